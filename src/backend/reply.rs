@@ -1,0 +1,105 @@
+//! The answers that Moodle's plugin parses. The order of the fields is the
+//! order on the wire.
+
+use serde::Serialize;
+
+use crate::store::RunId;
+
+/// Moodle's status bits; a strict integer on the wire, and the exit code of the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Status(pub u8);
+
+impl Status {
+    /// Everything went well.
+    pub const OK: Self = Self(0);
+    /// The dataset and its header contradict each other.
+    pub const GENERAL_ERROR: Self = Self(1);
+    /// There is no trained model.
+    pub const NO_MODEL: Self = Self(2);
+    /// The score is below the one asked for.
+    pub const LOW_SCORE: Self = Self(4);
+    /// There are too few samples, or the results varied too much.
+    pub const NOT_ENOUGH_DATA: Self = Self(8);
+
+    /// Both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// The answer to a training.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Training {
+    /// 0, or 8 when a class has no sample.
+    pub status: Status,
+    /// Sentences for the administrator.
+    pub info: Vec<String>,
+    /// Why nothing was trained.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errors: Option<String>,
+}
+
+/// The answer to a prediction.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Prediction {
+    /// 0, or 2 when the model has not been trained.
+    pub status: Status,
+    /// Sentences for the administrator.
+    pub info: Vec<String>,
+    /// Sample id, label of the predicted class, its probability.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub predictions: Option<Vec<(String, String, String)>>,
+}
+
+/// The answer to an evaluation.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EvaluationReply {
+    /// What was measured; absent when nothing could be.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub figures: Option<EvaluationFigures>,
+    /// Status bits, see [`Status`].
+    pub status: Status,
+    /// Sentences for the administrator.
+    pub info: Vec<String>,
+    /// The run whose log can be fetched.
+    #[serde(serialize_with = "as_integer")]
+    pub runid: RunId,
+}
+
+/// The measured part of an [`EvaluationReply`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EvaluationFigures {
+    /// Mean area under the ROC curve; two classes only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auc: Option<f64>,
+    /// Its population standard deviation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auc_deviation: Option<f64>,
+    /// Mean recall over classes.
+    #[serde(rename = "balanced accuracy")]
+    pub balanced_accuracy: f64,
+    /// Share of right predictions.
+    pub accuracy: f64,
+    /// Class-weighted precision.
+    pub precision: f64,
+    /// Class-weighted recall.
+    pub recall: f64,
+    /// Class-weighted F1.
+    pub f1_score: f64,
+    /// Population standard deviation of the score.
+    pub score_deviation: f64,
+    /// The mean of the weighted F1.
+    pub score: f64,
+    /// What was asked for.
+    pub min_score: f64,
+    /// What was asked for.
+    pub accepted_deviation: f64,
+    /// Where the run's log lies: a name on the server, a real path on the command line.
+    pub dir: String,
+}
+
+fn as_integer<S: serde::Serializer>(run: &RunId, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(run.0)
+}

@@ -1,0 +1,1 @@
+//! Turns an evaluation into the files that an administrator reads.
