@@ -1,0 +1,123 @@
+use moodle_mlbackend::dataset::{Class, Features, Labelled, Limits, read_labelled, read_unlabelled};
+use moodle_mlbackend::learning::*;
+use std::time::Instant;
+fn open(path: &str) -> Box<dyn std::io::Read> {
+    let f = std::fs::File::open(path).unwrap();
+    if path.ends_with(".gz") { Box::new(flate2::read::GzDecoder::new(f)) } else { Box::new(f) }
+}
+struct R(u64);
+impl R {
+    fn next(&mut self) -> f64 {
+        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        let mut x = self.0;
+        x ^= x >> 33;
+        x = x.wrapping_mul(0xff51afd7ed558ccd);
+        x ^= x >> 33;
+        (x >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+fn cossin(n: usize, seed: u64) -> Labelled {
+    let mut r = R(seed * 7919 + 13);
+    for _ in 0..10 {
+        r.next();
+    }
+    let pi = std::f64::consts::PI;
+    let (mut a, mut b, mut t) = (vec![], vec![], vec![]);
+    for _ in 0..n {
+        let x = (r.next() * 2. - 1.) * pi;
+        let y = (r.next() * 2. - 1.) * pi;
+        a.push(x as f32);
+        b.push(y as f32);
+        t.push(u32::from(x.cos() > y.sin()));
+    }
+    Labelled::new(
+        Features::of_columns(vec!["a".into(), "b".into()], &[a, b]),
+        t,
+        vec![Class::new(0.).unwrap(), Class::new(1.).unwrap()],
+    )
+}
+fn main() {
+    let args: Vec<String> = std::env::args().collect();
+    match args[1].as_str() {
+        "cossin" => {
+            for n in [10usize, 50, 100, 1000, 10000] {
+                let mut acc = vec![];
+                let mut ll = 0.;
+                let t = Instant::now();
+                let seeds = if n < 2000 { 10 } else { 2 };
+                let test = cossin(20000, 999);
+                let rows: Vec<u32> = (0..20000).collect();
+                let mut said = String::new();
+                for s in 0..seeds {
+                    let d = cossin(n, s);
+                    match train(&d) {
+                        Ok(m) => {
+                            let p = m.probabilities(test.features(), &rows);
+                            let e = rate(&test, &p);
+                            acc.push(e.mean.accuracy);
+                            ll += e.mean.log_loss;
+                            said = m.decisions().join(" | ");
+                        }
+                        Err(e) => println!("{e}"),
+                    }
+                }
+                acc.sort_by(f64::total_cmp);
+                println!(
+                    "n={n} mean acc {:.4} min {:.4} ll {:.4} time {:.3}\n   {said}",
+                    acc.iter().sum::<f64>() / acc.len() as f64,
+                    acc[0],
+                    ll / acc.len() as f64,
+                    t.elapsed().as_secs_f64() / acc.len() as f64
+                );
+            }
+        }
+        "eval" => {
+            for p in &args[2..] {
+                let t = Instant::now();
+                let d = read_labelled(open(p), &Limits::default())
+                    .unwrap()
+                    .into_samples()
+                    .unwrap()
+                    .canonical(usize::MAX);
+                let tr = t.elapsed();
+                let t = Instant::now();
+                let m = train(&d).unwrap();
+                let tt = t.elapsed();
+                let t = Instant::now();
+                let e = evaluate(&d, 10).unwrap();
+                println!(
+                    "{p}: read {tr:.3?} train {tt:.3?} eval {:.3?}\n {:?} dev {:.4}\n {:#?}",
+                    t.elapsed(),
+                    e.mean,
+                    e.score_deviation,
+                    m.decisions()
+                );
+            }
+        }
+        "answers" => {
+            let d = read_labelled(open(&args[2]), &Limits::default())
+                .unwrap()
+                .into_samples()
+                .unwrap()
+                .canonical(usize::MAX);
+            let u = read_unlabelled(open(&args[3]), &Limits::default()).unwrap();
+            let ans: std::collections::HashMap<String, f64> =
+                serde_json::from_reader(std::fs::File::open(&args[4]).unwrap()).unwrap();
+            let t = Instant::now();
+            let m = train(&d).unwrap();
+            let tt = t.elapsed();
+            let targets = u
+                .ids
+                .iter()
+                .map(|id| m.classes().iter().position(|c| c.number() == ans[id]).unwrap() as u32)
+                .collect();
+            let rows: Vec<u32> = (0..u.ids.len() as u32).collect();
+            let t = Instant::now();
+            let p = m.probabilities(&u.features, &rows);
+            let tp = t.elapsed();
+            let e = rate(&Labelled::new(u.features, targets, m.classes().to_vec()), &p);
+            println!("train {tt:.3?} predict {tp:.3?} {:?}\n {:#?}", e.mean, m.decisions());
+        }
+        _ => {}
+    }
+}
