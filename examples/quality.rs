@@ -118,6 +118,30 @@ fn main() {
             let e = rate(&Labelled::new(u.features, targets, m.classes().to_vec()), &p);
             println!("train {tt:.3?} predict {tp:.3?} {:?}\n {:#?}", e.mean, m.decisions());
         }
+        "onnx" => {
+            for p in &args[2..] {
+                let d = read_labelled(open(p), &Limits::default())
+                    .unwrap()
+                    .into_samples()
+                    .unwrap()
+                    .canonical(usize::MAX);
+                let m = train(&d).unwrap();
+                let t = Instant::now();
+                let bytes = moodle_mlbackend::model::to_onnx(&m);
+                let tw = t.elapsed();
+                let t = Instant::now();
+                std::fs::write("/tmp/m.onnx", &bytes).unwrap();
+                let run = moodle_mlbackend::model::Model::load(&bytes).unwrap();
+                let tl = t.elapsed();
+                let t = Instant::now();
+                let q = run.predict(d.features().clone()).unwrap();
+                let tp = t.elapsed();
+                let rows: Vec<u32> = (0..d.targets().len() as u32).collect();
+                let p = m.probabilities(d.features(), &rows);
+                let diff = p.iter().zip(&q).map(|(a, b)| (a - b).abs()).fold(0., f64::max);
+                println!("write {tw:.3?} load {tl:.3?} predict {} rows {tp:.3?} diff {diff:e}", rows.len());
+            }
+        }
         _ => {}
     }
 }

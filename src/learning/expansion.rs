@@ -56,11 +56,9 @@ const FEWEST_FLAGGED: f64 = 2.0;
 impl Expansion {
     /// Chooses the columns for inputs that were measured on `rows` samples.
     pub(crate) fn new(inputs: &[Input], plan: Plan, rows: usize, seed: u64) -> Self {
-        let mut terms = Vec::new();
+        let varying = inputs.iter().enumerate().filter(|(_, input)| input.levels.len() > 1);
+        let mut terms: Vec<Term> = varying.map(|(input, _)| Term::Value { input }).collect();
         for (at, input) in inputs.iter().enumerate() {
-            if input.levels.len() > 1 {
-                terms.push(Term::Value { input: at });
-            }
             let missing = input.missing * rows as f64;
             if missing >= FEWEST_FLAGGED && rows as f64 - missing >= FEWEST_FLAGGED || input.levels.len() < 2
             {
@@ -101,6 +99,18 @@ impl Expansion {
 }
 
 impl Term {
+    /// The input it reads.
+    pub(crate) fn input(self) -> usize {
+        match self {
+            Self::Value { input } | Self::Missing { input } | Self::Hinge { input, .. } => input,
+        }
+    }
+
+    /// Where a hinge bends; 0 for what is no hinge.
+    pub(crate) fn knot(self) -> f32 {
+        if let Self::Hinge { knot, .. } = self { knot } else { 0.0 }
+    }
+
     /// The input it reads, and what it makes of a raw value.
     fn function<'a>(self, inputs: &'a [Input]) -> (usize, Box<dyn Fn(f32) -> f32 + 'a>) {
         match self {

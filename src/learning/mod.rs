@@ -20,7 +20,7 @@ pub use metrics::{Figures, RocCurve, most_probable};
 pub use train::train;
 pub use trained::TrainedModel;
 
-pub(crate) use expansion::Term;
+pub(crate) use expansion::{RandomFeatures, Term};
 pub(crate) use inputs::CLIP;
 
 use crate::dataset::Class;

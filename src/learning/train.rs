@@ -47,6 +47,7 @@ pub(crate) fn train_on(samples: &Labelled, rows: &[u32]) -> TrainedModel {
         expansion,
         linear,
         decisions,
+        log_loss: chosen.log_loss,
         class_counts,
     }
 }

@@ -17,6 +17,7 @@ pub struct TrainedModel {
     pub(crate) expansion: Expansion,
     pub(crate) linear: Linear,
     pub(crate) decisions: Vec<String>,
+    pub(crate) log_loss: Option<f64>,
     pub(crate) class_counts: Vec<usize>,
 }
 
@@ -40,6 +41,12 @@ impl TrainedModel {
     #[must_use]
     pub fn decisions(&self) -> &[String] {
         &self.decisions
+    }
+
+    /// Mean log-loss on held-out samples; `None` when there were too few to hold out any.
+    #[must_use]
+    pub fn log_loss(&self) -> Option<f64> {
+        self.log_loss
     }
 
     /// How many samples of each class it has learnt from.
