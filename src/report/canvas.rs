@@ -90,6 +90,7 @@ impl Canvas<'_> {
     /// A line through `points`, with round corners.
     pub fn line(&self, points: &[Point], width: f64, colour: RGBColor) -> Result<(), ReportError> {
         let style = ShapeStyle::from(&colour);
+        #[expect(clippy::cast_sign_loss, reason = "at least 1")]
         let stroke = (width * f64::from(SCALE)).round().max(1.0) as u32;
         let mut pixels: Vec<(i32, i32)> = points.iter().copied().map(pixel).collect();
         pixels.dedup();

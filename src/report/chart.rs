@@ -55,9 +55,9 @@ pub(super) fn save(path: &Path, report: &RunReport<'_>) -> Result<(), ReportErro
         title(canvas, report)?;
         axes(canvas)?;
         if curves.is_empty() {
-            nothing(canvas)?
+            nothing(canvas)?;
         } else {
-            draw_curves(canvas, &curves)?
+            draw_curves(canvas, &curves)?;
         }
         panel::draw(canvas, report, &curves)
     })

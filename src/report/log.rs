@@ -236,7 +236,7 @@ impl Log {
         let label = |class: usize| format!("said {}", one_line(&evaluation.classes[class], 8));
         let head: String =
             (0..classes).fold(String::new(), |row, class| row + &format!("{:>15}", label(class)));
-        self.line(&format!("{:<20}{head}", "").trim_end().to_owned());
+        self.line(format!("{:<20}{head}", "").trim_end());
         for truth in 0..classes {
             let mut row = format!("{:<20}", format!("was {}", one_line(&evaluation.classes[truth], 14)));
             for said in 0..classes {

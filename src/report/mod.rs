@@ -1,5 +1,5 @@
 //! Turns an evaluation into the files that an administrator reads: `info.log`
-//! (plain words), `roc-curve.png` (a chart), `tensor/` (TensorBoard event files,
+//! (plain words), `roc-curve.png` (a chart), `tensor/` (`TensorBoard` event files,
 //! where Moodle points its administrator), `report.json` (figures for tools);
 //! and packs them for the download.
 //!

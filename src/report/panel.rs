@@ -11,6 +11,8 @@ use crate::learning::Evaluation;
 
 const LEFT: f64 = 1124.0;
 const RIGHT: f64 = 1552.0;
+/// Below this there is no room for another paragraph.
+const LAST_START: f64 = 980.0;
 
 /// Draws the panel beside the curves.
 pub(super) fn draw(
@@ -22,11 +24,15 @@ pub(super) fn draw(
     if let Some(auc) = report.evaluation.and_then(roc::overall_auc) {
         pen.area(auc, curves.len())?;
     }
-    pen.legend(curves)?;
+    if curves.is_empty() {
+        pen.reasons(report.info)?;
+    } else {
+        pen.legend(curves)?;
+    }
     if let Some(evaluation) = report.evaluation {
         pen.score(report, evaluation)?;
     }
-    if !curves.is_empty() {
+    if !curves.is_empty() && pen.y < LAST_START {
         pen.how_to_read(curves)?;
     }
     let foot = format!("Run {}, {}", words::one_line(&report.run, 24), words::time(report.started));
@@ -53,6 +59,18 @@ impl Pen<'_, '_> {
         self.y += 136.0;
         self.paragraph("0.5 is guessing, 1 is perfect.", Font::new(25.0, SOFT_INK))?;
         self.rule()
+    }
+
+    /// Why there is no curve, in the answer's own sentences.
+    fn reasons(&mut self, info: &[String]) -> Result<(), ReportError> {
+        self.y += 8.0;
+        for sentence in info {
+            if self.y < LAST_START {
+                self.paragraph(&words::one_line(sentence, 220), Font::new(28.0, INK))?;
+                self.y += 14.0;
+            }
+        }
+        if info.is_empty() { Ok(()) } else { self.rule() }
     }
 
     fn legend(&mut self, curves: &[ClassCurves]) -> Result<(), ReportError> {
@@ -86,8 +104,9 @@ impl Pen<'_, '_> {
     fn score(&mut self, report: &RunReport<'_>, evaluation: &Evaluation) -> Result<(), ReportError> {
         let mean = &evaluation.mean;
         let many = evaluation.iterations.len() > 1;
-        let deviation = if many { format!(" ± {:.3}", evaluation.score_deviation) } else { String::new() };
-        self.paragraph(&format!("Score {:.3}{deviation}", mean.f1), Font::new(34.0, INK).bold())?;
+        let deviation =
+            if many { format!(" ± {}", words::short(evaluation.score_deviation)) } else { String::new() };
+        self.paragraph(&format!("Score {}{deviation}", words::short(mean.f1)), Font::new(34.0, INK).bold())?;
         let asked = format!(
             "Weighted F1, what Moodle goes by. Asked for: at least {}, varying by at most {}.",
             report.min_score, report.max_deviation
@@ -100,7 +119,7 @@ impl Pen<'_, '_> {
             ("Balanced accuracy", mean.balanced_accuracy),
         ] {
             let font = Font::new(26.0, INK);
-            self.canvas.text(&format!("{value:.3}"), (RIGHT, self.y + 8.0), font.align(HPos::Right))?;
+            self.canvas.text(&words::short(value), (RIGHT, self.y + 8.0), font.align(HPos::Right))?;
             self.put(name, font)?;
         }
         self.y += 4.0;

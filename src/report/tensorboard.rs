@@ -1,4 +1,4 @@
-//! Writes event files that TensorBoard reads.
+//! Writes event files that `TensorBoard` reads.
 //!
 //! An event file is a row of records: length (u64, little endian), the masked
 //! CRC-32C of those eight bytes, that many bytes of data, their masked CRC-32C.
@@ -10,7 +10,7 @@ use prost::Message;
 use super::{RunReport, roc, words};
 use crate::learning::Iteration;
 
-/// Where the events go, relative to the report: TensorBoard knows them by `.tfevents.`.
+/// Where the events go, relative to the report: `TensorBoard` knows them by `.tfevents.`.
 pub(super) fn file_name(started: jiff::Timestamp) -> String {
     format!("tensor/train/events.out.tfevents.{}.moodle-mlbackend", started.as_second())
 }

@@ -186,7 +186,7 @@ prop_compose! {
 
 proptest! {
     // Each case draws a whole picture.
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn any_evaluation_gives_a_report(

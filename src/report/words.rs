@@ -21,6 +21,11 @@ pub(super) fn figure(value: f64) -> String {
     if value.is_finite() { format!("{value:.4}") } else { "-".to_owned() }
 }
 
+/// A figure to three decimals; `-` when it is no number.
+pub(super) fn short(value: f64) -> String {
+    if value.is_finite() { format!("{value:.3}") } else { "-".to_owned() }
+}
+
 /// A mean and, where there is one, its deviation.
 pub(super) fn spread(mean: f64, deviation: Option<f64>) -> String {
     match deviation.filter(|d| d.is_finite()) {
@@ -80,6 +85,7 @@ mod tests {
     #[test]
     fn figures_that_are_no_numbers_are_a_dash() {
         assert_eq!(figure(f64::NAN), "-");
+        assert_eq!(short(f64::NAN), "-");
         assert_eq!(percent(f64::INFINITY), "-");
         assert_eq!(spread(0.5, Some(f64::NAN)), "0.5000");
         assert_eq!(spread(0.5, Some(0.25)), "0.5000 ± 0.2500");
