@@ -142,6 +142,53 @@ fn main() {
                 println!("write {tw:.3?} load {tl:.3?} predict {} rows {tp:.3?} diff {diff:e}", rows.len());
             }
         }
+        "make" => {
+            // rows features varying
+            let (n, f, v): (usize, usize, usize) =
+                (args[2].parse().unwrap(), args[3].parse().unwrap(), args[4].parse().unwrap());
+            use std::io::Write;
+            let mut o = std::io::BufWriter::new(std::io::stdout());
+            let mut r = R(77);
+            for _ in 0..9 {
+                r.next();
+            }
+            writeln!(o,"timesplitting,nfeatures,moodleversion,targetcolumn,targettype,targetclasses\n\"\\core\\quarters\",{f},2024100700,\"\\core_course\\dropout\",discrete,\"[0,1]\"").unwrap();
+            for i in 0..f {
+                write!(o, "\"\\mod_x\\analytics\\indicator\\i{i}\",").unwrap();
+            }
+            writeln!(o, "target").unwrap();
+            for _ in 0..n {
+                let act = r.next() * 2. - 1.;
+                let skill = r.next() * 2. - 1.;
+                let mut m = -1.6 + 1.8 * act * act * act.signum() * -1. - skill;
+                let mut cells = vec![];
+                for i in 0..f {
+                    let cell = if i % f >= v {
+                        if i % 2 == 0 { "".to_string() } else { "-1".to_string() }
+                    } else {
+                        let dense = 0.15 + 0.7 * ((i * 37 % 101) as f64 / 101.);
+                        if r.next() > dense * (0.6 + 0.4 * act) {
+                            "".into()
+                        } else {
+                            let x = (0.5 * act * ((i % 7) as f64 / 7.)
+                                + 0.3 * skill * ((i % 5) as f64 / 5.)
+                                + (r.next() * 2. - 1.) * 0.5)
+                                .clamp(-1., 1.);
+                            let x = (x * if i % 3 == 0 { 3. } else { 50. }).round()
+                                / if i % 3 == 0 { 3. } else { 50. };
+                            if i % 11 == 0 {
+                                m += 0.6 * x * act;
+                                m -= 0.5 * (x > 0.2) as u8 as f64;
+                            }
+                            if x == 0. { "0".into() } else { format!("{x:.2}") }
+                        }
+                    };
+                    cells.push(cell);
+                }
+                let y = r.next() < 1. / (1. + (-2.5 * m).exp());
+                writeln!(o, "{},{}", cells.join(","), y as u8).unwrap();
+            }
+        }
         _ => {}
     }
 }

@@ -17,6 +17,14 @@ pub enum StoreError {
     Unusable(String),
 }
 
+impl StoreError {
+    /// Whether the disk was full.
+    #[must_use]
+    pub fn is_no_space(&self) -> bool {
+        false
+    }
+}
+
 /// The data directory of a server.
 #[derive(Debug, Clone)]
 pub struct Store {
