@@ -14,6 +14,7 @@ mod selection;
 mod solver;
 mod train;
 mod trained;
+mod trees;
 
 pub use evaluation::{Evaluation, Iteration, evaluate, rate};
 pub use metrics::{Figures, RocCurve, most_probable};
