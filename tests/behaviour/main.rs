@@ -1,0 +1,6 @@
+//! Behaviour, through what the product offers; one file per behaviour.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say so and stop")]
+
+mod store_crash;
+mod store_layout;
+mod store_parallel;
