@@ -85,7 +85,7 @@ impl Pen<'_, '_> {
             self.entry(&words::count(more, "more class", "more classes"), text)?;
         }
         if let [only] = curves
-            && only.each.len() > 1
+            && only.iterations > 1
         {
             let y = self.y;
             let [from, to] = swatch(y);
@@ -93,7 +93,11 @@ impl Pen<'_, '_> {
             self.canvas.fill(&corners, colour(0), 0.16)?;
             self.entry("± one standard deviation", text)?;
             self.canvas.line(&swatch(self.y), 2.0, pale(colour(0)))?;
-            self.entry(&format!("each of the {} iterations", only.each.len()), text)?;
+            let drawn = match only.each.len() {
+                all if all == only.iterations => format!("each of the {all} iterations"),
+                some => format!("{some} of the {} iterations", only.iterations),
+            };
+            self.entry(&drawn, text)?;
         }
         let y = self.y;
         self.canvas.dashes((swatch(y)[0], swatch(y)[1]), 2.5, CHANCE, (13.0, 9.0))?;
@@ -179,7 +183,7 @@ fn swatch(y: f64) -> [Point; 2] {
 
 fn curve_name(class: &ClassCurves, curves: usize) -> String {
     let label = words::one_line(&class.label, 16);
-    match (curves, class.each.len(), class.auc) {
+    match (curves, class.iterations, class.auc) {
         (1, 1, _) => format!("class {label}"),
         (1, ..) => format!("class {label}, mean of the iterations"),
         (_, _, Some(Spread { mean, deviation: Some(deviation) })) => {

@@ -3,6 +3,11 @@
 
 use crate::learning::{Evaluation, Iteration, RocCurve};
 
+/// False positive rates, beside 0, at which the mean is taken.
+const STEPS: u32 = 250;
+/// More iterations than this count in the mean but are not drawn one by one.
+const DRAWN_ITERATIONS: usize = 20;
+
 /// A mean over iterations.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Spread {
@@ -12,11 +17,13 @@ pub(super) struct Spread {
 }
 
 /// The curves of one class against the rest.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct ClassCurves {
     /// The class' label as Moodle wrote it.
     pub label: String,
-    /// The curve of each iteration that had one: ascending, within the unit square.
+    /// How many iterations had a curve.
+    pub iterations: usize,
+    /// The curves of the first of them: ascending, within the unit square.
     pub each: Vec<Vec<(f64, f64)>>,
     /// Their mean, from (0, 0) to (1, 1).
     pub mean: Vec<(f64, f64)>,
@@ -52,7 +59,7 @@ pub(super) fn overall_auc(evaluation: &Evaluation) -> Option<Spread> {
 
 /// One iteration's area: its own figure for two classes, the mean over its curves for more.
 pub(super) fn iteration_auc(iteration: &Iteration) -> Option<f64> {
-    let over_curves = || spread(&iteration.roc.iter().map(|c| c.auc).collect::<Vec<_>>()).map(|s| s.mean);
+    let over_curves = || spread_of(&iteration.roc.iter().collect::<Vec<_>>()).map(|spread| spread.mean);
     iteration.figures.auc.filter(|auc| auc.is_finite()).or_else(over_curves)
 }
 
@@ -74,25 +81,40 @@ fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
 
 /// The mean is taken vertically: of the true positive rates at each of many false positive rates.
 fn average(label: String, curves: &[&RocCurve]) -> Option<ClassCurves> {
-    const STEPS: u32 = 250;
-    let each: Vec<_> = curves.iter().map(|c| tidy(&c.points)).filter(|points| points.len() > 1).collect();
-    if each.is_empty() {
-        return None;
-    }
-    let mut mean = vec![(0.0, 0.0)];
-    let mut band = Vec::new();
-    for step in 0..=STEPS {
-        let x = f64::from(step) / f64::from(STEPS);
-        let (y, deviation) =
-            mean_and_deviation(&each.iter().map(|points| height(points, x)).collect::<Vec<_>>());
-        mean.push((x, y));
-        if each.len() > 1 {
-            band.push((x, (y - deviation).max(0.0), (y + deviation).min(1.0)));
+    let mut class = ClassCurves { label, auc: spread_of(curves), ..ClassCurves::default() };
+    let mut heights: Vec<Vec<f64>> = vec![Vec::new(); STEPS as usize + 1];
+    for curve in curves {
+        let points = tidy(&curve.points);
+        if points.len() < 2 {
+            continue;
+        }
+        for (step, heights) in (0..).zip(&mut heights) {
+            heights.push(height(&points, rate(step)));
+        }
+        class.iterations += 1;
+        // A curve can have as many points as there are samples: only those that are drawn are kept.
+        if class.each.len() < DRAWN_ITERATIONS {
+            class.each.push(points);
         }
     }
-    mean.push((1.0, 1.0));
-    let auc = spread(&curves.iter().map(|c| c.auc).collect::<Vec<_>>());
-    Some(ClassCurves { label, each, mean, band, auc })
+    class.mean.push((0.0, 0.0));
+    for (step, heights) in (0..).zip(&heights) {
+        let (y, deviation) = mean_and_deviation(heights);
+        class.mean.push((rate(step), y));
+        if class.iterations > 1 {
+            class.band.push((rate(step), (y - deviation).max(0.0), (y + deviation).min(1.0)));
+        }
+    }
+    class.mean.push((1.0, 1.0));
+    (class.iterations > 0).then_some(class)
+}
+
+fn rate(step: u32) -> f64 {
+    f64::from(step) / f64::from(STEPS)
+}
+
+fn spread_of(curves: &[&RocCurve]) -> Option<Spread> {
+    spread(&curves.iter().map(|curve| curve.auc).collect::<Vec<_>>())
 }
 
 /// Only what can be drawn, in drawing order.
@@ -148,6 +170,17 @@ mod tests {
         let curves = by_class(&samples::two_classes(1));
         assert!(curves[0].band.is_empty());
         assert_eq!(curves[0].auc.unwrap().deviation, None);
+    }
+
+    #[test]
+    fn many_iterations_all_count_but_only_some_are_drawn() {
+        let mut evaluation = samples::two_classes(DRAWN_ITERATIONS * 2);
+        for iteration in evaluation.iterations.iter_mut().skip(DRAWN_ITERATIONS) {
+            iteration.roc[0].points = vec![(0.0, 0.0), (0.0, 1.0), (1.0, 1.0)];
+        }
+        let class = &by_class(&evaluation)[0];
+        assert_eq!((class.iterations, class.each.len()), (DRAWN_ITERATIONS * 2, DRAWN_ITERATIONS));
+        assert!(class.mean[1].1 >= 0.5, "the later half starts at the top");
     }
 
     #[test]

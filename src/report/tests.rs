@@ -128,6 +128,7 @@ fn sample_reports_to_look_at() {
         ("one", Some(samples::two_classes(1))),
         ("three", Some(samples::three_classes(10))),
         ("many", Some(samples::evaluation(12, 5))),
+        ("crowd", Some(samples::evaluation(2, 300))),
         ("none", None),
     ] {
         let dir = Path::new(&dir).join(name);
