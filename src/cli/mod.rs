@@ -1,1 +1,5 @@
 //! The command line.
+
+pub mod demo;
+pub mod local;
+pub mod passwd;
