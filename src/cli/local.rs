@@ -163,7 +163,7 @@ fn evaluation_request(
     Ok(EvaluationRequest {
         min_score: number("minimum score", min_score, 0.0..=1.0)?,
         max_deviation: number("maximum deviation", max_deviation, 0.0..=1.0)?,
-        iterations: number("number of iterations", iterations, 1..=10_000)?,
+        iterations: number("number of iterations", iterations, 1..=1_000)?,
     })
 }
 

@@ -17,13 +17,9 @@ const LISTENING: &str = "listening on http://";
 /// How long a start may take; it takes milliseconds, unless the machine is very busy.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Variables of a real installation that must not reach the demo's server.
-const FOREIGN: [&str; 4] = [
-    "MOODLE_MLBACKEND_TEMPDIR",
-    "MOODLE_ML_STASH_DIR",
-    "MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME",
-    "MOODLE_MLBACKEND_PYTHON_USERS",
-];
+/// Every variable that configures the server starts so; those of a real installation must not reach
+/// the demo's.
+const SETTINGS: &str = "MOODLE_ML";
 
 /// A running server.
 pub(super) struct Server {
@@ -120,7 +116,8 @@ fn spawn(log: &Path, data: &Path, users: &str) -> Result<Child, DemoError> {
     let program = std::env::current_exe().map_err(DemoError::Start)?;
     let mut command = Command::new(program);
     command.args(["serve", "--port", "0"]);
-    for variable in FOREIGN {
+    for (variable, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with(SETTINGS))
+    {
         command.env_remove(variable);
     }
     command

@@ -183,8 +183,8 @@ impl Student {
         let motivation = dice.normal();
         let sociable = dice.normal();
         // Being alone harms those who struggle; the motivated do not mind.
-        let isolation = if sociable < 0.0 && motivation < 0.2 { 1.2 } else { 0.0 };
-        let risk = -3.0 - 1.5 * motivation + course.hardness + isolation;
+        let isolation = if sociable < 0.0 && motivation < 0.2 { 1.5 } else { 0.0 };
+        let risk = -5.0 - 2.8 * motivation + course.hardness + isolation;
         Self {
             motivation,
             sociable,
