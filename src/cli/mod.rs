@@ -3,3 +3,53 @@
 pub mod demo;
 pub mod local;
 pub mod passwd;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::settings::{ServeArgs, explain};
+
+/// A machine-learning backend for Moodle analytics, in one binary.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve Moodle over HTTP
+    Serve(Box<ServeArgs>),
+    /// Show the server at work with nothing set up
+    Demo(demo::Args),
+    /// Make hashed entries for the users variable
+    Passwd(passwd::Args),
+}
+
+/// Does what the command line of this process says.
+#[must_use]
+pub fn run() -> ExitCode {
+    let args: Vec<String> = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    // Moodle's local mode calls us as it calls Python.
+    if let [_, flag, module @ ..] = args.as_slice()
+        && flag == "-m"
+    {
+        return local::run(module);
+    }
+    match Cli::try_parse() {
+        Ok(Cli { command: Command::Serve(args) }) => crate::http::serve(*args),
+        Ok(Cli { command: Command::Demo(args) }) => demo::run(&args),
+        Ok(Cli { command: Command::Passwd(args) }) => passwd::run(&args),
+        Err(told) if told.use_stderr() => {
+            eprint!("{}", explain(&told));
+            ExitCode::FAILURE
+        }
+        Err(told) => {
+            // Help and version: clap colours them, and nobody minds a closed stdout.
+            let _ = told.print();
+            ExitCode::SUCCESS
+        }
+    }
+}

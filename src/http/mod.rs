@@ -1,1 +1,23 @@
-//! The nine routes that Moodle calls.
+//! The nine routes that Moodle calls: who is it, what do they ask, is it small
+//! enough? What comes out is a typed request for [`crate::backend`].
+//!
+//! Must not know how a dataset is read, what a model is or how it is kept.
+
+mod auth;
+mod error;
+mod form;
+mod logging;
+mod methods;
+mod observe;
+mod params;
+mod pool;
+mod routes;
+mod spool;
+mod startup;
+mod stash;
+mod state;
+mod upload;
+pub mod users;
+
+pub use error::StartError;
+pub use startup::{Application, serve};

@@ -1,0 +1,116 @@
+//! Who is it? HTTP Basic authentication in front of every route but `/version`.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::{Payload, ServiceRequest};
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use actix_web::{Error, FromRequest, HttpRequest, web};
+use actix_web_httpauth::headers::authorization::{Basic, Scheme};
+
+use super::error::HttpError;
+use super::state::AppState;
+
+/// What the `Authorization` header says; `None` when it says nothing that can be read. The body is
+/// not touched.
+pub(super) struct Credentials(Option<(String, String)>);
+
+impl FromRequest for Credentials {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self(read(request.headers()))))
+    }
+}
+
+/// The check that `HttpAuthentication` runs before a route's handler.
+pub(super) async fn check(
+    request: ServiceRequest,
+    credentials: Credentials,
+) -> Result<ServiceRequest, (Error, ServiceRequest)> {
+    let Some(state) = request.app_data::<web::Data<AppState>>().cloned() else {
+        return Err((HttpError::internal("checking credentials", "no state").into(), request));
+    };
+    match verdict(state, credentials).await {
+        Ok(()) => Ok(request),
+        Err(error) => Err((error.into(), request)),
+    }
+}
+
+async fn verdict(state: web::Data<AppState>, credentials: Credentials) -> Result<(), HttpError> {
+    let users = state.users.as_ref().ok_or(HttpError::NoUsers)?;
+    let (name, password) = credentials.0.ok_or(HttpError::NoCredentials)?;
+    let right = match users.remembered(&name, &password) {
+        Some(right) => right,
+        None if users.is_slow() => {
+            let shared = state.clone();
+            let slow = move || shared.users.as_ref().is_some_and(|users| users.verify(&name, &password));
+            state.pool.check_password(slow).await?
+        }
+        None => users.verify(&name, &password),
+    };
+    if right { Ok(()) } else { Err(HttpError::WrongCredentials) }
+}
+
+/// User and password. More lenient than `actix_web_httpauth` alone: the scheme may be in any case
+/// and the base64 unpadded, as some proxies and clients write them.
+fn read(headers: &HeaderMap) -> Option<(String, String)> {
+    let header = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, encoded) = header.trim().split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let encoded = encoded.trim().trim_end_matches('=');
+    let padding = "=".repeat(encoded.len().wrapping_neg() % 4);
+    let header = HeaderValue::try_from(format!("Basic {encoded}{padding}")).ok()?;
+    let basic = Basic::parse(&header).ok()?;
+    let (name, password) = (basic.user_id(), basic.password()?);
+    (!name.is_empty()).then(|| (name.to_owned(), password.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    fn said(header: &[u8]) -> Option<(String, String)> {
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, HeaderValue::from_bytes(header).ok()?);
+        read(&headers)
+    }
+
+    #[rstest]
+    #[case("Basic YTpi", "a", "b")]
+    #[case("basic YTpi", "a", "b")]
+    #[case("BASIC  YTpi ", "a", "b")]
+    #[case("Basic YWE6Yg==", "aa", "b")]
+    #[case("Basic YWE6Yg", "aa", "b")]
+    #[case("Basic YTpiOmM=", "a", "b:c")]
+    fn credentials_are_read_leniently(#[case] header: &str, #[case] name: &str, #[case] password: &str) {
+        assert_eq!(said(header.as_bytes()), Some((name.to_owned(), password.to_owned())));
+    }
+
+    #[rstest]
+    #[case("")]
+    #[case("Basic")]
+    #[case("Basic ")]
+    #[case("Basic ====")]
+    #[case("Bearer YTpi")]
+    #[case("Basic !!!!")]
+    #[case("Basic YWE")]
+    #[case("Basic OmI=")]
+    #[case("Basic YTo=")]
+    #[case("YTpi")]
+    fn anything_else_counts_as_no_credentials(#[case] header: &str) {
+        assert_eq!(said(header.as_bytes()), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_as_a_header_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+            let _ = said(&bytes);
+            let _ = said(&[b"Basic ", bytes.as_slice()].concat());
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The one place that turns failures into a status and a sentence.
+//!
+//! Moodle shows the sentence to its administrator, so it says what is wrong and
+//! what to do; what only the operator may know goes to the log.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpResponse, ResponseError};
+use actix_web_httpauth::headers::www_authenticate::basic::Basic;
+
+use super::pool::PoolError;
+use crate::backend::BackendError;
+use crate::settings::{Bytes, SettingsError, USERS};
+use crate::store::{IdError, StoreError};
+
+/// Why the server could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// What the operator set cannot be used.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The data directory cannot be used.
+    #[error("the data directory that MOODLE_MLBACKEND_PYTHON_DIR names cannot be used: {0}")]
+    Store(#[from] StoreError),
+    /// The directory for uploads cannot be used.
+    #[error("the directory that MOODLE_MLBACKEND_TEMPDIR names cannot be used: {0}")]
+    Spool(#[source] io::Error),
+    /// The port cannot be had.
+    #[error("cannot listen on {wanted}: {source}; choose another port with --port or MOODLE_MLBACKEND_PORT")]
+    Bind {
+        /// The address that was asked for.
+        wanted: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The server itself failed.
+    #[error("the server failed: {0}")]
+    Server(#[source] io::Error),
+}
+
+/// Why a request got no answer of the usual kind. `Display` is the body.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum HttpError {
+    #[error("No user and/or password included in the request.")]
+    NoCredentials,
+    #[error("Incorrect user and/or password provided by Moodle.")]
+    WrongCredentials,
+    #[error("{USERS} environment var is not set in the server")]
+    NoUsers,
+    #[error("The requested key {0} is not available.")]
+    MissingParameter(&'static str),
+    #[error("{0}")]
+    BadRequest(String),
+    #[error("{0}")]
+    BadId(#[from] IdError),
+    #[error(
+        "The upload is too large: {what} may have at most {limit}. The server's {setting} sets this limit."
+    )]
+    TooLarge { what: &'static str, limit: Bytes, setting: &'static str },
+    #[error("Send the request without a Content-Encoding: compressed requests are not supported.")]
+    Encoded,
+    #[error("The upload stopped before its end. Send it again.")]
+    Stalled,
+    #[error("The server is busy with other trainings and evaluations. Try again in a few minutes.")]
+    Busy,
+    #[error("There is nothing to export.")]
+    NothingToExport,
+    /// Our own fault or the machine's; the text is for the log.
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// How long a client should wait before it tries a busy server again, in seconds.
+const RETRY_AFTER: &str = "60";
+
+impl HttpError {
+    /// Our own fault; `cause` goes to the log, never to the client.
+    pub(super) fn internal(doing: &str, cause: impl fmt::Display) -> Self {
+        Self::Internal(format!("{doing}: {cause}"))
+    }
+
+    /// What the client gets; `request` is how it and the log name this request.
+    pub(super) fn answer(&self, request: &str) -> HttpResponse {
+        let text = match self {
+            Self::Internal(_) => format!(
+                "Something went wrong in the server. Its log tells why: look for the request {request} there."
+            ),
+            told => told.to_string(),
+        };
+        let mut response = super::routes::text(self.status_code(), text);
+        let (name, value) = match self {
+            Self::NoCredentials | Self::WrongCredentials => (header::WWW_AUTHENTICATE, challenge()),
+            Self::Busy => (header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER)),
+            _ => return response,
+        };
+        response.headers_mut().insert(name, value);
+        response
+    }
+}
+
+fn challenge() -> HeaderValue {
+    use actix_web::http::header::TryIntoHeaderValue;
+    let challenge = Basic::with_realm("moodle-mlbackend").try_into_value();
+    challenge.unwrap_or_else(|_| HeaderValue::from_static("Basic"))
+}
+
+impl ResponseError for HttpError {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::NoCredentials | Self::WrongCredentials => StatusCode::UNAUTHORIZED,
+            Self::BadRequest(_) | Self::BadId(_) => StatusCode::BAD_REQUEST,
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Encoded => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Stalled => StatusCode::REQUEST_TIMEOUT,
+            Self::Busy | Self::NothingToExport => StatusCode::SERVICE_UNAVAILABLE,
+            // The reference's status for a missing parameter, which its INSTALL tells people to look for.
+            Self::NoUsers | Self::MissingParameter(_) | Self::Internal(_) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        self.answer("with this time")
+    }
+}
+
+impl From<BackendError> for HttpError {
+    fn from(error: BackendError) -> Self {
+        match error {
+            BackendError::BadInput(told) => Self::BadRequest(told),
+            BackendError::Internal(cause) => Self::Internal(cause),
+        }
+    }
+}
+
+impl From<PoolError> for HttpError {
+    fn from(error: PoolError) -> Self {
+        match error {
+            PoolError::Full => Self::Busy,
+            PoolError::Panicked(_) => Self::Internal(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! The parameters and the file of a request, from its query string and its body.
+//!
+//! Owns the limits on a body. Must not know what the parameters mean. Files go
+//! to disk chunk by chunk; nothing here holds more than a field in memory.
+
+mod multipart;
+
+use std::time::Duration;
+
+use actix_web::error::PayloadError;
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use actix_web::{HttpRequest, web};
+use futures_util::StreamExt;
+
+use super::error::HttpError;
+use super::state::AppState;
+use super::upload::Upload;
+use crate::settings::{Bytes, UploadLimits};
+
+/// How long the next chunk of a body may take; connections that stand still hold a file open.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// What the headers and the boundary of one part may take in a body.
+const PART_OVERHEAD: u64 = 4096;
+
+/// The file part that a route asks for.
+#[derive(Clone, Copy)]
+pub(super) struct FilePart {
+    pub(super) name: &'static str,
+    pub(super) limit: u64,
+    pub(super) setting: &'static str,
+}
+
+impl FilePart {
+    pub(super) fn dataset(limits: &UploadLimits) -> Self {
+        Self { name: "dataset", limit: limits.dataset_bytes, setting: "MOODLE_MLBACKEND_MAX_DATASET_BYTES" }
+    }
+
+    pub(super) fn archive(limits: &UploadLimits) -> Self {
+        Self { name: "importzip", limit: limits.archive_bytes, setting: "MOODLE_MLBACKEND_MAX_ARCHIVE_BYTES" }
+    }
+
+    fn too_large(&self) -> HttpError {
+        HttpError::TooLarge { what: self.name, limit: Bytes(self.limit), setting: self.setting }
+    }
+}
+
+/// What a request says; the query comes before the form, in the order of arrival.
+pub(super) struct Form {
+    values: Vec<(String, String)>,
+    file: Option<(FilePart, Option<Upload>)>,
+}
+
+impl Form {
+    /// Reads the query string alone.
+    pub(super) fn of_query(request: &HttpRequest) -> Self {
+        Self { values: pairs(request.query_string().as_bytes()), file: None }
+    }
+
+    /// Reads the query string and the body; the file part `wanted` goes to disk.
+    pub(super) async fn read(
+        request: &HttpRequest,
+        payload: web::Payload,
+        state: &AppState,
+        wanted: Option<FilePart>,
+    ) -> Result<Self, HttpError> {
+        let headers = request.headers();
+        refuse_encoded(headers)?;
+        let body = Body { limits: state.uploads, wanted, cap: cap(&state.uploads, wanted) };
+        body.check_announced(headers)?;
+        let mut form = Self::of_query(request);
+        let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let mut file = None;
+        if kind == "application/x-www-form-urlencoded" {
+            form.values.extend(body.urlencoded(payload).await?);
+        } else if kind == "multipart/form-data" {
+            let (values, found) = body.multipart(headers, payload, &state.spool).await?;
+            form.values.extend(values);
+            file = found;
+        }
+        form.file = wanted.map(|wanted| (wanted, file));
+        Ok(form)
+    }
+
+    /// The first value of that name.
+    pub(super) fn value(&self, name: &str) -> Option<&str> {
+        self.values.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The uploaded file, for whoever only looks at it.
+    pub(super) fn upload(&self) -> Option<(&'static str, &Upload)> {
+        self.file.as_ref().and_then(|(part, upload)| Some((part.name, upload.as_ref()?)))
+    }
+
+    /// The uploaded file.
+    pub(super) fn into_file(self) -> Result<Upload, HttpError> {
+        match self.file {
+            Some((_, Some(upload))) => Ok(upload),
+            Some((part, None)) => Err(HttpError::BadRequest(format!(
+                "The file {name} is missing: send it as the part {name} of a multipart/form-data body.",
+                name = part.name
+            ))),
+            None => Err(HttpError::internal("reading a form", "the route asks for no file")),
+        }
+    }
+}
+
+/// The most bytes that a body within the limits can have.
+fn cap(limits: &UploadLimits, wanted: Option<FilePart>) -> u64 {
+    let fields = (limits.field_bytes.saturating_add(PART_OVERHEAD)).saturating_mul(limits.parts as u64);
+    fields.saturating_add(wanted.map_or(0, |wanted| wanted.limit))
+}
+
+pub(super) fn refuse_encoded(headers: &HeaderMap) -> Result<(), HttpError> {
+    let plain = |value: &[u8]| value.is_empty() || value.eq_ignore_ascii_case(b"identity");
+    if headers.get_all(CONTENT_ENCODING).all(|value| plain(value.as_bytes())) {
+        Ok(())
+    } else {
+        Err(HttpError::Encoded)
+    }
+}
+
+fn pairs(text: &[u8]) -> Vec<(String, String)> {
+    // Any bytes are a query of some kind: this cannot fail for pairs of strings.
+    serde_urlencoded::from_bytes(text).unwrap_or_default()
+}
+
+/// How one body is read.
+struct Body {
+    limits: UploadLimits,
+    wanted: Option<FilePart>,
+    cap: u64,
+}
+
+impl Body {
+    /// Refuses what announces itself as too large before a byte of it is read.
+    fn check_announced(&self, headers: &HeaderMap) -> Result<(), HttpError> {
+        let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        if length.is_some_and(|length| length > self.cap) { Err(self.too_large()) } else { Ok(()) }
+    }
+
+    async fn urlencoded(&self, mut payload: web::Payload) -> Result<Vec<(String, String)>, HttpError> {
+        let mut text = Vec::new();
+        while let Some(chunk) = in_time(payload.next()).await? {
+            text.extend_from_slice(&chunk.map_err(|error| self.broken(&error))?);
+            if text.len() as u64 > self.limits.field_bytes {
+                return Err(self.field_too_large());
+            }
+        }
+        Ok(pairs(&text))
+    }
+
+    fn too_large(&self) -> HttpError {
+        self.wanted.map_or_else(|| self.field_too_large(), |wanted| wanted.too_large())
+    }
+
+    fn field_too_large(&self) -> HttpError {
+        let limit = Bytes(self.limits.field_bytes);
+        HttpError::TooLarge { what: "a form field", limit, setting: "MOODLE_MLBACKEND_MAX_FIELD_BYTES" }
+    }
+
+    fn broken(&self, error: &PayloadError) -> HttpError {
+        match error {
+            PayloadError::Overflow => self.too_large(),
+            _ => HttpError::BadRequest("The request stopped before its end. Send it again.".to_owned()),
+        }
+    }
+}
+
+async fn in_time<T>(next: impl Future<Output = T>) -> Result<T, HttpError> {
+    tokio::time::timeout(PATIENCE, next).await.map_err(|_| HttpError::Stalled)
+}

@@ -1,0 +1,30 @@
+//! Answers for what no route takes: other methods, other paths.
+
+use actix_web::http::{Method, StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::routes::text;
+
+/// The methods of the routes that only read.
+pub(super) const READING: &str = "GET, HEAD, OPTIONS";
+/// The methods of the routes that take a body.
+pub(super) const SENDING: &str = "OPTIONS, POST";
+
+/// OPTIONS, and the methods that a route does not have.
+pub(super) fn other(request: &HttpRequest, allowed: &'static str) -> HttpResponse {
+    let mut response = if request.method() == Method::OPTIONS {
+        HttpResponse::Ok().finish()
+    } else {
+        let told = format!("This address takes {allowed} requests only.");
+        text(StatusCode::METHOD_NOT_ALLOWED, told)
+    };
+    response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static(allowed));
+    response
+}
+
+/// Paths that there are not.
+pub(super) async fn not_found() -> HttpResponse {
+    let told =
+        "There is nothing at this address. Moodle needs the server's host and port, and no path behind them.";
+    text(StatusCode::NOT_FOUND, told.to_owned())
+}

@@ -1,0 +1,75 @@
+//! Around every request: its id, its log line, and its error as the client may see it.
+
+use std::time::Instant;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage};
+use tracing::Instrument;
+
+use super::error::HttpError;
+
+/// What we call ourselves; `/version` is taken by the version that Moodle wants to hear.
+pub(super) const SERVER: &str = concat!("moodle-mlbackend/", env!("CARGO_PKG_VERSION"));
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// How a request is called in the log and in the answer to a failed one.
+#[derive(Clone)]
+pub(super) struct RequestId(pub(super) String);
+
+/// Which model a request was about, for its log line.
+#[derive(Clone)]
+pub(super) struct About(pub(super) String);
+
+/// Gives the request an id, turns errors into answers and writes one line to the log.
+pub(super) async fn observe(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let started = Instant::now();
+    let id = new_id();
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let span = tracing::info_span!("request", id);
+    let response = next.call(request).instrument(span).await?.map_into_boxed_body();
+    let mut response = answered(response, &id);
+    if let Ok(value) = HeaderValue::try_from(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    log(&response, &id, started);
+    Ok(response)
+}
+
+/// Errors get their answer here, where the id is known.
+fn answered(response: ServiceResponse, id: &str) -> ServiceResponse {
+    let failed = response.response().error().and_then(|error| error.as_error::<HttpError>());
+    let Some(error) = failed else { return response };
+    if let HttpError::Internal(cause) = error {
+        tracing::error!(id, cause, "request failed");
+    }
+    let answer = error.answer(id);
+    response.into_response(answer)
+}
+
+fn log(response: &ServiceResponse, id: &str, started: Instant) {
+    let request = response.request();
+    let about = request.extensions().get::<About>().cloned();
+    tracing::info!(
+        id,
+        method = %request.method(),
+        // The pattern, not the path: nothing that a stranger wrote gets into the log.
+        route = request.match_pattern().as_deref().unwrap_or("unknown"),
+        uniqueid = about.as_ref().map(|about| about.0.as_str()),
+        status = response.status().as_u16(),
+        ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "answered"
+    );
+}
+
+/// 16 hexadecimal digits. Ids need not be secret, so a machine without randomness still gets one.
+fn new_id() -> String {
+    let number = getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id()));
+    format!("{number:016x}")
+}

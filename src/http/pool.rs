@@ -1,0 +1,234 @@
+//! Where computing happens: never on an async worker.
+//!
+//! Three lanes, each with its own slots and its own bounded queue, so that a
+//! training never delays a prediction. Must not know what the jobs do.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, Semaphore};
+use tokio::task::{JoinError, spawn_blocking};
+
+use super::params::Model;
+
+/// Why a job did not run to its end.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PoolError {
+    #[error("the queue is full")]
+    Full,
+    #[error("a job panicked: {0}")]
+    Panicked(String),
+}
+
+/// Slots for quick jobs per slot for trainings; they are short, and mostly wait for the disk.
+const QUICK_SLOTS: usize = 4;
+const QUICK_QUEUE: usize = 512;
+/// Password checks at once: each takes 19 MiB, and strangers can ask for them.
+const PASSWORD_SLOTS: usize = 2;
+const PASSWORD_QUEUE: usize = 64;
+
+/// Where computing happens.
+pub(super) struct Pool {
+    heavy: Lane,
+    quick: Lane,
+    passwords: Lane,
+    turns: Mutex<HashMap<Model, Turn>>,
+}
+
+/// Whoever holds it may change one model.
+type Turn = Arc<AsyncMutex<()>>;
+
+impl Pool {
+    /// `jobs` trainings and evaluations at once; `queue` more may wait.
+    pub(super) fn new(jobs: usize, queue: usize) -> Self {
+        Self {
+            heavy: Lane::new(jobs, queue),
+            quick: Lane::new(QUICK_SLOTS.max(2 * jobs), QUICK_QUEUE),
+            passwords: Lane::new(PASSWORD_SLOTS, PASSWORD_QUEUE),
+            turns: Mutex::default(),
+        }
+    }
+
+    /// Runs a training: one at a time per model, and without taking a slot while it waits for its turn.
+    pub(super) async fn train<T: Send + 'static>(
+        &self,
+        model: Model,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, PoolError> {
+        self.heavy.run(Some(self.turn(model)), job).await
+    }
+
+    /// Runs an evaluation.
+    pub(super) async fn evaluate<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, PoolError> {
+        self.heavy.run(None, job).await
+    }
+
+    /// Runs something short that changes a model.
+    pub(super) async fn replace<T: Send + 'static>(
+        &self,
+        model: Model,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, PoolError> {
+        self.quick.run(Some(self.turn(model)), job).await
+    }
+
+    /// Runs something short.
+    pub(super) async fn quick<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, PoolError> {
+        self.quick.run(None, job).await
+    }
+
+    /// Checks a password.
+    pub(super) async fn check_password(
+        &self,
+        job: impl FnOnce() -> bool + Send + 'static,
+    ) -> Result<bool, PoolError> {
+        self.passwords.run(None, job).await
+    }
+
+    fn turn(&self, model: Model) -> Turn {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        // What only the map holds, nobody waits for.
+        turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+        Arc::clone(turns.entry(model).or_default())
+    }
+}
+
+struct Lane {
+    /// One for each job that runs.
+    slots: Arc<Semaphore>,
+    /// One for each job that runs or waits.
+    places: Arc<Semaphore>,
+}
+
+impl Lane {
+    fn new(slots: usize, queue: usize) -> Self {
+        let places = slots.saturating_add(queue).min(Semaphore::MAX_PERMITS);
+        Self { slots: Arc::new(Semaphore::new(slots)), places: Arc::new(Semaphore::new(places)) }
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        turn: Option<Turn>,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, PoolError> {
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| PoolError::Full)?;
+        let turn: Option<OwnedMutexGuard<()>> = match turn {
+            Some(turn) => Some(turn.lock_owned().await),
+            None => None,
+        };
+        // A semaphore that nobody closes always gives a permit.
+        let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(|_| PoolError::Full)?;
+        let span = tracing::Span::current();
+        let guarded = move || {
+            // Held by the job, not by the request: a client that goes away does not end the computing.
+            let _held = (place, turn, slot);
+            span.in_scope(job)
+        };
+        // Tokio catches a panic of the job.
+        spawn_blocking(guarded).await.map_err(|error| PoolError::Panicked(message(error)))
+    }
+}
+
+fn message(error: JoinError) -> String {
+    let Ok(panic) = error.try_into_panic() else { return "it was cancelled".to_owned() };
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{DirHash, ModelId};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
+
+    fn model(name: &str) -> Model {
+        Model { id: ModelId::new(name).expect("an id"), dir: DirHash::new("dirhash", "d").expect("a hash") }
+    }
+
+    #[actix_web::test]
+    async fn a_panic_in_a_job_is_contained_and_frees_its_slot() {
+        let pool = Pool::new(1, 0);
+        for _ in 0..3 {
+            let result = pool.train(model("a"), || panic!("on purpose")).await;
+            assert!(matches!(result, Err::<(), _>(PoolError::Panicked(why)) if why == "on purpose"));
+        }
+        assert!(matches!(pool.train(model("a"), || 7).await, Ok(7)));
+    }
+
+    #[actix_web::test]
+    async fn a_full_queue_refuses_and_quick_jobs_go_on() {
+        let pool = Arc::new(Pool::new(1, 0));
+        let (release, wait) = mpsc::channel::<()>();
+        let (tell, started) = tokio::sync::oneshot::channel();
+        let busy = Arc::clone(&pool);
+        let running = actix_web::rt::spawn(async move {
+            busy.evaluate(move || {
+                let _ = tell.send(());
+                let _ = wait.recv();
+            })
+            .await
+        });
+        started.await.expect("the job starts");
+        assert!(matches!(pool.evaluate(|| ()).await, Err(PoolError::Full)));
+        assert!(matches!(pool.quick(|| 7).await, Ok(7)));
+        release.send(()).expect("the job waits");
+        assert!(running.await.expect("no panic").is_ok());
+        assert!(pool.evaluate(|| ()).await.is_ok());
+    }
+
+    #[actix_web::test]
+    async fn a_request_that_goes_away_does_not_free_its_slot_early() {
+        let pool = Arc::new(Pool::new(1, 0));
+        let (release, wait) = mpsc::channel::<()>();
+        let (tell, started) = tokio::sync::oneshot::channel();
+        let busy = Arc::clone(&pool);
+        let request = actix_web::rt::spawn(async move {
+            busy.evaluate(move || {
+                let _ = tell.send(());
+                let _ = wait.recv();
+            })
+            .await
+        });
+        started.await.expect("the job starts");
+        request.abort();
+        assert!(request.await.expect_err("it was cut off").is_cancelled());
+        assert!(matches!(pool.evaluate(|| ()).await, Err(PoolError::Full)));
+        release.send(()).expect("the job waits");
+    }
+
+    #[actix_web::test]
+    async fn two_trainings_of_one_model_take_turns_and_leave_a_slot_to_others() {
+        let pool = Arc::new(Pool::new(2, 8));
+        let (release, wait) = mpsc::channel::<()>();
+        let (tell, started) = tokio::sync::oneshot::channel();
+        let (first, second) = (Arc::clone(&pool), Arc::clone(&pool));
+        let done = Arc::new(AtomicUsize::new(0));
+        let (a, b) = (Arc::clone(&done), Arc::clone(&done));
+        let first = actix_web::rt::spawn(async move {
+            first
+                .train(model("a"), move || {
+                    let _ = tell.send(());
+                    let _ = wait.recv();
+                    a.fetch_add(1, Ordering::SeqCst)
+                })
+                .await
+        });
+        started.await.expect("the first starts");
+        let second = actix_web::rt::spawn(async move {
+            second.train(model("a"), move || b.fetch_add(1, Ordering::SeqCst)).await
+        });
+        // The second of model a waits; model b gets the free slot at once.
+        assert!(pool.train(model("b"), || ()).await.is_ok());
+        assert_eq!(done.load(Ordering::SeqCst), 0);
+        release.send(()).expect("the first waits");
+        assert!(matches!(first.await.expect("no panic"), Ok(0)));
+        assert!(matches!(second.await.expect("no panic"), Ok(1)));
+    }
+}

@@ -1,0 +1,20 @@
+//! `POST /deletemodel`: forgets everything about one model.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::{ok, sent};
+use crate::http::error::HttpError;
+use crate::http::params;
+use crate::http::state::AppState;
+
+pub(super) async fn delete(
+    request: HttpRequest,
+    state: web::Data<AppState>,
+    payload: web::Payload,
+) -> Result<HttpResponse, HttpError> {
+    let form = sent(&request, payload, &state, None).await?;
+    let id = params::model_id(&form)?;
+    let backend = state.backend.clone();
+    state.pool.quick(move || backend.delete(&id)).await??;
+    Ok(ok())
+}

@@ -1,0 +1,20 @@
+//! `GET /evaluationlog`: what one evaluation run found, as a zip.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::{asked, zip};
+use crate::backend;
+use crate::http::error::HttpError;
+use crate::http::params::{self, Model};
+use crate::http::state::AppState;
+
+pub(super) async fn evaluation_log(
+    request: HttpRequest,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, HttpError> {
+    let form = asked(&request, &state).await?;
+    let model = Model::of(&form)?;
+    let run = params::run(&form)?;
+    let home = state.backend.home(&model.id, &model.dir);
+    Ok(zip(state.pool.quick(move || backend::evaluation_log(&home, run)).await??))
+}

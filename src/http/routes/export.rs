@@ -1,0 +1,20 @@
+//! `GET /export`: a trained model, to take elsewhere.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::{asked, zip};
+use crate::backend;
+use crate::http::error::HttpError;
+use crate::http::params::Model;
+use crate::http::state::AppState;
+
+pub(super) async fn export(
+    request: HttpRequest,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, HttpError> {
+    let form = asked(&request, &state).await?;
+    let model = Model::of(&form)?;
+    let home = state.backend.home(&model.id, &model.dir);
+    let archive = state.pool.quick(move || backend::export(&home)).await??;
+    archive.map(zip).ok_or(HttpError::NothingToExport)
+}

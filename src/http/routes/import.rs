@@ -1,0 +1,24 @@
+//! `POST /import`: replaces a model with one from elsewhere.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::{ok, sent};
+use crate::backend;
+use crate::http::error::HttpError;
+use crate::http::form::FilePart;
+use crate::http::params::Model;
+use crate::http::state::AppState;
+
+pub(super) async fn import(
+    request: HttpRequest,
+    state: web::Data<AppState>,
+    payload: web::Payload,
+) -> Result<HttpResponse, HttpError> {
+    let form = sent(&request, payload, &state, Some(FilePart::archive(&state.uploads))).await?;
+    let model = Model::of(&form)?;
+    let archive = form.into_file()?;
+    let home = state.backend.home(&model.id, &model.dir);
+    let limits = state.dataset;
+    state.pool.replace(model, move || backend::import(&home, archive.path(), &limits)).await??;
+    Ok(ok())
+}

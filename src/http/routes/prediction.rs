@@ -1,0 +1,23 @@
+//! `POST /prediction`: asks a trained model.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::{json, sent};
+use crate::backend;
+use crate::http::error::HttpError;
+use crate::http::form::FilePart;
+use crate::http::params::Model;
+use crate::http::state::AppState;
+
+pub(super) async fn predict(
+    request: HttpRequest,
+    state: web::Data<AppState>,
+    payload: web::Payload,
+) -> Result<HttpResponse, HttpError> {
+    let form = sent(&request, payload, &state, Some(FilePart::dataset(&state.uploads))).await?;
+    let model = Model::of(&form)?;
+    let dataset = form.into_file()?;
+    let home = state.backend.home(&model.id, &model.dir);
+    let limits = state.dataset;
+    json(&state.pool.quick(move || backend::predict(&home, dataset.path(), &limits)).await??)
+}

@@ -1,0 +1,31 @@
+//! `POST /training`: teaches a model what is new.
+
+use std::time::Instant;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::{json, sent};
+use crate::backend;
+use crate::http::error::HttpError;
+use crate::http::form::FilePart;
+use crate::http::params::Model;
+use crate::http::state::AppState;
+
+pub(super) async fn train(
+    request: HttpRequest,
+    state: web::Data<AppState>,
+    payload: web::Payload,
+) -> Result<HttpResponse, HttpError> {
+    let form = sent(&request, payload, &state, Some(FilePart::dataset(&state.uploads))).await?;
+    let model = Model::of(&form)?;
+    let dataset = form.into_file()?;
+    let home = state.backend.home(&model.id, &model.dir);
+    let limits = state.dataset;
+    let job = move || {
+        let started = Instant::now();
+        let reply = backend::train(&home, dataset.path(), &limits);
+        tracing::info!(seconds = started.elapsed().as_secs_f64(), done = reply.is_ok(), "training ended");
+        reply
+    };
+    json(&state.pool.train(model, job).await??)
+}

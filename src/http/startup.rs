@@ -1,0 +1,101 @@
+//! From settings to a server that listens.
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::{App, HttpServer, middleware, web};
+
+use super::error::StartError;
+use super::observe::{SERVER, observe};
+use super::state::AppState;
+use super::{logging, methods, routes};
+use crate::settings::{ServeArgs, Settings};
+
+/// How long running requests may go on after SIGTERM, in seconds.
+const SHUTDOWN_SECONDS: u64 = 30;
+/// How long the rest of an upload is read after an early answer: without that, the connection would
+/// be reset and the client would never see the 401 or 413.
+const LINGER: Duration = Duration::from_secs(30);
+
+/// A server that has its port.
+pub struct Application {
+    address: SocketAddr,
+    server: Server,
+    state: web::Data<AppState>,
+}
+
+impl Application {
+    /// Opens the data directory and the port. Needs the actix runtime.
+    pub fn build(settings: Settings) -> Result<Self, StartError> {
+        let wanted = SocketAddr::new(settings.host, settings.port);
+        let state = web::Data::new(AppState::new(settings)?);
+        let listener = TcpListener::bind(wanted).map_err(|source| StartError::Bind { wanted, source })?;
+        let address = listener.local_addr().map_err(StartError::Server)?;
+        let shared = state.clone();
+        let server = HttpServer::new(move || {
+            App::new()
+                .app_data(shared.clone())
+                .wrap(middleware::from_fn(observe))
+                .wrap(middleware::DefaultHeaders::new().add(("Server", SERVER)))
+                .configure(routes::register)
+                .default_service(web::to(methods::not_found))
+        })
+        .client_disconnect_timeout(LINGER)
+        .shutdown_timeout(SHUTDOWN_SECONDS)
+        .listen(listener)
+        .map_err(StartError::Server)?
+        .run();
+        Ok(Self { address, server, state })
+    }
+
+    /// The port that it listens on.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// The address to give to a browser or to Moodle.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Serves until SIGTERM or SIGINT; after SIGTERM, running requests may finish.
+    pub async fn run_until_stopped(self) -> Result<(), StartError> {
+        let ended = self.server.await.map_err(StartError::Server);
+        self.state.spool.remove();
+        ended
+    }
+}
+
+/// `moodle-mlbackend serve`: exit code 1 and a sentence when the settings cannot be used.
+#[must_use]
+pub fn serve(args: ServeArgs) -> ExitCode {
+    match Settings::load(args).map_err(StartError::from).and_then(run) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("moodle-mlbackend: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(settings: Settings) -> Result<(), StartError> {
+    logging::start(settings.log_format, settings.debug_mode);
+    actix_web::rt::System::new().block_on(async {
+        let application = Application::build(settings)?;
+        announce(&application.url());
+        application.run_until_stopped().await
+    })
+}
+
+/// The one line on stdout, for people and for programs that asked for port 0.
+fn announce(url: &str) {
+    let mut out = std::io::stdout().lock();
+    // Nobody may be listening to stdout; that is no reason to stop.
+    let _ = writeln!(out, "listening on {url}").and_then(|()| out.flush());
+    tracing::info!(url, version = env!("CARGO_PKG_VERSION"), "ready");
+}

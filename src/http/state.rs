@@ -1,0 +1,48 @@
+//! What every request handler shares.
+
+use super::error::StartError;
+use super::pool::Pool;
+use super::spool::Spool;
+use super::stash::Stash;
+use super::users::Users;
+use crate::backend::Backend;
+use crate::dataset::Limits;
+use crate::settings::{Settings, UploadLimits};
+use crate::store::Store;
+
+/// What every request handler shares.
+pub(super) struct AppState {
+    pub(super) backend: Backend,
+    pub(super) users: Option<Users>,
+    pub(super) pool: Pool,
+    pub(super) spool: Spool,
+    pub(super) stash: Option<Stash>,
+    pub(super) uploads: UploadLimits,
+    pub(super) dataset: Limits,
+    pub(super) max_iterations: usize,
+    pub(super) reported_version: String,
+}
+
+impl AppState {
+    pub(super) fn new(settings: Settings) -> Result<Self, StartError> {
+        if settings.users.is_none() {
+            tracing::warn!(
+                "{} is not set: every request but /version will be refused; set it to user:password",
+                crate::settings::USERS
+            );
+        }
+        let store = Store::open(&settings.data_dir)?;
+        let spool = Spool::open(&settings.temp_dir).map_err(StartError::Spool)?;
+        Ok(Self {
+            backend: Backend::new(store, settings.dataset),
+            users: settings.users,
+            pool: Pool::new(settings.jobs, settings.queue_length),
+            spool,
+            stash: settings.stash_dir.map(Stash::new),
+            uploads: settings.uploads,
+            dataset: settings.dataset,
+            max_iterations: settings.max_iterations,
+            reported_version: settings.reported_version,
+        })
+    }
+}

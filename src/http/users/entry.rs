@@ -1,0 +1,82 @@
+//! The text of the users variable, taken apart.
+
+use super::UsersError;
+use super::argon::Argon;
+use super::secret::{Salted, Scheme, Secret};
+
+/// One entry.
+pub(super) struct User {
+    pub(super) name: String,
+    pub(super) secret: Secret,
+}
+
+/// Reads `name:password` and `name:SCHEME:SALT:HASH`, separated by commas.
+pub(super) fn parse(text: &str) -> Result<Vec<User>, UsersError> {
+    let mut users: Vec<User> = Vec::new();
+    for (index, text) in text.split(',').enumerate() {
+        let refuse = |name: Option<&str>, problem| UsersError::Entry {
+            number: index + 1,
+            name: name.map(str::to_owned),
+            problem,
+        };
+        let user = user(text).map_err(|(name, problem)| refuse(name, problem))?;
+        if users.iter().any(|known| known.name == user.name) {
+            return Err(refuse(Some(&user.name), "the name is there twice: give every user one entry"));
+        }
+        users.push(user);
+    }
+    Ok(users)
+}
+
+type Refusal<'a> = (Option<&'a str>, &'static str);
+
+fn user(text: &str) -> Result<User, Refusal<'_>> {
+    if text.is_empty() {
+        return Err((None, "it is empty: write user:password, several separated by single commas"));
+    }
+    let fields: Vec<&str> = text.split(':').collect();
+    let name = fields[0];
+    if fields.len() == 1 {
+        // The text may be a password that contained a comma: not to be shown.
+        return Err((None, "it has no colon: write user:password; neither may contain a comma"));
+    }
+    check_name(name).map_err(|problem| (None, problem))?;
+    let secret = match fields[1..] {
+        [""] => Err("the password is empty: write user:password"),
+        [password] => Ok(Secret::Plain(password.as_bytes().to_vec())),
+        ["sha256", salt, hash] => salted(Scheme::Sha256, salt, hash),
+        ["sha512", salt, hash] => salted(Scheme::Sha512, salt, hash),
+        ["argon2id", settings, hash] => Argon::parse(settings, hash).map(Secret::Argon),
+        [_, _, _] => Err("the hash is of an unknown kind: use sha256, sha512 or argon2id, or have \
+             `moodle-mlbackend passwd` make the entry"),
+        _ => Err("it has the wrong number of fields: write user:password or user:sha256:SALT:HASH; \
+             a password may not contain a colon"),
+    };
+    let secret = secret.map_err(|problem| (Some(name), problem))?;
+    Ok(User { name: name.to_owned(), secret })
+}
+
+/// What a user may not be called; the text tells what to do.
+pub(super) fn check_name(name: &str) -> Result<(), &'static str> {
+    match name {
+        "" => Err("the user name is empty: write user:password"),
+        _ if name.contains([',', ':']) => Err("a user name may contain neither a comma nor a colon"),
+        _ if name.contains(char::is_control) => {
+            Err("a user name may not contain a line break or a control character")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn salted(scheme: Scheme, salt: &str, hash: &str) -> Result<Secret, &'static str> {
+    let digits = match scheme {
+        Scheme::Sha256 => (64, "a sha256 hash is 64 hexadecimal digits: write user:sha256:SALT:HASH"),
+        Scheme::Sha512 => (128, "a sha512 hash is 128 hexadecimal digits: write user:sha512:SALT:HASH"),
+    };
+    match hex::decode(hash) {
+        Ok(bytes) if hash.len() == digits.0 => {
+            Ok(Secret::Salted(Salted { scheme, salt: salt.as_bytes().to_vec(), hash: bytes }))
+        }
+        _ => Err(digits.1),
+    }
+}
