@@ -14,7 +14,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::backend::{self, BackendError, EvaluationRequest, Status};
+use crate::backend::{self, BackendError, EvaluationReply, EvaluationRequest, Status};
 use crate::dataset::Limits;
 use crate::store::ModelHome;
 
@@ -106,9 +106,11 @@ fn train(args: &[&str]) -> Answer {
     let &[_, directory, dataset, ..] = args else {
         return Answer::missing("the model's unique id, its directory, the training dataset's file");
     };
-    match backend::train(&home(directory), Path::new(dataset), &Limits::default()) {
+    let trained =
+        file(dataset).and_then(|dataset| told(backend::train(&home(directory), dataset, &Limits::default())));
+    match trained {
         Ok(training) => Answer::json(training.status, &training),
-        Err(error) => Answer::refused(&error.to_string()),
+        Err(reason) => Answer::refused(&reason),
     }
 }
 
@@ -116,9 +118,11 @@ fn predict(args: &[&str]) -> Answer {
     let &[_, directory, dataset, ..] = args else {
         return Answer::missing("the model's unique id, its directory, the prediction dataset's file");
     };
-    match backend::predict(&home(directory), Path::new(dataset), &Limits::default()) {
+    let predicted = file(dataset)
+        .and_then(|dataset| told(backend::predict(&home(directory), dataset, &Limits::default())));
+    match predicted {
         Ok(prediction) => Answer::json(prediction.status, &prediction),
-        Err(error) => Answer::refused(&error.to_string()),
+        Err(reason) => Answer::refused(&reason),
     }
 }
 
@@ -129,14 +133,12 @@ fn evaluate(args: &[&str]) -> Answer {
              deviation, the number of iterations, optionally the trained model's directory",
         );
     };
-    let request = match evaluation_request(min_score, max_deviation, iterations) {
-        Ok(request) => request,
-        Err(reason) => return Answer::refused(&reason),
-    };
     let trained = rest.first().filter(|directory| !directory.is_empty()).map(|directory| home(directory));
-    match run_evaluation(&home(directory), trained.as_ref(), dataset, &request) {
+    let evaluated = evaluation_request(min_score, max_deviation, iterations)
+        .and_then(|request| run_evaluation(&home(directory), trained.as_ref(), file(dataset)?, &request));
+    match evaluated {
         Ok(reply) => Answer::json(reply.status, &reply),
-        Err(error) => Answer::refused(&error.to_string()),
+        Err(reason) => Answer::refused(&reason),
     }
 }
 
@@ -145,10 +147,10 @@ fn evaluate(args: &[&str]) -> Answer {
 fn run_evaluation(
     home: &ModelHome,
     trained: Option<&ModelHome>,
-    dataset: &str,
+    dataset: &Path,
     request: &EvaluationRequest,
-) -> Result<backend::EvaluationReply, BackendError> {
-    let mut reply = backend::evaluate(home, trained, Path::new(dataset), request, &Limits::default())?;
+) -> Result<EvaluationReply, String> {
+    let mut reply = told(backend::evaluate(home, trained, dataset, request, &Limits::default()))?;
     if let (Some(figures), Ok(Some(directory))) = (&mut reply.figures, home.run(reply.runid)) {
         figures.dir = directory.display().to_string();
     }
@@ -198,6 +200,20 @@ fn import(args: &[&str]) -> Answer {
     match backend::import_from(&home(directory), Path::new(source), &Limits::default()) {
         Ok(()) => Answer::text("Ok\nOk\n"),
         Err(error) => Answer::failed(error.to_string()),
+    }
+}
+
+/// Here the caller is the machine's own administrator, who may read every cause.
+fn told<T>(result: Result<T, BackendError>) -> Result<T, String> {
+    result.map_err(|error| error.to_string())
+}
+
+fn file(path: &str) -> Result<&Path, String> {
+    let file = Path::new(path);
+    if file.is_file() {
+        Ok(file)
+    } else {
+        Err(format!("There is no dataset file {path:?}: check Moodle's temporary directory."))
     }
 }
 
