@@ -26,6 +26,12 @@ fn address(text: &str) -> String {
     text[at..].chars().take_while(|c| c.is_ascii_digit() || ".:".contains(*c)).collect()
 }
 
+#[cfg(unix)]
+fn terminate(child: &std::process::Child) {
+    let ended = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill runs");
+    assert!(ended.success());
+}
+
 #[test]
 fn the_demo_plays_moodle_from_version_to_deletion_and_leaves_a_report() {
     let temp = TempDir::new().expect("a directory");
@@ -57,7 +63,7 @@ fn the_demo_is_plain_text_when_nobody_watches_and_stops_its_server() {
     assert!(!String::from_utf8_lossy(&done.stderr).contains('\x1b'));
 
     assert!(TcpStream::connect(address(&told)).is_err(), "the server still listens");
-    assert!(!only_entry(temp.path()).join("data").exists(), "models are left behind");
+    assert!(!only_entry(temp.path()).join("work").exists(), "models are left behind");
 }
 
 #[test]
@@ -86,6 +92,27 @@ fn too_few_samples_are_refused_with_the_allowed_range() {
 
 #[cfg(unix)]
 #[test]
+fn ended_in_the_middle_the_demo_takes_its_server_along() {
+    let temp = TempDir::new().expect("a directory");
+    let mut child = demo(&temp)
+        .args(["--seed", "3", "--keep"]) // so that it cannot be over before it is ended
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    assert!(lines.any(|line| line.expect("text").contains("start the server")));
+    terminate(&child);
+    child.wait().expect("ends");
+
+    let kept = only_entry(temp.path());
+    let log = std::fs::read_to_string(kept.join("server.log")).expect("a log");
+    assert!(TcpStream::connect(address(&log)).is_err(), "the server still listens");
+    assert!(!kept.join("work").exists(), "models are left behind");
+}
+
+#[cfg(unix)]
+#[test]
 fn kept_the_server_stays_until_it_is_told_to_end_and_says_how_to_reach_it() {
     let temp = TempDir::new().expect("a directory");
     let mut child = demo(&temp).arg("--keep").stdout(Stdio::piped()).spawn().expect("starts");
@@ -103,9 +130,8 @@ fn kept_the_server_stays_until_it_is_told_to_end_and_says_how_to_reach_it() {
     }
     assert!(TcpStream::connect(address(&told)).is_ok(), "the server does not listen: {told}");
 
-    let ended = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill runs");
-    assert!(ended.success());
+    terminate(&child);
     assert!(child.wait().expect("ends").success());
     assert!(TcpStream::connect(address(&told)).is_err(), "the server still listens");
-    assert!(!only_entry(temp.path()).join("data").exists(), "models are left behind");
+    assert!(!only_entry(temp.path()).join("work").exists(), "models are left behind");
 }

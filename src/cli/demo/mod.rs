@@ -10,7 +10,7 @@ mod server;
 mod show;
 pub mod students;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use moodle::Moodle;
@@ -47,7 +47,7 @@ enum DemoError {
     Directory(#[source] std::io::Error),
     #[error("The server could not be started: {0}.")]
     Start(#[source] std::io::Error),
-    #[error("The server ended at once. Its last words:\n{0}")]
+    #[error("The server ended by itself. Its last words:\n{0}")]
     Ended(String),
     #[error("The server did not say in time that it listens. Its last words:\n{0}")]
     Silent(String),
@@ -64,9 +64,12 @@ enum DemoError {
 /// Plays the story; the exit code says whether everything was as it must be.
 #[must_use]
 pub fn run(args: &Args) -> ExitCode {
-    match story(args) {
+    match in_a_directory(args) {
         Ok(End::Good) => ExitCode::SUCCESS,
-        Ok(End::Interrupted) => ExitCode::from(130), // what shells give a program that Ctrl-C ended
+        Ok(End::Interrupted) => {
+            eprintln!("\nInterrupted; the server is stopped.");
+            ExitCode::from(130) // what shells give a program that Ctrl-C ended
+        }
         Err(error) => {
             eprintln!("\nThe demo failed. {error}");
             ExitCode::FAILURE
@@ -79,8 +82,22 @@ enum End {
     Interrupted,
 }
 
-fn story(args: &Args) -> Result<End, DemoError> {
-    let directory = directory()?;
+/// The directory outlives the demo, for people want to look at the report; what the server worked
+/// with does not.
+fn in_a_directory(args: &Args) -> Result<End, DemoError> {
+    let made = tempfile::Builder::new().prefix("moodle-mlbackend-demo-").tempdir();
+    let directory = made.map_err(DemoError::Directory)?.keep();
+    let work = directory.join("work");
+    std::fs::create_dir(&work).map_err(DemoError::Directory)?;
+    let end = story(args, &directory, &work);
+    if let Err(error) = std::fs::remove_dir_all(&work) {
+        eprintln!("{} could not be removed: {error}.", work.display());
+    }
+    end
+}
+
+/// From the server's start to its end.
+fn story(args: &Args, directory: &Path, work: &Path) -> Result<End, DemoError> {
     let password = super::passwd::generate()?;
     let mut show = Show::new(play::STEPS);
     show.say(&format!(
@@ -88,15 +105,14 @@ fn story(args: &Args) -> Result<End, DemoError> {
         show.strong("moodle-mlbackend demo: a Moodle site and its students at risk")
     ));
     let server = show.step("start the server", || {
-        let server = Server::start(&directory, USER, &password)?;
+        let server = Server::start(work, &directory.join("server.log"), &format!("{USER}:{password}"))?;
         let finding = show::Finding::new(&server.address, "listens, on loopback only");
         Ok((server, finding))
     })?;
     let moodle = Moodle::new(&server.address, USER, &password);
     let campus = Campus::new(args.seed);
-    let played = play::play(&mut show, &moodle, &campus, args.samples as usize, &directory);
+    let played = play::play(&mut show, &moodle, &campus, args.samples as usize, directory);
     if server.interrupted() {
-        clean_up(server, &directory);
         return Ok(End::Interrupted);
     }
     if let Err(error) = played {
@@ -104,28 +120,12 @@ fn story(args: &Args) -> Result<End, DemoError> {
         return Err(error);
     }
     show.finish();
-    where_to_look(&show, &directory);
+    where_to_look(&show, directory);
     if args.keep {
         how_to_use(&show, &server.address, &password);
-        server.wait();
+        server.wait()?;
     }
-    clean_up(server, &directory);
     Ok(End::Good)
-}
-
-/// A directory of its own, which outlives the demo: people want to look at the report.
-fn directory() -> Result<PathBuf, DemoError> {
-    let made = tempfile::Builder::new().prefix("moodle-mlbackend-demo-").tempdir();
-    made.map(tempfile::TempDir::keep).map_err(DemoError::Directory)
-}
-
-/// Ends the server and removes its models; the report and the datasets stay.
-fn clean_up(server: Server, directory: &Path) {
-    drop(server);
-    let data = directory.join("data");
-    if let Err(error) = std::fs::remove_dir_all(&data) {
-        eprintln!("{} could not be removed: {error}.", data.display());
-    }
 }
 
 fn where_to_look(show: &Show, directory: &Path) {

@@ -33,18 +33,18 @@ pub(super) fn play(
     data.write(&directory.join("datasets")).map_err(DemoError::Directory)?;
     let [model, evaluated, copy] = models();
 
-    show.step("which version are you?", || version(moodle))?;
-    show.step("train: finished courses", || train(moodle, &model, &data.first))?;
-    show.step("train: newer samples only", || train(moodle, &model, &data.newer))?;
+    show.step("ask the version", || version(moodle))?;
+    show.step("train on finished courses", || train(moodle, &model, &data.first))?;
+    show.step("train on newer samples", || train(moodle, &model, &data.newer))?;
     let predictions = show.step("predict running courses", || predict(moodle, &model, &data.cohort))?;
-    let run = show.step("evaluate this model", || evaluate(moodle, &evaluated, &data.all))?;
-    show.step("give me the evaluation's log", || {
+    let run = show.step("evaluate the model", || evaluate(moodle, &evaluated, &data.all))?;
+    show.step("fetch its log", || {
         unpack(&moodle.evaluation_log(&evaluated, run)?, &directory.join("report"))
     })?;
     let archive = show.step("export the model", || export(moodle, &model))?;
     show.step("import it on another site", || import(moodle, &copy, &archive))?;
-    show.step("predict with the imported model", || same(moodle, &copy, &data.cohort, &predictions))?;
-    show.step("delete the imported model", || delete(moodle, &copy, &model, &data.cohort))
+    show.step("predict with the import", || same(moodle, &copy, &data.cohort, &predictions))?;
+    show.step("delete the import", || delete(moodle, &copy, &model, &data.cohort))
 }
 
 /// The made-up students, as files.
@@ -141,12 +141,11 @@ fn predict(moodle: &Moodle, model: &Model, cohort: &Cohort) -> Result<(Vec<Predi
         )));
     }
     let meaning = format!(
-        "AUC {:.3}; {:.1} % right ({:.1} % by saying \"stays\"),\n{} of {} samples are of drop-outs",
+        "AUC {:.3}, {:.1} % of {} samples right\n(saying that everybody stays: {:.1} %)",
         score.auc,
         100.0 * score.accuracy,
-        100.0 * score.baseline,
-        score.at_risk,
-        score.samples
+        score.samples,
+        100.0 * score.baseline
     );
     Ok((predictions, Finding::new("status 0", meaning)))
 }
@@ -165,8 +164,8 @@ fn evaluate(moodle: &Moodle, model: &Model, dataset: &str) -> Result<(u64, Findi
         return Err(DemoError::Surprise("An evaluation's answer lacks its run or its figures.".into()));
     };
     let meaning = format!(
-        "score {score:.3} ± {deviation:.3}, AUC {auc:.3} over {ITERATIONS} splits\n\
-         (asked for: {MIN_SCORE} ± {MAX_DEVIATION})"
+        "score {score:.3} ± {deviation:.3}, AUC {auc:.3}\n\
+         (asked for: {MIN_SCORE} ± {MAX_DEVIATION}; {ITERATIONS} splits)"
     );
     Ok((run, Finding::new("status 0", meaning)))
 }

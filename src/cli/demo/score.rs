@@ -14,9 +14,7 @@ pub(super) struct Score {
     pub(super) baseline: f64,
     /// The chance that a drop-out was given a higher risk than one who stays.
     pub(super) auc: f64,
-    /// Drop-outs among all.
-    pub(super) at_risk: usize,
-    /// All.
+    /// How many predictions were judged.
     pub(super) samples: usize,
 }
 
@@ -51,7 +49,6 @@ pub(super) fn judge(cohort: &Cohort, predictions: &[Predicted]) -> Result<Score,
         accuracy: right as f64 / samples as f64,
         baseline: (samples - at_risk) as f64 / samples as f64,
         auc: auc(risks),
-        at_risk,
         samples,
     })
 }

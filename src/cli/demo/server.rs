@@ -28,33 +28,39 @@ pub(super) struct Server {
     /// `127.0.0.1:PORT`.
     pub(super) address: String,
     /// Where its output goes.
-    pub(super) log: PathBuf,
+    log: PathBuf,
 }
 
 impl Server {
-    /// Starts `serve` on a free loopback port, with its data in `directory/data`.
-    pub(super) fn start(directory: &Path, user: &str, password: &str) -> Result<Self, DemoError> {
-        let log = directory.join("server.log");
-        let data = directory.join("data");
-        std::fs::create_dir(&data).map_err(DemoError::Directory)?;
-        let child = Arc::new(Mutex::new(spawn(&log, &data, &format!("{user}:{password}"))?));
+    /// Starts `serve` on a free loopback port; its models and uploads go into `work`.
+    pub(super) fn start(work: &Path, log: &Path, users: &str) -> Result<Self, DemoError> {
+        let child = Arc::new(Mutex::new(spawn(work, log, users)?));
         let interrupted = Arc::new(AtomicBool::new(false));
-        let mut server = Self { child, interrupted, address: String::new(), log };
+        let mut server = Self { child, interrupted, address: String::new(), log: log.to_owned() };
         server.end_on_signals();
         server.address = server.wait_for_address()?;
         Ok(server)
     }
 
-    /// Whether somebody pressed Ctrl-C or ended the demo.
+    /// Whether somebody pressed Ctrl-C or ended the demo. The server gets a Ctrl-C too and may be gone
+    /// before the demo has noticed its own, so a server that has ended is given a moment's thought.
     pub(super) fn interrupted(&self) -> bool {
+        let thought = Instant::now();
+        while self.ended() && thought.elapsed() < Duration::from_millis(300) {
+            if self.interrupted.load(Ordering::SeqCst) {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
         self.interrupted.load(Ordering::SeqCst)
     }
 
-    /// Returns when the server has ended, by Ctrl-C or by itself.
-    pub(super) fn wait(&self) {
+    /// Returns when the server has ended: fine by Ctrl-C, an error by itself.
+    pub(super) fn wait(&self) -> Result<(), DemoError> {
         while !self.ended() {
             std::thread::sleep(Duration::from_millis(100));
         }
+        if self.interrupted() { Ok(()) } else { Err(DemoError::Ended(self.last_words())) }
     }
 
     /// The last lines of the log, for an error message.
@@ -110,7 +116,10 @@ impl Drop for Server {
     }
 }
 
-fn spawn(log: &Path, data: &Path, users: &str) -> Result<Child, DemoError> {
+fn spawn(work: &Path, log: &Path, users: &str) -> Result<Child, DemoError> {
+    let (data, uploads) = (work.join("data"), work.join("uploads"));
+    std::fs::create_dir(&data).map_err(DemoError::Directory)?;
+    std::fs::create_dir(&uploads).map_err(DemoError::Directory)?;
     let output = File::create(log).map_err(DemoError::Directory)?;
     let errors = output.try_clone().map_err(DemoError::Directory)?;
     let program = std::env::current_exe().map_err(DemoError::Start)?;
@@ -123,6 +132,7 @@ fn spawn(log: &Path, data: &Path, users: &str) -> Result<Child, DemoError> {
     command
         .env("MOODLE_MLBACKEND_PYTHON_USERS", users)
         .env("MOODLE_MLBACKEND_PYTHON_DIR", data)
+        .env("MOODLE_MLBACKEND_TEMPDIR", uploads)
         .stdin(Stdio::null())
         .stdout(output)
         .stderr(errors)

@@ -69,7 +69,7 @@ impl Show {
         match done {
             Ok((value, finding)) => {
                 let sign = self.paint.good();
-                self.say(&format!("  {sign} {step:<34} {}", self.paint.dim(&spoken(time))));
+                self.say(&format!("  {sign} {step:<28} {}", self.paint.dim(&spoken(time))));
                 self.rows.push(Row { step, finding, time });
                 self.bar.inc(1);
                 Ok(value)
@@ -99,7 +99,7 @@ impl Show {
         } else {
             presets::ASCII_MARKDOWN
         });
-        table.set_header(["Moodle asks", "Answer", "Which means", "Time"]);
+        table.set_header(["Step", "Answer", "Meaning", "Time"]);
         for row in &self.rows {
             table.add_row([
                 Cell::new(row.step),
