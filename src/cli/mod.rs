@@ -1,5 +1,9 @@
 //! The command line.
 
+pub mod demo;
+pub mod local;
+pub mod passwd;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -18,13 +22,26 @@ pub struct Cli {
 enum Command {
     /// Serve Moodle over HTTP
     Serve(Box<ServeArgs>),
+    /// Show the server at work with nothing set up
+    Demo(demo::Args),
+    /// Make hashed entries for the users variable
+    Passwd(passwd::Args),
 }
 
 /// Does what the command line of this process says.
 #[must_use]
 pub fn run() -> ExitCode {
+    let args: Vec<String> = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    // Moodle's local mode calls us as it calls Python.
+    if let [_, flag, module @ ..] = args.as_slice()
+        && flag == "-m"
+    {
+        return local::run(module);
+    }
     match Cli::try_parse() {
         Ok(Cli { command: Command::Serve(args) }) => crate::http::serve(*args),
+        Ok(Cli { command: Command::Demo(args) }) => demo::run(&args),
+        Ok(Cli { command: Command::Passwd(args) }) => passwd::run(&args),
         Err(told) if told.use_stderr() => {
             eprint!("{}", explain(&told));
             ExitCode::FAILURE

@@ -1,0 +1,247 @@
+//! `moodle-mlbackend passwd`: hashed entries for the users variable.
+//!
+//! Owns asking for passwords and making them. A password is never an argument (other users of the
+//! machine could read it) and never on stdout, which carries only the value to configure.
+
+use std::io::{BufRead, IsTerminal};
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use sha2::{Digest, Sha256, Sha512};
+
+use crate::http::users;
+
+/// Passwords below this length get a warning.
+const SHORT: usize = 12;
+
+/// The length of a generated password: 64 letters to choose from make 192 bits.
+const GENERATED: usize = 32;
+
+/// Every character that Moodle's settings page accepts in a user's name and a password; 64 of them.
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+
+/// Makes the value of `MOODLE_MLBACKEND_PYTHON_USERS` with hashed passwords.
+///
+/// Asks for each user's password twice on a terminal, or reads one line per user from standard
+/// input. Prints the whole value on standard output.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The users that Moodle sites log in as, in the order of the value.
+    #[arg(required = true, value_name = "USER", value_parser = user)]
+    users: Vec<String>,
+
+    /// Make strong passwords and show each once, on standard error.
+    #[arg(long)]
+    generate: bool,
+
+    /// How to hash; the sha schemes are for sharing the value with the Python server.
+    #[arg(long, value_enum, default_value_t = Scheme::Argon2id)]
+    scheme: Scheme,
+}
+
+/// How a password is hashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Scheme {
+    Argon2id,
+    Sha256,
+    Sha512,
+}
+
+/// Why no value could be made.
+#[derive(Debug, thiserror::Error)]
+enum PasswdError {
+    #[error("{0} is named twice: name each user once.")]
+    Twice(String),
+    #[error("The two passwords for {0} differ: start again.")]
+    Differ(String),
+    #[error("The password for {0} is empty: give at least one character, better {SHORT}.")]
+    Empty(String),
+    #[error(
+        "The password for {0} has characters that Moodle's settings page does not accept: use A-Z a-z 0-9 _ - only."
+    )]
+    Unaccepted(String),
+    #[error(
+        "There is no password for {0} on standard input: give one line per user, in the order of the users."
+    )]
+    NoLine(String),
+    #[error("A password could not be read: {0}.")]
+    Read(#[from] std::io::Error),
+    #[error("The system's source of randomness failed: {0}.")]
+    Random(#[from] getrandom::Error),
+    #[error(transparent)]
+    Entry(#[from] users::UsersError),
+}
+
+/// Asks, hashes and prints.
+#[must_use]
+pub fn run(args: &Args) -> ExitCode {
+    match value(args) {
+        Ok(value) => {
+            if std::io::stdout().is_terminal() {
+                eprintln!("\nSet this for the server, quoted:\n");
+            }
+            println!("{value}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn value(args: &Args) -> Result<String, PasswdError> {
+    each_once(&args.users)?;
+    let mut source = Source::choose(args.generate);
+    let entries: Result<Vec<_>, _> =
+        args.users.iter().map(|user| entry(args.scheme, user, &source.password(user)?)).collect();
+    Ok(entries?.join(","))
+}
+
+fn each_once(users: &[String]) -> Result<(), PasswdError> {
+    for (at, user) in users.iter().enumerate() {
+        if users[..at].contains(user) {
+            return Err(PasswdError::Twice(user.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// Where passwords come from.
+enum Source {
+    Generated,
+    Terminal,
+    Lines(std::io::Lines<std::io::StdinLock<'static>>),
+}
+
+impl Source {
+    fn choose(generate: bool) -> Self {
+        let stdin = std::io::stdin();
+        match (generate, stdin.is_terminal()) {
+            (true, _) => Self::Generated,
+            (false, true) => Self::Terminal,
+            (false, false) => Self::Lines(stdin.lock().lines()),
+        }
+    }
+
+    fn password(&mut self, user: &str) -> Result<String, PasswdError> {
+        let password = match self {
+            Self::Generated => return shown(user),
+            Self::Terminal => typed_twice(user)?,
+            Self::Lines(lines) => lines.next().ok_or_else(|| PasswdError::NoLine(user.to_owned()))??,
+        };
+        accepted(user, password)
+    }
+}
+
+/// A generated password, shown this once.
+fn shown(user: &str) -> Result<String, PasswdError> {
+    let password = generate()?;
+    eprintln!("{user}: {password}");
+    Ok(password)
+}
+
+fn typed_twice(user: &str) -> Result<String, PasswdError> {
+    let password = rpassword::prompt_password(format!("Password for {user}: "))?;
+    let again = rpassword::prompt_password(format!("Password for {user}, again: "))?;
+    if password == again { Ok(password) } else { Err(PasswdError::Differ(user.to_owned())) }
+}
+
+fn accepted(user: &str, password: String) -> Result<String, PasswdError> {
+    if password.is_empty() {
+        return Err(PasswdError::Empty(user.to_owned()));
+    }
+    if !password.bytes().all(|letter| ALPHABET.contains(&letter)) {
+        return Err(PasswdError::Unaccepted(user.to_owned()));
+    }
+    if password.len() < SHORT {
+        eprintln!(
+            "The password for {user} is short: {SHORT} characters or more are better, or use --generate."
+        );
+    }
+    Ok(password)
+}
+
+/// A password that nobody can guess, of characters that Moodle accepts.
+pub(super) fn generate() -> Result<String, getrandom::Error> {
+    let mut random = [0; GENERATED];
+    getrandom::fill(&mut random)?;
+    // 64 divides 256, so every letter is equally likely.
+    Ok(random.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 64)])).collect())
+}
+
+fn entry(scheme: Scheme, user: &str, password: &str) -> Result<String, PasswdError> {
+    match scheme {
+        Scheme::Argon2id => Ok(users::argon2id_entry(user, password)?),
+        Scheme::Sha256 => salted::<Sha256>("sha256", user, password),
+        Scheme::Sha512 => salted::<Sha512>("sha512", user, password),
+    }
+}
+
+/// The Python server's form `user:scheme:SALT:HEX`, where HEX hashes the salt's text, then the
+/// password.
+fn salted<H: Digest>(scheme: &str, user: &str, password: &str) -> Result<String, PasswdError> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random)?;
+    let salt = hex::encode(random);
+    let hash = H::new().chain_update(&salt).chain_update(password).finalize();
+    Ok(format!("{user}:{scheme}:{salt}:{}", hex::encode(hash)))
+}
+
+fn user(name: &str) -> Result<String, String> {
+    if !name.is_empty() && name.bytes().all(|letter| ALPHABET.contains(&letter)) {
+        Ok(name.to_owned())
+    } else {
+        Err("Moodle's settings page accepts only A-Z a-z 0-9 _ - in a user's name".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generated_passwords_are_long_different_and_of_moodles_alphabet() {
+        let (one, other) = (generate().expect("random"), generate().expect("random"));
+        assert_ne!(one, other);
+        for password in [one, other] {
+            assert_eq!(password.len(), GENERATED);
+            assert!(password.bytes().all(|letter| ALPHABET.contains(&letter)), "{password}");
+        }
+    }
+
+    #[test]
+    fn a_sha256_entry_is_the_hash_of_salt_and_password() {
+        let entry = entry(Scheme::Sha256, "moodle", "secret").expect("an entry");
+        let parts: Vec<_> = entry.split(':').collect();
+        assert_eq!(parts[..2], ["moodle", "sha256"]);
+        assert_eq!(parts[3], hex::encode(Sha256::digest(format!("{}secret", parts[2]))));
+    }
+
+    #[test]
+    fn a_sha512_entry_has_a_sha512_hash() {
+        let entry = entry(Scheme::Sha512, "moodle", "secret").expect("an entry");
+        assert_eq!(entry.rsplit(':').next().map(str::len), Some(128));
+    }
+
+    #[test]
+    fn passwords_that_moodle_cannot_send_are_refused() {
+        for password in ["", "with space", "pünktchen", "a:b", "a,b"] {
+            assert!(accepted("moodle", password.to_owned()).is_err(), "{password:?}");
+        }
+        assert!(accepted("moodle", "Long_enough-123".to_owned()).is_ok());
+    }
+
+    #[test]
+    fn names_that_would_break_the_variable_are_refused() {
+        for name in ["", "a:b", "a,b", "a\nb", "a b"] {
+            assert!(user(name).is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_user_named_twice_is_refused() {
+        let users = ["a", "b", "a"].map(str::to_owned);
+        assert!(matches!(each_once(&users), Err(PasswdError::Twice(user)) if user == "a"));
+    }
+}
