@@ -1,9 +1,14 @@
-//! The real binary on a free port, and a client that writes what Moodle writes.
+//! The real binary on a free port, and a client that writes what Moodle writes; a model driven
+//! through the library; datasets.
 
 mod client;
 mod data;
+mod home;
 mod server;
+mod table;
 
 pub use client::{Form, Reply, Request};
 pub use data::{labelled, labelled_with_classes, shared, unlabelled};
+pub use home::{Answer, Home};
 pub use server::{Launch, TestServer};
+pub use table::{Dice, Table, waves};
