@@ -25,6 +25,7 @@ pub use trained::TrainedModel;
 
 pub(crate) use expansion::{RandomFeatures, Term};
 pub(crate) use inputs::CLIP;
+pub(crate) use trees::{Branch, Forest};
 
 use crate::dataset::Class;
 

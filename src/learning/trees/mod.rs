@@ -11,4 +11,4 @@ mod forest;
 
 pub(crate) use binning::Binned;
 pub(crate) use boosting::{Settings, boost};
-pub(crate) use forest::Forest;
+pub(crate) use forest::{Branch, Forest};
