@@ -1,4 +1,10 @@
-//! Why an operation failed.
+//! Why an operation failed, sorted by whose fault it is.
+
+use crate::dataset::{ArchiveError, DatasetError, Mismatch};
+use crate::learning::LearningError;
+use crate::model::ModelError;
+use crate::report::ReportError;
+use crate::store::StoreError;
 
 /// Why an operation failed; `http` turns it into a status, `cli` into an exit code.
 #[derive(Debug, thiserror::Error)]
@@ -6,7 +12,62 @@ pub enum BackendError {
     /// The client sent something that cannot be used; the text says what, where and what to do.
     #[error("{0}")]
     BadInput(String),
+    /// The disk is full; nothing was changed.
+    #[error("The server's disk is full: nothing was changed. Make room, then try again.")]
+    NoSpace,
     /// Our own fault or the machine's; the text is for the log, never for the client.
     #[error("{0}")]
     Internal(String),
+}
+
+impl From<DatasetError> for BackendError {
+    fn from(error: DatasetError) -> Self {
+        match error {
+            DatasetError::Read(cause) => {
+                Self::Internal(format!("the uploaded dataset cannot be read: {cause}"))
+            }
+            told => Self::BadInput(format!("The dataset cannot be used: {told}.")),
+        }
+    }
+}
+
+impl From<Mismatch> for BackendError {
+    fn from(error: Mismatch) -> Self {
+        Self::BadInput(format!("The dataset cannot be used: {error}."))
+    }
+}
+
+impl From<LearningError> for BackendError {
+    fn from(error: LearningError) -> Self {
+        Self::BadInput(format!("{error}."))
+    }
+}
+
+/// Of a model that is stored: whoever sent it, it was accepted, so it should run. A model that is
+/// being imported is judged where it is imported.
+impl From<ModelError> for BackendError {
+    fn from(error: ModelError) -> Self {
+        match error {
+            ModelError::Features(mismatch) => mismatch.into(),
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}
+
+impl From<ArchiveError> for BackendError {
+    fn from(error: ArchiveError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+impl From<StoreError> for BackendError {
+    fn from(error: StoreError) -> Self {
+        if error.is_no_space() { Self::NoSpace } else { Self::Internal(error.to_string()) }
+    }
+}
+
+impl From<ReportError> for BackendError {
+    fn from(error: ReportError) -> Self {
+        Self::Internal(format!("the evaluation's report cannot be written: {error}"))
+    }
 }

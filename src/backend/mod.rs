@@ -1,40 +1,36 @@
-//! The nine operations. The only room that knows all the others; `http` and
-//! `cli` call it, it knows neither.
+//! The operations that Moodle asks for. The only room that knows all the
+//! others; `http` and `cli` call it, it knows neither.
 
 mod error;
+mod evaluate;
+mod predict;
 mod reply;
+mod train;
+mod transfer;
 
 pub use error::BackendError;
-pub use reply::{EvaluationReply, Prediction, Status, Training};
+pub use evaluate::{EvaluationRequest, evaluate, evaluation_log};
+pub use predict::predict;
+pub use reply::{EvaluationFigures, EvaluationReply, Prediction, Status, Training};
+pub use train::train;
+pub use transfer::{export, export_to, import, import_from};
 
+use std::fs::File;
 use std::path::Path;
 
-use crate::dataset::Limits;
-use crate::store::{DirHash, ModelHome, ModelId, RunId, Store};
+use crate::store::{DirHash, ModelHome, ModelId, Store};
 
-/// What Moodle asks of an evaluation.
-#[derive(Debug, Clone, PartialEq)]
-pub struct EvaluationRequest {
-    /// The score (weighted F1) below which the model is called not good.
-    pub min_score: f64,
-    /// The deviation of the score above which the result is called unsteady.
-    pub max_deviation: f64,
-    /// How many splits to average over.
-    pub iterations: usize,
-}
-
-/// The operations on the models of one data directory.
+/// The models of one data directory.
 #[derive(Debug, Clone)]
 pub struct Backend {
     store: Store,
-    limits: Limits,
 }
 
 impl Backend {
-    /// Operations on what `store` keeps, refusing datasets beyond `limits`.
+    /// The models that `store` keeps.
     #[must_use]
-    pub fn new(store: Store, limits: Limits) -> Self {
-        Self { store, limits }
+    pub fn new(store: Store) -> Self {
+        Self { store }
     }
 
     /// Where one model is kept.
@@ -43,64 +39,17 @@ impl Backend {
         self.store.model(id, dir)
     }
 
-    /// Deletes everything under `id`.
+    /// Deletes everything under `id`, and nothing else; fine when there is nothing.
     pub fn delete(&self, id: &ModelId) -> Result<(), BackendError> {
-        let _ = id;
-        todo!()
+        Ok(self.store.delete(id)?)
     }
 }
 
-/// Trains the model at `home` on a labelled dataset, keeping what earlier batches taught.
-pub fn train(home: &ModelHome, dataset: &Path, limits: &Limits) -> Result<Training, BackendError> {
-    let _ = (home, dataset, limits);
-    todo!()
-}
+/// What Moodle is told when it asks for the answers of a model that is not there.
+const NOT_TRAINED: &str = "Provided model have not been trained yet";
 
-/// Predicts the samples of an unlabelled dataset.
-pub fn predict(home: &ModelHome, dataset: &Path, limits: &Limits) -> Result<Prediction, BackendError> {
-    let _ = (home, dataset, limits);
-    todo!()
-}
-
-/// Evaluates on a labelled dataset; rates the model at `trained` when there is one.
-pub fn evaluate(
-    home: &ModelHome,
-    trained: Option<&ModelHome>,
-    dataset: &Path,
-    request: &EvaluationRequest,
-    limits: &Limits,
-) -> Result<EvaluationReply, BackendError> {
-    let _ = (home, trained, dataset, request, limits);
-    todo!()
-}
-
-/// The zip of one evaluation run; an empty zip of 22 bytes for an unknown run (`None`: the client
-/// sent no number).
-pub fn evaluation_log(home: &ModelHome, run: Option<RunId>) -> Result<Vec<u8>, BackendError> {
-    let _ = (home, run);
-    todo!()
-}
-
-/// The trained model as a zip; `None` when there is none.
-pub fn export(home: &ModelHome) -> Result<Option<Vec<u8>>, BackendError> {
-    let _ = home;
-    todo!()
-}
-
-/// Replaces the model at `home` with the one in a zip file.
-pub fn import(home: &ModelHome, archive: &Path, limits: &Limits) -> Result<(), BackendError> {
-    let _ = (home, archive, limits);
-    todo!()
-}
-
-/// Writes the model's files into a directory (Moodle's local mode); false when there is none.
-pub fn export_to(home: &ModelHome, directory: &Path) -> Result<bool, BackendError> {
-    let _ = (home, directory);
-    todo!()
-}
-
-/// Replaces the model at `home` with the files in a directory (Moodle's local mode).
-pub fn import_from(home: &ModelHome, directory: &Path, limits: &Limits) -> Result<(), BackendError> {
-    let _ = (home, directory, limits);
-    todo!()
+/// Opens an upload, which is a file of ours, or a file that a local Moodle names.
+fn open(path: &Path) -> Result<File, BackendError> {
+    File::open(path)
+        .map_err(|error| BackendError::Internal(format!("the uploaded file cannot be opened: {error}")))
 }

@@ -1,20 +1,37 @@
-//! Reads Moodle's dataset files.
+//! Reads Moodle's dataset files into samples.
+//!
+//! Owns the CSV format, the errors that point into it, and the compact form in
+//! which samples are held and kept. Must not know how samples are learnt from,
+//! nor where files come from: it reads any [`std::io::Read`].
+//!
+//! The format is three header lines (keys, values, column names) and then one
+//! line a sample; an empty cell is a missing value.
+//!
+//! ```
+//! use moodle_mlbackend::dataset::{Limits, read_labelled};
+//!
+//! let file = "nfeatures,targetclasses\n2,\"[0,1]\"\nclicks,posts,dropout\n0.5,,1\n-1,0.25,0\n";
+//! let samples = read_labelled(file.as_bytes(), &Limits::default())?.into_samples()?;
+//! assert_eq!(samples.features().rows(), 2);
+//! assert_eq!(samples.class_counts(), [1, 1]);
+//! # Ok::<(), moodle_mlbackend::dataset::DatasetError>(())
+//! ```
 
-/// How large a dataset may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Most samples in one file.
-    pub rows: usize,
-    /// Most features in one file.
-    pub columns: usize,
-    /// Most classes in `targetclasses`.
-    pub classes: usize,
-    /// Most bytes of one line.
-    pub line_bytes: usize,
-}
+mod archive;
+mod builder;
+mod column;
+mod error;
+mod features;
+mod header;
+mod labelled;
+mod limits;
+mod reader;
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self { rows: 5_000_000, columns: 20_000, classes: 100, line_bytes: 4 << 20 }
-    }
-}
+pub use archive::ArchiveError;
+pub use column::Column;
+pub use error::DatasetError;
+pub use features::Features;
+pub use header::{Class, Header};
+pub use labelled::{Labelled, LabelledFile, Mismatch};
+pub use limits::Limits;
+pub use reader::{Unlabelled, read_labelled, read_unlabelled};

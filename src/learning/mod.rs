@@ -5,7 +5,42 @@
 //! and nothing else of this crate.
 
 mod evaluation;
+mod expansion;
+mod folds;
+mod inputs;
 mod metrics;
+mod random;
+mod selection;
+mod solver;
+mod train;
+mod trained;
+mod trees;
 
-pub use evaluation::{Evaluation, Iteration};
-pub use metrics::{Figures, RocCurve};
+pub use evaluation::{Evaluation, Iteration, evaluate, rate};
+pub use metrics::{Figures, RocCurve, most_probable};
+pub use train::train;
+pub use trained::TrainedModel;
+
+pub(crate) use expansion::{RandomFeatures, Term};
+pub(crate) use inputs::CLIP;
+
+use crate::dataset::Class;
+
+/// Why nothing could be learnt.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum LearningError {
+    /// A class has no sample to learn from.
+    #[error("class {0} has no sample")]
+    ClassWithoutSample(Class),
+    /// A class has too few samples to train on some and rate on others.
+    #[error(
+        "class {class} has {samples} sample(s), and an evaluation needs at least 2 of each class: one to train \
+         on and one to rate"
+    )]
+    TooFewToSplit {
+        /// The class.
+        class: Class,
+        /// How many it has.
+        samples: usize,
+    },
+}

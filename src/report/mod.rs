@@ -1,1 +1,97 @@
-//! Turns an evaluation into the files that an administrator reads.
+//! Turns an evaluation into the files that an administrator reads: `info.log`
+//! (plain words), `roc-curve.png` (a chart), `tensor/` (`TensorBoard` event files,
+//! where Moodle points its administrator), `report.json` (figures for tools);
+//! and packs them for the download.
+//!
+//! Owns what a report looks like. Must not know where runs are kept, who asked,
+//! or how anything was learnt: it is handed facts and writes files.
+
+mod archive;
+mod canvas;
+mod chart;
+mod error;
+mod figures;
+mod log;
+mod panel;
+mod roc;
+#[cfg(test)]
+mod samples;
+mod tensorboard;
+mod words;
+
+pub use archive::{EMPTY_ZIP, zip_directory};
+pub use error::ReportError;
+
+use std::path::Path;
+
+use crate::learning::Evaluation;
+
+/// The facts that a report is made of.
+#[derive(Debug, Clone)]
+pub struct RunReport<'a> {
+    /// The run's id as Moodle will ask for it.
+    pub run: String,
+    /// When the evaluation began.
+    pub started: jiff::Timestamp,
+    /// When it was done.
+    pub finished: jiff::Timestamp,
+    /// What the dataset was like.
+    pub dataset: DatasetFacts,
+    /// The score (weighted F1) below which the model is called not good.
+    pub min_score: f64,
+    /// The deviation of the score above which the result is called unsteady.
+    pub max_deviation: f64,
+    /// What was measured; `None` when nothing could be.
+    pub evaluation: Option<&'a Evaluation>,
+    /// Moodle's status bits, as in the answer.
+    pub status: u8,
+    /// The sentences that the answer carried.
+    pub info: &'a [String],
+    /// Whether a stored model was rated, instead of models trained for this run.
+    pub rated_trained_model: bool,
+    /// Lines of this run (and of no other) to include as they are.
+    pub log: &'a [String],
+}
+
+/// What a dataset was like, as far as it is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DatasetFacts {
+    /// Rows.
+    pub samples: usize,
+    /// Columns without the target.
+    pub features: usize,
+    /// Columns with more than one value; the others teach nothing.
+    pub varying_features: usize,
+    /// Label and number of samples of each class, in the order of the header.
+    pub class_counts: Vec<(String, usize)>,
+    /// The time splitting method that Moodle named.
+    pub time_splitting: Option<String>,
+    /// The target that Moodle named.
+    pub target: Option<String>,
+}
+
+/// Writes the report's files into `dir`, which exists and is empty.
+///
+/// # Errors
+/// When a file cannot be written or the chart cannot be encoded; what was written stays.
+pub fn write(dir: &Path, report: &RunReport<'_>) -> Result<(), ReportError> {
+    save(dir, "info.log", log::text(report).as_bytes())?;
+    save(dir, "report.json", &figures::json(report)?)?;
+    save(dir, &tensorboard::file_name(report.started), &tensorboard::events(report))?;
+    chart::save(&dir.join("roc-curve.png"), report)
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a run's directory is private until the store publishes it whole, so a half-written file is never seen"
+)]
+fn save(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), ReportError> {
+    let path = dir.join(name);
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent).map_err(ReportError::file(name))?;
+    }
+    std::fs::write(path, bytes).map_err(ReportError::file(name))
+}
+
+#[cfg(test)]
+mod tests;

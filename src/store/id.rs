@@ -81,3 +81,47 @@ impl fmt::Display for RunId {
         self.0.fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn an_id_is_always_a_safe_name_of_one_directory(raw in any::<String>()) {
+            for name in [ModelId::new(&raw).map(|id| id.0), DirHash::new("dirhash", &raw).map(|hash| hash.0)] {
+                let Ok(name) = name else { continue };
+                prop_assert!((1..=LONGEST).contains(&name.len()));
+                prop_assert!(!name.contains(['.', '/', '\\', '\0']));
+                prop_assert_eq!(std::path::Path::new(&name).components().count(), 1);
+            }
+        }
+
+        #[test]
+        fn a_clean_id_is_kept_as_it_is(raw in "[A-Za-z0-9_$-]{1,200}") {
+            prop_assert_eq!(ModelId::new(&raw).unwrap().0, raw);
+        }
+
+        #[test]
+        fn dirt_between_the_characters_is_deleted(clean in "[A-Za-z0-9_$-]{1,100}", dirt in "[ ./\\\\é\0]{1,5}") {
+            let dirty: String = clean.chars().flat_map(|c| dirt.chars().chain([c])).collect();
+            prop_assert_eq!(ModelId::new(&dirty).unwrap().0, clean);
+        }
+    }
+
+    #[rstest::rstest]
+    #[case::nothing("")]
+    #[case::this_directory(".")]
+    #[case::the_directory_above("../..")]
+    fn an_id_that_is_all_dirt_is_refused(#[case] raw: &str) {
+        assert_eq!(DirHash::new("dirhash", raw), Err(IdError::Empty { name: "dirhash" }));
+    }
+
+    #[test]
+    fn an_id_may_have_200_characters_and_no_more() {
+        assert!(ModelId::new(&"a".repeat(200)).is_ok());
+        assert_eq!(ModelId::new(&"a".repeat(201)), Err(IdError::TooLong { name: "uniqueid", length: 201 }));
+    }
+}

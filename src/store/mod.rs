@@ -2,159 +2,107 @@
 //!
 //! Owns directories, generations, locks and atomic publishing. Must not know
 //! what a model or a dataset is: it keeps bytes.
+//!
+//! ```text
+//! DIR/<uniqueid>/<dirhash>/classifier/current.json          which generation is current
+//! DIR/<uniqueid>/<dirhash>/classifier/<generation>/         model.onnx, samples.bin, generation.json
+//! DIR/<uniqueid>/<dirhash>/logs/<runid>/                    one evaluation run
+//! DIR/.mlbackend/                                           locks and everything half-made
+//! ```
+//!
+//! Three rules keep it sound, also with several processes on one directory:
+//! - Whatever appears under a model is written elsewhere first, brought to the disk, and moved there
+//!   in one rename. Readers need no lock: they open files that nobody changes.
+//! - The *model lock* (one uniqueid and dirhash) is held for a whole training. The *tree lock* (one
+//!   uniqueid) is held for the few renames of publishing and of deleting, taken after the model lock.
+//! - A deletion never waits for a training. Who publishes what was begun before a deletion counts as
+//!   having published before it, so that deleted samples do not come back.
 
+mod classifier;
+mod error;
+mod files;
+mod generation;
+mod home;
 mod id;
+mod lock;
+mod record;
+mod run;
+mod workspace;
 
+pub use error::StoreError;
+pub use generation::Generation;
+pub use home::{ModelHome, NewGeneration};
 pub use id::{DirHash, IdError, ModelId, RunId};
+pub use lock::ModelLock;
+pub use run::NewRun;
 
-use std::path::{Path, PathBuf};
+use std::io::ErrorKind;
+use std::path::{self, Path, PathBuf};
+use std::sync::Arc;
 
-/// Why something could not be stored or read.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The data directory cannot be used at all.
-    #[error("{0}")]
-    Unusable(String),
+use workspace::Workspace;
+
+impl StoreError {
+    /// Whether the disk was full.
+    #[must_use]
+    pub fn is_no_space(&self) -> bool {
+        false
+    }
 }
 
 /// The data directory of a server.
 #[derive(Debug, Clone)]
 pub struct Store {
     root: PathBuf,
+    workspace: Arc<Workspace>,
 }
 
 impl Store {
-    /// Opens an existing, writable data directory and clears what a crash left half-made.
+    /// Opens an existing, writable data directory and clears what a crash left half-made, but not
+    /// what other live processes have in the making. [`StoreError::Unusable`] says what to mend.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
-        let _ = root;
-        todo!()
+        match std::fs::metadata(root) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(StoreError::unusable(root, "it does not exist; make it, or name another one"));
+            }
+            Err(error) => return Err(StoreError::unusable(root, error.to_string())),
+            Ok(found) if !found.is_dir() => {
+                return Err(StoreError::unusable(root, "it is not a directory; name another one"));
+            }
+            Ok(_) => {}
+        }
+        let root = path::absolute(root).map_err(|error| StoreError::unusable(root, error.to_string()))?;
+        let workspace = Arc::new(Workspace::of(&root));
+        workspace.open().map_err(|error| StoreError::unusable(&root, explained(&error)))?;
+        Ok(Self { root, workspace })
     }
 
     /// The home of one model; nothing is created until something is stored.
     #[must_use]
     pub fn model(&self, id: &ModelId, dir: &DirHash) -> ModelHome {
-        let _ = (id, dir, &self.root);
-        todo!()
+        ModelHome::within(&self.root, &self.workspace, id, dir)
     }
 
-    /// Deletes everything under one model id; fine when there is nothing.
+    /// Deletes everything under one model id; fine when there is nothing. Waits only for who is just
+    /// publishing under this id. After an error the model is gone all the same as far as readers can
+    /// tell, or untouched.
     pub fn delete(&self, id: &ModelId) -> Result<(), StoreError> {
-        let _ = id;
-        todo!()
+        let tree = self.root.join(id.as_str());
+        let lock = self.workspace.lock(&home::tree_lock(id))?;
+        if tree.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+            return Ok(());
+        }
+        let trash = self.workspace.take(&tree)?;
+        files::sync_dir(&self.root)?;
+        drop(lock);
+        trash.remove()
     }
 }
 
-/// Where one uniqueid/dirhash keeps its generations and its runs.
-#[derive(Debug, Clone)]
-pub struct ModelHome {
-    dir: PathBuf,
-}
-
-impl ModelHome {
-    /// A model directory outside of a [`Store`], as Moodle's local mode names it.
-    #[must_use]
-    pub fn at(dir: &Path) -> Self {
-        Self { dir: dir.to_owned() }
-    }
-
-    /// Waits until nobody else changes this model, also in other processes.
-    pub fn lock(&self) -> Result<ModelLock, StoreError> {
-        let _ = &self.dir;
-        todo!()
-    }
-
-    /// The newest published generation; needs no lock.
-    pub fn current(&self) -> Result<Option<Generation>, StoreError> {
-        todo!()
-    }
-
-    /// Makes a new generation the current one: after a crash at any moment either the old or the
-    /// new one is current, whole.
-    pub fn publish(&self, lock: &ModelLock, new: &NewGeneration<'_>) -> Result<Generation, StoreError> {
-        let _ = (lock, new);
-        todo!()
-    }
-
-    /// Starts an evaluation run with an id that no other run of this model has or gets.
-    pub fn begin_run(&self) -> Result<NewRun, StoreError> {
-        todo!()
-    }
-
-    /// The directory of a published run.
-    pub fn run(&self, run: RunId) -> Result<Option<PathBuf>, StoreError> {
-        let _ = run;
-        todo!()
-    }
-}
-
-/// Held while a model is changed; released when dropped.
-#[derive(Debug)]
-pub struct ModelLock;
-
-/// What a new generation consists of.
-#[derive(Debug, Clone, Copy)]
-pub struct NewGeneration<'a> {
-    /// The bytes of `model.onnx`.
-    pub model: &'a [u8],
-    /// The bytes of the samples it has learnt from; an imported model has none.
-    pub samples: Option<&'a [u8]>,
-    /// Facts for people and tools, kept in the pointer file.
-    pub facts: &'a serde_json::Value,
-}
-
-/// One published state of a model.
-#[derive(Debug, Clone)]
-pub struct Generation;
-
-impl Generation {
-    /// Counts from 1.
-    #[must_use]
-    pub fn number(&self) -> u64 {
-        todo!()
-    }
-
-    /// The facts given when it was published.
-    #[must_use]
-    pub fn facts(&self) -> &serde_json::Value {
-        todo!()
-    }
-
-    /// Reads `model.onnx`, checked against the checksum taken when it was published.
-    pub fn model(&self) -> Result<Vec<u8>, StoreError> {
-        todo!()
-    }
-
-    /// Reads the samples, checked likewise.
-    pub fn samples(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        todo!()
-    }
-}
-
-/// An evaluation run that nobody sees before it is published.
-#[derive(Debug)]
-pub struct NewRun;
-
-impl NewRun {
-    /// Its id.
-    #[must_use]
-    pub fn id(&self) -> RunId {
-        todo!()
-    }
-
-    /// Where to write its files meanwhile.
-    #[must_use]
-    pub fn dir(&self) -> &Path {
-        todo!()
-    }
-
-    /// Where they will be once it is published.
-    #[must_use]
-    pub fn published_dir(&self) -> &Path {
-        todo!()
-    }
-
-    /// Makes it visible; dropped without this, its files vanish.
-    pub fn publish(self) -> Result<RunId, StoreError> {
-        todo!()
-    }
+fn explained(error: &StoreError) -> String {
+    let hint = match error {
+        StoreError::NoSpace { .. } => "make room",
+        _ => "it must be writable for the user that runs the server, on a file system with file locks",
+    };
+    format!("{error}; {hint}")
 }

@@ -1,0 +1,167 @@
+//! Evaluation: how well can this be learnt, or how good is the trained model?
+//! Every answer leaves a run whose log can be fetched.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use super::reply::{EvaluationFigures, EvaluationReply, Status};
+use super::train::rate;
+use super::{BackendError, NOT_TRAINED, open};
+use crate::dataset::{Limits, read_labelled};
+use crate::learning::{self, Evaluation};
+use crate::model::Model;
+use crate::report::{self, DatasetFacts, RunReport};
+use crate::store::{ModelHome, NewRun, RunId};
+
+/// What Moodle asks of an evaluation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EvaluationRequest {
+    /// The score (weighted F1) below which the model is called not good.
+    pub min_score: f64,
+    /// The deviation of the score above which the result is called unsteady.
+    pub max_deviation: f64,
+    /// How many splits to average over.
+    pub iterations: usize,
+}
+
+/// Evaluates on a labelled dataset: trains and rates on repeated splits of it, or rates the model at
+/// `trained` when there is one. The model at `home` is never touched.
+///
+/// # Errors
+/// [`BackendError`]; what can be told to Moodle in an answer is a status there and no error.
+pub fn evaluate(
+    home: &ModelHome,
+    trained: Option<&ModelHome>,
+    dataset: &Path,
+    request: &EvaluationRequest,
+    limits: &Limits,
+) -> Result<EvaluationReply, BackendError> {
+    let started = Timestamp::now();
+    let file = read_labelled(open(dataset)?, limits)?;
+    let mut facts = DatasetFacts {
+        samples: file.rows(),
+        features: file.features().columns().len(),
+        varying_features: file.features().varying(),
+        class_counts: Vec::new(),
+        time_splitting: file.header.time_splitting.clone(),
+        target: file.header.target.clone(),
+    };
+    let verdict = if file.labels_match_header() {
+        let samples = file.into_samples()?;
+        let labels = samples.classes().iter().map(ToString::to_string);
+        facts.class_counts = labels.zip(samples.class_counts()).collect();
+        match trained {
+            Some(trained) => rate_trained(trained, &samples)?,
+            None => learning::evaluate(&samples, request.iterations).map_or_else(
+                |error| Verdict::none(Status::NOT_ENOUGH_DATA, &format!("{error}.")),
+                Verdict::of,
+            ),
+        }
+    } else {
+        let told = "The labels from the provided dataset do not match the targetclasses from the header";
+        Verdict::none(Status::GENERAL_ERROR, told)
+    }
+    .judged(request);
+
+    let run = home.begin_run()?;
+    let reply = reply(&verdict, request, &run);
+    report::write(
+        run.dir(),
+        &RunReport {
+            run: run.id().to_string(),
+            started,
+            finished: Timestamp::now(),
+            dataset: facts,
+            min_score: request.min_score,
+            max_deviation: request.max_deviation,
+            evaluation: verdict.measured.as_ref(),
+            status: verdict.status.0,
+            info: &verdict.info,
+            rated_trained_model: trained.is_some(),
+            log: &[],
+        },
+    )?;
+    run.publish()?;
+    Ok(reply)
+}
+
+fn rate_trained(trained: &ModelHome, samples: &crate::dataset::Labelled) -> Result<Verdict, BackendError> {
+    let Some(generation) = trained.current()? else {
+        return Ok(Verdict::none(Status::NO_MODEL, NOT_TRAINED));
+    };
+    let model = Model::load(&generation.model()?)?;
+    Ok(Verdict::of(rate(&model, samples)?))
+}
+
+/// What was measured, and what is said about it.
+struct Verdict {
+    measured: Option<Evaluation>,
+    status: Status,
+    info: Vec<String>,
+}
+
+impl Verdict {
+    fn of(evaluation: Evaluation) -> Self {
+        Self { measured: Some(evaluation), status: Status::OK, info: Vec::new() }
+    }
+
+    fn none(status: Status, why: &str) -> Self {
+        Self { measured: None, status, info: vec![why.to_owned()] }
+    }
+
+    /// Adds the status bits and sentences of the contract, the deviation's first.
+    fn judged(mut self, request: &EvaluationRequest) -> Self {
+        let Some(evaluation) = &self.measured else { return self };
+        let (score, deviation) = (evaluation.mean.f1, evaluation.score_deviation);
+        if deviation > request.max_deviation {
+            self.status = self.status.and(Status::NOT_ENOUGH_DATA);
+            self.info.push(format!(
+                "The evaluation results varied too much, we might need more samples to check if this model is \
+                 valid. Model deviation = {deviation:?}, accepted deviation = {:?}",
+                request.max_deviation
+            ));
+        }
+        if score < request.min_score {
+            self.status = self.status.and(Status::LOW_SCORE);
+            self.info.push(format!(
+                "The evaluated model prediction accuracy is not very good. Model score = {score:?}, minimum score \
+                 = {:?}",
+                request.min_score
+            ));
+        }
+        self
+    }
+}
+
+fn reply(verdict: &Verdict, request: &EvaluationRequest, run: &NewRun) -> EvaluationReply {
+    let figures = verdict.measured.as_ref().map(|evaluation| EvaluationFigures {
+        auc: evaluation.mean.auc,
+        auc_deviation: evaluation.auc_deviation,
+        balanced_accuracy: evaluation.mean.balanced_accuracy,
+        accuracy: evaluation.mean.accuracy,
+        precision: evaluation.mean.precision,
+        recall: evaluation.mean.recall,
+        f1_score: evaluation.mean.f1,
+        score_deviation: evaluation.score_deviation,
+        score: evaluation.mean.f1,
+        min_score: request.min_score,
+        accepted_deviation: request.max_deviation,
+        // Enough to recognise the run; the path on the server is nobody's business.
+        dir: format!("logs/{}", run.id()),
+    });
+    EvaluationReply { figures, status: verdict.status, info: verdict.info.clone(), runid: run.id() }
+}
+
+/// The zip of one evaluation run; an empty zip of 22 bytes for an unknown run (`None`: the client
+/// sent no number).
+///
+/// # Errors
+/// [`BackendError`].
+pub fn evaluation_log(home: &ModelHome, run: Option<RunId>) -> Result<Vec<u8>, BackendError> {
+    let directory = run.map(|run| home.run(run)).transpose()?.flatten();
+    match directory {
+        Some(directory) => Ok(report::zip_directory(&directory)?),
+        None => Ok(report::EMPTY_ZIP.to_vec()),
+    }
+}

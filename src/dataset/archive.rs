@@ -1,0 +1,86 @@
+//! Samples as compressed bytes, to be learnt from again with the next batch.
+//!
+//! A version byte, then deflate over a binary form of the columns. Columns
+//! compress far better than rows: 38,000 samples of 415 columns take less than
+//! a megabyte.
+
+use std::io::{Read, Write};
+
+use flate2::Compression;
+use flate2::read::DeflateDecoder;
+use flate2::write::DeflateEncoder;
+use serde::{Deserialize, Serialize};
+
+use super::column::Column;
+use super::features::Features;
+use super::header::Class;
+use super::labelled::Labelled;
+
+/// The version of the format that is written.
+const VERSION: u8 = 1;
+
+/// Kept samples could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    /// They were written by a newer version of this program.
+    #[error("the kept samples have format {0}, this program reads format {VERSION}: was it downgraded?")]
+    Version(u8),
+    /// They are damaged.
+    #[error("the kept samples are damaged: {0}")]
+    Damaged(String),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    names: Vec<String>,
+    classes: Vec<Class>,
+    targets: Vec<u16>,
+    columns: Vec<Column>,
+}
+
+impl Labelled {
+    /// The samples as compressed bytes.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Damaged`] when memory cannot be written to, which does not happen.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, ArchiveError> {
+        let (features, targets, classes) = self.clone().into_parts();
+        let targets = targets.into_iter().map(|target| target as u16).collect();
+        let (names, columns, _) = features.into_parts();
+        let plain = postcard::to_stdvec(&Stored { names, classes, targets, columns }).map_err(damaged)?;
+        let mut encoder = DeflateEncoder::new(vec![VERSION], Compression::new(6));
+        encoder.write_all(&plain).map_err(damaged)?;
+        encoder.finish().map_err(damaged)
+    }
+
+    /// Reads what [`Labelled::to_bytes`] wrote.
+    ///
+    /// # Errors
+    /// [`ArchiveError`] when the bytes are something else.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ArchiveError> {
+        match bytes.split_first() {
+            Some((&VERSION, deflated)) => read_stored(deflated),
+            Some((&version, _)) => Err(ArchiveError::Version(version)),
+            None => Err(damaged("they are empty")),
+        }
+    }
+}
+
+fn read_stored(deflated: &[u8]) -> Result<Labelled, ArchiveError> {
+    let mut plain = Vec::new();
+    DeflateDecoder::new(deflated).read_to_end(&mut plain).map_err(damaged)?;
+    let stored: Stored = postcard::from_bytes(&plain).map_err(damaged)?;
+    let rows = stored.targets.len();
+    let sound = stored.names.len() == stored.columns.len()
+        && stored.columns.iter().all(|column| column.is_sound(rows))
+        && stored.targets.iter().all(|&target| usize::from(target) < stored.classes.len());
+    if !sound {
+        return Err(damaged("their parts contradict each other"));
+    }
+    let features = Features::new(stored.names, stored.columns, rows);
+    Ok(Labelled::new(features, stored.targets.into_iter().map(u32::from).collect(), stored.classes))
+}
+
+fn damaged(why: impl ToString) -> ArchiveError {
+    ArchiveError::Damaged(why.to_string())
+}

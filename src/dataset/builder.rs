@@ -1,0 +1,196 @@
+//! Grows one column cell by cell.
+//!
+//! The fast path never parses: most cells repeat the text of the cell above or
+//! of one seen before, so their code is looked up by the text itself.
+
+use std::collections::HashMap;
+
+use super::column::{Codes, Column};
+
+/// Grows one [`Column`]. Rows must come in order, from 0.
+#[derive(Debug)]
+pub(super) struct ColumnBuilder {
+    values: Vec<f32>,
+    codes: Codes,
+    /// The code of each value, by its bits.
+    by_value: HashMap<u32, u32>,
+    /// The code of each short text seen.
+    by_text: HashMap<u64, u32>,
+    last: (u64, u32),
+}
+
+impl Default for ColumnBuilder {
+    fn default() -> Self {
+        let none = (NO_TEXT, 0);
+        Self {
+            values: Vec::new(),
+            codes: Codes::Constant,
+            by_value: HashMap::new(),
+            by_text: HashMap::new(),
+            last: none,
+        }
+    }
+}
+
+/// No short text has this key: the top byte is a length of at most 7.
+const NO_TEXT: u64 = u64::MAX;
+
+/// Texts beyond this many are not remembered: such a column hardly repeats itself.
+const MOST_TEXTS: usize = 4096;
+
+/// Up to 7 bytes and their number as one key.
+#[inline]
+fn text_key(text: &[u8]) -> Option<u64> {
+    if text.len() > 7 {
+        return None;
+    }
+    let mut bytes = [0; 8];
+    bytes[..text.len()].copy_from_slice(text);
+    bytes[7] = text.len() as u8;
+    Some(u64::from_le_bytes(bytes))
+}
+
+impl ColumnBuilder {
+    /// Adds a cell as it stands in the file; returns its code, or why it is no number.
+    #[inline]
+    pub(super) fn push_text(&mut self, row: usize, text: &[u8]) -> Result<u32, &'static str> {
+        let Some(key) = text_key(text) else {
+            let code = self.code_of(row, parse(text)?);
+            self.push_code(row, code);
+            return Ok(code);
+        };
+        if key != self.last.0 {
+            let code = match self.by_text.get(&key) {
+                Some(&code) => code,
+                None => self.learn_text(row, key, text)?,
+            };
+            self.last = (key, code);
+        }
+        let code = self.last.1;
+        self.push_code(row, code);
+        Ok(code)
+    }
+
+    /// Adds a number; NaN is a missing value.
+    #[inline]
+    pub(super) fn push(&mut self, row: usize, value: f32) {
+        let code = self.code_of(row, value);
+        self.push_code(row, code);
+    }
+
+    pub(super) fn finish(self) -> Column {
+        Column::new(self.values, self.codes)
+    }
+
+    #[cold]
+    fn learn_text(&mut self, row: usize, key: u64, text: &[u8]) -> Result<u32, &'static str> {
+        let code = self.code_of(row, parse(text)?);
+        if self.by_text.len() < MOST_TEXTS {
+            self.by_text.insert(key, code);
+        }
+        Ok(code)
+    }
+
+    /// The code of a value, a new one when it has not been seen.
+    fn code_of(&mut self, row: usize, value: f32) -> u32 {
+        // One NaN and one zero, so that equal values have equal bits.
+        let value = if value.is_nan() { f32::NAN } else { value + 0.0 };
+        let next = self.values.len() as u32;
+        let code = *self.by_value.entry(value.to_bits()).or_insert(next);
+        if code == next {
+            self.values.push(value);
+            self.widen(row);
+        }
+        code
+    }
+
+    /// Makes the codes wide enough for the newest value; `row` rows have been pushed.
+    fn widen(&mut self, row: usize) {
+        self.codes = match (std::mem::replace(&mut self.codes, Codes::Constant), self.values.len()) {
+            (Codes::Constant, 2) => Codes::U8(vec![0; row]),
+            (Codes::U8(codes), 257) => Codes::U16(codes.into_iter().map(u16::from).collect()),
+            (Codes::U16(codes), 65_537) => Codes::U32(codes.into_iter().map(u32::from).collect()),
+            (codes, _) => codes,
+        };
+    }
+
+    #[inline]
+    fn push_code(&mut self, row: usize, code: u32) {
+        match &mut self.codes {
+            Codes::Constant => {}
+            Codes::U8(codes) => codes.push(code as u8),
+            Codes::U16(codes) => codes.push(code as u16),
+            Codes::U32(codes) => codes.push(code),
+        }
+        debug_assert!(matches!(self.codes, Codes::Constant) || self.len() == row + 1);
+    }
+
+    fn len(&self) -> usize {
+        match &self.codes {
+            Codes::Constant => 0,
+            Codes::U8(codes) => codes.len(),
+            Codes::U16(codes) => codes.len(),
+            Codes::U32(codes) => codes.len(),
+        }
+    }
+}
+
+/// A cell as a number: empty is missing (NaN), anything but a finite number is refused.
+fn parse(text: &[u8]) -> Result<f32, &'static str> {
+    let text = text.trim_ascii();
+    if text.is_empty() {
+        return Ok(f32::NAN);
+    }
+    let number: f32 =
+        std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).ok_or("it is not a number")?;
+    if number.is_finite() {
+        return Ok(number);
+    }
+    // Rust reads `inf` and `nan` as numbers, and overflows to infinity.
+    let spelt_out = text.iter().any(|byte| matches!(byte, b'n' | b'N'));
+    Err(if spelt_out { "NaN and infinity are not accepted" } else { "it is too large" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(cells: &[&str]) -> Column {
+        let mut builder = ColumnBuilder::default();
+        for (row, cell) in cells.iter().enumerate() {
+            builder.push_text(row, cell.as_bytes()).expect("numbers");
+        }
+        builder.finish()
+    }
+
+    #[test]
+    fn spellings_of_one_number_are_one_value() {
+        let column = column(&["1", "1.00", " 1 ", "+1", "1e0", "-0", "0"]);
+        assert_eq!(column.values(), [1.0, 0.0]);
+        assert_eq!(column.code(3), 0);
+        assert_eq!(column.code(6), 1);
+    }
+
+    #[test]
+    fn empty_cells_are_one_missing_value() {
+        let column = column(&["", "0.5", "", "  "]);
+        assert!(column.has_missing() && column.value(0).is_nan() && column.value(3).is_nan());
+        assert_eq!(column.values().len(), 2);
+    }
+
+    #[test]
+    fn codes_widen_without_losing_rows() {
+        let numbers: Vec<f32> = (0..70_000_u32).map(|n| n as f32).collect();
+        let column = Column::of_values(&numbers);
+        assert_eq!(column.values().len(), numbers.len());
+        assert!((0..numbers.len()).all(|row| column.value(row).to_bits() == numbers[row].to_bits()));
+    }
+
+    #[test]
+    fn what_is_no_finite_number_is_refused() {
+        for (cell, why) in [("abc", "not a number"), ("NaN", "NaN"), ("-inf", "NaN"), ("1e39", "too large")] {
+            let refused = ColumnBuilder::default().push_text(0, cell.as_bytes()).expect_err(cell);
+            assert!(refused.contains(why), "{cell}: {refused}");
+        }
+    }
+}

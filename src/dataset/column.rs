@@ -1,0 +1,131 @@
+//! One feature of all samples, held as codes into its distinct values.
+//!
+//! Moodle's indicators have two decimals in [-1, 1], so a column has few
+//! distinct values however many samples there are: codes take a quarter of the
+//! memory of numbers, and whatever is computed per value is computed once.
+
+use serde::{Deserialize, Serialize};
+
+/// One feature of all samples.
+///
+/// `value(row)` is `values()[code(row)]`; a missing value is NaN, and at most one of the distinct
+/// values is. Negative zero is held as zero.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Column {
+    values: Vec<f32>,
+    codes: Codes,
+}
+
+/// The narrowest codes that can name all distinct values. A column that never varies has none.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) enum Codes {
+    Constant,
+    U8(Vec<u8>),
+    U16(Vec<u16>),
+    U32(Vec<u32>),
+}
+
+impl Column {
+    /// A column of codes that are all below `values.len()`.
+    pub(super) fn new(values: Vec<f32>, codes: Codes) -> Self {
+        Self { values, codes }
+    }
+
+    /// Makes a column of plain numbers; NaN is a missing value.
+    #[must_use]
+    pub fn of_values(numbers: &[f32]) -> Self {
+        let mut builder = super::builder::ColumnBuilder::default();
+        for (row, &number) in numbers.iter().enumerate() {
+            builder.push(row, number);
+        }
+        builder.finish()
+    }
+
+    /// The distinct values, in order of their first appearance. Not empty unless there are no rows.
+    #[must_use]
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// Whether all rows have the same value (or are all missing).
+    #[must_use]
+    pub fn is_constant(&self) -> bool {
+        self.values.len() <= 1
+    }
+
+    /// Whether some row is missing.
+    #[must_use]
+    pub fn has_missing(&self) -> bool {
+        self.values.iter().any(|value| value.is_nan())
+    }
+
+    /// The index of a row's value in [`Column::values`].
+    #[inline]
+    #[must_use]
+    pub fn code(&self, row: usize) -> usize {
+        match &self.codes {
+            Codes::Constant => 0,
+            Codes::U8(codes) => usize::from(codes[row]),
+            Codes::U16(codes) => usize::from(codes[row]),
+            Codes::U32(codes) => codes[row] as usize,
+        }
+    }
+
+    /// A row's value; NaN when it is missing.
+    #[inline]
+    #[must_use]
+    pub fn value(&self, row: usize) -> f32 {
+        self.values[self.code(row)]
+    }
+
+    /// Calls `visit(position, code)` for each of `rows`, in their order.
+    #[inline]
+    pub fn for_each_code(&self, rows: &[u32], mut visit: impl FnMut(usize, usize)) {
+        match &self.codes {
+            Codes::Constant => (0..rows.len()).for_each(|at| visit(at, 0)),
+            Codes::U8(codes) => {
+                rows.iter().enumerate().for_each(|(at, &row)| visit(at, usize::from(codes[row as usize])));
+            }
+            Codes::U16(codes) => {
+                rows.iter().enumerate().for_each(|(at, &row)| visit(at, usize::from(codes[row as usize])));
+            }
+            Codes::U32(codes) => {
+                rows.iter().enumerate().for_each(|(at, &row)| visit(at, codes[row as usize] as usize));
+            }
+        }
+    }
+
+    /// How many of `rows` have each of the distinct values.
+    #[must_use]
+    pub fn value_counts(&self, rows: &[u32]) -> Vec<u32> {
+        let mut counts = vec![0; self.values.len()];
+        if matches!(self.codes, Codes::Constant) {
+            if let Some(all) = counts.first_mut() {
+                *all = rows.len() as u32;
+            }
+        } else {
+            self.for_each_code(rows, |_, code| counts[code] += 1);
+        }
+        counts
+    }
+
+    /// The same rows of another order or number.
+    #[must_use]
+    pub fn select(&self, rows: &[u32]) -> Self {
+        let mut builder = super::builder::ColumnBuilder::default();
+        self.for_each_code(rows, |at, code| builder.push(at, self.values[code]));
+        builder.finish()
+    }
+
+    /// Whether every code names a value and there are `rows` codes: true of every column made here,
+    /// to be checked on one that was read from a file.
+    pub(super) fn is_sound(&self, rows: usize) -> bool {
+        let bound = self.values.len();
+        match &self.codes {
+            Codes::Constant => bound == 1 || (bound == 0 && rows == 0),
+            Codes::U8(codes) => codes.len() == rows && codes.iter().all(|&code| usize::from(code) < bound),
+            Codes::U16(codes) => codes.len() == rows && codes.iter().all(|&code| usize::from(code) < bound),
+            Codes::U32(codes) => codes.len() == rows && codes.iter().all(|&code| (code as usize) < bound),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The first two lines of a dataset: keys and values.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::{DatasetError, quoted};
+use super::limits::Limits;
+
+/// What the first two lines of a dataset say.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Header {
+    /// How many feature columns follow.
+    pub nfeatures: usize,
+    /// The classes of the target, in the sender's order; at least two, all different.
+    pub classes: Vec<Class>,
+    /// Moodle's time-splitting method, when named.
+    pub time_splitting: Option<String>,
+    /// Moodle's target, when named.
+    pub target: Option<String>,
+}
+
+/// A class of the target: the number that Moodle calls it by.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Class(f64);
+
+impl Class {
+    /// A class of this number; `None` when it is not finite.
+    #[must_use]
+    pub fn new(number: f64) -> Option<Self> {
+        // Adding zero turns -0 into 0, so that equal classes have equal labels.
+        number.is_finite().then_some(Self(number + 0.0))
+    }
+
+    /// The number.
+    #[must_use]
+    pub fn number(self) -> f64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Class {
+    /// The label as Moodle writes it: `0`, `1`, `-1`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// `[0,1]`
+pub(super) fn class_list(classes: &[Class]) -> String {
+    let labels: Vec<String> = classes.iter().map(ToString::to_string).collect();
+    format!("[{}]", labels.join(","))
+}
+
+impl Header {
+    /// Reads the two lines' fields. `line` is the line of the values.
+    pub(super) fn parse(
+        keys: &csv::ByteRecord,
+        values: &csv::ByteRecord,
+        line: u64,
+        limits: &Limits,
+    ) -> Result<Self, DatasetError> {
+        let wrong = |reason: String| DatasetError::Header { line, reason };
+        if keys.len() != values.len() {
+            return Err(wrong(format!("{} header values for {} header keys", values.len(), keys.len())));
+        }
+        let find = |key: &str| {
+            keys.iter().position(|field| field.trim_ascii() == key.as_bytes()).map(|at| &values[at])
+        };
+        let required = |key: &str| {
+            find(key).ok_or_else(|| DatasetError::Header {
+                line: line.saturating_sub(1),
+                reason: format!(
+                    "the header has no key {key}; the first line must name nfeatures and targetclasses"
+                ),
+            })
+        };
+        let text = |key: &str| find(key).map(|value| String::from_utf8_lossy(value).into_owned());
+
+        Ok(Self {
+            nfeatures: parse_nfeatures(required("nfeatures")?, line, limits)?,
+            classes: parse_classes(required("targetclasses")?, line, limits)?,
+            time_splitting: text("timesplitting"),
+            target: text("targetcolumn"),
+        })
+    }
+}
+
+fn parse_nfeatures(raw: &[u8], line: u64, limits: &Limits) -> Result<usize, DatasetError> {
+    let nfeatures = std::str::from_utf8(raw).ok().and_then(|text| text.trim().parse::<usize>().ok());
+    match nfeatures {
+        Some(0) | None => Err(DatasetError::Header {
+            line,
+            reason: format!("nfeatures must be a whole number of at least 1, got {}", quoted(raw)),
+        }),
+        Some(n) if n > limits.columns => Err(DatasetError::TooLarge {
+            line,
+            what: "features",
+            limit: limits.columns,
+            setting: "max-columns",
+        }),
+        Some(n) => Ok(n),
+    }
+}
+
+fn parse_classes(raw: &[u8], line: u64, limits: &Limits) -> Result<Vec<Class>, DatasetError> {
+    let wrong = |why: &str| DatasetError::Header {
+        line,
+        reason: format!(
+            "targetclasses must be a list of numbers such as \"[0,1]\", got {}: {why}",
+            quoted(raw)
+        ),
+    };
+    let numbers: Vec<f64> = serde_json::from_slice(raw).map_err(|_| wrong("it is no such list"))?;
+    if numbers.len() > limits.classes {
+        let limit = limits.classes;
+        return Err(DatasetError::TooLarge { line, what: "target classes", limit, setting: "max-classes" });
+    }
+    let classes: Vec<Class> = numbers.iter().filter_map(|&number| Class::new(number)).collect();
+    if classes.len() < 2 {
+        return Err(wrong("at least two classes are needed"));
+    }
+    let repeated = classes.iter().enumerate().any(|(at, class)| classes[..at].contains(class));
+    if repeated { Err(wrong("a class is repeated")) } else { Ok(classes) }
+}

@@ -1,0 +1,233 @@
+//! Reads a dataset line by line, holding one line at a time.
+
+use std::cell::Cell;
+use std::io::{self, Read};
+use std::rc::Rc;
+
+use csv::ByteRecord;
+
+use super::builder::ColumnBuilder;
+use super::error::{DatasetError, quoted};
+use super::features::Features;
+use super::header::Header;
+use super::labelled::LabelledFile;
+use super::limits::Limits;
+
+/// Samples whose class is to be predicted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unlabelled {
+    /// What the header said.
+    pub header: Header,
+    /// Each sample's id, exactly as it was sent.
+    pub ids: Vec<String>,
+    /// The samples' features.
+    pub features: Features,
+}
+
+/// Reads a training or evaluation dataset: features, then the target as the last column.
+///
+/// # Errors
+/// [`DatasetError`] for a file that is not such a dataset or is beyond `limits`.
+pub fn read_labelled(source: impl Read, limits: &Limits) -> Result<LabelledFile, DatasetError> {
+    let mut lines = Lines::new(source, *limits);
+    let (header, names) = lines.read_header()?;
+    let target = lines.columns.len() - 1;
+    if names[0] == SAMPLE_ID {
+        let reason = "this is a prediction dataset (its first column is sampleid); send one that ends \
+                      with the target"
+            .to_owned();
+        return Err(DatasetError::Name { line: lines.line, column: 1, reason });
+    }
+
+    let mut target_lines = Vec::new();
+    while let Some(row) = lines.next_sample()? {
+        for at in 0..=target {
+            let code = lines.push_cell(row, at, &names)?;
+            if at == target && code as usize == target_lines.len() {
+                target_lines.push(lines.line);
+                if lines.record[at].trim_ascii().is_empty() {
+                    return Err(lines.cell_error(at, &names, "the target is missing".to_owned()));
+                }
+            }
+        }
+    }
+
+    let rows = lines.rows;
+    let mut columns: Vec<_> = lines.columns.into_iter().map(ColumnBuilder::finish).collect();
+    let target = columns.pop().expect("nfeatures + 1 columns, checked in read_header");
+    let names = names[..columns.len()].to_vec();
+    Ok(LabelledFile::new(header, Features::new(names, columns, rows), target, target_lines))
+}
+
+/// Reads a prediction dataset: `sampleid` as the first column, then features.
+///
+/// # Errors
+/// [`DatasetError`] for a file that is not such a dataset or is beyond `limits`.
+pub fn read_unlabelled(source: impl Read, limits: &Limits) -> Result<Unlabelled, DatasetError> {
+    let mut lines = Lines::new(source, *limits);
+    let (header, names) = lines.read_header()?;
+    if names[0] != SAMPLE_ID {
+        let reason = format!(
+            "the first column of a prediction dataset must be {SAMPLE_ID}, got {}",
+            quoted(names[0].as_bytes())
+        );
+        return Err(DatasetError::Name { line: lines.line, column: 1, reason });
+    }
+
+    let mut ids = Vec::new();
+    while let Some(row) = lines.next_sample()? {
+        let id = std::str::from_utf8(&lines.record[0]);
+        ids.push(id.map_err(|_| lines.cell_error(0, &names, "it is not UTF-8 text".to_owned()))?.to_owned());
+        for at in 1..lines.columns.len() {
+            lines.push_cell(row, at, &names)?;
+        }
+    }
+
+    let rows = lines.rows;
+    let columns = lines.columns.into_iter().skip(1).map(ColumnBuilder::finish).collect();
+    Ok(Unlabelled { header, ids, features: Features::new(names[1..].to_vec(), columns, rows) })
+}
+
+/// What Moodle calls the column of sample ids.
+const SAMPLE_ID: &str = "sampleid";
+
+/// The lines of a dataset and the columns that grow from them.
+struct Lines<R> {
+    csv: csv::Reader<Bounded<R>>,
+    since_last_line: Rc<Cell<usize>>,
+    limits: Limits,
+    record: ByteRecord,
+    /// Where `record` starts.
+    line: u64,
+    columns: Vec<ColumnBuilder>,
+    rows: usize,
+}
+
+impl<R: Read> Lines<R> {
+    fn new(source: R, limits: Limits) -> Self {
+        let since_last_line = Rc::new(Cell::new(0));
+        let bounded = Bounded {
+            source,
+            since_last_line: Rc::clone(&since_last_line),
+            // The CSV reader reads ahead by up to its buffer.
+            bound: limits.line_bytes + BUFFER,
+        };
+        let csv = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .buffer_capacity(BUFFER)
+            .from_reader(bounded);
+        let record = ByteRecord::new();
+        Self { csv, since_last_line, limits, record, line: 0, columns: Vec::new(), rows: 0 }
+    }
+
+    /// Reads the next line that is not blank into `record`; false at the end.
+    fn read(&mut self) -> Result<bool, DatasetError> {
+        self.since_last_line.set(0);
+        let read = self.csv.read_byte_record(&mut self.record);
+        let next_line = self.csv.position().line();
+        let read = read.map_err(|error| match error.into_kind() {
+            csv::ErrorKind::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                DatasetError::TooLarge {
+                    line: next_line,
+                    what: "bytes in one line (is a quote left open?)",
+                    limit: self.limits.line_bytes,
+                    setting: "max-line-bytes",
+                }
+            }
+            csv::ErrorKind::Io(error) => DatasetError::Read(error),
+            other => DatasetError::Read(io::Error::other(format!("{other:?}"))),
+        })?;
+        self.line = self.record.position().map_or(next_line, csv::Position::line);
+        Ok(read)
+    }
+
+    /// Reads the three header lines and makes room for `nfeatures` + 1 columns.
+    fn read_header(&mut self) -> Result<(Header, Vec<String>), DatasetError> {
+        let truncated = |line, what| Err(DatasetError::Truncated { line, what });
+        if !self.read()? {
+            return truncated(1, "line of keys");
+        }
+        let keys = self.record.clone();
+        if !self.read()? {
+            return truncated(2, "line of values");
+        }
+        let header = Header::parse(&keys, &self.record, self.line, &self.limits)?;
+        if !self.read()? {
+            return truncated(3, "line of column names");
+        }
+        let expected = header.nfeatures + 1;
+        self.check_width(expected)?;
+        let line = self.line;
+        let name = |(at, field): (usize, &[u8])| {
+            std::str::from_utf8(field).map(str::to_owned).map_err(|_| DatasetError::Name {
+                line,
+                column: at + 1,
+                reason: "the name is not UTF-8 text".to_owned(),
+            })
+        };
+        let names = self.record.iter().enumerate().map(name).collect::<Result<_, _>>()?;
+        self.columns.resize_with(expected, ColumnBuilder::default);
+        Ok((header, names))
+    }
+
+    /// Reads the next sample's line; gives its row.
+    fn next_sample(&mut self) -> Result<Option<usize>, DatasetError> {
+        if !self.read()? {
+            return Ok(None);
+        }
+        self.check_width(self.columns.len())?;
+        if self.rows == self.limits.rows {
+            let (line, limit) = (self.line, self.limits.rows);
+            return Err(DatasetError::TooLarge { line, what: "samples", limit, setting: "max-rows" });
+        }
+        self.rows += 1;
+        Ok(Some(self.rows - 1))
+    }
+
+    fn check_width(&self, expected: usize) -> Result<(), DatasetError> {
+        let found = self.record.len();
+        if found == expected {
+            return Ok(());
+        }
+        Err(DatasetError::Ragged { line: self.line, expected, found })
+    }
+
+    #[inline]
+    fn push_cell(&mut self, row: usize, at: usize, names: &[String]) -> Result<u32, DatasetError> {
+        self.columns[at].push_text(row, &self.record[at]).map_err(|why| {
+            self.cell_error(
+                at,
+                names,
+                format!("expected a number or nothing, got {}: {why}", quoted(&self.record[at])),
+            )
+        })
+    }
+
+    #[cold]
+    fn cell_error(&self, at: usize, names: &[String], reason: String) -> DatasetError {
+        let name: String = names[at].chars().filter(|c| !c.is_control()).take(80).collect();
+        DatasetError::Cell { line: self.line, column: at + 1, name, reason }
+    }
+}
+
+const BUFFER: usize = 1 << 16;
+
+/// Fails with [`io::ErrorKind::FileTooLarge`] when too much is read for one line, so that an open
+/// quote cannot make the CSV reader hold a whole file.
+struct Bounded<R> {
+    source: R,
+    since_last_line: Rc<Cell<usize>>,
+    bound: usize,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.since_last_line.get() > self.bound {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let read = self.source.read(buffer)?;
+        self.since_last_line.set(self.since_last_line.get() + read);
+        Ok(read)
+    }
+}

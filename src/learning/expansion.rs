@@ -1,0 +1,206 @@
+//! The columns that a linear model sees: standardised values, missing flags,
+//! hinges that let a straight line bend, and random features that let inputs
+//! act together.
+//!
+//! Sources: hinges are those of multivariate adaptive regression splines
+//! (Friedman 1991); random features follow Rahimi and Recht (2007).
+
+use ndarray::{Array2, ShapeBuilder};
+
+use super::inputs::Input;
+use super::random::Stream;
+use crate::dataset::Features;
+
+/// One derived column.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Term {
+    /// The standardised value of an input.
+    Value { input: usize },
+    /// 1 where an input is missing, 0 elsewhere.
+    Missing { input: usize },
+    /// max(0, standardised value − knot).
+    Hinge { input: usize, knot: f32 },
+}
+
+/// Columns in which several inputs act together: f(w·z + b), the first half with f = max(0, ·), the
+/// second with f = cos.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct RandomFeatures {
+    /// Inputs × columns.
+    pub weights: Array2<f32>,
+    /// One a column.
+    pub bias: Vec<f32>,
+    /// How many of the columns are rectified; the rest are cosines.
+    pub rectified: usize,
+}
+
+/// The derived columns of a linear model, terms first.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Expansion {
+    pub terms: Vec<Term>,
+    pub random: Option<RandomFeatures>,
+}
+
+/// Which derived columns to make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Plan {
+    /// Most hinges an input.
+    pub hinges: usize,
+    /// How many random features, half of each kind.
+    pub random: usize,
+}
+
+/// A missing flag needs at least this many samples on either side.
+const FEWEST_FLAGGED: f64 = 2.0;
+
+impl Expansion {
+    /// Chooses the columns for inputs that were measured on `rows` samples.
+    pub(crate) fn new(inputs: &[Input], plan: Plan, rows: usize, seed: u64) -> Self {
+        let varying = inputs.iter().enumerate().filter(|(_, input)| input.levels.len() > 1);
+        let mut terms: Vec<Term> = varying.map(|(input, _)| Term::Value { input }).collect();
+        for (at, input) in inputs.iter().enumerate() {
+            let missing = input.missing * rows as f64;
+            if missing >= FEWEST_FLAGGED && rows as f64 - missing >= FEWEST_FLAGGED || input.levels.len() < 2
+            {
+                terms.push(Term::Missing { input: at });
+            }
+        }
+        for (at, input) in inputs.iter().enumerate() {
+            terms.extend(
+                knots(&input.levels, plan.hinges).into_iter().map(|knot| Term::Hinge { input: at, knot }),
+            );
+        }
+        let random = (plan.random > 0 && !inputs.is_empty())
+            .then(|| RandomFeatures::new(inputs.len(), plan.random, seed));
+        Self { terms, random }
+    }
+
+    /// How many columns.
+    pub(crate) fn width(&self) -> usize {
+        self.terms.len() + self.random.as_ref().map_or(0, |random| random.bias.len())
+    }
+
+    /// The columns of some samples: rows × width, column-major, which is what linfa is fast on.
+    pub(crate) fn design(&self, inputs: &[Input], features: &Features, rows: &[u32]) -> Array2<f64> {
+        let mut design = Array2::zeros((rows.len(), self.width()).f());
+        for (at, term) in self.terms.iter().enumerate() {
+            let (input, of_value) = term.function(inputs);
+            let column = &features.columns()[inputs[input].feature];
+            let table: Vec<f64> = column.values().iter().map(|&value| f64::from(of_value(value))).collect();
+            let mut out = design.column_mut(at);
+            let out = out.as_slice_mut().expect("columns of a column-major matrix are contiguous");
+            column.for_each_code(rows, |row, code| out[row] = table[code]);
+        }
+        if let Some(random) = &self.random {
+            random.fill(inputs, features, rows, &mut design, self.terms.len());
+        }
+        design
+    }
+}
+
+impl Term {
+    /// The input it reads.
+    pub(crate) fn input(self) -> usize {
+        match self {
+            Self::Value { input } | Self::Missing { input } | Self::Hinge { input, .. } => input,
+        }
+    }
+
+    /// Where a hinge bends; 0 for what is no hinge.
+    pub(crate) fn knot(self) -> f32 {
+        if let Self::Hinge { knot, .. } = self { knot } else { 0.0 }
+    }
+
+    /// The input it reads, and what it makes of a raw value.
+    fn function<'a>(self, inputs: &'a [Input]) -> (usize, Box<dyn Fn(f32) -> f32 + 'a>) {
+        match self {
+            Self::Value { input } => (input, Box::new(move |value| inputs[input].standardised(value))),
+            Self::Missing { input } => (input, Box::new(|value: f32| f32::from(u8::from(value.is_nan())))),
+            Self::Hinge { input, knot } => {
+                (input, Box::new(move |value| (inputs[input].standardised(value) - knot).max(0.0)))
+            }
+        }
+    }
+}
+
+impl RandomFeatures {
+    /// Weights at three scales, so that slow and fast changes can both be followed; with many inputs
+    /// each column reads three of them.
+    fn new(inputs: usize, columns: usize, seed: u64) -> Self {
+        const READ_BY_EACH: usize = 3;
+        let mut stream = Stream::new(seed ^ 0x72_616e_646f_6d);
+        let mut weights = Array2::zeros((inputs, columns));
+        let mut bias = Vec::with_capacity(columns);
+        for column in 0..columns {
+            let scale = [0.6, 1.1, 1.8][column % 3];
+            if inputs <= READ_BY_EACH {
+                (0..inputs).for_each(|input| weights[[input, column]] = (scale * stream.normal()) as f32);
+            } else {
+                for _ in 0..READ_BY_EACH {
+                    weights[[stream.below(inputs), column]] = (scale * stream.normal()) as f32;
+                }
+            }
+            let rectified = column < columns / 2;
+            let offset = if rectified { stream.normal() } else { std::f64::consts::TAU * stream.uniform() };
+            bias.push(offset as f32);
+        }
+        Self { weights, bias, rectified: columns / 2 }
+    }
+
+    fn fill(
+        &self,
+        inputs: &[Input],
+        features: &Features,
+        rows: &[u32],
+        design: &mut Array2<f64>,
+        first: usize,
+    ) {
+        let mut sums = Array2::<f32>::zeros((rows.len(), self.bias.len()).f());
+        for (at, input) in inputs.iter().enumerate() {
+            let column = &features.columns()[input.feature];
+            let table: Vec<f32> = column.values().iter().map(|&value| input.standardised(value)).collect();
+            for (out, &weight) in self.weights.row(at).iter().enumerate() {
+                if weight != 0.0 {
+                    let mut sum = sums.column_mut(out);
+                    column.for_each_code(rows, |row, code| sum[row] += weight * table[code]);
+                }
+            }
+        }
+        for (at, &bias) in self.bias.iter().enumerate() {
+            let rectified = at < self.rectified;
+            let sums = sums.column(at);
+            for (out, &sum) in design.column_mut(first + at).iter_mut().zip(sums) {
+                let sum = sum + bias;
+                *out = f64::from(if rectified { sum.max(0.0) } else { sum.cos() });
+            }
+        }
+    }
+}
+
+/// Knots strictly inside an input's values: every inner value when there are few, evenly spaced
+/// quantiles of the samples otherwise.
+fn knots(levels: &[(f32, u32)], most: usize) -> Vec<f32> {
+    if levels.len() < 3 || most == 0 {
+        return Vec::new();
+    }
+    let inner = &levels[1..levels.len() - 1];
+    if inner.len() <= most {
+        return inner.iter().map(|&(value, _)| value).collect();
+    }
+    let total: f64 = levels.iter().map(|&(_, count)| f64::from(count)).sum();
+    let mut knots: Vec<f32> = Vec::with_capacity(most);
+    let mut below = 0.0;
+    let mut next = 1;
+    for &(value, count) in &levels[..levels.len() - 1] {
+        below += f64::from(count);
+        if below >= total * next as f64 / (most + 1) as f64 {
+            if value > levels[0].0 {
+                knots.push(value);
+            }
+            while below >= total * next as f64 / (most + 1) as f64 {
+                next += 1;
+            }
+        }
+    }
+    knots
+}

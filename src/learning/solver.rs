@@ -1,0 +1,227 @@
+//! Penalised logistic regression by linfa, made safe for any data.
+//!
+//! linfa-logistic minimises Σ loss + alpha/2·‖w‖² with L-BFGS. Three things are
+//! added around it. Columns are centred and scaled so that the problem is well
+//! conditioned: with columns of variance 4/n the Hessian is near the identity,
+//! so the first step has the right length and logits stay small, which its
+//! multinomial log-sum-exp (one maximum for the whole batch) depends on. The
+//! answer is verified against our own objective. On an error the penalty is
+//! raised, and at the very end stands the model of the class shares.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use linfa::DatasetBase;
+use linfa::traits::Fit;
+use linfa_logistic::{LogisticRegression, MultiLogisticRegression};
+use ndarray::{Array1, Array2, ArrayView1, Axis, Slice};
+
+/// A linear model: margins = x·weights + bias. Two classes have one margin, that of the second class
+/// against the first; more have one each.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Linear {
+    /// Columns × margins.
+    pub weights: Array2<f64>,
+    /// One a margin.
+    pub bias: Array1<f64>,
+}
+
+/// How many margins a model of so many classes has.
+pub(crate) fn margins_of(classes: usize) -> usize {
+    if classes == 2 { 1 } else { classes }
+}
+
+/// Columns prepared for fitting, shared by all penalties that are tried on them.
+pub(crate) struct Problem {
+    /// Rows × columns, scaled; column-major.
+    x: Array2<f64>,
+    targets: Vec<usize>,
+    classes: usize,
+    center: Array1<f64>,
+    /// What a raw column was multiplied by after centring; 0 for one that does not vary.
+    factor: Array1<f64>,
+    /// √(4/n): the standard deviation of the scaled columns.
+    unit: f64,
+}
+
+impl Problem {
+    /// Prepares a design of rows × columns; `targets` has a class index a row.
+    pub(crate) fn new(mut design: Array2<f64>, targets: Vec<usize>, classes: usize) -> Self {
+        let n = design.nrows().max(1) as f64;
+        let unit = 2.0 / n.sqrt();
+        let mut center = Array1::zeros(design.ncols());
+        let mut factor = Array1::zeros(design.ncols());
+        for (at, mut column) in design.axis_iter_mut(Axis(1)).enumerate() {
+            let mean = column.sum() / n;
+            let variance = column.fold(0.0, |sum, x| sum + (x - mean) * (x - mean)) / n;
+            let scale = if variance > 1e-12 { unit / variance.sqrt() } else { 0.0 };
+            column.mapv_inplace(|x| (x - mean) * scale);
+            center[at] = mean;
+            factor[at] = scale;
+        }
+        Self { x: design, targets, classes, center, factor, unit }
+    }
+
+    /// Fits with a penalty of `alpha`/2 on the squared weights of standardised columns, starting
+    /// from an earlier [`Fitted`] of this problem when there is one. `gap` is how far from the
+    /// optimum the mean log-loss may roughly stay.
+    pub(crate) fn fit(&self, alpha: f64, gap: f64, start: Option<&Fitted>) -> Fitted {
+        let mut alpha = alpha;
+        let null = self.class_shares();
+        if self.x.ncols() == 0 {
+            return null;
+        }
+        for _ in 0..4 {
+            if let Some(fitted) = self.try_fit(alpha, gap, start.unwrap_or(&null)) {
+                if self.objective(&fitted, alpha) <= self.objective(&null, alpha) * (1.0 + 1e-9) {
+                    return fitted;
+                }
+            }
+            alpha *= 10.0;
+        }
+        null
+    }
+
+    /// The model in terms of the raw columns.
+    pub(crate) fn unscaled(&self, fitted: &Fitted) -> Linear {
+        let weights = &fitted.weights * &self.factor.view().insert_axis(Axis(1));
+        let bias = &fitted.bias - &self.center.dot(&weights);
+        Linear { weights, bias }
+    }
+
+    /// The model that gives every sample the classes' shares. A class without a sample is given half
+    /// of one.
+    fn class_shares(&self) -> Fitted {
+        let mut counts = vec![0.0_f64; self.classes];
+        self.targets.iter().for_each(|&target| counts[target] += 1.0);
+        let log: Vec<f64> = counts.iter().map(|&count| count.max(0.5).ln()).collect();
+        let bias = if self.classes == 2 { vec![log[1] - log[0]] } else { log };
+        let margins = bias.len();
+        Fitted { weights: Array2::zeros((self.x.ncols(), margins)), bias: Array1::from(bias) }
+    }
+
+    fn try_fit(&self, alpha: f64, gap: f64, start: &Fitted) -> Option<Fitted> {
+        // In units of the scaled columns; the same optimum, see Problem::new.
+        let alpha = (alpha * self.unit * self.unit).max(1e-9);
+        let tolerance = (2.0 * gap * self.targets.len() as f64).sqrt().max(1e-6);
+        // linfa and argmin return errors for what they foresee; a panic in a numeric library must
+        // not take a server's request down with it.
+        let fitted = catch_unwind(AssertUnwindSafe(|| {
+            if self.classes == 2 {
+                self.fit_two(alpha, tolerance, start)
+            } else {
+                self.fit_many(alpha, tolerance, start)
+            }
+        }))
+        .ok()
+        .flatten()?;
+        let finite = fitted.weights.iter().chain(&fitted.bias).all(|weight| weight.is_finite());
+        finite.then_some(fitted)
+    }
+
+    fn fit_two(&self, alpha: f64, tolerance: f64, start: &Fitted) -> Option<Fitted> {
+        let counts = [0, 1].map(|class| self.targets.iter().filter(|&&target| target == class).count());
+        if counts.contains(&0) {
+            return None;
+        }
+        // linfa's positive class is the one with more samples and, of two equal ones, the first seen.
+        let second_is_positive = counts[1] > counts[0] || (counts[0] == counts[1] && self.targets[0] == 1);
+        let sign = if second_is_positive { 1.0 } else { -1.0 };
+        let mut initial = Array1::zeros(self.x.ncols() + 1);
+        initial
+            .slice_axis_mut(Axis(0), Slice::from(..self.x.ncols()))
+            .assign(&(&start.weights.column(0) * sign));
+        initial[self.x.ncols()] = start.bias[0] * sign;
+
+        let dataset = DatasetBase::new(self.x.view(), Array1::from(self.targets.clone()));
+        let model = LogisticRegression::default()
+            .alpha(alpha)
+            .max_iterations(MOST_ITERATIONS)
+            .gradient_tolerance(tolerance)
+            .initial_params(initial)
+            .fit(&dataset)
+            .ok()?;
+        debug_assert_eq!(model.labels().pos.class, usize::from(second_is_positive));
+        let sign = if model.labels().pos.class == 1 { 1.0 } else { -1.0 };
+        Some(Fitted {
+            weights: (model.params() * sign).insert_axis(Axis(1)),
+            bias: Array1::from(vec![model.intercept() * sign]),
+        })
+    }
+
+    fn fit_many(&self, alpha: f64, tolerance: f64, start: &Fitted) -> Option<Fitted> {
+        // linfa numbers the classes that occur; one that does not keeps its start.
+        let mut present: Vec<usize> = self.targets.clone();
+        present.sort_unstable();
+        present.dedup();
+        let mut initial = Array2::zeros((self.x.ncols() + 1, present.len()));
+        for (at, &class) in present.iter().enumerate() {
+            let mut column = initial.column_mut(at);
+            column
+                .slice_axis_mut(Axis(0), Slice::from(..self.x.ncols()))
+                .assign(&start.weights.column(class));
+            column[self.x.ncols()] = start.bias[class];
+        }
+        let dataset = DatasetBase::new(self.x.view(), Array1::from(self.targets.clone()));
+        let model = MultiLogisticRegression::default()
+            .alpha(alpha)
+            .max_iterations(MOST_ITERATIONS)
+            .gradient_tolerance(tolerance)
+            .initial_params(initial)
+            .fit(&dataset)
+            .ok()?;
+        let mut fitted = self.class_shares();
+        for (at, &class) in present.iter().enumerate() {
+            fitted.weights.column_mut(class).assign(&model.params().column(at));
+            fitted.bias[class] = model.intercept()[at];
+        }
+        Some(fitted)
+    }
+
+    /// The penalised sum of losses, each row's log-sum-exp taken with that row's own maximum.
+    fn objective(&self, fitted: &Fitted, alpha: f64) -> f64 {
+        let margins = self.x.dot(&fitted.weights) + &fitted.bias;
+        let loss: f64 =
+            margins.outer_iter().zip(&self.targets).map(|(row, &target)| log_loss(row, target)).sum();
+        let penalty = fitted.weights.iter().map(|w| w * w).sum::<f64>();
+        loss + 0.5 * alpha * self.unit * self.unit * penalty
+    }
+}
+
+/// Weights in terms of a [`Problem`]'s scaled columns.
+#[derive(Debug, Clone)]
+pub(crate) struct Fitted {
+    weights: Array2<f64>,
+    bias: Array1<f64>,
+}
+
+/// L-BFGS needs 20 to 60 iterations on data like Moodle's; more only polishes weights that the
+/// penalty hardly sees.
+const MOST_ITERATIONS: u64 = 120;
+
+/// −ln of the probability that margins give to a class.
+pub(crate) fn log_loss(margins: ArrayView1<'_, f64>, target: usize) -> f64 {
+    if margins.len() == 1 {
+        let against = if target == 1 { -margins[0] } else { margins[0] };
+        return against.max(0.0) + (-against.abs()).exp().ln_1p();
+    }
+    let most = margins.fold(f64::NEG_INFINITY, |most, &margin| most.max(margin));
+    let sum: f64 = margins.iter().map(|margin| (margin - most).exp()).sum();
+    sum.ln() + most - margins[target]
+}
+
+/// The probabilities of all classes, from one row of margins.
+pub(crate) fn probabilities(margins: ArrayView1<'_, f64>, out: &mut [f64]) {
+    if let ([first, second], 1) = (&mut *out, margins.len()) {
+        let odds = (-margins[0].abs()).exp();
+        let (unlikely, likely) = (odds / (1.0 + odds), 1.0 / (1.0 + odds));
+        (*first, *second) = if margins[0] >= 0.0 { (unlikely, likely) } else { (likely, unlikely) };
+        return;
+    }
+    let most = margins.fold(f64::NEG_INFINITY, |most, &margin| most.max(margin));
+    let mut sum = 0.0;
+    for (share, margin) in out.iter_mut().zip(margins) {
+        *share = (margin - most).exp();
+        sum += *share;
+    }
+    out.iter_mut().for_each(|share| *share /= sum);
+}

@@ -1,0 +1,158 @@
+//! Writes a trained model as one ONNX file in plain operators: raw features in,
+//! probabilities out. The arithmetic is that of [`crate::learning`], constant by
+//! constant, in `f32`.
+
+use prost::Message;
+use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb::{ModelProto, OperatorSetIdProto};
+
+use super::facts::{FORMAT, ModelFacts};
+use super::graph::{Graph, Value};
+use crate::learning::{CLIP, RandomFeatures, Term, TrainedModel};
+
+/// The name of the input: rows × features, raw values, NaN where a value is missing.
+pub(super) const INPUT: &str = "features";
+/// The name of the output: rows × classes.
+pub(super) const PROBABILITIES: &str = "probabilities";
+/// The name of the output with each row's most probable class.
+const LABEL: &str = "label";
+
+/// ONNX operator set 17 (2022) and its file format: old enough for every runtime in use.
+const OPSET: i64 = 17;
+const IR_VERSION: i64 = 8;
+
+/// The model as the bytes of an ONNX file.
+#[must_use]
+pub fn to_onnx(model: &TrainedModel) -> Vec<u8> {
+    let made_by = format!("moodle-mlbackend {}", env!("CARGO_PKG_VERSION"));
+    let facts = ModelFacts {
+        format: FORMAT,
+        made_by,
+        features: model.names.clone(),
+        classes: model.classes.clone(),
+        class_counts: model.class_counts.clone(),
+        log_loss: model.log_loss,
+        decisions: model.decisions.clone(),
+    };
+    let proto = ModelProto {
+        ir_version: IR_VERSION,
+        opset_import: vec![OperatorSetIdProto { domain: String::new(), version: OPSET }],
+        producer_name: env!("CARGO_PKG_NAME").to_owned(),
+        producer_version: env!("CARGO_PKG_VERSION").to_owned(),
+        doc_string: "A Moodle analytics model: raw indicator values in (NaN where missing), the probability \
+                     of each class out."
+            .to_owned(),
+        graph: Some(graph_of(model).finish()),
+        metadata_props: facts.to_metadata(),
+        ..ModelProto::default()
+    };
+    proto.encode_to_vec()
+}
+
+fn graph_of(model: &TrainedModel) -> Graph {
+    let mut graph = Graph::new("moodle_mlbackend");
+    let raw = graph.input(INPUT, model.names.len());
+    let margins = if model.expansion.width() == 0 {
+        shares_alone(&mut graph, &raw, model)
+    } else {
+        let design = design(&mut graph, &raw, model);
+        linear(&mut graph, &design, model)
+    };
+    let margins = if model.classes.len() == 2 { both_sides(&mut graph, &margins) } else { margins };
+    let probabilities = graph.op_with("Softmax", &[&margins], &[("axis", 1)]);
+    graph.output(PROBABILITIES, &probabilities, DataType::Float, Some(model.classes.len()));
+
+    let best = graph.op_with("ArgMax", &[&probabilities], &[("axis", 1), ("keepdims", 0)]);
+    let numbers: Vec<f64> = model.classes.iter().map(|class| class.number()).collect();
+    let whole = numbers.iter().all(|number| number.fract() == 0.0 && number.abs() < 1e15);
+    let (table, kind) = if whole {
+        (graph.integers(&numbers.iter().map(|&n| n as i64).collect::<Vec<_>>()), DataType::Int64)
+    } else {
+        let table = numbers.iter().map(|&n| n as f32).collect::<Vec<_>>();
+        (graph.floats(&[table.len()], &table), DataType::Float)
+    };
+    let label = graph.op_with("Gather", &[&table, &best], &[("axis", 0)]);
+    graph.output(LABEL, &label, kind, None);
+    graph
+}
+
+/// The derived columns, in the order of the expansion's terms.
+fn design(graph: &mut Graph, raw: &Value, model: &TrainedModel) -> Value {
+    let inputs = &model.inputs;
+    let used = graph.columns(raw, inputs.iter().map(|input| input.feature));
+    let missing = graph.op("IsNaN", &[&used]);
+    let means = graph.floats(&[1, inputs.len()], &inputs.iter().map(|input| input.mean).collect::<Vec<_>>());
+    let filled = graph.op("Where", &[&missing, &means, &used]);
+    let scales: Vec<f32> = inputs.iter().map(|input| input.inverse_scale).collect();
+    let scales = graph.floats(&[1, inputs.len()], &scales);
+    let centred = graph.op("Sub", &[&filled, &means]);
+    let scaled = graph.op("Mul", &[&centred, &scales]);
+    let (low, high) = (graph.scalar(-CLIP), graph.scalar(CLIP));
+    let standard = graph.op("Clip", &[&scaled, &low, &high]);
+
+    // Runs of terms of one kind become one node each, so the columns keep their order.
+    let kind = |term: &Term| std::mem::discriminant(term);
+    let mut parts = Vec::new();
+    for run in model.expansion.terms.chunk_by(|a, b| kind(a) == kind(b)) {
+        let which = run.iter().map(|term| term.input());
+        parts.push(match run[0] {
+            Term::Value { .. } => graph.columns(&standard, which),
+            Term::Missing { .. } => {
+                let flags = graph.op_with("Cast", &[&missing], &[("to", DataType::Float as i64)]);
+                graph.columns(&flags, which)
+            }
+            Term::Hinge { .. } => {
+                let columns = graph.columns(&standard, which);
+                let knots: Vec<f32> = run.iter().map(|term| term.knot()).collect();
+                let knots = graph.floats(&[1, knots.len()], &knots);
+                let above = graph.op("Sub", &[&columns, &knots]);
+                graph.op("Relu", &[&above])
+            }
+        });
+    }
+    if let Some(random) = &model.expansion.random {
+        parts.push(random_features(graph, &standard, random));
+    }
+    graph.beside(&parts)
+}
+
+fn random_features(graph: &mut Graph, standard: &Value, random: &RandomFeatures) -> Value {
+    let (inputs, columns) = random.weights.dim();
+    let weights = graph.floats(&[inputs, columns], &random.weights.iter().copied().collect::<Vec<_>>());
+    let sums = graph.op("MatMul", &[standard, &weights]);
+    let bias = graph.floats(&[1, columns], &random.bias);
+    let sums = graph.op("Add", &[&sums, &bias]);
+    let rectified = graph.columns(&sums, 0..random.rectified);
+    let rectified = graph.op("Relu", &[&rectified]);
+    let waves = graph.columns(&sums, random.rectified..columns);
+    let waves = graph.op("Cos", &[&waves]);
+    graph.beside(&[rectified, waves])
+}
+
+fn linear(graph: &mut Graph, design: &Value, model: &TrainedModel) -> Value {
+    let (columns, margins) = model.linear.weights.dim();
+    let weights: Vec<f32> = model.linear.weights.iter().map(|&weight| weight as f32).collect();
+    let weights = graph.floats(&[columns, margins], &weights);
+    let product = graph.op("MatMul", &[design, &weights]);
+    let bias: Vec<f32> = model.linear.bias.iter().map(|&bias| bias as f32).collect();
+    let bias = graph.floats(&[1, margins], &bias);
+    graph.op("Add", &[&product, &bias])
+}
+
+/// The same margins for every row: zero times a column of the input, cleared of missing values.
+fn shares_alone(graph: &mut Graph, raw: &Value, model: &TrainedModel) -> Value {
+    let first = graph.columns(raw, [0]);
+    let missing = graph.op("IsNaN", &[&first]);
+    let numbers = graph.op_with("Cast", &[&missing], &[("to", DataType::Float as i64)]);
+    let none = graph.scalar(0.0);
+    let zeros = graph.op("Mul", &[&numbers, &none]);
+    let bias: Vec<f32> = model.linear.bias.iter().map(|&bias| bias as f32).collect();
+    let bias = graph.floats(&[1, bias.len()], &bias);
+    graph.op("Add", &[&zeros, &bias])
+}
+
+/// Two margins of one, so that softmax serves any number of classes.
+fn both_sides(graph: &mut Graph, margin: &Value) -> Value {
+    let sides = graph.floats(&[1, 2], &[-0.5, 0.5]);
+    graph.op("Mul", &[margin, &sides])
+}

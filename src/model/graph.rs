@@ -1,0 +1,136 @@
+//! Builds an ONNX graph node by node.
+
+use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension};
+use tract_onnx::pb::{
+    AttributeProto, GraphProto, NodeProto, TensorProto, TensorShapeProto, TypeProto, ValueInfoProto,
+    attribute_proto::AttributeType, type_proto,
+};
+
+/// The name of a value in the graph.
+pub(super) type Value = String;
+
+/// A graph under construction. Every value gets a name of its own.
+#[derive(Debug, Default)]
+pub(super) struct Graph {
+    proto: GraphProto,
+    values: usize,
+}
+
+impl Graph {
+    pub(super) fn new(name: &str) -> Self {
+        Self { proto: GraphProto { name: name.to_owned(), ..GraphProto::default() }, values: 0 }
+    }
+
+    /// An input of rows × `columns` floats.
+    pub(super) fn input(&mut self, name: &str, columns: usize) -> Value {
+        self.proto.input.push(value_info(name, DataType::Float, Some(columns)));
+        name.to_owned()
+    }
+
+    /// An output: rows × `columns`, or one value a row.
+    pub(super) fn output(&mut self, name: &str, value: &Value, kind: DataType, columns: Option<usize>) {
+        self.node_into("Identity", &[value], &[], name.to_owned());
+        self.proto.output.push(value_info(name, kind, columns));
+    }
+
+    /// A constant of floats.
+    pub(super) fn floats(&mut self, dims: &[usize], values: &[f32]) -> Value {
+        debug_assert_eq!(dims.iter().product::<usize>(), values.len());
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.constant(dims, DataType::Float, bytes)
+    }
+
+    /// A constant of integers.
+    pub(super) fn integers(&mut self, values: &[i64]) -> Value {
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.constant(&[values.len()], DataType::Int64, bytes)
+    }
+
+    /// A constant of indices.
+    pub(super) fn indices(&mut self, values: impl IntoIterator<Item = usize>) -> Value {
+        let values: Vec<i64> = values.into_iter().map(|value| value as i64).collect();
+        self.integers(&values)
+    }
+
+    /// A single float.
+    pub(super) fn scalar(&mut self, value: f32) -> Value {
+        self.constant(&[], DataType::Float, value.to_le_bytes().to_vec())
+    }
+
+    /// The result of an operator.
+    pub(super) fn op(&mut self, op: &str, inputs: &[&Value]) -> Value {
+        self.op_with(op, inputs, &[])
+    }
+
+    /// The result of an operator with integer attributes.
+    pub(super) fn op_with(&mut self, op: &str, inputs: &[&Value], attributes: &[(&str, i64)]) -> Value {
+        let output = self.fresh(op);
+        self.node_into(op, inputs, attributes, output.clone());
+        output
+    }
+
+    /// Some columns of a rows × columns value.
+    pub(super) fn columns(&mut self, from: &Value, which: impl IntoIterator<Item = usize>) -> Value {
+        let which = self.indices(which);
+        self.op_with("Gather", &[from, &which], &[("axis", 1)])
+    }
+
+    /// Values side by side.
+    pub(super) fn beside(&mut self, values: &[Value]) -> Value {
+        match values {
+            [only] => only.clone(),
+            _ => self.op_with("Concat", &values.iter().collect::<Vec<_>>(), &[("axis", 1)]),
+        }
+    }
+
+    pub(super) fn finish(self) -> GraphProto {
+        self.proto
+    }
+
+    fn fresh(&mut self, what: &str) -> Value {
+        self.values += 1;
+        format!("{}_{}", what.to_lowercase(), self.values)
+    }
+
+    fn constant(&mut self, dims: &[usize], kind: DataType, raw_data: Vec<u8>) -> Value {
+        let name = self.fresh("constant");
+        self.proto.initializer.push(TensorProto {
+            name: name.clone(),
+            dims: dims.iter().map(|&dim| dim as i64).collect(),
+            data_type: kind as i32,
+            raw_data,
+            ..TensorProto::default()
+        });
+        name
+    }
+
+    fn node_into(&mut self, op: &str, inputs: &[&Value], attributes: &[(&str, i64)], output: Value) {
+        let attribute = attributes
+            .iter()
+            .map(|&(name, i)| AttributeProto {
+                name: name.to_owned(),
+                r#type: AttributeType::Int as i32,
+                i,
+                ..AttributeProto::default()
+            })
+            .collect();
+        self.proto.node.push(NodeProto {
+            name: format!("node_{output}"),
+            op_type: op.to_owned(),
+            input: inputs.iter().map(|&input| input.clone()).collect(),
+            output: vec![output],
+            attribute,
+            ..NodeProto::default()
+        });
+    }
+}
+
+fn value_info(name: &str, kind: DataType, columns: Option<usize>) -> ValueInfoProto {
+    let dim = |value| Dimension { value: Some(value), ..Dimension::default() };
+    let mut dims = vec![dim(dimension::Value::DimParam("N".to_owned()))];
+    dims.extend(columns.map(|columns| dim(dimension::Value::DimValue(columns as i64))));
+    let tensor = type_proto::Tensor { elem_type: kind as i32, shape: Some(TensorShapeProto { dim: dims }) };
+    let r#type = TypeProto { value: Some(type_proto::Value::TensorType(tensor)), ..TypeProto::default() };
+    ValueInfoProto { name: name.to_owned(), r#type: Some(r#type), ..ValueInfoProto::default() }
+}

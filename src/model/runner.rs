@@ -1,0 +1,111 @@
+//! Runs a model file with tract.
+
+use ndarray::Array2;
+use prost::Message;
+use rayon::prelude::*;
+use tract_onnx::pb::ModelProto;
+use tract_onnx::prelude::*;
+
+use super::ModelError;
+use super::check::check;
+use super::export::PROBABILITIES;
+use super::facts::ModelFacts;
+use crate::dataset::Features;
+
+/// A model file, checked and ready to run.
+pub struct Model {
+    facts: ModelFacts,
+    plan: Arc<TypedRunnableModel>,
+}
+
+/// Samples are run in chunks of this many: memory stays bounded and cores share the work.
+const CHUNK: usize = 1_024;
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Model").field("facts", &self.facts).finish_non_exhaustive()
+    }
+}
+
+impl Model {
+    /// Reads, checks and prepares a model file.
+    ///
+    /// # Errors
+    /// [`ModelError`] when it is not a model that this backend may run.
+    pub fn load(bytes: &[u8]) -> Result<Self, ModelError> {
+        let proto = ModelProto::decode(bytes).map_err(|error| ModelError::NotOnnx(error.to_string()))?;
+        let facts = ModelFacts::of(&proto)?;
+        check(&proto)?;
+        let plan = prepare(&proto, facts.features.len()).map_err(|error| failed(&error))?;
+        let model = Self { facts, plan };
+        model.try_out()?;
+        Ok(model)
+    }
+
+    /// What it says about itself.
+    #[must_use]
+    pub fn facts(&self) -> &ModelFacts {
+        &self.facts
+    }
+
+    /// The probability of each class for each sample: rows × classes, every row within [0, 1] and
+    /// summing to 1. The features are put into the model's order by their names.
+    ///
+    /// # Errors
+    /// [`ModelError::Features`] when they are not the model's features.
+    pub fn predict(&self, features: Features) -> Result<Array2<f64>, ModelError> {
+        let features = features.aligned_to(&self.facts.features)?;
+        let rows: Vec<u32> = (0..features.rows() as u32).collect();
+        let chunks: Vec<Vec<f32>> =
+            rows.par_chunks(CHUNK).map(|rows| self.run(&features, rows)).collect::<Result<_, _>>()?;
+        let mut out = Array2::zeros((rows.len(), self.facts.classes.len()));
+        for (out, value) in out.iter_mut().zip(chunks.into_iter().flatten()) {
+            *out = f64::from(value).clamp(0.0, 1.0);
+        }
+        Ok(out)
+    }
+
+    /// Runs one chunk; the answer has one probability a class for each row.
+    fn run(&self, features: &Features, rows: &[u32]) -> Result<Vec<f32>, ModelError> {
+        let width = features.columns().len();
+        let mut raw = vec![0.0_f32; rows.len() * width];
+        for (at, column) in features.columns().iter().enumerate() {
+            let values = column.values();
+            column.for_each_code(rows, |row, code| raw[row * width + at] = values[code]);
+        }
+        let input = Tensor::from_shape(&[rows.len(), width], &raw).map_err(|error| failed(&error))?;
+        let output = self.plan.run(tvec!(input.into())).map_err(|error| failed(&error))?;
+        let shape = output[0].shape();
+        if shape != [rows.len(), self.facts.classes.len()] {
+            return Err(ModelError::Run(format!("it answers with shape {shape:?}")));
+        }
+        let view = output[0].to_plain_array_view::<f32>().map_err(|error| failed(&error))?;
+        let values: Vec<f32> = view.iter().copied().collect();
+        if values.iter().all(|value| value.is_finite()) {
+            Ok(values)
+        } else {
+            Err(ModelError::Run("it answers with something that is no number".to_owned()))
+        }
+    }
+
+    /// One sample of missing values and one of zeros, so that a file that cannot run is refused when
+    /// it is brought and not when it is needed.
+    fn try_out(&self) -> Result<(), ModelError> {
+        let columns = vec![vec![f32::NAN, 0.0]; self.facts.features.len()];
+        let features = Features::of_columns(self.facts.features.clone(), &columns);
+        self.run(&features, &[0, 1]).map(|_| ())
+    }
+}
+
+fn prepare(proto: &ModelProto, width: usize) -> TractResult<Arc<TypedRunnableModel>> {
+    let mut model = tract_onnx::onnx().model_for_proto_model(proto)?;
+    model.select_outputs_by_name([PROBABILITIES])?;
+    let batch = model.symbols.sym("N");
+    model.set_input_fact(0, f32::fact([batch.to_dim(), width.to_dim()]).into())?;
+    model.into_optimized()?.into_runnable()
+}
+
+fn failed(error: &TractError) -> ModelError {
+    // The outermost context says what was being done; the rest is tract's internals.
+    ModelError::Run(error.to_string())
+}

@@ -1,0 +1,31 @@
+//! Why a report could not be written or read.
+
+/// Why a report could not be written or read. The texts are for the log: they name files of the
+/// report, never where the report lies.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// A file of the report could not be written or read.
+    #[error("the report's file {file}: {source}")]
+    File {
+        /// Its name relative to the report.
+        file: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The chart could not be drawn or encoded.
+    #[error("the ROC chart: {0}")]
+    Chart(String),
+    /// The figures could not be written as JSON.
+    #[error("report.json: {0}")]
+    Json(#[from] serde_json::Error),
+    /// The files could not be packed.
+    #[error("the zip of the report: {0}")]
+    Zip(#[from] zip::result::ZipError),
+}
+
+impl ReportError {
+    /// An error of the file named `file`, for `map_err`.
+    pub(super) fn file(file: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::File { file: file.into(), source }
+    }
+}

@@ -1,0 +1,136 @@
+//! `report.json`: the figures of a run, for tools and dashboards.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{ReportError, RunReport, roc};
+use crate::learning::{Evaluation, Figures, Iteration, RocCurve};
+
+/// The layout's number; it grows when a field changes its meaning or goes.
+const FORMAT: u32 = 1;
+
+/// The file's bytes. A figure that is no number is `null`.
+pub(super) fn json(report: &RunReport<'_>) -> Result<Vec<u8>, ReportError> {
+    let data = &report.dataset;
+    let classes: Vec<_> = data
+        .class_counts
+        .iter()
+        .map(|(label, samples)| json!({"label": label, "samples": samples}))
+        .collect();
+    let document = Document {
+        format: FORMAT,
+        version: env!("CARGO_PKG_VERSION"),
+        run: &report.run,
+        started: report.started.to_string(),
+        finished: report.finished.to_string(),
+        status: report.status,
+        info: report.info,
+        min_score: report.min_score,
+        accepted_deviation: report.max_deviation,
+        rated_trained_model: report.rated_trained_model,
+        dataset: json!({
+            "samples": data.samples,
+            "features": data.features,
+            "varying_features": data.varying_features,
+            "classes": classes,
+            "time_splitting": data.time_splitting,
+            "target": data.target,
+        }),
+        evaluation: report.evaluation.map(evaluation),
+    };
+    let mut bytes = serde_json::to_vec_pretty(&document)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// A struct rather than a [`Value`], to keep the fields in the order in which they are read.
+#[derive(Serialize)]
+struct Document<'a> {
+    format: u32,
+    version: &'static str,
+    run: &'a str,
+    started: String,
+    finished: String,
+    status: u8,
+    info: &'a [String],
+    min_score: f64,
+    accepted_deviation: f64,
+    rated_trained_model: bool,
+    dataset: Value,
+    evaluation: Option<Value>,
+}
+
+fn evaluation(evaluation: &Evaluation) -> Value {
+    json!({
+        "classes": evaluation.classes,
+        "score": evaluation.mean.f1,
+        "score_deviation": evaluation.score_deviation,
+        "auc_deviation": evaluation.auc_deviation,
+        "macro_auc": roc::overall_auc(evaluation).map(|auc| auc.mean),
+        "mean": figures(&evaluation.mean),
+        "iterations": evaluation.iterations.iter().map(iteration).collect::<Vec<_>>(),
+    })
+}
+
+fn iteration(iteration: &Iteration) -> Value {
+    json!({
+        "trained_on": iteration.trained_on,
+        "rated_on": iteration.rated_on,
+        "figures": figures(&iteration.figures),
+        "confusion": iteration.confusion,
+        "roc": iteration.roc.iter().map(curve).collect::<Vec<_>>(),
+        "decisions": iteration.decisions,
+    })
+}
+
+fn figures(figures: &Figures) -> Value {
+    json!({
+        "auc": figures.auc,
+        "balanced_accuracy": figures.balanced_accuracy,
+        "accuracy": figures.accuracy,
+        "precision": figures.precision,
+        "recall": figures.recall,
+        "f1": figures.f1,
+        "log_loss": figures.log_loss,
+        "brier": figures.brier,
+        "majority_accuracy": figures.majority_accuracy,
+    })
+}
+
+/// The curve's points are left out: with thousands of samples they would outweigh all the rest.
+fn curve(curve: &RocCurve) -> Value {
+    json!({"class": curve.class, "auc": curve.auc})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples;
+
+    #[test]
+    fn the_figures_can_be_read_back() {
+        let evaluation = samples::two_classes(2);
+        let bytes = json(&samples::report(Some(&evaluation), 4)).unwrap();
+        let read: Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(read["status"], 4);
+        assert_eq!(read["evaluation"]["score"].as_f64(), Some(evaluation.mean.f1));
+        assert_eq!(read["evaluation"]["iterations"].as_array().unwrap().len(), 2);
+        assert_eq!(read["dataset"]["classes"][1]["label"], "1");
+    }
+
+    #[test]
+    fn a_figure_that_is_no_number_is_null() {
+        let mut evaluation = samples::two_classes(1);
+        evaluation.mean.log_loss = f64::INFINITY;
+        let bytes = json(&samples::report(Some(&evaluation), 0)).unwrap();
+        let read: Value = serde_json::from_slice(&bytes).unwrap();
+        assert!(read["evaluation"]["mean"]["log_loss"].is_null());
+    }
+
+    #[test]
+    fn a_run_that_measured_nothing_says_so() {
+        let read: Value = serde_json::from_slice(&json(&samples::report(None, 1)).unwrap()).unwrap();
+        assert!(read["evaluation"].is_null());
+        assert_eq!(read["info"][0], samples::INFO);
+    }
+}

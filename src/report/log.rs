@@ -1,0 +1,331 @@
+//! `info.log`: one run, told to a Moodle administrator who is no data scientist.
+
+use std::fmt::Write as _;
+
+use super::words::{count, figure, one_line, percent, ranges, seconds, spread, time};
+use super::{RunReport, roc};
+use crate::learning::{Evaluation, Figures};
+
+/// Text of foreign origin is cut after this many characters.
+const LONGEST: usize = 300;
+/// More classes than this have no table of mix-ups: it would not fit a screen.
+const CLASSES_IN_TABLE: usize = 10;
+
+/// The log of one run; only what the report holds, so never another run's lines.
+pub(super) fn text(report: &RunReport<'_>) -> String {
+    let mut log = Log::default();
+    log.heading(report);
+    log.section("In short");
+    log.paragraph(&verdict(report));
+    for line in report.info {
+        log.line(&format!("Moodle was told: {}", one_line(line, LONGEST)));
+    }
+    log.data(report);
+    log.settings(report);
+    if let Some(evaluation) = report.evaluation {
+        log.iterations(evaluation);
+        log.averages(evaluation);
+        log.mix_ups(evaluation);
+        log.decisions(evaluation);
+    }
+    log.messages(report.log);
+    log.0
+}
+
+/// What the figures mean for the administrator, and what to do next.
+fn verdict(report: &RunReport<'_>) -> String {
+    let Some(evaluation) = report.evaluation else { return unmeasured(report.status).to_owned() };
+    let subject =
+        if report.rated_trained_model { "The trained model" } else { "A model trained on this data" };
+    let score =
+        spread(evaluation.mean.f1, (!report.rated_trained_model).then_some(evaluation.score_deviation));
+    let (low, unsteady) = (report.status & 4 != 0, report.status & 8 != 0);
+    let mut verdict = match (low, unsteady) {
+        (false, false) => format!(
+            "GOOD ENOUGH. {subject} scored {score}; at least {} was asked for. It can be enabled.",
+            report.min_score
+        ),
+        (true, false) => format!(
+            "NOT GOOD ENOUGH. {subject} scored {score}, below the {} that was asked for: the indicators say too \
+             little about the target. Choose other indicators, or wait until more courses have finished.",
+            report.min_score
+        ),
+        (false, true) => format!(
+            "NOT SURE. {subject} scored {score}, but the result varied by more than the {} that was accepted: \
+             with more samples it would be steadier.",
+            report.max_deviation
+        ),
+        (true, true) => format!(
+            "NOT GOOD ENOUGH, AND NOT SURE. {subject} scored {score}, below the {} that was asked for, and the \
+             result varied by more than the accepted {}. More samples or other indicators are needed.",
+            report.min_score, report.max_deviation
+        ),
+    };
+    if !low && is_no_better_than_guessing(&evaluation.mean) {
+        verdict.push_str(
+            " Beware: it is hardly more often right than always guessing the most frequent class; see the \
+             balanced accuracy below.",
+        );
+    }
+    verdict
+}
+
+fn unmeasured(status: u8) -> &'static str {
+    if status & 8 != 0 {
+        "NOTHING WAS MEASURED: there are too few samples. Each class needs enough of them to train on some and to \
+         rate on others. Wait until more courses have finished, or choose a time splitting method that gives more \
+         samples."
+    } else if status & 2 != 0 {
+        "NOTHING WAS MEASURED: the trained model that should be rated is not on this server. Train it first."
+    } else if status & 1 != 0 {
+        "NOTHING WAS MEASURED: the dataset contradicts itself. The classes that its samples have are not the ones \
+         that its header announces. Look at the target in Moodle, clear the model's predictions and evaluate again."
+    } else {
+        "NOTHING WAS MEASURED. The sentence below says why."
+    }
+}
+
+fn is_no_better_than_guessing(mean: &Figures) -> bool {
+    mean.accuracy <= mean.majority_accuracy + 0.005 && mean.majority_accuracy < 1.0
+}
+
+/// The text so far.
+#[derive(Default)]
+struct Log(String);
+
+impl Log {
+    fn heading(&mut self, report: &RunReport<'_>) {
+        let title = format!(
+            "moodle-mlbackend {}, evaluation run {}",
+            env!("CARGO_PKG_VERSION"),
+            one_line(&report.run, 40)
+        );
+        self.line(&title);
+        self.line(&"=".repeat(title.chars().count()));
+        self.field("Started", &time(report.started));
+        let took = format!("{:.1} s", seconds(report.started, report.finished));
+        self.field("Finished", &format!("{}, after {took}", time(report.finished)));
+    }
+
+    fn data(&mut self, report: &RunReport<'_>) {
+        let data = &report.dataset;
+        self.section("The data");
+        if let Some(target) = &data.target {
+            self.field("Target", &one_line(target, LONGEST));
+        }
+        if let Some(splitting) = &data.time_splitting {
+            self.field("Time splitting", &one_line(splitting, LONGEST));
+        }
+        self.field("Samples", &data.samples.to_string());
+        self.field(
+            "Features",
+            &format!(
+                "{}, of which {} vary; the others are the same for all samples and can teach nothing",
+                data.features, data.varying_features
+            ),
+        );
+        let total = data.class_counts.iter().fold(0_usize, |sum, (_, n)| sum.saturating_add(*n));
+        for (label, n) in &data.class_counts {
+            let share = percent(*n as f64 / total.max(1) as f64);
+            let samples = count(*n, "sample", "samples");
+            self.field(&format!("Class {}", one_line(label, 40)), &format!("{samples} ({share})"));
+        }
+        let frequent = data.class_counts.iter().max_by_key(|(_, n)| *n).filter(|_| total > 0);
+        if let Some((label, n)) = frequent {
+            self.paragraph(&format!(
+                "Always guessing class {} would be right for {}. A useful model must beat that.",
+                one_line(label, 40),
+                percent(*n as f64 / total as f64)
+            ));
+        }
+    }
+
+    fn settings(&mut self, report: &RunReport<'_>) {
+        self.section("What was asked for");
+        self.field("Lowest score", &report.min_score.to_string());
+        self.field("Most deviation", &report.max_deviation.to_string());
+        if report.rated_trained_model {
+            self.field("What is rated", "the trained model as it is, once, on all samples");
+        } else if let Some(evaluation) = report.evaluation {
+            let times = count(evaluation.iterations.len(), "time", "times");
+            self.field(
+                "What is rated",
+                &format!(
+                    "{times}: shuffle the samples, train a new model on four fifths, rate it on the rest"
+                ),
+            );
+        }
+    }
+
+    fn iterations(&mut self, evaluation: &Evaluation) {
+        self.section("Each iteration");
+        self.line("  #  trained on  rated on   score  accuracy  balanced     AUC  log-loss");
+        for (n, iteration) in evaluation.iterations.iter().enumerate() {
+            let figures = &iteration.figures;
+            let auc = roc::iteration_auc(iteration).map_or("-".to_owned(), figure);
+            self.line(&format!(
+                "{:>3}  {:>10}  {:>8}  {:>6}  {:>8}  {:>8}  {:>6}  {:>8}",
+                n + 1,
+                iteration.trained_on,
+                iteration.rated_on,
+                figure(figures.f1),
+                figure(figures.accuracy),
+                figure(figures.balanced_accuracy),
+                auc,
+                figure(figures.log_loss),
+            ));
+        }
+    }
+
+    fn averages(&mut self, evaluation: &Evaluation) {
+        let mean = &evaluation.mean;
+        let many = evaluation.iterations.len() > 1;
+        self.section("Averages");
+        self.meaning(
+            "Score",
+            &spread(mean.f1, many.then_some(evaluation.score_deviation)),
+            "weighted F1, what Moodle goes by; low when classes are missed or wrongly suspected. 1 is perfect",
+        );
+        self.meaning("Accuracy", &figure(mean.accuracy), "share of samples whose class was predicted");
+        self.meaning(
+            "Guessing",
+            &figure(mean.majority_accuracy),
+            "the accuracy of always naming the most frequent class",
+        );
+        self.meaning(
+            "Balanced accuracy",
+            &figure(mean.balanced_accuracy),
+            "as accuracy, but each class counts the same, however rare it is",
+        );
+        if let Some(auc) = roc::overall_auc(evaluation) {
+            let deviation = evaluation.auc_deviation.or(auc.deviation).filter(|_| many);
+            self.meaning(
+                "AUC",
+                &spread(auc.mean, deviation),
+                "how well the classes are told apart: 0.5 is guessing, 1 perfect; see roc-curve.png",
+            );
+        }
+        self.meaning(
+            "Precision",
+            &figure(mean.precision),
+            "of the samples said to be of a class, how many were",
+        );
+        self.meaning("Recall", &figure(mean.recall), "of the samples of a class, how many were found");
+        self.meaning(
+            "Log-loss",
+            &figure(mean.log_loss),
+            "how far the probabilities are off; 0 is perfect, sure and wrong costs most",
+        );
+        self.meaning(
+            "Brier score",
+            &figure(mean.brier),
+            "the same, milder with single mistakes; 0 is perfect",
+        );
+        if many {
+            self.paragraph("The figure after ± is the standard deviation over the iterations.");
+        }
+    }
+
+    /// The confusion matrix, added up over the iterations.
+    fn mix_ups(&mut self, evaluation: &Evaluation) {
+        let classes = evaluation.classes.len();
+        if classes == 0 || classes > CLASSES_IN_TABLE || evaluation.iterations.is_empty() {
+            return;
+        }
+        self.section("What was taken for what (all iterations together)");
+        let label = |class: usize| format!("said {}", one_line(&evaluation.classes[class], 8));
+        let head: String =
+            (0..classes).fold(String::new(), |row, class| row + &format!("{:>15}", label(class)));
+        self.line(format!("{:<20}{head}", "").trim_end());
+        for truth in 0..classes {
+            let mut row = format!("{:<20}", format!("was {}", one_line(&evaluation.classes[truth], 14)));
+            for said in 0..classes {
+                let cell =
+                    |counts: &Vec<Vec<usize>>| counts.get(truth).and_then(|row| row.get(said)).copied();
+                let sum = evaluation
+                    .iterations
+                    .iter()
+                    .filter_map(|i| cell(&i.confusion))
+                    .fold(0, usize::saturating_add);
+                // Writing to a String cannot fail.
+                let _ = write!(row, "{sum:>15}");
+            }
+            self.line(&row);
+        }
+    }
+
+    /// What the learner decided, each sentence once, with the iterations it holds for.
+    fn decisions(&mut self, evaluation: &Evaluation) {
+        let mut told: Vec<(&str, Vec<usize>)> = Vec::new();
+        for (n, iteration) in (1..).zip(&evaluation.iterations) {
+            for decision in &iteration.decisions {
+                match told.iter_mut().find(|(sentence, _)| sentence == decision) {
+                    Some((_, numbers)) => numbers.push(n),
+                    None => told.push((decision, vec![n])),
+                }
+            }
+        }
+        if told.is_empty() {
+            return;
+        }
+        self.section("What the learner decided");
+        let all = evaluation.iterations.len();
+        for (sentence, mut numbers) in told {
+            numbers.dedup();
+            let sentence = one_line(sentence, LONGEST);
+            match numbers.len() {
+                held if held == all => self.line(&format!("- {sentence}")),
+                _ => self.line(&format!("- {sentence} (iterations {})", ranges(&numbers))),
+            }
+        }
+    }
+
+    fn messages(&mut self, lines: &[String]) {
+        if lines.is_empty() {
+            return;
+        }
+        self.section("Messages of this run");
+        for line in lines {
+            self.line(&one_line(line, LONGEST));
+        }
+    }
+
+    fn section(&mut self, title: &str) {
+        self.line("");
+        self.line(title);
+        self.line(&"-".repeat(title.chars().count()));
+    }
+
+    fn field(&mut self, name: &str, value: &str) {
+        self.line(&format!("{name:<16} {value}"));
+    }
+
+    fn meaning(&mut self, name: &str, value: &str, meaning: &str) {
+        self.line(&format!("{name:<18} {value:<17} {meaning}"));
+    }
+
+    /// Text broken into lines of a readable length.
+    fn paragraph(&mut self, text: &str) {
+        const WIDTH: usize = 96;
+        let mut line = String::new();
+        for word in text.split(' ') {
+            if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > WIDTH {
+                self.line(&std::mem::take(&mut line));
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        self.line(&line);
+    }
+
+    fn line(&mut self, line: &str) {
+        self.0.push_str(line);
+        self.0.push('\n');
+    }
+}
+
+#[cfg(test)]
+#[path = "log_tests.rs"]
+mod tests;

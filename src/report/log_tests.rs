@@ -1,0 +1,102 @@
+//! What an administrator finds in `info.log`.
+
+use rstest::rstest;
+
+use super::text;
+use crate::report::samples;
+
+#[test]
+fn a_good_model_is_told_with_its_data_its_figures_and_what_they_mean() {
+    let evaluation = samples::two_classes(10);
+    let log = text(&samples::report(Some(&evaluation), 0));
+    for expected in [
+        "evaluation run 1795231887123",
+        "2026-11-21 06:14:03 UTC",
+        "after 2.1 s",
+        "GOOD ENOUGH. A model trained on this data scored",
+        "course_dropout",
+        "365, of which 60 vary",
+        "1632 samples (85.7 %)",
+        "Always guessing class 0 would be right for 85.7 %",
+        "10 times: shuffle the samples",
+        "0.5 is guessing, 1 perfect",
+        "- Penalty 0.3, chosen by 5-fold cross-validated log-loss.\n",
+    ] {
+        assert!(log.contains(expected), "missing {expected:?} in\n{log}");
+    }
+    assert!(log.contains(&format!("{:.4} ± 0.0123", evaluation.mean.f1)), "{log}");
+}
+
+#[rstest]
+#[case::low_score(4, "NOT GOOD ENOUGH.")]
+#[case::unsteady(8, "NOT SURE.")]
+#[case::both(12, "NOT GOOD ENOUGH, AND NOT SURE.")]
+fn a_refused_model_is_told_why(#[case] status: u8, #[case] verdict: &str) {
+    let evaluation = samples::two_classes(3);
+    let log = text(&samples::report(Some(&evaluation), status));
+    assert!(log.contains(verdict), "{log}");
+    assert!(log.contains(&format!("Moodle was told: {}", samples::INFO)), "{log}");
+}
+
+#[rstest]
+#[case::labels_do_not_match(1, "the dataset contradicts itself")]
+#[case::no_model(2, "is not on this server")]
+#[case::too_few_samples(8, "too few samples")]
+fn a_run_that_measured_nothing_says_why(#[case] status: u8, #[case] why: &str) {
+    let log = text(&samples::report(None, status));
+    assert!(log.contains("NOTHING WAS MEASURED") && log.contains(why), "{log}");
+    assert!(log.contains(samples::INFO) && !log.contains("Averages"), "{log}");
+}
+
+#[test]
+fn every_iteration_has_a_line_with_its_figures() {
+    let evaluation = samples::three_classes(4);
+    let log = text(&samples::report(Some(&evaluation), 0));
+    let table: Vec<_> = log.lines().skip_while(|l| *l != "Each iteration").skip(3).take(4).collect();
+    for (n, (line, iteration)) in (1..).zip(table.into_iter().zip(&evaluation.iterations)) {
+        assert!(line.trim_start().starts_with(&format!("{n} ")), "{line}");
+        assert!(line.contains(&format!("{:.4}", iteration.figures.f1)), "{line}");
+    }
+}
+
+#[test]
+fn a_decision_of_some_iterations_names_them() {
+    let mut evaluation = samples::two_classes(4);
+    for n in [1, 2] {
+        evaluation.iterations[n].decisions.push("Left out a column.".to_owned());
+    }
+    let log = text(&samples::report(Some(&evaluation), 0));
+    assert!(log.contains("- Left out a column. (iterations 2-3)"), "{log}");
+}
+
+#[test]
+fn mix_ups_are_added_up_over_the_iterations() {
+    let log = text(&samples::report(Some(&samples::two_classes(3)), 0));
+    let row = log.lines().find(|l| l.starts_with("was 1")).unwrap();
+    assert_eq!(row.split_whitespace().collect::<Vec<_>>(), ["was", "1", "21", "300"]);
+}
+
+#[test]
+fn the_rated_trained_model_is_not_told_as_new_ones() {
+    let evaluation = samples::two_classes(1);
+    let report =
+        crate::report::RunReport { rated_trained_model: true, ..samples::report(Some(&evaluation), 0) };
+    let log = text(&report);
+    assert!(log.contains("The trained model scored") && !log.contains("shuffle"), "{log}");
+    assert!(!log.contains('±'), "one rating has no deviation:\n{log}");
+}
+
+#[test]
+fn a_model_that_only_guesses_is_called_so() {
+    let mut evaluation = samples::two_classes(2);
+    evaluation.mean.accuracy = evaluation.mean.majority_accuracy;
+    let log = text(&samples::report(Some(&evaluation), 0));
+    assert!(log.contains("Beware"), "{log}");
+}
+
+#[test]
+fn lines_of_the_run_are_included_and_cannot_forge_others() {
+    let lines = ["read 1904 samples\nGOOD ENOUGH".to_owned()];
+    let log = text(&crate::report::RunReport { log: &lines, ..samples::report(None, 1) });
+    assert!(log.ends_with("read 1904 samples GOOD ENOUGH\n"), "{log}");
+}

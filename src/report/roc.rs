@@ -1,0 +1,194 @@
+//! What the ROC chart shows: curves averaged over iterations. Numbers only;
+//! how they look is the chart's.
+
+use crate::learning::{Evaluation, Iteration, RocCurve};
+
+/// False positive rates, beside 0, at which the mean is taken.
+const STEPS: u32 = 250;
+/// More iterations than this count in the mean but are not drawn one by one.
+const DRAWN_ITERATIONS: usize = 20;
+
+/// A mean over iterations.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Spread {
+    pub mean: f64,
+    /// Population standard deviation; none for a single value.
+    pub deviation: Option<f64>,
+}
+
+/// The curves of one class against the rest.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct ClassCurves {
+    /// The class' label as Moodle wrote it.
+    pub label: String,
+    /// How many iterations had a curve.
+    pub iterations: usize,
+    /// The curves of the first of them: ascending, within the unit square.
+    pub each: Vec<Vec<(f64, f64)>>,
+    /// Their mean, from (0, 0) to (1, 1).
+    pub mean: Vec<(f64, f64)>,
+    /// (false positive rate, lowest, highest): one deviation around the mean; empty for one curve.
+    pub band: Vec<(f64, f64, f64)>,
+    /// Area under the curves; `None` when no iteration's is a number.
+    pub auc: Option<Spread>,
+}
+
+/// The curves of each class that has any, in the order of the classes.
+pub(super) fn by_class(evaluation: &Evaluation) -> Vec<ClassCurves> {
+    let all: Vec<&RocCurve> = evaluation.iterations.iter().flat_map(|i| &i.roc).collect();
+    let mut classes: Vec<usize> = all.iter().map(|curve| curve.class).collect();
+    classes.sort_unstable();
+    classes.dedup();
+    let curves_of = |class: usize| {
+        let own: Vec<&RocCurve> = all.iter().copied().filter(|c| c.class == class).collect();
+        let label = evaluation.classes.get(class).cloned().unwrap_or_else(|| format!("#{class}"));
+        average(label, &own)
+    };
+    classes.into_iter().filter_map(curves_of).collect()
+}
+
+/// The area to print large: that of the second of two classes, or the mean of the classes' areas
+/// (macro average) for more.
+pub(super) fn overall_auc(evaluation: &Evaluation) -> Option<Spread> {
+    let measured = spread(&evaluation.iterations.iter().filter_map(iteration_auc).collect::<Vec<_>>())?;
+    match evaluation.mean.auc.filter(|auc| auc.is_finite()) {
+        Some(mean) => Some(Spread { mean, deviation: measured.deviation.and(evaluation.auc_deviation) }),
+        None => Some(measured),
+    }
+}
+
+/// One iteration's area: its own figure for two classes, the mean over its curves for more.
+pub(super) fn iteration_auc(iteration: &Iteration) -> Option<f64> {
+    let over_curves = || spread_of(&iteration.roc.iter().collect::<Vec<_>>()).map(|spread| spread.mean);
+    iteration.figures.auc.filter(|auc| auc.is_finite()).or_else(over_curves)
+}
+
+fn spread(values: &[f64]) -> Option<Spread> {
+    let values: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
+    if values.is_empty() {
+        return None;
+    }
+    let (mean, deviation) = mean_and_deviation(&values);
+    Some(Spread { mean, deviation: (values.len() > 1).then_some(deviation) })
+}
+
+fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n;
+    (mean, variance.sqrt())
+}
+
+/// The mean is taken vertically: of the true positive rates at each of many false positive rates.
+fn average(label: String, curves: &[&RocCurve]) -> Option<ClassCurves> {
+    let mut class = ClassCurves { label, auc: spread_of(curves), ..ClassCurves::default() };
+    let mut heights: Vec<Vec<f64>> = vec![Vec::new(); STEPS as usize + 1];
+    for curve in curves {
+        let points = tidy(&curve.points);
+        if points.len() < 2 {
+            continue;
+        }
+        for (step, heights) in (0..).zip(&mut heights) {
+            heights.push(height(&points, rate(step)));
+        }
+        class.iterations += 1;
+        // A curve can have as many points as there are samples: only those that are drawn are kept.
+        if class.each.len() < DRAWN_ITERATIONS {
+            class.each.push(points);
+        }
+    }
+    class.mean.push((0.0, 0.0));
+    for (step, heights) in (0..).zip(&heights) {
+        let (y, deviation) = mean_and_deviation(heights);
+        class.mean.push((rate(step), y));
+        if class.iterations > 1 {
+            class.band.push((rate(step), (y - deviation).max(0.0), (y + deviation).min(1.0)));
+        }
+    }
+    class.mean.push((1.0, 1.0));
+    (class.iterations > 0).then_some(class)
+}
+
+fn rate(step: u32) -> f64 {
+    f64::from(step) / f64::from(STEPS)
+}
+
+fn spread_of(curves: &[&RocCurve]) -> Option<Spread> {
+    spread(&curves.iter().map(|curve| curve.auc).collect::<Vec<_>>())
+}
+
+/// Only what can be drawn, in drawing order.
+fn tidy(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let mut points: Vec<_> = points
+        .iter()
+        .filter(|(x, y)| x.is_finite() && y.is_finite())
+        .map(|(x, y)| (x.clamp(0.0, 1.0), y.clamp(0.0, 1.0)))
+        .collect();
+    points.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    points
+}
+
+/// The curve's height at `x`, the upper end where it rises straight up.
+fn height(points: &[(f64, f64)], x: f64) -> f64 {
+    let after = points.partition_point(|p| p.0 <= x);
+    match (after.checked_sub(1).map(|before| points[before]), points.get(after)) {
+        (Some((x0, y0)), Some((x1, y1))) => y0 + (y1 - y0) * (x - x0) / (x1 - x0),
+        (Some((_, y)), None) => y,
+        (None, Some((x1, y1))) => y1 * x / x1,
+        (None, None) => x,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples;
+
+    #[test]
+    fn the_height_of_a_curve_is_interpolated_and_the_top_of_a_step() {
+        let curve = [(0.0, 0.0), (0.0, 0.4), (0.5, 0.8), (1.0, 1.0)];
+        for (x, y) in [(0.0, 0.4), (0.25, 0.6), (0.5, 0.8), (1.0, 1.0)] {
+            assert!((height(&curve, x) - y).abs() < 1e-12, "at {x}");
+        }
+    }
+
+    #[test]
+    fn the_mean_of_two_curves_lies_between_them_and_the_band_around_it() {
+        let mut evaluation = samples::two_classes(2);
+        evaluation.iterations[0].roc[0].points = vec![(0.0, 0.0), (0.0, 1.0), (1.0, 1.0)];
+        evaluation.iterations[1].roc[0].points = vec![(0.0, 0.0), (1.0, 1.0)];
+        let curves = by_class(&evaluation);
+        assert_eq!(curves.len(), 1);
+        let at = |x: f64| curves[0].band.iter().find(|p| (p.0 - x).abs() < 1e-9).copied().unwrap();
+        let (_, lowest, highest) = at(0.5);
+        assert!((lowest - 0.5).abs() < 1e-12 && (highest - 1.0).abs() < 1e-12);
+        assert_eq!((curves[0].mean.first(), curves[0].mean.last()), (Some(&(0.0, 0.0)), Some(&(1.0, 1.0))));
+    }
+
+    #[test]
+    fn one_curve_has_no_band_and_no_deviation() {
+        let curves = by_class(&samples::two_classes(1));
+        assert!(curves[0].band.is_empty());
+        assert_eq!(curves[0].auc.unwrap().deviation, None);
+    }
+
+    #[test]
+    fn many_iterations_all_count_but_only_some_are_drawn() {
+        let mut evaluation = samples::two_classes(DRAWN_ITERATIONS * 2);
+        for iteration in evaluation.iterations.iter_mut().skip(DRAWN_ITERATIONS) {
+            iteration.roc[0].points = vec![(0.0, 0.0), (0.0, 1.0), (1.0, 1.0)];
+        }
+        let class = &by_class(&evaluation)[0];
+        assert_eq!((class.iterations, class.each.len()), (DRAWN_ITERATIONS * 2, DRAWN_ITERATIONS));
+        assert!(class.mean[1].1 >= 0.5, "the later half starts at the top");
+    }
+
+    #[test]
+    fn three_classes_have_three_curves_and_a_macro_area() {
+        let evaluation = samples::three_classes(4);
+        let curves = by_class(&evaluation);
+        assert_eq!(curves.iter().map(|c| c.label.as_str()).collect::<Vec<_>>(), ["0", "1", "2"]);
+        let mean = curves.iter().map(|c| c.auc.unwrap().mean).sum::<f64>() / 3.0;
+        assert!((overall_auc(&evaluation).unwrap().mean - mean).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,120 @@
+//! Made-up evaluations for this room's tests.
+
+use super::{DatasetFacts, RunReport};
+use crate::learning::{Evaluation, Figures, Iteration, RocCurve};
+
+pub(super) const INFO: &str = "A sentence for the administrator.";
+
+/// A report on `evaluation` with plausible facts around it.
+pub(super) fn report(evaluation: Option<&Evaluation>, status: u8) -> RunReport<'_> {
+    static TEXT: std::sync::LazyLock<Vec<String>> = std::sync::LazyLock::new(|| vec![INFO.to_owned()]);
+    RunReport {
+        run: "1795231887123".to_owned(),
+        started: "2026-11-21T06:14:03.25Z".parse().unwrap(),
+        finished: "2026-11-21T06:14:05.35Z".parse().unwrap(),
+        dataset: DatasetFacts {
+            samples: 1904,
+            features: 365,
+            varying_features: 60,
+            class_counts: vec![("0".to_owned(), 1632), ("1".to_owned(), 272)],
+            time_splitting: Some("\\core\\analytics\\time_splitting\\quarters".to_owned()),
+            target: Some("\\core_course\\analytics\\target\\course_dropout".to_owned()),
+        },
+        min_score: 0.7,
+        max_deviation: 0.05,
+        evaluation,
+        status,
+        info: TEXT.as_slice(),
+        rated_trained_model: false,
+        log: &[],
+    }
+}
+
+/// Two classes; `iterations` splits.
+pub(super) fn two_classes(iterations: usize) -> Evaluation {
+    evaluation(2, iterations)
+}
+
+/// Three classes; `iterations` splits.
+pub(super) fn three_classes(iterations: usize) -> Evaluation {
+    evaluation(3, iterations)
+}
+
+/// Any number of classes: steps around the curve tpr = fpr^skill, noisier with fewer samples.
+pub(super) fn evaluation(classes: usize, iterations: usize) -> Evaluation {
+    let mut noise = Noise(42);
+    let iterations: Vec<_> = (0..iterations).map(|_| iteration(classes, &mut noise)).collect();
+    let n = iterations.len().max(1) as f64;
+    let mean_of =
+        |figure: fn(&Figures) -> f64| iterations.iter().map(|i| figure(&i.figures)).sum::<f64>() / n;
+    Evaluation {
+        classes: (0..classes).map(|c| c.to_string()).collect(),
+        mean: Figures {
+            auc: (classes == 2).then(|| mean_of(|f| f.auc.unwrap_or(0.0))),
+            balanced_accuracy: mean_of(|f| f.balanced_accuracy),
+            accuracy: mean_of(|f| f.accuracy),
+            precision: mean_of(|f| f.precision),
+            recall: mean_of(|f| f.recall),
+            f1: mean_of(|f| f.f1),
+            log_loss: mean_of(|f| f.log_loss),
+            brier: mean_of(|f| f.brier),
+            majority_accuracy: 0.857,
+        },
+        auc_deviation: (classes == 2).then_some(0.021),
+        score_deviation: 0.0123,
+        iterations,
+    }
+}
+
+fn iteration(classes: usize, noise: &mut Noise) -> Iteration {
+    let rated: Vec<usize> = if classes == 2 { vec![1] } else { (0..classes).collect() };
+    let roc: Vec<_> = rated.into_iter().map(|class| curve(class, noise)).collect();
+    let wobble = noise.next() * 0.02;
+    Iteration {
+        trained_on: 1523,
+        rated_on: 381,
+        figures: Figures {
+            auc: (classes == 2).then(|| roc[0].auc),
+            balanced_accuracy: 0.71 + wobble,
+            accuracy: 0.86 + wobble,
+            precision: 0.84 + wobble,
+            recall: 0.86 + wobble,
+            f1: 0.85 + wobble,
+            log_loss: 0.33 - wobble,
+            brier: 0.1 - wobble,
+            majority_accuracy: 0.857,
+        },
+        roc,
+        confusion: (0..classes)
+            .map(|t| (0..classes).map(|p| if t == p { 100 } else { 7 }).collect())
+            .collect(),
+        decisions: vec!["Penalty 0.3, chosen by 5-fold cross-validated log-loss.".to_owned()],
+    }
+}
+
+fn curve(class: usize, noise: &mut Noise) -> RocCurve {
+    let skill = 0.16 + 0.11 * class as f64;
+    let steps = 46;
+    let mut points = vec![(0.0, 0.0)];
+    let (mut x, mut y) = (0.0_f64, 0.0_f64);
+    for step in 1..steps {
+        let rate = f64::from(step) / f64::from(steps);
+        x = x.max(rate + 0.05 * (noise.next() - 0.5)).min(1.0);
+        points.push((x, y));
+        y = y.max(x.powf(skill) + 0.09 * (noise.next() - 0.5)).min(1.0);
+        points.push((x, y));
+    }
+    points.push((1.0, 1.0));
+    let auc = points.windows(2).map(|w| (w[1].0 - w[0].0) * f64::midpoint(w[0].1, w[1].1)).sum();
+    RocCurve { class, points, auc }
+}
+
+/// A small generator, so the samples are the same everywhere.
+struct Noise(u64);
+
+impl Noise {
+    fn next(&mut self) -> f64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as f64 / f64::from(1_u32 << 31)
+    }
+}

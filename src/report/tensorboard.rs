@@ -1,0 +1,173 @@
+//! Writes event files that `TensorBoard` reads.
+//!
+//! An event file is a row of records: length (u64, little endian), the masked
+//! CRC-32C of those eight bytes, that many bytes of data, their masked CRC-32C.
+//! The data is an `Event` message of TensorFlow's `event.proto`, of which only
+//! the fields for scalars are written here.
+
+use prost::Message;
+
+use super::{RunReport, roc, words};
+use crate::learning::Iteration;
+
+/// Where the events go, relative to the report: `TensorBoard` knows them by `.tfevents.`.
+pub(super) fn file_name(started: jiff::Timestamp) -> String {
+    format!("tensor/train/events.out.tfevents.{}.moodle-mlbackend", started.as_second())
+}
+
+/// The file's bytes: its version, then the figures of each iteration as one step.
+pub(super) fn events(report: &RunReport<'_>) -> Vec<u8> {
+    let began = report.started.as_millisecond() as f64 / 1000.0;
+    let mut file = Vec::new();
+    let version = Some("brain.Event:2".to_owned());
+    push_record(&mut file, &Event { wall_time: began, file_version: version, ..Event::default() });
+    let Some(evaluation) = report.evaluation else { return file };
+    // Iterations run side by side, so their own times say nothing: the steps share the run's time evenly.
+    let pace = words::seconds(report.started, report.finished) / evaluation.iterations.len().max(1) as f64;
+    for (step, iteration) in (1_i32..).zip(&evaluation.iterations) {
+        let event = Event {
+            wall_time: began + pace * f64::from(step),
+            step: step.into(),
+            summary: Some(Summary { value: scalars(iteration) }),
+            file_version: None,
+        };
+        push_record(&mut file, &event);
+    }
+    file
+}
+
+/// The first three tags are those of the Python server, so old dashboards go on working.
+fn scalars(iteration: &Iteration) -> Vec<Scalar> {
+    let figures = &iteration.figures;
+    let named = [
+        ("epoch_loss", Some(figures.log_loss)),
+        ("epoch_categorical_accuracy", Some(figures.accuracy)),
+        ("epoch_auc", roc::iteration_auc(iteration)),
+        ("epoch_balanced_accuracy", Some(figures.balanced_accuracy)),
+        ("epoch_f1", Some(figures.f1)),
+    ];
+    let scalar = |(tag, value): (&str, Option<f64>)| {
+        let value = value.filter(|v| v.is_finite())?;
+        Some(Scalar { tag: tag.to_owned(), simple_value: Some(value as f32) })
+    };
+    named.into_iter().filter_map(scalar).collect()
+}
+
+fn push_record(file: &mut Vec<u8>, event: &Event) {
+    let data = event.encode_to_vec();
+    let length = (data.len() as u64).to_le_bytes();
+    file.extend(length);
+    file.extend(masked_crc(&length).to_le_bytes());
+    file.extend(&data);
+    file.extend(masked_crc(&data).to_le_bytes());
+}
+
+/// A CRC over data that itself holds CRCs is weak, so the format rotates it and adds a constant.
+fn masked_crc(bytes: &[u8]) -> u32 {
+    crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Event {
+    #[prost(double, tag = "1")]
+    wall_time: f64,
+    #[prost(int64, tag = "2")]
+    step: i64,
+    #[prost(string, optional, tag = "3")]
+    file_version: Option<String>,
+    #[prost(message, optional, tag = "5")]
+    summary: Option<Summary>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Summary {
+    #[prost(message, repeated, tag = "1")]
+    value: Vec<Scalar>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Scalar {
+    #[prost(string, tag = "1")]
+    tag: String,
+    // Optional, because TensorBoard must see a zero written out.
+    #[prost(float, optional, tag = "2")]
+    simple_value: Option<f32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples;
+
+    /// CRC-32C bit by bit, to check the crate's against a second opinion.
+    fn crc32c_slowly(bytes: &[u8]) -> u32 {
+        let step = |crc: u32| if crc & 1 == 1 { (crc >> 1) ^ 0x82f6_3b78 } else { crc >> 1 };
+        !bytes.iter().fold(!0_u32, |crc, &byte| (0..8).fold(crc ^ u32::from(byte), |crc, _| step(crc)))
+    }
+
+    /// Takes a file apart as its format says, checking both checksums of every record.
+    fn read_records(mut file: &[u8]) -> Vec<Event> {
+        let checked = |bytes: &[u8], crc: &[u8]| {
+            let plain = u32::from_le_bytes(crc.try_into().unwrap()).wrapping_sub(0xa282_ead8);
+            assert_eq!(plain.rotate_left(15), crc32c_slowly(bytes));
+        };
+        let mut events = Vec::new();
+        while !file.is_empty() {
+            let (length, rest) = file.split_at(8);
+            let (crc, rest) = rest.split_at(4);
+            checked(length, crc);
+            let length = usize::try_from(u64::from_le_bytes(length.try_into().unwrap())).unwrap();
+            let (data, rest) = rest.split_at(length);
+            let (crc, rest) = rest.split_at(4);
+            checked(data, crc);
+            events.push(Event::decode(data).unwrap());
+            file = rest;
+        }
+        events
+    }
+
+    #[test]
+    fn the_second_opinion_agrees_with_the_standard() {
+        assert_eq!(crc32c_slowly(b"123456789"), 0xe306_9283);
+    }
+
+    #[test]
+    fn every_iteration_is_one_step_with_the_five_figures() {
+        let evaluation = samples::two_classes(3);
+        let records = read_records(&events(&samples::report(Some(&evaluation), 0)));
+        assert_eq!(records.len(), 4);
+        assert_eq!(records[0].file_version.as_deref(), Some("brain.Event:2"));
+        for (step, (record, iteration)) in (1..).zip(records[1..].iter().zip(&evaluation.iterations)) {
+            assert_eq!(record.step, step);
+            let values = &record.summary.as_ref().unwrap().value;
+            let tags: Vec<_> = values.iter().map(|v| v.tag.as_str()).collect();
+            assert_eq!(
+                tags,
+                [
+                    "epoch_loss",
+                    "epoch_categorical_accuracy",
+                    "epoch_auc",
+                    "epoch_balanced_accuracy",
+                    "epoch_f1"
+                ]
+            );
+            assert_eq!(values[1].simple_value, Some(iteration.figures.accuracy as f32));
+        }
+        assert!(records[3].wall_time > records[1].wall_time);
+    }
+
+    #[test]
+    fn a_run_that_measured_nothing_still_has_a_readable_file() {
+        let records = read_records(&events(&samples::report(None, 8)));
+        assert_eq!(records.len(), 1);
+    }
+
+    #[test]
+    fn figures_that_are_no_numbers_are_left_out() {
+        let mut evaluation = samples::two_classes(1);
+        evaluation.iterations[0].figures.log_loss = f64::INFINITY;
+        let records = read_records(&events(&samples::report(Some(&evaluation), 0)));
+        let values = &records[1].summary.as_ref().unwrap().value;
+        assert!(values.iter().all(|v| v.tag != "epoch_loss") && values.len() == 4);
+    }
+}

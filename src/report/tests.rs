@@ -1,0 +1,209 @@
+//! The report as a whole: its files, its picture, and that nothing makes it panic.
+
+use std::io::Cursor;
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::learning::{Figures, Iteration, RocCurve};
+
+fn written(report: &RunReport<'_>) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), report).unwrap();
+    dir
+}
+
+/// Width, height and pixels of a PNG.
+fn pixels(path: &Path) -> (u32, u32, Vec<[u8; 3]>) {
+    let bytes = std::fs::read(path).unwrap();
+    assert_eq!(&bytes[..8], b"\x89PNG\r\n\x1a\n");
+    let number = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
+    let (width, height) = (number(16), number(20));
+    let mut at = 8;
+    let mut packed = Vec::new();
+    while at < bytes.len() {
+        let length = number(at) as usize;
+        if &bytes[at + 4..at + 8] == b"IDAT" {
+            packed.extend(&bytes[at + 8..at + 8 + length]);
+        }
+        at += length + 12;
+    }
+    let mut rows = Vec::new();
+    std::io::Read::read_to_end(&mut flate2::read::ZlibDecoder::new(&packed[..]), &mut rows).unwrap();
+    let stride = width as usize * 3 + 1;
+    let mut image = vec![0_u8; stride * height as usize];
+    for y in 0..height as usize {
+        for x in 1..stride {
+            let here = rows[y * stride + x];
+            let left = if x > 3 { image[y * stride + x - 3] } else { 0 };
+            let above = if y > 0 { image[(y - 1) * stride + x] } else { 0 };
+            let corner = if x > 3 && y > 0 { image[(y - 1) * stride + x - 3] } else { 0 };
+            image[y * stride + x] = here.wrapping_add(predicted(rows[y * stride], left, above, corner));
+        }
+    }
+    let pixel = |row: &[u8]| row[1..].chunks_exact(3).map(|p| [p[0], p[1], p[2]]).collect::<Vec<_>>();
+    (width, height, image.chunks_exact(stride).flat_map(pixel).collect())
+}
+
+/// PNG's row filters.
+fn predicted(filter: u8, left: u8, above: u8, corner: u8) -> u8 {
+    let (a, b, c) = (i16::from(left), i16::from(above), i16::from(corner));
+    let nearest = [a, b, c].into_iter().min_by_key(|p| (a + b - c - p).abs()).unwrap();
+    match filter {
+        0 => 0,
+        1 => left,
+        2 => above,
+        3 => u8::midpoint(left, above),
+        _ => u8::try_from(nearest).unwrap(),
+    }
+}
+
+fn share_of(colour: plotters::style::RGBColor, pixels: &[[u8; 3]]) -> f64 {
+    let wanted = [colour.0, colour.1, colour.2];
+    pixels.iter().filter(|p| **p == wanted).count() as f64 / pixels.len() as f64
+}
+
+#[test]
+fn a_report_is_these_four_files_and_they_can_be_packed() {
+    let evaluation = samples::two_classes(10);
+    let dir = written(&samples::report(Some(&evaluation), 0));
+    let bytes = zip_directory(dir.path()).unwrap();
+    let archive = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
+    let names: Vec<_> = archive.file_names().map(|name| name.unwrap().into_owned()).collect();
+    let events = "tensor/train/events.out.tfevents.1795241643.moodle-mlbackend";
+    assert_eq!(names, ["info.log", "report.json", "roc-curve.png", events]);
+}
+
+#[test]
+fn the_picture_shows_the_curve_its_iterations_and_the_chance_line() {
+    let evaluation = samples::two_classes(10);
+    let dir = written(&samples::report(Some(&evaluation), 0));
+    let (width, height, pixels) = pixels(&dir.path().join("roc-curve.png"));
+    assert_eq!((width, height), chart::SIZE);
+    for (what, colour, least) in [
+        ("background", chart::WHITE, 0.5),
+        ("mean curve", chart::colour(0), 0.001),
+        ("iterations", chart::pale(chart::colour(0)), 0.001),
+        ("chance line", chart::CHANCE, 0.0005),
+        ("text", chart::INK, 0.0005),
+    ] {
+        let share = share_of(colour, &pixels);
+        assert!(share > least, "{what}: {share}");
+    }
+}
+
+#[test]
+fn each_of_three_classes_has_a_colour() {
+    let evaluation = samples::three_classes(3);
+    let dir = written(&samples::report(Some(&evaluation), 0));
+    let (_, _, pixels) = pixels(&dir.path().join("roc-curve.png"));
+    assert!((0..3).all(|n| share_of(chart::colour(n), &pixels) > 0.001));
+    assert!(share_of(chart::colour(3), &pixels) < 0.0001);
+}
+
+#[test]
+fn a_run_without_a_curve_still_has_a_picture_that_says_so() {
+    let dir = written(&samples::report(None, 8));
+    let (width, height, pixels) = pixels(&dir.path().join("roc-curve.png"));
+    assert_eq!((width, height), chart::SIZE);
+    assert!(share_of(chart::colour(0), &pixels) < 0.0001, "no curve");
+    assert!(share_of(chart::INK, &pixels) > 0.0005, "a sentence");
+}
+
+#[test]
+fn a_directory_that_is_not_there_is_an_error_without_its_path() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let error = write(file.path(), &samples::report(None, 8)).unwrap_err();
+    assert!(error.to_string().starts_with("the report's file info.log"), "{error}");
+}
+
+/// Writes pictures to look at: `REPORT_SAMPLES=DIR cargo test --lib report -- --ignored`.
+#[test]
+#[ignore = "for the eye"]
+fn sample_reports_to_look_at() {
+    let Some(dir) = std::env::var_os("REPORT_SAMPLES") else { panic!("set REPORT_SAMPLES to a directory") };
+    for (name, evaluation) in [
+        ("two", Some(samples::two_classes(10))),
+        ("one", Some(samples::two_classes(1))),
+        ("three", Some(samples::three_classes(10))),
+        ("many", Some(samples::evaluation(12, 5))),
+        ("crowd", Some(samples::evaluation(2, 300))),
+        ("none", None),
+    ] {
+        let dir = Path::new(&dir).join(name);
+        std::fs::create_dir_all(&dir).unwrap();
+        write(&dir, &samples::report(evaluation.as_ref(), if evaluation.is_some() { 0 } else { 8 })).unwrap();
+        assert!(dir.join("info.log").exists());
+    }
+}
+
+fn any_number() -> impl Strategy<Value = f64> {
+    prop_oneof![4 => 0.0..=1.0, 1 => any::<f64>()]
+}
+
+prop_compose! {
+    fn any_figures()(auc in proptest::option::of(any_number()), n in proptest::array::uniform8(any_number()))
+        -> Figures {
+        let [balanced_accuracy, accuracy, precision, recall, f1, log_loss, brier, majority_accuracy] = n;
+        Figures { auc, balanced_accuracy, accuracy, precision, recall, f1, log_loss, brier, majority_accuracy }
+    }
+}
+
+prop_compose! {
+    fn any_curve()(
+        class in 0_usize..5,
+        points in proptest::collection::vec((any_number(), any_number()), 0..30),
+        auc in any_number(),
+    ) -> RocCurve {
+        RocCurve { class, points, auc }
+    }
+}
+
+prop_compose! {
+    fn any_iteration()(
+        trained_on in any::<usize>(),
+        rated_on in any::<usize>(),
+        figures in any_figures(),
+        roc in proptest::collection::vec(any_curve(), 0..4),
+        confusion in proptest::collection::vec(proptest::collection::vec(any::<usize>(), 0..4), 0..4),
+        decisions in proptest::collection::vec(any::<String>(), 0..3),
+    ) -> Iteration {
+        Iteration { trained_on, rated_on, figures, roc, confusion, decisions }
+    }
+}
+
+prop_compose! {
+    fn any_evaluation()(
+        classes in proptest::collection::vec(any::<String>(), 0..4),
+        iterations in proptest::collection::vec(any_iteration(), 0..4),
+        mean in any_figures(),
+        auc_deviation in proptest::option::of(any_number()),
+        score_deviation in any_number(),
+    ) -> Evaluation {
+        Evaluation { classes, iterations, mean, auc_deviation, score_deviation }
+    }
+}
+
+proptest! {
+    // Each case draws a whole picture.
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn any_evaluation_gives_a_report(
+        evaluation in proptest::option::of(any_evaluation()),
+        status in any::<u8>(),
+        label in any::<String>(),
+        samples in any::<usize>(),
+        started in -377_705_116_800_i64..253_402_207_200,
+        rated_trained_model in any::<bool>(),
+    ) {
+        let mut report = samples::report(evaluation.as_ref(), status);
+        report.dataset.class_counts = vec![(label, samples / 2), ("1".to_owned(), samples / 2)];
+        report.dataset.samples = samples;
+        report.started = jiff::Timestamp::from_second(started).unwrap();
+        report.rated_trained_model = rated_trained_model;
+        let dir = written(&report);
+        prop_assert!(zip_directory(dir.path()).unwrap().len() > 1000);
+    }
+}

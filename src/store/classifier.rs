@@ -1,0 +1,139 @@
+//! The directory `classifier/` of one model: which generations are there, which
+//! one is current, and how the next one takes its place.
+//!
+//! The order of [`Classifier::install`] is what makes a crash harmless: a
+//! generation is on the disk, whole and under its name, before the pointer names
+//! it, and the pointer changes in one rename. Files of other programs (the
+//! Python server's `classifier.pkl` and `model.ckpt/`) are never touched.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::error::{During, StoreError};
+use super::files::{self, NewDirs, existing};
+use super::generation::Generation;
+use super::record::{POINTER, Pointer, Record};
+use super::workspace::{Temporary, Workspace};
+
+/// The directory `classifier/` of one model.
+#[derive(Debug)]
+pub struct Classifier(PathBuf);
+
+impl Classifier {
+    /// The one in the model directory `home`.
+    pub fn of(home: &Path) -> Self {
+        Self(home.join("classifier"))
+    }
+
+    /// The generation that the pointer names; `None` when there is no pointer or it leads nowhere.
+    /// Needs no lock.
+    pub fn pointed(&self) -> Result<Option<Generation>, StoreError> {
+        let path = self.pointer();
+        loop {
+            let Some(bytes) = self.pointer_bytes()? else { return Ok(None) };
+            let Some(pointer) = Pointer::parse(&bytes, &path) else { return Ok(None) };
+            let number = pointer.record.generation;
+            let found = Generation::open(&self.generation(number), pointer.record)?;
+            // The same pointer before and after: no deletion and no new model of the same number in
+            // between, and a missing file is missing indeed and not just replaced.
+            if self.pointer_bytes()?.as_ref() == Some(&bytes) {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Like [`Self::pointed`], or else the newest whole generation. Only while nobody publishes:
+    /// it might find the one that is on its way.
+    pub fn settled(&self) -> Result<Option<Generation>, StoreError> {
+        if let Some(generation) = self.pointed()? {
+            return Ok(Some(generation));
+        }
+        for number in self.numbers()?.into_iter().rev() {
+            let dir = self.generation(number);
+            let Some(record) = Record::read(&dir)?.filter(|record| record.generation == number) else {
+                continue;
+            };
+            if let Some(generation) = Generation::open(&dir, record)? {
+                let classifier = self.0.display();
+                tracing::warn!(%classifier, number, "the current generation is missing or damaged: using this one");
+                return Ok(Some(generation));
+            }
+        }
+        if self.is_untouched()? {
+            return Ok(None);
+        }
+        Err(StoreError::corrupt(
+            &self.0,
+            "no generation in it is whole; restore it from a backup, or delete the model and train it anew",
+        ))
+    }
+
+    /// Whether nothing was ever published here (the Python server may have).
+    pub fn is_untouched(&self) -> Result<bool, StoreError> {
+        Ok(self.pointer_bytes()?.is_none() && self.numbers()?.is_empty())
+    }
+
+    /// A number that no generation had, whole or not, since the model was last deleted.
+    pub fn next_number(&self) -> Result<u64, StoreError> {
+        let path = self.pointer();
+        let pointer = self.pointer_bytes()?.and_then(|bytes| Pointer::parse(&bytes, &path));
+        let pointed = pointer.map_or(0, |pointer| pointer.record.generation);
+        let newest = self.numbers()?.last().copied().unwrap_or(0);
+        Ok(pointed.max(newest).saturating_add(1))
+    }
+
+    /// Moves a written generation and then a written pointer to their places. When it fails, the old
+    /// ones stay, unless only the last step failed: bringing the change to the disk.
+    pub fn install(&self, number: u64, generation: &Path, pointer: &Path) -> Result<(), StoreError> {
+        let dirs = NewDirs::ensure(&self.0)?;
+        let place = self.generation(number);
+        files::rename(generation, &place)?;
+        let switched = files::sync_dir(&self.0).and_then(|()| files::rename(pointer, &self.pointer()));
+        if let Err(error) = switched {
+            if let Err(error) = files::remove(&place) {
+                tracing::warn!(%error, "a generation that nobody uses stays until the next training");
+            }
+            return Err(error);
+        }
+        dirs.keep();
+        files::sync_dir(&self.0)
+    }
+
+    /// Moves every generation but those in `keep` out of the way; they vanish with what is returned.
+    pub fn take_out_others(&self, keep: &[u64], workspace: &Workspace) -> Result<Vec<Temporary>, StoreError> {
+        let others = self.numbers()?.into_iter().filter(|number| !keep.contains(number));
+        others.map(|number| workspace.take(&self.generation(number))).collect()
+    }
+
+    /// The numbers of the generations that are there, ascending.
+    fn numbers(&self) -> Result<Vec<u64>, StoreError> {
+        let Some(entries) = existing(fs::read_dir(&self.0)).during("list", &self.0)? else {
+            return Ok(Vec::new());
+        };
+        let mut numbers = Vec::new();
+        for entry in entries {
+            let name = entry.during("list", &self.0)?.file_name();
+            numbers.extend(name.to_str().and_then(number_of));
+        }
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    fn generation(&self, number: u64) -> PathBuf {
+        self.0.join(number.to_string())
+    }
+
+    fn pointer(&self) -> PathBuf {
+        self.0.join(POINTER)
+    }
+
+    fn pointer_bytes(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        let path = self.pointer();
+        existing(fs::read(&path)).during("read", &path)
+    }
+}
+
+/// The number that a generation's directory is named with: as we write it, nothing like `007`.
+fn number_of(name: &str) -> Option<u64> {
+    name.parse().ok().filter(|number: &u64| *number > 0 && number.to_string() == name)
+}

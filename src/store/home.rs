@@ -1,0 +1,209 @@
+//! The home of one model: reading, locking and publishing.
+
+use std::path::{self, Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use super::classifier::Classifier;
+use super::error::StoreError;
+use super::files;
+use super::generation::Generation;
+use super::id::{DirHash, ModelId, RunId};
+use super::lock::{FileLock, ModelLock, Tree};
+use super::record::{Checksum, Files, MODEL, POINTER, Pointer, RECORD, Record, SAMPLES, to_json};
+use super::run::NewRun;
+use super::workspace::{Temporary, Workspace};
+
+/// Where one uniqueid/dirhash keeps its generations and its runs.
+#[derive(Debug, Clone)]
+pub struct ModelHome {
+    /// Holds `classifier/` and `logs/`.
+    dir: PathBuf,
+    /// What a deletion takes away: `dir` or the directory above it.
+    pub(super) tree: PathBuf,
+    tree_lock: String,
+    model_lock: String,
+    pub(super) workspace: Arc<Workspace>,
+}
+
+/// What a new generation consists of.
+#[derive(Debug, Clone, Copy)]
+pub struct NewGeneration<'a> {
+    /// The bytes of `model.onnx`.
+    pub model: &'a [u8],
+    /// The bytes of the samples it has learnt from; an imported model has none.
+    pub samples: Option<&'a [u8]>,
+    /// Facts for people and tools, kept in the pointer file.
+    pub facts: &'a serde_json::Value,
+}
+
+impl ModelHome {
+    /// A model directory outside of a [`Store`](super::Store), as Moodle's local mode names it.
+    /// Nothing is made before something is locked or stored. It has locks of its own: a directory of
+    /// a server's store must not be changed this way while the server runs.
+    #[must_use]
+    pub fn at(dir: &Path) -> Self {
+        // Fails only without a working directory; then so does all that follows.
+        let dir = path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+        Self {
+            workspace: Arc::new(Workspace::of(&dir)),
+            tree: dir.clone(),
+            dir,
+            tree_lock: "home.tree".to_owned(),
+            model_lock: "home.model".to_owned(),
+        }
+    }
+
+    /// The home of `id` and `hash` in the data directory `root`.
+    pub(super) fn within(root: &Path, workspace: &Arc<Workspace>, id: &ModelId, hash: &DirHash) -> Self {
+        let tree = root.join(id.as_str());
+        // Both names together may be longer than a file's name can be.
+        let both = Sha256::digest(format!("{}/{}", id.as_str(), hash.as_str()));
+        Self {
+            dir: tree.join(hash.as_str()),
+            tree,
+            tree_lock: tree_lock(id),
+            model_lock: format!("{}.model", hex::encode(both)),
+            workspace: Arc::clone(workspace),
+        }
+    }
+
+    /// Waits until nobody else changes this model, also in other processes. Hold it from reading
+    /// what a training starts from until publishing. One thread must not lock one model twice.
+    pub fn lock(&self) -> Result<ModelLock, StoreError> {
+        let file = self.workspace.lock(&self.model_lock)?;
+        Ok(ModelLock { home: self.dir.clone(), tree: Tree::now(&self.tree)?, _file: file })
+    }
+
+    /// The newest published generation; needs no lock. `None` when nothing was published, also when
+    /// the Python server has a model there. When the newest one is damaged (as far as sizes tell),
+    /// the one before; [`StoreError::Corrupt`] when there was a model and nothing whole is left.
+    pub fn current(&self) -> Result<Option<Generation>, StoreError> {
+        let classifier = self.classifier();
+        if let Some(generation) = classifier.pointed()? {
+            return Ok(Some(generation));
+        }
+        if classifier.is_untouched()? {
+            return Ok(None);
+        }
+        // Perhaps somebody is publishing the first one this moment.
+        let _quiet = self.lock_tree()?;
+        classifier.settled()
+    }
+
+    /// Makes a new generation the current one: after a crash at any moment either the old or the
+    /// new one is current, whole; after an error the old one is. The one before is kept.
+    ///
+    /// When the model was deleted since `lock` was taken, this counts as published before the
+    /// deletion: nothing is kept, because it may have learnt from what had to be deleted. The
+    /// returned generation can be read all the same.
+    pub fn publish(&self, lock: &ModelLock, new: &NewGeneration<'_>) -> Result<Generation, StoreError> {
+        debug_assert_eq!(lock.home, self.dir, "the lock of another model");
+        let classifier = self.classifier();
+        let previous = match classifier.settled() {
+            // Nothing whole is left: a new generation is the way out.
+            Err(StoreError::Corrupt { .. }) => None,
+            settled => settled?.map(|generation| generation.number()),
+        };
+        let number = classifier.next_number()?;
+        let staged = Staged::write(self.workspace.temporary()?, new, number, previous)?;
+
+        // All that needs time is done: a deletion waits for a few renames only.
+        let tree = self.lock_tree()?;
+        if lock.tree.deleted_since(&self.tree)? {
+            tracing::info!(number, "the model was deleted during the training: nothing is kept");
+            return Ok(staged.generation);
+        }
+        classifier.install(number, &staged.dir(), &staged.pointer())?;
+        let keep: Vec<u64> = previous.into_iter().chain([number]).collect();
+        let outdated = classifier.take_out_others(&keep, &self.workspace);
+        drop(tree);
+        if let Err(error) = outdated {
+            tracing::warn!(%error, "older generations stay until the next training");
+        }
+        Ok(staged.generation)
+    }
+
+    /// Starts an evaluation run with an id that no other run of this model has or gets. Start it
+    /// before reading anything: a run whose model is deleted meanwhile is not kept.
+    pub fn begin_run(&self) -> Result<NewRun, StoreError> {
+        NewRun::begin(self)
+    }
+
+    /// The directory of a published run. A deletion may take it away at any time.
+    pub fn run(&self, run: RunId) -> Result<Option<PathBuf>, StoreError> {
+        let dir = self.run_dir(run);
+        Ok(dir.is_dir().then_some(dir))
+    }
+
+    pub(super) fn run_dir(&self, run: RunId) -> PathBuf {
+        self.logs().join(run.to_string())
+    }
+
+    pub(super) fn logs(&self) -> PathBuf {
+        self.dir.join("logs")
+    }
+
+    /// Excludes deletions and other publishing under the same model id.
+    pub(super) fn lock_tree(&self) -> Result<FileLock, StoreError> {
+        self.workspace.lock(&self.tree_lock)
+    }
+
+    fn classifier(&self) -> Classifier {
+        Classifier::of(&self.dir)
+    }
+}
+
+/// The name of the lock that excludes publishing and deleting under one model id.
+pub(super) fn tree_lock(id: &ModelId) -> String {
+    format!("{}.tree", id.as_str())
+}
+
+/// A generation and its pointer on the disk, not yet at their places.
+struct Staged {
+    temporary: Temporary,
+    generation: Generation,
+}
+
+impl Staged {
+    fn write(
+        temporary: Temporary,
+        new: &NewGeneration<'_>,
+        number: u64,
+        previous: Option<u64>,
+    ) -> Result<Self, StoreError> {
+        let dir = staged_dir(&temporary);
+        files::NewDirs::ensure(&dir)?.keep();
+        files::write_new(&dir.join(MODEL), new.model)?;
+        if let Some(samples) = new.samples {
+            files::write_new(&dir.join(SAMPLES), samples)?;
+        }
+        let record = Record {
+            generation: number,
+            when: Timestamp::now().to_string(),
+            files: Files { model: Checksum::of(new.model), samples: new.samples.map(Checksum::of) },
+            facts: new.facts.clone(),
+        };
+        files::write_new(&dir.join(RECORD), &to_json(&record, &dir)?)?;
+        files::sync_dir(&dir)?;
+        let generation = Generation::open(&dir, record.clone())?
+            .ok_or_else(|| StoreError::corrupt(&dir, "it changed while it was written"))?;
+        let pointer = to_json(&Pointer { record, previous }, &dir)?;
+        files::write_new(&temporary.path().join(POINTER), &pointer)?;
+        Ok(Self { temporary, generation })
+    }
+
+    fn dir(&self) -> PathBuf {
+        staged_dir(&self.temporary)
+    }
+
+    fn pointer(&self) -> PathBuf {
+        self.temporary.path().join(POINTER)
+    }
+}
+
+fn staged_dir(temporary: &Temporary) -> PathBuf {
+    temporary.path().join("generation")
+}

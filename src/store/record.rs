@@ -1,0 +1,92 @@
+//! What is written down about a generation: beside its files and, for the
+//! current one, in the pointer `current.json`.
+
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::error::{During, StoreError};
+use super::files::existing;
+
+/// The pointer's name inside `classifier/`.
+pub const POINTER: &str = "current.json";
+/// The name of a generation's own record inside its directory.
+pub const RECORD: &str = "generation.json";
+/// The name of the model's file inside a generation.
+pub const MODEL: &str = "model.onnx";
+/// The name of the samples' file inside a generation.
+pub const SAMPLES: &str = "samples.bin";
+
+/// Says which generation is the current one.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Pointer {
+    #[serde(flatten)]
+    pub record: Record,
+    /// The one before, kept in case the current one gets damaged.
+    pub previous: Option<u64>,
+}
+
+/// What one generation consists of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    pub generation: u64,
+    /// When it was made, to the nanosecond: also tells two generations of one number apart, of
+    /// which the first was deleted.
+    pub when: String,
+    pub files: Files,
+    pub facts: serde_json::Value,
+}
+
+/// The files of a generation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Files {
+    #[serde(rename = "model.onnx")]
+    pub model: Checksum,
+    #[serde(rename = "samples.bin", skip_serializing_if = "Option::is_none", default)]
+    pub samples: Option<Checksum>,
+}
+
+/// What the bytes of a file must be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checksum {
+    /// In bytes.
+    pub size: u64,
+    /// In lower-case hexadecimal digits.
+    pub sha256: String,
+}
+
+impl Checksum {
+    /// The checksum of `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self { size: bytes.len() as u64, sha256: hex::encode(Sha256::digest(bytes)) }
+    }
+}
+
+impl Pointer {
+    /// Makes sense of a pointer's bytes; `None`, with a line in the log, when there is none.
+    pub fn parse(bytes: &[u8], path: &Path) -> Option<Self> {
+        parse(bytes, path)
+    }
+}
+
+impl Record {
+    /// Reads the record beside a generation's files; `None` when it is missing or makes no sense.
+    pub fn read(generation: &Path) -> Result<Option<Self>, StoreError> {
+        let path = generation.join(RECORD);
+        let bytes = existing(fs::read(&path)).during("read", &path)?;
+        Ok(bytes.and_then(|bytes| parse(&bytes, &path)))
+    }
+}
+
+/// The bytes of a record or pointer.
+pub fn to_json<T: Serialize>(value: &T, path: &Path) -> Result<Vec<u8>, StoreError> {
+    serde_json::to_vec_pretty(value).map_err(|error| StoreError::corrupt(path, error.to_string()))
+}
+
+fn parse<T: for<'a> Deserialize<'a>>(bytes: &[u8], path: &Path) -> Option<T> {
+    serde_json::from_slice(bytes)
+        .inspect_err(|error| tracing::warn!(path = %path.display(), %error, "this file cannot be read"))
+        .ok()
+}
