@@ -1,4 +1,4 @@
-//! Behaviour, through what the product offers; one file per behaviour.
+//! What the program does, seen from outside; one file per behaviour.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say so and stop")]
 
 mod cli_demo;
