@@ -69,6 +69,8 @@ pub(super) enum HttpError {
     Busy,
     #[error("There is nothing to export.")]
     NothingToExport,
+    #[error("{}", BackendError::NoSpace)]
+    NoSpace,
     /// Our own fault or the machine's; the text is for the log.
     #[error("{0}")]
     Internal(String),
@@ -116,6 +118,7 @@ impl ResponseError for HttpError {
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Encoded => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Stalled => StatusCode::REQUEST_TIMEOUT,
+            Self::NoSpace => StatusCode::INSUFFICIENT_STORAGE,
             Self::Busy | Self::NothingToExport => StatusCode::SERVICE_UNAVAILABLE,
             // The reference's status for a missing parameter, which its INSTALL tells people to look for.
             Self::NoUsers | Self::MissingParameter(_) | Self::Internal(_) => {
@@ -133,6 +136,7 @@ impl From<BackendError> for HttpError {
     fn from(error: BackendError) -> Self {
         match error {
             BackendError::BadInput(told) => Self::BadRequest(told),
+            BackendError::NoSpace => Self::NoSpace,
             BackendError::Internal(cause) => Self::Internal(cause),
         }
     }

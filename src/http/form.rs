@@ -18,7 +18,7 @@ use super::upload::Upload;
 use crate::settings::{Bytes, UploadLimits};
 
 /// How long the next chunk of a body may take; connections that stand still hold a file open.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// What the headers and the boundary of one part may take in a body.
 const PART_OVERHEAD: u64 = 4096;
 

@@ -148,87 +148,99 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc;
 
+    fn run(test: impl Future<Output = ()>) {
+        actix_web::rt::System::new().block_on(test);
+    }
+
     fn model(name: &str) -> Model {
         Model { id: ModelId::new(name).expect("an id"), dir: DirHash::new("dirhash", "d").expect("a hash") }
     }
 
-    #[actix_web::test]
-    async fn a_panic_in_a_job_is_contained_and_frees_its_slot() {
-        let pool = Pool::new(1, 0);
-        for _ in 0..3 {
-            let result = pool.train(model("a"), || panic!("on purpose")).await;
-            assert!(matches!(result, Err::<(), _>(PoolError::Panicked(why)) if why == "on purpose"));
-        }
-        assert!(matches!(pool.train(model("a"), || 7).await, Ok(7)));
-    }
-
-    #[actix_web::test]
-    async fn a_full_queue_refuses_and_quick_jobs_go_on() {
-        let pool = Arc::new(Pool::new(1, 0));
-        let (release, wait) = mpsc::channel::<()>();
-        let (tell, started) = tokio::sync::oneshot::channel();
-        let busy = Arc::clone(&pool);
-        let running = actix_web::rt::spawn(async move {
-            busy.evaluate(move || {
-                let _ = tell.send(());
-                let _ = wait.recv();
-            })
-            .await
+    #[test]
+    fn a_panic_in_a_job_is_contained_and_frees_its_slot() {
+        run(async {
+            let pool = Pool::new(1, 0);
+            for _ in 0..3 {
+                let result = pool.train(model("a"), || panic!("on purpose")).await;
+                assert!(matches!(result, Err::<(), _>(PoolError::Panicked(why)) if why == "on purpose"));
+            }
+            assert!(matches!(pool.train(model("a"), || 7).await, Ok(7)));
         });
-        started.await.expect("the job starts");
-        assert!(matches!(pool.evaluate(|| ()).await, Err(PoolError::Full)));
-        assert!(matches!(pool.quick(|| 7).await, Ok(7)));
-        release.send(()).expect("the job waits");
-        assert!(running.await.expect("no panic").is_ok());
-        assert!(pool.evaluate(|| ()).await.is_ok());
     }
 
-    #[actix_web::test]
-    async fn a_request_that_goes_away_does_not_free_its_slot_early() {
-        let pool = Arc::new(Pool::new(1, 0));
-        let (release, wait) = mpsc::channel::<()>();
-        let (tell, started) = tokio::sync::oneshot::channel();
-        let busy = Arc::clone(&pool);
-        let request = actix_web::rt::spawn(async move {
-            busy.evaluate(move || {
-                let _ = tell.send(());
-                let _ = wait.recv();
-            })
-            .await
-        });
-        started.await.expect("the job starts");
-        request.abort();
-        assert!(request.await.expect_err("it was cut off").is_cancelled());
-        assert!(matches!(pool.evaluate(|| ()).await, Err(PoolError::Full)));
-        release.send(()).expect("the job waits");
-    }
-
-    #[actix_web::test]
-    async fn two_trainings_of_one_model_take_turns_and_leave_a_slot_to_others() {
-        let pool = Arc::new(Pool::new(2, 8));
-        let (release, wait) = mpsc::channel::<()>();
-        let (tell, started) = tokio::sync::oneshot::channel();
-        let (first, second) = (Arc::clone(&pool), Arc::clone(&pool));
-        let done = Arc::new(AtomicUsize::new(0));
-        let (a, b) = (Arc::clone(&done), Arc::clone(&done));
-        let first = actix_web::rt::spawn(async move {
-            first
-                .train(model("a"), move || {
+    #[test]
+    fn a_full_queue_refuses_and_quick_jobs_go_on() {
+        run(async {
+            let pool = Arc::new(Pool::new(1, 0));
+            let (release, wait) = mpsc::channel::<()>();
+            let (tell, started) = tokio::sync::oneshot::channel();
+            let busy = Arc::clone(&pool);
+            let running = actix_web::rt::spawn(async move {
+                busy.evaluate(move || {
                     let _ = tell.send(());
                     let _ = wait.recv();
-                    a.fetch_add(1, Ordering::SeqCst)
                 })
                 .await
+            });
+            started.await.expect("the job starts");
+            assert!(matches!(pool.evaluate(|| ()).await, Err(PoolError::Full)));
+            assert!(matches!(pool.quick(|| 7).await, Ok(7)));
+            release.send(()).expect("the job waits");
+            assert!(running.await.expect("no panic").is_ok());
+            assert!(pool.evaluate(|| ()).await.is_ok());
         });
-        started.await.expect("the first starts");
-        let second = actix_web::rt::spawn(async move {
-            second.train(model("a"), move || b.fetch_add(1, Ordering::SeqCst)).await
+    }
+
+    #[test]
+    fn a_request_that_goes_away_does_not_free_its_slot_early() {
+        run(async {
+            let pool = Arc::new(Pool::new(1, 0));
+            let (release, wait) = mpsc::channel::<()>();
+            let (tell, started) = tokio::sync::oneshot::channel();
+            let busy = Arc::clone(&pool);
+            let request = actix_web::rt::spawn(async move {
+                busy.evaluate(move || {
+                    let _ = tell.send(());
+                    let _ = wait.recv();
+                })
+                .await
+            });
+            started.await.expect("the job starts");
+            request.abort();
+            assert!(request.await.expect_err("it was cut off").is_cancelled());
+            assert!(matches!(pool.evaluate(|| ()).await, Err(PoolError::Full)));
+            release.send(()).expect("the job waits");
         });
-        // The second of model a waits; model b gets the free slot at once.
-        assert!(pool.train(model("b"), || ()).await.is_ok());
-        assert_eq!(done.load(Ordering::SeqCst), 0);
-        release.send(()).expect("the first waits");
-        assert!(matches!(first.await.expect("no panic"), Ok(0)));
-        assert!(matches!(second.await.expect("no panic"), Ok(1)));
+    }
+
+    #[test]
+    fn two_trainings_of_one_model_take_turns_and_leave_a_slot_to_others() {
+        run(async {
+            let pool = Arc::new(Pool::new(2, 8));
+            let (release, wait) = mpsc::channel::<()>();
+            let (tell, started) = tokio::sync::oneshot::channel();
+            let (first, second) = (Arc::clone(&pool), Arc::clone(&pool));
+            let done = Arc::new(AtomicUsize::new(0));
+            let (a, b) = (Arc::clone(&done), Arc::clone(&done));
+            let first = actix_web::rt::spawn(async move {
+                first
+                    .train(model("a"), move || {
+                        let _ = tell.send(());
+                        let _ = wait.recv();
+                        a.fetch_add(1, Ordering::SeqCst)
+                    })
+                    .await
+            });
+            started.await.expect("the first starts");
+            let second = actix_web::rt::spawn(async move {
+                second.train(model("a"), move || b.fetch_add(1, Ordering::SeqCst)).await
+            });
+            // The second of model a waits; model b gets the free slot at once.
+            assert!(pool.train(model("b"), || ()).await.is_ok());
+            assert_eq!(done.load(Ordering::SeqCst), 0);
+            release.send(()).expect("the first waits");
+            assert!(matches!(first.await.expect("no panic"), Ok(0)));
+            assert!(matches!(second.await.expect("no panic"), Ok(1)));
+        });
     }
 }

@@ -17,8 +17,9 @@ use crate::settings::{ServeArgs, Settings};
 /// How long running requests may go on after SIGTERM, in seconds.
 const SHUTDOWN_SECONDS: u64 = 30;
 /// How long the rest of an upload is read after an early answer: without that, the connection would
-/// be reset and the client would never see the 401 or 413.
-const LINGER: Duration = Duration::from_secs(30);
+/// be reset and the client would never see the 401 or 413. Not longer: a client that waits for the
+/// end of the connection instead of counting bytes waits as long.
+const LINGER: Duration = Duration::from_secs(10);
 
 /// A server that has its port.
 pub struct Application {

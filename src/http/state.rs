@@ -34,7 +34,7 @@ impl AppState {
         let store = Store::open(&settings.data_dir)?;
         let spool = Spool::open(&settings.temp_dir).map_err(StartError::Spool)?;
         Ok(Self {
-            backend: Backend::new(store, settings.dataset),
+            backend: Backend::new(store),
             users: settings.users,
             pool: Pool::new(settings.jobs, settings.queue_length),
             spool,

@@ -42,14 +42,6 @@ use std::sync::Arc;
 
 use workspace::Workspace;
 
-impl StoreError {
-    /// Whether the disk was full.
-    #[must_use]
-    pub fn is_no_space(&self) -> bool {
-        false
-    }
-}
-
 /// The data directory of a server.
 #[derive(Debug, Clone)]
 pub struct Store {

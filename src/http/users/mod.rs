@@ -42,7 +42,7 @@ pub enum UsersError {
 
 /// The users that may use the server; at least one.
 pub struct Users {
-    users: Vec<User>,
+    list: Vec<User>,
     /// What an attempt costs whose name is unknown, so that time does not tell which names exist.
     decoy: Secret,
     /// Keys the fingerprints of verified passwords; new in every process.
@@ -87,7 +87,7 @@ impl Users {
     }
 
     fn find(&self, name: &str) -> Option<(usize, &User)> {
-        self.users.iter().enumerate().find(|(_, user)| user.name == name)
+        self.list.iter().enumerate().find(|(_, user)| user.name == name)
     }
 
     fn fingerprint(&self, password: &str) -> [u8; 64] {
@@ -99,19 +99,19 @@ impl FromStr for Users {
     type Err = UsersError;
 
     fn from_str(text: &str) -> Result<Self, UsersError> {
-        let users = entry::parse(text)?;
+        let list = entry::parse(text)?;
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|error| UsersError::Machine(error.to_string()))?;
-        let dearest = users.iter().map(|user| &user.secret).find(|secret| secret.is_slow());
-        let decoy = dearest.unwrap_or(&users[0].secret).decoy();
-        let verified = RwLock::new(vec![None; users.len()]);
-        Ok(Self { users, decoy, key, verified })
+        let dearest = list.iter().map(|user| &user.secret).find(|secret| secret.is_slow());
+        let decoy = dearest.unwrap_or(&list[0].secret).decoy();
+        let verified = RwLock::new(vec![None; list.len()]);
+        Ok(Self { list, decoy, key, verified })
     }
 }
 
 impl fmt::Debug for Users {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.users.iter().map(|user| &user.name)).finish()
+        f.debug_list().entries(self.list.iter().map(|user| &user.name)).finish()
     }
 }
 

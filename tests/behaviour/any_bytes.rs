@@ -1,0 +1,116 @@
+//! Whatever bytes come, there is a clear answer and the server lives on.
+
+use std::fmt::Write as _;
+
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::common::{Launch, Reply, Request, TestServer};
+
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+fn bytes(most: usize) -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(any::<u8>(), 0..most)
+}
+
+/// A 400 with a reason, or the 500 that names a missing parameter; never a fault of ours.
+#[track_caller]
+fn is_clear(reply: &Reply) {
+    assert!(
+        reply.status == 400 || reply.text().starts_with("The requested key "),
+        "{} {}",
+        reply.status,
+        reply.text()
+    );
+}
+
+fn post(kind: &str, body: Vec<u8>) -> Request {
+    Request::new("POST", "/training").credentials("a", "b").body("Content-Type", kind, body)
+}
+
+const MULTIPART: &str = "multipart/form-data; boundary=q";
+
+#[test]
+fn any_bytes_as_a_multipart_form() {
+    let server = TestServer::start();
+    proptest!(cases(64), |(body in bytes(400))| {
+        let begin = b"--q\r\nContent-Disposition: form-data; name=\"uniqueid\"\r\n\r\n";
+        is_clear(&server.send(&post(MULTIPART, [begin, &body[..]].concat())));
+        is_clear(&server.send(&post(MULTIPART, body)));
+    });
+    server.get("/version").expect(200, "3.0.5");
+}
+
+#[test]
+fn pieces_of_a_multipart_form_in_any_order() {
+    let server = TestServer::start();
+    let pieces = select(vec![
+        "--q",
+        "--q--",
+        "\r\n",
+        "\r",
+        "\n",
+        "--",
+        "Content-Disposition: form-data",
+        "; name=\"dataset\"",
+        "; filename=\"x\"",
+        "Content-Length: 7",
+        "Content-Type: multipart/mixed; boundary=z",
+        "\r\n\r\n",
+        "\r\n--q\r\n",
+        "x",
+    ]);
+    proptest!(cases(128), |(pieces in prop::collection::vec(pieces, 0..24))| {
+        is_clear(&server.send(&post(MULTIPART, pieces.concat().into_bytes())));
+    });
+    server.get("/version").expect(200, "3.0.5");
+}
+
+#[test]
+fn any_bytes_as_an_urlencoded_form() {
+    let server = TestServer::start();
+    proptest!(cases(64), |(body in bytes(200))| {
+        is_clear(&server.send(&post("application/x-www-form-urlencoded", body)));
+    });
+}
+
+#[test]
+fn any_bytes_as_an_authorization_header() {
+    let server = TestServer::start();
+    proptest!(cases(64), |(bytes in bytes(80), prefix in select(vec!["", "Basic "]))| {
+        let value: Vec<u8> = bytes.into_iter().filter(|byte| !matches!(byte, b'\r' | b'\n' | 0)).collect();
+        let head = format!("GET /export HTTP/1.1\r\nHost: x\r\nAuthorization: {prefix}");
+        let reply = server.raw(&[head.as_bytes(), &value, b"\r\n\r\n"].concat());
+        prop_assert!([400, 401].contains(&reply.status), "{:?}", reply);
+    });
+    server.get("/version").expect(200, "3.0.5");
+}
+
+#[test]
+fn any_text_as_a_number() {
+    let server = TestServer::start();
+    proptest!(cases(64), |(value in "\\PC{0,30}")| {
+        let mut path = "/evaluation?uniqueid=m&dirhash=d&maxdeviation=0&niterations=1&minscore=".to_owned();
+        for byte in value.bytes() {
+            let _ = write!(path, "%{byte:02x}");
+        }
+        let reply = server.send(&Request::new("POST", &path).credentials("a", "b"));
+        prop_assert_eq!(reply.status, 400, "{}", reply.text());
+    });
+}
+
+#[test]
+fn any_text_as_the_users_variable_starts_or_is_refused() {
+    proptest!(cases(16), |(text in "[^\\x00]{0,60}")| {
+        let launch = Launch::new().env("MOODLE_MLBACKEND_PYTHON_USERS", &text);
+        if text.parse::<moodle_mlbackend::http::users::Users>().is_ok() {
+            launch.start().get("/version").expect(200, "3.0.5");
+        } else {
+            let ended = launch.fail();
+            prop_assert_eq!(ended.code, Some(1));
+            prop_assert!(ended.stderr.contains("MOODLE_MLBACKEND_PYTHON_USERS"), "{}", ended.stderr);
+        }
+    });
+}

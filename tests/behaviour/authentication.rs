@@ -1,0 +1,140 @@
+//! Who may do what.
+
+use rstest::rstest;
+
+use crate::common::{Form, Launch, Request, TestServer};
+
+const NONE: &str = "No user and/or password included in the request.";
+const WRONG: &str = "Incorrect user and/or password provided by Moodle.";
+const PROTECTED: [(&str, &str); 7] = [
+    ("GET", "/evaluationlog"),
+    ("GET", "/export"),
+    ("POST", "/training"),
+    ("POST", "/prediction"),
+    ("POST", "/evaluation"),
+    ("POST", "/import"),
+    ("POST", "/deletemodel"),
+];
+
+#[test]
+fn every_other_route_refuses_a_request_without_credentials() {
+    let server = TestServer::start();
+    for (method, path) in PROTECTED {
+        let reply = server.send(&Request::new(method, path));
+        reply.expect(401, NONE);
+        assert_eq!(reply.header("www-authenticate"), Some("Basic realm=\"moodle-mlbackend\""));
+    }
+}
+
+#[test]
+fn every_other_route_refuses_wrong_credentials() {
+    let server = TestServer::start();
+    for (method, path) in PROTECTED {
+        for (user, password) in [("a", "c"), ("b", "b"), ("A", "b"), ("a", "b ")] {
+            let reply = server.send(&Request::new(method, path).credentials(user, password));
+            reply.expect(401, WRONG);
+            assert_eq!(reply.header("www-authenticate"), Some("Basic realm=\"moodle-mlbackend\""));
+        }
+    }
+}
+
+#[rstest]
+#[case("Bearer YTpi")]
+#[case("Basic")]
+#[case("Basic !")]
+#[case("Basic YWI=")]
+#[case("nonsense")]
+fn unreadable_credentials_count_as_none(#[case] header: &str) {
+    let server = TestServer::start();
+    server.send(&Request::new("GET", "/export").header("Authorization", header)).expect(401, NONE);
+}
+
+#[rstest]
+#[case("Basic YTpi")]
+#[case("basic YTpi")]
+#[case("BASIC YTpi")]
+fn the_scheme_may_be_in_any_case(#[case] header: &str) {
+    let server = TestServer::start();
+    let reply = server.send(&Request::new("GET", "/export").header("Authorization", header));
+    reply.expect(500, "The requested key uniqueid is not available.");
+}
+
+#[test]
+fn unpadded_base64_is_accepted() {
+    let server = Launch::new().env("MOODLE_MLBACKEND_PYTHON_USERS", "aa:b").start();
+    for encoded in ["YWE6Yg==", "YWE6Yg=", "YWE6Yg"] {
+        let header = format!("Basic {encoded}");
+        let reply = server.send(&Request::new("GET", "/export").header("Authorization", &header));
+        assert_eq!(reply.status, 500, "{encoded}: only uniqueid is missing");
+    }
+}
+
+#[test]
+fn hashed_passwords_work_over_http() {
+    let argon = moodle_mlbackend::http::users::argon2id_entry("ann", "pw-1").expect("an entry");
+    // printf %s 'NaClpw-2' | sha256sum
+    let sha = "bob:sha256:NaCl:b2dc05e5669d6863117f69cba284d997a839c3ef86b9ac46ab56098d6bb6918e";
+    let server =
+        Launch::new().env("MOODLE_MLBACKEND_PYTHON_USERS", &format!("{argon},{sha},cho:pw-3")).start();
+    let status = |user: &str, password: &str| {
+        server.send(&Request::new("GET", "/export").credentials(user, password)).status
+    };
+    for _ in 0..2 {
+        assert_eq!([status("ann", "pw-1"), status("bob", "pw-2"), status("cho", "pw-3")], [500; 3]);
+        assert_eq!([status("ann", "pw-2"), status("bob", "NaClpw-2"), status("dan", "pw-1")], [401; 3]);
+    }
+}
+
+#[test]
+fn a_rejected_credential_is_answered_before_the_body_is_read() {
+    let server = TestServer::start();
+    // The body is announced and never sent.
+    let head = "POST /training HTTP/1.1\r\nHost: x\r\nContent-Length: 30000000\r\n\
+                Content-Type: multipart/form-data; boundary=x\r\n\r\n";
+    server.raw(head.as_bytes()).expect(401, NONE);
+}
+
+#[test]
+fn a_client_that_sends_thirty_megabytes_first_can_still_read_the_refusal() {
+    use std::io::{Read, Write};
+    let server = TestServer::start();
+    let form = Form::model("x", "y").file("dataset", &vec![b'1'; 30_000_000]);
+    let bytes = Request::new("POST", "/training").credentials("a", "wrong").form(&form).bytes();
+    let mut stream = std::net::TcpStream::connect(server.address).expect("a connection");
+    stream.write_all(&bytes).expect("everything can be sent");
+    let mut answer = Vec::new();
+    let mut buffer = [0; 4096];
+    while !answer.ends_with(WRONG.as_bytes()) {
+        let count = stream.read(&mut buffer).expect("the answer can be read");
+        assert!(count > 0, "{}", String::from_utf8_lossy(&answer));
+        answer.extend(&buffer[..count]);
+    }
+    assert!(answer.starts_with(b"HTTP/1.1 401 "), "{}", String::from_utf8_lossy(&answer));
+    assert!(server.uploads().is_empty());
+}
+
+#[test]
+fn without_a_users_variable_only_the_version_is_served() {
+    let server = Launch::new().without("MOODLE_MLBACKEND_PYTHON_USERS").start();
+    server.get("/version").expect(200, "3.0.5");
+    for (method, path) in PROTECTED {
+        let told = "MOODLE_MLBACKEND_PYTHON_USERS environment var is not set in the server";
+        server.send(&Request::new(method, path)).expect(500, told);
+        server.send(&Request::new(method, path).credentials("a", "b")).expect(500, told);
+    }
+    assert!(server.log().contains("MOODLE_MLBACKEND_PYTHON_USERS is not set"), "{}", server.log());
+}
+
+#[test]
+fn the_log_tells_about_requests_and_never_a_password() {
+    let server =
+        Launch::new().env("MOODLE_MLBACKEND_PYTHON_USERS", "a:open-sesame").arg("--debug-mode").start();
+    server.send(&Request::new("GET", "/export?uniqueid=m1").credentials("a", "open-sesame"));
+    server.send(&Request::new("GET", "/export").credentials("a", "shut-sesame"));
+    let log = server.log();
+    assert!(
+        log.contains("route=\"/export\"") && log.contains("status=401") && log.contains("uniqueid=\"m1\""),
+        "{log}"
+    );
+    assert!(!log.contains("sesame") && !log.contains("YTpv"), "{log}");
+}

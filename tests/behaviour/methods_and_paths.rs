@@ -1,0 +1,66 @@
+//! What is there, and with which method.
+
+use rstest::rstest;
+
+use crate::common::{Request, TestServer};
+
+#[test]
+fn unknown_paths_trailing_slashes_wrong_case_and_the_root_are_not_found() {
+    let server = TestServer::start();
+    for path in
+        ["/", "/nothing", "/version/", "/Version", "/training/", "/training/x", "//version", "/evaluationLog"]
+    {
+        for method in ["GET", "POST", "OPTIONS"] {
+            let reply = server.send(&Request::new(method, path));
+            assert_eq!(reply.status, 404, "{method} {path}");
+            assert!(reply.text().contains("nothing at this address"), "{}", reply.text());
+        }
+    }
+}
+
+#[rstest]
+#[case("/version", "GET, HEAD, OPTIONS")]
+#[case("/evaluationlog", "GET, HEAD, OPTIONS")]
+#[case("/export", "GET, HEAD, OPTIONS")]
+#[case("/training", "OPTIONS, POST")]
+#[case("/prediction", "OPTIONS, POST")]
+#[case("/evaluation", "OPTIONS, POST")]
+#[case("/import", "OPTIONS, POST")]
+#[case("/deletemodel", "OPTIONS, POST")]
+fn a_wrong_method_is_answered_with_the_right_ones_before_credentials(
+    #[case] path: &str,
+    #[case] allow: &str,
+) {
+    let server = TestServer::start();
+    for method in ["PUT", "DELETE", "PATCH", if allow.contains("POST") { "GET" } else { "POST" }] {
+        let reply = server.send(&Request::new(method, path));
+        assert_eq!((reply.status, reply.header("allow")), (405, Some(allow)), "{method} {path}");
+    }
+    let reply = server.send(&Request::new("OPTIONS", path));
+    assert_eq!((reply.status, reply.header("allow"), reply.body.len()), (200, Some(allow), 0));
+}
+
+#[test]
+fn head_works_where_get_does() {
+    let server = TestServer::start();
+    let reply = server.send(&Request::new("HEAD", "/version"));
+    assert_eq!((reply.status, reply.body.len()), (200, 0));
+    assert_eq!(reply.header("content-length"), Some("5"));
+    for path in ["/export", "/evaluationlog"] {
+        assert_eq!(server.send(&Request::new("HEAD", path)).status, 401, "{path}");
+        let reply = server.send(&Request::new("HEAD", path).credentials("a", "b"));
+        assert_eq!(reply.status, 500, "{path}: uniqueid is missing");
+    }
+    assert_eq!(server.send(&Request::new("HEAD", "/training")).status, 405);
+}
+
+#[test]
+fn error_bodies_are_plain_sentences_without_a_newline() {
+    let server = TestServer::start();
+    for (path, status) in [("/nothing", 404), ("/training", 405), ("/export", 401)] {
+        let reply = server.send(&Request::new("GET", path));
+        assert_eq!(reply.status, status);
+        assert_eq!(reply.header("content-type"), Some("text/plain; charset=utf-8"));
+        assert!(reply.text().ends_with('.') && reply.text().len() < 200, "{}", reply.text());
+    }
+}

@@ -1,0 +1,193 @@
+//! What a request has to say, and in which order it is checked.
+
+use rstest::rstest;
+
+use crate::common::{Form, Request, TestServer, labelled};
+
+fn missing(name: &str) -> String {
+    format!("The requested key {name} is not available.")
+}
+
+fn evaluation(change: impl Fn(&str) -> Option<String>) -> Form {
+    let mut form = Form::new();
+    let usual = [
+        ("uniqueid", "m"),
+        ("minscore", "0.7"),
+        ("maxdeviation", "0.05"),
+        ("niterations", "2"),
+        ("dirhash", "d"),
+    ];
+    for (name, value) in usual {
+        if let Some(value) =
+            change(name).map(|changed| if changed == "as usual" { value.to_owned() } else { changed })
+        {
+            form = form.field(name, &value);
+        }
+    }
+    form
+}
+
+#[test]
+fn a_missing_parameter_is_named_with_status_500_as_the_installation_checks_expect() {
+    let server = TestServer::start();
+    for path in ["/training", "/prediction", "/evaluation", "/import", "/deletemodel"] {
+        server.post(path, &Form::new()).expect(500, &missing("uniqueid"));
+        server.send(&Request::new("POST", path).credentials("a", "b")).expect(500, &missing("uniqueid"));
+    }
+    for path in ["/training", "/prediction", "/evaluation", "/import"] {
+        server.post(path, &Form::new().field("uniqueid", "m")).expect(500, &missing("dirhash"));
+    }
+    for path in ["/export", "/evaluationlog"] {
+        server.get(path).expect(500, &missing("uniqueid"));
+        server.get(&format!("{path}?uniqueid=m")).expect(500, &missing("dirhash"));
+    }
+    server.get("/evaluationlog?uniqueid=m&dirhash=d").expect(500, &missing("runid"));
+}
+
+#[test]
+fn checks_come_in_the_order_uniqueid_dirhash_numbers_file() {
+    let server = TestServer::start();
+    let keep = |_: &str| Some("as usual".to_owned());
+    for (name, told) in [
+        ("uniqueid", missing("uniqueid")),
+        ("dirhash", missing("dirhash")),
+        ("minscore", missing("minscore")),
+        ("maxdeviation", missing("maxdeviation")),
+        ("niterations", missing("niterations")),
+    ] {
+        let form = evaluation(|field| if field == name { None } else { keep(field) });
+        server.post("/evaluation", &form).expect(500, &told);
+    }
+    let reply = server.post("/evaluation", &evaluation(keep));
+    assert_eq!(reply.status, 400);
+    assert!(reply.text().contains("dataset is missing"), "{}", reply.text());
+    // An empty uniqueid is found before a missing dirhash, and that before a missing file.
+    let reply = server.post("/training", &Form::new().field("uniqueid", ""));
+    assert!(reply.status == 400 && reply.text().starts_with("uniqueid is empty"), "{}", reply.text());
+}
+
+#[rstest]
+#[case("/training", "dataset")]
+#[case("/prediction", "dataset")]
+#[case("/import", "importzip")]
+fn a_missing_file_part_is_a_bad_request_that_names_it(#[case] path: &str, #[case] name: &str) {
+    let server = TestServer::start();
+    for form in [Form::model("m", "d"), Form::model("m", "d").file("other", b"x")] {
+        let reply = server.post(path, &form);
+        assert_eq!(reply.status, 400);
+        assert!(reply.text().contains(&format!("The file {name} is missing")), "{}", reply.text());
+    }
+    let query = format!("{path}?uniqueid=m&dirhash=d");
+    assert_eq!(server.send(&Request::new("POST", &query).credentials("a", "b")).status, 400);
+}
+
+#[test]
+fn parameters_come_from_the_query_a_multipart_form_or_an_urlencoded_form() {
+    let server = TestServer::start();
+    let file_missing = |request: Request| {
+        let reply = server.send(&request.credentials("a", "b"));
+        assert!(reply.status == 400 && reply.text().contains("dataset is missing"), "{}", reply.text());
+    };
+    file_missing(Request::new("POST", "/training?uniqueid=m&dirhash=d"));
+    file_missing(Request::new("POST", "/training").urlencoded("uniqueid=m&dirhash=d"));
+    file_missing(Request::new("POST", "/training").form(&Form::model("m", "d")));
+    file_missing(Request::new("POST", "/training?uniqueid=m").urlencoded("dirhash=d"));
+    file_missing(Request::new("POST", "/training").body(
+        "Content-Type",
+        "Application/X-WWW-Form-Urlencoded; charset=UTF-8",
+        b"uniqueid=m&dirhash=d".to_vec(),
+    ));
+}
+
+#[test]
+fn the_query_wins_over_the_form_and_the_first_duplicate_wins() {
+    let server = TestServer::start();
+    let empty = |reply: crate::common::Reply| {
+        assert!(reply.status == 400 && reply.text().starts_with("uniqueid is empty"), "{}", reply.text());
+    };
+    let filled = |reply: crate::common::Reply| {
+        assert!(reply.status == 400 && reply.text().contains("dataset is missing"), "{}", reply.text());
+    };
+    empty(server.post("/training?uniqueid=", &Form::model("m", "d")));
+    filled(server.post("/training?uniqueid=m", &Form::model("", "d")));
+    empty(server.post("/training", &Form::model("", "d").field("uniqueid", "m")));
+    filled(server.post("/training", &Form::model("m", "d").field("uniqueid", "")));
+    empty(server.post("/training?uniqueid=&uniqueid=m", &Form::model("m", "d")));
+    filled(server.post("/training?uniqueid=m&uniqueid=", &Form::model("m", "d")));
+}
+
+#[test]
+fn a_file_is_no_parameter() {
+    let server = TestServer::start();
+    let form = Form::new().file("uniqueid", b"m").field("dirhash", "d");
+    server.post("/training", &form).expect(500, &missing("uniqueid"));
+}
+
+#[rstest]
+#[case("")]
+#[case("../..")]
+#[case("...///")]
+#[case("ü é")]
+fn an_identifier_of_which_nothing_is_left_is_a_bad_request(#[case] id: &str) {
+    let server = TestServer::start();
+    for path in ["/training", "/deletemodel"] {
+        let reply = server.post(path, &Form::model(id, "d"));
+        assert_eq!(reply.status, 400, "{path} {id:?}");
+        assert!(reply.text().starts_with("uniqueid is empty"), "{}", reply.text());
+    }
+    let reply = server.post("/training", &Form::model("m", id));
+    assert!(reply.status == 400 && reply.text().starts_with("dirhash is empty"), "{}", reply.text());
+}
+
+#[test]
+fn an_identifier_may_have_200_characters_and_not_201() {
+    let server = TestServer::start();
+    let reply = server.post("/training", &Form::model(&"x".repeat(201), "d"));
+    assert!(
+        reply.status == 400 && reply.text().starts_with("uniqueid has 201 characters"),
+        "{}",
+        reply.text()
+    );
+    // 200 that count and any number that do not.
+    let reply = server.post("/training", &Form::model(&"x.".repeat(200), "d"));
+    assert!(reply.text().contains("dataset is missing"), "{}", reply.text());
+}
+
+#[rstest]
+#[case("minscore", "-1")]
+#[case("minscore", "1e-1")]
+#[case("minscore", "1.1")]
+#[case("minscore", "")]
+#[case("minscore", ".")]
+#[case("minscore", "NaN")]
+#[case("minscore", "inf")]
+#[case("maxdeviation", "-0.05")]
+#[case("maxdeviation", "2")]
+#[case("maxdeviation", "0,05")]
+#[case("niterations", "1.5")]
+#[case("niterations", "0")]
+#[case("niterations", "-3")]
+#[case("niterations", "+3")]
+#[case("niterations", "1001")]
+#[case("niterations", "99999999999999999999999")]
+#[case("niterations", "ten")]
+fn a_number_that_is_none_or_out_of_range_is_a_bad_request_that_names_it(
+    #[case] name: &str,
+    #[case] value: &str,
+) {
+    let server = TestServer::start();
+    let form = evaluation(|field| Some(if field == name { value.to_owned() } else { "as usual".to_owned() }));
+    let reply = server.post("/evaluation", &form.file("dataset", &labelled(&["1,-1,1,0"])));
+    assert_eq!(reply.status, 400);
+    assert!(reply.text().starts_with(&format!("{name} is \"")), "{}", reply.text());
+}
+
+#[test]
+fn what_a_client_sent_comes_back_without_markup() {
+    let server = TestServer::start();
+    let form = evaluation(|field| {
+        Some(if field == "minscore" { "<script>alert(1)</script>".to_owned() } else { "as usual".to_owned() })
+    });
+    let reply = server.post("/evaluation", &form);
+    assert!(reply.status == 400 && !reply.text().contains('<'), "{}", reply.text());
+}

@@ -1,0 +1,193 @@
+//! `POST /evaluation` and `GET /evaluationlog`.
+
+use std::collections::HashSet;
+use std::io::Cursor;
+
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::common::{Form, Reply, TestServer, labelled, labelled_with_classes, shared};
+
+fn form(dataset: &[u8]) -> Form {
+    Form::new()
+        .field("uniqueid", "m")
+        .field("minscore", "0.7")
+        .field("maxdeviation", "0.05")
+        .field("niterations", "4")
+        .field("dirhash", "e")
+        .file("dataset", dataset)
+}
+
+fn evaluated(server: &TestServer, dataset: &[u8]) -> Reply {
+    let reply = server.post("/evaluation", &form(dataset));
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    reply
+}
+
+/// 40 samples whose last feature tells the class.
+fn separable() -> Vec<u8> {
+    let row = |number: i32| if number % 2 == 0 { "1,-1,-1,1" } else { "1,-1,-0.2,0" };
+    labelled(&(0..40).map(row).collect::<Vec<_>>())
+}
+
+/// 40 samples whose features tell nothing.
+fn hopeless() -> Vec<u8> {
+    let rows: Vec<String> = (0..40).map(|n| format!("1,{},{},{}", n / 2 % 2, n / 4 % 2, n % 2)).collect();
+    labelled(&rows.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// The keys of a JSON object in the order in which they were sent.
+fn keys(text: &str) -> Vec<String> {
+    let value: Value = serde_json::from_str(text).expect("JSON");
+    let mut keys: Vec<String> = value.as_object().expect("an object").keys().cloned().collect();
+    keys.sort_by_key(|key| text.find(&format!("\"{key}\"")));
+    keys
+}
+
+fn names(zip: &[u8]) -> Vec<String> {
+    let archive = zip::ZipArchive::new(Cursor::new(zip)).expect("a zip");
+    archive.file_names().map(|name| name.expect("a readable name").into_owned()).collect()
+}
+
+#[test]
+fn separable_samples_score_1_and_the_keys_are_in_moodles_order() {
+    let server = TestServer::start();
+    let reply = evaluated(&server, &separable());
+    let order = "auc auc_deviation;balanced accuracy;accuracy;precision;recall;f1_score;score_deviation;score;min_score;\
+                 accepted_deviation;dir;status;info;runid";
+    let order: Vec<_> = order.replace("auc auc_", "auc;auc_").split(';').map(str::to_owned).collect();
+    assert_eq!(keys(reply.text()), order);
+    let reply = reply.json();
+    assert_eq!((&reply["status"], &reply["score"], &reply["auc"]), (&json!(0), &json!(1.0), &json!(1.0)));
+    assert_eq!((&reply["min_score"], &reply["accepted_deviation"]), (&json!(0.7), &json!(0.05)));
+    assert!(reply["runid"].as_u64().is_some_and(|run| run > 1_600_000_000_000), "{reply}");
+    let data = server.data_dir();
+    assert!(!reply["dir"].as_str().expect("text").contains(data.to_str().expect("text")), "{reply}");
+}
+
+#[test]
+fn three_classes_have_no_auc() {
+    let server = TestServer::start();
+    let row = |number: usize| ["1,-1,-1,0", "1,-1,0,1", "1,-1,1,2"][number % 3];
+    let dataset = labelled_with_classes("[0,1,2]", &(0..60).map(row).collect::<Vec<_>>());
+    let reply = evaluated(&server, &dataset).json();
+    assert_eq!(reply["status"], json!(0), "{reply}");
+    assert!(reply.get("auc").is_none() && reply.get("auc_deviation").is_none());
+}
+
+#[test]
+fn what_cannot_be_learnt_has_bit_4_and_moodles_sentence() {
+    let server = TestServer::start();
+    let reply = evaluated(&server, &hopeless()).json();
+    let status = reply["status"].as_u64().expect("an integer");
+    assert_eq!(status & 4, 4, "{reply}");
+    let sentence = format!(
+        "The evaluated model prediction accuracy is not very good. Model score = {}, minimum score = 0.7",
+        reply["score"]
+    );
+    let info = reply["info"].as_array().expect("sentences");
+    assert_eq!(info.last(), Some(&json!(sentence)), "{reply}");
+    if status & 8 == 8 {
+        let first = info[0].as_str().expect("text");
+        assert!(first.starts_with("The evaluation results varied too much"), "{first}");
+    }
+}
+
+#[test]
+fn labels_outside_targetclasses_are_status_1_and_the_run_exists() {
+    let server = TestServer::start();
+    let reply = evaluated(&server, &labelled(&["1,-1,-1,1", "1,-1,0,5", "1,-1,1,0"])).json();
+    assert_eq!(reply["status"], json!(1));
+    let told = "The labels from the provided dataset do not match the targetclasses from the header";
+    assert_eq!(reply["info"], json!([told]));
+    let log = server.get(&format!("/evaluationlog?uniqueid=m&dirhash=e&runid={}", reply["runid"]));
+    assert!(log.status == 200 && log.body.len() > 22, "{}", log.body.len());
+}
+
+#[test]
+fn too_few_samples_to_split_are_status_8_with_a_reason() {
+    let server = TestServer::start();
+    let reply = evaluated(&server, &labelled(&["1,-1,-1,1", "1,-1,0,0"])).json();
+    assert_eq!(reply["status"].as_u64().map(|status| status & 8), Some(8), "{reply}");
+    assert!(!reply["info"].as_array().expect("sentences").is_empty());
+}
+
+#[test]
+fn run_ids_are_unique() {
+    let server = TestServer::start();
+    let runs: HashSet<u64> =
+        (0..3).map(|_| evaluated(&server, &separable()).json()["runid"].as_u64().expect("an id")).collect();
+    assert_eq!(runs.len(), 3);
+}
+
+#[test]
+fn the_log_of_a_run_is_a_zip_with_everything_an_administrator_needs() {
+    let server = TestServer::start();
+    let run = evaluated(&server, &separable()).json()["runid"].clone();
+    let reply = server.get(&format!("/evaluationlog?uniqueid=m&dirhash=e&runid={run}"));
+    assert_eq!((reply.status, reply.header("content-type")), (200, Some("application/zip")));
+    let names = names(&reply.body);
+    assert!(names.iter().any(|name| name == "info.log"), "{names:?}");
+    assert!(names.iter().any(|name| name == "roc-curve.png"), "{names:?}");
+    assert!(names.iter().any(|name| name.starts_with("tensor/")), "{names:?}");
+}
+
+#[rstest]
+#[case("uniqueid=nobody&dirhash=e&runid=1")]
+#[case("uniqueid=m&dirhash=nothing&runid=1")]
+#[case("uniqueid=m&dirhash=e&runid=1")]
+#[case("uniqueid=m&dirhash=e&runid=")]
+#[case("uniqueid=m&dirhash=e&runid=abc")]
+#[case("uniqueid=m&dirhash=e&runid=..%2F..")]
+#[case("uniqueid=m&dirhash=e&runid=99999999999999999999999999")]
+fn an_unknown_run_is_an_empty_zip_of_exactly_22_bytes(#[case] query: &str) {
+    let server = TestServer::start();
+    let reply = server.get(&format!("/evaluationlog?{query}"));
+    assert_eq!((reply.status, reply.header("content-type")), (200, Some("application/zip")));
+    assert_eq!(reply.body, [b"PK\x05\x06".as_slice(), &[0; 18]].concat());
+}
+
+#[test]
+fn an_evaluation_does_not_touch_the_trained_model() {
+    let server = TestServer::start();
+    let train = Form::model("m", "e").file("dataset", &separable());
+    assert_eq!(server.post("/training", &train).json()["status"], json!(0));
+    let before = server.get("/export?uniqueid=m&dirhash=e").body;
+    evaluated(&server, &hopeless());
+    assert!(before.starts_with(b"PK") && server.get("/export?uniqueid=m&dirhash=e").body == before);
+}
+
+#[test]
+fn a_trained_model_is_rated_on_the_whole_file() {
+    let server = TestServer::start();
+    let train = Form::model("m", "d").file("dataset", &separable());
+    assert_eq!(server.post("/training", &train).json()["status"], json!(0));
+    // The hash of the trained model comes behind the file, as Moodle sends it.
+    let reply = server.post("/evaluation", &form(&separable()).field("trainedmodeldirhash", "d")).json();
+    assert_eq!((&reply["status"], &reply["score"]), (&json!(0), &json!(1.0)), "{reply}");
+    let reply = server.post("/evaluation", &form(&separable()).field("trainedmodeldirhash", "other")).json();
+    assert_eq!(reply["status"], json!(2), "{reply}");
+    let reply = server.post("/evaluation", &form(&separable()).field("trainedmodeldirhash", "..."));
+    assert!(
+        reply.status == 400 && reply.text().starts_with("trainedmodeldirhash is empty"),
+        "{}",
+        reply.text()
+    );
+}
+
+#[rstest]
+#[case("moodletest-bad-single_range-100x4-evaluation", 4)]
+#[case("moodletest-bad-quarters-400x8-evaluation", 4)]
+#[case("moodletest-good-single_range-100x3-evaluation", 0)]
+#[case("moodletest-good-quarters-400x7-evaluation", 0)]
+fn what_moodles_tests_evaluate_comes_out_as_they_expect(#[case] name: &str, #[case] bit: u64) {
+    let Some(dataset) = shared(name, &format!("moodle/{name}.csv")) else { return };
+    let server = TestServer::start();
+    let reply = evaluated(&server, &dataset).json();
+    let status = reply["status"].as_u64().expect("an integer");
+    if bit == 0 {
+        assert_eq!((status, &reply["score"]), (0, &json!(1.0)), "{reply}");
+    } else {
+        assert_eq!(status & bit, bit, "{reply}");
+    }
+}

@@ -1,0 +1,166 @@
+//! `POST /training`.
+
+use rstest::rstest;
+use serde_json::json;
+
+use crate::common::{Form, Reply, TestServer, labelled, labelled_with_classes, shared, unlabelled};
+
+const TOO_FEW: &str = "Training data needs to include samples belonging to all classes";
+
+fn train(server: &TestServer, dataset: &[u8]) -> Reply {
+    server.post("/training", &Form::model("m", "d").file("dataset", dataset))
+}
+
+fn predicted(server: &TestServer, dataset: &[u8]) -> Vec<(String, String, f64)> {
+    let reply = server.post("/prediction", &Form::model("m", "d").file("dataset", dataset));
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let reply = reply.json();
+    assert_eq!(reply["status"], json!(0), "{reply}");
+    let rows = reply["predictions"].as_array().expect("predictions").iter();
+    let text = |value: &serde_json::Value| value.as_str().expect("a string").to_owned();
+    rows.map(|row| (text(&row[0]), text(&row[1]), text(&row[2]).parse().expect("a number"))).collect()
+}
+
+const SEPARABLE: [&str; 8] = [
+    "1,-1,-1,1",
+    "1,-1,-0.9,1",
+    "1,-1,-1,1",
+    "1,-1,-0.8,1",
+    "1,-1,-0.2,0",
+    "1,-1,-0.1,0",
+    "1,-1,-0.2,0",
+    "1,-1,0,0",
+];
+
+#[test]
+fn a_training_that_went_well_is_status_0_as_an_integer() {
+    let server = TestServer::start();
+    let reply = train(&server, &labelled(&SEPARABLE));
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert_eq!(reply.header("content-type"), Some("application/json"));
+    assert_eq!(reply.json()["status"], json!(0));
+    assert!(reply.json()["info"].is_array() && !reply.text().ends_with('\n'));
+    assert!(server.uploads().is_empty());
+}
+
+#[rstest]
+#[case(&[])]
+#[case(&["1,-1,-1,1"])]
+#[case(&["1,-1,-1,1", "1,-1,-0.2,1"])]
+fn a_class_without_a_sample_is_status_8_and_nothing_is_stored(#[case] rows: &[&str]) {
+    let server = TestServer::start();
+    let reply = train(&server, &labelled(rows));
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert_eq!(reply.json()["status"], json!(8));
+    assert_eq!(reply.json()["errors"], json!(TOO_FEW));
+    let reply =
+        server.post("/prediction", &Form::model("m", "d").file("dataset", &unlabelled(&["1-0,1,1,1"])));
+    assert_eq!(reply.json()["status"], json!(2));
+}
+
+#[test]
+fn a_refused_training_keeps_the_model_that_was_there() {
+    let server = TestServer::start();
+    assert_eq!(train(&server, &labelled(&SEPARABLE)).json()["status"], json!(0));
+    let before = predicted(&server, &unlabelled(&["1-0,1,-1,-1"]));
+    assert_eq!(train(&server, &labelled_with_classes("[0,1,2]", &["1,-1,-1,1"])).status / 100, 2);
+    assert_eq!(predicted(&server, &unlabelled(&["1-0,1,-1,-1"])), before);
+}
+
+#[test]
+fn two_identical_rows_of_different_classes_train() {
+    let server = TestServer::start();
+    assert_eq!(train(&server, &labelled(&["1,-1,1,1", "1,-1,1,0"])).json()["status"], json!(0));
+    let answer = &predicted(&server, &unlabelled(&["1-0,1,-1,1"]))[0];
+    assert!(answer.1 == "0" || answer.1 == "1");
+    assert!((answer.2 - 0.5).abs() < 0.2, "{answer:?}");
+}
+
+#[test]
+fn columns_that_do_not_vary_give_the_majority_class_with_its_share() {
+    let server = TestServer::start();
+    let rows = ["1,1,1,1", "1,1,1,1", "1,1,1,1", "1,1,1,0"];
+    assert_eq!(train(&server, &labelled(&rows)).json()["status"], json!(0));
+    let answer = &predicted(&server, &unlabelled(&["1-0,1,1,1"]))[0];
+    assert_eq!(answer.1, "1");
+    assert!((answer.2 - 0.75).abs() < 0.15, "{answer:?}");
+}
+
+#[test]
+fn a_later_batch_adds_to_what_the_model_knew() {
+    let server = TestServer::start();
+    assert_eq!(train(&server, &labelled(&SEPARABLE)).json()["status"], json!(0));
+    assert_eq!(train(&server, &labelled(&["1,-1,-1,1", "1,-1,-0.2,0"])).json()["status"], json!(0));
+    let answers = predicted(&server, &unlabelled(&["1-0,1,-1,-1", "2-0,1,-1,-0.2"]));
+    assert_eq!((answers[0].1.as_str(), answers[1].1.as_str()), ("1", "0"));
+}
+
+#[rstest]
+#[case("text", "1,-1,maybe,1", "line 5")]
+#[case("a ragged row", "1,-1,1", "line 5")]
+#[case("infinity", "1,-1,inf,1", "line 5")]
+#[case("not a number", "1,NaN,1,1", "line 5")]
+fn a_malformed_dataset_is_a_bad_request_with_line_and_reason(
+    #[case] what: &str,
+    #[case] row: &str,
+    #[case] place: &str,
+) {
+    let server = TestServer::start();
+    let reply = train(&server, &labelled(&["1,-1,-1,1", row, "1,-1,-1,0"]));
+    assert_eq!(reply.status, 400, "{what}: {}", reply.text());
+    assert!(reply.text().contains(place), "{what}: {}", reply.text());
+    assert!(!reply.text().contains('/') || !reply.text().contains("upload-"), "no path: {}", reply.text());
+}
+
+#[test]
+fn a_file_that_is_no_dataset_is_a_bad_request() {
+    let server = TestServer::start();
+    for junk in [&b""[..], b"\n\n\n", b"\0\xff\xfe", b"PK\x03\x04", b"<html></html>"] {
+        let reply = train(&server, junk);
+        assert_eq!(reply.status, 400, "{junk:?}: {}", reply.text());
+    }
+}
+
+#[rstest]
+#[case("moodletest-degenerate-1-sample", 8)]
+#[case("moodletest-degenerate-2-samples-same-class", 8)]
+#[case("moodletest-degenerate-2-samples-2-classes", 0)]
+#[case("moodletest-degenerate-4-samples-2-classes", 0)]
+#[case("moodletest-quarters-80x7-training", 0)]
+#[case("students-at-risk-quarters-training", 0)]
+fn what_moodle_wrote_trains_or_is_refused_as_it_expects(#[case] name: &str, #[case] status: u8) {
+    let Some(dataset) = shared(name, &format!("moodle/{name}.csv")) else { return };
+    let reply = train(&TestServer::start(), &dataset);
+    assert_eq!((reply.status, &reply.json()["status"]), (200, &json!(status)), "{}", reply.text());
+}
+
+#[test]
+fn moodles_incremental_training_keeps_both_predictions() {
+    let test = "moodles_incremental_training_keeps_both_predictions";
+    let read = |name: &str| shared(test, &format!("moodle/moodletest-no_splitting-{name}.csv"));
+    let (Some(first), Some(more), Some(ask)) =
+        (read("20x3-training"), read("2x3-incremental-training"), read("2x3-prediction"))
+    else {
+        return;
+    };
+    let server = TestServer::start();
+    for batch in [first, more] {
+        assert_eq!(train(&server, &batch).json()["status"], json!(0));
+        let answers = predicted(&server, &ask);
+        let class = |id: &str| answers.iter().find(|row| row.0 == id).map(|row| row.1.clone());
+        assert_eq!((class("183021-0").as_deref(), class("183020-0").as_deref()), (Some("0"), Some("1")));
+        assert!(answers.iter().all(|row| row.2 >= 0.6), "Moodle drops what is less sure: {answers:?}");
+    }
+}
+
+#[test]
+fn moodles_three_classes_are_told_apart() {
+    let test = "moodles_three_classes_are_told_apart";
+    let read = |name: &str| shared(test, &format!("moodle/moodletest-multiclass-{name}.csv"));
+    let (Some(dataset), Some(ask)) = (read("15x2-training"), read("3x2-prediction")) else { return };
+    let server = TestServer::start();
+    assert_eq!(train(&server, &dataset).json()["status"], json!(0));
+    let mut classes: Vec<_> = predicted(&server, &ask).into_iter().map(|row| row.1).collect();
+    classes.sort();
+    assert_eq!(classes, ["0", "1", "2"]);
+}

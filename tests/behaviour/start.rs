@@ -1,0 +1,79 @@
+//! Starting, with good settings and bad ones, and stopping.
+
+use std::fs;
+
+use rstest::rstest;
+
+use crate::common::{Launch, TestServer};
+
+#[rstest]
+#[case("MOODLE_MLBACKEND_PYTHON_DIR", "/nowhere/at/all")]
+#[case("MOODLE_MLBACKEND_PYTHON_DIR", "/dev/null")]
+#[case("MOODLE_MLBACKEND_PYTHON_DIR", "")]
+#[case("MOODLE_MLBACKEND_TEMPDIR", "/nowhere/at/all")]
+#[case("MOODLE_ML_STASH_DIR", "/nowhere/at/all")]
+#[case("MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME", "models")]
+#[case("MOODLE_MLBACKEND_PYTHON_USERS", "")]
+#[case("MOODLE_MLBACKEND_PYTHON_USERS", "no-colon")]
+#[case("MOODLE_MLBACKEND_JOBS", "0")]
+#[case("MOODLE_MLBACKEND_PORT", "eighty")]
+#[case("MOODLE_MLBACKEND_MAX_DATASET_BYTES", "plenty")]
+#[case("MOODLE_MLBACKEND_LOG_FORMAT", "xml")]
+#[case("MOODLE_MLBACKEND_REPORTED_VERSION", "3.0.5\n")]
+fn a_bad_setting_ends_the_start_with_1_and_names_the_variable(#[case] variable: &str, #[case] value: &str) {
+    let ended = Launch::new().env(variable, value).fail();
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains(variable), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_missing_data_directory_says_what_to_set_it_to() {
+    let ended = Launch::new().without("MOODLE_MLBACKEND_PYTHON_DIR").fail();
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stderr.contains("MOODLE_MLBACKEND_PYTHON_DIR is not set: set it"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_malformed_users_variable_names_the_entry_and_shows_no_password() {
+    let ended = Launch::new().env("MOODLE_MLBACKEND_PYTHON_USERS", "ann:pw,bob:md5:grain:hushhush").fail();
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stderr.contains("entry 2 (user \"bob\")"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("hushhush") && !ended.stderr.contains("grain"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_port_in_use_is_a_clear_message() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    let ended = Launch::new().env("MOODLE_MLBACKEND_PORT", &port).fail();
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stderr.contains("cannot listen on") && ended.stderr.contains("--port"), "{}", ended.stderr);
+}
+
+#[test]
+fn it_listens_on_this_machine_alone_unless_told_otherwise() {
+    assert!(TestServer::start().address.ip().is_loopback());
+    let server = Launch::new().arg("--world-visible").start();
+    assert_eq!(server.address.ip().to_string(), "0.0.0.0");
+}
+
+#[test]
+fn sigterm_ends_the_server_cleanly_and_leaves_no_uploads() {
+    let server = TestServer::start();
+    server.get("/version").expect(200, "3.0.5");
+    let (code, dir) = server.terminate();
+    assert_eq!(code, Some(0));
+    let left: Vec<_> = fs::read_dir(dir.path().join("temp")).expect("it is there").flatten().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn json_log_lines_are_json() {
+    let server = Launch::new().env("MOODLE_MLBACKEND_LOG_FORMAT", "json").start();
+    server.get("/version");
+    let log = server.log();
+    let lines: Vec<serde_json::Value> =
+        log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect();
+    assert!(lines.iter().any(|line| line["route"] == "/version" && line["status"] == 200), "{log}");
+}

@@ -1,0 +1,56 @@
+//! What an administrator types: curl and wget against the real server.
+
+use std::process::{Command, Output};
+
+use rstest::rstest;
+
+use crate::common::TestServer;
+
+/// Runs a tool; `None`, and a visible word about it, where it is not installed.
+fn run(tool: &str, arguments: &[&str]) -> Option<Output> {
+    let output = Command::new(tool).args(arguments).env_remove("http_proxy").output();
+    if output.is_err() {
+        eprintln!("SKIPPED: {tool} is not installed");
+    }
+    output.ok()
+}
+
+#[test]
+fn wget_reads_the_version() {
+    let server = TestServer::start();
+    let Some(output) = run("wget", &["-q", "-O", "-", &server.url("/version")]) else { return };
+    assert_eq!(output.stdout, b"3.0.5");
+}
+
+#[rstest]
+#[case(&["--auth-no-challenge"])]
+#[case(&[])]
+fn wget_gets_past_the_password_with_and_without_waiting_for_the_challenge(#[case] more: &[&str]) {
+    let server = TestServer::start();
+    let url = server.url("/training");
+    let usual =
+        ["-O", "-", "--tries=1", "--content-on-error", "--user=a", "--password=b", "--post-data=x=1", &url];
+    let Some(output) = run("wget", &[&usual, more].concat()) else { return };
+    // 500 is what the check looks for: the password was right and a parameter is missing.
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(told, "The requested key uniqueid is not available.", "{output:?}");
+}
+
+#[test]
+fn wget_is_told_about_a_wrong_password() {
+    let server = TestServer::start();
+    let url = server.url("/export?uniqueid=m&dirhash=d");
+    let arguments = ["-O", "-", "--tries=1", "--content-on-error", "--user=a", "--password=c", &url];
+    let Some(output) = run("wget", &arguments) else { return };
+    assert_eq!(output.status.code(), Some(6), "wget's code for refused credentials: {output:?}");
+}
+
+#[test]
+fn curl_sends_a_form_and_reads_the_answer() {
+    let server = TestServer::start();
+    let url = server.url("/import");
+    let arguments = ["-sS", "-u", "a:b", "-F", "uniqueid=m", "-F", "dirhash=d", "-w", " %{http_code}", &url];
+    let Some(output) = run("curl", &arguments) else { return };
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(told.starts_with("The file importzip is missing") && told.ends_with(" 400"), "{output:?}");
+}

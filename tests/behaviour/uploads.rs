@@ -1,0 +1,180 @@
+//! Bodies: how large, in which form, and what is left of them.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use rstest::rstest;
+
+use crate::common::{Form, Launch, Request, TestServer};
+
+fn small() -> TestServer {
+    Launch::new()
+        .env("MOODLE_MLBACKEND_MAX_DATASET_BYTES", "64KiB")
+        .env("MOODLE_MLBACKEND_MAX_ARCHIVE_BYTES", "32KiB")
+        .env("MOODLE_MLBACKEND_MAX_FIELD_BYTES", "1KiB")
+        .env("MOODLE_MLBACKEND_MAX_PARTS", "8")
+        .start()
+}
+
+#[test]
+fn a_dataset_beyond_the_limit_is_refused_with_the_name_of_the_setting() {
+    let server = small();
+    for bytes in [(64 << 10) + 1, 1 << 20] {
+        let form = Form::model("m", "d").file("dataset", &vec![b'1'; bytes]);
+        let reply = server.post("/training", &form);
+        reply.expect(
+            413,
+            "The upload is too large: dataset may have at most 64 KiB. \
+             The server's MOODLE_MLBACKEND_MAX_DATASET_BYTES sets this limit.",
+        );
+    }
+    let form = Form::model("m", "d").file("importzip", &vec![b'1'; 40 << 10]);
+    let reply = server.post("/import", &form);
+    assert!(reply.status == 413 && reply.text().contains("MAX_ARCHIVE_BYTES"), "{}", reply.text());
+    assert!(server.uploads().is_empty(), "{:?}", server.uploads());
+}
+
+#[test]
+fn a_body_announced_as_too_large_is_refused_before_it_is_sent() {
+    let server = small();
+    let head = "POST /training HTTP/1.1\r\nHost: x\r\nAuthorization: Basic YTpi\r\nContent-Length: 99999999999\r\n\
+                Content-Type: multipart/form-data; boundary=x\r\n\r\n";
+    assert_eq!(server.raw(head.as_bytes()).status, 413);
+}
+
+#[test]
+fn a_chunked_body_cannot_get_around_the_limit() {
+    let server = small();
+    let mut bytes =
+        b"POST /training HTTP/1.1\r\nHost: x\r\nAuthorization: Basic YTpi\r\nTransfer-Encoding: chunked\r\n\
+        Content-Type: multipart/form-data; boundary=x\r\n\r\n"
+            .to_vec();
+    for _ in 0..1000 {
+        bytes.extend(b"400\r\n");
+        bytes.extend([b'\n'; 1024]);
+        bytes.extend(b"\r\n");
+    }
+    bytes.extend(b"0\r\n\r\n");
+    assert_eq!(server.raw(&bytes).status, 413);
+}
+
+#[test]
+fn fields_and_parts_beyond_the_limits_are_refused_with_the_name_of_the_setting() {
+    let server = small();
+    let reply = server.post("/training", &Form::model(&"x".repeat(1025), "d"));
+    assert!(
+        reply.status == 413 && reply.text().contains("MOODLE_MLBACKEND_MAX_FIELD_BYTES"),
+        "{}",
+        reply.text()
+    );
+    let long = format!("uniqueid={}", "x".repeat(1025));
+    let reply = server.send(&Request::new("POST", "/training").credentials("a", "b").urlencoded(&long));
+    assert!(
+        reply.status == 413 && reply.text().contains("MOODLE_MLBACKEND_MAX_FIELD_BYTES"),
+        "{}",
+        reply.text()
+    );
+    let many = (0..9).fold(Form::new(), |form, number| form.field(&number.to_string(), ""));
+    let reply = server.post("/training", &many);
+    assert!(reply.status == 400 && reply.text().contains("MOODLE_MLBACKEND_MAX_PARTS"), "{}", reply.text());
+}
+
+#[rstest]
+#[case("gzip", 415)]
+#[case("br", 415)]
+#[case("deflate, gzip", 415)]
+#[case("nonsense", 415)]
+#[case("identity", 400)]
+fn an_encoded_body_is_an_unsupported_media_type(#[case] encoding: &str, #[case] status: u16) {
+    let server = TestServer::start();
+    let request = Request::new("POST", "/training").credentials("a", "b").form(&Form::model("m", "d"));
+    let reply = server.send(&request.header("Content-Encoding", encoding));
+    assert_eq!(reply.status, status, "{}", reply.text());
+    let request = Request::new("GET", "/export?uniqueid=m").credentials("a", "b");
+    let reply = server.send(&request.header("Content-Encoding", encoding));
+    assert_eq!(reply.status, if status == 415 { 415 } else { 500 });
+}
+
+#[test]
+fn expect_100_continue_is_answered() {
+    let server = TestServer::start();
+    let mut stream = TcpStream::connect(server.address).expect("a connection");
+    let form = Form::model("m", "d");
+    let bytes =
+        Request::new("POST", "/training").credentials("a", "b").header("Expect", "100-continue").form(&form);
+    let bytes = bytes.bytes();
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("a head") + 4;
+    stream.write_all(&bytes[..end]).expect("the head is sent");
+    let mut interim = [0; 25];
+    stream.read_exact(&mut interim).expect("an interim answer");
+    assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(&bytes[end..]).expect("the body is sent");
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).expect("the answer");
+    assert_eq!(&answer, b"HTTP/1.1 400");
+}
+
+#[rstest]
+#[case("multipart/form-data", "x", "boundary")]
+#[case("multipart/form-data; boundary=", "x", "boundary")]
+#[case("multipart/form-data; boundary=q", "", "stops before")]
+#[case("multipart/form-data; boundary=q", "no boundary at all\r\n", "stops before")]
+#[case(
+    "multipart/form-data; boundary=q",
+    "--q\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nx",
+    "stops before"
+)]
+#[case(
+    "multipart/form-data; boundary=q",
+    "--q\r\nContent-Type: text/plain\r\n\r\nx\r\n--q--\r\n",
+    "Content-Disposition"
+)]
+#[case(
+    "multipart/form-data; boundary=q",
+    "--q\r\nContent-Disposition: form-data\r\n\r\nx\r\n--q--\r\n",
+    "no name"
+)]
+fn a_malformed_form_is_a_bad_request_with_the_reason(
+    #[case] kind: &str,
+    #[case] body: &str,
+    #[case] reason: &str,
+) {
+    let server = TestServer::start();
+    let request = Request::new("POST", "/training").credentials("a", "b");
+    let reply = server.send(&request.body("Content-Type", kind, body.as_bytes().to_vec()));
+    assert_eq!(reply.status, 400, "{}", reply.text());
+    assert!(reply.text().contains("malformed") && reply.text().contains(reason), "{}", reply.text());
+}
+
+#[test]
+fn an_upload_that_is_cut_off_leaves_nothing_behind() {
+    let server = TestServer::start();
+    let form = Form::model("m", "d").file("dataset", &vec![b'1'; 2_000_000]);
+    let bytes = Request::new("POST", "/training").credentials("a", "b").form(&form).bytes();
+    let mut stream = TcpStream::connect(server.address).expect("a connection");
+    stream.write_all(&bytes[..1_000_000]).expect("half of it is sent");
+    until("the upload lies on the disk", || !server.uploads().is_empty());
+    drop(stream);
+    until("the upload is gone", || server.uploads().is_empty());
+    server.get("/version").expect(200, "3.0.5");
+}
+
+#[test]
+fn a_refused_upload_leaves_nothing_behind() {
+    let server = TestServer::start();
+    let form = Form::new().field("uniqueid", "m").file("dataset", &vec![b'1'; 2_000_000]);
+    assert_eq!(server.post("/training", &form).status, 500);
+    assert!(server.uploads().is_empty(), "{:?}", server.uploads());
+}
+
+#[track_caller]
+fn until(what: &str, holds: impl Fn() -> bool) {
+    for _ in 0..600 {
+        if holds() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("it never came true that {what}");
+}

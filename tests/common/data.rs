@@ -1,0 +1,41 @@
+//! Datasets: small ones made here, recorded ones from outside the project.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
+
+const KEYS: &str = "timesplitting,nfeatures,moodleversion,targetcolumn,targettype,targetclasses";
+
+/// A dataset of three features with two classes, as Moodle writes it.
+pub fn labelled(rows: &[&str]) -> Vec<u8> {
+    labelled_with_classes("[0,1]", rows)
+}
+
+/// The same with other classes.
+pub fn labelled_with_classes(classes: &str, rows: &[&str]) -> Vec<u8> {
+    dataset(classes, r#""\ind_max","\ind_min","\ind_name","\target""#, rows)
+}
+
+/// Samples of three features to predict; a row begins with its sample id.
+pub fn unlabelled(rows: &[&str]) -> Vec<u8> {
+    dataset("[0,1]", r#"sampleid,"\ind_max","\ind_min","\ind_name""#, rows)
+}
+
+fn dataset(classes: &str, columns: &str, rows: &[&str]) -> Vec<u8> {
+    let mut text =
+        format!("{KEYS}\n\"\\quarters\",3,2024100700,\"\\target\",discrete,\"{classes}\"\n{columns}\n");
+    for row in rows {
+        let _ = writeln!(text, "{row}");
+    }
+    text.into_bytes()
+}
+
+/// A file of the shared test data; `None`, and a visible word about it, where there is none.
+pub fn shared(test: &str, path: &str) -> Option<Vec<u8>> {
+    let file = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data")).join(path);
+    let bytes = fs::read(&file).ok();
+    if bytes.is_none() {
+        eprintln!("SKIPPED: {test}: no {path} in the shared test data");
+    }
+    bytes
+}

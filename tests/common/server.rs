@@ -1,0 +1,163 @@
+//! Starts the real binary and ends it.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+use super::client::{Form, Reply, Request, exchange};
+
+/// A running server; ended when dropped.
+pub struct TestServer {
+    child: Child,
+    pub address: SocketAddr,
+    dir: TempDir,
+}
+
+/// How a server is to be started.
+pub struct Launch {
+    command: Command,
+    dir: TempDir,
+}
+
+/// What a server said that did not stay up.
+pub struct Ended {
+    pub code: Option<i32>,
+    pub stderr: String,
+}
+
+impl Launch {
+    /// The settings of a usual test: port 0, fresh directories, user `a` with password `b`.
+    pub fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_moodle-mlbackend"));
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("MOODLE_") {
+                command.env_remove(name);
+            }
+        }
+        for name in ["data", "temp", "stash"] {
+            fs::create_dir(dir.path().join(name)).expect("a directory");
+        }
+        command
+            .arg("serve")
+            .env("MOODLE_MLBACKEND_PORT", "0")
+            .env_remove("RUST_BACKTRACE")
+            .env("MOODLE_MLBACKEND_PYTHON_DIR", dir.path().join("data"))
+            .env("MOODLE_MLBACKEND_TEMPDIR", dir.path().join("temp"))
+            .env("MOODLE_MLBACKEND_PYTHON_USERS", "a:b");
+        Self { command, dir }
+    }
+
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    pub fn without(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
+    pub fn arg(mut self, argument: &str) -> Self {
+        self.command.arg(argument);
+        self
+    }
+
+    /// Where payloads are kept, when the stash variable names this directory.
+    pub fn stash_dir(&self) -> PathBuf {
+        self.dir.path().join("stash")
+    }
+
+    /// Starts a server that must come up.
+    pub fn start(mut self) -> TestServer {
+        let log = File::create_new(self.dir.path().join("log")).expect("a log file");
+        let mut child = self.command.stdout(Stdio::piped()).stderr(log).spawn().expect("the binary starts");
+        let mut line = String::new();
+        let out = child.stdout.take().expect("stdout is piped");
+        BufReader::new(out).read_line(&mut line).expect("stdout is readable");
+        let address =
+            line.trim().strip_prefix("listening on http://").and_then(|address| address.parse().ok());
+        let Some(address) = address else {
+            let log = fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
+            panic!("the server did not come up; it said {line:?} and {log}");
+        };
+        TestServer { child, address, dir: self.dir }
+    }
+
+    /// Starts a server that must end by itself.
+    pub fn fail(mut self) -> Ended {
+        let mut child =
+            self.command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary starts");
+        let mut stderr = String::new();
+        child.stderr.take().expect("stderr is piped").read_to_string(&mut stderr).expect("stderr is text");
+        let code = child.wait().expect("the server ends").code();
+        Ended { code, stderr }
+    }
+}
+
+impl TestServer {
+    pub fn start() -> Self {
+        Launch::new().start()
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Sends a request.
+    pub fn send(&self, request: &Request) -> Reply {
+        self.raw(&request.bytes())
+    }
+
+    /// Sends bytes as they are.
+    pub fn raw(&self, bytes: &[u8]) -> Reply {
+        exchange(self.address, bytes)
+    }
+
+    /// GET with the right credentials.
+    pub fn get(&self, path_and_query: &str) -> Reply {
+        self.send(&Request::new("GET", path_and_query).credentials("a", "b"))
+    }
+
+    /// POST of a form with the right credentials.
+    pub fn post(&self, path_and_query: &str, form: &Form) -> Reply {
+        self.send(&Request::new("POST", path_and_query).credentials("a", "b").form(form))
+    }
+
+    /// What the server has logged so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.dir.path().join("log")).expect("the log is text")
+    }
+
+    pub fn data_dir(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    /// The uploads that lie on the disk now.
+    pub fn uploads(&self) -> Vec<PathBuf> {
+        let spools = fs::read_dir(self.dir.path().join("temp")).expect("the directory is there");
+        let files = spools.flatten().flat_map(|spool| fs::read_dir(spool.path()).into_iter().flatten());
+        let paths = files.flatten().map(|file| file.path());
+        paths.filter(|path| path.file_name().is_some_and(|name| name != "lock")).collect()
+    }
+
+    /// Asks the server to end, as an init system does, and waits; gives its exit code.
+    pub fn terminate(mut self) -> (Option<i32>, TempDir) {
+        let asked = Command::new("kill").arg(self.child.id().to_string()).status().expect("kill runs");
+        assert!(asked.success());
+        let code = self.child.wait().expect("the server ends").code();
+        let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().expect("a temporary directory"));
+        (code, dir)
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
