@@ -28,10 +28,7 @@ fn probabilities_are_frequencies() {
     let mut table = Table::of_two_classes(&["\\a"]);
     for n in 0..4_000 {
         let high = n % 2 == 1;
-        table.push(
-            &[if high { 1.0 } else { -1.0 }],
-            u8::from(dice.chance(if high { 0.7 } else { 0.2 })),
-        );
+        table.push(&[if high { 1.0 } else { -1.0 }], u8::from(dice.chance(if high { 0.7 } else { 0.2 })));
     }
     let answers = Home::trained(&table.labelled()).predict(&table.select([0, 1]).unlabelled());
     assert!((answers[0].of_one() - 0.2).abs() < 0.03, "{answers:?}");

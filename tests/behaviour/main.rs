@@ -10,6 +10,8 @@ mod authentication;
 mod cli_demo;
 mod cli_local;
 mod cli_passwd;
+mod dataset_files;
+mod hostile_data;
 mod incremental;
 mod learning_quality;
 mod methods_and_paths;

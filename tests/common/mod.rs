@@ -4,11 +4,13 @@
 mod client;
 mod data;
 mod home;
+mod hostile;
 mod server;
 mod table;
 
 pub use client::{Form, Reply, Request};
 pub use data::{labelled, labelled_with_classes, shared, unlabelled};
 pub use home::{Answer, Home};
+pub use hostile::{SHAPES, Shape, hostile};
 pub use server::{Launch, TestServer};
 pub use table::{Dice, Table, waves};
