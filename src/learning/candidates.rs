@@ -1,13 +1,13 @@
 //! Ways of learning that are compared: each answers samples that it was not
 //! shown, so that the best mix of them can be found.
 
-use ndarray::{Array2, Axis, ShapeBuilder};
+use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 
 use super::expansion::{Expansion, Plan};
 use super::folds::{Split, k_folds, thinned};
 use super::inputs::Input;
-use super::solver::{Fitted, Problem, log_loss, margins_of};
+use super::solver::{Fitted, Problem, log_loss};
 use super::trees::{Binned, Settings, boost};
 use crate::dataset::Labelled;
 
@@ -31,18 +31,26 @@ pub(crate) struct Candidate {
     pub log_loss: f64,
 }
 
-/// What is compared: some of the rows, in folds.
+/// What was compared.
 pub(crate) struct Comparison {
     /// The class of each compared sample.
     pub targets: Vec<usize>,
+    /// Best first; at least one.
     pub candidates: Vec<Candidate>,
 }
 
-/// Recipes are compared on at most this many samples: beyond it their order hardly changes.
-const MOST_COMPARED: usize = 5_000;
+/// From this many samples on, one part that is held out tells enough.
+const ENOUGH_FOR_ONE_FOLD: usize = 10_000;
 
-/// At most this many cells (samples × derived columns) for one linear fit of a comparison.
-const MOST_COMPARED_CELLS: usize = 2_000_000;
+/// At most this many samples are answered in a comparison, all folds together: beyond it the order
+/// of recipes hardly changes.
+const MOST_COMPARED: usize = 9_000;
+
+/// At most this many cells (samples × derived columns) are shown to a linear recipe in a comparison.
+const MOST_SHOWN_CELLS: usize = 1_500_000;
+
+/// But at least this many samples.
+const FEWEST_SHOWN: usize = 1_000;
 
 /// Trees are tried from this many samples; below, they never won.
 const FEWEST_FOR_TREES: usize = 400;
@@ -62,36 +70,22 @@ pub(crate) fn compare(samples: &Labelled, rows: &[u32], inputs: &[Input], seed: 
     let row_targets: Vec<u32> = rows.iter().map(|&row| samples.targets()[row as usize]).collect();
     let positions: Vec<u32> = (0..rows.len() as u32).collect();
     let k = if rows.len() < 1_000 { 5 } else { 3 };
-    let folds = k_folds(&positions, &row_targets, classes, k, seed);
-
+    let mut folds = k_folds(&positions, &row_targets, classes, k, seed);
+    if rows.len() >= ENOUGH_FOR_ONE_FOLD {
+        folds.truncate(1);
+    }
+    for fold in &mut folds {
+        fold.test = thinned(&fold.test, &row_targets, classes, MOST_COMPARED / k, seed);
+    }
+    let question = Question { samples, rows, inputs, folds, row_targets, seed };
     let plans = plans(rows.len(), inputs);
-    let expansions: Vec<(Plan, Expansion)> =
-        plans.into_iter().map(|plan| (plan, Expansion::new(inputs, plan, rows.len(), seed))).collect();
-    let widest = expansions.iter().map(|(_, expansion)| expansion.width()).max().unwrap_or(1).max(1);
-    let most = (MOST_COMPARED_CELLS / widest).clamp(500, MOST_COMPARED);
-    let compared = thinned(&positions, &row_targets, classes, most, seed);
-    let targets: Vec<usize> = compared.iter().map(|&at| row_targets[at as usize] as usize).collect();
 
-    let trees = || {
-        (rows.len() >= FEWEST_FOR_TREES).then(|| {
-            let targets: Vec<usize> = row_targets.iter().map(|&target| target as usize).collect();
-            trees(samples, rows, inputs, &targets, &folds, &compared, seed)
-        })
-    };
-    let linear = || -> Vec<Candidate> {
-        let compared_rows: Vec<u32> = compared.iter().map(|&at| rows[at as usize]).collect();
-        let folds = narrowed(&folds, &compared);
-        expansions
-            .par_iter()
-            .map(|(plan, expansion)| {
-                let design = expansion.design(inputs, samples.features(), &compared_rows);
-                linear(*plan, &design, &targets, classes, &folds)
-            })
-            .collect()
-    };
+    let trees = || (rows.len() >= FEWEST_FOR_TREES).then(|| question.trees());
+    let linear = || -> Vec<Candidate> { plans.into_par_iter().map(|plan| question.linear(plan)).collect() };
     let (trees, mut candidates) = rayon::join(trees, linear);
     candidates.extend(trees);
     candidates.sort_by(|a, b| a.log_loss.total_cmp(&b.log_loss));
+    let targets = question.compared().map(|at| question.target(at)).collect();
     Comparison { targets, candidates }
 }
 
@@ -127,127 +121,117 @@ fn tree_settings(rows: usize, seed: u64) -> Settings {
     }
 }
 
-fn trees(
-    samples: &Labelled,
-    rows: &[u32],
-    inputs: &[Input],
-    targets: &[usize],
-    folds: &[Split],
-    compared: &[u32],
+/// Samples in folds, to be answered by each recipe. Rows are named by their position in `rows`.
+struct Question<'a> {
+    samples: &'a Labelled,
+    rows: &'a [u32],
+    inputs: &'a [Input],
+    /// What is shown (`train`) and what is compared (`test`).
+    folds: Vec<Split>,
+    row_targets: Vec<u32>,
     seed: u64,
-) -> Candidate {
-    let classes = samples.classes().len();
-    let settings = tree_settings(rows.len(), seed);
-    let binned = Binned::new(inputs, samples.features(), rows);
-    let boosted: Vec<(usize, Array2<f64>)> = folds
-        .par_iter()
-        .map(|fold| {
-            let mut trained = vec![false; rows.len()];
-            fold.train.iter().for_each(|&at| trained[at as usize] = true);
-            let boosted = boost(&binned, targets, classes, &trained, &settings);
-            (boosted.rounds, boosted.margins)
-        })
-        .collect();
-
-    let mut fold_of = vec![0_usize; rows.len()];
-    for (number, fold) in folds.iter().enumerate() {
-        fold.test.iter().for_each(|&at| fold_of[at as usize] = number);
-    }
-    let mut margins = Array2::zeros((compared.len(), margins_of(classes)));
-    for (mut out, &at) in margins.outer_iter_mut().zip(compared) {
-        out.assign(&boosted[fold_of[at as usize]].1.row(at as usize));
-    }
-    let targets: Vec<usize> = compared.iter().map(|&at| targets[at as usize]).collect();
-    let log_loss = mean_log_loss(&margins, &targets);
-    // All samples carry a few more rounds than the folds' smaller parts.
-    let mean = boosted.iter().map(|(rounds, _)| *rounds as f64).sum::<f64>() / folds.len() as f64;
-    let rounds = ((mean * 1.1).round() as usize).max(1);
-    Candidate { recipe: Recipe::Trees(Settings { rounds, ..settings }), margins, log_loss }
 }
 
-/// The folds of the compared samples alone, numbered by their position among these.
-fn narrowed(folds: &[Split], compared: &[u32]) -> Vec<Split> {
-    let keep = |rows: &[u32]| -> Vec<u32> {
-        // Both are ascending.
-        let mut rows = rows.iter().peekable();
-        let mut kept = Vec::new();
-        for (at, &position) in compared.iter().enumerate() {
-            while rows.next_if(|&&row| row < position).is_some() {}
-            if rows.next_if_eq(&&position).is_some() {
-                kept.push(at as u32);
+impl Question<'_> {
+    /// The compared positions, fold by fold: the order of a candidate's margins.
+    fn compared(&self) -> impl Iterator<Item = u32> + '_ {
+        self.folds.iter().flat_map(|fold| fold.test.iter().copied())
+    }
+
+    fn target(&self, at: u32) -> usize {
+        self.row_targets[at as usize] as usize
+    }
+
+    fn classes(&self) -> usize {
+        self.samples.classes().len()
+    }
+
+    fn candidate(&self, recipe: Recipe, margins: &[Array2<f64>]) -> Candidate {
+        let views: Vec<_> = margins.iter().map(Array2::view).collect();
+        let margins = ndarray::concatenate(Axis(0), &views).expect("folds have equally many margins");
+        let targets: Vec<usize> = self.compared().map(|at| self.target(at)).collect();
+        let log_loss = mean_log_loss(&margins, &targets);
+        Candidate { recipe, margins, log_loss }
+    }
+
+    fn trees(&self) -> Candidate {
+        let settings = tree_settings(self.rows.len(), self.seed);
+        let targets: Vec<usize> = self.row_targets.iter().map(|&target| target as usize).collect();
+        let binned = Binned::new(self.inputs, self.samples.features(), self.rows);
+        let (rounds, margins): (Vec<usize>, Vec<Array2<f64>>) = self
+            .folds
+            .par_iter()
+            .map(|fold| {
+                let mut trained = vec![false; self.rows.len()];
+                fold.train.iter().for_each(|&at| trained[at as usize] = true);
+                let boosted = boost(&binned, &targets, self.classes(), &trained, &settings);
+                let compared: Vec<usize> = fold.test.iter().map(|&at| at as usize).collect();
+                (boosted.rounds, boosted.margins.select(Axis(0), &compared))
+            })
+            .unzip();
+        // All samples carry a few more rounds than the folds' smaller parts.
+        let mean = rounds.iter().sum::<usize>() as f64 / rounds.len() as f64;
+        let rounds = ((mean * 1.1).round() as usize).max(1);
+        self.candidate(Recipe::Trees(Settings { rounds, ..settings }), &margins)
+    }
+
+    /// A linear recipe with the penalty that has the lowest log-loss over the folds.
+    fn linear(&self, plan: Plan) -> Candidate {
+        let expansion = Expansion::new(self.inputs, plan, self.rows.len(), self.seed);
+        let most = (MOST_SHOWN_CELLS / expansion.width().max(1)).max(FEWEST_SHOWN);
+        let design = |positions: &[u32]| {
+            let rows: Vec<u32> = positions.iter().map(|&at| self.rows[at as usize]).collect();
+            expansion.design(self.inputs, self.samples.features(), &rows)
+        };
+        let mut folds: Vec<LinearFold> = self
+            .folds
+            .par_iter()
+            .map(|fold| {
+                let shown = thinned(&fold.train, &self.row_targets, self.classes(), most, self.seed);
+                let targets = shown.iter().map(|&at| self.target(at)).collect();
+                let problem = Problem::new(design(&shown), targets, self.classes());
+                LinearFold { problem, test: design(&fold.test), last: None }
+            })
+            .collect();
+
+        let mut best: Option<Candidate> = None;
+        let mut worse = 0;
+        for alpha in ALPHAS {
+            let margins: Vec<Array2<f64>> = folds.par_iter_mut().map(|fold| fold.answer(alpha)).collect();
+            let candidate = self.candidate(Recipe::Linear { plan, alpha }, &margins);
+            if best.as_ref().is_none_or(|best| candidate.log_loss < best.log_loss) {
+                best = Some(candidate);
+                worse = 0;
+            } else {
+                worse += 1;
+                if worse == 2 {
+                    break;
+                }
             }
         }
-        kept
-    };
-    folds.iter().map(|fold| Split { train: keep(&fold.train), test: keep(&fold.test) }).collect()
+        best.expect("at least one penalty was tried")
+    }
 }
 
-struct Fold<'a> {
+/// One fold of a linear recipe.
+struct LinearFold {
     problem: Problem,
     test: Array2<f64>,
-    split: &'a Split,
     last: Option<Fitted>,
-    margins: Array2<f64>,
 }
 
-/// A linear recipe with the penalty that has the lowest log-loss over the folds.
-fn linear(plan: Plan, design: &Array2<f64>, targets: &[usize], classes: usize, folds: &[Split]) -> Candidate {
-    let mut folds: Vec<Fold<'_>> = folds
-        .par_iter()
-        .map(|split| {
-            let classes_of = split.train.iter().map(|&at| targets[at as usize]).collect();
-            let problem = Problem::new(rows_of(design, &split.train), classes_of, classes);
-            let test = rows_of(design, &split.test);
-            Fold { problem, test, split, last: None, margins: Array2::zeros((0, 0)) }
-        })
-        .collect();
-
-    let mut best = Candidate {
-        recipe: Recipe::Linear { plan, alpha: ALPHAS[0] },
-        margins: Array2::zeros((targets.len(), margins_of(classes))),
-        log_loss: f64::INFINITY,
-    };
-    let mut margins = best.margins.clone();
-    let mut worse = 0;
-    for alpha in ALPHAS {
-        folds.par_iter_mut().for_each(|fold| {
-            let fitted = fold.problem.fit(alpha, GAP, fold.last.as_ref());
-            let linear = fold.problem.unscaled(&fitted);
-            fold.last = Some(fitted);
-            fold.margins = fold.test.dot(&linear.weights) + &linear.bias;
-        });
-        for fold in &folds {
-            for (row, &at) in fold.margins.outer_iter().zip(&fold.split.test) {
-                margins.row_mut(at as usize).assign(&row);
-            }
-        }
-        let log_loss = mean_log_loss(&margins, targets);
-        if log_loss < best.log_loss {
-            best = Candidate { recipe: Recipe::Linear { plan, alpha }, margins: margins.clone(), log_loss };
-            worse = 0;
-        } else {
-            worse += 1;
-            if worse == 2 {
-                break;
-            }
-        }
+impl LinearFold {
+    /// The margins of the held-out samples with a penalty weaker than the last one.
+    fn answer(&mut self, alpha: f64) -> Array2<f64> {
+        let fitted = self.problem.fit(alpha, GAP, self.last.as_ref());
+        let linear = self.problem.unscaled(&fitted);
+        self.last = Some(fitted);
+        self.test.dot(&linear.weights) + &linear.bias
     }
-    best
 }
 
 /// The mean log-loss of margins, samples × margins.
 pub(crate) fn mean_log_loss(margins: &Array2<f64>, targets: &[usize]) -> f64 {
     let sum: f64 = margins.outer_iter().zip(targets).map(|(row, &target)| log_loss(row, target)).sum();
     sum / targets.len().max(1) as f64
-}
-
-/// Some rows of a design, column-major.
-fn rows_of(design: &Array2<f64>, rows: &[u32]) -> Array2<f64> {
-    let mut out = Array2::zeros((rows.len(), design.ncols()).f());
-    for (from, mut to) in design.axis_iter(Axis(1)).zip(out.axis_iter_mut(Axis(1))) {
-        for (to, &row) in to.iter_mut().zip(rows) {
-            *to = from[row as usize];
-        }
-    }
-    out
 }
