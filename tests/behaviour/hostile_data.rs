@@ -6,13 +6,17 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use rstest::rstest;
 
-use crate::common::{Home, SHAPES, Shape, Table, hostile};
+use crate::common::{Home, SHAPES, Table, hostile, hostile_and_large};
 
 /// How far single precision may be off, in a sum of up to 20 numbers.
 const ROUNDING: f64 = 1e-5;
 
 fn runner(cases: u32) -> TestRunner {
-    TestRunner::new(ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() })
+    TestRunner::new(ProptestConfig {
+        cases: times(cases),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })
 }
 
 /// Mean log-loss of the classes' shares: what is reached without looking at any feature.
@@ -50,14 +54,18 @@ fn trained_soundly(table: &Table) -> Result<Home, TestCaseError> {
     Ok(home)
 }
 
+/// Many times `cases` where one asks for it: `HOSTILE_TIMES=50 cargo test hostile`.
+fn times(cases: u32) -> u32 {
+    let times = std::env::var("HOSTILE_TIMES").ok().and_then(|times| times.parse().ok());
+    cases * times.unwrap_or(1)
+}
+
 #[rstest]
-fn any_dataset_is_learnt_from_and_predicted_and_evaluated(
+fn any_dataset_is_learnt_from_and_predicted(
     #[values(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13)] shape: usize,
 ) {
     let shape = SHAPES[shape];
-    // Each case of many columns takes as long as ten others.
-    let cases = if shape == Shape::ManyColumns { 3 } else { 10 };
-    let run = runner(cases).run(&hostile(shape), |table| {
+    let run = runner(16).run(&hostile(shape), |table| {
         let home = trained_soundly(&table)?;
         let answers = home.try_predict(&table.unlabelled());
         let answers = answers.map_err(|error| TestCaseError::fail(error.to_string()))?.expect("a model");
@@ -67,6 +75,26 @@ fn any_dataset_is_learnt_from_and_predicted_and_evaluated(
             let least = 1.0 / table.classes.len() as f64 - ROUNDING;
             prop_assert!((least..=1.0).contains(&answer.probability), "{:?}", answer);
         }
+        Ok(())
+    });
+    run.unwrap_or_else(|error| panic!("{shape:?}: {error}"));
+}
+
+#[rstest]
+fn any_larger_dataset_is_learnt_from(#[values(0, 2, 5, 7, 8, 9, 10, 11, 12, 13)] shape: usize) {
+    let shape = SHAPES[shape];
+    let run = runner(2).run(&hostile_and_large(shape), |table| trained_soundly(&table).map(drop));
+    run.unwrap_or_else(|error| panic!("{shape:?}: {error}"));
+}
+
+#[rstest]
+fn any_dataset_is_evaluated_or_told_to_be_too_small(
+    #[values(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13)] shape: usize,
+) {
+    let shape = SHAPES[shape];
+    // Each draws a whole picture.
+    let run = runner(2).run(&hostile(shape), |table| {
+        let home = Home::new();
         let reply = home.try_evaluate(&table.labelled(), 2, None);
         let reply = reply.map_err(|error| TestCaseError::fail(error.to_string()))?;
         let few = table.classes.iter().any(|class| table.targets.iter().filter(|t| *t == class).count() < 2);

@@ -55,11 +55,13 @@ pub const SHAPES: [Shape; 14] = [
     Shape::Noise,
 ];
 
-/// Datasets of one odd shape, with up to 20 classes, each of which has a sample.
+/// Datasets of one odd shape, with up to 20 classes, each of which has a sample. Mostly few rows; at
+/// some tens recipes begin to be compared.
 pub fn hostile(shape: Shape) -> impl Strategy<Value = Table> {
     // Two classes are what Moodle mostly sends.
     let classes = select(vec![2_usize, 2, 2, 3, 5, 20]);
-    (classes, 1_usize..8, 2_usize..70, any::<u64>()).prop_map(move |(classes, columns, rows, seed)| {
+    let rows = prop_oneof![3 => 2_usize..50, 1 => 50_usize..150];
+    (classes, 1_usize..8, rows, any::<u64>()).prop_map(move |(classes, columns, rows, seed)| {
         let (columns, rows) = match shape {
             Shape::ManyColumns => (400, 20),
             Shape::OneOfEach => (columns, classes),
@@ -67,6 +69,12 @@ pub fn hostile(shape: Shape) -> impl Strategy<Value = Table> {
         };
         build(shape, classes, columns, rows.max(classes), seed)
     })
+}
+
+/// The same with so many rows that trees are grown and mixes put right.
+pub fn hostile_and_large(shape: Shape) -> impl Strategy<Value = Table> {
+    (2_usize..4, 1_usize..6, 400_usize..1_300, any::<u64>())
+        .prop_map(move |(classes, columns, rows, seed)| build(shape, classes, columns, rows, seed))
 }
 
 fn build(shape: Shape, classes: usize, columns: usize, rows: usize, seed: u64) -> Table {

@@ -11,6 +11,6 @@ mod table;
 pub use client::{Form, Reply, Request};
 pub use data::{labelled, labelled_with_classes, shared, unlabelled};
 pub use home::{Answer, Home};
-pub use hostile::{SHAPES, Shape, hostile};
+pub use hostile::{SHAPES, hostile, hostile_and_large};
 pub use server::{Launch, TestServer};
 pub use table::{Dice, Table, waves};
