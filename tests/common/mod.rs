@@ -5,6 +5,7 @@ mod client;
 mod data;
 mod home;
 mod hostile;
+mod python;
 mod server;
 mod table;
 
@@ -12,5 +13,6 @@ pub use client::{Form, Reply, Request};
 pub use data::{labelled, labelled_with_classes, shared, unlabelled};
 pub use home::{Answer, Home};
 pub use hostile::{SHAPES, hostile, hostile_and_large};
+pub use python::{python, run_script};
 pub use server::{Launch, TestServer};
 pub use table::{Dice, Table, waves};

@@ -1,0 +1,123 @@
+//! Our models in another program's hands: onnxruntime gives the same answers to the same samples.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::Path;
+
+use moodle_mlbackend::cli::demo::students::Campus;
+use moodle_mlbackend::dataset::{Limits, read_unlabelled};
+use moodle_mlbackend::model::Model;
+use rstest::rstest;
+
+use crate::common::{Dice, Home, Table, python, run_script, waves};
+
+/// What a model learns from, and what it is asked.
+type Datasets = (Vec<u8>, Vec<u8>);
+
+fn students(samples: usize) -> Datasets {
+    let campus = Campus::new(11);
+    (campus.training_csv(0, samples).into_bytes(), campus.cohort(0, 300).csv.into_bytes())
+}
+
+fn two_waves(samples: usize) -> Datasets {
+    (waves(samples, 1).labelled(), waves(300, 2).unlabelled())
+}
+
+/// The class is the nearest of `classes` points on a line; a second column is noise, with empty cells.
+fn many_classes(classes: usize, samples: usize) -> Datasets {
+    let labels: Vec<String> = (0..classes).map(|class| (class as i64 - 1).to_string()).collect();
+    let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+    let mut dice = Dice::new(7);
+    let mut table = Table::of_classes(&["\\line", "\\noise"], &labels);
+    for n in 0..samples {
+        let class = n % classes;
+        let noise = if dice.chance(0.3) { f32::NAN } else { dice.uniform() as f32 };
+        table.push(&[(class as f64 + dice.between(-0.8, 0.8)) as f32, noise], labels[class]);
+    }
+    (table.labelled(), table.select(0..samples.min(200)).unlabelled())
+}
+
+fn nothing_varies() -> Datasets {
+    let mut table = Table::of_two_classes(&["\\a", "\\b"]);
+    for n in 0..12 {
+        table.push(&[-1.0, f32::NAN], u8::from(n >= 3));
+    }
+    let mut ask = table.select(0..3);
+    ask.push(&[1.0, 0.5], 0);
+    (table.labelled(), ask.unlabelled())
+}
+
+/// Numbers far outside of what Moodle sends.
+fn extremes() -> Datasets {
+    let mut dice = Dice::new(3);
+    let mut table = Table::of_two_classes(&["\\huge", "\\tiny", "\\only_missing_tells"]);
+    for n in 0..80 {
+        let one = n % 2 == 1;
+        let sign = if one { 1.0 } else { -1.0 };
+        let (huge, tiny) = (sign * 1e30 + dice.between(-2e30, 2e30), dice.between(-1e-30, 1e-30));
+        table.push(&[huge as f32, tiny as f32, if one { f32::NAN } else { 0.5 }], u8::from(one));
+    }
+    let ask = table.select(0..40).unlabelled();
+    (table.labelled(), ask)
+}
+
+/// The answers of this backend to a prediction dataset, as JSON: sample id → probabilities.
+fn our_answers(onnx: &[u8], ask: &[u8]) -> String {
+    let samples = read_unlabelled(ask, &Limits::default()).expect("a prediction dataset");
+    let probabilities = Model::load(onnx).expect("our model").predict(samples.features).expect("answers");
+    let answers: BTreeMap<String, Vec<f64>> =
+        samples.ids.into_iter().zip(probabilities.outer_iter().map(|row| row.to_vec())).collect();
+    serde_json::to_string(&answers).expect("JSON")
+}
+
+/// How many samples onnxruntime answered as is expected.
+#[track_caller]
+fn compared(python: &OsStr, onnx: &Path, samples: &Path, expected: &Path) -> u64 {
+    run_script(python, "check_onnx.py", &[onnx, samples, expected])["samples"].as_u64().expect("a number")
+}
+
+#[rstest]
+#[case::two_classes_with_missing_cells(students(300), 300)]
+#[case::few_samples(students(40), 300)]
+#[case::three_classes(many_classes(3, 150), 150)]
+#[case::seven_classes_with_trees(many_classes(7, 2_100), 200)]
+#[case::columns_that_never_vary(nothing_varies(), 4)]
+#[case::random_combinations_of_continuous_features(two_waves(300), 300)]
+#[case::many_students_with_trees(students(2_400), 300)]
+#[case::many_continuous_samples_with_trees(two_waves(2_400), 300)]
+#[case::huge_and_tiny_numbers(extremes(), 40)]
+fn onnxruntime_answers_as_we_do(#[case] datasets: Datasets, #[case] samples: u64) {
+    let Some(python) = python() else { return };
+    let (training, ask) = datasets;
+    let home = Home::trained(&training);
+    let dir = tempfile::tempdir().expect("a directory");
+    let export = home.export();
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(export)).expect("a zip");
+    let mut onnx = Vec::new();
+    std::io::copy(&mut archive.by_name("model.onnx").expect("a model"), &mut onnx).expect("read");
+    let place = |name: &str, bytes: &[u8]| {
+        let path = dir.path().join(name);
+        #[expect(clippy::disallowed_methods, reason = "nobody reads it before the script does")]
+        fs::write(&path, bytes).expect("written");
+        path
+    };
+    let expected = our_answers(&onnx, &ask);
+    let compared = compared(
+        &python,
+        &place("model.onnx", &onnx),
+        &place("samples.csv", &ask),
+        &place("expected.json", expected.as_bytes()),
+    );
+    assert_eq!(compared, samples);
+}
+
+#[test]
+fn onnxruntime_answers_as_is_expected_of_the_models_that_ship() {
+    let Some(python) = python() else { return };
+    for model in super::shipped_models::all() {
+        let file = |name: &str| model.join(name);
+        let compared = compared(&python, &file("model.onnx"), &file("samples.csv"), &file("expected.json"));
+        assert!(compared > 0, "{}", model.display());
+    }
+}

@@ -1,0 +1,49 @@
+//! An evaluation's events in another program's hands: TensorBoard reads what we wrote.
+
+use serde_json::Value;
+
+use super::moodle_cases::figures;
+use crate::common::{Home, python, run_script, waves};
+
+/// The values of a tag of the only folder with events, which must have one a step.
+#[track_caller]
+fn values(events: &Value, tag: &str) -> Vec<f64> {
+    let folders = events.as_object().expect("folders");
+    assert_eq!(folders.keys().collect::<Vec<_>>(), ["tensor/train"]);
+    let points = folders["tensor/train"][tag].as_array().unwrap_or_else(|| panic!("no {tag}: {events}"));
+    for (at, point) in points.windows(2).enumerate() {
+        assert!(point[0][0].as_i64() < point[1][0].as_i64(), "{tag}: step {at}");
+    }
+    points.iter().map(|point| point[1].as_f64().expect("a number")).collect()
+}
+
+#[test]
+fn tensorboard_reads_loss_accuracy_and_auc_of_each_iteration() {
+    let Some(python) = python() else { return };
+    let home = Home::new();
+    let reply = home.evaluate(&waves(200, 1).labelled(), 4);
+    let run = home.model().run(reply.runid).expect("readable").expect("the run is there");
+    let events = run_script(&python, "read_tensorboard.py", &[&run]);
+    let mean = |tag: &str| {
+        let values = values(&events, tag);
+        assert_eq!(values.len(), 4, "{tag}: {events}");
+        values.iter().sum::<f64>() / 4.0
+    };
+    let measured = figures(&reply);
+    assert!((mean("epoch_categorical_accuracy") - measured.accuracy).abs() < 1e-5, "{events}");
+    assert!((mean("epoch_auc") - measured.auc.expect("two classes")).abs() < 1e-5, "{events}");
+    assert!(mean("epoch_loss") > 0.0, "{events}");
+}
+
+#[test]
+fn tensorboard_reads_the_rating_of_a_trained_model() {
+    let Some(python) = python() else { return };
+    let trained = Home::trained(&waves(200, 1).labelled());
+    let home = Home::new();
+    let reply = home.rate(&trained, &waves(100, 2).labelled());
+    let run = home.model().run(reply.runid).expect("readable").expect("the run is there");
+    let events = run_script(&python, "read_tensorboard.py", &[&run]);
+    let accuracy = values(&events, "epoch_categorical_accuracy");
+    assert_eq!(accuracy.len(), 1, "{events}");
+    assert!((accuracy[0] - figures(&reply).accuracy).abs() < 1e-5, "{events}");
+}
