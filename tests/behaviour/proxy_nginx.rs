@@ -1,9 +1,8 @@
 //! HTTPS in front: Moodle's requests through a real nginx with the configuration that we hand out.
 //! curl plays Moodle, which is libcurl too.
 
-use std::fmt::Write as _;
 use std::fs;
-use std::io::{Cursor, Write as _};
+use std::io::{Cursor, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::common::{TestServer, find, free_port, labelled, tool, unlabelled, untouched};
+use crate::common::{Request, TestServer, find, free_port, labelled, tool, unlabelled, untouched};
 
 /// The name in our configuration, which the certificate is made for.
 const NAME: &str = "mlbackend.example.org";
@@ -65,14 +64,12 @@ fn the_proxy_passes_passwords_on_and_the_backends_refusals_back() {
 #[test]
 fn a_wrong_password_is_answered_through_the_proxy_before_the_upload_has_come() {
     let Some(site) = Site::start("a_wrong_password_is_answered_through_the_proxy") else { return };
-    let upload = ["/training", "--user", "a:wrong", "--request", "POST", "--upload-file", "."];
-    let mut child = site.command(&upload).stdin(Stdio::piped()).spawn().unwrap();
-    // The rest of the upload never comes: a proxy that waited for it would never answer.
-    let mut rest = child.stdin.take().unwrap();
-    rest.write_all(&[b'x'; 10_000]).unwrap();
-    let reply = Reply::of(&child.wait_with_output().unwrap());
-    drop(rest);
-    reply.expect(401, "Incorrect user and/or password provided by Moodle.");
+    let head = Request::new("POST", "/training").credentials("a", "wrong").header("Content-Length", "30000000");
+    // The rest of the upload never comes: a proxy that waited for it would not answer but give up.
+    let upload = [head.bytes(), vec![b'x'; 10_000]].concat();
+    let answer = site.first_answer(&upload, "Moodle.");
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    assert!(answer.ends_with("\r\n\r\nIncorrect user and/or password provided by Moodle."), "{answer}");
 }
 
 #[test]
@@ -112,11 +109,12 @@ fn large_dataset() -> Vec<u8> {
     let constant = format!("0.{:0<150}", 25);
     for row in 0..LARGE_ROWS {
         let class = row % 2;
-        let _ = write!(text, "{}.{}", class, row % 7);
+        text += &format!("{}.{}", class, row % 7);
         for _ in 1..columns {
-            let _ = write!(text, ",{constant}");
+            text += ",";
+            text += &constant;
         }
-        let _ = writeln!(text, ",{class}");
+        text += &format!(",{class}\n");
     }
     text.into_bytes()
 }
@@ -192,6 +190,27 @@ impl Site {
         Reply::of(&input_is_read.unwrap())
     }
 
+    /// Writes bytes and reads what comes back, up to `end`; the connection stays open meanwhile.
+    fn first_answer(&self, bytes: &[u8], end: &str) -> String {
+        let Some(certificate) = &self.certificate else {
+            let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).unwrap();
+            return converse(&stream, &stream, bytes, end);
+        };
+        let mut tls = Command::new(find("openssl").unwrap())
+            .args(["s_client", "-quiet", "-verify_return_error", "-verify_hostname", NAME, "-CAfile"])
+            .arg(&certificate.file)
+            .args(["-connect", &format!("127.0.0.1:{}", self.port)])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let answer = converse(tls.stdin.take().unwrap(), tls.stdout.take().unwrap(), bytes, end);
+        let _ = tls.kill();
+        let _ = tls.wait();
+        answer
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let scheme = if self.certificate.is_some() { "https" } else { "http" };
         let mut command = Command::new(&self.curl);
@@ -215,6 +234,21 @@ impl Drop for Site {
         let _ = self.proxy.kill();
         let _ = self.proxy.wait();
     }
+}
+
+/// Writes, then reads up to `end` or until nothing more comes. The writer lives until then.
+fn converse(mut writer: impl Write, mut reader: impl Read, bytes: &[u8], end: &str) -> String {
+    writer.write_all(bytes).unwrap();
+    writer.flush().unwrap();
+    let mut answer = Vec::new();
+    let mut buffer = [0; 4096];
+    while !answer.ends_with(end.as_bytes()) {
+        match reader.read(&mut buffer).unwrap() {
+            0 => break,
+            count => answer.extend(&buffer[..count]),
+        }
+    }
+    String::from_utf8(answer).unwrap()
 }
 
 /// Our configuration with the names and ports of this test, inside what a distribution's nginx.conf
