@@ -166,7 +166,8 @@ fn main() {
                     let cell = if i % f >= v {
                         if i % 2 == 0 { "".to_string() } else { "-1".to_string() }
                     } else {
-                        let dense = 0.15 + 0.7 * ((i * 37 % 101) as f64 / 101.);
+                        let q = (i * 37 % 101) as f64 / 101.;
+                        let dense = 0.02 + 0.35 * q * q;
                         if r.next() > dense * (0.6 + 0.4 * act) {
                             "".into()
                         } else {

@@ -24,7 +24,7 @@ impl Spool {
     pub(super) fn open(parent: &Path) -> io::Result<Self> {
         sweep(parent);
         let dir = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?;
-        let lock = File::create(dir.path().join(LOCK))?;
+        let lock = File::create_new(dir.path().join(LOCK))?;
         lock.try_lock()?;
         Ok(Self { dir, _lock: lock })
     }
@@ -70,8 +70,9 @@ mod tests {
         let parent = tempfile::tempdir().expect("a directory");
         let crashed = parent.path().join(format!("{PREFIX}crashed"));
         fs::create_dir(&crashed).expect("a directory");
-        fs::write(crashed.join(LOCK), "").expect("a lock that nobody holds");
-        fs::write(crashed.join("upload-x"), "secret").expect("an upload");
+        for (name, what) in [(LOCK, "a lock that nobody holds"), ("upload-x", "an upload")] {
+            File::create_new(crashed.join(name)).expect(what);
+        }
         let living = Spool::open(parent.path()).expect("a spool");
         let upload = living.file().expect("a file");
         let other = Spool::open(parent.path()).expect("a second spool");

@@ -56,5 +56,6 @@ impl Stash {
 }
 
 fn write(dir: &Path, kept: &Kept<'_>) -> io::Result<()> {
-    fs::write(dir.join("request.json"), serde_json::to_vec_pretty(kept)?)
+    let file = fs::File::create_new(dir.join("request.json"))?;
+    Ok(serde_json::to_writer_pretty(file, kept)?)
 }

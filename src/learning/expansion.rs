@@ -75,6 +75,36 @@ impl Expansion {
         Self { terms, random }
     }
 
+    /// Takes the columns of another expansion of the same inputs that are not here yet. `ours` and
+    /// `theirs` are the weights of the two, columns × margins; the weights of the union come back.
+    pub(crate) fn absorb(&mut self, more: Self, ours: Array2<f64>, theirs: &Array2<f64>) -> Array2<f64> {
+        let margins = theirs.ncols();
+        let first_random = self.terms.len();
+        let mut rows: Vec<Vec<f64>> = ours.outer_iter().map(|row| row.to_vec()).collect();
+        let random_rows = rows.split_off(first_random);
+        let mut more_rows = theirs.outer_iter().map(|row| row.to_vec());
+        for (term, row) in more.terms.into_iter().zip(&mut more_rows) {
+            if let Some(at) = self.terms.iter().position(|&known| known == term) {
+                rows[at].iter_mut().zip(row).for_each(|(sum, weight)| *sum += weight);
+            } else {
+                self.terms.push(term);
+                rows.push(row);
+            }
+        }
+        rows.extend(random_rows);
+        // Only one recipe has random features, so there is nothing to unite.
+        rows.extend(more_rows);
+        if more.random.is_some() {
+            debug_assert!(self.random.is_none(), "random features come from one recipe");
+            self.random = more.random;
+        }
+        let mut united = Array2::zeros((rows.len(), margins));
+        for (mut to, from) in united.outer_iter_mut().zip(rows) {
+            to.iter_mut().zip(from).for_each(|(to, from)| *to = from);
+        }
+        united
+    }
+
     /// How many columns.
     pub(crate) fn width(&self) -> usize {
         self.terms.len() + self.random.as_ref().map_or(0, |random| random.bias.len())

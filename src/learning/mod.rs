@@ -4,13 +4,15 @@
 //! same samples always give the same model. Knows [`crate::dataset`]'s types
 //! and nothing else of this crate.
 
+mod candidates;
 mod evaluation;
 mod expansion;
+mod explain;
 mod folds;
 mod inputs;
 mod metrics;
+mod mixing;
 mod random;
-mod selection;
 mod solver;
 mod train;
 mod trained;
@@ -23,6 +25,7 @@ pub use trained::TrainedModel;
 
 pub(crate) use expansion::{RandomFeatures, Term};
 pub(crate) use inputs::CLIP;
+pub(crate) use trees::{Branch, Forest};
 
 use crate::dataset::Class;
 

@@ -1,18 +1,39 @@
-//! From samples to a model.
+//! From samples to a model: compares recipes on samples that they were not
+//! shown, learns the ones worth mixing from all samples, and folds the mix into
+//! one linear model and one forest.
+
+use ndarray::{Array1, Array2};
 
 use super::LearningError;
+use super::candidates::{Candidate, Recipe, compare};
 use super::expansion::{Expansion, Plan};
-use super::inputs::choose_inputs;
-use super::selection::{Choice, choose};
-use super::solver::Problem;
+use super::explain::explain;
+use super::folds::thinned;
+use super::inputs::{Input, choose_inputs};
+use super::mixing::{Mix, mix};
+use super::solver::{Linear, Problem, margins_of};
 use super::trained::TrainedModel;
+use super::trees::{Binned, Forest, Settings, boost};
 use crate::dataset::Labelled;
 
 /// All randomness of a training comes from this seed: the same samples give the same model.
 const SEED: u64 = 0x6d6f_6f64_6c65;
 
-/// How far the final fit may stay from its optimum, in mean log-loss.
+/// How far a fit on all samples may stay from its optimum, in mean log-loss.
 const FINAL_GAP: f64 = 1e-6;
+
+/// At most this many cells (samples × derived columns) for one linear fit; beyond it a linear model
+/// learns from an even choice of the samples, and trees learn from all.
+const MOST_CELLS: usize = 4_000_000;
+
+/// Cross-validation says little below this many samples; a fixed penalty does better.
+const FEWEST_TO_COMPARE: usize = 50;
+
+/// And nothing about a class with less than this many.
+const FEWEST_OF_A_CLASS: usize = 4;
+
+/// What is learnt when there are too few samples to compare anything.
+const FOR_FEW_SAMPLES: Recipe = Recipe::Linear { plan: Plan { hinges: 3, random: 0 }, alpha: 1.0 };
 
 /// Learns from all samples.
 ///
@@ -28,65 +49,97 @@ pub fn train(samples: &Labelled) -> Result<TrainedModel, LearningError> {
 
 /// Learns from some of the samples; a class without one gets a small probability everywhere.
 pub(crate) fn train_on(samples: &Labelled, rows: &[u32]) -> TrainedModel {
-    let inputs = choose_inputs(samples.features(), rows);
-    let choices = choose(samples, rows, &inputs, SEED);
-    let chosen = &choices[0];
-    let expansion = Expansion::new(&inputs, chosen.plan, rows.len(), SEED);
-    let design = expansion.design(&inputs, samples.features(), rows);
-    let targets = rows.iter().map(|&row| samples.targets()[row as usize] as usize).collect();
-    let problem = Problem::new(design, targets, samples.classes().len());
-    let linear = problem.unscaled(&problem.fit(chosen.alpha, FINAL_GAP, None));
-
     let mut class_counts = vec![0; samples.classes().len()];
     rows.iter().for_each(|&row| class_counts[samples.targets()[row as usize] as usize] += 1);
-    let decisions = explain(samples, rows.len(), inputs.len(), expansion.width(), &choices);
+    let rarest = class_counts.iter().copied().filter(|&count| count > 0).min().unwrap_or(0);
+
+    let inputs = choose_inputs(samples.features(), rows);
+    let learner = Learner { samples, rows, inputs: &inputs };
+    let too_few = rows.len() < FEWEST_TO_COMPARE || rarest < FEWEST_OF_A_CLASS;
+    let (candidates, mix) = if inputs.is_empty() || too_few {
+        (
+            vec![(FOR_FEW_SAMPLES, None)],
+            Mix { weights: vec![1.0], slope: 1.0, offset: 0.0, log_loss: f64::NAN },
+        )
+    } else {
+        let comparison = compare(samples, rows, &inputs, SEED);
+        let mix = mix(&comparison);
+        let said = |candidate: Candidate| (candidate.recipe, Some(candidate.log_loss));
+        (comparison.candidates.into_iter().map(said).collect(), mix)
+    };
+    let parts = learner.learn(candidates.iter().map(|(recipe, _)| recipe), &mix);
+    let decisions = explain(&learner, &candidates, &mix, &class_counts, &parts);
     TrainedModel {
         names: samples.features().names().to_vec(),
         classes: samples.classes().to_vec(),
-        inputs,
-        expansion,
-        linear,
+        expansion: parts.expansion,
+        linear: parts.linear,
+        forest: parts.forest,
         decisions,
-        log_loss: chosen.log_loss,
+        log_loss: (!mix.log_loss.is_nan()).then_some(mix.log_loss),
         class_counts,
+        inputs,
     }
 }
 
-fn explain(samples: &Labelled, rows: usize, inputs: usize, width: usize, choices: &[Choice]) -> Vec<String> {
-    let features = samples.features().columns().len();
-    if inputs == 0 {
-        return vec![format!(
-            "None of the {features} features varies among the {rows} samples, so every prediction is the most \
-             frequent class with its share."
-        )];
-    }
-    let mut said =
-        vec![format!("{inputs} of {features} features vary among the {rows} samples and are used.")];
-    for (at, choice) in choices.iter().enumerate() {
-        let verdict = if at == 0 { "chosen" } else { "compared" };
-        let recipe = describe(choice.plan);
-        said.push(match choice.log_loss {
-            Some(loss) => format!(
-                "{verdict}: logistic regression on {recipe}, penalty {}: log-loss {loss:.4} on held-out samples",
-                choice.alpha
-            ),
-            None => format!(
-                "{verdict}: logistic regression on {recipe}, penalty {}: too few samples to compare recipes",
-                choice.alpha
-            ),
-        });
-    }
-    said.push(format!("The model has {width} derived columns."));
-    said
+/// What recipes learn from.
+pub(crate) struct Learner<'a> {
+    pub samples: &'a Labelled,
+    pub rows: &'a [u32],
+    pub inputs: &'a [Input],
 }
 
-fn describe(plan: Plan) -> String {
-    let mut parts = vec!["the features and flags for missing ones".to_owned()];
-    if plan.hinges > 0 {
-        parts.push(format!("up to {} bends in each", plan.hinges));
+/// A mix, folded together: its margins are those of the linear model plus the forest's.
+pub(crate) struct Parts {
+    pub expansion: Expansion,
+    pub linear: Linear,
+    pub forest: Forest,
+}
+
+impl Learner<'_> {
+    /// Learns the recipes that have a weight in the mix.
+    fn learn<'r>(&self, recipes: impl Iterator<Item = &'r Recipe>, mix: &Mix) -> Parts {
+        let margins = margins_of(self.samples.classes().len());
+        let mut expansion = Expansion::default();
+        let mut weights = Array2::zeros((0, margins));
+        let mut bias = Array1::from_elem(margins, mix.offset);
+        let mut forest = Forest::default();
+        for (recipe, &weight) in recipes.zip(&mix.weights).filter(|(_, weight)| **weight > 0.0) {
+            let share = weight * mix.slope;
+            match recipe {
+                Recipe::Linear { plan, alpha } => {
+                    let (more, linear) = self.linear(*plan, *alpha);
+                    bias = bias + &linear.bias * share;
+                    weights = expansion.absorb(more, weights, &(linear.weights * share));
+                }
+                Recipe::Trees(settings) => {
+                    let (trees, start) = self.trees(settings);
+                    bias = bias + &start * share;
+                    forest = trees.scaled(share);
+                }
+            }
+        }
+        Parts { expansion, linear: Linear { weights, bias }, forest }
     }
-    if plan.random > 0 {
-        parts.push(format!("{} random combinations", plan.random));
+
+    fn linear(&self, plan: Plan, alpha: f64) -> (Expansion, Linear) {
+        let classes = self.samples.classes().len();
+        let expansion = Expansion::new(self.inputs, plan, self.rows.len(), SEED);
+        let most = MOST_CELLS / expansion.width().max(1);
+        let rows = thinned(self.rows, self.samples.targets(), classes, most, SEED);
+        let design = expansion.design(self.inputs, self.samples.features(), &rows);
+        let targets = rows.iter().map(|&row| self.samples.targets()[row as usize] as usize).collect();
+        let problem = Problem::new(design, targets, classes);
+        let linear = problem.unscaled(&problem.fit(alpha, FINAL_GAP, None));
+        (expansion, linear)
     }
-    parts.join(", ")
+
+    fn trees(&self, settings: &Settings) -> (Forest, Array1<f64>) {
+        let targets: Vec<usize> =
+            self.rows.iter().map(|&row| self.samples.targets()[row as usize] as usize).collect();
+        let binned = Binned::new(self.inputs, self.samples.features(), self.rows);
+        let all = vec![true; self.rows.len()];
+        let boosted = boost(&binned, &targets, self.samples.classes().len(), &all, settings);
+        (boosted.forest, Array1::from(boosted.bias))
+    }
 }

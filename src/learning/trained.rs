@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use super::expansion::Expansion;
 use super::inputs::Input;
 use super::solver::{Linear, probabilities};
+use super::trees::Forest;
 use crate::dataset::{Class, Features};
 
 /// Everything needed to answer: which features, how they are prepared, the weights.
@@ -16,6 +17,7 @@ pub struct TrainedModel {
     pub(crate) inputs: Vec<Input>,
     pub(crate) expansion: Expansion,
     pub(crate) linear: Linear,
+    pub(crate) forest: Forest,
     pub(crate) decisions: Vec<String>,
     pub(crate) log_loss: Option<f64>,
     pub(crate) class_counts: Vec<usize>,
@@ -71,6 +73,8 @@ impl TrainedModel {
 
     fn margins(&self, features: &Features, rows: &[u32]) -> Array2<f64> {
         let design = self.expansion.design(&self.inputs, features, rows);
-        design.dot(&self.linear.weights) + &self.linear.bias
+        let mut margins = design.dot(&self.linear.weights) + &self.linear.bias;
+        self.forest.add_margins(&self.inputs, features, rows, &mut margins);
+        margins
     }
 }

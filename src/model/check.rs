@@ -12,9 +12,25 @@ use super::ModelError;
 use super::export::INPUT;
 
 /// The operators that this backend's models consist of.
-const OPERATORS: [&str; 17] = [
-    "Add", "ArgMax", "Cast", "Clip", "Concat", "Cos", "Gather", "Greater", "Identity", "IsNaN", "MatMul",
-    "Mul", "Relu", "Reshape", "Softmax", "Sub", "Where",
+const OPERATORS: [&str; 18] = [
+    "Add",
+    "ArgMax",
+    "Cast",
+    "Clip",
+    "Concat",
+    "Cos",
+    "Gather",
+    "Greater",
+    "Identity",
+    "IsNaN",
+    "MatMul",
+    "Mul",
+    "Relu",
+    "Slice",
+    "Softmax",
+    "Sub",
+    "Transpose",
+    "Where",
 ];
 
 /// More nodes than any model of ours has.

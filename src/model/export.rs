@@ -7,6 +7,7 @@ use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{ModelProto, OperatorSetIdProto};
 
 use super::facts::{FORMAT, ModelFacts};
+use super::forest::forest_margins;
 use super::graph::{Graph, Value};
 use crate::learning::{CLIP, RandomFeatures, Term, TrainedModel};
 
@@ -52,11 +53,21 @@ pub fn to_onnx(model: &TrainedModel) -> Vec<u8> {
 fn graph_of(model: &TrainedModel) -> Graph {
     let mut graph = Graph::new("moodle_mlbackend");
     let raw = graph.input(INPUT, model.names.len());
-    let margins = if model.expansion.width() == 0 {
+    let margins = if model.inputs.is_empty() {
         shares_alone(&mut graph, &raw, model)
     } else {
-        let design = design(&mut graph, &raw, model);
-        linear(&mut graph, &design, model)
+        let prepared = prepare(&mut graph, &raw, model);
+        let mut margins = if model.expansion.width() == 0 {
+            shares_alone(&mut graph, &raw, model)
+        } else {
+            let design = design(&mut graph, &prepared, model);
+            linear(&mut graph, &design, model)
+        };
+        if !model.forest.trees.is_empty() {
+            let more = forest_margins(&mut graph, &prepared, &model.forest, margins_of(model));
+            margins = graph.op("Add", &[&margins, &more]);
+        }
+        margins
     };
     let margins = if model.classes.len() == 2 { both_sides(&mut graph, &margins) } else { margins };
     let probabilities = graph.op_with("Softmax", &[&margins], &[("axis", 1)]);
@@ -76,8 +87,14 @@ fn graph_of(model: &TrainedModel) -> Graph {
     graph
 }
 
-/// The derived columns, in the order of the expansion's terms.
-fn design(graph: &mut Graph, raw: &Value, model: &TrainedModel) -> Value {
+/// The used features, standardised and with their missing cells filled; and which were missing.
+pub(super) struct Prepared {
+    pub standard: Value,
+    pub missing: Value,
+    pub inputs: usize,
+}
+
+fn prepare(graph: &mut Graph, raw: &Value, model: &TrainedModel) -> Prepared {
     let inputs = &model.inputs;
     let used = graph.columns(raw, inputs.iter().map(|input| input.feature));
     let missing = graph.op("IsNaN", &[&used]);
@@ -89,20 +106,29 @@ fn design(graph: &mut Graph, raw: &Value, model: &TrainedModel) -> Value {
     let scaled = graph.op("Mul", &[&centred, &scales]);
     let (low, high) = (graph.scalar(-CLIP), graph.scalar(CLIP));
     let standard = graph.op("Clip", &[&scaled, &low, &high]);
+    Prepared { standard, missing, inputs: inputs.len() }
+}
 
+fn margins_of(model: &TrainedModel) -> usize {
+    model.linear.bias.len()
+}
+
+/// The derived columns, in the order of the expansion's terms.
+fn design(graph: &mut Graph, prepared: &Prepared, model: &TrainedModel) -> Value {
+    let Prepared { standard, missing, .. } = prepared;
     // Runs of terms of one kind become one node each, so the columns keep their order.
     let kind = |term: &Term| std::mem::discriminant(term);
     let mut parts = Vec::new();
     for run in model.expansion.terms.chunk_by(|a, b| kind(a) == kind(b)) {
         let which = run.iter().map(|term| term.input());
         parts.push(match run[0] {
-            Term::Value { .. } => graph.columns(&standard, which),
+            Term::Value { .. } => graph.columns(standard, which),
             Term::Missing { .. } => {
-                let flags = graph.op_with("Cast", &[&missing], &[("to", DataType::Float as i64)]);
+                let flags = graph.op_with("Cast", &[missing], &[("to", DataType::Float as i64)]);
                 graph.columns(&flags, which)
             }
             Term::Hinge { .. } => {
-                let columns = graph.columns(&standard, which);
+                let columns = graph.columns(standard, which);
                 let knots: Vec<f32> = run.iter().map(|term| term.knot()).collect();
                 let knots = graph.floats(&[1, knots.len()], &knots);
                 let above = graph.op("Sub", &[&columns, &knots]);
@@ -111,7 +137,7 @@ fn design(graph: &mut Graph, raw: &Value, model: &TrainedModel) -> Value {
         });
     }
     if let Some(random) = &model.expansion.random {
-        parts.push(random_features(graph, &standard, random));
+        parts.push(random_features(graph, standard, random));
     }
     graph.beside(&parts)
 }

@@ -7,6 +7,7 @@
 mod check;
 mod export;
 mod facts;
+mod forest;
 mod graph;
 mod runner;
 

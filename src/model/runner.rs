@@ -19,7 +19,9 @@ pub struct Model {
 }
 
 /// Samples are run in chunks of this many: memory stays bounded and cores share the work.
-const CHUNK: usize = 1_024;
+fn chunk() -> usize {
+    std::env::var("CH").ok().and_then(|v| v.parse().ok()).unwrap_or(1024)
+}
 
 impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -57,7 +59,7 @@ impl Model {
         let features = features.aligned_to(&self.facts.features)?;
         let rows: Vec<u32> = (0..features.rows() as u32).collect();
         let chunks: Vec<Vec<f32>> =
-            rows.par_chunks(CHUNK).map(|rows| self.run(&features, rows)).collect::<Result<_, _>>()?;
+            rows.par_chunks(chunk()).map(|rows| self.run(&features, rows)).collect::<Result<_, _>>()?;
         let mut out = Array2::zeros((rows.len(), self.facts.classes.len()));
         for (out, value) in out.iter_mut().zip(chunks.into_iter().flatten()) {
             *out = f64::from(value).clamp(0.0, 1.0);

@@ -7,12 +7,24 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::error::{During, StoreError};
+#[cfg(test)]
+use super::faults::step;
+
+/// Tests let any single step fail, or kill the process before it.
+#[cfg(not(test))]
+#[allow(clippy::unnecessary_wraps, reason = "in tests it fails")]
+fn step() -> io::Result<()> {
+    Ok(())
+}
 
 /// Writes a new file to the disk itself; only its owner can read it (it may be about students).
 pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let write = || {
+        step()?;
         let mut file = private().write(true).create_new(true).open(path)?;
+        step()?;
         file.write_all(bytes)?;
+        step()?;
         file.sync_all()
     };
     write().during("write", path)
@@ -27,18 +39,19 @@ pub fn private() -> OpenOptions {
 
 /// Makes one new directory for its owner alone; an existing one is an error.
 pub fn create_dir(path: &Path) -> io::Result<()> {
+    step()?;
     DirBuilder::new().mode(0o700).create(path)
 }
 
 /// Moves `from` to the free name `to` of the same file system, in one step. It is not on the disk
 /// before [`sync_dir`] of the parent.
 pub fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
-    fs::rename(from, to).during("move a new file or directory to", to)
+    step().and_then(|()| fs::rename(from, to)).during("move a file or directory to", to)
 }
 
 /// Brings the names in a directory to the disk.
 pub fn sync_dir(path: &Path) -> Result<(), StoreError> {
-    File::open(path).and_then(|dir| dir.sync_all()).during("sync", path)
+    step().and_then(|()| File::open(path)?.sync_all()).during("sync", path)
 }
 
 /// Brings a directory with everything below it to the disk.
@@ -50,7 +63,7 @@ pub fn sync_tree(path: &Path) -> Result<(), StoreError> {
             sync_tree(&entry.path())?;
         } else if kind.is_file() {
             let file = entry.path();
-            File::open(&file).and_then(|f| f.sync_all()).during("sync", &file)?;
+            step().and_then(|()| File::open(&file)?.sync_all()).during("sync", &file)?;
         }
     }
     sync_dir(path)

@@ -94,7 +94,8 @@ impl ModelHome {
     }
 
     /// Makes a new generation the current one: after a crash at any moment either the old or the
-    /// new one is current, whole; after an error the old one is. The one before is kept.
+    /// new one is current, whole; after an error the old one is (or the new one, when all that failed
+    /// was bringing the switch to the disk). The one before is kept.
     ///
     /// When the model was deleted since `lock` was taken, this counts as published before the
     /// deletion: nothing is kept, because it may have learnt from what had to be deleted. The

@@ -15,7 +15,7 @@ pub enum IdError {
         /// The parameter's name on the wire.
         name: &'static str,
     },
-    /// More than [`LONGEST`] characters were left.
+    /// More than 200 characters were left.
     #[error("{name} has {length} characters: send at most {LONGEST}")]
     TooLong {
         /// The parameter's name on the wire.

@@ -20,6 +20,8 @@
 
 mod classifier;
 mod error;
+#[cfg(test)]
+mod faults;
 mod files;
 mod generation;
 mod home;

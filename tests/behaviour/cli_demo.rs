@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 
 use tempfile::TempDir;
 
@@ -32,19 +33,46 @@ fn terminate(child: &std::process::Child) {
     assert!(ended.success());
 }
 
+/// One demo that several tests look at: it trains and evaluates for seconds.
+struct Played {
+    told: String,
+    complaints: String,
+    well: bool,
+    kept: PathBuf,
+    installation: TempDir,
+    _temp: TempDir,
+}
+
+/// Played where an installation is configured around it, which it must not touch.
+static PLAYED: LazyLock<Played> = LazyLock::new(|| {
+    // What is static is never dropped: below target it is at least no litter.
+    let temp = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+    let installation = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+    let done = demo(&temp)
+        .env("MOODLE_MLBACKEND_PYTHON_DIR", installation.path())
+        .env("MOODLE_MLBACKEND_PYTHON_USERS", "not a valid value")
+        .env("MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME", "bucket")
+        .output()
+        .expect("runs");
+    Played {
+        told: String::from_utf8(done.stdout).expect("text"),
+        complaints: String::from_utf8_lossy(&done.stderr).into_owned(),
+        well: done.status.success(),
+        kept: only_entry(temp.path()),
+        installation,
+        _temp: temp,
+    }
+});
+
 #[test]
 fn the_demo_plays_moodle_from_version_to_deletion_and_leaves_a_report() {
-    let temp = TempDir::new().expect("a directory");
-    let done = demo(&temp).output().expect("runs");
-    let told = String::from_utf8_lossy(&done.stdout);
-    assert!(done.status.success(), "{told}\n{}", String::from_utf8_lossy(&done.stderr));
-
+    let Played { told, complaints, well, kept, .. } = &*PLAYED;
+    assert!(well, "{told}\n{complaints}");
     for word in
         ["3.0.5", "learnt from 375 samples", "learnt from 125 samples", "AUC", "score", "the same in all"]
     {
         assert!(told.contains(word), "{word:?} is missing in {told}");
     }
-    let kept = only_entry(temp.path());
     assert!(told.contains(&kept.join("report").display().to_string()), "{told}");
     let chart = std::fs::read(kept.join("report/roc-curve.png")).expect("a chart");
     assert!(chart.starts_with(b"\x89PNG"));
@@ -54,29 +82,21 @@ fn the_demo_plays_moodle_from_version_to_deletion_and_leaves_a_report() {
 }
 
 #[test]
-fn the_demo_is_plain_text_when_nobody_watches_and_stops_its_server() {
-    let temp = TempDir::new().expect("a directory");
-    let done = demo(&temp).output().expect("runs");
-    let told = String::from_utf8_lossy(&done.stdout);
-    assert!(done.status.success(), "{told}\n{}", String::from_utf8_lossy(&done.stderr));
-    assert!(!told.contains('\x1b'), "{told:?}");
-    assert!(!String::from_utf8_lossy(&done.stderr).contains('\x1b'));
+fn the_demo_is_plain_text_when_nobody_watches() {
+    assert!(!PLAYED.told.contains('\x1b'), "{:?}", PLAYED.told);
+    assert!(!PLAYED.complaints.contains('\x1b'), "{:?}", PLAYED.complaints);
+}
 
-    assert!(TcpStream::connect(address(&told)).is_err(), "the server still listens");
-    assert!(!only_entry(temp.path()).join("work").exists(), "models are left behind");
+#[test]
+fn the_demo_stops_its_server_and_removes_its_models() {
+    assert!(TcpStream::connect(address(&PLAYED.told)).is_err(), "the server still listens");
+    assert!(!PLAYED.kept.join("work").exists(), "models are left behind");
 }
 
 #[test]
 fn the_demo_does_not_touch_an_installation_that_is_configured_around_it() {
-    let (temp, installation) = (TempDir::new().expect("a directory"), TempDir::new().expect("a directory"));
-    let done = demo(&temp)
-        .env("MOODLE_MLBACKEND_PYTHON_DIR", installation.path())
-        .env("MOODLE_MLBACKEND_PYTHON_USERS", "not a valid value")
-        .env("MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME", "bucket")
-        .output()
-        .expect("runs");
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    assert_eq!(std::fs::read_dir(installation.path()).expect("a directory").count(), 0);
+    assert!(PLAYED.well, "{}", PLAYED.complaints);
+    assert_eq!(std::fs::read_dir(PLAYED.installation.path()).expect("a directory").count(), 0);
 }
 
 #[test]

@@ -42,10 +42,13 @@ fn a_full_queue_is_503_with_retry_after_while_version_and_predictions_are_answer
     let long = Form::model("m", "e")
         .field("minscore", "0.1")
         .field("maxdeviation", "0.9")
-        .field("niterations", "1000")
-        .file("dataset", &rows(2000));
+        .field("niterations", "10")
+        .file("dataset", &rows(400));
     thread::scope(|scope| {
         let first = scope.spawn(|| server.post("/evaluation", &long));
+        while server.uploads().is_empty() {
+            thread::yield_now();
+        }
         let second = scope.spawn(|| server.post("/evaluation", &long));
         let ask = Form::model("m", "d").file("dataset", &unlabelled(&["1-0,1,3,-1"]));
         while !first.is_finished() && !second.is_finished() {

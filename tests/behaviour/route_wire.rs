@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::common::{Reply, TestServer, shared};
+use crate::common::{Form, Reply, TestServer, shared};
 
 /// A recorded request with its port adapted.
 fn recorded(server: &TestServer, number: &str) -> Option<Vec<u8>> {
@@ -71,9 +71,21 @@ fn an_evaluation_of_random_data_and_its_log_go_as_moodle_needs() {
 }
 
 #[test]
-fn an_evaluation_of_separable_data_scores_1() {
+fn rating_a_trained_model_on_its_own_samples_scores_1() {
     let server = TestServer::start();
-    let Some(reply) = answer(&server, "0088") else { return };
-    let reply = reply.json();
+    let test = "rating_a_trained_model_on_its_own_samples_scores_1";
+    let Some(dataset) = shared(test, "moodle/moodletest-good-quarters-400x7-evaluation.csv") else { return };
+    let Some(bytes) = recorded(&server, "0088") else { return };
+    let untrained = server.raw(&bytes).json();
+    assert_eq!(untrained["status"], json!(2), "{untrained}");
+    let text = String::from_utf8_lossy(&bytes);
+    let field = |name: &str| {
+        let begin = format!("name=\"{name}\"\r\n\r\n");
+        let value = text.split(&begin).nth(1).and_then(|rest| rest.split("\r\n").next());
+        value.expect("the field is there").to_owned()
+    };
+    let form = Form::model(&field("uniqueid"), &field("trainedmodeldirhash")).file("dataset", &dataset);
+    assert_eq!(server.post("/training", &form).json()["status"], json!(0));
+    let reply = server.raw(&bytes).json();
     assert_eq!((&reply["status"], &reply["score"]), (&json!(0), &json!(1.0)), "{reply}");
 }

@@ -1,6 +1,7 @@
 //! Processes that are killed while they publish, and disks that are full.
 
-use std::io::{BufRead, BufReader};
+use std::fs::File;
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -85,5 +86,91 @@ fn a_process_killed_at_any_moment_leaves_the_old_or_the_new_generation_whole() {
         let found = whole(&home(&store));
         assert!(found == last || found == last + 1, "promised {last}, found {found}");
         assert_eq!(publish_next(&home(&store)).unwrap(), found + 1);
+    }
+}
+
+/// In blocks of 512 bytes, for the process of [`as_one_with_small_files`] alone.
+const LONGEST_FILE: &str = "64";
+
+#[test]
+#[ignore = "played by a process with a limit, started by the test below"]
+fn as_one_with_small_files() {
+    let Some(dir) = std::env::var_os(DIRECTORY) else { return };
+    let home = home(&Store::open(Path::new(&dir)).unwrap());
+    // The first fits (20,000 bytes), the hundredth does not.
+    let error = (0..100).find_map(|_| publish_next(&home).err()).unwrap();
+    assert!(error.is_no_space(), "{error}");
+    assert!(whole(&home) > 0);
+}
+
+#[test]
+fn a_file_that_becomes_too_long_is_a_lack_of_space_and_keeps_the_old_generation() {
+    let dir = tempfile::tempdir().unwrap();
+    // The signal would end the process; servers ignore it and see the error.
+    let limited = format!("trap '' XFSZ; ulimit -f {LONGEST_FILE}; exec \"$@\"");
+    let status = Command::new("sh")
+        .args(["-c", &limited, "sh"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "store_crash::as_one_with_small_files", "--ignored"])
+        .env(DIRECTORY, dir.path())
+        .stdout(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(status.success());
+    let store = Store::open(dir.path()).unwrap();
+    nothing_half_made_is_left(dir.path());
+    assert_eq!(whole(&home(&store)), 9, "one digit fits, two do not");
+}
+
+#[test]
+#[ignore = "played by a process with a small disk, started by the test below"]
+fn as_one_with_a_small_disk() {
+    let Some(dir) = std::env::var_os(DIRECTORY) else { return };
+    let dir = Path::new(&dir);
+    let store = Store::open(dir).unwrap();
+    let home = home(&store);
+    let before = publish_next(&home).unwrap();
+    let full = fill(&dir.join("filler"));
+    assert_eq!(full.kind(), ErrorKind::StorageFull);
+
+    let error = publish_next(&home).unwrap_err();
+    assert!(error.is_no_space(), "{error}");
+    assert_eq!(whole(&home), before);
+    nothing_half_made_is_left(dir);
+
+    store.delete(&ModelId::new("model").unwrap()).unwrap();
+    assert_eq!(whole(&home), 0, "a full disk does not hinder a deletion");
+    assert_eq!(publish_next(&home).unwrap(), 1, "it has made room");
+}
+
+/// Writes until nothing fits any more.
+fn fill(path: &Path) -> std::io::Error {
+    let mut filler = File::options().write(true).create_new(true).open(path).unwrap();
+    loop {
+        if let Err(error) = filler.write_all(&[0; 512]) {
+            return error;
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_keeps_the_old_generation_and_can_be_deleted_from() {
+    let dir = tempfile::tempdir().unwrap();
+    // A disk of its own, in a mount namespace that ends with the process.
+    let own_disk = "mount -t tmpfs -o size=256k none \"$0\" && touch \"$0/mounted\" || exit 99; exec \"$@\"";
+    let output = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", own_disk])
+        .arg(dir.path())
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "store_crash::as_one_with_a_small_disk", "--ignored"])
+        .env(DIRECTORY, dir.path())
+        .output();
+    match output.as_ref().map(|output| output.status.code()) {
+        // unshare itself says 1 when it may not: then nothing was mounted and no test ran.
+        Err(_) | Ok(Some(1 | 99)) => eprintln!("SKIPPED: no disk of its own can be mounted here"),
+        Ok(_) => {
+            let text = String::from_utf8(output.unwrap().stdout).unwrap();
+            assert!(text.contains("1 passed"), "{text}");
+        }
     }
 }

@@ -78,6 +78,32 @@ fn sixteen_threads_publish_read_and_delete_one_model_and_every_read_is_whole() {
 }
 
 #[test]
+fn a_reader_never_mixes_a_deleted_model_with_the_one_that_takes_its_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let readers: Vec<_> = (0..4)
+            .map(|_| {
+                let (home, done) = (home(&store), &done);
+                scope.spawn(move || {
+                    while !done.load(Ordering::Relaxed) {
+                        read(&home);
+                    }
+                })
+            })
+            .collect();
+        for number in 0..60 {
+            // Always generation 1, of the same size.
+            publish(&home(&store), 700 + number % 2 * 7);
+            store.delete(&id()).unwrap();
+        }
+        done.store(true, Ordering::Relaxed);
+        assert!(readers.into_iter().map(thread::ScopedJoinHandle::join).all(|result| result.is_ok()));
+    });
+}
+
+#[test]
 fn trainings_in_parallel_lose_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();

@@ -74,7 +74,7 @@ impl Launch {
 
     /// Starts a server that must come up.
     pub fn start(mut self) -> TestServer {
-        let log = File::create(self.dir.path().join("log")).expect("a log file");
+        let log = File::create_new(self.dir.path().join("log")).expect("a log file");
         let mut child = self.command.stdout(Stdio::piped()).stderr(log).spawn().expect("the binary starts");
         let mut line = String::new();
         let out = child.stdout.take().expect("stdout is piped");

@@ -68,13 +68,18 @@ impl Datasets {
 
     fn write(&self, directory: &Path) -> std::io::Result<()> {
         std::fs::create_dir_all(directory)?;
-        std::fs::write(directory.join("training-1.csv"), &self.first)?;
-        std::fs::write(directory.join("training-2.csv"), &self.newer)?;
-        std::fs::write(directory.join("evaluation.csv"), &self.all)?;
-        std::fs::write(directory.join("prediction.csv"), &self.cohort.csv)?;
+        write(directory.join("training-1.csv"), &self.first)?;
+        write(directory.join("training-2.csv"), &self.newer)?;
+        write(directory.join("evaluation.csv"), &self.all)?;
+        write(directory.join("prediction.csv"), &self.cohort.csv)?;
         let outcomes = self.cohort.truth.iter().map(|(id, out)| format!("{id},{}\n", u8::from(*out)));
-        std::fs::write(directory.join("prediction-outcomes.csv"), outcomes.collect::<String>())
+        write(directory.join("prediction-outcomes.csv"), outcomes.collect::<String>())
     }
+}
+
+#[allow(clippy::disallowed_methods, reason = "for people to look at, in a directory of this demo's own")]
+fn write(path: impl AsRef<Path>, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
+    std::fs::write(path, bytes)
 }
 
 /// The model, its evaluation (the same model under another hash) and the copy on another site.
@@ -200,7 +205,7 @@ fn write_below(directory: &Path, name: &Path, bytes: &[u8]) -> std::io::Result<(
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent)?;
     }
-    std::fs::write(path, bytes)
+    write(path, bytes)
 }
 
 fn export(moodle: &Moodle, model: &Model) -> Result<(Vec<u8>, Finding), DemoError> {

@@ -120,7 +120,7 @@ fn spawn(work: &Path, log: &Path, users: &str) -> Result<Child, DemoError> {
     let (data, uploads) = (work.join("data"), work.join("uploads"));
     std::fs::create_dir(&data).map_err(DemoError::Directory)?;
     std::fs::create_dir(&uploads).map_err(DemoError::Directory)?;
-    let output = File::create(log).map_err(DemoError::Directory)?;
+    let output = File::create_new(log).map_err(DemoError::Directory)?;
     let errors = output.try_clone().map_err(DemoError::Directory)?;
     let program = std::env::current_exe().map_err(DemoError::Start)?;
     let mut command = Command::new(program);

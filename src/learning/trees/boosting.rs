@@ -3,6 +3,7 @@
 use ndarray::Array2;
 use rayon::prelude::*;
 
+use super::super::inputs::CLIP;
 use super::super::random::Stream;
 use super::super::solver::{log_loss, margins_of, probabilities};
 use super::binning::{Binned, BinnedColumn};
@@ -146,6 +147,9 @@ struct Grown {
 /// Sums of derivatives.
 type Sums = [f64; 2];
 
+/// Above every standardised value, to tell missing from present ones.
+const ABOVE_ALL: f32 = CLIP + 1.0;
+
 /// The best cut of one node.
 #[derive(Debug, Clone, Copy)]
 struct Cut {
@@ -179,7 +183,7 @@ fn grow(
                 let column = columns[cut.column];
                 branches[nodes - 1 + node] = Branch {
                     input: column.input,
-                    threshold: column.thresholds.get(cut.bin).copied().unwrap_or(f32::MAX),
+                    threshold: column.thresholds.get(cut.bin).copied().unwrap_or(ABOVE_ALL),
                     missing_right: cut.missing_right,
                 };
                 moves[node] = Some((cut.column, *cut));

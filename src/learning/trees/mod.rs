@@ -10,5 +10,5 @@ mod boosting;
 mod forest;
 
 pub(crate) use binning::Binned;
-pub(crate) use boosting::{Boosted, Settings, boost};
-pub(crate) use forest::{Forest, Tree};
+pub(crate) use boosting::{Settings, boost};
+pub(crate) use forest::{Branch, Forest};

@@ -1,0 +1,237 @@
+//! Ways of learning that are compared: each answers samples that it was not
+//! shown, so that the best mix of them can be found.
+
+use ndarray::{Array2, Axis};
+use rayon::prelude::*;
+
+use super::expansion::{Expansion, Plan};
+use super::folds::{Split, k_folds, thinned};
+use super::inputs::Input;
+use super::solver::{Fitted, Problem, log_loss};
+use super::trees::{Binned, Settings, boost};
+use crate::dataset::Labelled;
+
+/// A way of learning, with what cross-validation chose for it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Recipe {
+    /// Logistic regression on derived columns, with a penalty.
+    Linear { plan: Plan, alpha: f64 },
+    /// Boosted trees, so many rounds of them.
+    Trees(Settings),
+}
+
+/// A recipe and its answers to the compared samples, each given without having been shown that
+/// sample.
+#[derive(Debug, Clone)]
+pub(crate) struct Candidate {
+    pub recipe: Recipe,
+    /// Compared samples × margins.
+    pub margins: Array2<f64>,
+    /// Mean log-loss of them.
+    pub log_loss: f64,
+}
+
+/// What was compared.
+pub(crate) struct Comparison {
+    /// The class of each compared sample.
+    pub targets: Vec<usize>,
+    /// Best first; at least one.
+    pub candidates: Vec<Candidate>,
+}
+
+/// From this many samples on, one part that is held out tells enough.
+const ENOUGH_FOR_ONE_FOLD: usize = 10_000;
+
+/// At most this many samples are answered in a comparison, all folds together: beyond it the order
+/// of recipes hardly changes.
+const MOST_COMPARED: usize = 9_000;
+
+/// At most this many cells (samples × derived columns) are shown to a linear recipe in a comparison.
+const MOST_SHOWN_CELLS: usize = 1_500_000;
+
+/// But at least this many samples.
+const FEWEST_SHOWN: usize = 1_000;
+
+/// Trees are tried from this many samples; below, they never won.
+const FEWEST_FOR_TREES: usize = 400;
+
+/// Random features pay up to this many samples.
+const MOST_FOR_RANDOM_FEATURES: usize = 20_000;
+
+/// Penalties from strong to weak: each fit starts from the one before it.
+const ALPHAS: [f64; 9] = [1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.3, 0.1];
+
+/// How far fits may stay from their optimum while recipes are compared, in mean log-loss.
+const GAP: f64 = 2e-5;
+
+/// Lets every recipe that suits so many samples and inputs answer samples that it was not shown.
+pub(crate) fn compare(samples: &Labelled, rows: &[u32], inputs: &[Input], seed: u64) -> Comparison {
+    let classes = samples.classes().len();
+    let row_targets: Vec<u32> = rows.iter().map(|&row| samples.targets()[row as usize]).collect();
+    let positions: Vec<u32> = (0..rows.len() as u32).collect();
+    let k = if rows.len() < 1_000 { 5 } else { 3 };
+    let mut folds = k_folds(&positions, &row_targets, classes, k, seed);
+    if rows.len() >= ENOUGH_FOR_ONE_FOLD {
+        folds.truncate(1);
+    }
+    for fold in &mut folds {
+        fold.test = thinned(&fold.test, &row_targets, classes, MOST_COMPARED / k, seed);
+    }
+    let question = Question { samples, rows, inputs, folds, row_targets, seed };
+    let plans = plans(rows.len(), inputs);
+
+    let trees = || (rows.len() >= FEWEST_FOR_TREES).then(|| question.trees());
+    let linear = || -> Vec<Candidate> { plans.into_par_iter().map(|plan| question.linear(plan)).collect() };
+    let (trees, mut candidates) = rayon::join(trees, linear);
+    candidates.extend(trees);
+    candidates.sort_by(|a, b| a.log_loss.total_cmp(&b.log_loss));
+    let targets = question.compared().map(|at| question.target(at)).collect();
+    Comparison { targets, candidates }
+}
+
+/// The linear recipes worth comparing.
+fn plans(rows: usize, inputs: &[Input]) -> Vec<Plan> {
+    let mut plans = vec![Plan { hinges: 0, random: 0 }];
+    let bends = inputs.iter().any(|input| input.levels.len() > 2);
+    if bends {
+        plans.push(Plan { hinges: 3, random: 0 });
+    }
+    let continuous = inputs.iter().filter(|input| input.levels.len() > 12).count();
+    if continuous > 0 && rows >= 300 && inputs.len() <= 60 {
+        plans.push(Plan { hinges: 8, random: 0 });
+    }
+    if inputs.len() > 1 && rows <= MOST_FOR_RANDOM_FEATURES {
+        plans.push(Plan { hinges: if bends { 3 } else { 0 }, random: 100 });
+    }
+    plans
+}
+
+/// How trees are grown on so many samples.
+fn tree_settings(rows: usize, seed: u64) -> Settings {
+    let small = rows < 6_000;
+    Settings {
+        rounds: if small { 400 } else { 300 },
+        patience: 15,
+        rate: if small { 0.06 } else { 0.1 },
+        depth: if small { 4 } else { 5 },
+        ridge: 2.0,
+        least: 2.0,
+        inputs: 0.5,
+        seed,
+    }
+}
+
+/// Samples in folds, to be answered by each recipe. Rows are named by their position in `rows`.
+struct Question<'a> {
+    samples: &'a Labelled,
+    rows: &'a [u32],
+    inputs: &'a [Input],
+    /// What is shown (`train`) and what is compared (`test`).
+    folds: Vec<Split>,
+    row_targets: Vec<u32>,
+    seed: u64,
+}
+
+impl Question<'_> {
+    /// The compared positions, fold by fold: the order of a candidate's margins.
+    fn compared(&self) -> impl Iterator<Item = u32> + '_ {
+        self.folds.iter().flat_map(|fold| fold.test.iter().copied())
+    }
+
+    fn target(&self, at: u32) -> usize {
+        self.row_targets[at as usize] as usize
+    }
+
+    fn classes(&self) -> usize {
+        self.samples.classes().len()
+    }
+
+    fn candidate(&self, recipe: Recipe, margins: &[Array2<f64>]) -> Candidate {
+        let views: Vec<_> = margins.iter().map(Array2::view).collect();
+        let margins = ndarray::concatenate(Axis(0), &views).expect("folds have equally many margins");
+        let targets: Vec<usize> = self.compared().map(|at| self.target(at)).collect();
+        let log_loss = mean_log_loss(&margins, &targets);
+        Candidate { recipe, margins, log_loss }
+    }
+
+    fn trees(&self) -> Candidate {
+        let settings = tree_settings(self.rows.len(), self.seed);
+        let targets: Vec<usize> = self.row_targets.iter().map(|&target| target as usize).collect();
+        let binned = Binned::new(self.inputs, self.samples.features(), self.rows);
+        let (rounds, margins): (Vec<usize>, Vec<Array2<f64>>) = self
+            .folds
+            .par_iter()
+            .map(|fold| {
+                let mut trained = vec![false; self.rows.len()];
+                fold.train.iter().for_each(|&at| trained[at as usize] = true);
+                let boosted = boost(&binned, &targets, self.classes(), &trained, &settings);
+                let compared: Vec<usize> = fold.test.iter().map(|&at| at as usize).collect();
+                (boosted.rounds, boosted.margins.select(Axis(0), &compared))
+            })
+            .unzip();
+        // All samples carry a few more rounds than the folds' smaller parts.
+        let mean = rounds.iter().sum::<usize>() as f64 / rounds.len() as f64;
+        let rounds = ((mean * 1.1).round() as usize).max(1);
+        self.candidate(Recipe::Trees(Settings { rounds, ..settings }), &margins)
+    }
+
+    /// A linear recipe with the penalty that has the lowest log-loss over the folds.
+    fn linear(&self, plan: Plan) -> Candidate {
+        let expansion = Expansion::new(self.inputs, plan, self.rows.len(), self.seed);
+        let most = (MOST_SHOWN_CELLS / expansion.width().max(1)).max(FEWEST_SHOWN);
+        let design = |positions: &[u32]| {
+            let rows: Vec<u32> = positions.iter().map(|&at| self.rows[at as usize]).collect();
+            expansion.design(self.inputs, self.samples.features(), &rows)
+        };
+        let mut folds: Vec<LinearFold> = self
+            .folds
+            .par_iter()
+            .map(|fold| {
+                let shown = thinned(&fold.train, &self.row_targets, self.classes(), most, self.seed);
+                let targets = shown.iter().map(|&at| self.target(at)).collect();
+                let problem = Problem::new(design(&shown), targets, self.classes());
+                LinearFold { problem, test: design(&fold.test), last: None }
+            })
+            .collect();
+
+        let mut best: Option<Candidate> = None;
+        let mut worse = 0;
+        for alpha in ALPHAS {
+            let margins: Vec<Array2<f64>> = folds.par_iter_mut().map(|fold| fold.answer(alpha)).collect();
+            let candidate = self.candidate(Recipe::Linear { plan, alpha }, &margins);
+            if best.as_ref().is_none_or(|best| candidate.log_loss < best.log_loss) {
+                best = Some(candidate);
+                worse = 0;
+            } else {
+                worse += 1;
+                if worse == 2 {
+                    break;
+                }
+            }
+        }
+        best.expect("at least one penalty was tried")
+    }
+}
+
+/// One fold of a linear recipe.
+struct LinearFold {
+    problem: Problem,
+    test: Array2<f64>,
+    last: Option<Fitted>,
+}
+
+impl LinearFold {
+    /// The margins of the held-out samples with a penalty weaker than the last one.
+    fn answer(&mut self, alpha: f64) -> Array2<f64> {
+        let fitted = self.problem.fit(alpha, GAP, self.last.as_ref());
+        let linear = self.problem.unscaled(&fitted);
+        self.last = Some(fitted);
+        self.test.dot(&linear.weights) + &linear.bias
+    }
+}
+
+/// The mean log-loss of margins, samples × margins.
+pub(crate) fn mean_log_loss(margins: &Array2<f64>, targets: &[usize]) -> f64 {
+    let sum: f64 = margins.outer_iter().zip(targets).map(|(row, &target)| log_loss(row, target)).sum();
+    sum / targets.len().max(1) as f64
+}
