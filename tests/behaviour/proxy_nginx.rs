@@ -64,7 +64,8 @@ fn the_proxy_passes_passwords_on_and_the_backends_refusals_back() {
 #[test]
 fn a_wrong_password_is_answered_through_the_proxy_before_the_upload_has_come() {
     let Some(site) = Site::start("a_wrong_password_is_answered_through_the_proxy") else { return };
-    let head = Request::new("POST", "/training").credentials("a", "wrong").header("Content-Length", "30000000");
+    let head =
+        Request::new("POST", "/training").credentials("a", "wrong").header("Content-Length", "30000000");
     // The rest of the upload never comes: a proxy that waited for it would not answer but give up.
     let upload = [head.bytes(), vec![b'x'; 10_000]].concat();
     let answer = site.first_answer(&upload, "Moodle.");
