@@ -54,3 +54,23 @@ fn curl_sends_a_form_and_reads_the_answer() {
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(told.starts_with("The file importzip is missing") && told.ends_with(" 400"), "{output:?}");
 }
+
+#[test]
+fn curl_reads_the_version() {
+    let server = TestServer::start();
+    let Some(output) = run("curl", &["-sS", &server.url("/version")]) else { return };
+    assert_eq!(output.stdout, b"3.0.5");
+}
+
+#[rstest]
+#[case::at_once(&["-u", "a:b"], "The requested key uniqueid is not available. 500")]
+#[case::after_the_challenge(&["-u", "a:b", "--anyauth"], "The requested key uniqueid is not available. 500")]
+#[case::wrong(&["-u", "a:c"], "Incorrect user and/or password provided by Moodle. 401")]
+#[case::none(&[], "No user and/or password included in the request. 401")]
+fn curl_is_told_what_the_password_was_worth(#[case] more: &[&str], #[case] expected: &str) {
+    let server = TestServer::start();
+    let url = server.url("/training");
+    let arguments = [&["-sS", "-X", "POST", "-w", " %{http_code}", &url], more].concat();
+    let Some(output) = run("curl", &arguments) else { return };
+    assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{output:?}");
+}

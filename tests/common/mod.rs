@@ -8,11 +8,13 @@ mod hostile;
 mod python;
 mod server;
 mod table;
+mod tools;
 
 pub use client::{Form, Reply, Request};
 pub use data::{labelled, labelled_with_classes, shared, unlabelled};
 pub use home::{Answer, Home};
 pub use hostile::{SHAPES, hostile, hostile_and_large};
-pub use python::{python, run_script};
+pub use python::{python, run_script, script_fails};
 pub use server::{Launch, TestServer};
 pub use table::{Dice, Table, waves};
+pub use tools::{find, free_port, tool, untouched};

@@ -1,0 +1,334 @@
+//! HTTPS in front: Moodle's requests through a real nginx with the configuration that we hand out.
+//! curl plays Moodle, which is libcurl too.
+
+use std::fs;
+use std::io::{Cursor, Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::common::{Request, TestServer, find, free_port, labelled, tool, unlabelled, untouched};
+
+/// The name in our configuration, which the certificate is made for.
+const NAME: &str = "mlbackend.example.org";
+const CONFIGURATION: &str = include_str!("../../deploy/nginx.conf");
+/// Far beyond what anything here takes; a test must not hang for ever.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+#[test]
+fn moodles_whole_round_goes_through_the_proxy() {
+    let Some(site) = Site::start("moodles_whole_round_goes_through_the_proxy") else { return };
+    site.curl(&["/version"], &[]).expect(200, "3.0.5");
+
+    let samples = labelled(&rows(60).iter().map(String::as_str).collect::<Vec<_>>());
+    let trained = site.form("/training", "a:b", &["dirhash=d"], Some(("dataset", &samples)));
+    trained.expect(200, r#"{"status":0,"info":[]}"#);
+
+    let unknown = unlabelled(&["1-0,0.9,0.9,", "2-0,-0.9,-0.9,"]);
+    let predicted = site.form("/prediction", "a:b", &["dirhash=d"], Some(("dataset", &unknown))).json();
+    let classes: Vec<_> = (0..2).map(|row| &predicted["predictions"][row][1]).collect();
+    assert_eq!((&predicted["status"], classes), (&json!(0), vec![&json!("1"), &json!("0")]), "{predicted}");
+
+    let fields = ["dirhash=e", "minscore=0.6", "maxdeviation=0.5", "niterations=2"];
+    let evaluated = site.form("/evaluation", "a:b", &fields, Some(("dataset", &samples))).json();
+    assert_eq!(evaluated["status"], 0, "{evaluated}");
+
+    let log = format!("/evaluationlog?uniqueid=m&dirhash=e&runid={}", evaluated["runid"]);
+    let log = site.curl(&[&log, "--user", "a:b"], &[]);
+    let zip = zip::ZipArchive::new(Cursor::new(log.body)).unwrap();
+    assert!(zip.index_for_name("roc-curve.png").is_some());
+
+    let export = site.curl(&["/export?uniqueid=m&dirhash=d", "--user", "a:b"], &[]);
+    let copy = ["dirhash=copy"];
+    site.form("/import", "a:b", &copy, Some(("importzip", &export.body))).expect(200, "Ok");
+    assert_eq!(site.form("/prediction", "a:b", &copy, Some(("dataset", &unknown))).json(), predicted);
+    site.form("/deletemodel", "a:b", &[], None).expect(200, "Ok");
+}
+
+#[test]
+fn the_proxy_passes_passwords_on_and_the_backends_refusals_back() {
+    let Some(site) = Site::start("the_proxy_passes_passwords_on") else { return };
+    let wrong = "Incorrect user and/or password provided by Moodle.";
+    site.form("/training", "a:wrong", &["dirhash=d"], None).expect(401, wrong);
+    let none = "No user and/or password included in the request.";
+    site.curl(&["/export?uniqueid=m&dirhash=d"], &[]).expect(401, none);
+    // Asked for the password first, as wget does by default: the challenge has to get through.
+    let asked = site.curl(&["/export?uniqueid=m&dirhash=d", "--user", "a:b", "--anyauth"], &[]);
+    asked.expect(503, "There is nothing to export.");
+}
+
+#[test]
+fn a_wrong_password_is_answered_through_the_proxy_before_the_upload_has_come() {
+    let Some(site) = Site::start("a_wrong_password_is_answered_through_the_proxy") else { return };
+    let head =
+        Request::new("POST", "/training").credentials("a", "wrong").header("Content-Length", "30000000");
+    // The rest of the upload never comes: a proxy that waited for it would not answer but give up.
+    let upload = [head.bytes(), vec![b'x'; 10_000]].concat();
+    let answer = site.first_answer(&upload, "Moodle.");
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    assert!(answer.ends_with("\r\n\r\nIncorrect user and/or password provided by Moodle."), "{answer}");
+}
+
+#[test]
+fn an_upload_of_thirty_megabytes_goes_through_the_proxy() {
+    let Some(site) = Site::start("an_upload_of_thirty_megabytes") else { return };
+    let large = large_dataset();
+    assert!(large.len() > 30_000_000, "{}", large.len());
+    let trained = site.form("/training", "a:b", &["dirhash=d"], Some(("dataset", &large)));
+    trained.expect(200, r#"{"status":0,"info":[]}"#);
+
+    // A mistake in the last cell is found only by who has got everything.
+    let broken = [&large[..large.len() - 2], b"x\n"].concat();
+    let refused = site.form("/training", "a:b", &["dirhash=d"], Some(("dataset", &broken)));
+    assert_eq!(refused.status, 400, "{refused:?}");
+    let line = format!("line {}", 3 + LARGE_ROWS);
+    assert!(String::from_utf8_lossy(&refused.body).contains(&line), "{refused:?}");
+}
+
+/// Samples whose first two features decide; the third is sometimes missing.
+fn rows(count: usize) -> Vec<String> {
+    let row = |at: usize| {
+        let class = at % 2;
+        let size = f64::midpoint(0.1, (at % 10) as f64 / 10.0) * if class == 1 { 1.0 } else { -1.0 };
+        let third = if at.is_multiple_of(3) { "" } else { "0.33" };
+        format!("{size:.2},{size:.2},{third},{class}")
+    };
+    (0..count).map(row).collect()
+}
+
+const LARGE_ROWS: usize = 400;
+
+/// Large in bytes and quick to learn: most columns never vary, and their numbers are long.
+fn large_dataset() -> Vec<u8> {
+    let columns = 500;
+    let mut text =
+        format!("nfeatures,targetclasses\n{columns},\"[0,1]\"\n{}target\n", "indicator,".repeat(columns));
+    let constant = format!("0.{:0<150}", 25);
+    for row in 0..LARGE_ROWS {
+        let class = row % 2;
+        text += &format!("{}.{}", class, row % 7);
+        for _ in 1..columns {
+            text += ",";
+            text += &constant;
+        }
+        text += &format!(",{class}\n");
+    }
+    text.into_bytes()
+}
+
+/// The server with nginx in front of it.
+struct Site {
+    _server: TestServer,
+    proxy: Child,
+    directory: TempDir,
+    curl: PathBuf,
+    port: u16,
+    /// Without openssl there is no certificate, and the proxy speaks plain HTTP.
+    certificate: Option<Certificate>,
+}
+
+impl Site {
+    /// `None`, and a visible word about it, where nginx or curl is not installed.
+    fn start(test: &str) -> Option<Self> {
+        let (nginx, curl) = (tool(test, "nginx")?, tool(test, "curl")?);
+        let (server, directory) = (TestServer::start(), TempDir::new().unwrap());
+        let certificate = Certificate::make(directory.path());
+        if certificate.is_none() {
+            eprintln!("SKIPPED: {test}: HTTPS, for openssl is not installed; plain HTTP instead");
+        }
+        let port = free_port();
+        let backend = server.address.to_string();
+        let file = directory.path().join("nginx.conf");
+        fs::write(&file, configuration(directory.path(), &backend, port, certificate.as_ref())).unwrap();
+        let proxy = Command::new(nginx)
+            .arg("-p")
+            .arg(directory.path())
+            .arg("-c")
+            .arg(file)
+            .args(["-e", "error.log"])
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut site = Self { _server: server, proxy, directory, curl, port, certificate };
+        site.wait();
+        Some(site)
+    }
+
+    fn wait(&mut self) {
+        let started = Instant::now();
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
+            let ended = self.proxy.try_wait().unwrap();
+            let log = || fs::read_to_string(self.directory.path().join("error.log")).unwrap_or_default();
+            assert!(ended.is_none() && started.elapsed() < PATIENCE, "nginx does not listen: {}", log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Sends a form as Moodle does; `file` is its name in the form and what is in it.
+    fn form(&self, route: &str, user: &str, fields: &[&str], file: Option<(&str, &[u8])>) -> Reply {
+        let fields = ["uniqueid=m"].iter().chain(fields).flat_map(|field| ["--form-string", field]);
+        let mut arguments: Vec<&str> = vec![route, "--user", user];
+        arguments.extend(fields);
+        let part = file.map(|(name, _)| format!("{name}=@-;filename=upload.csv"));
+        if let Some(part) = &part {
+            arguments.extend(["--form", part]);
+        }
+        self.curl(&arguments, file.map_or(&[], |(_, bytes)| bytes))
+    }
+
+    /// Runs curl; the first argument is the route.
+    fn curl(&self, arguments: &[&str], stdin: &[u8]) -> Reply {
+        let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().unwrap();
+        let mut input = child.stdin.take().unwrap();
+        let input_is_read = std::thread::scope(|scope| {
+            scope.spawn(move || input.write_all(stdin)); // curl need not want all of it
+            child.wait_with_output()
+        });
+        Reply::of(&input_is_read.unwrap())
+    }
+
+    /// Writes bytes and reads what comes back, up to `end`; the connection stays open meanwhile.
+    fn first_answer(&self, bytes: &[u8], end: &str) -> String {
+        let Some(certificate) = &self.certificate else {
+            let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).unwrap();
+            return converse(&stream, &stream, bytes, end);
+        };
+        let mut tls = Command::new(find("openssl").unwrap())
+            .args(["s_client", "-quiet", "-verify_return_error", "-verify_hostname", NAME, "-CAfile"])
+            .arg(&certificate.file)
+            .args(["-connect", &format!("127.0.0.1:{}", self.port)])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let answer = converse(tls.stdin.take().unwrap(), tls.stdout.take().unwrap(), bytes, end);
+        let _ = tls.kill();
+        let _ = tls.wait();
+        answer
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let scheme = if self.certificate.is_some() { "https" } else { "http" };
+        let mut command = Command::new(&self.curl);
+        untouched(&mut command)
+            .args(["--disable", "--silent", "--show-error", "--write-out", "%{http_code}"])
+            .args(["--max-time", &PATIENCE.as_secs().to_string()])
+            .args(["--resolve", &format!("{NAME}:{}:127.0.0.1", self.port)])
+            .args(&arguments[1..])
+            .arg(format!("{scheme}://{NAME}:{}{}", self.port, arguments[0]))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        if let Some(certificate) = &self.certificate {
+            command.arg("--cacert").arg(&certificate.file);
+        }
+        command
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        let _ = self.proxy.kill();
+        let _ = self.proxy.wait();
+    }
+}
+
+/// Writes, then reads up to `end` or until nothing more comes. The writer lives until then.
+fn converse(mut writer: impl Write, mut reader: impl Read, bytes: &[u8], end: &str) -> String {
+    writer.write_all(bytes).unwrap();
+    writer.flush().unwrap();
+    let mut answer = Vec::new();
+    let mut buffer = [0; 4096];
+    while !answer.ends_with(end.as_bytes()) {
+        match reader.read(&mut buffer).unwrap() {
+            0 => break,
+            count => answer.extend(&buffer[..count]),
+        }
+    }
+    String::from_utf8(answer).unwrap()
+}
+
+/// Our configuration with the names and ports of this test, inside what a distribution's nginx.conf
+/// puts around it. Every change must find what it changes.
+fn configuration(directory: &Path, backend: &str, port: u16, certificate: Option<&Certificate>) -> String {
+    let mut ours = CONFIGURATION.to_owned();
+    let mut change = |from: &str, to: &str| {
+        assert!(ours.contains(from), "deploy/nginx.conf has no {from:?} any more");
+        ours = ours.replace(from, to);
+    };
+    change("server 127.0.0.1:5000;", &format!("server {backend};"));
+    change("    listen [::]:443 ssl;\n", "");
+    if let Some(certificate) = certificate {
+        change("listen 443 ssl;", &format!("listen 127.0.0.1:{port} ssl;"));
+        change("/etc/ssl/certs/mlbackend.example.org.pem", &certificate.file.display().to_string());
+        change("/etc/ssl/private/mlbackend.example.org.key", &certificate.key.display().to_string());
+    } else {
+        change("listen 443 ssl;", &format!("listen 127.0.0.1:{port};"));
+        change("ssl_certificate", "# ssl_certificate");
+        change("ssl_protocols", "# ssl_protocols");
+    }
+    let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+    let temporary: String = kinds.map(|kind| format!("    {kind}_temp_path temporary-{kind};\n")).concat();
+    format!(
+        // In one process that nobody outlives: killing it ends it.
+        "daemon off;\nmaster_process off;\npid {0}/nginx.pid;\nerror_log {0}/error.log;\nevents {{}}\n\
+         http {{\n    access_log off;\n{temporary}\n{ours}\n}}\n",
+        directory.display()
+    )
+}
+
+/// A certificate for [`NAME`] that signs itself, and its key.
+struct Certificate {
+    file: PathBuf,
+    key: PathBuf,
+}
+
+impl Certificate {
+    fn make(directory: &Path) -> Option<Self> {
+        let openssl = find("openssl")?;
+        let (file, key) = (directory.join("certificate.pem"), directory.join("certificate.key"));
+        let names = format!("subjectAltName=DNS:{NAME}");
+        let made = Command::new(openssl)
+            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"])
+            .args(["-days", "2", "-subj", &format!("/CN={NAME}"), "-addext", &names, "-out"])
+            .arg(&file)
+            .arg("-keyout")
+            .arg(&key)
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        Some(Self { file, key })
+    }
+}
+
+/// What came back through the proxy.
+#[derive(Debug)]
+struct Reply {
+    status: u16,
+    body: Vec<u8>,
+}
+
+impl Reply {
+    /// curl writes the status behind the body.
+    #[track_caller]
+    fn of(output: &std::process::Output) -> Self {
+        assert!(output.status.success(), "curl: {}", String::from_utf8_lossy(&output.stderr));
+        let (body, status) = output.stdout.split_at(output.stdout.len() - 3);
+        Self { status: String::from_utf8_lossy(status).parse().unwrap(), body: body.to_vec() }
+    }
+
+    #[track_caller]
+    fn expect(&self, status: u16, body: &str) {
+        assert_eq!((self.status, String::from_utf8_lossy(&self.body).as_ref()), (status, body));
+    }
+
+    #[track_caller]
+    fn json(&self) -> Value {
+        assert_eq!(self.status, 200, "{}", String::from_utf8_lossy(&self.body));
+        serde_json::from_slice(&self.body).unwrap()
+    }
+}

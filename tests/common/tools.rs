@@ -1,0 +1,53 @@
+//! Programs that an administrator has beside ours.
+
+use std::env;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+/// Below the ports that the system gives to connections and to servers that ask for port 0, so that
+/// no other test can take a port between its choice and its use.
+const FIRST_PORT: u16 = 20_000;
+const PORTS: u16 = 10_000;
+
+/// Where a program is; `None`, and a visible word about it, where it is not installed.
+pub fn tool(test: &str, name: &str) -> Option<PathBuf> {
+    let found = find(name);
+    if found.is_none() {
+        eprintln!("SKIPPED: {test}: {name} is not installed");
+    }
+    found
+}
+
+/// Where a program is. Debian puts servers into /usr/sbin, which is not on everybody's path.
+pub fn find(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let places = env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin", "/sbin"].map(PathBuf::from));
+    places.map(|place| place.join(name)).find(|file| file.is_file())
+}
+
+/// Takes the settings of this machine away: proxies, and a server that is configured around the test.
+pub fn untouched(command: &mut Command) -> &mut Command {
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy().to_lowercase();
+        if text.starts_with("moodle_") || text.ends_with("_proxy") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// A port of loopback that nobody listens on.
+pub fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let process = std::process::id() * 37 % u32::from(PORTS);
+    for _ in 0..PORTS {
+        let offset = (process + u32::from(NEXT.fetch_add(1, Ordering::Relaxed))) % u32::from(PORTS);
+        let port = FIRST_PORT + u16::try_from(offset).expect("less than the number of ports");
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no free port from {FIRST_PORT} on")
+}
