@@ -100,6 +100,7 @@ pub struct EvaluationFigures {
     pub dir: String,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
 fn as_integer<S: serde::Serializer>(run: &RunId, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(run.0)
 }

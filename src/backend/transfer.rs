@@ -32,12 +32,12 @@ const MOST_MODEL_BYTES: u64 = 256 << 20;
 /// # Errors
 /// [`BackendError`].
 pub fn export(home: &ModelHome) -> Result<Option<Vec<u8>>, BackendError> {
-    let Some((model, facts)) = exported(home)? else { return Ok(None) };
+    let Some(files) = exported(home)? else { return Ok(None) };
     let failed =
         |error: &dyn std::fmt::Display| BackendError::Internal(format!("the export failed: {error}"));
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, bytes) in [(MODEL, &model), (FACTS, &facts)] {
-        zip.start_file(name, SimpleFileOptions::default()).map_err(|error| failed(&error))?;
+    for (name, bytes) in &files {
+        zip.start_file(*name, SimpleFileOptions::default()).map_err(|error| failed(&error))?;
         zip.write_all(bytes).map_err(|error| failed(&error))?;
     }
     Ok(Some(zip.finish().map_err(|error| failed(&error))?.into_inner()))
@@ -48,11 +48,11 @@ pub fn export(home: &ModelHome) -> Result<Option<Vec<u8>>, BackendError> {
 /// # Errors
 /// [`BackendError`].
 pub fn export_to(home: &ModelHome, directory: &Path) -> Result<bool, BackendError> {
-    let Some((model, facts)) = exported(home)? else { return Ok(false) };
+    let Some(files) = exported(home)? else { return Ok(false) };
     let failed =
         |error: std::io::Error| BackendError::Internal(format!("the export cannot be written: {error}"));
     std::fs::create_dir_all(directory).map_err(failed)?;
-    for (name, bytes) in [(MODEL, &model), (FACTS, &facts)] {
+    for (name, bytes) in &files {
         // Moodle's own temporary directory, read after this program has ended.
         #[expect(clippy::disallowed_methods, reason = "nobody reads the file before this program has ended")]
         std::fs::write(directory.join(name), bytes).map_err(failed)?;
@@ -60,13 +60,16 @@ pub fn export_to(home: &ModelHome, directory: &Path) -> Result<bool, BackendErro
     Ok(true)
 }
 
-fn exported(home: &ModelHome) -> Result<Option<(Vec<u8>, Vec<u8>)>, BackendError> {
+/// The name and content of each file of an export.
+type Files = [(&'static str, Vec<u8>); 2];
+
+fn exported(home: &ModelHome) -> Result<Option<Files>, BackendError> {
     let Some(generation) = home.current()? else { return Ok(None) };
     let bytes = generation.model()?;
     let facts = Model::load(&bytes)?.facts().clone();
     let facts =
         serde_json::to_vec_pretty(&facts).map_err(|error| BackendError::Internal(error.to_string()))?;
-    Ok(Some((bytes, facts)))
+    Ok(Some([(MODEL, bytes), (FACTS, facts)]))
 }
 
 /// Replaces the model at `home` with the one in a zip file.

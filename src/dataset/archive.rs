@@ -81,6 +81,7 @@ fn read_stored(deflated: &[u8]) -> Result<Labelled, ArchiveError> {
     Ok(Labelled::new(features, stored.targets.into_iter().map(u32::from).collect(), stored.classes))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err by name")]
 fn damaged(why: impl ToString) -> ArchiveError {
     ArchiveError::Damaged(why.to_string())
 }

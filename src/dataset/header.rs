@@ -33,6 +33,11 @@ impl Class {
         number.is_finite().then_some(Self(number + 0.0))
     }
 
+    /// Whether a target in a file is this class: targets are read in single precision.
+    pub(super) fn is(self, target: f32) -> bool {
+        (self.0 as f32).total_cmp(&target).is_eq()
+    }
+
     /// The number.
     #[must_use]
     pub fn number(self) -> f64 {

@@ -37,9 +37,8 @@ impl LabelledFile {
     #[must_use]
     pub fn labels_match_header(&self) -> bool {
         let seen = self.target.values();
-        let is = |class: &Class, value: f32| class.number() as f32 == value;
-        seen.iter().all(|&value| self.header.classes.iter().any(|class| is(class, value)))
-            && self.header.classes.iter().all(|class| seen.iter().any(|&value| is(class, value)))
+        seen.iter().all(|&value| self.header.classes.iter().any(|class| class.is(value)))
+            && self.header.classes.iter().all(|class| seen.iter().any(|&value| class.is(value)))
     }
 
     /// Samples with their classes.
@@ -54,7 +53,7 @@ impl LabelledFile {
             .iter()
             .zip(&target_lines)
             .map(|(&value, &line)| {
-                let at = classes.iter().position(|class| class.number() as f32 == value);
+                let at = classes.iter().position(|class| class.is(value));
                 at.map(|at| at as u32).ok_or_else(|| DatasetError::UnknownClass {
                     line,
                     column: features.columns().len() + 1,
@@ -247,10 +246,12 @@ impl Mismatch {
             found.len()
         );
         if !lacking.is_empty() {
-            text += &format!("; lacking: {}", few(lacking));
+            text += "; lacking: ";
+            text += &few(lacking);
         }
         if !surplus.is_empty() {
-            text += &format!("; unknown to the model: {}", few(surplus));
+            text += "; unknown to the model: ";
+            text += &few(surplus);
         }
         Self(text)
     }

@@ -77,7 +77,7 @@ impl Expansion {
 
     /// Takes the columns of another expansion of the same inputs that are not here yet. `ours` and
     /// `theirs` are the weights of the two, columns × margins; the weights of the union come back.
-    pub(crate) fn absorb(&mut self, more: Self, ours: Array2<f64>, theirs: &Array2<f64>) -> Array2<f64> {
+    pub(crate) fn absorb(&mut self, more: Self, ours: &Array2<f64>, theirs: &Array2<f64>) -> Array2<f64> {
         let margins = theirs.ncols();
         let first_random = self.terms.len();
         let mut rows: Vec<Vec<f64>> = ours.outer_iter().map(|row| row.to_vec()).collect();
@@ -158,7 +158,7 @@ impl RandomFeatures {
     /// each column reads three of them.
     fn new(inputs: usize, columns: usize, seed: u64) -> Self {
         const READ_BY_EACH: usize = 3;
-        let mut stream = Stream::new(seed ^ 0x72_616e_646f_6d);
+        let mut stream = Stream::new(seed ^ 0x7261_6e64_6f6d);
         let mut weights = Array2::zeros((inputs, columns));
         let mut bias = Vec::with_capacity(columns);
         for column in 0..columns {
@@ -220,14 +220,14 @@ fn knots(levels: &[(f32, u32)], most: usize) -> Vec<f32> {
     let total: f64 = levels.iter().map(|&(_, count)| f64::from(count)).sum();
     let mut knots: Vec<f32> = Vec::with_capacity(most);
     let mut below = 0.0;
-    let mut next = 1;
+    let mut next = 1_u32;
     for &(value, count) in &levels[..levels.len() - 1] {
         below += f64::from(count);
-        if below >= total * next as f64 / (most + 1) as f64 {
+        if below >= total * f64::from(next) / (most + 1) as f64 {
             if value > levels[0].0 {
                 knots.push(value);
             }
-            while below >= total * next as f64 / (most + 1) as f64 {
+            while below >= total * f64::from(next) / (most + 1) as f64 {
                 next += 1;
             }
         }

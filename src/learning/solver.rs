@@ -71,10 +71,10 @@ impl Problem {
             return null;
         }
         for _ in 0..4 {
-            if let Some(fitted) = self.try_fit(alpha, gap, start.unwrap_or(&null)) {
-                if self.objective(&fitted, alpha) <= self.objective(&null, alpha) * (1.0 + 1e-9) {
-                    return fitted;
-                }
+            if let Some(fitted) = self.try_fit(alpha, gap, start.unwrap_or(&null))
+                && self.objective(&fitted, alpha) <= self.objective(&null, alpha) * (1.0 + 1e-9)
+            {
+                return fitted;
             }
             alpha *= 10.0;
         }

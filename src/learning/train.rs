@@ -110,7 +110,7 @@ impl Learner<'_> {
                 Recipe::Linear { plan, alpha } => {
                     let (more, linear) = self.linear(*plan, *alpha);
                     bias = bias + &linear.bias * share;
-                    weights = expansion.absorb(more, weights, &(linear.weights * share));
+                    weights = expansion.absorb(more, &weights, &(linear.weights * share));
                 }
                 Recipe::Trees(settings) => {
                     let (trees, start) = self.trees(settings);

@@ -348,10 +348,10 @@ fn descend(columns: &[&BinnedColumn], node_of: &mut [u16], moves: &[Option<(usiz
         let column = columns[at];
         for (&sample, &bin) in column.samples.iter().zip(&column.bins) {
             let node = before[sample as usize];
-            if let Some((cut_column, cut)) = &moves[usize::from(node)] {
-                if *cut_column == at {
-                    node_of[sample as usize] = 2 * node + u16::from(goes_right(column, cut, bin));
-                }
+            if let Some((cut_column, cut)) = &moves[usize::from(node)]
+                && *cut_column == at
+            {
+                node_of[sample as usize] = 2 * node + u16::from(goes_right(column, cut, bin));
             }
         }
     }
