@@ -302,7 +302,8 @@ fn clear<T>(home: &Home, outcome: Result<T, BackendError>) -> Result<(), TestCas
     prop_assert!(matches!(error, BackendError::BadInput(_)), "not the sender's fault: {}", told);
     prop_assert!(told.contains("line "), "no line: {}", told);
     prop_assert!(told.chars().count() < 600, "too long: {}", told);
-    prop_assert!(!told.chars().any(|c| c.is_control()), "unprintable: {:?}", told);
+    let unprintable = told.chars().find(|c| c.is_control());
+    prop_assert_eq!(unprintable, None, "{:?}", told);
     let path = home.path();
     prop_assert!(!told.contains(&*path.to_string_lossy()), "a path: {}", told);
     Ok(())

@@ -26,10 +26,9 @@ fn two_waves(samples: usize) -> Datasets {
 
 /// The class is the nearest of `classes` points on a line; a second column is noise, with empty cells.
 fn many_classes(classes: usize, samples: usize) -> Datasets {
-    let labels: Vec<String> = (0..classes).map(|class| (class as i64 - 1).to_string()).collect();
-    let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+    let labels = &["-1", "0", "1", "2", "3", "4", "5"][..classes];
     let mut dice = Dice::new(7);
-    let mut table = Table::of_classes(&["\\line", "\\noise"], &labels);
+    let mut table = Table::of_classes(&["\\line", "\\noise"], labels);
     for n in 0..samples {
         let class = n % classes;
         let noise = if dice.chance(0.3) { f32::NAN } else { dice.uniform() as f32 };

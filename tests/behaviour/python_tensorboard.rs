@@ -1,4 +1,4 @@
-//! An evaluation's events in another program's hands: TensorBoard reads what we wrote.
+//! An evaluation's events in another program's hands: `TensorBoard` reads what we wrote.
 
 use serde_json::Value;
 

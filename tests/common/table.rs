@@ -27,7 +27,7 @@ impl Table {
         Self { names: owned(names), classes: owned(classes), rows: Vec::new(), targets: Vec::new() }
     }
 
-    pub fn push(&mut self, row: &[f32], target: impl ToString) {
+    pub fn push(&mut self, row: &[f32], target: impl std::fmt::Display) {
         self.rows.push(row.iter().map(|&value| (!value.is_nan()).then_some(value)).collect());
         self.targets.push(target.to_string());
     }
@@ -98,7 +98,7 @@ impl Dice {
     }
 
     pub fn below(&mut self, end: usize) -> usize {
-        (self.uniform() * end as f64) as usize
+        ((u128::from(self.0.next_u64()) * end as u128) >> 64) as usize
     }
 
     pub fn chance(&mut self, probability: f64) -> bool {
