@@ -118,6 +118,39 @@ fn main() {
             let e = rate(&Labelled::new(u.features, targets, m.classes().to_vec()), &p);
             println!("train {tt:.3?} predict {tp:.3?} {:?}\n {:#?}", e.mean, m.decisions());
         }
+        "sub" => {
+            // rows, then files: train on the first rows in canonical order, rate on the rest
+            let n: usize = args[2].parse().unwrap();
+            for p in &args[3..] {
+                let d = read_labelled(open(p), &Limits::default())
+                    .unwrap()
+                    .into_samples()
+                    .unwrap()
+                    .canonical(usize::MAX);
+                let pick = |rows: &[u32]| {
+                    Labelled::new(
+                        d.features().select(rows),
+                        rows.iter().map(|&r| d.targets()[r as usize]).collect(),
+                        d.classes().to_vec(),
+                    )
+                };
+                let a: Vec<u32> = (0..n as u32).collect();
+                let b: Vec<u32> = (n as u32..d.targets().len() as u32).collect();
+                let (tr, te) = (pick(&a), pick(&b));
+                let t = Instant::now();
+                let m = train(&tr).unwrap();
+                let tt = t.elapsed();
+                let rows: Vec<u32> = (0..b.len() as u32).collect();
+                let e = rate(&te, &m.probabilities(te.features(), &rows));
+                println!(
+                    "{p} n={n} train {tt:.2?} acc {:.4} auc {:?} ll {:.4} {:#?}",
+                    e.mean.accuracy,
+                    e.mean.auc,
+                    e.mean.log_loss,
+                    m.decisions()
+                );
+            }
+        }
         "onnx" => {
             for p in &args[2..] {
                 let d = read_labelled(open(p), &Limits::default())
