@@ -176,7 +176,7 @@ impl Dice {
     }
 
     fn below(&mut self, count: usize) -> usize {
-        (self.share() * count as f64) as usize
+        ((u128::from(self.next()) * count as u128) >> 64) as usize
     }
 
     /// Nearly normal: twelve shares have a variance of 1.
