@@ -124,12 +124,14 @@ impl<R: Read> Lines<R> {
     /// Reads the next line that is not blank into `record`; false at the end.
     fn read(&mut self) -> Result<bool, DatasetError> {
         self.since_last_line.set(0);
+        let begun = self.csv.position().line();
         let read = self.csv.read_byte_record(&mut self.record);
         let next_line = self.csv.position().line();
         let read = read.map_err(|error| match error.into_kind() {
             csv::ErrorKind::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => {
                 DatasetError::TooLarge {
-                    line: next_line,
+                    // Where an open quote stands, not where patience ended.
+                    line: begun,
                     what: "bytes in one line (is a quote left open?)",
                     limit: self.limits.line_bytes,
                     setting: "max-line-bytes",

@@ -1,0 +1,152 @@
+//! Whatever is in a dataset, it is learnt from without a fall, and every probability is one.
+
+use moodle_mlbackend::dataset::read_labelled;
+use moodle_mlbackend::model::Model;
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use rstest::rstest;
+
+use crate::common::{Home, SHAPES, Table, hostile, hostile_and_large};
+
+/// How far single precision may be off, in a sum of up to 20 numbers.
+const ROUNDING: f64 = 1e-5;
+
+fn runner(cases: u32) -> TestRunner {
+    TestRunner::new(ProptestConfig {
+        cases: times(cases),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })
+}
+
+/// Mean log-loss of the classes' shares: what is reached without looking at any feature.
+fn loss_of_shares(table: &Table) -> f64 {
+    let n = table.targets.len() as f64;
+    let count = |class: &String| table.targets.iter().filter(|target| *target == class).count() as f64;
+    table
+        .classes
+        .iter()
+        .map(count)
+        .filter(|&count| count > 0.0)
+        .map(|count| -count / n * (count / n).ln())
+        .sum()
+}
+
+/// Trains, and looks at every probability that the stored model gives to the samples it has learnt from.
+fn trained_soundly(table: &Table) -> Result<Home, TestCaseError> {
+    let home = Home::new();
+    let dataset = table.labelled();
+    let reply = home.try_train(&dataset).map_err(|error| TestCaseError::fail(error.to_string()))?;
+    prop_assert_eq!(reply.status.0, 0, "{:?}", reply);
+
+    let model = Model::load(&home.onnx()).map_err(|error| TestCaseError::fail(error.to_string()))?;
+    let samples = read_labelled(&dataset[..], &home.limits).unwrap().into_samples().unwrap();
+    let probabilities = model.predict(samples.features().clone());
+    let probabilities = probabilities.map_err(|error| TestCaseError::fail(error.to_string()))?;
+    let mut loss = 0.0;
+    for (row, &target) in probabilities.outer_iter().zip(samples.targets()) {
+        prop_assert!(row.iter().all(|p| p.is_finite() && (0.0..=1.0).contains(p)), "{}", row);
+        prop_assert!((row.sum() - 1.0).abs() < ROUNDING, "{} sums to {}", row, row.sum());
+        loss -= row[target as usize].max(1e-30).ln() / samples.targets().len() as f64;
+    }
+    let shares = loss_of_shares(table);
+    prop_assert!(loss <= shares + 1e-6, "log-loss {} where the classes' shares have {}", loss, shares);
+    Ok(home)
+}
+
+/// Many times `cases` where one asks for it: `HOSTILE_TIMES=50 cargo test hostile`.
+fn times(cases: u32) -> u32 {
+    let times = std::env::var("HOSTILE_TIMES").ok().and_then(|times| times.parse().ok());
+    cases * times.unwrap_or(1)
+}
+
+#[rstest]
+fn any_dataset_is_learnt_from_and_predicted(
+    #[values(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13)] shape: usize,
+) {
+    let shape = SHAPES[shape];
+    let run = runner(16).run(&hostile(shape), |table| {
+        let home = trained_soundly(&table)?;
+        let answers = home.try_predict(&table.unlabelled());
+        let answers = answers.map_err(|error| TestCaseError::fail(error.to_string()))?.expect("a model");
+        prop_assert_eq!(answers.len(), table.rows.len());
+        for answer in &answers {
+            prop_assert!(table.classes.contains(&answer.class), "{:?}", answer);
+            let least = 1.0 / table.classes.len() as f64 - ROUNDING;
+            prop_assert!((least..=1.0).contains(&answer.probability), "{:?}", answer);
+        }
+        Ok(())
+    });
+    run.unwrap_or_else(|error| panic!("{shape:?}: {error}"));
+}
+
+#[rstest]
+fn any_larger_dataset_is_learnt_from(#[values(0, 2, 5, 7, 8, 9, 10, 11, 12, 13)] shape: usize) {
+    let shape = SHAPES[shape];
+    let run = runner(2).run(&hostile_and_large(shape), |table| trained_soundly(&table).map(drop));
+    run.unwrap_or_else(|error| panic!("{shape:?}: {error}"));
+}
+
+#[rstest]
+fn any_dataset_is_evaluated_or_told_to_be_too_small(
+    #[values(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13)] shape: usize,
+) {
+    let shape = SHAPES[shape];
+    // Each draws a whole picture.
+    let run = runner(2).run(&hostile(shape), |table| {
+        let home = Home::new();
+        let reply = home.try_evaluate(&table.labelled(), 2, None);
+        let reply = reply.map_err(|error| TestCaseError::fail(error.to_string()))?;
+        let few = table.classes.iter().any(|class| table.targets.iter().filter(|t| *t == class).count() < 2);
+        prop_assert_eq!(reply.figures.is_none(), few, "{:?}", reply);
+        if few {
+            prop_assert_eq!(reply.status.0, 8, "{:?}", reply);
+        }
+        let text = serde_json::to_string(&reply).unwrap();
+        prop_assert!(!text.contains("null"), "a number that is none: {}", text);
+        Ok(())
+    });
+    run.unwrap_or_else(|error| panic!("{shape:?}: {error}"));
+}
+
+#[test]
+fn samples_unlike_any_that_was_learnt_from_get_probabilities_too() {
+    let extremes = [f32::MAX, f32::MIN, f32::MIN_POSITIVE, 1e-45, 0.0, -0.0, 1e30, f32::NAN];
+    let strategy = (0..SHAPES.len()).prop_flat_map(|shape| hostile(SHAPES[shape]));
+    let run = runner(25).run(&strategy, |table| {
+        let home = trained_soundly(&table)?;
+        let mut strange = Table { rows: Vec::new(), targets: Vec::new(), ..table };
+        for value in extremes {
+            strange.push(&vec![value; strange.names.len()], "0");
+        }
+        let turned: Vec<f32> = (0..strange.names.len()).map(|at| extremes[at % 8]).collect();
+        strange.push(&turned, "0");
+        let answers = home.try_predict(&strange.unlabelled());
+        let answers = answers.map_err(|error| TestCaseError::fail(error.to_string()))?.expect("a model");
+        for answer in answers {
+            prop_assert!((0.0..=1.0).contains(&answer.probability), "{:?}", answer);
+        }
+        Ok(())
+    });
+    run.unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn a_second_batch_of_any_shape_is_learnt_from_together_with_the_first() {
+    let pair =
+        (0..SHAPES.len()).prop_flat_map(|shape| (hostile(SHAPES[shape]), any::<proptest::sample::Index>()));
+    let run = runner(20).run(&pair, |(table, at)| {
+        let home = trained_soundly(&table)?;
+        // Some of the samples again, so that every class is among them.
+        let mut again: Vec<usize> = (0..table.rows.len()).collect();
+        again.push(at.index(table.rows.len()));
+        let batch = table.select(again);
+        let reply = home.try_train(&batch.labelled());
+        let reply = reply.map_err(|error| TestCaseError::fail(error.to_string()))?;
+        prop_assert_eq!(reply.status.0, 0);
+        let kept = home.model().current().unwrap().unwrap();
+        prop_assert_eq!(kept.facts()["samples"].as_u64(), Some(2 * table.rows.len() as u64 + 1));
+        Ok(())
+    });
+    run.unwrap_or_else(|error| panic!("{error}"));
+}

@@ -1,0 +1,204 @@
+//! A model's life: batch after batch, evaluations between, moves to other sites.
+
+use moodle_mlbackend::backend::BackendError;
+use proptest::prelude::*;
+
+use super::moodle_cases::figures;
+use crate::common::{Answer, Dice, Home, Table, waves};
+
+#[test]
+fn two_rows_after_twenty_take_nothing_away() {
+    let mut first = Table::of_two_classes(&["\\max", "\\min", "\\name"]);
+    for n in 0..20 {
+        let one = n >= 10;
+        first.push(&[1.0, -1.0, if one { -1.0 } else { -0.2 }], u8::from(one));
+    }
+    let mut more = Table::of_two_classes(&["\\max", "\\min", "\\name"]);
+    more.push(&[1.0, -1.0, 1.0], 0);
+    more.push(&[1.0, -1.0, -1.0], 1);
+    let home = Home::trained(&first.labelled());
+    let ask = first.select([0, 19]).unlabelled();
+    for batch in 0..2 {
+        let classes: Vec<String> = home.predict(&ask).into_iter().map(|answer| answer.class).collect();
+        assert_eq!(classes, ["0", "1"], "after {batch} more batches");
+        home.train(&more.labelled());
+    }
+}
+
+#[track_caller]
+fn assert_close(ours: &[Answer], theirs: &[Answer], tolerance: f64) {
+    assert_eq!(ours.len(), theirs.len());
+    for (a, b) in ours.iter().zip(theirs) {
+        assert!(a.id == b.id && (a.of_one() - b.of_one()).abs() <= tolerance, "{a:?} and {b:?}");
+    }
+}
+
+/// Cuts rows into `batches`, each of which begins with a row of either class.
+fn cut(table: &Table, batches: usize, dice: &mut Dice) -> Vec<Table> {
+    let of = |class: &str| (0..table.rows.len()).filter(|&row| table.targets[row] == class).collect();
+    let (mut zeros, mut ones): (Vec<usize>, Vec<usize>) = (of("0"), of("1"));
+    dice.shuffle(&mut zeros);
+    dice.shuffle(&mut ones);
+    let mut parts: Vec<Vec<usize>> = (0..batches).map(|at| vec![zeros[at], ones[at]]).collect();
+    let mut rest: Vec<usize> = zeros[batches..].iter().chain(&ones[batches..]).copied().collect();
+    dice.shuffle(&mut rest);
+    for row in rest {
+        parts[dice.below(batches)].push(row);
+    }
+    parts.into_iter().map(|rows| table.select(rows)).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn however_samples_are_cut_into_batches_the_same_is_learnt(seed: u64, batches in 2_usize..5) {
+        let table = waves(120, seed);
+        let ask = waves(50, seed ^ 1).unlabelled();
+        let whole = Home::trained(&table.labelled()).predict(&ask);
+        let home = Home::new();
+        for batch in cut(&table, batches, &mut Dice::new(seed)) {
+            home.train(&batch.labelled());
+        }
+        assert_close(&home.predict(&ask), &whole, 1e-6);
+    }
+}
+
+#[test]
+fn a_batch_may_bring_its_columns_in_another_order() {
+    let table = waves(100, 3);
+    let (first, second) = (table.select(0..50), table.select(50..100));
+    let mut turned = second.clone();
+    turned.names.reverse();
+    turned.rows.iter_mut().for_each(|row| row.reverse());
+    let (straight, mixed) = (Home::trained(&first.labelled()), Home::trained(&first.labelled()));
+    straight.train(&second.labelled());
+    mixed.train(&turned.labelled());
+    let ask = waves(50, 4);
+    assert_close(&straight.predict(&ask.unlabelled()), &mixed.predict(&ask.unlabelled()), 1e-6);
+}
+
+#[test]
+fn a_column_that_never_varied_is_used_once_it_does() {
+    let mut first = Table::of_two_classes(&["\\noise", "\\late"]);
+    let mut second = first.clone();
+    let mut dice = Dice::new(1);
+    for n in 0..60 {
+        first.push(&[dice.uniform() as f32, 0.0], n % 2);
+        second.push(&[dice.uniform() as f32, if n % 2 == 0 { -1.0 } else { 1.0 }], n % 2);
+    }
+    let mut ask = Table::of_two_classes(&["\\noise", "\\late"]);
+    ask.push(&[0.5, -1.0], 0);
+    ask.push(&[0.5, 1.0], 1);
+
+    let home = Home::trained(&first.labelled());
+    let before = home.predict(&ask.unlabelled());
+    assert!((before[0].of_one() - before[1].of_one()).abs() < 1e-6, "{before:?}");
+    home.train(&second.labelled());
+    let after = home.predict(&ask.unlabelled());
+    assert!(after[0].of_one() < 0.2 && after[1].of_one() > 0.8, "{after:?}");
+}
+
+#[test]
+fn a_batch_of_other_features_is_refused_with_their_names_and_changes_nothing() {
+    let table = waves(60, 1);
+    let home = Home::trained(&table.labelled());
+    let (model, ask) = (home.onnx(), waves(20, 2).unlabelled());
+    let before = home.predict(&ask);
+    let mut other = table.clone();
+    other.names[1] = "\\new_indicator".to_owned();
+    for told in [
+        home.try_train(&other.labelled()).expect_err("refused"),
+        home.try_predict(&other.unlabelled()).expect_err("refused"),
+    ] {
+        assert!(matches!(told, BackendError::BadInput(_)), "{told:?}");
+        let told = told.to_string();
+        assert!(told.contains(r#"lacking: "\\b""#), "{told}");
+        assert!(told.contains(r#"unknown to the model: "\\new_indicator""#), "{told}");
+    }
+    assert_eq!(home.onnx(), model);
+    assert_eq!(home.predict(&ask), before);
+}
+
+#[test]
+fn a_batch_that_brings_a_new_class_widens_the_model() {
+    let mut first = Table::of_two_classes(&["\\a"]);
+    let mut second = Table::of_classes(&["\\a"], &["0", "1", "2"]);
+    for n in 0..30 {
+        first.push(&[(n % 2) as f32], n % 2);
+        second.push(&[(n % 3) as f32], n % 3);
+    }
+    let home = Home::trained(&first.labelled());
+    home.train(&second.labelled());
+    let classes: Vec<String> =
+        home.predict(&second.select([0, 1, 2]).unlabelled()).into_iter().map(|answer| answer.class).collect();
+    assert_eq!(classes, ["0", "1", "2"]);
+}
+
+#[test]
+fn an_evaluation_never_touches_the_trained_model() {
+    let home = Home::trained(&waves(100, 1).labelled());
+    let (model, generation) = (home.onnx(), home.model().current().unwrap().unwrap().number());
+    home.evaluate(&waves(80, 2).labelled(), 3);
+    home.rate(&home, &waves(80, 2).labelled());
+    assert_eq!(home.onnx(), model);
+    assert_eq!(home.model().current().unwrap().unwrap().number(), generation);
+}
+
+#[test]
+fn an_evaluation_of_an_untrained_model_trains_none() {
+    let home = Home::new();
+    home.evaluate(&waves(80, 2).labelled(), 3);
+    assert!(home.model().current().expect("readable").is_none());
+}
+
+#[test]
+fn the_same_evaluation_gives_the_same_figures_and_another_run() {
+    let home = Home::new();
+    let dataset = waves(150, 3).labelled();
+    let (mut first, mut second) = (home.evaluate(&dataset, 4), home.evaluate(&dataset, 4));
+    assert_ne!(first.runid, second.runid);
+    for reply in [&mut first, &mut second] {
+        reply.figures.as_mut().expect("figures").dir.clear();
+    }
+    assert_eq!(figures(&first), figures(&second));
+    assert_eq!((first.status, first.info), (second.status, second.info));
+}
+
+#[test]
+fn the_order_of_the_rows_does_not_matter_to_a_training() {
+    let table = waves(100, 9);
+    let mut turned: Vec<usize> = (0..100).collect();
+    Dice::new(9).shuffle(&mut turned);
+    let ask = waves(30, 10).unlabelled();
+    let straight = Home::trained(&table.labelled()).predict(&ask);
+    assert_close(&Home::trained(&table.select(turned).labelled()).predict(&ask), &straight, 1e-6);
+}
+
+#[test]
+fn an_imported_model_goes_on_answering_while_it_knows_more_than_what_came_since() {
+    let home = Home::trained(&waves(1_000, 1).labelled());
+    let elsewhere = Home::new();
+    elsewhere.try_import(&home.export()).expect("imported");
+    let ask = waves(200, 2);
+    let answers = home.predict(&ask.unlabelled());
+    assert_eq!(elsewhere.predict(&ask.unlabelled()), answers);
+    elsewhere.train(&waves(6, 3).labelled());
+    assert_eq!(elsewhere.predict(&ask.unlabelled()), answers, "six samples do not outweigh a thousand");
+}
+
+#[test]
+fn an_imported_model_gives_way_once_samples_of_its_own_site_tell_more() {
+    // It learnt the opposite of what is true here.
+    let mut contrary = waves(200, 1);
+    for target in &mut contrary.targets {
+        *target = if target == "0" { "1".to_owned() } else { "0".to_owned() };
+    }
+    let elsewhere = Home::new();
+    elsewhere.try_import(&Home::trained(&contrary.labelled()).export()).expect("imported");
+    elsewhere.train(&waves(300, 2).labelled());
+    let fresh = waves(500, 3);
+    let answers = elsewhere.predict(&fresh.unlabelled());
+    let right = answers.iter().zip(&fresh.targets).filter(|(a, target)| a.class == **target).count();
+    assert!(right > 425, "{right} of 500");
+}

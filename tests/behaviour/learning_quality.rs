@@ -1,0 +1,36 @@
+//! How well it learns what can be learnt, on data that every clone can make.
+
+use rstest::rstest;
+
+use crate::common::{Home, Table, waves};
+
+/// The share of fresh points that a model which saw `samples` of them gets right.
+fn accuracy(samples: usize, seed: u64, fresh: &Table) -> f64 {
+    let answers = Home::trained(&waves(samples, seed).labelled()).predict(&fresh.unlabelled());
+    let right = answers.iter().zip(&fresh.targets).filter(|(answer, target)| answer.class == **target);
+    right.count() as f64 / fresh.rows.len() as f64
+}
+
+#[rstest]
+#[case::fifty_samples(50, 5, 0.85)]
+#[case::a_thousand_samples(1_000, 1, 0.95)]
+#[case::ten_thousand_samples(10_000, 1, 0.98)]
+fn two_waves_are_told_apart(#[case] samples: usize, #[case] seeds: u64, #[case] least: f64) {
+    let fresh = waves(20_000, 999);
+    let mean = (0..seeds).map(|seed| accuracy(samples, seed, &fresh)).sum::<f64>() / seeds as f64;
+    assert!(mean > least, "{mean} after {samples} samples");
+}
+
+#[test]
+fn probabilities_are_frequencies() {
+    // Class 1 with probability 0.2 or 0.7, as the one column says.
+    let mut dice = crate::common::Dice::new(5);
+    let mut table = Table::of_two_classes(&["\\a"]);
+    for n in 0..4_000 {
+        let high = n % 2 == 1;
+        table.push(&[if high { 1.0 } else { -1.0 }], u8::from(dice.chance(if high { 0.7 } else { 0.2 })));
+    }
+    let answers = Home::trained(&table.labelled()).predict(&table.select([0, 1]).unlabelled());
+    assert!((answers[0].of_one() - 0.2).abs() < 0.03, "{answers:?}");
+    assert!((answers[1].of_one() - 0.7).abs() < 0.03, "{answers:?}");
+}

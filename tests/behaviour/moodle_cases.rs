@@ -1,0 +1,166 @@
+//! What Moodle's own tests send, and what they expect back.
+
+use std::io::Read as _;
+
+use moodle_mlbackend::backend::{EvaluationFigures, EvaluationReply};
+use rstest::rstest;
+
+use crate::common::{Answer, Home, shared};
+
+/// A file of the shared test data, unpacked; names the running test where there is none.
+pub(super) fn recorded(path: &str) -> Option<Vec<u8>> {
+    let bytes = shared(std::thread::current().name().unwrap_or("a test"), path)?;
+    if !std::path::Path::new(path).extension().is_some_and(|extension| extension == "gz") {
+        return Some(bytes);
+    }
+    let mut plain = Vec::new();
+    flate2::read::GzDecoder::new(&bytes[..]).read_to_end(&mut plain).expect("a gzip file");
+    Some(plain)
+}
+
+fn moodle(name: &str) -> Option<Vec<u8>> {
+    recorded(&format!("moodle/{name}.csv"))
+}
+
+pub(super) fn figures(reply: &EvaluationReply) -> &EvaluationFigures {
+    reply.figures.as_ref().unwrap_or_else(|| panic!("nothing was measured: {reply:?}"))
+}
+
+/// Sample ids with their classes.
+fn classes(answers: &[Answer]) -> Vec<(&str, &str)> {
+    answers.iter().map(|answer| (answer.id.as_str(), answer.class.as_str())).collect()
+}
+
+#[test]
+fn a_course_named_so_is_class_1_and_another_class_0_before_and_after_an_incremental_training() {
+    let batches = ["20x3-training", "2x3-incremental-training", "2x3-prediction"]
+        .map(|name| moodle(&format!("moodletest-no_splitting-{name}")));
+    let [Some(first), Some(more), Some(ask)] = batches else { return };
+    let home = Home::new();
+    for batch in [first, more] {
+        home.train(&batch);
+        let answers = home.predict(&ask);
+        assert_eq!(classes(&answers), [("183021-0", "0"), ("183020-0", "1")]);
+        assert!(answers.iter().all(|a| a.probability >= 0.6), "Moodle drops what is less sure: {answers:?}");
+    }
+}
+
+#[test]
+fn a_model_that_moved_to_another_site_predicts_the_same() {
+    let (Some(training), Some(ask)) =
+        (moodle("moodletest-quarters-80x7-training"), moodle("students-at-risk-quarters-prediction"))
+    else {
+        return;
+    };
+    let home = Home::trained(&training);
+    // The file that was trained on, as one to predict.
+    let text = String::from_utf8(training).expect("text");
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    for (at, line) in lines.iter_mut().enumerate().skip(2) {
+        let features = &line[..line.rfind(',').expect("cells")];
+        *line = if at == 2 { format!("sampleid,{features}") } else { format!("{at}-0,{features}") };
+    }
+    let own = lines.join("\n");
+    let elsewhere = Home::new();
+    elsewhere.try_import(&home.export()).expect("imported");
+    let answers = elsewhere.predict(own.as_bytes());
+    assert_eq!(answers.len(), 80);
+    assert_eq!(answers, home.predict(own.as_bytes()));
+    assert!(elsewhere.try_predict(&ask).is_err(), "a dataset of other features is refused");
+}
+
+#[test]
+fn three_classes_are_told_apart() {
+    let (Some(training), Some(ask)) =
+        (moodle("moodletest-multiclass-15x2-training"), moodle("moodletest-multiclass-3x2-prediction"))
+    else {
+        return;
+    };
+    let answers = Home::trained(&training).predict(&ask);
+    assert_eq!(classes(&answers), [("183017-0", "2"), ("183016-0", "1"), ("183015-0", "0")]);
+}
+
+#[rstest]
+#[case("moodletest-degenerate-1-sample", 8)]
+#[case("moodletest-degenerate-2-samples-same-class", 8)]
+#[case("moodletest-degenerate-2-samples-2-classes", 0)]
+#[case("moodletest-degenerate-4-samples-2-classes", 0)]
+fn a_training_without_samples_of_every_class_is_status_8_and_any_other_status_0(
+    #[case] name: &str,
+    #[case] status: u8,
+) {
+    let Some(training) = moodle(name) else { return };
+    let home = Home::new();
+    let reply = home.try_train(&training).expect("an answer");
+    assert_eq!(reply.status.0, status);
+    assert_eq!(reply.errors.is_some(), status == 8);
+    assert_eq!(home.model().current().expect("readable").is_some(), status == 0);
+}
+
+#[rstest]
+#[case("site_users", "8x1", "4x1", 5.0 / 8.0)]
+#[case("course_users", "12x1", "8x1", 10.0 / 12.0)]
+fn when_nothing_varies_every_user_gets_the_majoritys_class_and_share(
+    #[case] target: &str,
+    #[case] learnt: &str,
+    #[case] asked: &str,
+    #[case] share: f64,
+) {
+    let (Some(training), Some(ask)) = (
+        moodle(&format!("moodle5-privacy-{target}-{learnt}-constant-training")),
+        moodle(&format!("moodle5-privacy-{target}-{asked}-prediction")),
+    ) else {
+        return;
+    };
+    let answers = Home::trained(&training).predict(&ask);
+    assert!(answers.len() >= 4);
+    for answer in answers {
+        assert_eq!(answer.class, "1", "{answer:?}");
+        assert!((answer.probability - share).abs() < 0.02, "{answer:?}, expected {share}");
+    }
+}
+
+#[rstest]
+#[case("moodletest-bad-quarters-400x8-evaluation")]
+#[case("moodletest-bad-single_range-100x4-evaluation")]
+fn indicators_that_say_nothing_are_called_not_good(#[case] name: &str) {
+    let Some(dataset) = moodle(name) else { return };
+    let reply = Home::new().evaluate(&dataset, 10);
+    assert_eq!(reply.status.0 & 4, 4, "{reply:?}");
+    assert!(figures(&reply).score < 0.7, "{reply:?}");
+    assert!(reply.info.iter().any(|line| line.contains("prediction accuracy is not very good")), "{reply:?}");
+}
+
+#[rstest]
+#[case("moodletest-good-quarters-400x7-evaluation")]
+#[case("moodletest-good-single_range-100x3-evaluation")]
+fn indicators_that_say_everything_score_1(#[case] name: &str) {
+    let Some(dataset) = moodle(name) else { return };
+    let reply = Home::new().evaluate(&dataset, 10);
+    assert_eq!((reply.status.0, figures(&reply).score), (0, 1.0), "{reply:?}");
+    assert!(reply.info.is_empty(), "{reply:?}");
+}
+
+#[test]
+fn a_model_rated_on_what_it_learnt_scores_exactly_1() {
+    let Some(dataset) = moodle("moodletest-good-quarters-400x7-evaluation") else { return };
+    let trained = Home::trained(&dataset);
+    let reply = Home::new().rate(&trained, &dataset);
+    assert_eq!((reply.status.0, figures(&reply).score), (0, 1.0), "{reply:?}");
+}
+
+#[test]
+fn students_at_risk_of_a_whole_site_are_trained_predicted_and_evaluated() {
+    let files = ["training", "prediction", "evaluation"]
+        .map(|what| moodle(&format!("students-at-risk-quarters-{what}")));
+    let [Some(training), Some(ask), Some(evaluation)] = files else { return };
+    let home = Home::trained(&training);
+    let answers = home.predict(&ask);
+    assert_eq!(answers.len(), String::from_utf8_lossy(&ask).lines().count() - 3);
+    assert!(answers.iter().all(|answer| (0.5..=1.0).contains(&answer.probability)), "{answers:?}");
+
+    let reply = home.evaluate(&evaluation, 10);
+    assert!(figures(&reply).score >= 0.80, "{reply:?}");
+    assert_eq!(reply.status.0, 0, "{reply:?}");
+    assert_eq!(home.predict(&ask), answers, "an evaluation leaves the model alone");
+}

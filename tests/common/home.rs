@@ -1,0 +1,126 @@
+//! One model in a directory of its own, driven through the library.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use moodle_mlbackend::backend::{self, BackendError, EvaluationReply, EvaluationRequest, Training};
+use moodle_mlbackend::dataset::Limits;
+use moodle_mlbackend::store::ModelHome;
+use tempfile::{NamedTempFile, TempDir};
+
+/// A model in a directory of its own; gone when dropped.
+pub struct Home {
+    dir: TempDir,
+    pub limits: Limits,
+}
+
+/// What was predicted for one sample.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    pub id: String,
+    pub class: String,
+    /// Of the predicted class.
+    pub probability: f64,
+}
+
+impl Answer {
+    /// The probability of class 1, of a model with two classes.
+    pub fn of_one(&self) -> f64 {
+        if self.class == "1" { self.probability } else { 1.0 - self.probability }
+    }
+}
+
+impl Home {
+    pub fn new() -> Self {
+        Self { dir: tempfile::tempdir().expect("a directory"), limits: Limits::default() }
+    }
+
+    /// One that has learnt from a dataset.
+    #[track_caller]
+    pub fn trained(dataset: &[u8]) -> Self {
+        let home = Self::new();
+        home.train(dataset);
+        home
+    }
+
+    /// Where the model is kept.
+    pub fn model(&self) -> ModelHome {
+        ModelHome::at(&self.dir.path().join("model"))
+    }
+
+    /// Everything that no answer may show.
+    pub fn path(&self) -> PathBuf {
+        self.dir.path().to_owned()
+    }
+
+    /// Trains, and expects status 0.
+    #[track_caller]
+    pub fn train(&self, dataset: &[u8]) {
+        let reply = self.try_train(dataset).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(reply.status.0, 0, "{reply:?}");
+    }
+
+    pub fn try_train(&self, dataset: &[u8]) -> Result<Training, BackendError> {
+        backend::train(&self.model(), self.file(dataset).path(), &self.limits)
+    }
+
+    /// Predicts, and expects status 0.
+    #[track_caller]
+    pub fn predict(&self, dataset: &[u8]) -> Vec<Answer> {
+        self.try_predict(dataset).unwrap_or_else(|error| panic!("{error}")).expect("a trained model")
+    }
+
+    /// `None` when there is no model.
+    pub fn try_predict(&self, dataset: &[u8]) -> Result<Option<Vec<Answer>>, BackendError> {
+        let reply = backend::predict(&self.model(), self.file(dataset).path(), &self.limits)?;
+        Ok(reply.predictions.map(|rows| {
+            let probability = |text: String| text.parse().expect("a number");
+            rows.into_iter()
+                .map(|(id, class, text)| Answer { id, class, probability: probability(text) })
+                .collect()
+        }))
+    }
+
+    /// Evaluates as Moodle does by default: a score of 0.7 and a deviation of 0.05 are asked for.
+    #[track_caller]
+    pub fn evaluate(&self, dataset: &[u8], iterations: usize) -> EvaluationReply {
+        self.try_evaluate(dataset, iterations, None).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Rates another home's model.
+    #[track_caller]
+    pub fn rate(&self, trained: &Self, dataset: &[u8]) -> EvaluationReply {
+        let trained = trained.model();
+        self.try_evaluate(dataset, 10, Some(&trained)).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    pub fn try_evaluate(
+        &self,
+        dataset: &[u8],
+        iterations: usize,
+        trained: Option<&ModelHome>,
+    ) -> Result<EvaluationReply, BackendError> {
+        let request = EvaluationRequest { min_score: 0.7, max_deviation: 0.05, iterations };
+        backend::evaluate(&self.model(), trained, self.file(dataset).path(), &request, &self.limits)
+    }
+
+    pub fn export(&self) -> Vec<u8> {
+        backend::export(&self.model()).expect("exports").expect("a trained model")
+    }
+
+    pub fn try_import(&self, archive: &[u8]) -> Result<(), BackendError> {
+        backend::import(&self.model(), self.file(archive).path(), &self.limits)
+    }
+
+    /// The ONNX file as it is kept.
+    pub fn onnx(&self) -> Vec<u8> {
+        self.model().current().expect("readable").expect("a trained model").model().expect("readable")
+    }
+
+    /// Bytes as a file beside the model, as an upload is.
+    fn file(&self, bytes: &[u8]) -> NamedTempFile {
+        let mut file = NamedTempFile::new_in(self.dir.path()).expect("a file");
+        file.write_all(bytes).expect("written");
+        file
+    }
+}

@@ -1,0 +1,125 @@
+//! Datasets that a test makes itself, of any shape, and seeded dice to fill them.
+
+use std::fmt::Write as _;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
+
+/// Samples before they are a file. A missing cell is `None`.
+#[derive(Debug, Clone)]
+pub struct Table {
+    pub names: Vec<String>,
+    /// The labels of the header, as Moodle writes them.
+    pub classes: Vec<String>,
+    pub rows: Vec<Vec<Option<f32>>>,
+    /// One label a row.
+    pub targets: Vec<String>,
+}
+
+impl Table {
+    /// A table with two classes, 0 and 1.
+    pub fn of_two_classes(names: &[&str]) -> Self {
+        Self::of_classes(names, &["0", "1"])
+    }
+
+    pub fn of_classes(names: &[&str], classes: &[&str]) -> Self {
+        let owned = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
+        Self { names: owned(names), classes: owned(classes), rows: Vec::new(), targets: Vec::new() }
+    }
+
+    pub fn push(&mut self, row: &[f32], target: impl ToString) {
+        self.rows.push(row.iter().map(|&value| (!value.is_nan()).then_some(value)).collect());
+        self.targets.push(target.to_string());
+    }
+
+    /// Some of its rows.
+    pub fn select(&self, rows: impl IntoIterator<Item = usize>) -> Self {
+        let (rows, targets) =
+            rows.into_iter().map(|row| (self.rows[row].clone(), self.targets[row].clone())).unzip();
+        Self { names: self.names.clone(), classes: self.classes.clone(), rows, targets }
+    }
+
+    /// The file that Moodle sends to learn from.
+    pub fn labelled(&self) -> Vec<u8> {
+        let mut text = self.header();
+        let _ = writeln!(text, "{},\"\\target\"", self.columns());
+        for (row, target) in self.rows.iter().zip(&self.targets) {
+            let _ = writeln!(text, "{},{target}", cells(row));
+        }
+        text.into_bytes()
+    }
+
+    /// The file that Moodle sends to predict; sample ids are `N-0`.
+    pub fn unlabelled(&self) -> Vec<u8> {
+        let mut text = self.header();
+        let _ = writeln!(text, "sampleid,{}", self.columns());
+        for (at, row) in self.rows.iter().enumerate() {
+            let _ = writeln!(text, "{at}-0,{}", cells(row));
+        }
+        text.into_bytes()
+    }
+
+    fn header(&self) -> String {
+        format!(
+            "timesplitting,nfeatures,moodleversion,targetcolumn,targettype,targetclasses\n\
+             \"\\quarters\",{},2024100700,\"\\target\",discrete,\"[{}]\"\n",
+            self.names.len(),
+            self.classes.join(",")
+        )
+    }
+
+    fn columns(&self) -> String {
+        let quoted: Vec<String> =
+            self.names.iter().map(|name| format!("\"{}\"", name.replace('"', "\"\""))).collect();
+        quoted.join(",")
+    }
+}
+
+fn cells(row: &[Option<f32>]) -> String {
+    let texts: Vec<String> = row.iter().map(|cell| cell.map_or(String::new(), |v| v.to_string())).collect();
+    texts.join(",")
+}
+
+/// Seeded randomness, the same everywhere.
+pub struct Dice(ChaCha8Rng);
+
+impl Dice {
+    pub fn new(seed: u64) -> Self {
+        Self(ChaCha8Rng::seed_from_u64(seed))
+    }
+
+    /// In [0, 1).
+    pub fn uniform(&mut self) -> f64 {
+        (self.0.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    pub fn between(&mut self, low: f64, high: f64) -> f64 {
+        low + (high - low) * self.uniform()
+    }
+
+    pub fn below(&mut self, end: usize) -> usize {
+        (self.uniform() * end as f64) as usize
+    }
+
+    pub fn chance(&mut self, probability: f64) -> bool {
+        self.uniform() < probability
+    }
+
+    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+        for last in (1..items.len()).rev() {
+            items.swap(last, self.below(last + 1));
+        }
+    }
+}
+
+/// Points whose class is whether cos(a) > sin(b); no straight line tells them apart.
+pub fn waves(samples: usize, seed: u64) -> Table {
+    use std::f64::consts::PI;
+    let mut dice = Dice::new(seed);
+    let mut table = Table::of_two_classes(&["\\a", "\\b"]);
+    for _ in 0..samples {
+        let (a, b) = (dice.between(-PI, PI), dice.between(-PI, PI));
+        table.push(&[a as f32, b as f32], u8::from(a.cos() > b.sin()));
+    }
+    table
+}
