@@ -220,17 +220,18 @@ impl Form {
         Self(String::new()).field("uniqueid", "m")
     }
 
-    fn field(mut self, name: &str, value: &str) -> Self {
-        self.0 +=
-            &format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
-        self
+    fn field(self, name: &str, value: &str) -> Self {
+        self.part(&format!("name=\"{name}\""), value)
     }
 
-    fn file(mut self, content: &str) -> Self {
-        self.0 += &format!(
-            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"dataset\"; filename=\"dataset.csv\"\r\n\
-             Content-Type: application/octet-stream\r\n\r\n{content}\r\n"
-        );
+    fn file(self, content: &str) -> Self {
+        let head = "name=\"dataset\"; filename=\"dataset.csv\"\r\nContent-Type: application/octet-stream";
+        self.part(head, content)
+    }
+
+    fn part(mut self, head: &str, content: &str) -> Self {
+        let opening = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; {head}\r\n\r\n");
+        self.0.extend([opening.as_str(), content, "\r\n"]);
         self
     }
 }

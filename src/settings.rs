@@ -76,6 +76,9 @@ pub struct ServeArgs {
     /// Most samples in one dataset
     #[arg(long, env = "MOODLE_MLBACKEND_MAX_ROWS", value_name = "N", default_value_t = Limits::default().rows, value_parser = at_least_one)]
     max_rows: usize,
+    /// Most samples of one model that are kept to learn from again; beyond it an even choice of them
+    #[arg(long, env = "MOODLE_MLBACKEND_MAX_KEPT_ROWS", value_name = "N", default_value_t = Limits::default().kept_rows, value_parser = at_least_one)]
+    max_kept_rows: usize,
     /// Most features in one dataset
     #[arg(long, env = "MOODLE_MLBACKEND_MAX_COLUMNS", value_name = "N", default_value_t = Limits::default().columns, value_parser = at_least_one)]
     max_columns: usize,
@@ -222,6 +225,7 @@ impl Settings {
             },
             dataset: Limits {
                 rows: args.max_rows,
+                kept_rows: args.max_kept_rows,
                 columns: args.max_columns,
                 classes: args.max_classes,
                 ..Limits::default()

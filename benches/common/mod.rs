@@ -139,7 +139,7 @@ struct Column {
 
 impl Column {
     fn draw(dice: &mut Dice, varies: bool) -> Self {
-        let usual = ["", "0", "-1", "", "-1.00"][dice.below(5)];
+        let usual = ["", "0", "-1", "", "-1"][dice.below(5)];
         // A few columns vary much, most of them hardly: the mean of a squared share is a third.
         let share = dice.share();
         let unusual = if varies { 0.002 + 3.0 * (UNUSUAL - 0.002) * share * share } else { 0.0 };
@@ -176,7 +176,7 @@ impl Dice {
     }
 
     fn below(&mut self, count: usize) -> usize {
-        (self.share() * count as f64) as usize
+        ((u128::from(self.next()) * count as u128) >> 64) as usize
     }
 
     /// Nearly normal: twelve shares have a variance of 1.

@@ -68,6 +68,9 @@ impl From<StoreError> for BackendError {
 
 impl From<ReportError> for BackendError {
     fn from(error: ReportError) -> Self {
-        Self::Internal(format!("the evaluation's report cannot be written: {error}"))
+        if error.is_no_space() {
+            return Self::NoSpace;
+        }
+        Self::Internal(format!("the evaluation's report cannot be written or read: {error}"))
     }
 }

@@ -38,6 +38,8 @@ pub fn evaluate(
     limits: &Limits,
 ) -> Result<EvaluationReply, BackendError> {
     let started = Timestamp::now();
+    // First of all, so that a deletion in between also counts for this run.
+    let run = home.begin_run()?;
     let file = read_labelled(open(dataset)?, limits)?;
     let mut facts = DatasetFacts {
         samples: file.rows(),
@@ -64,7 +66,6 @@ pub fn evaluate(
     }
     .judged(request);
 
-    let run = home.begin_run()?;
     let reply = reply(&verdict, request, &run);
     report::write(
         run.dir(),
@@ -160,8 +161,10 @@ fn reply(verdict: &Verdict, request: &EvaluationRequest, run: &NewRun) -> Evalua
 /// [`BackendError`].
 pub fn evaluation_log(home: &ModelHome, run: Option<RunId>) -> Result<Vec<u8>, BackendError> {
     let directory = run.map(|run| home.run(run)).transpose()?.flatten();
-    match directory {
-        Some(directory) => Ok(report::zip_directory(&directory)?),
-        None => Ok(report::EMPTY_ZIP.to_vec()),
+    let Some(directory) = directory else { return Ok(report::EMPTY_ZIP.to_vec()) };
+    match report::zip_directory(&directory) {
+        // Deleted meanwhile.
+        Err(error) if error.is_not_found() => Ok(report::EMPTY_ZIP.to_vec()),
+        zipped => Ok(zipped?),
     }
 }

@@ -12,9 +12,6 @@ use crate::learning::{self, Evaluation, TrainedModel};
 use crate::model::{self, Model};
 use crate::store::{Generation, ModelHome, NewGeneration};
 
-/// At most this many samples are kept to learn from again; beyond it an even choice of them.
-const MOST_KEPT_SAMPLES: usize = 1_000_000;
-
 /// The name of the fact that a generation was imported and not trained here.
 pub(super) const IMPORTED: &str = "imported";
 
@@ -38,8 +35,8 @@ pub fn train(home: &ModelHome, dataset: &Path, limits: &Limits) -> Result<Traini
         None => None,
     };
     let samples = match kept {
-        Some(kept) => kept.merged(batch, MOST_KEPT_SAMPLES)?,
-        None => batch.canonical(MOST_KEPT_SAMPLES),
+        Some(kept) => kept.merged(batch, limits.kept_rows)?,
+        None => batch.canonical(limits.kept_rows),
     };
     let successor = learning::train(&samples)?;
     let kept_import = match &current {

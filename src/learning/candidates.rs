@@ -58,8 +58,11 @@ const FEWEST_FOR_TREES: usize = 400;
 /// Random features pay up to this many samples.
 const MOST_FOR_RANDOM_FEATURES: usize = 20_000;
 
+/// With so few inputs a smooth rule between them can be followed closely.
+const FEW_INPUTS: usize = 10;
+
 /// Penalties from strong to weak: each fit starts from the one before it.
-const ALPHAS: [f64; 9] = [1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.3, 0.1];
+const ALPHAS: [f64; 11] = [1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01];
 
 /// How far fits may stay from their optimum while recipes are compared, in mean log-loss.
 const GAP: f64 = 2e-5;
@@ -101,7 +104,8 @@ fn plans(rows: usize, inputs: &[Input]) -> Vec<Plan> {
         plans.push(Plan { hinges: 8, random: 0 });
     }
     if inputs.len() > 1 && rows <= MOST_FOR_RANDOM_FEATURES {
-        plans.push(Plan { hinges: if bends { 3 } else { 0 }, random: 100 });
+        let random = if inputs.len() <= FEW_INPUTS { 200 } else { 100 };
+        plans.push(Plan { hinges: if bends { 3 } else { 0 }, random });
     }
     plans
 }

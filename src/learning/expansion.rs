@@ -162,7 +162,7 @@ impl RandomFeatures {
         let mut weights = Array2::zeros((inputs, columns));
         let mut bias = Vec::with_capacity(columns);
         for column in 0..columns {
-            let scale = [0.6, 1.1, 1.8][column % 3];
+            let scale = [0.9, 1.6, 2.7][column % 3];
             if inputs <= READ_BY_EACH {
                 (0..inputs).for_each(|input| weights[[input, column]] = (scale * stream.normal()) as f32);
             } else {

@@ -24,6 +24,19 @@ pub enum ReportError {
 }
 
 impl ReportError {
+    /// Whether a file was not there.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
+    }
+
+    /// Whether the disk was full.
+    #[must_use]
+    pub fn is_no_space(&self) -> bool {
+        use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        matches!(self, Self::File { source, .. } if matches!(source.kind(), StorageFull | QuotaExceeded | FileTooLarge))
+    }
+
     /// An error of the file named `file`, for `map_err`.
     pub(super) fn file(file: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         move |source| Self::File { file: file.into(), source }

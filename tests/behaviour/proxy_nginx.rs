@@ -105,17 +105,13 @@ const LARGE_ROWS: usize = 400;
 /// Large in bytes and quick to learn: most columns never vary, and their numbers are long.
 fn large_dataset() -> Vec<u8> {
     let columns = 500;
-    let mut text =
-        format!("nfeatures,targetclasses\n{columns},\"[0,1]\"\n{}target\n", "indicator,".repeat(columns));
-    let constant = format!("0.{:0<150}", 25);
+    let constant = format!(",0.{:0<150}", 25).repeat(columns - 1);
+    let names = "indicator,".repeat(columns);
+    let mut text = format!("nfeatures,targetclasses\n{columns},\"[0,1]\"\n{names}target\n");
     for row in 0..LARGE_ROWS {
         let class = row % 2;
-        text += &format!("{}.{}", class, row % 7);
-        for _ in 1..columns {
-            text += ",";
-            text += &constant;
-        }
-        text += &format!(",{class}\n");
+        let varying = format!("{class}.{}", row % 7);
+        text.extend([&varying, &constant, &format!(",{class}\n")].map(String::as_str));
     }
     text.into_bytes()
 }
@@ -143,6 +139,7 @@ impl Site {
         let port = free_port();
         let backend = server.address.to_string();
         let file = directory.path().join("nginx.conf");
+        #[allow(clippy::disallowed_methods, reason = "nothing that could be lost")]
         fs::write(&file, configuration(directory.path(), &backend, port, certificate.as_ref())).unwrap();
         let proxy = Command::new(nginx)
             .arg("-p")
