@@ -5,6 +5,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
+use super::compute::at_length;
 use super::reply::{EvaluationFigures, EvaluationReply, Status};
 use super::train::rate;
 use super::{BackendError, NOT_TRAINED, open};
@@ -56,7 +57,7 @@ pub fn evaluate(
         facts.class_counts = labels.zip(samples.class_counts()).collect();
         match trained {
             Some(trained) => rate_trained(trained, &samples)?,
-            None => learning::evaluate(&samples, request.iterations).map_or_else(
+            None => at_length(|| learning::evaluate(&samples, request.iterations)).map_or_else(
                 |error| Verdict::none(Status::NOT_ENOUGH_DATA, &format!("{error}.")),
                 Verdict::of,
             ),

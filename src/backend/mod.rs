@@ -1,6 +1,7 @@
 //! The operations that Moodle asks for. The only room that knows all the
 //! others; `http` and `cli` call it, it knows neither.
 
+mod compute;
 mod error;
 mod evaluate;
 mod predict;

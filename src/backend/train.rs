@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::compute::at_length;
 use super::reply::{Status, Training};
 use super::{BackendError, open};
 use crate::dataset::{Labelled, Limits, read_labelled};
@@ -38,7 +39,7 @@ pub fn train(home: &ModelHome, dataset: &Path, limits: &Limits) -> Result<Traini
         Some(kept) => kept.merged(batch, limits.kept_rows)?,
         None => batch.canonical(limits.kept_rows),
     };
-    let successor = learning::train(&samples)?;
+    let successor = at_length(|| learning::train(&samples))?;
     let kept_import = match &current {
         Some(generation) => better_import(generation, &samples, &successor)?,
         None => None,

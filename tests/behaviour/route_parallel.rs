@@ -63,6 +63,32 @@ fn a_full_queue_is_503_with_retry_after_while_version_and_predictions_are_answer
 }
 
 #[test]
+fn predictions_do_not_queue_behind_a_long_evaluation() {
+    let server = TestServer::start();
+    let train = Form::model("m", "d").file("dataset", &rows(40));
+    assert_eq!(server.post("/training", &train).json()["status"], json!(0));
+    let long = Form::model("m", "e")
+        .field("minscore", "0.1")
+        .field("maxdeviation", "0.9")
+        .field("niterations", "40")
+        .file("dataset", &rows(500));
+    let ask = Form::model("m", "d").file("dataset", &unlabelled(&["1-0,1,3,-1"]));
+    thread::scope(|scope| {
+        let evaluation = scope.spawn(|| server.post("/evaluation", &long));
+        while server.uploads().is_empty() {
+            thread::yield_now();
+        }
+        let mut answered_meanwhile = 0;
+        while !evaluation.is_finished() {
+            assert_eq!(server.post("/prediction", &ask).json()["status"], json!(0));
+            answered_meanwhile += usize::from(!evaluation.is_finished());
+        }
+        assert_eq!(evaluation.join().expect("an answer").json()["status"], json!(0));
+        assert!(answered_meanwhile >= 5, "only {answered_meanwhile} predictions while it was evaluated");
+    });
+}
+
+#[test]
 fn trainings_of_different_models_do_not_mix() {
     let server = TestServer::start();
     let flipped: Vec<String> = (0..40)
