@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::expansion::{Expansion, Plan};
 use super::folds::{Split, k_folds, thinned};
 use super::inputs::Input;
-use super::solver::{Fitted, Problem, log_loss};
+use super::solver::{Effort, Fitted, Problem, log_loss};
 use super::trees::{Binned, Settings, boost};
 use crate::dataset::Labelled;
 
@@ -64,15 +64,12 @@ const FEW_INPUTS: usize = 10;
 /// Penalties from strong to weak: each fit starts from the one before it.
 const ALPHAS: [f64; 11] = [1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01];
 
-/// How far fits may stay from their optimum while recipes are compared, in mean log-loss.
-const GAP: f64 = 2e-5;
-
 /// Lets every recipe that suits so many samples and inputs answer samples that it was not shown.
 pub(crate) fn compare(samples: &Labelled, rows: &[u32], inputs: &[Input], seed: u64) -> Comparison {
     let classes = samples.classes().len();
     let row_targets: Vec<u32> = rows.iter().map(|&row| samples.targets()[row as usize]).collect();
     let positions: Vec<u32> = (0..rows.len() as u32).collect();
-    let k = if rows.len() < 1_000 { 5 } else { 3 };
+    let k = if rows.len() < 500 { 5 } else { 3 };
     let mut folds = k_folds(&positions, &row_targets, classes, k, seed);
     if rows.len() >= ENOUGH_FOR_ONE_FOLD {
         folds.truncate(1);
@@ -223,7 +220,7 @@ struct LinearFold {
 impl LinearFold {
     /// The margins of the held-out samples with a penalty weaker than the last one.
     fn answer(&mut self, alpha: f64) -> Array2<f64> {
-        let fitted = self.problem.fit(alpha, GAP, self.last.as_ref());
+        let fitted = self.problem.fit(alpha, Effort::COMPARING, self.last.as_ref());
         let linear = self.problem.unscaled(&fitted);
         self.last = Some(fitted);
         self.test.dot(&linear.weights) + &linear.bias

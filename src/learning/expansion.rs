@@ -159,10 +159,12 @@ impl RandomFeatures {
     fn new(inputs: usize, columns: usize, seed: u64) -> Self {
         const READ_BY_EACH: usize = 3;
         let mut stream = Stream::new(seed ^ 0x7261_6e64_6f6d);
+        // A few inputs may depend on each other in detail; with many, only broad strokes are worth it.
+        let scales = if inputs <= READ_BY_EACH { [0.9, 1.6, 2.7] } else { [0.6, 1.1, 1.8] };
         let mut weights = Array2::zeros((inputs, columns));
         let mut bias = Vec::with_capacity(columns);
         for column in 0..columns {
-            let scale = [0.9, 1.6, 2.7][column % 3];
+            let scale = scales[column % 3];
             if inputs <= READ_BY_EACH {
                 (0..inputs).for_each(|input| weights[[input, column]] = (scale * stream.normal()) as f32);
             } else {

@@ -8,7 +8,7 @@
 use ndarray::Array2;
 
 use super::candidates::{Comparison, mean_log_loss};
-use super::solver::Problem;
+use super::solver::{Effort, Problem};
 
 /// How much of each candidate, and how the sum is put right.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,7 +71,7 @@ fn put_right(mixed: &Array2<f64>, targets: &[usize]) -> (f64, f64) {
         return (1.0, 0.0);
     }
     let problem = Problem::new(mixed.clone(), targets.to_vec(), 2);
-    let linear = problem.unscaled(&problem.fit(PENALTY, 1e-7, None));
+    let linear = problem.unscaled(&problem.fit(PENALTY, Effort::FINAL, None));
     let slope = linear.weights[[0, 0]];
     let offset = linear.bias[0];
     // A slope far from 1 means that there is nothing to put right, only little to go by.

@@ -62,16 +62,15 @@ impl Problem {
     }
 
     /// Fits with a penalty of `alpha`/2 on the squared weights of standardised columns, starting
-    /// from an earlier [`Fitted`] of this problem when there is one. `gap` is how far from the
-    /// optimum the mean log-loss may roughly stay.
-    pub(crate) fn fit(&self, alpha: f64, gap: f64, start: Option<&Fitted>) -> Fitted {
+    /// from an earlier [`Fitted`] of this problem when there is one.
+    pub(crate) fn fit(&self, alpha: f64, effort: Effort, start: Option<&Fitted>) -> Fitted {
         let mut alpha = alpha;
         let null = self.class_shares();
         if self.x.ncols() == 0 {
             return null;
         }
         for _ in 0..4 {
-            if let Some(fitted) = self.try_fit(alpha, gap, start.unwrap_or(&null))
+            if let Some(fitted) = self.try_fit(alpha, effort, start.unwrap_or(&null))
                 && self.objective(&fitted, alpha) <= self.objective(&null, alpha) * (1.0 + 1e-9)
             {
                 return fitted;
@@ -99,17 +98,17 @@ impl Problem {
         Fitted { weights: Array2::zeros((self.x.ncols(), margins)), bias: Array1::from(bias) }
     }
 
-    fn try_fit(&self, alpha: f64, gap: f64, start: &Fitted) -> Option<Fitted> {
+    fn try_fit(&self, alpha: f64, effort: Effort, start: &Fitted) -> Option<Fitted> {
         // In units of the scaled columns; the same optimum, see Problem::new.
         let alpha = (alpha * self.unit * self.unit).max(1e-9);
-        let tolerance = (2.0 * gap * self.targets.len() as f64).sqrt().max(1e-6);
+        let tolerance = (2.0 * effort.gap * self.targets.len() as f64).sqrt().max(1e-6);
         // linfa and argmin return errors for what they foresee; a panic in a numeric library must
         // not take a server's request down with it.
         let fitted = catch_unwind(AssertUnwindSafe(|| {
             if self.classes == 2 {
-                self.fit_two(alpha, tolerance, start)
+                self.fit_two(alpha, tolerance, effort, start)
             } else {
-                self.fit_many(alpha, tolerance, start)
+                self.fit_many(alpha, tolerance, effort, start)
             }
         }))
         .ok()
@@ -118,7 +117,7 @@ impl Problem {
         finite.then_some(fitted)
     }
 
-    fn fit_two(&self, alpha: f64, tolerance: f64, start: &Fitted) -> Option<Fitted> {
+    fn fit_two(&self, alpha: f64, tolerance: f64, effort: Effort, start: &Fitted) -> Option<Fitted> {
         let counts = [0, 1].map(|class| self.targets.iter().filter(|&&target| target == class).count());
         if counts.contains(&0) {
             return None;
@@ -135,7 +134,7 @@ impl Problem {
         let dataset = DatasetBase::new(self.x.view(), Array1::from(self.targets.clone()));
         let model = LogisticRegression::default()
             .alpha(alpha)
-            .max_iterations(MOST_ITERATIONS)
+            .max_iterations(effort.iterations)
             .gradient_tolerance(tolerance)
             .initial_params(initial)
             .fit(&dataset)
@@ -148,7 +147,7 @@ impl Problem {
         })
     }
 
-    fn fit_many(&self, alpha: f64, tolerance: f64, start: &Fitted) -> Option<Fitted> {
+    fn fit_many(&self, alpha: f64, tolerance: f64, effort: Effort, start: &Fitted) -> Option<Fitted> {
         // linfa numbers the classes that occur; one that does not keeps its start.
         let mut present: Vec<usize> = self.targets.clone();
         present.sort_unstable();
@@ -164,7 +163,7 @@ impl Problem {
         let dataset = DatasetBase::new(self.x.view(), Array1::from(self.targets.clone()));
         let model = MultiLogisticRegression::default()
             .alpha(alpha)
-            .max_iterations(MOST_ITERATIONS)
+            .max_iterations(effort.iterations)
             .gradient_tolerance(tolerance)
             .initial_params(initial)
             .fit(&dataset)
@@ -194,9 +193,22 @@ pub(crate) struct Fitted {
     bias: Array1<f64>,
 }
 
-/// L-BFGS needs 20 to 60 iterations on data like Moodle's; more only polishes weights that the
-/// penalty hardly sees.
-const MOST_ITERATIONS: u64 = 120;
+/// How near the optimum a fit must come.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Effort {
+    /// How far from the optimum the mean log-loss may roughly stay.
+    gap: f64,
+    /// L-BFGS needs 20 to 60 iterations on data like Moodle's; more only polishes weights that the
+    /// penalty hardly sees.
+    iterations: u64,
+}
+
+impl Effort {
+    /// Good enough to tell recipes apart.
+    pub(crate) const COMPARING: Self = Self { gap: 3e-5, iterations: 30 };
+    /// For a model that is kept.
+    pub(crate) const FINAL: Self = Self { gap: 1e-6, iterations: 150 };
+}
 
 /// −ln of the probability that margins give to a class.
 pub(crate) fn log_loss(margins: ArrayView1<'_, f64>, target: usize) -> f64 {

@@ -11,16 +11,13 @@ use super::explain::explain;
 use super::folds::thinned;
 use super::inputs::{Input, choose_inputs};
 use super::mixing::{Mix, mix};
-use super::solver::{Linear, Problem, margins_of};
+use super::solver::{Effort, Linear, Problem, margins_of};
 use super::trained::TrainedModel;
 use super::trees::{Binned, Forest, Settings, boost};
 use crate::dataset::Labelled;
 
 /// All randomness of a training comes from this seed: the same samples give the same model.
 const SEED: u64 = 0x6d6f_6f64_6c65;
-
-/// How far a fit on all samples may stay from its optimum, in mean log-loss.
-const FINAL_GAP: f64 = 1e-6;
 
 /// At most this many cells (samples × derived columns) for one linear fit; beyond it a linear model
 /// learns from an even choice of the samples, and trees learn from all.
@@ -130,7 +127,7 @@ impl Learner<'_> {
         let design = expansion.design(self.inputs, self.samples.features(), &rows);
         let targets = rows.iter().map(|&row| self.samples.targets()[row as usize] as usize).collect();
         let problem = Problem::new(design, targets, classes);
-        let linear = problem.unscaled(&problem.fit(alpha, FINAL_GAP, None));
+        let linear = problem.unscaled(&problem.fit(alpha, Effort::FINAL, None));
         (expansion, linear)
     }
 
