@@ -79,6 +79,23 @@ fn a_batch_may_bring_its_columns_in_another_order() {
 }
 
 #[test]
+fn beyond_the_bound_an_even_choice_of_the_samples_is_kept_whatever_order_they_came_in() {
+    let table = waves(120, 6);
+    let parts = cut(&table, 3, &mut Dice::new(6));
+    let learnt = |order: [usize; 3]| {
+        let mut home = Home::new();
+        home.limits.kept_rows = 50;
+        for at in order {
+            home.train(&parts[at].labelled());
+        }
+        let kept = home.model().current().unwrap().unwrap();
+        assert_eq!(kept.facts()["samples"].as_u64(), Some(50));
+        home.predict(&waves(30, 7).unlabelled())
+    };
+    assert_close(&learnt([0, 1, 2]), &learnt([2, 0, 1]), 1e-6);
+}
+
+#[test]
 fn a_column_that_never_varied_is_used_once_it_does() {
     let mut first = Table::of_two_classes(&["\\noise", "\\late"]);
     let mut second = first.clone();

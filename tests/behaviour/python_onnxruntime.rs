@@ -118,7 +118,7 @@ const FILES: [&str; 3] = ["model.onnx", "samples.csv", "expected.json"];
 #[case::two_classes_with_missing_cells(students(300), 300)]
 #[case::few_samples(students(40), 300)]
 #[case::three_classes(many_classes(3, 150), 150)]
-#[case::seven_classes_and_many_samples(many_classes(7, 2_100), 200)]
+#[case::seven_classes(many_classes(7, 500), 200)]
 #[case::a_chessboard_of_trees(chessboard(2_400), 200)]
 #[case::columns_that_never_vary(nothing_varies(), 4)]
 #[case::random_combinations_of_continuous_features(two_waves(300), 300)]
