@@ -20,7 +20,9 @@ pub fn predict(home: &ModelHome, dataset: &Path, limits: &Limits) -> Result<Pred
         return Ok(Prediction { status: Status::NO_MODEL, info, predictions: None });
     };
     let model = Model::load(&generation.model()?)?;
-    let probabilities = model.predict(samples.features)?;
+    let features = samples.features;
+    let features = if samples.named { features } else { features.renamed(&model.facts().features)? };
+    let probabilities = model.predict(features)?;
     let classes: Vec<String> = model.facts().classes.iter().map(ToString::to_string).collect();
     let predictions = samples
         .ids

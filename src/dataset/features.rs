@@ -75,6 +75,17 @@ impl Features {
         Ok(Self { names: names.to_vec(), columns, rows: self.rows })
     }
 
+    /// The same columns under other names, in the order they have.
+    ///
+    /// # Errors
+    /// [`Mismatch`] when there are not as many names as columns.
+    pub fn renamed(self, names: &[String]) -> Result<Self, Mismatch> {
+        if self.names.len() != names.len() {
+            return Err(Mismatch::of_names(names, &self.names));
+        }
+        Ok(Self { names: names.to_vec(), ..self })
+    }
+
     /// Some samples, in the order of `rows`.
     #[must_use]
     pub fn select(&self, rows: &[u32]) -> Self {

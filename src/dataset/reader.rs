@@ -22,6 +22,9 @@ pub struct Unlabelled {
     pub ids: Vec<String>,
     /// The samples' features.
     pub features: Features,
+    /// Whether the first column is called `sampleid`, as Moodle calls it. Where it is not, somebody
+    /// has renamed the columns, as publishers of anonymised datasets do: only their order counts.
+    pub named: bool,
 }
 
 /// Reads a training or evaluation dataset: features, then the target as the last column.
@@ -66,12 +69,13 @@ pub fn read_labelled(source: impl Read, limits: &Limits) -> Result<LabelledFile,
 pub fn read_unlabelled(source: impl Read, limits: &Limits) -> Result<Unlabelled, DatasetError> {
     let mut lines = Lines::new(source, *limits);
     let (header, names) = lines.read_header()?;
-    if names[0] != SAMPLE_ID {
+    let named = names[0] == SAMPLE_ID;
+    if !named && names.last() == header.target.as_ref() {
         let reason = format!(
-            "the first column of a prediction dataset must be {SAMPLE_ID}, got {}",
-            quoted(names[0].as_bytes())
+            "this is a training dataset (it ends with the target {}); send one that begins with {SAMPLE_ID}",
+            quoted(names[names.len() - 1].as_bytes())
         );
-        return Err(DatasetError::Name { line: lines.line, column: 1, reason });
+        return Err(DatasetError::Name { line: lines.line, column: names.len(), reason });
     }
 
     let mut ids = Vec::new();
@@ -85,7 +89,8 @@ pub fn read_unlabelled(source: impl Read, limits: &Limits) -> Result<Unlabelled,
 
     let rows = lines.rows;
     let columns = lines.columns.into_iter().skip(1).map(ColumnBuilder::finish).collect();
-    Ok(Unlabelled { header, ids, features: Features::new(names[1..].to_vec(), columns, rows) })
+    let features = Features::new(names[1..].to_vec(), columns, rows);
+    Ok(Unlabelled { header, ids, features, named })
 }
 
 /// What Moodle calls the column of sample ids.

@@ -62,7 +62,7 @@ const MOST_FOR_RANDOM_FEATURES: usize = 20_000;
 const FEW_INPUTS: usize = 10;
 
 /// Penalties from strong to weak: each fit starts from the one before it.
-const ALPHAS: [f64; 11] = [1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01];
+const ALPHAS: [f64; 10] = [1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03];
 
 /// Lets every recipe that suits so many samples and inputs answer samples that it was not shown.
 pub(crate) fn compare(samples: &Labelled, rows: &[u32], inputs: &[Input], seed: u64) -> Comparison {

@@ -144,9 +144,7 @@ fn a_prediction_file_is_refused_by_a_training_and_a_training_file_by_a_predictio
     assert!(told.starts_with("line 3, column 1: this is a prediction dataset"), "{told}");
     let home = Home::trained(&labelled(&ROWS));
     let told = home.try_predict(&labelled(&ROWS)).expect_err("refused").to_string();
-    let expected =
-        r#"line 3, column 1: the first column of a prediction dataset must be sampleid, got "\\ind_max""#;
-    assert!(told.contains(expected), "{told}");
+    assert!(told.contains("this is a training dataset") && told.contains("sampleid"), "{told}");
 }
 
 #[rstest]
