@@ -55,11 +55,13 @@ def measure(method, learn, rate, splits):
         learnt_targets = learn.targets[split["learn"]]
         present, targets = np.unique(learnt_targets, return_inverse=True)
         begin = time.perf_counter()
-        answer = method(learn.features[split["learn"]], targets)
+        learnt_features = learn.features[split["learn"]]
+        columns = Varying(learnt_features)
+        answer = method(columns.of(learnt_features), targets)
         learnt = time.perf_counter()
         # A class that was not learnt has no probability.
         probabilities = np.zeros((len(split["rate"]), len(learn.classes)))
-        probabilities[:, present] = answer(rate.features[split["rate"]])
+        probabilities[:, present] = answer(columns.of(rate.features[split["rate"]]))
         answered = time.perf_counter()
         rated_targets = rate.targets[split["rate"]]
         figures = rated(probabilities, rated_targets)
@@ -69,6 +71,24 @@ def measure(method, learn, rate, splits):
         truths.append(truth)
     error = expected_calibration_error(np.concatenate(stated), np.concatenate(truths))
     return {"calibration_error": error, "splits": records}
+
+
+class Varying:
+    """The columns that vary among samples. In one of a single value and missing cells these become
+    another value, which says as much: HistGradientBoosting stops at columns of a single value."""
+
+    def __init__(self, features):
+        missing = np.isnan(features)
+        least = np.where(missing, np.inf, features).min(axis=0)
+        most = np.where(missing, -np.inf, features).max(axis=0)
+        single = (least == most) & missing.any(axis=0)
+        self.used = np.flatnonzero((least < most) | single)
+        self.instead = np.where(single, least - 1, np.nan)[self.used]
+
+    def of(self, features):
+        """These columns of some samples."""
+        used = features[:, self.used]
+        return np.where(np.isnan(used), self.instead, used)
 
 
 if __name__ == "__main__":

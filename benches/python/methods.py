@@ -10,7 +10,6 @@ import warnings
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.feature_selection import VarianceThreshold
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 from sklearn.model_selection import StratifiedKFold, train_test_split
@@ -45,11 +44,7 @@ def all_methods():
 
 def logistic(features, targets):
     """Missing cells flagged and filled with the mean, standardised; penalty by 5-fold log-loss."""
-    prepare = [
-        SimpleImputer(add_indicator=True, keep_empty_features=True),
-        VarianceThreshold(),
-        StandardScaler(),
-    ]
+    prepare = [SimpleImputer(add_indicator=True), StandardScaler()]
     folds = min(5, np.bincount(targets).min())
     if folds < 2:
         last = LogisticRegression(max_iter=1000)
