@@ -1,0 +1,129 @@
+//! How good the predictions are: accuracy, calibration and times on any labelled dataset.
+//!
+//! `run` measures this product and prints a table, or one JSON record a line with `--json`; `--plan`
+//! writes down which rows were learnt from and rated, so that `benches/python/compare.py` can rate
+//! other methods on the same rows. `table` prints one table of the records of both.
+//! `benches/quality.sh` does all of that with one command.
+//!
+//! ```text
+//! cargo run --release --example quality -- run --repeats 10 dataset.csv.gz
+//! cargo run --release --example quality -- run --train a.csv --predict b.csv --answers b.json
+//! cargo run --release --example quality -- run --waves 50,100,1000
+//! cargo run --release --example quality -- table ours.jsonl theirs.jsonl
+//! ```
+
+mod calibration;
+mod measure;
+mod plan;
+mod record;
+mod table;
+mod task;
+mod waves;
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use record::Record;
+use task::Task;
+
+/// Anything that stops a measurement, in words.
+type Failure = Box<dyn Error>;
+
+/// Measures the quality of predictions.
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Learns and rates, and prints what came of it.
+    Run(Run),
+    /// Prints one table of records that were kept with --json.
+    Table {
+        /// Files of records, one a line.
+        #[arg(required = true)]
+        records: Vec<PathBuf>,
+    },
+}
+
+#[derive(Args)]
+struct Run {
+    /// Labelled datasets of Moodle's format, also gzipped: each is split 80/20 several times.
+    datasets: Vec<PathBuf>,
+    /// How often each dataset is split.
+    #[arg(long, default_value_t = 10)]
+    repeats: u64,
+    /// A labelled dataset to learn from, once, and in full.
+    #[arg(long, requires_all = ["predict", "answers"])]
+    train: Option<PathBuf>,
+    /// The dataset without classes that is predicted then.
+    #[arg(long, requires = "train")]
+    predict: Option<PathBuf>,
+    /// Its classes: JSON, {"sample id": class, …}.
+    #[arg(long, requires = "train")]
+    answers: Option<PathBuf>,
+    /// Learns cos(a) > sin(b) from so many points and rates on 20,000 fresh ones.
+    #[arg(long, value_delimiter = ',')]
+    waves: Vec<usize>,
+    /// How many sets of points are learnt from, each by itself.
+    #[arg(long, default_value_t = 10)]
+    seeds: usize,
+    /// A directory for plan.json: the rows of each split, for other programs to rate the same.
+    #[arg(long)]
+    plan: Option<PathBuf>,
+    /// One JSON record a line on standard output, and no table.
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> Result<(), Failure> {
+    match Cli::parse().command {
+        Command::Run(run) => measure_all(&run),
+        Command::Table { records } => {
+            let records: Vec<Record> =
+                records.iter().map(|path| record::read(path)).collect::<Result<Vec<_>, _>>()?.concat();
+            print!("{}", table::of(&records));
+            Ok(())
+        }
+    }
+}
+
+fn measure_all(run: &Run) -> Result<(), Failure> {
+    let tasks = tasks(run)?;
+    if tasks.is_empty() {
+        return Err("nothing to measure: name a dataset, or --train, or --waves".into());
+    }
+    if let Some(directory) = &run.plan {
+        plan::write(directory, &tasks)?;
+    }
+    let mut records = Vec::new();
+    for task in &tasks {
+        for record in measure::measure(task)? {
+            if run.json {
+                println!("{}", serde_json::to_string(&record)?);
+            }
+            records.push(record);
+        }
+    }
+    if !run.json {
+        print!("{}", table::of(&records));
+        print!("{}", table::decisions(&records));
+    }
+    Ok(())
+}
+
+fn tasks(run: &Run) -> Result<Vec<Task>, Failure> {
+    let mut tasks = Vec::new();
+    for path in &run.datasets {
+        tasks.push(Task::repeated(path, run.repeats)?);
+    }
+    if let (Some(train), Some(predict), Some(answers)) = (&run.train, &run.predict, &run.answers) {
+        tasks.push(Task::with_answers(train, predict, answers)?);
+    }
+    tasks.extend(run.waves.iter().map(|&points| waves::task(points, run.seeds)));
+    Ok(tasks)
+}

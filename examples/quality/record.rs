@@ -1,0 +1,61 @@
+//! What was measured of one method on one task: a line of JSON, the same from every program.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Failure;
+
+/// One method on one task.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Record {
+    pub task: String,
+    pub method: String,
+    /// Why there is nothing else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<String>,
+    /// Expected calibration error of the answers of all splits together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calibration_error: Option<f64>,
+    pub splits: Vec<Rated>,
+    /// What the learner decided in the first split, in its own words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub decisions: Vec<String>,
+}
+
+/// What the answers to one split's rated samples were worth.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Rated {
+    pub accuracy: f64,
+    pub balanced_accuracy: f64,
+    /// Mean over classes, weighted with their shares.
+    pub f1: f64,
+    /// Of the second class; of more than two classes the mean of each against the rest.
+    pub auc: Option<f64>,
+    pub log_loss: f64,
+    /// Half the squared distance between probabilities and truth.
+    pub brier: f64,
+    pub train_seconds: f64,
+    pub predict_seconds: f64,
+}
+
+impl Record {
+    /// The mean of a figure over the splits; `None` without any.
+    pub fn mean(&self, figure: impl Fn(&Rated) -> Option<f64>) -> Option<f64> {
+        let numbers: Vec<f64> = self.splits.iter().filter_map(figure).collect();
+        (!numbers.is_empty()).then(|| numbers.iter().sum::<f64>() / numbers.len() as f64)
+    }
+}
+
+/// Reads the records of a file.
+pub fn read(path: &Path) -> Result<Vec<Record>, Failure> {
+    let said = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let file = File::open(path).map_err(|error| said(&error))?;
+    BufReader::new(file)
+        .lines()
+        .map(|line| Ok(serde_json::from_str(&line?).map_err(|error| said(&error))?))
+        .collect()
+}

@@ -1,0 +1,132 @@
+//! Records as Markdown tables.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use comfy_table::{CellAlignment, Table, presets};
+
+use crate::measure::{OURS, SHARES};
+use crate::record::{Rated, Record};
+
+/// Everything that was measured, then how far ours is from the best of the others.
+pub fn of(records: &[Record]) -> String {
+    let mut text = String::new();
+    let tasks = tasks(records);
+    for task in &tasks {
+        let _ = writeln!(text, "### {task}\n\n{}\n", figures(&of_task(records, task)));
+    }
+    let compared: Vec<&str> =
+        tasks.into_iter().filter(|task| others(&of_task(records, task)).next().is_some()).collect();
+    if !compared.is_empty() {
+        let _ = writeln!(text, "### {OURS} against the best of the others\n");
+        let _ = writeln!(text, "{}\n", distances(records, &compared));
+    }
+    text
+}
+
+/// What our learner decided on each task.
+pub fn decisions(records: &[Record]) -> String {
+    let mut text = String::new();
+    for record in records.iter().filter(|record| !record.decisions.is_empty()) {
+        let _ = writeln!(text, "Decided on {}:\n- {}\n", record.task, record.decisions.join("\n- "));
+    }
+    text
+}
+
+/// All figures of one task: a row a method, means over the splits.
+fn figures(records: &[&Record]) -> Table {
+    let mut table = new_table(&[
+        "Method",
+        "Log-loss",
+        "AUC",
+        "Accuracy",
+        "(lowest)",
+        "Balanced",
+        "F1",
+        "Brier",
+        "ECE",
+        "Train s",
+        "Predict s",
+    ]);
+    for record in records {
+        if let Some(reason) = &record.skipped {
+            table.add_row([record.method.clone(), format!("skipped: {reason}")]);
+            continue;
+        }
+        let lowest = record.splits.iter().map(|rated| rated.accuracy).fold(f64::INFINITY, f64::min);
+        table.add_row([
+            record.method.clone(),
+            spoken(record.mean(|rated| Some(rated.log_loss)), 4),
+            spoken(record.mean(|rated| rated.auc), 4),
+            spoken(record.mean(|rated| Some(rated.accuracy)), 4),
+            spoken(lowest.is_finite().then_some(lowest), 3),
+            spoken(record.mean(|rated| Some(rated.balanced_accuracy)), 4),
+            spoken(record.mean(|rated| Some(rated.f1)), 4),
+            spoken(record.mean(|rated| Some(rated.brier)), 4),
+            spoken(record.calibration_error, 4),
+            spoken(record.mean(|rated| Some(rated.train_seconds)), 2),
+            spoken(record.mean(|rated| Some(rated.predict_seconds)), 3),
+        ]);
+    }
+    table
+}
+
+/// One row a task: our log-loss in percent of the best other one, the rest as differences.
+fn distances(records: &[Record], tasks: &[&str]) -> Table {
+    let mut table = new_table(&["Task", "Log-loss", "best other", "in %", "AUC", "Accuracy", "F1"]);
+    for task in tasks {
+        let all = of_task(records, task);
+        let Some(ours) = all.iter().find(|record| record.method == OURS) else { continue };
+        let log_loss = |record: &Record| record.mean(|rated| Some(rated.log_loss));
+        let Some(best) = others(&all).min_by(|a, b| log_loss(a).partial_cmp(&log_loss(b)).expect("numbers"))
+        else {
+            continue;
+        };
+        let percent = log_loss(ours).zip(log_loss(best)).map(|(ours, best)| (ours / best - 1.0) * 100.0);
+        let lead = |figure: fn(&Rated) -> Option<f64>| {
+            let best = others(&all).filter_map(|record| record.mean(figure)).max_by(f64::total_cmp);
+            ours.mean(figure).zip(best).map(|(ours, best)| ours - best)
+        };
+        table.add_row([
+            (*task).to_owned(),
+            spoken(log_loss(ours), 4),
+            format!("{} ({})", spoken(log_loss(best), 4), best.method),
+            signed(percent, 1),
+            signed(lead(|rated| rated.auc), 4),
+            signed(lead(|rated| Some(rated.accuracy)), 4),
+            signed(lead(|rated| Some(rated.f1)), 4),
+        ]);
+    }
+    table
+}
+
+fn others<'a>(records: &'a [&Record]) -> impl Iterator<Item = &'a Record> {
+    let real = |record: &&Record| !record.splits.is_empty() && ![OURS, SHARES].contains(&&*record.method);
+    records.iter().copied().filter(real)
+}
+
+/// The tasks in the order of their first record.
+fn tasks(records: &[Record]) -> Vec<&str> {
+    let mut seen = BTreeSet::new();
+    records.iter().map(|record| &*record.task).filter(|task| seen.insert(*task)).collect()
+}
+
+fn of_task<'a>(records: &'a [Record], task: &str) -> Vec<&'a Record> {
+    records.iter().filter(|record| record.task == task).collect()
+}
+
+fn new_table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN);
+    table.set_header(header);
+    table.column_iter_mut().skip(1).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
+    table
+}
+
+fn spoken(number: Option<f64>, digits: usize) -> String {
+    number.map_or_else(String::new, |number| format!("{number:.digits$}"))
+}
+
+fn signed(number: Option<f64>, digits: usize) -> String {
+    number.map_or_else(String::new, |number| format!("{number:+.digits$}"))
+}
