@@ -51,6 +51,8 @@ fn collect(dir: &Path, prefix: &str, names: &mut Vec<String>) -> Result<(), Repo
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::disallowed_methods, reason = "files of a temporary directory")]
+
     use super::*;
     use zip::ZipArchive;
 
