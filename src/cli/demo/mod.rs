@@ -7,6 +7,7 @@ mod moodle;
 mod play;
 mod score;
 mod server;
+mod shipped;
 mod show;
 pub mod students;
 

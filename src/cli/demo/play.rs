@@ -9,11 +9,12 @@ use zip::ZipArchive;
 use super::DemoError;
 use super::moodle::{ITERATIONS, MAX_DEVIATION, MIN_SCORE, Model, Moodle};
 use super::score::{Predicted, judge};
+use super::shipped;
 use super::show::{Finding, Show};
 use super::students::{Campus, Cohort};
 
 /// How many steps there are, with the server's start.
-pub(super) const STEPS: u64 = 11;
+pub(super) const STEPS: u64 = 12;
 
 /// Below this something is broken: a plain model of these students reaches more with 500 samples.
 const LOWEST_AUC: f64 = 0.75;
@@ -31,7 +32,7 @@ pub(super) fn play(
 ) -> Result<(), DemoError> {
     let data = Datasets::make(campus, samples);
     data.write(&directory.join("datasets")).map_err(DemoError::Directory)?;
-    let [model, evaluated, copy] = models();
+    let [model, evaluated, copy, foreign] = models();
 
     show.step("ask the version", || version(moodle))?;
     show.step("train on finished courses", || train(moodle, &model, &data.first))?;
@@ -44,6 +45,7 @@ pub(super) fn play(
     let archive = show.step("export the model", || export(moodle, &model))?;
     show.step("import it on another site", || import(moodle, &copy, &archive))?;
     show.step("predict with the import", || same(moodle, &copy, &data.cohort, &predictions))?;
+    show.step("bring a shipped model", || bring(moodle, &foreign))?;
     show.step("delete the import", || delete(moodle, &copy, &model, &data.cohort))
 }
 
@@ -82,13 +84,14 @@ fn write(path: impl AsRef<Path>, bytes: impl AsRef<[u8]>) -> std::io::Result<()>
     std::fs::write(path, bytes)
 }
 
-/// The model, its evaluation (the same model under another hash) and the copy on another site.
-fn models() -> [Model; 3] {
+/// The model, its evaluation (the same model under another hash), the copy on another site, and a
+/// model that came from elsewhere.
+fn models() -> [Model; 4] {
     let model = |site: char, state: char| Model {
         uniqueid: site.to_string().repeat(40),
         dirhash: state.to_string().repeat(32),
     };
-    [model('a', '1'), model('a', '2'), model('b', '1')]
+    [model('a', '1'), model('a', '2'), model('b', '1'), model('c', '1')]
 }
 
 #[derive(Deserialize)]
@@ -137,7 +140,7 @@ fn train(moodle: &Moodle, model: &Model, dataset: &str) -> Result<((), Finding),
 }
 
 fn predict(moodle: &Moodle, model: &Model, cohort: &Cohort) -> Result<(Vec<Predicted>, Finding), DemoError> {
-    let predictions = predicted(moodle, model, cohort)?;
+    let predictions = predicted(moodle, model, &cohort.csv)?;
     let score = judge(cohort, &predictions)?;
     if score.auc < LOWEST_AUC {
         return Err(DemoError::Surprise(format!(
@@ -155,8 +158,8 @@ fn predict(moodle: &Moodle, model: &Model, cohort: &Cohort) -> Result<(Vec<Predi
     Ok((predictions, Finding::new("status 0", meaning)))
 }
 
-fn predicted(moodle: &Moodle, model: &Model, cohort: &Cohort) -> Result<Vec<Predicted>, DemoError> {
-    let answer = succeeded(read(&moodle.predict(model, &cohort.csv)?)?)?;
+fn predicted(moodle: &Moodle, model: &Model, dataset: &str) -> Result<Vec<Predicted>, DemoError> {
+    let answer = succeeded(read(&moodle.predict(model, dataset)?)?)?;
     answer.predictions.ok_or_else(|| DemoError::Surprise("A prediction's answer has no predictions.".into()))
 }
 
@@ -229,7 +232,7 @@ fn same(
     cohort: &Cohort,
     expected: &[Predicted],
 ) -> Result<((), Finding), DemoError> {
-    let predictions = predicted(moodle, model, cohort)?;
+    let predictions = predicted(moodle, model, &cohort.csv)?;
     let differing = predictions.iter().zip(expected).filter(|(one, other)| one != other).count();
     if differing > 0 || predictions.len() != expected.len() {
         return Err(DemoError::Surprise(format!(
@@ -242,6 +245,13 @@ fn same(
     Ok(((), Finding::new("status 0", meaning)))
 }
 
+/// A model that was made long ago and elsewhere answers as it did there.
+fn bring(moodle: &Moodle, model: &Model) -> Result<((), Finding), DemoError> {
+    ok(&moodle.import(model, &shipped::archive()?)?)?;
+    let answered = shipped::check(&predicted(moodle, model, shipped::SAMPLES)?)?;
+    Ok(((), Finding::new("Ok", format!("answers its {answered} samples as it must"))))
+}
+
 /// What is deleted must be gone, and nothing else.
 fn delete(moodle: &Moodle, gone: &Model, kept: &Model, cohort: &Cohort) -> Result<((), Finding), DemoError> {
     ok(&moodle.delete(&gone.uniqueid)?)?;
@@ -252,7 +262,7 @@ fn delete(moodle: &Moodle, gone: &Model, kept: &Model, cohort: &Cohort) -> Resul
             after.status
         )));
     }
-    predicted(moodle, kept, cohort)?;
+    predicted(moodle, kept, &cohort.csv)?;
     Ok(((), Finding::new("Ok", "gone; the first model still predicts")))
 }
 
