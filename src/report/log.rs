@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::words::{count, figure, one_line, percent, ranges, seconds, spread, time};
+use super::words::{count, figure, one_line, percent, seconds, spread, time};
 use super::{RunReport, roc};
 use crate::learning::{Evaluation, Figures};
 
@@ -254,29 +254,19 @@ impl Log {
         }
     }
 
-    /// What the learner decided, each sentence once, with the iterations it holds for.
+    /// What the learner decided: the first iteration tells enough, the others decide alike on almost the
+    /// same samples.
     fn decisions(&mut self, evaluation: &Evaluation) {
-        let mut told: Vec<(&str, Vec<usize>)> = Vec::new();
-        for (n, iteration) in (1..).zip(&evaluation.iterations) {
-            for decision in &iteration.decisions {
-                match told.iter_mut().find(|(sentence, _)| sentence == decision) {
-                    Some((_, numbers)) => numbers.push(n),
-                    None => told.push((decision, vec![n])),
-                }
-            }
-        }
-        if told.is_empty() {
+        let Some(first) = evaluation.iterations.iter().find(|iteration| !iteration.decisions.is_empty())
+        else {
             return;
-        }
+        };
         self.section("What the learner decided");
-        let all = evaluation.iterations.len();
-        for (sentence, mut numbers) in told {
-            numbers.dedup();
-            let sentence = one_line(sentence, LONGEST);
-            match numbers.len() {
-                held if held == all => self.line(&format!("- {sentence}")),
-                _ => self.line(&format!("- {sentence} (iterations {})", ranges(&numbers))),
-            }
+        for sentence in &first.decisions {
+            self.line(&format!("- {}", one_line(sentence, LONGEST)));
+        }
+        if evaluation.iterations.len() > 1 {
+            self.line("This is the first iteration; report.json tells of each.");
         }
     }
 

@@ -60,13 +60,14 @@ fn every_iteration_has_a_line_with_its_figures() {
 }
 
 #[test]
-fn a_decision_of_some_iterations_names_them() {
+fn the_first_iterations_decisions_stand_for_all() {
     let mut evaluation = samples::two_classes(4);
-    for n in [1, 2] {
-        evaluation.iterations[n].decisions.push("Left out a column.".to_owned());
+    for (n, iteration) in evaluation.iterations.iter_mut().enumerate() {
+        iteration.decisions = vec![format!("Took recipe {n}.")];
     }
     let log = text(&samples::report(Some(&evaluation), 0));
-    assert!(log.contains("- Left out a column. (iterations 2-3)"), "{log}");
+    assert!(log.contains("- Took recipe 0.") && !log.contains("Took recipe 1"), "{log}");
+    assert!(log.contains("report.json tells of each"), "{log}");
 }
 
 #[test]
