@@ -28,7 +28,7 @@ main() {
     rm -f "$kept"/*.jsonl
     cargo build --release --locked --example quality
     if [ ! -x "$python" ]; then
-        note "SKIPPED: other methods; there is no Python environment at $python"
+        note "SKIPPED: other methods and scikit-learn's datasets; there is no Python environment at $python"
     elif "$python" benches/python/sklearn_datasets.py "$kept/sklearn"; then
         for name in breast_cancer wine digits iris; do
             measure "$name" --repeats "$few" "$kept/sklearn/$name.csv"

@@ -7,6 +7,7 @@ reads. Usage: compare.py DIRECTORY/plan.json > theirs.jsonl
 import json
 import sys
 import time
+import traceback
 import warnings
 
 import numpy as np
@@ -29,7 +30,11 @@ def main():
                 record = {"skipped": method}
             else:
                 print(f"{task['task']}: {name}", file=sys.stderr)
-                record = measure(method, learn, rate, task["splits"])
+                try:
+                    record = measure(method, learn, rate, task["splits"])
+                except Exception as error:  # one method's failure is a row of the table, not its end
+                    traceback.print_exc()
+                    record = {"skipped": f"failed: {error}"}
             print(json.dumps({"task": task["task"], "method": name, **record}), flush=True)
 
 

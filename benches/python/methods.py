@@ -1,7 +1,7 @@
 """The methods compared with: each learns, and gives a probability of each class.
 
-All settings are fixed here, before any result was seen, and chosen as a careful user would: what
-matters most (the penalty, the number of trees) is chosen on the samples learnt from.
+Settings are a careful user's and the same for every dataset: what matters most (the penalty, the
+number of trees) is chosen on the samples learnt from, the rest is not tuned.
 """
 
 import os

@@ -57,6 +57,9 @@ struct Run {
     /// How often each dataset is split.
     #[arg(long, default_value_t = 10)]
     repeats: u64,
+    /// Learns from about so many of the 80 % only: how good is it on a small site?
+    #[arg(long)]
+    most: Option<usize>,
     /// A labelled dataset to learn from, once, and in full.
     #[arg(long, requires_all = ["predict", "answers"])]
     train: Option<PathBuf>,
@@ -119,7 +122,7 @@ fn measure_all(run: &Run) -> Result<(), Failure> {
 fn tasks(run: &Run) -> Result<Vec<Task>, Failure> {
     let mut tasks = Vec::new();
     for path in &run.datasets {
-        tasks.push(Task::repeated(path, run.repeats)?);
+        tasks.push(Task::repeated(path, run.repeats, run.most)?);
     }
     if let (Some(train), Some(predict), Some(answers)) = (&run.train, &run.predict, &run.answers) {
         tasks.push(Task::with_answers(train, predict, answers)?);

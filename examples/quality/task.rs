@@ -47,15 +47,16 @@ pub struct Split {
 }
 
 impl Task {
-    /// A labelled file, split 80/20 `repeats` times.
-    pub fn repeated(path: &Path, repeats: u64) -> Result<Self, Failure> {
+    /// A labelled file, split 80/20 `repeats` times; of the 80 % about `most` are learnt from.
+    pub fn repeated(path: &Path, repeats: u64, most: Option<usize>) -> Result<Self, Failure> {
         let samples = labelled(path)?;
-        let splits: Vec<Split> = (0..repeats).map(|seed| hold_out(&samples, seed)).collect();
+        let splits: Vec<Split> = (0..repeats).map(|seed| hold_out(&samples, most, seed)).collect();
         if splits.iter().any(|split| split.rate.is_empty()) {
             return Err(format!("{}: no class has two samples: nothing to rate", path.display()).into());
         }
+        let learnt = most.map_or_else(|| "80/20".to_owned(), |most| format!("{most} learnt"));
         Ok(Self {
-            name: format!("{}, 80/20 × {repeats}", name_of(path)),
+            name: format!("{}, {learnt} × {repeats}", name_of(path)),
             source: Source::File(path.to_owned()),
             learn: samples,
             rate: None,
@@ -112,8 +113,10 @@ fn some(samples: &Labelled, rows: &[u32]) -> Labelled {
     Labelled::new(samples.features().select(rows), targets, samples.classes().to_vec())
 }
 
-/// A fifth of each class to rate, but of no class all; a class's single sample is learnt from.
-fn hold_out(samples: &Labelled, seed: u64) -> Split {
+/// A fifth of each class to rate, but of no class all; a class's single sample is learnt from. Of what
+/// is left, each class gives its share of `most`, rounded up.
+fn hold_out(samples: &Labelled, most: Option<usize>, seed: u64) -> Split {
+    let all = samples.targets().len();
     let mut by_class = vec![Vec::new(); samples.classes().len()];
     for (row, &target) in samples.targets().iter().enumerate() {
         by_class[target as usize].push(row as u32);
@@ -126,8 +129,9 @@ fn hold_out(samples: &Labelled, seed: u64) -> Split {
             rows.swap(last, other as usize);
         }
         let rated = ((rows.len() + 2) / 5).max(1).min(rows.len().saturating_sub(1));
+        let share = most.map_or(rows.len(), |most| (rows.len() * most).div_ceil(all));
         split.rate.extend(&rows[..rated]);
-        split.learn.extend(&rows[rated..]);
+        split.learn.extend(rows[rated..].iter().take(share));
     }
     split.rate.sort_unstable();
     split.learn.sort_unstable();
@@ -162,12 +166,14 @@ mod tests {
         let column = (0..100_u8).map(f32::from).collect();
         let classes = vec![Class::new(0.0).unwrap(), Class::new(1.0).unwrap()];
         let samples = Labelled::new(Features::of_columns(vec!["a".into()], &[column]), targets, classes);
-        let split = hold_out(&samples, 1);
+        let split = hold_out(&samples, None, 1);
         assert_eq!(split.rate.iter().filter(|&&row| row < 90).count(), 18);
         assert_eq!(split.rate.iter().filter(|&&row| row >= 90).count(), 2);
         let mut both = [split.learn, split.rate].concat();
         both.sort_unstable();
         assert_eq!(both, all_rows(&samples));
-        assert_ne!(hold_out(&samples, 2).rate, hold_out(&samples, 3).rate);
+        assert_ne!(hold_out(&samples, None, 2).rate, hold_out(&samples, None, 3).rate);
+        let few = hold_out(&samples, Some(10), 1);
+        assert_eq!((few.learn.len(), few.rate.len()), (10, 20));
     }
 }
