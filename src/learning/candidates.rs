@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::expansion::{Expansion, Plan};
 use super::folds::{Split, k_folds, thinned};
 use super::inputs::Input;
-use super::solver::{Effort, Fitted, Problem, log_loss};
+use super::solver::{ALPHAS, Effort, Fitted, Problem, log_loss};
 use super::trees::{Binned, Settings, boost};
 use crate::dataset::Labelled;
 
@@ -60,9 +60,6 @@ const MOST_FOR_RANDOM_FEATURES: usize = 20_000;
 
 /// With so few inputs a smooth rule between them can be followed closely.
 const FEW_INPUTS: usize = 10;
-
-/// Penalties from strong to weak: each fit starts from the one before it.
-const ALPHAS: [f64; 10] = [1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03];
 
 /// Lets every recipe that suits so many samples and inputs answer samples that it was not shown.
 pub(crate) fn compare(samples: &Labelled, rows: &[u32], inputs: &[Input], seed: u64) -> Comparison {

@@ -23,6 +23,14 @@ pub(crate) struct Mix {
     pub log_loss: f64,
 }
 
+impl Mix {
+    /// As much of each, without having compared them.
+    pub(crate) fn of_equal_parts(candidates: usize) -> Self {
+        let weights = vec![1.0 / candidates as f64; candidates];
+        Self { weights, slope: 1.0, offset: 0.0, log_loss: f64::NAN }
+    }
+}
+
 /// Candidates are added so often at most: weights are multiples of a twelfth or more.
 const STEPS: usize = 12;
 

@@ -80,6 +80,16 @@ impl Problem {
         null
     }
 
+    /// As [`Problem::fit`], but comes down to `alpha` over stronger penalties: a weak one is reached in
+    /// far fewer steps from a neighbour's solution than from nothing.
+    pub(crate) fn fit_from_above(&self, alpha: f64, effort: Effort) -> Fitted {
+        let mut last = None;
+        for stronger in ALPHAS.into_iter().filter(|&stronger| stronger > alpha) {
+            last = Some(self.fit(stronger, Effort::COMPARING, last.as_ref()));
+        }
+        self.fit(alpha, effort, last.as_ref())
+    }
+
     /// The model in terms of the raw columns.
     pub(crate) fn unscaled(&self, fitted: &Fitted) -> Linear {
         let weights = &fitted.weights * &self.factor.view().insert_axis(Axis(1));
@@ -192,6 +202,9 @@ pub(crate) struct Fitted {
     weights: Array2<f64>,
     bias: Array1<f64>,
 }
+
+/// The penalties that are tried, from strong to weak: each fit starts from the one before it.
+pub(crate) const ALPHAS: [f64; 10] = [1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03];
 
 /// How near the optimum a fit must come.
 #[derive(Debug, Clone, Copy)]

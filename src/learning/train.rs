@@ -26,11 +26,15 @@ const MOST_CELLS: usize = 4_000_000;
 /// Cross-validation says little below this many samples; a fixed penalty does better.
 const FEWEST_TO_COMPARE: usize = 50;
 
-/// And nothing about a class with less than this many.
-const FEWEST_OF_A_CLASS: usize = 4;
+/// And nothing unless two classes have so many: one sample cannot be shown and held out.
+const FEWEST_OF_A_CLASS: usize = 2;
 
-/// What is learnt when there are too few samples to compare anything.
-const FOR_FEW_SAMPLES: Recipe = Recipe::Linear { plan: Plan { hinges: 3, random: 0 }, alpha: 1.0 };
+/// What is learnt, in equal parts, when there are too few samples to compare anything: straight lines
+/// and smooth bends, both held back strongly, for a few samples say less than they seem to.
+const FOR_FEW_SAMPLES: [Recipe; 2] = [
+    Recipe::Linear { plan: Plan { hinges: 0, random: 0 }, alpha: 10.0 },
+    Recipe::Linear { plan: Plan { hinges: 3, random: 100 }, alpha: 10.0 },
+];
 
 /// Learns from all samples.
 ///
@@ -48,16 +52,13 @@ pub fn train(samples: &Labelled) -> Result<TrainedModel, LearningError> {
 pub(crate) fn train_on(samples: &Labelled, rows: &[u32]) -> TrainedModel {
     let mut class_counts = vec![0; samples.classes().len()];
     rows.iter().for_each(|&row| class_counts[samples.targets()[row as usize] as usize] += 1);
-    let rarest = class_counts.iter().copied().filter(|&count| count > 0).min().unwrap_or(0);
+    let comparable = class_counts.iter().filter(|&&count| count >= FEWEST_OF_A_CLASS).count();
 
     let inputs = choose_inputs(samples.features(), rows);
     let learner = Learner { samples, rows, inputs: &inputs };
-    let too_few = rows.len() < FEWEST_TO_COMPARE || rarest < FEWEST_OF_A_CLASS;
+    let too_few = rows.len() < FEWEST_TO_COMPARE || comparable < 2;
     let (candidates, mix) = if inputs.is_empty() || too_few {
-        (
-            vec![(FOR_FEW_SAMPLES, None)],
-            Mix { weights: vec![1.0], slope: 1.0, offset: 0.0, log_loss: f64::NAN },
-        )
+        (FOR_FEW_SAMPLES.map(|recipe| (recipe, None)).to_vec(), Mix::of_equal_parts(FOR_FEW_SAMPLES.len()))
     } else {
         let comparison = compare(samples, rows, &inputs, SEED);
         let mix = mix(&comparison);
@@ -127,7 +128,7 @@ impl Learner<'_> {
         let design = expansion.design(self.inputs, self.samples.features(), &rows);
         let targets = rows.iter().map(|&row| self.samples.targets()[row as usize] as usize).collect();
         let problem = Problem::new(design, targets, classes);
-        let linear = problem.unscaled(&problem.fit(alpha, Effort::FINAL, None));
+        let linear = problem.unscaled(&problem.fit_from_above(alpha, Effort::FINAL));
         (expansion, linear)
     }
 
