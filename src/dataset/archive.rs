@@ -48,7 +48,7 @@ impl Labelled {
         let targets = targets.into_iter().map(|target| target as u16).collect();
         let (names, columns, _) = features.into_parts();
         let plain = postcard::to_stdvec(&Stored { names, classes, targets, columns }).map_err(damaged)?;
-        let mut encoder = DeflateEncoder::new(vec![VERSION], Compression::new(6));
+        let mut encoder = DeflateEncoder::new(vec![VERSION], Compression::new(3));
         encoder.write_all(&plain).map_err(damaged)?;
         encoder.finish().map_err(damaged)
     }

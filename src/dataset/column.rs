@@ -25,6 +25,18 @@ pub(super) enum Codes {
     U32(Vec<u32>),
 }
 
+impl Codes {
+    /// The narrowest form of codes that are all below `values`.
+    fn narrowest(codes: Vec<u32>, values: usize) -> Self {
+        match values {
+            0 | 1 => Self::Constant,
+            2..=256 => Self::U8(codes.into_iter().map(|code| code as u8).collect()),
+            257..=65_536 => Self::U16(codes.into_iter().map(|code| code as u16).collect()),
+            _ => Self::U32(codes),
+        }
+    }
+}
+
 impl Column {
     /// A column of codes that are all below `values.len()`.
     pub(super) fn new(values: Vec<f32>, codes: Codes) -> Self {
@@ -109,12 +121,22 @@ impl Column {
         counts
     }
 
-    /// The same rows of another order or number.
+    /// Some rows, in the order of `rows`. The distinct values come in the order in which they appear
+    /// there, and those that do not appear are gone.
     #[must_use]
     pub fn select(&self, rows: &[u32]) -> Self {
-        let mut builder = super::builder::ColumnBuilder::default();
-        self.for_each_code(rows, |at, code| builder.push(at, self.values[code]));
-        builder.finish()
+        let mut values = Vec::new();
+        let mut new_codes = vec![u32::MAX; self.values.len()];
+        let mut codes = Vec::with_capacity(rows.len());
+        self.for_each_code(rows, |_, code| {
+            if new_codes[code] == u32::MAX {
+                new_codes[code] = values.len() as u32;
+                values.push(self.values[code]);
+            }
+            codes.push(new_codes[code]);
+        });
+        let codes = Codes::narrowest(codes, values.len());
+        Self { values, codes }
     }
 
     /// Whether every code names a value and there are `rows` codes: true of every column made here,

@@ -1,5 +1,7 @@
 //! The features of many samples.
 
+use rayon::prelude::*;
+
 use super::column::Column;
 use super::labelled::Mismatch;
 
@@ -89,7 +91,7 @@ impl Features {
     /// Some samples, in the order of `rows`.
     #[must_use]
     pub fn select(&self, rows: &[u32]) -> Self {
-        let columns = self.columns.iter().map(|column| column.select(rows)).collect();
+        let columns = self.columns.par_iter().map(|column| column.select(rows)).collect();
         Self { names: self.names.clone(), columns, rows: rows.len() }
     }
 

@@ -3,6 +3,7 @@
 //! one linear model and one forest.
 
 use ndarray::{Array1, Array2};
+use rayon::prelude::*;
 
 use super::LearningError;
 use super::candidates::{Candidate, Recipe, compare};
@@ -65,7 +66,8 @@ pub(crate) fn train_on(samples: &Labelled, rows: &[u32]) -> TrainedModel {
         let said = |candidate: Candidate| (candidate.recipe, Some(candidate.log_loss));
         (comparison.candidates.into_iter().map(said).collect(), mix)
     };
-    let parts = learner.learn(candidates.iter().map(|(recipe, _)| recipe), &mix);
+    let recipes: Vec<&Recipe> = candidates.iter().map(|(recipe, _)| recipe).collect();
+    let parts = learner.learn(&recipes, &mix);
     let decisions = explain(&learner, &candidates, &mix, &class_counts, &parts);
     TrainedModel {
         names: samples.features().names().to_vec(),
@@ -87,6 +89,13 @@ pub(crate) struct Learner<'a> {
     pub inputs: &'a [Input],
 }
 
+/// One recipe, learnt from all samples.
+enum Member {
+    Linear(Expansion, Linear),
+    /// Trees and the margins that they start from.
+    Trees(Forest, Array1<f64>),
+}
+
 /// A mix, folded together: its margins are those of the linear model plus the forest's.
 pub(crate) struct Parts {
     pub expansion: Expansion,
@@ -95,29 +104,48 @@ pub(crate) struct Parts {
 }
 
 impl Learner<'_> {
-    /// Learns the recipes that have a weight in the mix.
-    fn learn<'r>(&self, recipes: impl Iterator<Item = &'r Recipe>, mix: &Mix) -> Parts {
+    /// Learns the recipes that have a weight in the mix, side by side, and folds them together.
+    fn learn(&self, recipes: &[&Recipe], mix: &Mix) -> Parts {
+        let weighted: Vec<(&Recipe, f64)> = recipes
+            .iter()
+            .copied()
+            .zip(mix.weights.iter().copied())
+            .filter(|(_, weight)| *weight > 0.0)
+            .collect();
+        let learnt: Vec<Member> = weighted.par_iter().map(|(recipe, _)| self.member(recipe)).collect();
+
         let margins = margins_of(self.samples.classes().len());
         let mut expansion = Expansion::default();
         let mut weights = Array2::zeros((0, margins));
         let mut bias = Array1::from_elem(margins, mix.offset);
         let mut forest = Forest::default();
-        for (recipe, &weight) in recipes.zip(&mix.weights).filter(|(_, weight)| **weight > 0.0) {
+        for (member, (_, weight)) in learnt.into_iter().zip(weighted) {
             let share = weight * mix.slope;
-            match recipe {
-                Recipe::Linear { plan, alpha } => {
-                    let (more, linear) = self.linear(*plan, *alpha);
+            match member {
+                Member::Linear(more, linear) => {
                     bias = bias + &linear.bias * share;
                     weights = expansion.absorb(more, &weights, &(linear.weights * share));
                 }
-                Recipe::Trees(settings) => {
-                    let (trees, start) = self.trees(settings);
+                Member::Trees(trees, start) => {
                     bias = bias + &start * share;
                     forest = trees.scaled(share);
                 }
             }
         }
         Parts { expansion, linear: Linear { weights, bias }, forest }
+    }
+
+    fn member(&self, recipe: &Recipe) -> Member {
+        match recipe {
+            Recipe::Linear { plan, alpha } => {
+                let (expansion, linear) = self.linear(*plan, *alpha);
+                Member::Linear(expansion, linear)
+            }
+            Recipe::Trees(settings) => {
+                let (forest, start) = self.trees(settings);
+                Member::Trees(forest, start)
+            }
+        }
     }
 
     fn linear(&self, plan: Plan, alpha: f64) -> (Expansion, Linear) {
