@@ -79,6 +79,9 @@ pub struct ServeArgs {
     /// Most samples of one model that are kept to learn from again; beyond it an even choice of them
     #[arg(long, env = "MOODLE_MLBACKEND_MAX_KEPT_ROWS", value_name = "N", default_value_t = Limits::default().kept_rows, value_parser = at_least_one)]
     max_kept_rows: usize,
+    /// Most bytes of one line of a dataset
+    #[arg(long, env = "MOODLE_MLBACKEND_MAX_LINE_BYTES", value_name = "N", default_value_t = Limits::default().line_bytes, value_parser = at_least_one)]
+    max_line_bytes: usize,
     /// Most features in one dataset
     #[arg(long, env = "MOODLE_MLBACKEND_MAX_COLUMNS", value_name = "N", default_value_t = Limits::default().columns, value_parser = at_least_one)]
     max_columns: usize,
@@ -228,7 +231,7 @@ impl Settings {
                 kept_rows: args.max_kept_rows,
                 columns: args.max_columns,
                 classes: args.max_classes,
-                ..Limits::default()
+                line_bytes: args.max_line_bytes,
             },
             max_iterations: args.max_iterations,
             reported_version: args.reported_version,

@@ -6,8 +6,8 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::compute::at_length;
+use super::rate::rate;
 use super::reply::{EvaluationFigures, EvaluationReply, Status};
-use super::train::rate;
 use super::{BackendError, NOT_TRAINED, open};
 use crate::dataset::{Limits, read_labelled};
 use crate::learning::{self, Evaluation};

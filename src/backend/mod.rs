@@ -5,6 +5,7 @@ mod compute;
 mod error;
 mod evaluate;
 mod predict;
+mod rate;
 mod reply;
 mod train;
 mod transfer;

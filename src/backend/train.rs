@@ -6,10 +6,11 @@ use std::path::Path;
 use serde_json::json;
 
 use super::compute::at_length;
+use super::rate::rate;
 use super::reply::{Status, Training};
 use super::{BackendError, open};
 use crate::dataset::{Labelled, Limits, read_labelled};
-use crate::learning::{self, Evaluation, TrainedModel};
+use crate::learning::{self, TrainedModel};
 use crate::model::{self, Model};
 use crate::store::{Generation, ModelHome, NewGeneration};
 
@@ -35,10 +36,26 @@ pub fn train(home: &ModelHome, dataset: &Path, limits: &Limits) -> Result<Traini
         Some(generation) => generation.samples()?.map(|bytes| Labelled::from_bytes(&bytes)).transpose()?,
         None => None,
     };
+    let seen = batch.targets().len() + kept.as_ref().map_or(0, |kept| kept.targets().len());
     let samples = match kept {
         Some(kept) => kept.merged(batch, limits.kept_rows)?,
         None => batch.canonical(limits.kept_rows),
     };
+    let classes = samples.classes().len();
+    if classes > limits.classes {
+        return Err(BackendError::BadInput(format!(
+            "With this dataset the model would have {classes} classes, more than {}: raise the server's setting \
+             max-classes.",
+            limits.classes
+        )));
+    }
+    if samples.targets().len() < seen {
+        tracing::warn!(
+            seen,
+            kept = samples.targets().len(),
+            "more samples than max-kept-rows: an even choice is kept"
+        );
+    }
     let successor = at_length(|| learning::train(&samples))?;
     let kept_import = match &current {
         Some(generation) => better_import(generation, &samples, &successor)?,
@@ -84,22 +101,4 @@ fn better_import(
     let rated = rate(&imported, samples)?;
     let successor_is_better = successor.log_loss().is_some_and(|loss| loss < rated.mean.log_loss);
     Ok((!successor_is_better).then_some(bytes))
-}
-
-/// Rates a stored model on samples, matching classes by their labels: a class that the model does
-/// not know gets no probability from it.
-pub(super) fn rate(model: &Model, samples: &Labelled) -> Result<Evaluation, BackendError> {
-    let answers = model.predict(samples.features().clone())?;
-    let columns: Vec<Option<usize>> = samples
-        .classes()
-        .iter()
-        .map(|class| model.facts().classes.iter().position(|known| known == class))
-        .collect();
-    let mut probabilities = ndarray::Array2::zeros((answers.nrows(), columns.len()));
-    for (mut to, from) in probabilities.outer_iter_mut().zip(answers.outer_iter()) {
-        for (to, column) in to.iter_mut().zip(&columns) {
-            *to = column.map_or(0.0, |column| from[column]);
-        }
-    }
-    Ok(learning::rate(samples, &probabilities))
 }

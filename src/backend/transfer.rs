@@ -15,14 +15,14 @@ use zip::write::{SimpleFileOptions, ZipWriter};
 use super::train::IMPORTED;
 use super::{BackendError, open};
 use crate::dataset::Limits;
-use crate::model::Model;
+use crate::model::{Model, ModelFacts};
 use crate::store::{ModelHome, NewGeneration};
 
 const MODEL: &str = "model.onnx";
 const FACTS: &str = "model.json";
 
 /// The names that an archive may hold.
-const KNOWN: [&str; 3] = [MODEL, FACTS, "model-card.md"];
+const KNOWN: [&str; 2] = [MODEL, FACTS];
 
 /// More bytes than any model of ours takes.
 const MOST_MODEL_BYTES: u64 = 256 << 20;
@@ -66,7 +66,7 @@ type Files = [(&'static str, Vec<u8>); 2];
 fn exported(home: &ModelHome) -> Result<Option<Files>, BackendError> {
     let Some(generation) = home.current()? else { return Ok(None) };
     let bytes = generation.model()?;
-    let facts = Model::load(&bytes)?.facts().clone();
+    let facts = ModelFacts::read(&bytes)?;
     let facts =
         serde_json::to_vec_pretty(&facts).map_err(|error| BackendError::Internal(error.to_string()))?;
     Ok(Some([(MODEL, bytes), (FACTS, facts)]))

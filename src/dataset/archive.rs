@@ -30,12 +30,21 @@ pub enum ArchiveError {
     Damaged(String),
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Stored {
     names: Vec<String>,
     classes: Vec<Class>,
-    targets: Vec<u16>,
+    targets: Vec<u32>,
     columns: Vec<Column>,
+}
+
+/// The same without owning it: samples may take much memory.
+#[derive(Serialize)]
+struct Storing<'a> {
+    names: &'a [String],
+    classes: &'a [Class],
+    targets: &'a [u32],
+    columns: &'a [Column],
 }
 
 impl Labelled {
@@ -44,10 +53,13 @@ impl Labelled {
     /// # Errors
     /// [`ArchiveError::Damaged`] when memory cannot be written to, which does not happen.
     pub fn to_bytes(&self) -> Result<Vec<u8>, ArchiveError> {
-        let (features, targets, classes) = self.clone().into_parts();
-        let targets = targets.into_iter().map(|target| target as u16).collect();
-        let (names, columns, _) = features.into_parts();
-        let plain = postcard::to_stdvec(&Stored { names, classes, targets, columns }).map_err(damaged)?;
+        let storing = Storing {
+            names: self.features().names(),
+            classes: self.classes(),
+            targets: self.targets(),
+            columns: self.features().columns(),
+        };
+        let plain = postcard::to_stdvec(&storing).map_err(damaged)?;
         let mut encoder = DeflateEncoder::new(vec![VERSION], Compression::new(3));
         encoder.write_all(&plain).map_err(damaged)?;
         encoder.finish().map_err(damaged)
@@ -73,12 +85,12 @@ fn read_stored(deflated: &[u8]) -> Result<Labelled, ArchiveError> {
     let rows = stored.targets.len();
     let sound = stored.names.len() == stored.columns.len()
         && stored.columns.iter().all(|column| column.is_sound(rows))
-        && stored.targets.iter().all(|&target| usize::from(target) < stored.classes.len());
+        && stored.targets.iter().all(|&target| (target as usize) < stored.classes.len());
     if !sound {
         return Err(damaged("their parts contradict each other"));
     }
     let features = Features::new(stored.names, stored.columns, rows);
-    Ok(Labelled::new(features, stored.targets.into_iter().map(u32::from).collect(), stored.classes))
+    Ok(Labelled::new(features, stored.targets, stored.classes))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err by name")]

@@ -135,6 +135,9 @@ impl ColumnBuilder {
     }
 }
 
+/// The largest number that is accepted, either side of zero.
+const LARGEST: f32 = 1e37;
+
 /// A cell as a number: empty is missing (NaN), anything but a finite number is refused.
 fn parse(text: &[u8]) -> Result<f32, &'static str> {
     let text = text.trim_ascii();
@@ -143,7 +146,8 @@ fn parse(text: &[u8]) -> Result<f32, &'static str> {
     }
     let number: f32 =
         std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).ok_or("it is not a number")?;
-    if number.is_finite() {
+    // Differences of two accepted numbers must still be numbers.
+    if number.abs() <= LARGEST {
         return Ok(number);
     }
     // Rust reads `inf` and `nan` as numbers, and overflows to infinity.

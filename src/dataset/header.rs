@@ -22,8 +22,22 @@ pub struct Header {
 
 /// A class of the target: the number that Moodle calls it by.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "f64", into = "f64")]
 pub struct Class(f64);
+
+impl TryFrom<f64> for Class {
+    type Error = &'static str;
+
+    fn try_from(number: f64) -> Result<Self, Self::Error> {
+        Self::new(number).ok_or("a class must be a finite number")
+    }
+}
+
+impl From<Class> for f64 {
+    fn from(class: Class) -> Self {
+        class.0
+    }
+}
 
 impl Class {
     /// A class of this number; `None` when it is not finite.
@@ -126,6 +140,10 @@ fn parse_classes(raw: &[u8], line: u64, limits: &Limits) -> Result<Vec<Class>, D
     if classes.len() < 2 {
         return Err(wrong("at least two classes are needed"));
     }
-    let repeated = classes.iter().enumerate().any(|(at, class)| classes[..at].contains(class));
+    // In the precision that targets are read in.
+    let repeated = classes
+        .iter()
+        .enumerate()
+        .any(|(at, class)| classes[..at].iter().any(|other| other.is(class.number() as f32)));
     if repeated { Err(wrong("a class is repeated")) } else { Ok(classes) }
 }

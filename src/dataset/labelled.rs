@@ -116,8 +116,7 @@ impl Labelled {
     }
 
     /// These samples and `more`, in [canonical](Labelled::canonical) order, so that the order of
-    /// batches does not matter; at most `bound` of them, chosen evenly and independently of the
-    /// batches' order.
+    /// batches does not matter; about `bound` of them at most, see there.
     ///
     /// # Errors
     /// [`Mismatch`] when the features have other names.
@@ -140,15 +139,16 @@ impl Labelled {
 
     /// The same samples in an order that depends on nothing but the samples themselves, and looks
     /// random: sorted by a hash of each one's values. Beyond `bound` samples the ones whose hash of
-    /// values and repetition is smallest stay: an even choice that does not depend on the order in
-    /// which they came.
+    /// values and repetition is smallest stay, and the first few of every class: an even choice that
+    /// does not depend on the order in which different samples came. (Of equal samples somewhat fewer
+    /// stay the more batches follow, because their repetitions are counted anew.)
     #[must_use]
     pub fn canonical(self, bound: usize) -> Self {
         let hashes = self.row_hashes();
         let mut rows: Vec<u32> = (0..self.targets.len() as u32).collect();
         rows.sort_by_key(|&row| hashes[row as usize]);
         if rows.len() > bound {
-            rows = even_choice(&rows, &hashes, bound);
+            rows = self.even_choice(&rows, &hashes, bound);
         }
         let targets = rows.iter().map(|&row| self.targets[row as usize]).collect();
         Self { features: self.features.select(&rows), targets, classes: self.classes }
@@ -171,10 +171,35 @@ impl Labelled {
         sums.into_iter().map(mix).collect()
     }
 
-    pub(super) fn into_parts(self) -> (Features, Vec<u32>, Vec<Class>) {
-        (self.features, self.targets, self.classes)
+    /// `bound` of `rows` (sorted by hash): those with the smallest hash of their values and of how
+    /// many equal rows stand before them, in the order they had; and the first few of every class,
+    /// so that none is forgotten.
+    fn even_choice(&self, rows: &[u32], hashes: &[u64], bound: usize) -> Vec<u32> {
+        let mut repetition = 0_u64;
+        let mut keyed: Vec<(u64, usize)> = Vec::with_capacity(rows.len());
+        for (at, &row) in rows.iter().enumerate() {
+            let hash = hashes[row as usize];
+            let repeats = at > 0 && hashes[rows[at - 1] as usize] == hash;
+            repetition = if repeats { repetition + 1 } else { 0 };
+            keyed.push((mix(hash ^ mix(repetition)), at));
+        }
+        keyed.sort_unstable();
+        let mut of_class = vec![0_usize; self.classes.len()];
+        let mut kept: Vec<usize> = Vec::with_capacity(bound);
+        for (rank, &(_, at)) in keyed.iter().enumerate() {
+            let seen = &mut of_class[self.targets[rows[at] as usize] as usize];
+            *seen += 1;
+            if rank < bound || *seen <= FEWEST_OF_A_CLASS {
+                kept.push(at);
+            }
+        }
+        kept.sort_unstable();
+        kept.into_iter().map(|at| rows[at]).collect()
     }
 }
+
+/// So many samples of a class are kept whatever the bound.
+const FEWEST_OF_A_CLASS: usize = 20;
 
 /// The first list, unless the second has classes that it lacks: then all of them, ascending.
 fn union_of_classes(ours: &[Class], theirs: &[Class]) -> Vec<Class> {
@@ -196,23 +221,6 @@ fn appended(a: &Column, a_rows: usize, b: &Column, b_rows: usize) -> Column {
         builder.push(a_rows + row, b.value(row));
     }
     builder.finish()
-}
-
-/// `bound` of `rows` (sorted by hash): those with the smallest hash of their values and of how many
-/// equal rows stand before them, in the order they had.
-fn even_choice(rows: &[u32], hashes: &[u64], bound: usize) -> Vec<u32> {
-    let mut repetition = 0_u64;
-    let mut keyed: Vec<(u64, usize)> = Vec::with_capacity(rows.len());
-    for (at, &row) in rows.iter().enumerate() {
-        let hash = hashes[row as usize];
-        let repeats = at > 0 && hashes[rows[at - 1] as usize] == hash;
-        repetition = if repeats { repetition + 1 } else { 0 };
-        keyed.push((mix(hash ^ mix(repetition)), at));
-    }
-    keyed.select_nth_unstable(bound);
-    keyed.truncate(bound);
-    keyed.sort_unstable_by_key(|&(_, at)| at);
-    keyed.into_iter().map(|(_, at)| rows[at]).collect()
 }
 
 /// The finaliser of the `SplitMix64` generator (Steele, Lea and Flood 2014): a bijection in which

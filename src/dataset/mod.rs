@@ -25,6 +25,7 @@ mod features;
 mod header;
 mod labelled;
 mod limits;
+mod newlines;
 mod reader;
 
 pub use archive::ArchiveError;

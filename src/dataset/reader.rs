@@ -12,6 +12,7 @@ use super::features::Features;
 use super::header::Header;
 use super::labelled::LabelledFile;
 use super::limits::Limits;
+use super::newlines::Newlines;
 
 /// Samples whose class is to be predicted.
 #[derive(Debug, Clone, PartialEq)]
@@ -98,8 +99,9 @@ const SAMPLE_ID: &str = "sampleid";
 
 /// The lines of a dataset and the columns that grow from them.
 struct Lines<R> {
-    csv: csv::Reader<Bounded<R>>,
+    csv: csv::Reader<Bounded<Newlines<R>>>,
     since_last_line: Rc<Cell<usize>>,
+    ends_line: Rc<Cell<bool>>,
     limits: Limits,
     record: ByteRecord,
     /// Where `record` starts.
@@ -111,8 +113,9 @@ struct Lines<R> {
 impl<R: Read> Lines<R> {
     fn new(source: R, limits: Limits) -> Self {
         let since_last_line = Rc::new(Cell::new(0));
+        let ends_line = Rc::new(Cell::new(false));
         let bounded = Bounded {
-            source,
+            source: Newlines::new(source, Rc::clone(&ends_line)),
             since_last_line: Rc::clone(&since_last_line),
             // The CSV reader reads ahead by up to its buffer.
             bound: limits.line_bytes + BUFFER,
@@ -123,7 +126,7 @@ impl<R: Read> Lines<R> {
             .buffer_capacity(BUFFER)
             .from_reader(bounded);
         let record = ByteRecord::new();
-        Self { csv, since_last_line, limits, record, line: 0, columns: Vec::new(), rows: 0 }
+        Self { csv, since_last_line, ends_line, limits, record, line: 0, columns: Vec::new(), rows: 0 }
     }
 
     /// Reads the next line that is not blank into `record`; false at the end.
@@ -145,7 +148,10 @@ impl<R: Read> Lines<R> {
             csv::ErrorKind::Io(error) => DatasetError::Read(error),
             other => DatasetError::Read(io::Error::other(format!("{other:?}"))),
         })?;
-        self.line = self.record.position().map_or(next_line, csv::Position::line);
+        // Counted back from where the record ends: it begins after any blank lines before it.
+        let inside = self.record.as_slice().iter().filter(|&&byte| byte == b'\n').count() as u64;
+        let ended = u64::from(!self.csv.is_done() || self.ends_line.get());
+        self.line = next_line.saturating_sub(inside + ended).max(1);
         Ok(read)
     }
 

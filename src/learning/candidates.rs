@@ -7,8 +7,8 @@ use rayon::prelude::*;
 use super::expansion::{Expansion, Plan};
 use super::folds::{Split, k_folds, thinned};
 use super::inputs::Input;
-use super::solver::{ALPHAS, Effort, Fitted, Problem, log_loss};
-use super::trees::{Binned, Settings, boost};
+use super::solver::{ALPHAS, Effort, Fitted, Problem, log_loss, margins_of};
+use super::trees::{Binned, Growth, boost};
 use crate::dataset::Labelled;
 
 /// A way of learning, with what cross-validation chose for it.
@@ -17,11 +17,11 @@ pub(crate) enum Recipe {
     /// Logistic regression on derived columns, with a penalty.
     Linear { plan: Plan, alpha: f64 },
     /// Boosted trees, so many rounds of them.
-    Trees(Settings),
+    Trees(Growth),
 }
 
-/// A recipe and its answers to the compared samples, each given without having been shown that
-/// sample.
+/// A recipe and its answers to the compared samples, each given without having learnt from that
+/// sample. (Penalties and rounds are chosen on them, so all recipes look a little better than they are.)
 #[derive(Debug, Clone)]
 pub(crate) struct Candidate {
     pub recipe: Recipe,
@@ -46,11 +46,20 @@ const ENOUGH_FOR_ONE_FOLD: usize = 10_000;
 /// of recipes hardly changes.
 const MOST_COMPARED: usize = 9_000;
 
+/// And so many of a fold that they take at most this many cells (samples × derived columns),
+const MOST_COMPARED_CELLS: usize = 3_000_000;
+
+/// but not less than so many.
+const FEWEST_COMPARED: usize = 200;
+
 /// At most this many cells (samples × derived columns) are shown to a linear recipe in a comparison.
 const MOST_SHOWN_CELLS: usize = 1_500_000;
 
 /// But at least this many samples.
-const FEWEST_SHOWN: usize = 1_000;
+const FEWEST_SHOWN: usize = 500;
+
+/// Most trees of a model.
+const MOST_TREES: usize = 4_000;
 
 /// Trees are tried from this many samples; below, they never won.
 const FEWEST_FOR_TREES: usize = 400;
@@ -71,8 +80,11 @@ pub(crate) fn compare(samples: &Labelled, rows: &[u32], inputs: &[Input], seed: 
     if rows.len() >= ENOUGH_FOR_ONE_FOLD {
         folds.truncate(1);
     }
+    // An input becomes up to about five derived columns, with flags and bends.
+    let width = 5 * inputs.len() + 200;
+    let most = (MOST_COMPARED / folds.len()).min(MOST_COMPARED_CELLS / width).max(FEWEST_COMPARED);
     for fold in &mut folds {
-        fold.test = thinned(&fold.test, &row_targets, classes, MOST_COMPARED / k, seed);
+        fold.test = thinned(&fold.test, &row_targets, classes, most, seed);
     }
     let question = Question { samples, rows, inputs, folds, row_targets, seed };
     let plans = plans(rows.len(), inputs);
@@ -106,13 +118,15 @@ fn plans(rows: usize, inputs: &[Input]) -> Vec<Plan> {
 
 /// How trees are grown on so many samples: the more there are, the deeper and the more different from
 /// each other. Measured on the recorded, the generated and the OULAD datasets.
-fn tree_settings(rows: usize, seed: u64) -> Settings {
+fn tree_growth(rows: usize, classes: usize, seed: u64) -> Growth {
     let (depth, rate, inputs) = match rows {
         0..2_000 => (2, 0.1, 1.0),
         2_000..8_000 => (3, 0.08, 0.5),
         _ => (5, 0.1, 0.5),
     };
-    Settings { rounds: 400, patience: 15, rate, depth, ridge: 2.0, least: 2.0, inputs, seed }
+    // Every class needs a tree a round; the model must stay small enough to be run.
+    let rounds = 400.min((MOST_TREES / margins_of(classes)).max(10));
+    Growth { rounds, patience: 15, rate, depth, ridge: 2.0, least: 2.0, inputs, seed }
 }
 
 /// Samples in folds, to be answered by each recipe. Rows are named by their position in `rows`.
@@ -149,7 +163,7 @@ impl Question<'_> {
     }
 
     fn trees(&self) -> Candidate {
-        let settings = tree_settings(self.rows.len(), self.seed);
+        let growth = tree_growth(self.rows.len(), self.classes(), self.seed);
         let targets: Vec<usize> = self.row_targets.iter().map(|&target| target as usize).collect();
         let binned = Binned::new(self.inputs, self.samples.features(), self.rows);
         let (rounds, margins): (Vec<usize>, Vec<Array2<f64>>) = self
@@ -158,7 +172,7 @@ impl Question<'_> {
             .map(|fold| {
                 let mut trained = vec![false; self.rows.len()];
                 fold.train.iter().for_each(|&at| trained[at as usize] = true);
-                let boosted = boost(&binned, &targets, self.classes(), &trained, &settings);
+                let boosted = boost(&binned, &targets, self.classes(), &trained, &growth);
                 let compared: Vec<usize> = fold.test.iter().map(|&at| at as usize).collect();
                 (boosted.rounds, boosted.margins.select(Axis(0), &compared))
             })
@@ -166,7 +180,7 @@ impl Question<'_> {
         // All samples carry a few more rounds than the folds' smaller parts.
         let mean = rounds.iter().sum::<usize>() as f64 / rounds.len() as f64;
         let rounds = ((mean * 1.1).round() as usize).max(1);
-        self.candidate(Recipe::Trees(Settings { rounds, ..settings }), &margins)
+        self.candidate(Recipe::Trees(Growth { rounds, ..growth }), &margins)
     }
 
     /// A linear recipe with the penalty that has the lowest log-loss over the folds.

@@ -65,8 +65,8 @@ fn describe(recipe: &Recipe) -> String {
             }
             format!("logistic regression on {} (penalty {alpha})", parts.join(", "))
         }
-        Recipe::Trees(settings) => {
-            format!("boosted trees ({} rounds of depth {})", settings.rounds, settings.depth)
+        Recipe::Trees(growth) => {
+            format!("boosted trees ({} rounds of depth {})", growth.rounds, growth.depth)
         }
     }
 }

@@ -14,7 +14,7 @@ use super::inputs::{Input, choose_inputs};
 use super::mixing::{Mix, mix};
 use super::solver::{Effort, Linear, Problem, margins_of};
 use super::trained::TrainedModel;
-use super::trees::{Binned, Forest, Settings, boost};
+use super::trees::{Binned, Forest, Growth, boost};
 use crate::dataset::Labelled;
 
 /// All randomness of a training comes from this seed: the same samples give the same model.
@@ -141,8 +141,8 @@ impl Learner<'_> {
                 let (expansion, linear) = self.linear(*plan, *alpha);
                 Member::Linear(expansion, linear)
             }
-            Recipe::Trees(settings) => {
-                let (forest, start) = self.trees(settings);
+            Recipe::Trees(growth) => {
+                let (forest, start) = self.trees(growth);
                 Member::Trees(forest, start)
             }
         }
@@ -160,12 +160,12 @@ impl Learner<'_> {
         (expansion, linear)
     }
 
-    fn trees(&self, settings: &Settings) -> (Forest, Array1<f64>) {
+    fn trees(&self, growth: &Growth) -> (Forest, Array1<f64>) {
         let targets: Vec<usize> =
             self.rows.iter().map(|&row| self.samples.targets()[row as usize] as usize).collect();
         let binned = Binned::new(self.inputs, self.samples.features(), self.rows);
         let all = vec![true; self.rows.len()];
-        let boosted = boost(&binned, &targets, self.samples.classes().len(), &all, settings);
+        let boosted = boost(&binned, &targets, self.samples.classes().len(), &all, growth);
         (boosted.forest, Array1::from(boosted.bias))
     }
 }

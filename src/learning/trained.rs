@@ -23,8 +23,9 @@ pub struct TrainedModel {
     pub(crate) class_counts: Vec<usize>,
 }
 
-/// Samples are answered in chunks of this many, so that memory stays bounded.
-const CHUNK: usize = 4_096;
+/// Samples are answered in chunks of about this many cells (samples × derived columns), so that memory
+/// stays bounded.
+const CHUNK_CELLS: usize = 1_000_000;
 
 impl TrainedModel {
     /// The names of all features, used or not, in the order they are given in.
@@ -60,9 +61,10 @@ impl TrainedModel {
     /// The probability of each class for each of `rows`: rows × classes.
     #[must_use]
     pub fn probabilities(&self, features: &Features, rows: &[u32]) -> Array2<f64> {
+        let chunk = (CHUNK_CELLS / (self.expansion.width() + self.inputs.len() + 1)).clamp(16, 4_096);
         let mut out = Array2::zeros((rows.len(), self.classes.len()));
         let chunks: Vec<Array2<f64>> =
-            rows.par_chunks(CHUNK).map(|rows| self.margins(features, rows)).collect();
+            rows.par_chunks(chunk).map(|rows| self.margins(features, rows)).collect();
         let margins = chunks.iter().flat_map(Array2::outer_iter);
         for (mut out, margins) in out.outer_iter_mut().zip(margins) {
             let out = out.as_slice_mut().expect("rows of a row-major matrix are contiguous");

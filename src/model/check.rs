@@ -37,7 +37,7 @@ const OPERATORS: [&str; 18] = [
 const MOST_NODES: usize = 10_000;
 
 /// Refuses a model that is not made of allowed operators and sound tensors.
-pub(super) fn check(proto: &ModelProto) -> Result<&GraphProto, ModelError> {
+pub(super) fn check(proto: &ModelProto) -> Result<(), ModelError> {
     let refused = |why: String| Err(ModelError::Refused(why));
     let Some(graph) = &proto.graph else {
         return Err(ModelError::NotOnnx("it has no graph".to_owned()));
@@ -63,8 +63,7 @@ pub(super) fn check(proto: &ModelProto) -> Result<&GraphProto, ModelError> {
         return refused(format!("its only input must be called {INPUT}"));
     }
     ordered(graph)?;
-    graph.initializer.iter().try_for_each(check_tensor)?;
-    Ok(graph)
+    graph.initializer.iter().try_for_each(check_tensor)
 }
 
 /// Every node may only read what stands before it, which also rules out cycles.

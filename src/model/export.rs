@@ -1,6 +1,7 @@
 //! Writes a trained model as one ONNX file in plain operators: raw features in,
-//! probabilities out. The arithmetic is that of [`crate::learning`], constant by
-//! constant, in `f32`.
+//! probabilities out. Preparation and trees compute as [`crate::learning`] does,
+//! constant by constant, in `f32`; the weights of the linear part are rounded to
+//! `f32`, which moves a probability by about a millionth.
 
 use prost::Message;
 use tract_onnx::pb::tensor_proto::DataType;

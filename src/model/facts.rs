@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use prost::Message;
 use serde::{Deserialize, Serialize};
 use tract_onnx::pb::{ModelProto, StringStringEntryProto};
 
@@ -40,7 +41,16 @@ impl ModelFacts {
         vec![StringStringEntryProto { key: KEY.to_owned(), value }]
     }
 
-    /// Reads the facts of a model file.
+    /// Reads the facts of a model file without preparing it to run.
+    ///
+    /// # Errors
+    /// [`ModelError`] when it is no model file of this backend.
+    pub fn read(bytes: &[u8]) -> Result<Self, ModelError> {
+        let proto = ModelProto::decode(bytes).map_err(|error| ModelError::NotOnnx(error.to_string()))?;
+        Self::of(&proto)
+    }
+
+    /// The facts in a decoded model file.
     pub(super) fn of(proto: &ModelProto) -> Result<Self, ModelError> {
         let wrong = |why: &str| ModelError::Metadata(why.to_owned());
         let entries: HashMap<&str, &str> =
@@ -55,6 +65,9 @@ impl ModelFacts {
         }
         if facts.features.is_empty() || facts.classes.len() < 2 {
             return Err(wrong("it has no features or less than two classes"));
+        }
+        if facts.classes.iter().enumerate().any(|(at, class)| facts.classes[..at].contains(class)) {
+            return Err(wrong("a class is repeated"));
         }
         Ok(facts)
     }

@@ -64,6 +64,13 @@ impl Model {
         for (out, value) in out.iter_mut().zip(chunks.into_iter().flatten()) {
             *out = f64::from(value).clamp(0.0, 1.0);
         }
+        for mut row in out.outer_iter_mut() {
+            let sum = row.sum();
+            if sum <= 0.0 {
+                return Err(ModelError::Run("it gives a sample no probability at all".to_owned()));
+            }
+            row /= sum;
+        }
         Ok(out)
     }
 

@@ -99,6 +99,26 @@ fn a_row_that_cannot_be_used_is_told_by_line_and_column(#[case] row: &str, #[cas
 }
 
 #[rstest]
+#[case::of_windows("\r\n", 6)]
+#[case::of_old_macs("\r", 6)]
+#[case::with_blank_lines_between("\n\n", 11)]
+fn the_line_of_a_mistake_is_right_whatever_ends_the_lines(#[case] end: &str, #[case] line: usize) {
+    let mut rows = ROWS.to_vec();
+    rows.insert(2, "1,-1,maybe,1");
+    let file = String::from_utf8(labelled(&rows)).expect("text").replace('\n', end);
+    let told = refusal(&Home::new(), file.as_bytes());
+    assert!(told.starts_with(&format!("line {line}, column 3 ")), "{told}");
+}
+
+#[test]
+fn a_quoted_id_of_several_lines_does_not_shift_the_lines_after_it() {
+    let home = Home::trained(&labelled(&ROWS));
+    let file = unlabelled(&["\"two\nlines\",1,-1,0", "1-0,1,what,0"]);
+    let told = home.try_predict(&file).expect_err("refused").to_string();
+    assert!(told.contains("line 6, column 3 "), "{told}");
+}
+
+#[rstest]
 #[case("", "line 1: the dataset ends before its line of keys")]
 #[case("\n\n", "line 1: the dataset ends before its line of keys")]
 #[case("nfeatures,targetclasses\n", "line 2: the dataset ends before its line of values")]

@@ -88,14 +88,39 @@ fn thresholds(levels: &[(f32, u32)]) -> Vec<f32> {
     if levels.len() <= MOST_BINS {
         return (0..levels.len().saturating_sub(1)).map(between).collect();
     }
-    let total: f64 = levels.iter().map(|&(_, count)| f64::from(count)).sum();
+    // A value that most samples have fills a bin alone; the others share what bins are left.
+    let mut left: f64 = levels.iter().map(|&(_, count)| f64::from(count)).sum();
     let mut cuts = Vec::with_capacity(MOST_BINS);
-    let mut below = 0.0;
+    let mut in_bin = 0.0;
     for (at, &(_, count)) in levels[..levels.len() - 1].iter().enumerate() {
-        below += f64::from(count);
-        if below >= total * (cuts.len() + 1) as f64 / MOST_BINS as f64 && cuts.len() < MOST_BINS - 1 {
+        in_bin += f64::from(count);
+        let bins_left = (MOST_BINS - cuts.len()) as f64;
+        if in_bin >= left / bins_left && cuts.len() < MOST_BINS - 1 {
             cuts.push(between(at));
+            left -= in_bin;
+            in_bin = 0.0;
         }
     }
     cuts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_most_samples_have_leaves_the_other_bins_to_the_others() {
+        let levels: Vec<(f32, u32)> =
+            (0..201_u16).map(|at| (f32::from(at), if at == 0 { 80_000 } else { 100 })).collect();
+        let cuts = thresholds(&levels);
+        assert_eq!(cuts.len(), MOST_BINS - 1);
+        let upper = cuts.iter().filter(|&&cut| cut > 100.0).count();
+        assert!((28..=34).contains(&upper), "{upper} of the cuts are in the upper half");
+    }
+
+    #[test]
+    fn few_values_are_cut_between_each_two() {
+        assert_eq!(thresholds(&[(-1.0, 5), (0.0, 1), (1.0, 9)]), [-0.5, 0.5]);
+        assert!(thresholds(&[(0.0, 3)]).is_empty());
+    }
 }

@@ -11,7 +11,7 @@ use super::forest::{Branch, Forest, Tree};
 
 /// How trees are grown.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Settings {
+pub(crate) struct Growth {
     /// Most rounds; a round is a tree a margin.
     pub rounds: usize,
     /// Stop when held-out samples have not got better for so many rounds.
@@ -49,22 +49,22 @@ pub(crate) fn boost(
     targets: &[usize],
     classes: usize,
     trained: &[bool],
-    settings: &Settings,
+    growth: &Growth,
 ) -> Boosted {
     debug_assert_eq!(binned.rows, targets.len());
     let width = margins_of(classes);
     let bias = shares(targets, classes, trained);
     let mut margins = Array2::from_shape_fn((binned.rows, width), |(_, margin)| bias[margin]);
     let held_out: Vec<usize> = (0..binned.rows).filter(|&sample| !trained[sample]).collect();
-    let mut stream = Stream::new(settings.seed);
+    let mut stream = Stream::new(growth.seed);
     let mut trees: Vec<Tree> = Vec::new();
     let mut best = (f64::INFINITY, 0, margins.clone());
 
-    for round in 1..=settings.rounds {
+    for round in 1..=growth.rounds {
         let gradients = Gradients::of(&margins, targets, trained);
         for margin in 0..width {
-            let used = some_columns(&binned.columns, settings.inputs, &mut stream);
-            let grown = grow(&used, gradients.margin(margin), trained, settings, margin);
+            let used = some_columns(&binned.columns, growth.inputs, &mut stream);
+            let grown = grow(&used, gradients.margin(margin), trained, growth, margin);
             for (sample, &leaf) in grown.leaf_of.iter().enumerate() {
                 margins[[sample, margin]] += f64::from(grown.tree.leaves[usize::from(leaf)]);
             }
@@ -79,14 +79,14 @@ pub(crate) fn boost(
             best.0 = loss;
             best.1 = round;
             best.2.assign(&margins);
-        } else if round - best.1 >= settings.patience {
+        } else if round - best.1 >= growth.patience {
             break;
         }
     }
     let (rounds, margins) =
         if held_out.is_empty() { (trees.len() / width, margins) } else { (best.1, best.2) };
     trees.truncate(rounds * width);
-    Boosted { forest: Forest { depth: settings.depth, trees }, bias, rounds, margins }
+    Boosted { forest: Forest { depth: growth.depth, trees }, bias, rounds, margins }
 }
 
 /// The margins that give every sample the classes' shares.
@@ -164,18 +164,18 @@ fn grow(
     columns: &[&BinnedColumn],
     gradients: &[[f32; 2]],
     trained: &[bool],
-    settings: &Settings,
+    growth: &Growth,
     margin: usize,
 ) -> Grown {
     let idle = Branch { input: columns[0].input, threshold: f32::MAX, missing_right: false };
-    let mut branches = vec![idle; (1 << settings.depth) - 1];
+    let mut branches = vec![idle; (1 << growth.depth) - 1];
     // Every sample, held out or not, walks down with the tree.
     let mut node_of: Vec<u16> = vec![0; gradients.len()];
     let mut closed = vec![false];
-    for level in 0..settings.depth {
+    for level in 0..growth.depth {
         let nodes = 1 << level;
         let totals = totals(gradients, trained, &node_of, nodes);
-        let cuts = best_cuts(columns, gradients, &node_of, &totals, &closed, settings);
+        let cuts = best_cuts(columns, gradients, &node_of, &totals, &closed, growth);
         let mut open = vec![true; nodes * 2];
         let mut moves: Vec<Option<(usize, Cut)>> = vec![None; nodes];
         for (node, cut) in cuts.iter().enumerate() {
@@ -196,18 +196,18 @@ fn grow(
         closed = open.into_iter().map(|open| !open).collect();
         if closed.iter().all(|&closed| closed) {
             // Idle branches lead left down to the leaves.
-            let rest = settings.depth - level - 1;
+            let rest = growth.depth - level - 1;
             node_of.iter_mut().for_each(|node| *node <<= rest);
             break;
         }
     }
-    let leaves = 1 << settings.depth;
+    let leaves = 1 << growth.depth;
     let sums = totals(gradients, trained, &node_of, leaves);
     let mut values: Vec<f32> = sums
         .iter()
-        .map(|[g, h]| if *h > 0.0 { (-settings.rate * g / (h + settings.ridge)) as f32 } else { 0.0 })
+        .map(|[g, h]| if *h > 0.0 { (-growth.rate * g / (h + growth.ridge)) as f32 } else { 0.0 })
         .collect();
-    fill_idle_leaves(&branches, &mut values, settings.depth);
+    fill_idle_leaves(&branches, &mut values, growth.depth);
     Grown { tree: Tree { branches, leaves: values, margin }, leaf_of: node_of }
 }
 
@@ -247,24 +247,24 @@ fn best_cuts(
     node_of: &[u16],
     totals: &[Sums],
     closed: &[bool],
-    settings: &Settings,
+    growth: &Growth,
 ) -> Vec<Option<Cut>> {
     let per_column: Vec<Vec<Option<Cut>>> = columns
         .par_iter()
         .enumerate()
         .with_min_len(8)
-        .map_init(Vec::new, |histogram: &mut Vec<[f32; 2]>, (at, column)| {
+        .map_init(Vec::new, |histogram: &mut Vec<Sums>, (at, column)| {
             let bins = column.bins();
             histogram.clear();
             histogram.resize(totals.len() * bins, [0.0; 2]);
             for (&sample, &bin) in column.samples.iter().zip(&column.bins) {
                 let gradient = gradients[sample as usize];
                 let cell = &mut histogram[usize::from(node_of[sample as usize]) * bins + usize::from(bin)];
-                cell[0] += gradient[0];
-                cell[1] += gradient[1];
+                cell[0] += f64::from(gradient[0]);
+                cell[1] += f64::from(gradient[1]);
             }
-            let cut = |(node, cells): (usize, &[[f32; 2]])| {
-                if closed[node] { None } else { best_cut(at, column, cells, totals[node], settings) }
+            let cut = |(node, cells): (usize, &[Sums])| {
+                if closed[node] { None } else { best_cut(at, column, cells, totals[node], growth) }
             };
             histogram.chunks_exact(bins).enumerate().map(cut).collect()
         })
@@ -281,19 +281,12 @@ fn best_cuts(
         .collect()
 }
 
-fn best_cut(
-    at: usize,
-    column: &BinnedColumn,
-    cells: &[[f32; 2]],
-    total: Sums,
-    settings: &Settings,
-) -> Option<Cut> {
-    let quality = |sums: Sums| sums[0] * sums[0] / (sums[1] + settings.ridge);
+fn best_cut(at: usize, column: &BinnedColumn, cells: &[Sums], total: Sums, growth: &Growth) -> Option<Cut> {
+    let quality = |sums: Sums| sums[0] * sums[0] / (sums[1] + growth.ridge);
     let whole = quality(total);
-    let of = |cell: [f32; 2]| [f64::from(cell[0]), f64::from(cell[1])];
-    let counted = cells.iter().fold([0.0; 2], |sum, &cell| plus(sum, of(cell)));
+    let counted = cells.iter().fold([0.0; 2], |sum, &cell| plus(sum, cell));
     let usual = minus(total, counted);
-    let sums = |bin: usize| if bin == usize::from(column.usual) { usual } else { of(cells[bin]) };
+    let sums = |bin: usize| if bin == usize::from(column.usual) { usual } else { cells[bin] };
     let missing = if column.missing { sums(column.thresholds.len() + 1) } else { [0.0; 2] };
 
     let mut best: Option<Cut> = None;
@@ -308,7 +301,7 @@ fn best_cut(
             }
             let left = if missing_right { left } else { plus(left, missing) };
             let right = minus(total, left);
-            if left[1] < settings.least || right[1] < settings.least {
+            if left[1] < growth.least || right[1] < growth.least {
                 continue;
             }
             let gain = quality(left) + quality(right) - whole;

@@ -10,5 +10,5 @@ mod boosting;
 mod forest;
 
 pub(crate) use binning::Binned;
-pub(crate) use boosting::{Settings, boost};
+pub(crate) use boosting::{Growth, boost};
 pub(crate) use forest::{Branch, Forest};
