@@ -25,7 +25,7 @@ const FACTS: &str = "model.json";
 const KNOWN: [&str; 2] = [MODEL, FACTS];
 
 /// More bytes than any model of ours takes.
-const MOST_MODEL_BYTES: u64 = 256 << 20;
+const MOST_MODEL_BYTES: u64 = 32 << 20;
 
 /// The trained model as a zip; `None` when there is none.
 ///

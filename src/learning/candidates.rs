@@ -67,6 +67,10 @@ const FEWEST_FOR_TREES: usize = 400;
 /// Random features pay up to this many samples.
 const MOST_FOR_RANDOM_FEATURES: usize = 20_000;
 
+/// With more inputs straight lines and trees are enough to choose from, and memory stays bounded.
+const MOST_INPUTS_TO_BEND: usize = 2_000;
+const MOST_INPUTS_TO_COMBINE: usize = 500;
+
 /// With so few inputs a smooth rule between them can be followed closely.
 const FEW_INPUTS: usize = 10;
 
@@ -102,14 +106,14 @@ pub(crate) fn compare(samples: &Labelled, rows: &[u32], inputs: &[Input], seed: 
 fn plans(rows: usize, inputs: &[Input]) -> Vec<Plan> {
     let mut plans = vec![Plan { hinges: 0, random: 0 }];
     let bends = inputs.iter().any(|input| input.levels.len() > 2);
-    if bends {
+    if bends && inputs.len() <= MOST_INPUTS_TO_BEND {
         plans.push(Plan { hinges: 3, random: 0 });
     }
     let continuous = inputs.iter().filter(|input| input.levels.len() > 12).count();
     if continuous > 0 && rows >= 300 && inputs.len() <= 60 {
         plans.push(Plan { hinges: 8, random: 0 });
     }
-    if inputs.len() > 1 && rows <= MOST_FOR_RANDOM_FEATURES {
+    if (2..=MOST_INPUTS_TO_COMBINE).contains(&inputs.len()) && rows <= MOST_FOR_RANDOM_FEATURES {
         let random = if inputs.len() <= FEW_INPUTS { 200 } else { 100 };
         plans.push(Plan { hinges: if bends { 3 } else { 0 }, random });
     }

@@ -10,6 +10,7 @@ mod facts;
 mod forest;
 mod graph;
 mod runner;
+mod shapes;
 
 pub use export::to_onnx;
 pub use facts::{FORMAT, ModelFacts};

@@ -1,5 +1,7 @@
 //! Runs a model file with tract.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use ndarray::Array2;
 use prost::Message;
 use rayon::prelude::*;
@@ -10,6 +12,7 @@ use super::ModelError;
 use super::check::check;
 use super::export::PROBABILITIES;
 use super::facts::ModelFacts;
+use super::shapes::infer;
 use crate::dataset::Features;
 
 /// A model file, checked and ready to run.
@@ -38,10 +41,19 @@ impl Model {
         let proto = ModelProto::decode(bytes).map_err(|error| ModelError::NotOnnx(error.to_string()))?;
         let facts = ModelFacts::of(&proto)?;
         check(&proto)?;
-        let plan = prepare(&proto, facts.features.len()).map_err(|error| failed(&error))?;
-        let model = Self { facts, plan };
-        model.try_out()?;
-        Ok(model)
+        let graph = proto.graph.as_ref().ok_or_else(|| ModelError::NotOnnx("it has no graph".to_owned()))?;
+        let shape = infer(graph, BATCH, facts.features.len(), PROBABILITIES)?;
+        if shape != [BATCH, facts.classes.len()] {
+            return Err(ModelError::Refused("its probabilities are not one a class".to_owned()));
+        }
+        // What the checks foresee cannot make tract panic; what they do not must not take more with it
+        // than this model.
+        let tried = catch_unwind(AssertUnwindSafe(|| {
+            let plan = prepare(&proto, facts.features.len()).map_err(|error| failed(&error))?;
+            let model = Self { facts, plan };
+            model.try_out().map(|()| model)
+        }));
+        tried.unwrap_or_else(|_| Err(ModelError::Run("it makes the model runner give up".to_owned())))
     }
 
     /// What it says about itself.
