@@ -74,8 +74,10 @@ fn input_of(feature: usize, column: &Column, rows: &[u32]) -> Option<Input> {
     let mean = raw.iter().map(|&(v, n)| f64::from(v) * f64::from(n)).sum::<f64>() / present;
     let variance =
         raw.iter().map(|&(v, n)| (f64::from(v) - mean).powi(2) * f64::from(n)).sum::<f64>() / present;
-    // A single value beside missing cells has no spread of its own; only its flag tells something.
-    let inverse_scale = if raw.len() < 2 { 0.0 } else { (1.0 / variance.sqrt()) as f32 };
+    // A single value beside missing cells has no spread of its own; only its flag tells something. Next
+    // to nothing stands for it, and not zero: a later value may differ from it by more than a number can
+    // say, and infinity times zero is none.
+    let inverse_scale = if raw.len() < 2 { f32::MIN_POSITIVE } else { (1.0 / variance.sqrt()) as f32 };
     if !inverse_scale.is_finite() {
         return None;
     }
