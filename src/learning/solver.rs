@@ -158,7 +158,7 @@ impl Problem {
     }
 
     fn fit_many(&self, alpha: f64, tolerance: f64, effort: Effort, start: &Fitted) -> Option<Fitted> {
-        // linfa numbers the classes that occur; one that does not keeps its start.
+        // linfa numbers the classes that occur; one that does not keeps next to no probability.
         let mut present: Vec<usize> = self.targets.clone();
         present.sort_unstable();
         present.dedup();
