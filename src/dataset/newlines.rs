@@ -21,8 +21,8 @@ impl<R: Read> Newlines<R> {
 
     /// Rewrites the bytes in place; gives how many are left.
     fn rewrite(&mut self, bytes: &mut [u8]) -> usize {
-        if !self.after_return && !bytes.contains(&b'\r') {
-            let quotes = bytes.iter().filter(|&&byte| byte == b'"').count();
+        if !self.after_return && memchr::memchr(b'\r', bytes).is_none() {
+            let quotes = memchr::memchr_iter(b'"', bytes).count();
             self.quoted ^= quotes % 2 == 1;
             return bytes.len();
         }

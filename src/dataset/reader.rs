@@ -149,7 +149,7 @@ impl<R: Read> Lines<R> {
             other => DatasetError::Read(io::Error::other(format!("{other:?}"))),
         })?;
         // Counted back from where the record ends: it begins after any blank lines before it.
-        let inside = self.record.as_slice().iter().filter(|&&byte| byte == b'\n').count() as u64;
+        let inside = memchr::memchr_iter(b'\n', self.record.as_slice()).count() as u64;
         let ended = u64::from(!self.csv.is_done() || self.ends_line.get());
         self.line = next_line.saturating_sub(inside + ended).max(1);
         Ok(read)
