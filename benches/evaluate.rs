@@ -15,7 +15,7 @@ fn evaluate(criterion: &mut Criterion) {
         let samples = shape.labelled(1);
         let name = format!("{iterations}_iterations");
         group.bench_function(BenchmarkId::new(name, shape.name()), |bencher| {
-            bencher.iter(|| learning::evaluate(&samples, iterations).unwrap());
+            bencher.iter(|| learning::evaluate(&samples, iterations, &()).unwrap());
         });
     }
     group.finish();

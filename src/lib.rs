@@ -8,6 +8,7 @@
 pub mod backend;
 pub mod cli;
 pub mod dataset;
+mod faults;
 pub mod http;
 pub mod learning;
 pub mod model;

@@ -5,20 +5,25 @@
 
 mod bytes;
 mod complaint;
+mod retention;
 
 pub use bytes::Bytes;
 pub use complaint::explain;
+pub use retention::RetentionArgs;
 
 use std::env;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::builder::{BoolishValueParser, OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
+use crate::backend::USUAL_BUDGET;
 use crate::dataset::Limits;
 use crate::http::users::{Users, UsersError};
+use crate::store::Retention;
 
 /// The variable that names the users; never a flag, because command lines are visible to everybody.
 pub const USERS: &str = "MOODLE_MLBACKEND_PYTHON_USERS";
@@ -91,6 +96,14 @@ pub struct ServeArgs {
     /// Most iterations that one evaluation may ask for
     #[arg(long, env = "MOODLE_MLBACKEND_MAX_ITERATIONS", value_name = "N", default_value = "1000", value_parser = at_least_one)]
     max_iterations: usize,
+    /// Seconds after which an evaluation begins no further iteration; the first three are always done
+    #[arg(long, env = "MOODLE_MLBACKEND_EVALUATION_SECONDS", value_name = "SECONDS", default_value_t = USUAL_BUDGET.as_secs())]
+    evaluation_seconds: u64,
+    #[command(flatten)]
+    retention: RetentionArgs,
+    /// Seconds that running work may go on after SIGTERM; what is not done then is dropped, as if never begun
+    #[arg(long, env = "MOODLE_MLBACKEND_STOP_SECONDS", value_name = "SECONDS", default_value_t = 30)]
+    stop_seconds: u64,
     /// The version that Moodle is told; Moodle wants 3.0.5 or later, before 4
     #[arg(long, env = "MOODLE_MLBACKEND_REPORTED_VERSION", value_name = "VERSION", default_value = "3.0.5", value_parser = version)]
     reported_version: String,
@@ -134,6 +147,12 @@ pub struct Settings {
     pub dataset: Limits,
     /// Most iterations of one evaluation.
     pub max_iterations: usize,
+    /// How long an evaluation may begin iterations.
+    pub evaluation_time: Duration,
+    /// How much of the past is kept.
+    pub retention: Retention,
+    /// How long running work may go on after SIGTERM.
+    pub stop_time: Duration,
     /// The body of `/version`.
     pub reported_version: String,
 }
@@ -234,6 +253,9 @@ impl Settings {
                 line_bytes: args.max_line_bytes,
             },
             max_iterations: args.max_iterations,
+            evaluation_time: Duration::from_secs(args.evaluation_seconds),
+            retention: args.retention.into(),
+            stop_time: Duration::from_secs(args.stop_seconds),
             reported_version: args.reported_version,
         })
     }

@@ -12,7 +12,6 @@
 //! cargo run --release --example quality -- table ours.jsonl theirs.jsonl
 //! ```
 
-mod calibration;
 mod measure;
 mod plan;
 mod record;

@@ -3,11 +3,10 @@
 use std::time::Instant;
 
 use moodle_mlbackend::dataset::Labelled;
-use moodle_mlbackend::learning::{rate, train};
+use moodle_mlbackend::learning::{Claims, rate, train};
 use ndarray::Array2;
 
 use crate::Failure;
-use crate::calibration::{claims, expected_error};
 use crate::record::{Rated, Record};
 use crate::task::{Task, all_rows};
 
@@ -43,13 +42,13 @@ pub fn measure(task: &Task) -> Result<Vec<Record>, Failure> {
 /// A record in the making.
 struct Measured {
     record: Record,
-    claims: Vec<(f64, bool)>,
+    claims: Claims,
 }
 
 impl Measured {
     fn new(task: &Task, method: &str) -> Self {
         let record = Record { task: task.name.clone(), method: method.to_owned(), ..Record::default() };
-        Self { record, claims: Vec::new() }
+        Self { record, claims: Claims::default() }
     }
 
     fn add(&mut self, samples: &Labelled, probabilities: &Array2<f64>, seconds: [f64; 2]) {
@@ -67,11 +66,12 @@ impl Measured {
             train_seconds: seconds[0],
             predict_seconds: seconds[1],
         });
-        self.claims.extend(claims(probabilities, samples.targets()));
+        let targets: Vec<usize> = samples.targets().iter().map(|&target| target as usize).collect();
+        self.claims = std::mem::take(&mut self.claims).with(Claims::of(probabilities, &targets));
     }
 
     fn record(mut self) -> Record {
-        self.record.calibration_error = Some(expected_error(&mut self.claims));
+        self.record.calibration_error = Some(self.claims.calibration().error);
         self.record
     }
 }

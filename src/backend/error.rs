@@ -6,12 +6,20 @@ use crate::model::ModelError;
 use crate::report::ReportError;
 use crate::store::StoreError;
 
+/// What is said of a model that is damaged on the disk, and of which nothing whole is left.
+const DAMAGED: &str = "The model that is kept here was damaged on the server's disk: \"moodle-mlbackend check\" on the \
+    server tells more. Restore it from a backup, or choose Clear predictions in the model's menu and train it anew.";
+
 /// Why an operation failed; `http` turns it into a status, `cli` into an exit code.
 #[derive(Debug, thiserror::Error)]
 pub enum BackendError {
     /// The client sent something that cannot be used; the text says what, where and what to do.
     #[error("{0}")]
     BadInput(String),
+    /// The model that is kept cannot be used, and it is not this program that wrote it; the text says what is
+    /// wrong and what to do.
+    #[error("{0}")]
+    Unusable(String),
     /// The disk is full; nothing was changed.
     #[error("The server's disk is full: nothing was changed. Make room, then try again.")]
     NoSpace,
@@ -62,7 +70,18 @@ impl From<ArchiveError> for BackendError {
 
 impl From<StoreError> for BackendError {
     fn from(error: StoreError) -> Self {
-        if error.is_no_space() { Self::NoSpace } else { Self::Internal(error.to_string()) }
+        match error {
+            StoreError::NoSpace { .. } => {
+                tracing::error!(%error, "the disk is full");
+                Self::NoSpace
+            }
+            // Who runs the site can do something about it, but needs no path for that.
+            StoreError::Corrupt { .. } => {
+                tracing::error!(%error, "a stored model is damaged");
+                Self::Unusable(DAMAGED.to_owned())
+            }
+            other => Self::Internal(other.to_string()),
+        }
     }
 }
 

@@ -5,12 +5,13 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
+use super::answering::Answering;
 use super::compute::at_length;
 use super::rate::rate;
 use super::reply::{EvaluationFigures, EvaluationReply, Status};
 use super::{BackendError, NOT_TRAINED, open};
 use crate::dataset::{Limits, read_labelled};
-use crate::learning::{self, Evaluation};
+use crate::learning::{self, Evaluation, Progress};
 use crate::model::Model;
 use crate::report::{self, DatasetFacts, RunReport};
 use crate::store::{ModelHome, NewRun, RunId};
@@ -27,7 +28,7 @@ pub struct EvaluationRequest {
 }
 
 /// Evaluates on a labelled dataset: trains and rates on repeated splits of it, or rates the model at
-/// `trained` when there is one. The model at `home` is never touched.
+/// `trained` when there is one. The model at `home` is never touched. `progress` can end it early.
 ///
 /// # Errors
 /// [`BackendError`]; what can be told to Moodle in an answer is a status there and no error.
@@ -37,6 +38,7 @@ pub fn evaluate(
     dataset: &Path,
     request: &EvaluationRequest,
     limits: &Limits,
+    progress: &dyn Progress,
 ) -> Result<EvaluationReply, BackendError> {
     let started = Timestamp::now();
     // First of all, so that a deletion in between also counts for this run.
@@ -53,11 +55,13 @@ pub fn evaluate(
     let verdict = if file.labels_match_header() {
         // The splits then depend on the samples alone, not on the order in which they were sent.
         let samples = file.into_samples()?.canonical(usize::MAX);
+        let (rows, features, asked) = (facts.samples, facts.features, request.iterations);
+        tracing::info!(samples = rows, features, iterations = asked, "evaluation begins");
         let labels = samples.classes().iter().map(ToString::to_string);
         facts.class_counts = labels.zip(samples.class_counts()).collect();
         match trained {
             Some(trained) => rate_trained(trained, &samples)?,
-            None => at_length(|| learning::evaluate(&samples, request.iterations)).map_or_else(
+            None => at_length(|| learning::evaluate(&samples, request.iterations, progress)).map_or_else(
                 |error| Verdict::none(Status::NOT_ENOUGH_DATA, &format!("{error}.")),
                 Verdict::of,
             ),
@@ -90,10 +94,10 @@ pub fn evaluate(
 }
 
 fn rate_trained(trained: &ModelHome, samples: &crate::dataset::Labelled) -> Result<Verdict, BackendError> {
-    let Some(generation) = trained.current()? else {
+    let Some(answering) = Answering::at(trained)? else {
         return Ok(Verdict::none(Status::NO_MODEL, NOT_TRAINED));
     };
-    let model = Model::load(&generation.model()?)?;
+    let model = Model::load(&answering.onnx)?;
     Ok(Verdict::of(rate(&model, samples)?))
 }
 
@@ -113,10 +117,19 @@ impl Verdict {
         Self { measured: None, status, info: vec![why.to_owned()] }
     }
 
-    /// Adds the status bits and sentences of the contract, the deviation's first.
+    /// Adds the status bits and sentences of the contract, the deviation's first, and before them, for it
+    /// explains a deviation, that the time was up.
     fn judged(mut self, request: &EvaluationRequest) -> Self {
         let Some(evaluation) = &self.measured else { return self };
         let (score, deviation) = (evaluation.mean.f1, evaluation.score_deviation);
+        let done = evaluation.iterations.len();
+        if done < evaluation.asked {
+            self.info.push(format!(
+                "The time for this evaluation was up after {done} of its {} iterations. The result is the mean of \
+                 those {done}.",
+                evaluation.asked
+            ));
+        }
         if deviation > request.max_deviation {
             self.status = self.status.and(Status::NOT_ENOUGH_DATA);
             self.info.push(format!(

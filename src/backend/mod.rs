@@ -1,26 +1,36 @@
 //! The operations that Moodle asks for. The only room that knows all the
 //! others; `http` and `cli` call it, it knows neither.
 
+mod adopt;
+mod answering;
+mod check;
 mod compute;
 mod error;
 mod evaluate;
+mod inspect;
 mod predict;
+mod progress;
 mod rate;
 mod reply;
 mod train;
 mod transfer;
 
+pub use adopt::{Left, convert_python_server, look_at_python_server, remove_python_server};
+pub use check::check;
 pub use error::BackendError;
 pub use evaluate::{EvaluationRequest, evaluate, evaluation_log};
+pub use inspect::{DatasetReport, Found, ModelReport, PlaceReport, StoredModel, inspect};
 pub use predict::predict;
+pub use progress::{Budget, USUAL_BUDGET};
 pub use reply::{EvaluationFigures, EvaluationReply, Prediction, Status, Training};
 pub use train::train;
-pub use transfer::{export, export_to, import, import_from};
+pub use transfer::{export, export_to, import, import_from, read_archive, read_directory};
 
 use std::fs::File;
 use std::path::Path;
 
-use crate::store::{DirHash, ModelHome, ModelId, Store};
+use crate::faults::step;
+use crate::store::{DirHash, ModelHome, ModelId, Pruned, Store};
 
 /// The models of one data directory.
 #[derive(Debug, Clone)]
@@ -45,6 +55,27 @@ impl Backend {
     pub fn delete(&self, id: &ModelId) -> Result<(), BackendError> {
         Ok(self.store.delete(id)?)
     }
+
+    /// Removes what the retention settings no longer keep. What cannot be removed is for the log.
+    pub fn sweep(&self) {
+        let pruned = match self.store.prune(false) {
+            Ok(pruned) => pruned,
+            Err(error) => return tracing::warn!(%error, "the retention settings could not be applied"),
+        };
+        let mut removed = 0;
+        for Pruned { model, outcome } in pruned {
+            match outcome {
+                Ok(gone) => removed += gone.len(),
+                Err(error) => tracing::warn!(model, %error, "the retention settings could not be applied"),
+            }
+        }
+        tracing::info!(removed, "retention settings applied");
+    }
+
+    /// Takes away what is half-made, for the end of the process.
+    pub fn abandon(&self) {
+        self.store.abandon();
+    }
 }
 
 /// What Moodle is told when it asks for the answers of a model that is not there.
@@ -52,6 +83,7 @@ const NOT_TRAINED: &str = "Provided model have not been trained yet";
 
 /// Opens an upload, which is a file of ours, or a file that a local Moodle names.
 fn open(path: &Path) -> Result<File, BackendError> {
-    File::open(path)
+    step("open an upload")
+        .and_then(|()| File::open(path))
         .map_err(|error| BackendError::Internal(format!("the uploaded file cannot be opened: {error}")))
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::answering::Answering;
 use super::reply::{Prediction, Status};
 use super::{BackendError, NOT_TRAINED, open};
 use crate::dataset::{Limits, read_unlabelled};
@@ -15,13 +16,14 @@ use crate::store::ModelHome;
 /// [`BackendError`].
 pub fn predict(home: &ModelHome, dataset: &Path, limits: &Limits) -> Result<Prediction, BackendError> {
     let samples = read_unlabelled(open(dataset)?, limits)?;
-    let Some(generation) = home.current()? else {
+    let Some(answering) = Answering::at(home)? else {
         let info = vec![NOT_TRAINED.to_owned()];
         return Ok(Prediction { status: Status::NO_MODEL, info, predictions: None });
     };
-    let model = Model::load(&generation.model()?)?;
+    let model = Model::load(&answering.onnx)?;
     let features = samples.features;
-    let features = if samples.named { features } else { features.renamed(&model.facts().features)? };
+    let by_position = samples.named || !model.facts().named;
+    let features = if by_position { features } else { features.renamed(&model.facts().features)? };
     let probabilities = model.predict(features)?;
     let classes: Vec<String> = model.facts().classes.iter().map(ToString::to_string).collect();
     let predictions = samples

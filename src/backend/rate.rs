@@ -1,24 +1,31 @@
-//! Rating a stored model on labelled samples.
+//! A stored model's answers for samples whose class is known.
+
+use ndarray::Array2;
 
 use super::BackendError;
 use crate::dataset::Labelled;
 use crate::learning::{self, Evaluation};
 use crate::model::Model;
 
-/// Rates a stored model on samples, matching classes by their labels: a class that the model does
-/// not know gets no probability from it.
+/// Rates a stored model on samples.
 pub(super) fn rate(model: &Model, samples: &Labelled) -> Result<Evaluation, BackendError> {
+    Ok(learning::rate(samples, &answers(model, samples)?))
+}
+
+/// The probability of each of the samples' classes for each sample, matching classes by their labels: a
+/// class that the model does not know gets no probability from it.
+pub(super) fn answers(model: &Model, samples: &Labelled) -> Result<Array2<f64>, BackendError> {
     let answers = model.predict(samples.features().clone())?;
     let columns: Vec<Option<usize>> = samples
         .classes()
         .iter()
         .map(|class| model.facts().classes.iter().position(|known| known == class))
         .collect();
-    let mut probabilities = ndarray::Array2::zeros((answers.nrows(), columns.len()));
+    let mut probabilities = Array2::zeros((answers.nrows(), columns.len()));
     for (mut to, from) in probabilities.outer_iter_mut().zip(answers.outer_iter()) {
         for (to, column) in to.iter_mut().zip(&columns) {
             *to = column.map_or(0.0, |column| from[column]);
         }
     }
-    Ok(learning::rate(samples, &probabilities))
+    Ok(probabilities)
 }

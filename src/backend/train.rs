@@ -5,14 +5,15 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::answering::Answering;
 use super::compute::at_length;
-use super::rate::rate;
+use super::rate::answers;
 use super::reply::{Status, Training};
 use super::{BackendError, open};
 use crate::dataset::{Labelled, Limits, read_labelled};
 use crate::learning::{self, TrainedModel};
 use crate::model::{self, Model};
-use crate::store::{Generation, ModelHome, NewGeneration};
+use crate::store::{ModelHome, NewGeneration};
 
 /// The name of the fact that a generation was imported and not trained here.
 pub(super) const IMPORTED: &str = "imported";
@@ -25,17 +26,17 @@ pub(super) const IMPORTED: &str = "imported";
 /// # Errors
 /// [`BackendError`]; the model is then as it was.
 pub fn train(home: &ModelHome, dataset: &Path, limits: &Limits) -> Result<Training, BackendError> {
-    let batch = read_labelled(open(dataset)?, limits)?.into_samples()?;
+    let batch = read_labelled(open(dataset)?, limits)?;
+    let (target, time_splitting) = (batch.header.target.clone(), batch.header.time_splitting.clone());
+    let batch = batch.into_samples()?;
     if batch.class_counts().contains(&0) {
         return Ok(refused());
     }
 
+    let batch_rows = batch.targets().len();
     let lock = home.lock()?;
-    let current = home.current()?;
-    let kept = match &current {
-        Some(generation) => generation.samples()?.map(|bytes| Labelled::from_bytes(&bytes)).transpose()?,
-        None => None,
-    };
+    let (current, kept) = Answering::with_samples(home)?.unzip();
+    let kept = kept.flatten().map(|bytes| Labelled::from_bytes(&bytes)).transpose()?;
     let seen = batch.targets().len() + kept.as_ref().map_or(0, |kept| kept.targets().len());
     let samples = match kept {
         Some(kept) => kept.merged(batch, limits.kept_rows)?,
@@ -56,9 +57,11 @@ pub fn train(home: &ModelHome, dataset: &Path, limits: &Limits) -> Result<Traini
             "more samples than max-kept-rows: an even choice is kept"
         );
     }
+    let (rows, features) = (samples.targets().len(), samples.features().names().len());
+    tracing::info!(new = batch_rows, samples = rows, features, "training begins");
     let successor = at_length(|| learning::train(&samples))?;
-    let kept_import = match &current {
-        Some(generation) => better_import(generation, &samples, &successor)?,
+    let kept_import = match current {
+        Some(current) => better_import(current, &samples, &successor)?,
         None => None,
     };
 
@@ -67,6 +70,8 @@ pub fn train(home: &ModelHome, dataset: &Path, limits: &Limits) -> Result<Traini
         "classes": samples.classes(),
         "class_counts": samples.class_counts(),
         "log_loss": successor.log_loss(),
+        "target": target,
+        "time_splitting": time_splitting,
         IMPORTED: kept_import.is_some(),
     });
     let model = kept_import.unwrap_or_else(|| model::to_onnx(&successor));
@@ -83,22 +88,25 @@ fn refused() -> Training {
     }
 }
 
-/// The bytes of an imported model that answers the samples seen so far better than a model learnt
-/// from them answers samples that it was not shown: such a model goes on answering.
+/// The bytes of a model from elsewhere, as long as nothing learnt here is clearly better than it: such a
+/// model goes on answering. It comes without the samples that it has learnt from, so what is sent here
+/// afterwards is collected, until enough of it is there to do better.
 ///
-/// An imported model comes without the samples that it has learnt from. What is sent here afterwards
-/// is collected, until enough of it is there to do better.
+/// Compared are the log-loss of the model from elsewhere on the samples seen so far, and that of its
+/// successor on those of them that it was not shown. Two things protect the former: it is rated as if it
+/// were as calm as suits it best, because networks of the Python server are far too sure of themselves and
+/// a single wrong one of their certainties would outweigh hundreds of good answers; and the successor must
+/// be better by one standard error, which a few lucky samples are not.
 fn better_import(
-    current: &Generation,
+    current: Answering,
     samples: &Labelled,
     successor: &TrainedModel,
 ) -> Result<Option<Vec<u8>>, BackendError> {
-    if current.facts().get(IMPORTED) != Some(&json!(true)) {
+    if !current.is_brought() {
         return Ok(None);
     }
-    let bytes = current.model()?;
-    let imported = Model::load(&bytes)?;
-    let rated = rate(&imported, samples)?;
-    let successor_is_better = successor.log_loss().is_some_and(|loss| loss < rated.mean.log_loss);
-    Ok((!successor_is_better).then_some(bytes))
+    let brought = Model::load(&current.onnx)?;
+    let (loss, error) = learning::calmest_log_loss(samples, &answers(&brought, samples)?);
+    let successor_is_better = successor.log_loss().is_some_and(|successor| successor < loss - error);
+    Ok((!successor_is_better).then_some(current.onnx))
 }

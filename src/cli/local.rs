@@ -14,7 +14,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::backend::{self, BackendError, EvaluationReply, EvaluationRequest, Status};
+use super::progress::Bar;
+use crate::backend::{self, BackendError, Budget, EvaluationReply, EvaluationRequest, Status, USUAL_BUDGET};
 use crate::dataset::Limits;
 use crate::store::ModelHome;
 
@@ -150,7 +151,10 @@ fn run_evaluation(
     dataset: &Path,
     request: &EvaluationRequest,
 ) -> Result<EvaluationReply, String> {
-    let mut reply = told(backend::evaluate(home, trained, dataset, request, &Limits::default()))?;
+    let bar = Bar::new("evaluating");
+    let budget = Budget::new(USUAL_BUDGET, |done, asked| bar.show(done, asked));
+    let mut reply = told(backend::evaluate(home, trained, dataset, request, &Limits::default(), &budget))?;
+    drop(bar);
     if let (Some(figures), Ok(Some(directory))) = (&mut reply.figures, home.run(reply.runid)) {
         figures.dir = directory.display().to_string();
     }

@@ -1,8 +1,15 @@
 //! The command line.
 
+pub mod check;
 pub mod demo;
+pub mod inspect;
 pub mod local;
+mod memory;
+pub mod migrate;
 pub mod passwd;
+mod progress;
+pub mod prune;
+mod table;
 
 use std::process::ExitCode;
 
@@ -22,10 +29,18 @@ pub struct Cli {
 enum Command {
     /// Serve Moodle over HTTP
     Serve(Box<ServeArgs>),
+    /// Examine a data directory, and mend what can be mended
+    Check(check::Args),
     /// Show the server at work with nothing set up
     Demo(demo::Args),
+    /// Say what a model, an export, a dataset or a directory of models is
+    Inspect(inspect::Args),
+    /// Make the models of a Python server's data directory ours
+    Migrate(migrate::Args),
     /// Make hashed entries for the users variable
     Passwd(passwd::Args),
+    /// Remove what the retention settings no longer keep
+    Prune(prune::Args),
 }
 
 /// Does what the command line of this process says.
@@ -39,9 +54,16 @@ pub fn run() -> ExitCode {
         return local::run(module);
     }
     match Cli::try_parse() {
-        Ok(Cli { command: Command::Serve(args) }) => crate::http::serve(*args),
+        Ok(Cli { command: Command::Serve(args) }) => {
+            memory::give_back();
+            crate::http::serve(*args)
+        }
         Ok(Cli { command: Command::Demo(args) }) => demo::run(&args),
+        Ok(Cli { command: Command::Inspect(args) }) => inspect::run(&args),
+        Ok(Cli { command: Command::Migrate(args) }) => migrate::run(&args),
         Ok(Cli { command: Command::Passwd(args) }) => passwd::run(&args),
+        Ok(Cli { command: Command::Prune(args) }) => prune::run(&args),
+        Ok(Cli { command: Command::Check(args) }) => check::run(&args),
         Err(told) if told.use_stderr() => {
             eprint!("{}", explain(&told));
             ExitCode::FAILURE

@@ -88,6 +88,19 @@ impl Features {
         Ok(Self { names: names.to_vec(), ..self })
     }
 
+    /// The same columns under names that only number them; when the names are `open_ended`, without the
+    /// columns that come after the last name.
+    ///
+    /// # Errors
+    /// [`Mismatch`] when there are too few or too many columns.
+    pub fn by_position(mut self, names: &[String], open_ended: bool) -> Result<Self, Mismatch> {
+        if self.names.len() < names.len() || (self.names.len() > names.len() && !open_ended) {
+            return Err(Mismatch::of_counts(names.len(), open_ended, self.names.len()));
+        }
+        self.columns.truncate(names.len());
+        Ok(Self { names: names.to_vec(), ..self })
+    }
+
     /// Some samples, in the order of `rows`.
     #[must_use]
     pub fn select(&self, rows: &[u32]) -> Self {

@@ -52,6 +52,12 @@ impl Class {
         (self.0 as f32).total_cmp(&target).is_eq()
     }
 
+    /// Whether two of some classes are one in the precision that targets are read in.
+    pub(crate) fn are_repeated(classes: &[Self]) -> bool {
+        let mut seen = std::collections::HashSet::new();
+        !classes.iter().all(|class| seen.insert((class.0 as f32).to_bits()))
+    }
+
     /// The number.
     #[must_use]
     pub fn number(self) -> f64 {
@@ -140,10 +146,5 @@ fn parse_classes(raw: &[u8], line: u64, limits: &Limits) -> Result<Vec<Class>, D
     if classes.len() < 2 {
         return Err(wrong("at least two classes are needed"));
     }
-    // In the precision that targets are read in.
-    let repeated = classes
-        .iter()
-        .enumerate()
-        .any(|(at, class)| classes[..at].iter().any(|other| other.is(class.number() as f32)));
-    if repeated { Err(wrong("a class is repeated")) } else { Ok(classes) }
+    if Class::are_repeated(&classes) { Err(wrong("a class is repeated")) } else { Ok(classes) }
 }

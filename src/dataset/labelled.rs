@@ -238,6 +238,15 @@ fn mix(mut x: u64) -> u64 {
 pub struct Mismatch(String);
 
 impl Mismatch {
+    /// Of features that have no names.
+    pub(super) fn of_counts(expected: usize, at_least: bool, found: usize) -> Self {
+        let bound = if at_least { "at least " } else { "" };
+        Self(format!(
+            "the dataset has {found} features, the model was trained on {bound}{expected}, and matches them by \
+             their position"
+        ))
+    }
+
     pub(super) fn of_names(expected: &[String], found: &[String]) -> Self {
         let few = |names: Vec<&String>| -> String {
             let shown: Vec<String> = names.iter().take(3).map(|name| format!("{name:?}")).collect();

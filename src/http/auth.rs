@@ -54,7 +54,7 @@ async fn verdict(state: web::Data<AppState>, credentials: Credentials) -> Result
 
 /// User and password. More lenient than `actix_web_httpauth` alone: the scheme may be in any case
 /// and the base64 unpadded, as some proxies and clients write them.
-fn read(headers: &HeaderMap) -> Option<(String, String)> {
+pub(super) fn read(headers: &HeaderMap) -> Option<(String, String)> {
     let header = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, encoded) = header.trim().split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {

@@ -4,7 +4,7 @@
 //! what to do; what only the operator may know goes to the log.
 
 use std::fmt;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
 use actix_web::http::StatusCode;
@@ -67,6 +67,10 @@ pub(super) enum HttpError {
     Stalled,
     #[error("The server is busy with other trainings and evaluations. Try again in a few minutes.")]
     Busy,
+    #[error("The server is just stopping. Try again in a minute.")]
+    Stopping,
+    #[error("{0}")]
+    Unusable(String),
     #[error("There is nothing to export.")]
     NothingToExport,
     #[error("{}", BackendError::NoSpace)]
@@ -85,6 +89,14 @@ impl HttpError {
         Self::Internal(format!("{doing}: {cause}"))
     }
 
+    /// An upload could not be kept while it is worked on.
+    pub(super) fn keeping_an_upload(error: &io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => Self::NoSpace,
+            _ => Self::internal("keeping an upload", error),
+        }
+    }
+
     /// What the client gets; `request` is how it and the log name this request.
     pub(super) fn answer(&self, request: &str) -> HttpResponse {
         let text = match self {
@@ -96,7 +108,7 @@ impl HttpError {
         let mut response = super::routes::text(self.status_code(), text);
         let (name, value) = match self {
             Self::NoCredentials | Self::WrongCredentials => (header::WWW_AUTHENTICATE, challenge()),
-            Self::Busy => (header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER)),
+            Self::Busy | Self::Stopping => (header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER)),
             _ => return response,
         };
         response.headers_mut().insert(name, value);
@@ -119,9 +131,9 @@ impl ResponseError for HttpError {
             Self::Encoded => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Stalled => StatusCode::REQUEST_TIMEOUT,
             Self::NoSpace => StatusCode::INSUFFICIENT_STORAGE,
-            Self::Busy | Self::NothingToExport => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy | Self::Stopping | Self::NothingToExport => StatusCode::SERVICE_UNAVAILABLE,
             // The reference's status for a missing parameter, which its INSTALL tells people to look for.
-            Self::NoUsers | Self::MissingParameter(_) | Self::Internal(_) => {
+            Self::NoUsers | Self::MissingParameter(_) | Self::Unusable(_) | Self::Internal(_) => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
         }
@@ -136,6 +148,7 @@ impl From<BackendError> for HttpError {
     fn from(error: BackendError) -> Self {
         match error {
             BackendError::BadInput(told) => Self::BadRequest(told),
+            BackendError::Unusable(told) => Self::Unusable(told),
             BackendError::NoSpace => Self::NoSpace,
             BackendError::Internal(cause) => Self::Internal(cause),
         }

@@ -13,6 +13,7 @@ use actix_web::{HttpRequest, web};
 use futures_util::StreamExt;
 
 use super::error::HttpError;
+use super::spool::Spool;
 use super::state::AppState;
 use super::upload::Upload;
 use crate::settings::{Bytes, UploadLimits};
@@ -53,7 +54,12 @@ pub(super) struct Form {
 impl Form {
     /// Reads the query string alone.
     pub(super) fn of_query(request: &HttpRequest) -> Self {
-        Self { values: pairs(request.query_string().as_bytes()), file: None }
+        Self::of_pairs(request.query_string().as_bytes())
+    }
+
+    /// The pairs of a query string.
+    pub(super) fn of_pairs(text: &[u8]) -> Self {
+        Self { values: pairs(text), file: None }
     }
 
     /// Reads the query string and the body; the file part `wanted` goes to disk.
@@ -63,9 +69,20 @@ impl Form {
         state: &AppState,
         wanted: Option<FilePart>,
     ) -> Result<Self, HttpError> {
+        Self::read_within(request, payload, &state.uploads, &state.spool, wanted).await
+    }
+
+    /// The same with limits, and a place for files, of one's own.
+    pub(super) async fn read_within(
+        request: &HttpRequest,
+        payload: web::Payload,
+        limits: &UploadLimits,
+        spool: &Spool,
+        wanted: Option<FilePart>,
+    ) -> Result<Self, HttpError> {
         let headers = request.headers();
         refuse_encoded(headers)?;
-        let body = Body { limits: state.uploads, wanted, cap: cap(&state.uploads, wanted) };
+        let body = Body { limits: *limits, wanted, cap: cap(limits, wanted) };
         body.check_announced(headers)?;
         let mut form = Self::of_query(request);
         let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
@@ -74,7 +91,7 @@ impl Form {
         if kind == "application/x-www-form-urlencoded" {
             form.values.extend(body.urlencoded(payload).await?);
         } else if kind == "multipart/form-data" {
-            let (values, found) = body.multipart(headers, payload, &state.spool).await?;
+            let (values, found) = body.multipart(headers, payload, spool).await?;
             form.values.extend(values);
             file = found;
         }

@@ -4,6 +4,8 @@
 //! Must not know how a dataset is read, what a model is or how it is kept.
 
 mod auth;
+#[doc(hidden)]
+pub mod doors;
 mod error;
 mod form;
 mod logging;
@@ -16,6 +18,7 @@ mod spool;
 mod startup;
 mod stash;
 mod state;
+mod stopping;
 mod upload;
 pub mod users;
 

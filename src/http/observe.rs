@@ -6,10 +6,11 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage};
+use actix_web::{Error, HttpMessage, web};
 use tracing::Instrument;
 
 use super::error::HttpError;
+use super::state::AppState;
 
 /// What we call ourselves; `/version` is taken by the version that Moodle wants to hear.
 pub(super) const SERVER: &str = concat!("moodle-mlbackend/", env!("CARGO_PKG_VERSION"));
@@ -33,8 +34,16 @@ pub(super) async fn observe(
     let id = new_id();
     request.extensions_mut().insert(RequestId(id.clone()));
     let span = tracing::info_span!("request", id);
-    let response = next.call(request).instrument(span).await?.map_into_boxed_body();
-    let mut response = answered(response, &id);
+    let state = request.app_data::<web::Data<AppState>>().cloned();
+    let running = state.as_ref().map(|state| state.stopping.begin());
+    // Who only asks for the version makes no work.
+    let refused = matches!(running, Some(None)) && request.path() != "/version";
+    let mut response = if refused {
+        request.into_response(HttpError::Stopping.answer(&id))
+    } else {
+        let response = next.call(request).instrument(span).await?.map_into_boxed_body();
+        answered(response, &id)
+    };
     if let Ok(value) = HeaderValue::try_from(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }

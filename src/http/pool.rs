@@ -91,6 +91,11 @@ impl Pool {
         self.passwords.run(None, job).await
     }
 
+    /// Whether nothing runs or waits, also for clients that have gone away.
+    pub(super) fn is_idle(&self) -> bool {
+        self.heavy.is_idle() && self.quick.is_idle()
+    }
+
     fn turn(&self, model: Model) -> Turn {
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
         // What only the map holds, nobody waits for.
@@ -104,12 +109,21 @@ struct Lane {
     slots: Arc<Semaphore>,
     /// One for each job that runs or waits.
     places: Arc<Semaphore>,
+    most: usize,
 }
 
 impl Lane {
     fn new(slots: usize, queue: usize) -> Self {
         let places = slots.saturating_add(queue).min(Semaphore::MAX_PERMITS);
-        Self { slots: Arc::new(Semaphore::new(slots)), places: Arc::new(Semaphore::new(places)) }
+        Self {
+            slots: Arc::new(Semaphore::new(slots)),
+            places: Arc::new(Semaphore::new(places)),
+            most: places,
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.places.available_permits() == self.most
     }
 
     async fn run<T: Send + 'static>(

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempDir};
 
+use crate::faults::step;
+
 const PREFIX: &str = "moodle-mlbackend-uploads-";
 const LOCK: &str = "lock";
 
@@ -36,6 +38,7 @@ impl Spool {
 
     /// A new file, readable by this user alone, that vanishes when it is dropped.
     pub(super) fn file(&self) -> io::Result<NamedTempFile> {
+        step("make an upload's file")?;
         tempfile::Builder::new().prefix("upload-").tempfile_in(self.dir.path())
     }
 }

@@ -6,16 +6,19 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use actix_web::dev::Server;
-use actix_web::{App, HttpServer, middleware, web};
+use actix_web::{App, HttpServer, middleware, rt, web};
 
 use super::error::StartError;
 use super::observe::{SERVER, observe};
 use super::state::AppState;
+use super::stopping::end_on_signal;
 use super::{logging, methods, routes};
 use crate::settings::{ServeArgs, Settings};
 
-/// How long running requests may go on after SIGTERM, in seconds.
-const SHUTDOWN_SECONDS: u64 = 30;
+/// How long the last answers may take on their way when all work is done, in seconds.
+const LAST_ANSWERS_SECONDS: u64 = 5;
+/// How often is looked for what the retention settings no longer keep.
+const SWEEP: Duration = Duration::from_hours(1);
 /// How long the rest of an upload is read after an early answer: without that, the connection would
 /// be reset and the client would never see the 401 or 413. Not longer: a client that waits for the
 /// end of the connection instead of counting bytes waits as long.
@@ -26,12 +29,14 @@ pub struct Application {
     address: SocketAddr,
     server: Server,
     state: web::Data<AppState>,
+    stop_time: Duration,
 }
 
 impl Application {
     /// Opens the data directory and the port. Needs the actix runtime.
     pub fn build(settings: Settings) -> Result<Self, StartError> {
         let wanted = SocketAddr::new(settings.host, settings.port);
+        let stop_time = settings.stop_time;
         let state = web::Data::new(AppState::new(settings)?);
         let listener = TcpListener::bind(wanted).map_err(|source| StartError::Bind { wanted, source })?;
         let address = listener.local_addr().map_err(StartError::Server)?;
@@ -45,11 +50,12 @@ impl Application {
                 .default_service(web::to(methods::not_found))
         })
         .client_disconnect_timeout(LINGER)
-        .shutdown_timeout(SHUTDOWN_SECONDS)
+        .shutdown_timeout(LAST_ANSWERS_SECONDS)
+        .disable_signals()
         .listen(listener)
         .map_err(StartError::Server)?
         .run();
-        Ok(Self { address, server, state })
+        Ok(Self { address, server, state, stop_time })
     }
 
     /// The port that it listens on.
@@ -64,11 +70,33 @@ impl Application {
         format!("http://{}", self.address)
     }
 
-    /// Serves until SIGTERM or SIGINT; after SIGTERM, running requests may finish.
-    pub async fn run_until_stopped(self) -> Result<(), StartError> {
+    /// Serves until SIGTERM or SIGINT; after SIGTERM, running work may go on for the time that is set. True
+    /// when some was cut off: its threads go on until the process ends, which should be at once.
+    pub async fn run_until_stopped(self) -> Result<bool, StartError> {
+        let (state, handle) = (self.state, self.server.handle());
+        rt::spawn(end_on_signal(state.clone(), handle, self.stop_time));
+        let sweeping = rt::spawn(sweep(state.clone()));
         let ended = self.server.await.map_err(StartError::Server);
-        self.state.spool.remove();
-        ended
+        sweeping.abort();
+        let cut_off = !state.pool.is_idle();
+        if cut_off {
+            tracing::warn!("running work was cut off: what it was about is as if it had never begun");
+        }
+        // At the end of the process nobody drops what the workers share.
+        state.backend.abandon();
+        state.spool.remove();
+        ended.map(|()| cut_off)
+    }
+}
+
+/// Removes, now and then, what the retention settings no longer keep.
+async fn sweep(state: web::Data<AppState>) {
+    loop {
+        let backend = state.backend.clone();
+        if let Err(error) = state.pool.quick(move || backend.sweep()).await {
+            tracing::warn!(%error, "the retention settings could not be applied");
+        }
+        tokio::time::sleep(SWEEP).await;
     }
 }
 
@@ -89,7 +117,11 @@ fn run(settings: Settings) -> Result<(), StartError> {
     actix_web::rt::System::new().block_on(async {
         let application = Application::build(settings)?;
         announce(&application.url());
-        application.run_until_stopped().await
+        if application.run_until_stopped().await? {
+            // The runtime would wait for the threads that still compute.
+            std::process::exit(0);
+        }
+        Ok(())
     })
 }
 

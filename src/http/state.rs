@@ -1,9 +1,12 @@
 //! What every request handler shares.
 
+use std::time::Duration;
+
 use super::error::StartError;
 use super::pool::Pool;
 use super::spool::Spool;
 use super::stash::Stash;
+use super::stopping::Stopping;
 use super::users::Users;
 use crate::backend::Backend;
 use crate::dataset::Limits;
@@ -16,10 +19,12 @@ pub(super) struct AppState {
     pub(super) users: Option<Users>,
     pub(super) pool: Pool,
     pub(super) spool: Spool,
+    pub(super) stopping: Stopping,
     pub(super) stash: Option<Stash>,
     pub(super) uploads: UploadLimits,
     pub(super) dataset: Limits,
     pub(super) max_iterations: usize,
+    pub(super) evaluation_time: Duration,
     pub(super) reported_version: String,
 }
 
@@ -31,17 +36,19 @@ impl AppState {
                 crate::settings::USERS
             );
         }
-        let store = Store::open(&settings.data_dir)?;
+        let store = Store::open(&settings.data_dir)?.keeping(settings.retention);
         let spool = Spool::open(&settings.temp_dir).map_err(StartError::Spool)?;
         Ok(Self {
             backend: Backend::new(store),
             users: settings.users,
             pool: Pool::new(settings.jobs, settings.queue_length),
             spool,
+            stopping: Stopping::default(),
             stash: settings.stash_dir.map(Stash::new),
             uploads: settings.uploads,
             dataset: settings.dataset,
             max_iterations: settings.max_iterations,
+            evaluation_time: settings.evaluation_time,
             reported_version: settings.reported_version,
         })
     }

@@ -6,6 +6,8 @@ use std::path::Path;
 use actix_web::web;
 use tempfile::{NamedTempFile, TempPath};
 
+use crate::faults::step;
+
 /// How much of an upload is in memory at most before it goes to disk.
 const BUFFER: usize = 256 << 10;
 
@@ -48,6 +50,7 @@ impl Arriving {
     /// Writing waits for the disk, which is nothing for an async worker.
     async fn flushed(mut self) -> io::Result<Self> {
         let written = web::block(move || {
+            step("write an upload")?;
             self.file.write_all(&self.buffer)?;
             self.buffer.clear();
             Ok(self)

@@ -1,7 +1,7 @@
 //! What the learner decided, in sentences for an administrator.
 
-use super::candidates::Recipe;
 use super::mixing::Mix;
+use super::recipes::Recipe;
 use super::train::{Learner, Parts};
 
 /// Sentences about what was compared, what was chosen, and what guessing would give.
@@ -48,7 +48,7 @@ pub(crate) fn explain(
     said.push(format!(
         "The model has {} derived columns and {} trees.",
         parts.expansion.width(),
-        parts.forest.trees.len()
+        parts.forests.iter().map(|forest| forest.trees.len()).sum::<usize>()
     ));
     said
 }
@@ -66,7 +66,7 @@ fn describe(recipe: &Recipe) -> String {
             format!("logistic regression on {} (penalty {alpha})", parts.join(", "))
         }
         Recipe::Trees(growth) => {
-            format!("boosted trees ({} rounds of depth {})", growth.rounds, growth.depth)
+            format!("boosted trees ({} rounds of {} questions)", growth.rounds, growth.depth)
         }
     }
 }

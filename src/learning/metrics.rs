@@ -2,6 +2,9 @@
 
 use ndarray::Array2;
 
+/// A ROC curve keeps about so many points; its area is that of all.
+const MOST_POINTS: usize = 2_000;
+
 /// Figures of one set of predictions, or means over several.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Figures {
@@ -26,12 +29,28 @@ pub struct Figures {
     pub majority_accuracy: f64,
 }
 
+/// How well one class was recognised, against the rest.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ClassFigures {
+    /// Of the samples said to be of the class, the share that were; 0 when none was said to be.
+    pub precision: f64,
+    /// Of the samples of the class, the share that were said to be.
+    pub recall: f64,
+    /// The harmonic mean of precision and recall.
+    pub f1: f64,
+    /// How many samples of the class were rated, in all iterations together.
+    pub support: usize,
+    /// Area under the ROC curve; `None` when only samples of the class, or none, were rated.
+    pub auc: Option<f64>,
+}
+
 /// The ROC curve of one class against the rest.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RocCurve {
     /// Index of the class in the evaluation's classes.
     pub class: usize,
-    /// (false positive rate, true positive rate), from (0, 0) to (1, 1), both ascending.
+    /// (false positive rate, true positive rate), from (0, 0) to (1, 1), both ascending; of a curve with
+    /// many points an even choice.
     pub points: Vec<(f64, f64)>,
     /// Area under it.
     pub auc: f64,
@@ -59,35 +78,74 @@ pub(crate) fn confusion(probabilities: &Array2<f64>, targets: &[usize]) -> Vec<V
     counts
 }
 
+/// The figures of each class: `confusion` and `roc` are what the functions of this file made of some
+/// predictions.
+pub(crate) fn class_figures(confusion: &[Vec<usize>], roc: &[RocCurve]) -> Vec<ClassFigures> {
+    let classes = confusion.len();
+    // The curve of the first of two classes is the second's, mirrored: its area is the same.
+    let drawn = |class: usize| if classes == 2 { 1 } else { class };
+    let auc = |class: usize| roc.iter().find(|curve| curve.class == drawn(class)).map(|curve| curve.auc);
+    (0..classes)
+        .map(|class| {
+            let support: usize = confusion[class].iter().sum();
+            let predicted: usize = confusion.iter().map(|row| row[class]).sum();
+            let hit = confusion[class][class];
+            let ratio = |of: usize| if of == 0 { 0.0 } else { hit as f64 / of as f64 };
+            let (precision, recall) = (ratio(predicted), ratio(support));
+            let f1 = if hit == 0 { 0.0 } else { 2.0 * precision * recall / (precision + recall) };
+            ClassFigures { precision, recall, f1, support, auc: auc(class) }
+        })
+        .collect()
+}
+
+/// Means over iterations, each of which has an entry a class. A class counts in the iterations in
+/// which it had a sample.
+pub(crate) fn mean_class_figures(each: &[&[ClassFigures]]) -> Vec<ClassFigures> {
+    let classes = each.first().map_or(0, |iteration| iteration.len());
+    (0..classes)
+        .map(|class| {
+            let rated: Vec<&ClassFigures> = each
+                .iter()
+                .map(|iteration| &iteration[class])
+                .filter(|figures| figures.support > 0)
+                .collect();
+            let mean = |figure: fn(&ClassFigures) -> f64| {
+                mean_and_deviation(&rated.iter().map(|figures| figure(figures)).collect::<Vec<_>>()).0
+            };
+            let areas: Vec<f64> = rated.iter().filter_map(|figures| figures.auc).collect();
+            ClassFigures {
+                precision: mean(|figures| figures.precision),
+                recall: mean(|figures| figures.recall),
+                f1: mean(|figures| figures.f1),
+                support: rated.iter().map(|figures| figures.support).sum(),
+                auc: (!areas.is_empty()).then(|| mean_and_deviation(&areas).0),
+            }
+        })
+        .collect()
+}
+
 /// All figures of some predictions: `probabilities` is samples × classes, `targets` the true
-/// classes, `confusion` and `roc` what the functions of this file made of them.
+/// classes, `each` the classes' own figures.
 pub(crate) fn figures(
     probabilities: &Array2<f64>,
     targets: &[usize],
     confusion: &[Vec<usize>],
-    roc: &[RocCurve],
+    each: &[ClassFigures],
 ) -> Figures {
-    let classes = probabilities.ncols();
     let n = targets.len().max(1) as f64;
     let mut figures = Figures::default();
     let (mut recalls, mut present, mut right, mut most) = (0.0, 0.0, 0, 0);
-    for class in 0..classes {
-        let truly: usize = confusion[class].iter().sum();
-        let predicted: usize = confusion.iter().map(|row| row[class]).sum();
-        let hit = confusion[class][class];
-        let ratio = |of: usize| if of == 0 { 0.0 } else { hit as f64 / of as f64 };
-        let (precision, recall) = (ratio(predicted), ratio(truly));
-        let f1 = if hit == 0 { 0.0 } else { 2.0 * precision * recall / (precision + recall) };
-        let share = truly as f64 / n;
-        figures.precision += share * precision;
-        figures.recall += share * recall;
-        figures.f1 += share * f1;
-        if truly > 0 {
-            recalls += recall;
+    for (class, own) in each.iter().enumerate() {
+        let share = own.support as f64 / n;
+        figures.precision += share * own.precision;
+        figures.recall += share * own.recall;
+        figures.f1 += share * own.f1;
+        if own.support > 0 {
+            recalls += own.recall;
             present += 1.0;
         }
-        right += hit;
-        most = most.max(truly);
+        right += confusion[class][class];
+        most = most.max(own.support);
     }
     figures.balanced_accuracy = if present > 0.0 { recalls / present } else { 0.0 };
     figures.accuracy = right as f64 / n;
@@ -98,7 +156,7 @@ pub(crate) fn figures(
             row.iter().enumerate().map(|(c, p)| (p - f64::from(u8::from(c == target))).powi(2)).sum();
         figures.brier += distance / 2.0 / n;
     }
-    figures.auc = if classes == 2 { roc.first().map(|curve| curve.auc) } else { None };
+    figures.auc = if each.len() == 2 { each[1].auc } else { None };
     figures
 }
 
@@ -130,7 +188,17 @@ fn roc_curve(class: usize, probabilities: &Array2<f64>, targets: &[usize]) -> Op
         auc += (point.0 - last.0) * (point.1 + last.1) / 2.0;
         points.push(point);
     }
-    Some(RocCurve { class, points, auc })
+    Some(RocCurve { class, points: evenly(points), auc })
+}
+
+/// At most about [`MOST_POINTS`] of the points, the first and the last among them: more cannot be seen,
+/// and those of many iterations of a large dataset would fill the memory.
+fn evenly(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+    if points.len() <= MOST_POINTS {
+        return points;
+    }
+    let last = points.len() - 1;
+    (0..=MOST_POINTS).map(|at| points[at * last / MOST_POINTS]).collect()
 }
 
 /// Mean and population standard deviation; zeros of nothing.
@@ -154,7 +222,8 @@ mod tests {
         let confusion = confusion(&p, &targets);
         assert_eq!(confusion, vec![vec![2, 1], vec![1, 1]]);
         let roc = roc_curves(&p, &targets);
-        let figures = figures(&p, &targets, &confusion, &roc);
+        let each = class_figures(&confusion, &roc);
+        let figures = figures(&p, &targets, &confusion, &each);
         let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-12, "{a} is not {b}");
         close(figures.accuracy, 0.6);
         close(figures.balanced_accuracy, f64::midpoint(2.0 / 3.0, 0.5));
@@ -163,6 +232,34 @@ mod tests {
         close(figures.majority_accuracy, 0.6);
         // Pairs (positive, negative) in the right order: .6 beats .1 .2, loses to .7; .4 the same.
         close(figures.auc.expect("two classes"), 4.0 / 6.0);
+        assert_eq!((each[0].support, each[1].support), (3, 2));
+        close(each[0].precision, 2.0 / 3.0);
+        close(each[1].recall, 0.5);
+        close(each[0].auc.expect("two classes"), 4.0 / 6.0);
+    }
+
+    #[test]
+    fn a_class_counts_in_the_iterations_that_rated_it() {
+        let own = |recall, support, auc| ClassFigures { recall, support, auc, ..ClassFigures::default() };
+        let (first, second) = ([own(0.5, 2, Some(0.75))], [own(0.0, 0, None)]);
+        let mean = mean_class_figures(&[&first, &second]);
+        assert_eq!(mean, [own(0.5, 2, Some(0.75))]);
+    }
+
+    #[test]
+    fn a_curve_of_many_points_keeps_its_ends_and_its_area() {
+        let n = 10_000;
+        let p = Array2::from_shape_fn((n, 2), |(row, class)| {
+            let second = row as f64 / n as f64;
+            if class == 1 { second } else { 1.0 - second }
+        });
+        let targets: Vec<usize> = (0..n).map(|row| usize::from(row * row % 7 == 1)).collect();
+        let curve = &roc_curves(&p, &targets)[0];
+        assert!(curve.points.len() <= MOST_POINTS + 1);
+        assert_eq!((curve.points[0], curve.points[curve.points.len() - 1]), ((0.0, 0.0), (1.0, 1.0)));
+        let area: f64 =
+            curve.points.windows(2).map(|w| (w[1].0 - w[0].0) * f64::midpoint(w[0].1, w[1].1)).sum();
+        assert!((area - curve.auc).abs() < 1e-3);
     }
 
     #[test]

@@ -4,28 +4,36 @@
 //! same samples always give the same model. Knows [`crate::dataset`]'s types
 //! and nothing else of this crate.
 
+mod calibration;
+mod calm;
 mod candidates;
 mod evaluation;
 mod expansion;
 mod explain;
 mod folds;
+mod importance;
 mod inputs;
 mod metrics;
 mod mixing;
+mod progress;
 mod random;
+mod recipes;
 mod solver;
 mod train;
 mod trained;
 mod trees;
 
+pub use calibration::{Calibration, CalibrationBin, Claims};
+pub use calm::calmest_log_loss;
 pub use evaluation::{Evaluation, Iteration, evaluate, rate};
-pub use metrics::{Figures, RocCurve, most_probable};
+pub use metrics::{ClassFigures, Figures, RocCurve, most_probable};
+pub use progress::Progress;
 pub use train::train;
 pub use trained::TrainedModel;
 
 pub(crate) use expansion::{RandomFeatures, Term};
 pub(crate) use inputs::CLIP;
-pub(crate) use trees::{Branch, Forest};
+pub(crate) use trees::{Forest, Question};
 
 use crate::dataset::Class;
 

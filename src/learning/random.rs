@@ -13,6 +13,11 @@ impl Stream {
         Self(ChaCha8Rng::seed_from_u64(seed))
     }
 
+    /// A stream of its own that this one determines.
+    pub(crate) fn split(&mut self) -> Self {
+        Self::new(self.0.next_u64())
+    }
+
     /// Evenly from [0, 1).
     pub(crate) fn uniform(&mut self) -> f64 {
         (self.0.next_u64() >> 11) as f64 / (1_u64 << 53) as f64

@@ -234,6 +234,17 @@ pub(crate) fn log_loss(margins: ArrayView1<'_, f64>, target: usize) -> f64 {
     sum.ln() + most - margins[target]
 }
 
+/// [`log_loss`] of each row of margins, samples × margins.
+pub(crate) fn log_losses(margins: &Array2<f64>, targets: &[usize]) -> Vec<f64> {
+    margins.outer_iter().zip(targets).map(|(row, &target)| log_loss(row, target)).collect()
+}
+
+/// The mean of [`log_losses`].
+pub(crate) fn mean_log_loss(margins: &Array2<f64>, targets: &[usize]) -> f64 {
+    let sum: f64 = margins.outer_iter().zip(targets).map(|(row, &target)| log_loss(row, target)).sum();
+    sum / targets.len().max(1) as f64
+}
+
 /// The probabilities of all classes, from one row of margins.
 pub(crate) fn probabilities(margins: ArrayView1<'_, f64>, out: &mut [f64]) {
     if let ([first, second], 1) = (&mut *out, margins.len()) {

@@ -1,20 +1,21 @@
 //! From samples to a model: compares recipes on samples that they were not
 //! shown, learns the ones worth mixing from all samples, and folds the mix into
-//! one linear model and one forest.
+//! one linear model and forests.
 
 use ndarray::{Array1, Array2};
 use rayon::prelude::*;
 
 use super::LearningError;
-use super::candidates::{Candidate, Recipe, compare};
+use super::candidates::{Candidate, compare};
 use super::expansion::{Expansion, Plan};
 use super::explain::explain;
 use super::folds::thinned;
 use super::inputs::{Input, choose_inputs};
 use super::mixing::{Mix, mix};
+use super::recipes::{FOR_FEW_SAMPLES, Recipe};
 use super::solver::{Effort, Linear, Problem, margins_of};
 use super::trained::TrainedModel;
-use super::trees::{Binned, Forest, Growth, boost};
+use super::trees::{Binned, Forest, Growth, Roles, boost};
 use crate::dataset::Labelled;
 
 /// All randomness of a training comes from this seed: the same samples give the same model.
@@ -29,13 +30,6 @@ const FEWEST_TO_COMPARE: usize = 50;
 
 /// And nothing unless two classes have so many: one sample cannot be shown and held out.
 const FEWEST_OF_A_CLASS: usize = 2;
-
-/// What is learnt, in equal parts, when there are too few samples to compare anything: straight lines
-/// and smooth bends, both held back strongly, for a few samples say less than they seem to.
-const FOR_FEW_SAMPLES: [Recipe; 2] = [
-    Recipe::Linear { plan: Plan { hinges: 0, random: 0 }, alpha: 10.0 },
-    Recipe::Linear { plan: Plan { hinges: 3, random: 100 }, alpha: 10.0 },
-];
 
 /// Learns from all samples.
 ///
@@ -74,7 +68,7 @@ pub(crate) fn train_on(samples: &Labelled, rows: &[u32]) -> TrainedModel {
         classes: samples.classes().to_vec(),
         expansion: parts.expansion,
         linear: parts.linear,
-        forest: parts.forest,
+        forests: parts.forests,
         decisions,
         log_loss: (!mix.log_loss.is_nan()).then_some(mix.log_loss),
         class_counts,
@@ -96,11 +90,11 @@ enum Member {
     Trees(Forest, Array1<f64>),
 }
 
-/// A mix, folded together: its margins are those of the linear model plus the forest's.
+/// A mix, folded together: its margins are those of the linear model plus the forests'.
 pub(crate) struct Parts {
     pub expansion: Expansion,
     pub linear: Linear,
-    pub forest: Forest,
+    pub forests: Vec<Forest>,
 }
 
 impl Learner<'_> {
@@ -118,7 +112,7 @@ impl Learner<'_> {
         let mut expansion = Expansion::default();
         let mut weights = Array2::zeros((0, margins));
         let mut bias = Array1::from_elem(margins, mix.offset);
-        let mut forest = Forest::default();
+        let mut forests = Vec::new();
         for (member, (_, weight)) in learnt.into_iter().zip(weighted) {
             let share = weight * mix.slope;
             match member {
@@ -128,11 +122,11 @@ impl Learner<'_> {
                 }
                 Member::Trees(trees, start) => {
                     bias = bias + &start * share;
-                    forest = trees.scaled(share);
+                    forests.push(trees.scaled(share));
                 }
             }
         }
-        Parts { expansion, linear: Linear { weights, bias }, forest }
+        Parts { expansion, linear: Linear { weights, bias }, forests }
     }
 
     fn member(&self, recipe: &Recipe) -> Member {
@@ -164,8 +158,9 @@ impl Learner<'_> {
         let targets: Vec<usize> =
             self.rows.iter().map(|&row| self.samples.targets()[row as usize] as usize).collect();
         let binned = Binned::new(self.inputs, self.samples.features(), self.rows);
-        let all = vec![true; self.rows.len()];
-        let boosted = boost(&binned, &targets, self.samples.classes().len(), &all, growth);
+        let all: Vec<u32> = (0..self.rows.len() as u32).collect();
+        let roles = Roles { learnt: &all, rated: &[] };
+        let boosted = boost(&binned, &targets, self.samples.classes().len(), roles, growth);
         (boosted.forest, Array1::from(boosted.bias))
     }
 }

@@ -17,7 +17,7 @@ pub struct TrainedModel {
     pub(crate) inputs: Vec<Input>,
     pub(crate) expansion: Expansion,
     pub(crate) linear: Linear,
-    pub(crate) forest: Forest,
+    pub(crate) forests: Vec<Forest>,
     pub(crate) decisions: Vec<String>,
     pub(crate) log_loss: Option<f64>,
     pub(crate) class_counts: Vec<usize>,
@@ -76,7 +76,9 @@ impl TrainedModel {
     fn margins(&self, features: &Features, rows: &[u32]) -> Array2<f64> {
         let design = self.expansion.design(&self.inputs, features, rows);
         let mut margins = design.dot(&self.linear.weights) + &self.linear.bias;
-        self.forest.add_margins(&self.inputs, features, rows, &mut margins);
+        for forest in &self.forests {
+            forest.add_margins(&self.inputs, features, rows, &mut margins);
+        }
         margins
     }
 }

@@ -11,24 +11,40 @@ use tract_onnx::pb::{GraphProto, ModelProto, TensorProto};
 use super::ModelError;
 use super::export::INPUT;
 
-/// The operators that this backend's models consist of.
-const OPERATORS: [&str; 18] = [
+/// The operators that this backend's models consist of, also those it makes of other tools' models.
+const OPERATORS: [&str; 34] = [
+    "Abs",
     "Add",
     "ArgMax",
     "Cast",
     "Clip",
     "Concat",
     "Cos",
+    "Div",
+    "Equal",
+    "Erf",
+    "Exp",
+    "Floor",
     "Gather",
     "Greater",
     "Identity",
     "IsNaN",
+    "Log",
     "MatMul",
+    "Max",
+    "Min",
     "Mul",
+    "Pow",
+    "ReduceMax",
+    "ReduceSum",
     "Relu",
+    "Reshape",
+    "Sigmoid",
     "Slice",
     "Softmax",
+    "Sqrt",
     "Sub",
+    "Tanh",
     "Transpose",
     "Where",
 ];

@@ -7,9 +7,10 @@ use prost::Message;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{ModelProto, OperatorSetIdProto};
 
-use super::facts::{FORMAT, ModelFacts};
+use super::facts::{FORMAT, ModelFacts, TopFeature};
 use super::forest::forest_margins;
 use super::graph::{Graph, Value};
+use crate::dataset::Class;
 use crate::learning::{CLIP, RandomFeatures, Term, TrainedModel};
 
 /// The name of the input: rows × features, raw values, NaN where a value is missing.
@@ -31,11 +32,23 @@ pub fn to_onnx(model: &TrainedModel) -> Vec<u8> {
         format: FORMAT,
         made_by,
         features: model.names.clone(),
+        named: true,
+        open_ended: false,
         classes: model.classes.clone(),
         class_counts: model.class_counts.clone(),
         log_loss: model.log_loss,
         decisions: model.decisions.clone(),
+        top_features: model
+            .top_features()
+            .into_iter()
+            .map(|(name, weight)| TopFeature { name, weight })
+            .collect(),
     };
+    file(graph_of(model), &facts)
+}
+
+/// A graph and its facts as the bytes of an ONNX file.
+pub(super) fn file(graph: Graph, facts: &ModelFacts) -> Vec<u8> {
     let proto = ModelProto {
         ir_version: IR_VERSION,
         opset_import: vec![OperatorSetIdProto { domain: String::new(), version: OPSET }],
@@ -44,7 +57,7 @@ pub fn to_onnx(model: &TrainedModel) -> Vec<u8> {
         doc_string: "A Moodle analytics model: raw indicator values in (NaN where missing), the probability \
                      of each class out."
             .to_owned(),
-        graph: Some(graph_of(model).finish()),
+        graph: Some(graph.finish()),
         metadata_props: facts.to_metadata(),
         ..ModelProto::default()
     };
@@ -64,18 +77,23 @@ fn graph_of(model: &TrainedModel) -> Graph {
             let design = design(&mut graph, &prepared, model);
             linear(&mut graph, &design, model)
         };
-        if !model.forest.trees.is_empty() {
-            let more = forest_margins(&mut graph, &prepared, &model.forest, margins_of(model));
+        for forest in model.forests.iter().filter(|forest| !forest.trees.is_empty()) {
+            let more = forest_margins(&mut graph, &prepared, forest, margins_of(model));
             margins = graph.op("Add", &[&margins, &more]);
         }
         margins
     };
     let margins = if model.classes.len() == 2 { both_sides(&mut graph, &margins) } else { margins };
     let probabilities = graph.op_with("Softmax", &[&margins], &[("axis", 1)]);
-    graph.output(PROBABILITIES, &probabilities, DataType::Float, Some(model.classes.len()));
+    outputs(&mut graph, &probabilities, &model.classes);
+    graph
+}
 
-    let best = graph.op_with("ArgMax", &[&probabilities], &[("axis", 1), ("keepdims", 0)]);
-    let numbers: Vec<f64> = model.classes.iter().map(|class| class.number()).collect();
+/// The outputs of every model: the probabilities, and each row's most probable class.
+pub(super) fn outputs(graph: &mut Graph, probabilities: &Value, classes: &[Class]) {
+    graph.output(PROBABILITIES, probabilities, DataType::Float, Some(classes.len()));
+    let best = graph.op_with("ArgMax", &[probabilities], &[("axis", 1), ("keepdims", 0)]);
+    let numbers: Vec<f64> = classes.iter().map(|class| class.number()).collect();
     let whole = numbers.iter().all(|number| number.fract() == 0.0 && number.abs() < 1e15);
     let (table, kind) = if whole {
         (graph.integers(&numbers.iter().map(|&n| n as i64).collect::<Vec<_>>()), DataType::Int64)
@@ -85,7 +103,6 @@ fn graph_of(model: &TrainedModel) -> Graph {
     };
     let label = graph.op_with("Gather", &[&table, &best], &[("axis", 0)]);
     graph.output(LABEL, &label, kind, None);
-    graph
 }
 
 /// The used features, standardised and with their missing cells filled; and which were missing.
@@ -166,13 +183,9 @@ fn linear(graph: &mut Graph, design: &Value, model: &TrainedModel) -> Value {
     graph.op("Add", &[&product, &bias])
 }
 
-/// The same margins for every row: zero times a column of the input, cleared of missing values.
+/// The same margins for every row.
 fn shares_alone(graph: &mut Graph, raw: &Value, model: &TrainedModel) -> Value {
-    let first = graph.columns(raw, [0]);
-    let missing = graph.op("IsNaN", &[&first]);
-    let numbers = graph.op_with("Cast", &[&missing], &[("to", DataType::Float as i64)]);
-    let none = graph.scalar(0.0);
-    let zeros = graph.op("Mul", &[&numbers, &none]);
+    let zeros = graph.zeros(raw);
     let bias: Vec<f32> = model.linear.bias.iter().map(|&bias| bias as f32).collect();
     let bias = graph.floats(&[1, bias.len()], &bias);
     graph.op("Add", &[&zeros, &bias])

@@ -1,10 +1,9 @@
 //! Trees in plain ONNX operators.
 //!
-//! A tree is read from its leaves to its root: at each branch the value is
-//! left + goes-right · (right − left). All trees do this together, level by
-//! level, on whole vectors of rows, so that nothing is looked up row by row,
-//! which runtimes are slow at. Branches are laid out so that the left children
-//! of a level stand before the right ones: halving a tensor parts them.
+//! All trees of a forest are symmetric and ask equally many questions, so the
+//! first questions of all are asked together, then the second ones, and so on.
+//! The answers are the digits of the numbers of the leaves, which lie in one
+//! table, tree by tree: one look-up a tree and row.
 
 use std::collections::HashMap;
 
@@ -12,7 +11,7 @@ use tract_onnx::pb::tensor_proto::DataType;
 
 use super::export::Prepared;
 use super::graph::{Graph, Value};
-use crate::learning::{Branch, Forest};
+use crate::learning::{Forest, Question};
 
 /// Stands for a missing value: beyond every threshold, on the side where missing values go.
 const MISSING: f32 = 1e6;
@@ -25,114 +24,72 @@ pub(super) fn forest_margins(
     margins: usize,
 ) -> Value {
     let trees = forest.trees.len();
-    let levels: Vec<Vec<Branch>> = (0..forest.depth).map(|level| branches_of(forest, level)).collect();
-    let (conditions, index) = conditions(graph, prepared, &levels);
+    let (answers, index) = answers(graph, prepared, forest);
 
-    // Leaves are constants, so the last level needs no tensors for them.
-    let leaves = leaves_of(forest);
-    let (left, right) = leaves.split_at(leaves.len() / 2);
-    let difference: Vec<f32> = left.iter().zip(right).map(|(left, right)| right - left).collect();
-    let mut value = {
-        let goes_right = at(graph, &conditions, &levels[forest.depth - 1], &index);
-        let difference = graph.floats(&[difference.len(), 1], &difference);
-        let left = graph.floats(&[left.len(), 1], left);
-        let change = graph.op("Mul", &[&goes_right, &difference]);
-        graph.op("Add", &[&change, &left])
-    };
-    for level in (0..forest.depth - 1).rev() {
-        let half = trees << level;
-        let left = rows(graph, &value, 0, half);
-        let right = rows(graph, &value, half, 2 * half);
-        let goes_right = at(graph, &conditions, &levels[level], &index);
-        let difference = graph.op("Sub", &[&right, &left]);
-        let change = graph.op("Mul", &[&goes_right, &difference]);
-        value = graph.op("Add", &[&change, &left]);
+    // Whole numbers below 2^24, which single precision holds exactly.
+    let two = graph.scalar(2.0);
+    let mut leaf = None;
+    for level in 0..forest.depth {
+        let which = forest.trees.iter().map(|tree| index[&key(&tree.questions[level])]);
+        let which = graph.indices(which);
+        let digit = graph.op_with("Gather", &[&answers, &which], &[("axis", 0)]);
+        leaf = Some(match leaf {
+            None => digit,
+            Some(number) => {
+                let shifted = graph.op("Mul", &[&number, &two]);
+                graph.op("Add", &[&shifted, &digit])
+            }
+        });
     }
+    let leaves = 1_usize << forest.depth;
+    let first: Vec<f32> = (0..trees).map(|tree| (tree * leaves) as f32).collect();
+    let first = graph.floats(&[trees, 1], &first);
+    let place = match leaf {
+        Some(number) => graph.op("Add", &[&number, &first]),
+        None => first,
+    };
+    let place = graph.op_with("Cast", &[&place], &[("to", DataType::Int64 as i64)]);
+    let table: Vec<f32> = forest.trees.iter().flat_map(|tree| tree.leaves.iter().copied()).collect();
+    let table = graph.floats(&[table.len()], &table);
+    let values = graph.op_with("Gather", &[&table, &place], &[("axis", 0)]);
 
     let mut sums = vec![0.0; margins * trees];
     for (at, tree) in forest.trees.iter().enumerate() {
         sums[tree.margin * trees + at] = 1.0;
     }
     let sums = graph.floats(&[margins, trees], &sums);
-    let sums = graph.op("MatMul", &[&sums, &value]);
+    let sums = graph.op("MatMul", &[&sums, &values]);
     graph.op("Transpose", &[&sums])
 }
 
-/// The branches of a level, place by place, each place of all trees: at place p of a level with n
-/// places the children are at p (left) and p + n (right) of the next.
-fn branches_of(forest: &Forest, level: usize) -> Vec<Branch> {
-    let nodes = 1_usize << level;
-    (0..nodes)
-        .flat_map(|place| {
-            let node = nodes - 1 + reversed(place, level);
-            forest.trees.iter().map(move |tree| tree.branches[node])
-        })
-        .collect()
+type Key = (usize, u32, bool);
+
+fn key(question: &Question) -> Key {
+    (question.input, question.threshold.to_bits(), question.yes_if_missing)
 }
 
-fn leaves_of(forest: &Forest) -> Vec<f32> {
-    (0..1_usize << forest.depth)
-        .flat_map(|place| {
-            let leaf = reversed(place, forest.depth);
-            forest.trees.iter().map(move |tree| tree.leaves[leaf])
-        })
-        .collect()
-}
-
-/// The lowest `bits` bits in reverse: the first turn from the root is the highest bit of a node's
-/// number and the lowest of its place.
-fn reversed(number: usize, bits: usize) -> usize {
-    if bits == 0 { 0 } else { number.reverse_bits() >> (usize::BITS as usize - bits) }
-}
-
-type Condition = (usize, u32, bool);
-
-fn key(branch: &Branch) -> Condition {
-    (branch.input, branch.threshold.to_bits(), branch.missing_right)
-}
-
-/// Each different condition once: conditions × rows, 1 where a branch goes right.
-fn conditions(
-    graph: &mut Graph,
-    prepared: &Prepared,
-    levels: &[Vec<Branch>],
-) -> (Value, HashMap<Condition, usize>) {
+/// The answer to each different question, asked once: questions × rows, 1 for yes.
+fn answers(graph: &mut Graph, prepared: &Prepared, forest: &Forest) -> (Value, HashMap<Key, usize>) {
     let mut index = HashMap::new();
-    let mut different: Vec<Branch> = Vec::new();
-    for branch in levels.iter().flatten() {
-        index.entry(key(branch)).or_insert_with(|| {
-            different.push(*branch);
+    let mut different: Vec<Question> = Vec::new();
+    for question in forest.trees.iter().flat_map(|tree| &tree.questions) {
+        index.entry(key(question)).or_insert_with(|| {
+            different.push(*question);
             different.len() - 1
         });
     }
     let (low, high) = (graph.scalar(-MISSING), graph.scalar(MISSING));
-    let missing_left = graph.op("Where", &[&prepared.missing, &low, &prepared.standard]);
-    let missing_right = graph.op("Where", &[&prepared.missing, &high, &prepared.standard]);
-    let both = graph.beside(&[missing_left, missing_right]);
+    let missing_no = graph.op("Where", &[&prepared.missing, &low, &prepared.standard]);
+    let missing_yes = graph.op("Where", &[&prepared.missing, &high, &prepared.standard]);
+    let both = graph.beside(&[missing_no, missing_yes]);
     let by_input = graph.op("Transpose", &[&both]);
-    let which =
-        different.iter().map(|branch| branch.input + if branch.missing_right { prepared.inputs } else { 0 });
+    let which = different
+        .iter()
+        .map(|question| question.input + if question.yes_if_missing { prepared.inputs } else { 0 });
     let which = graph.indices(which);
     let values = graph.op_with("Gather", &[&by_input, &which], &[("axis", 0)]);
-    let thresholds: Vec<f32> = different.iter().map(|branch| branch.threshold).collect();
+    let thresholds: Vec<f32> = different.iter().map(|question| question.threshold).collect();
     let thresholds = graph.floats(&[thresholds.len(), 1], &thresholds);
     let above = graph.op("Greater", &[&values, &thresholds]);
     (graph.op_with("Cast", &[&above], &[("to", DataType::Float as i64)]), index)
-}
-
-/// The conditions of some branches: branches × rows.
-fn at(
-    graph: &mut Graph,
-    conditions: &Value,
-    branches: &[Branch],
-    index: &HashMap<Condition, usize>,
-) -> Value {
-    let which = graph.indices(branches.iter().map(|branch| index[&key(branch)]));
-    graph.op_with("Gather", &[conditions, &which], &[("axis", 0)])
-}
-
-/// Rows `from` to `to` of a tensor.
-fn rows(graph: &mut Graph, value: &Value, from: usize, to: usize) -> Value {
-    let (from, to, axis) = (graph.indices([from]), graph.indices([to]), graph.indices([0]));
-    graph.op("Slice", &[value, &from, &to, &axis])
 }

@@ -70,10 +70,33 @@ impl Graph {
         output
     }
 
+    /// The result of an operator with an attribute that is a list of integers.
+    pub(super) fn op_with_list(&mut self, op: &str, inputs: &[&Value], name: &str, ints: &[i64]) -> Value {
+        let output = self.op(op, inputs);
+        if let Some(node) = self.proto.node.last_mut() {
+            node.attribute.push(AttributeProto {
+                name: name.to_owned(),
+                r#type: AttributeType::Ints as i32,
+                ints: ints.to_vec(),
+                ..AttributeProto::default()
+            });
+        }
+        output
+    }
+
     /// Some columns of a rows × columns value.
     pub(super) fn columns(&mut self, from: &Value, which: impl IntoIterator<Item = usize>) -> Value {
         let which = self.indices(which);
         self.op_with("Gather", &[from, &which], &[("axis", 1)])
+    }
+
+    /// A zero for every row of an input: zero times its first column, cleared of missing values.
+    pub(super) fn zeros(&mut self, input: &Value) -> Value {
+        let first = self.columns(input, [0]);
+        let missing = self.op("IsNaN", &[&first]);
+        let numbers = self.op_with("Cast", &[&missing], &[("to", DataType::Float as i64)]);
+        let none = self.scalar(0.0);
+        self.op("Mul", &[&numbers, &none])
     }
 
     /// Values side by side.

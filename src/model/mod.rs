@@ -4,16 +4,25 @@
 //! operators, the metadata inside the file, the checks a file must pass before
 //! it is run, and tract. Must not know where files are kept or what HTTP is.
 
+mod bounded;
+mod bring;
 mod check;
+mod decode;
 mod export;
 mod facts;
+mod foreign;
 mod forest;
 mod graph;
+mod outline;
+mod python;
 mod runner;
 mod shapes;
+mod trial;
 
+pub use bring::{BroughtFiles, CLASSIFIER, DESCRIPTION, MODEL, MOST_MODEL_BYTES, bring};
 pub use export::to_onnx;
-pub use facts::{FORMAT, ModelFacts};
+pub use facts::{FORMAT, ModelFacts, TopFeature};
+pub use outline::{Outline, outline};
 pub use runner::Model;
 
 /// Why a model file cannot be used.
@@ -25,9 +34,38 @@ pub enum ModelError {
     /// The file lacks what says how to use it.
     #[error("model.onnx has no usable metadata: {0}")]
     Metadata(String),
+    /// A model of another tool, alone.
+    #[error(
+        "model.onnx was not made by this backend; a model of another tool needs a model.json beside it that says \
+         what its features and classes are"
+    )]
+    NoDescription,
+    /// The file beside the model does not say how to use it.
+    #[error("model.json does not describe the model: {0}")]
+    Description(String),
     /// The file holds something that is never run.
     #[error("model.onnx is refused: {0}")]
     Refused(String),
+    /// A file of the Python server is not what that server writes.
+    #[error("its {file} cannot be used: {why}")]
+    Python {
+        /// Its name within the model's directory or archive.
+        file: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A model that a release with TensorFlow 1 stored, not exported: its weights lie in another format.
+    #[error(
+        "a release of the Python server with TensorFlow 1 (2.0 to 2.6.0) stored it, and only exports of those can \
+         be read"
+    )]
+    TensorFlow1,
+    /// There is nothing that could be a model.
+    #[error(
+        "it holds no model: neither model.onnx, nor the classifier.pkl of the Python server, nor the model.json \
+         of its old releases"
+    )]
+    Unknown,
     /// tract could not load or run it.
     #[error("model.onnx cannot be run: {0}")]
     Run(String),

@@ -3,13 +3,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use ndarray::Array2;
-use prost::Message;
 use rayon::prelude::*;
 use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
 
 use super::ModelError;
+use super::bounded::said;
 use super::check::check;
+use super::decode::decode;
 use super::export::PROBABILITIES;
 use super::facts::ModelFacts;
 use super::shapes::infer;
@@ -21,10 +22,7 @@ pub struct Model {
     plan: Arc<TypedRunnableModel>,
 }
 
-/// Samples are run in batches of exactly this many, the last one filled up with zeros: tract
-/// optimises a graph of known shape several times better than one with a symbol in it, a batch of
-/// this size stays in the cache, and cores share the batches.
-const BATCH: usize = 256;
+const BATCH: usize = Model::BATCH;
 
 impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -33,13 +31,23 @@ impl std::fmt::Debug for Model {
 }
 
 impl Model {
+    /// Samples are run in batches of exactly this many, the last one filled up with zeros: tract
+    /// optimises a graph of known shape several times better than one with a symbol in it, a batch of
+    /// this size stays in the cache, and cores share the batches.
+    pub(super) const BATCH: usize = 256;
+
     /// Reads, checks and prepares a model file.
     ///
     /// # Errors
     /// [`ModelError`] when it is not a model that this backend may run.
     pub fn load(bytes: &[u8]) -> Result<Self, ModelError> {
-        let proto = ModelProto::decode(bytes).map_err(|error| ModelError::NotOnnx(error.to_string()))?;
+        let proto = decode(bytes)?;
         let facts = ModelFacts::of(&proto)?;
+        Self::prepared(proto, facts)
+    }
+
+    /// The same of a decoded file and its facts.
+    pub(super) fn prepared(proto: ModelProto, facts: ModelFacts) -> Result<Self, ModelError> {
         check(&proto)?;
         let graph = proto.graph.as_ref().ok_or_else(|| ModelError::NotOnnx("it has no graph".to_owned()))?;
         let shape = infer(graph, BATCH, facts.features.len(), PROBABILITIES)?;
@@ -49,7 +57,7 @@ impl Model {
         // What the checks foresee cannot make tract panic; what they do not must not take more with it
         // than this model.
         let tried = catch_unwind(AssertUnwindSafe(|| {
-            let plan = prepare(&proto, facts.features.len()).map_err(|error| failed(&error))?;
+            let plan = prepare(proto, facts.features.len()).map_err(|error| failed(&error))?;
             let model = Self { facts, plan };
             model.try_out().map(|()| model)
         }));
@@ -63,12 +71,18 @@ impl Model {
     }
 
     /// The probability of each class for each sample: rows × classes, every row within [0, 1] and
-    /// summing to 1. The features are put into the model's order by their names.
+    /// summing to 1. The features are put into the model's order by their names, or taken in the order they
+    /// are in when the model knows no names.
     ///
     /// # Errors
     /// [`ModelError::Features`] when they are not the model's features.
     pub fn predict(&self, features: Features) -> Result<Array2<f64>, ModelError> {
-        let features = features.aligned_to(&self.facts.features)?;
+        let known = &self.facts.features;
+        let features = if self.facts.named {
+            features.aligned_to(known)?
+        } else {
+            features.by_position(known, self.facts.open_ended)?
+        };
         let rows: Vec<u32> = (0..features.rows() as u32).collect();
         let chunks: Vec<Vec<f32>> =
             rows.par_chunks(BATCH).map(|rows| self.run(&features, rows)).collect::<Result<_, _>>()?;
@@ -84,6 +98,13 @@ impl Model {
             row /= sum;
         }
         Ok(out)
+    }
+
+    /// What the model itself answers to one batch of samples at most, given by columns.
+    pub(super) fn answers_to(&self, columns: &[Vec<f32>]) -> Result<Vec<f32>, ModelError> {
+        let features = Features::of_columns(self.facts.features.clone(), columns);
+        let rows: Vec<u32> = (0..features.rows().min(BATCH) as u32).collect();
+        self.run(&features, &rows)
     }
 
     /// Runs at most one batch; the answer has one probability a class for each row.
@@ -113,13 +134,14 @@ impl Model {
     /// it is brought and not when it is needed.
     fn try_out(&self) -> Result<(), ModelError> {
         let columns = vec![vec![f32::NAN, 0.0]; self.facts.features.len()];
-        let features = Features::of_columns(self.facts.features.clone(), &columns);
-        self.run(&features, &[0, 1]).map(|_| ())
+        self.answers_to(&columns).map(|_| ())
     }
 }
 
-fn prepare(proto: &ModelProto, width: usize) -> TractResult<Arc<TypedRunnableModel>> {
-    let mut model = tract_onnx::onnx().model_for_proto_model(proto)?;
+fn prepare(proto: ModelProto, width: usize) -> TractResult<Arc<TypedRunnableModel>> {
+    let mut model = tract_onnx::onnx().model_for_proto_model(&proto)?;
+    // tract has copies of all tensors, and soon makes more.
+    drop(proto);
     model.select_outputs_by_name([PROBABILITIES])?;
     model.set_input_fact(0, f32::fact([BATCH, width]).into())?;
     model.into_optimized()?.into_runnable()
@@ -127,5 +149,5 @@ fn prepare(proto: &ModelProto, width: usize) -> TractResult<Arc<TypedRunnableMod
 
 fn failed(error: &TractError) -> ModelError {
     // The outermost context says what was being done; the rest is tract's internals.
-    ModelError::Run(error.to_string())
+    ModelError::Run(said(error))
 }

@@ -52,8 +52,8 @@ pub(super) fn colour(n: usize) -> RGBColor {
 pub(super) fn save(path: &Path, report: &RunReport<'_>) -> Result<(), ReportError> {
     let curves = report.evaluation.map(roc::by_class).unwrap_or_default();
     paint(path, SIZE, WHITE, |canvas| {
-        title(canvas, report)?;
-        axes(canvas)?;
+        title(canvas, "ROC curve", report)?;
+        axes(canvas, "False alarms (false positive rate)", "Found (true positive rate)")?;
         if curves.is_empty() {
             nothing(canvas)?;
         } else {
@@ -63,8 +63,9 @@ pub(super) fn save(path: &Path, report: &RunReport<'_>) -> Result<(), ReportErro
     })
 }
 
-fn title(canvas: &Canvas<'_>, report: &RunReport<'_>) -> Result<(), ReportError> {
-    canvas.text("ROC curve", (LEFT, 74.0), Font::new(50.0, INK).bold())?;
+/// What the picture is, and of what.
+pub(super) fn title(canvas: &Canvas<'_>, name: &str, report: &RunReport<'_>) -> Result<(), ReportError> {
+    canvas.text(name, (LEFT, 74.0), Font::new(50.0, INK).bold())?;
     canvas.text(&subtitle(report), (LEFT, 118.0), Font::new(27.0, SOFT_INK))
 }
 
@@ -79,7 +80,8 @@ fn subtitle(report: &RunReport<'_>) -> String {
     }
 }
 
-fn axes(canvas: &Canvas<'_>) -> Result<(), ReportError> {
+/// The unit square with its diagonal, and what lies to the right and upwards.
+pub(super) fn axes(canvas: &Canvas<'_>, right: &str, up: &str) -> Result<(), ReportError> {
     let label = Font::new(26.0, SOFT_INK);
     for tick in 0..=10 {
         let at = f64::from(tick) / 10.0;
@@ -99,8 +101,8 @@ fn axes(canvas: &Canvas<'_>) -> Result<(), ReportError> {
     }
     let middle = f64::midpoint(LEFT, RIGHT);
     let name = Font::new(27.0, INK).align(HPos::Center);
-    canvas.text("False alarms (false positive rate)", (middle, BOTTOM + 80.0), name)?;
-    canvas.text("Found (true positive rate)", (46.0, f64::midpoint(TOP, BOTTOM)), name.upwards())?;
+    canvas.text(right, (middle, BOTTOM + 80.0), name)?;
+    canvas.text(up, (46.0, f64::midpoint(TOP, BOTTOM)), name.upwards())?;
     canvas.dashes((place((0.0, 0.0)), place((1.0, 1.0))), 2.5, CHANCE, (13.0, 9.0))
 }
 
@@ -131,7 +133,8 @@ fn draw_curves(canvas: &Canvas<'_>, curves: &[ClassCurves]) -> Result<(), Report
     Ok(())
 }
 
-fn nothing(canvas: &Canvas<'_>) -> Result<(), ReportError> {
+/// Says that there is nothing to draw.
+pub(super) fn nothing(canvas: &Canvas<'_>) -> Result<(), ReportError> {
     frame(canvas)?;
     let (x, y) = place((0.5, 0.5));
     canvas.fill(
@@ -140,7 +143,7 @@ fn nothing(canvas: &Canvas<'_>) -> Result<(), ReportError> {
         1.0,
     )?;
     let centred = Font::new(32.0, INK).align(HPos::Center);
-    canvas.text("There is no curve to draw for this run.", (x, y - 6.0), centred.bold())?;
+    canvas.text("There is nothing to draw for this run.", (x, y - 6.0), centred.bold())?;
     canvas.text(
         "info.log says why, and what to do next.",
         (x, y + 38.0),
@@ -148,13 +151,14 @@ fn nothing(canvas: &Canvas<'_>) -> Result<(), ReportError> {
     )
 }
 
-fn frame(canvas: &Canvas<'_>) -> Result<(), ReportError> {
+/// Around the unit square.
+pub(super) fn frame(canvas: &Canvas<'_>) -> Result<(), ReportError> {
     let corners = [(LEFT, TOP), (RIGHT, TOP), (RIGHT, BOTTOM), (LEFT, BOTTOM), (LEFT, TOP)];
     canvas.line(&corners, 1.5, FRAME)
 }
 
 /// Where a point of the unit square lies in the picture.
-fn place((x, y): Point) -> Point {
+pub(super) fn place((x, y): Point) -> Point {
     (LEFT + x * (RIGHT - LEFT), BOTTOM - y * (BOTTOM - TOP))
 }
 

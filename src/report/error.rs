@@ -12,8 +12,8 @@ pub enum ReportError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// The chart could not be drawn or encoded.
-    #[error("the ROC chart: {0}")]
+    /// A chart could not be drawn or encoded.
+    #[error("a chart: {0}")]
     Chart(String),
     /// The figures could not be written as JSON.
     #[error("report.json: {0}")]

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{ReportError, RunReport, roc};
-use crate::learning::{Evaluation, Figures, Iteration, RocCurve};
+use crate::learning::{Calibration, ClassFigures, Evaluation, Figures, Iteration, RocCurve};
 
 /// The layout's number; it grows when a field changes its meaning or goes.
 const FORMAT: u32 = 1;
@@ -68,6 +68,9 @@ fn evaluation(evaluation: &Evaluation) -> Value {
         "auc_deviation": evaluation.auc_deviation,
         "macro_auc": roc::overall_auc(evaluation).map(|auc| auc.mean),
         "mean": figures(&evaluation.mean),
+        "per_class": evaluation.per_class.iter().map(class).collect::<Vec<_>>(),
+        "calibration": calibration(&evaluation.calibration),
+        "iterations_asked": evaluation.asked,
         "iterations": evaluation.iterations.iter().map(iteration).collect::<Vec<_>>(),
     })
 }
@@ -77,6 +80,8 @@ fn iteration(iteration: &Iteration) -> Value {
         "trained_on": iteration.trained_on,
         "rated_on": iteration.rated_on,
         "figures": figures(&iteration.figures),
+        "per_class": iteration.per_class.iter().map(class).collect::<Vec<_>>(),
+        "calibration_error": iteration.calibration.error,
         "confusion": iteration.confusion,
         "roc": iteration.roc.iter().map(curve).collect::<Vec<_>>(),
         "decisions": iteration.decisions,
@@ -95,6 +100,26 @@ fn figures(figures: &Figures) -> Value {
         "brier": figures.brier,
         "majority_accuracy": figures.majority_accuracy,
     })
+}
+
+/// In the order of the evaluation's classes.
+fn class(figures: &ClassFigures) -> Value {
+    json!({
+        "precision": figures.precision,
+        "recall": figures.recall,
+        "f1": figures.f1,
+        "support": figures.support,
+        "auc": figures.auc,
+    })
+}
+
+fn calibration(calibration: &Calibration) -> Value {
+    let bins: Vec<_> = calibration
+        .bins
+        .iter()
+        .map(|bin| json!({"predicted": bin.predicted, "observed": bin.observed, "samples": bin.samples}))
+        .collect();
+    json!({"expected_error": calibration.error, "bins": bins})
 }
 
 /// The curve's points are left out: with thousands of samples they would outweigh all the rest.
@@ -116,6 +141,12 @@ mod tests {
         assert_eq!(read["evaluation"]["score"].as_f64(), Some(evaluation.mean.f1));
         assert_eq!(read["evaluation"]["iterations"].as_array().unwrap().len(), 2);
         assert_eq!(read["dataset"]["classes"][1]["label"], "1");
+        assert_eq!(read["evaluation"]["iterations_asked"], 2);
+        let (bins, classes) = (&evaluation.calibration.bins, &evaluation.per_class);
+        let told = &read["evaluation"]["calibration"]["bins"];
+        assert_eq!(told.as_array().unwrap().len(), bins.len());
+        assert_eq!(told[0]["observed"].as_f64(), Some(bins[0].observed));
+        assert_eq!(read["evaluation"]["per_class"][1]["recall"].as_f64(), Some(classes[1].recall));
     }
 
     #[test]

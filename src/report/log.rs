@@ -3,11 +3,13 @@
 use std::fmt::Write as _;
 
 use super::words::{count, figure, one_line, percent, seconds, spread, time};
-use super::{RunReport, roc};
+use super::{RunReport, reliability, roc};
 use crate::learning::{Evaluation, Figures};
 
 /// Text of foreign origin is cut after this many characters.
 const LONGEST: usize = 300;
+/// When balanced accuracy is lower than accuracy by this much, something is hidden.
+const HIDDEN: f64 = 0.1;
 /// More classes than this have no table of mix-ups: it would not fit a screen.
 const CLASSES_IN_TABLE: usize = 10;
 
@@ -25,7 +27,9 @@ pub(super) fn text(report: &RunReport<'_>) -> String {
     if let Some(evaluation) = report.evaluation {
         log.iterations(evaluation);
         log.averages(evaluation);
+        log.classes(evaluation);
         log.mix_ups(evaluation);
+        log.believable(report, evaluation);
         log.decisions(evaluation);
     }
     log.messages(report.log);
@@ -67,7 +71,29 @@ fn verdict(report: &RunReport<'_>) -> String {
              balanced accuracy below.",
         );
     }
+    if let Some(missed) = rare_classes_are_missed(evaluation) {
+        verdict.push(' ');
+        verdict.push_str(&missed);
+    }
     verdict
+}
+
+/// A good accuracy can hide that a rare class is hardly ever found.
+fn rare_classes_are_missed(evaluation: &Evaluation) -> Option<String> {
+    let mean = &evaluation.mean;
+    if mean.accuracy - mean.balanced_accuracy < HIDDEN {
+        return None;
+    }
+    let rated = evaluation.classes.iter().zip(&evaluation.per_class).filter(|(_, own)| own.support > 0);
+    let (label, worst) = rated.min_by(|a, b| a.1.recall.total_cmp(&b.1.recall))?;
+    Some(format!(
+        "The accuracy of {} is mostly that of frequent classes: of class {} only {} were found, and the balanced \
+         accuracy, in which each class counts the same, is {}.",
+        percent(mean.accuracy),
+        one_line(label, 40),
+        percent(worst.recall),
+        percent(mean.balanced_accuracy)
+    ))
 }
 
 fn unmeasured(status: u8) -> &'static str {
@@ -154,6 +180,13 @@ impl Log {
                     "{times}: shuffle the samples, train a new model on four fifths, rate it on the rest"
                 ),
             );
+            let (done, asked) = (evaluation.iterations.len(), evaluation.asked);
+            if done < asked {
+                self.paragraph(&format!(
+                    "{asked} times were asked for; the time that the server's setting evaluation-seconds allows was up \
+                     after {done}."
+                ));
+            }
         }
     }
 
@@ -217,6 +250,11 @@ impl Log {
             "how far the probabilities are off; 0 is perfect, sure and wrong costs most",
         );
         self.meaning(
+            "Calibration error",
+            &figure(evaluation.calibration.error),
+            "how far a stated probability is from what comes true; 0 is perfect",
+        );
+        self.meaning(
             "Brier score",
             &figure(mean.brier),
             "the same, milder with single mistakes; 0 is perfect",
@@ -224,6 +262,50 @@ impl Log {
         if many {
             self.paragraph("The figure after ± is the standard deviation over the iterations.");
         }
+    }
+
+    fn classes(&mut self, evaluation: &Evaluation) {
+        if evaluation.per_class.is_empty() {
+            return;
+        }
+        self.section("Each class");
+        self.line("class               rated  precision    recall        F1       AUC");
+        for (label, own) in evaluation.classes.iter().zip(&evaluation.per_class) {
+            self.line(&format!(
+                "{:<16} {:>8}  {:>9}  {:>8}  {:>8}  {:>8}",
+                one_line(label, 15),
+                own.support,
+                figure(own.precision),
+                figure(own.recall),
+                figure(own.f1),
+                own.auc.map_or("-".to_owned(), figure),
+            ));
+        }
+        self.paragraph(
+            "Precision: of the samples said to be of the class, how many were. Recall: of the samples of the class, \
+             how many were found. F1: the mean of both, nearer to the lower one. AUC: the class told from all others.",
+        );
+    }
+
+    /// The calibration, as an administrator would ask for it.
+    fn believable(&mut self, report: &RunReport<'_>, evaluation: &Evaluation) {
+        let Some(verdict) = reliability::verdict(report) else { return };
+        self.section("Can the probabilities be believed?");
+        self.paragraph(&verdict);
+        if let Some(example) = reliability::example(evaluation) {
+            self.paragraph(&example);
+        }
+        self.line("");
+        self.line(&format!(
+            "Of all ratings, in parts of about the same size: {}",
+            reliability::subject(evaluation)
+        ));
+        self.line("   it said   it was so     rated");
+        for bin in reliability::bins(evaluation) {
+            let (said, was) = (percent(bin.predicted), percent(bin.observed));
+            self.line(&format!("{said:>10}  {was:>10}  {:>8}", bin.samples));
+        }
+        self.line("calibration.png shows the same.");
     }
 
     /// The confusion matrix, added up over the iterations.

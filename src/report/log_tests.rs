@@ -101,3 +101,42 @@ fn lines_of_the_run_are_included_and_cannot_forge_others() {
     let log = text(&crate::report::RunReport { log: &lines, ..samples::report(None, 1) });
     assert!(log.ends_with("read 1904 samples GOOD ENOUGH\n"), "{log}");
 }
+
+#[test]
+fn each_class_is_told_with_its_figures() {
+    let log = text(&samples::report(Some(&samples::three_classes(2)), 0));
+    let table: Vec<_> = log.lines().skip_while(|l| *l != "Each class").skip(3).take(3).collect();
+    for (label, line) in ["0", "1", "2"].iter().zip(table) {
+        let cells: Vec<_> = line.split_whitespace().collect();
+        assert_eq!((cells.len(), cells[0], cells[1]), (6, *label, "381"), "{line}");
+    }
+}
+
+#[test]
+fn the_probabilities_are_judged_in_words_and_in_ten_parts() {
+    let log = text(&samples::report(Some(&samples::two_classes(10)), 0));
+    assert!(log.contains("Can the probabilities be believed?\n"), "{log}");
+    assert!(log.contains("it said 93.0 %, and was right 90.0 % of the time"), "{log}");
+    let table = log.lines().skip_while(|l| !l.contains("it said   it was so")).skip(1);
+    assert_eq!(table.take_while(|l| l.contains('%')).count(), 10, "{log}");
+}
+
+#[test]
+fn a_good_accuracy_that_hides_a_missed_class_is_called_so() {
+    let mut evaluation = samples::two_classes(2);
+    evaluation.mean.accuracy = 0.9;
+    evaluation.mean.balanced_accuracy = 0.6;
+    evaluation.per_class[1].recall = 0.21;
+    let log = text(&samples::report(Some(&evaluation), 0)).replace('\n', " ");
+    assert!(log.contains("of class 1 only 21.0 % were found") && log.contains("is 60.0 %."), "{log}");
+    evaluation.mean.balanced_accuracy = 0.88;
+    assert!(!text(&samples::report(Some(&evaluation), 0)).contains("were found, and"));
+}
+
+#[test]
+fn fewer_iterations_than_were_asked_for_are_told() {
+    let mut evaluation = samples::two_classes(3);
+    evaluation.asked = 10;
+    let log = text(&samples::report(Some(&evaluation), 0)).replace('\n', " ");
+    assert!(log.contains("10 times were asked for") && log.contains("was up after 3."), "{log}");
+}

@@ -1,5 +1,5 @@
 //! Turns an evaluation into the files that an administrator reads: `info.log`
-//! (plain words), `roc-curve.png` (a chart), `tensor/` (`TensorBoard` event files,
+//! (plain words), `roc-curve.png` and `calibration.png` (charts), `tensor/` (`TensorBoard` event files,
 //! where Moodle points its administrator), `report.json` (figures for tools);
 //! and packs them for the download.
 //!
@@ -13,6 +13,8 @@ mod error;
 mod figures;
 mod log;
 mod panel;
+mod reliability;
+mod reliability_chart;
 mod roc;
 #[cfg(test)]
 mod samples;
@@ -24,6 +26,7 @@ pub use error::ReportError;
 
 use std::path::Path;
 
+use crate::faults::step;
 use crate::learning::Evaluation;
 
 /// The facts that a report is made of.
@@ -78,7 +81,8 @@ pub fn write(dir: &Path, report: &RunReport<'_>) -> Result<(), ReportError> {
     save(dir, "info.log", log::text(report).as_bytes())?;
     save(dir, "report.json", &figures::json(report)?)?;
     save(dir, &tensorboard::file_name(report.started), &tensorboard::events(report))?;
-    chart::save(&dir.join("roc-curve.png"), report)
+    chart::save(&dir.join("roc-curve.png"), report)?;
+    reliability_chart::save(&dir.join("calibration.png"), report)
 }
 
 #[allow(
@@ -90,7 +94,7 @@ fn save(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), ReportError> {
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent).map_err(ReportError::file(name))?;
     }
-    std::fs::write(path, bytes).map_err(ReportError::file(name))
+    step("write a report").and_then(|()| std::fs::write(path, bytes)).map_err(ReportError::file(name))
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ pub(super) fn draw(
     report: &RunReport<'_>,
     curves: &[ClassCurves],
 ) -> Result<(), ReportError> {
-    let mut pen = Pen { canvas, y: 158.0 };
+    let mut pen = Pen::new(canvas);
     if let Some(auc) = report.evaluation.and_then(roc::overall_auc) {
         pen.area(auc, curves.len())?;
     }
@@ -35,17 +35,47 @@ pub(super) fn draw(
     if !curves.is_empty() && pen.y < LAST_START {
         pen.how_to_read(curves)?;
     }
+    foot(canvas, report)
+}
+
+/// Which run it was.
+pub(super) fn foot(canvas: &Canvas<'_>, report: &RunReport<'_>) -> Result<(), ReportError> {
     let foot = format!("Run {}, {}", words::one_line(&report.run, 24), words::time(report.started));
     canvas.text(&foot, (LEFT, 1178.0), Font::new(21.0, SOFT_INK))
 }
 
 /// Writes downwards.
-struct Pen<'c, 'a> {
+pub(super) struct Pen<'c, 'a> {
     canvas: &'c Canvas<'a>,
     y: f64,
 }
 
+impl<'c, 'a> Pen<'c, 'a> {
+    /// At the panel's upper left corner.
+    pub fn new(canvas: &'c Canvas<'a>) -> Self {
+        Self { canvas, y: 158.0 }
+    }
+}
+
 impl Pen<'_, '_> {
+    /// The figure that the picture is about.
+    pub fn large(&mut self, what: &str, figure: &str) -> Result<(), ReportError> {
+        self.canvas.text(what, (LEFT, self.y + 20.0), Font::new(27.0, SOFT_INK))?;
+        self.canvas.text(figure, (LEFT - 2.0, self.y + 90.0), Font::new(76.0, INK).bold())?;
+        self.y += 136.0;
+        Ok(())
+    }
+
+    /// Where the sign of the next entry of the legend goes: a line from left to right.
+    pub fn swatch(&self) -> [Point; 2] {
+        swatch(self.y)
+    }
+
+    /// Leaves some room.
+    pub fn gap(&mut self, pixels: f64) {
+        self.y += pixels;
+    }
+
     fn area(&mut self, auc: Spread, curves: usize) -> Result<(), ReportError> {
         let what = if curves > 1 { "AUC, mean of the classes" } else { "AUC, area under the curve" };
         self.canvas.text(what, (LEFT, self.y + 20.0), Font::new(27.0, SOFT_INK))?;
@@ -62,7 +92,7 @@ impl Pen<'_, '_> {
     }
 
     /// Why there is no curve, in the answer's own sentences.
-    fn reasons(&mut self, info: &[String]) -> Result<(), ReportError> {
+    pub fn reasons(&mut self, info: &[String]) -> Result<(), ReportError> {
         self.y += 8.0;
         for sentence in info {
             if self.y < LAST_START {
@@ -142,14 +172,15 @@ impl Pen<'_, '_> {
         self.paragraph(&meaning, Font::new(25.0, SOFT_INK))
     }
 
-    fn entry(&mut self, text: &str, font: Font) -> Result<(), ReportError> {
+    /// A line of the legend, beside its sign.
+    pub fn entry(&mut self, text: &str, font: Font) -> Result<(), ReportError> {
         self.canvas.text(text, (LEFT + 72.0, self.y + 8.0), font)?;
         self.y += 42.0;
         Ok(())
     }
 
     /// Text broken into lines at spaces.
-    fn paragraph(&mut self, text: &str, font: Font) -> Result<(), ReportError> {
+    pub fn paragraph(&mut self, text: &str, font: Font) -> Result<(), ReportError> {
         let mut line = String::new();
         for word in text.split(' ') {
             let longer = if line.is_empty() { word.to_owned() } else { format!("{line} {word}") };
@@ -170,7 +201,7 @@ impl Pen<'_, '_> {
     }
 
     /// A thin line between two blocks.
-    fn rule(&mut self) -> Result<(), ReportError> {
+    pub fn rule(&mut self) -> Result<(), ReportError> {
         self.canvas.line(&[(LEFT, self.y + 4.0), (RIGHT, self.y + 4.0)], 1.0, CHANCE)?;
         self.y += 44.0;
         Ok(())

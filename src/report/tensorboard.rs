@@ -45,6 +45,7 @@ fn scalars(iteration: &Iteration) -> Vec<Scalar> {
         ("epoch_auc", roc::iteration_auc(iteration)),
         ("epoch_balanced_accuracy", Some(figures.balanced_accuracy)),
         ("epoch_f1", Some(figures.f1)),
+        ("epoch_calibration_error", Some(iteration.calibration.error)),
     ];
     let scalar = |(tag, value): (&str, Option<f64>)| {
         let value = value.filter(|v| v.is_finite())?;
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn every_iteration_is_one_step_with_the_five_figures() {
+    fn every_iteration_is_one_step_with_its_figures() {
         let evaluation = samples::two_classes(3);
         let records = read_records(&events(&samples::report(Some(&evaluation), 0)));
         assert_eq!(records.len(), 4);
@@ -148,7 +149,8 @@ mod tests {
                     "epoch_categorical_accuracy",
                     "epoch_auc",
                     "epoch_balanced_accuracy",
-                    "epoch_f1"
+                    "epoch_f1",
+                    "epoch_calibration_error"
                 ]
             );
             assert_eq!(values[1].simple_value, Some(iteration.figures.accuracy as f32));
@@ -168,6 +170,6 @@ mod tests {
         evaluation.iterations[0].figures.log_loss = f64::INFINITY;
         let records = read_records(&events(&samples::report(Some(&evaluation), 0)));
         let values = &records[1].summary.as_ref().unwrap().value;
-        assert!(values.iter().all(|v| v.tag != "epoch_loss") && values.len() == 4);
+        assert!(values.iter().all(|v| v.tag != "epoch_loss") && values.len() == 5);
     }
 }

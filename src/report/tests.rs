@@ -6,7 +6,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
-use crate::learning::{Figures, Iteration, RocCurve};
+use crate::learning::{Calibration, CalibrationBin, ClassFigures, Figures, Iteration, RocCurve};
 
 fn written(report: &RunReport<'_>) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
@@ -65,14 +65,14 @@ fn share_of(colour: plotters::style::RGBColor, pixels: &[[u8; 3]]) -> f64 {
 }
 
 #[test]
-fn a_report_is_these_four_files_and_they_can_be_packed() {
+fn a_report_is_these_files_and_they_can_be_packed() {
     let evaluation = samples::two_classes(10);
     let dir = written(&samples::report(Some(&evaluation), 0));
     let bytes = zip_directory(dir.path()).unwrap();
     let archive = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
     let names: Vec<_> = archive.file_names().map(|name| name.unwrap().into_owned()).collect();
     let events = "tensor/train/events.out.tfevents.1795241643.moodle-mlbackend";
-    assert_eq!(names, ["info.log", "report.json", "roc-curve.png", events]);
+    assert_eq!(names, ["calibration.png", "info.log", "report.json", "roc-curve.png", events]);
 }
 
 #[test]
@@ -90,6 +90,22 @@ fn the_picture_shows_the_curve_its_iterations_and_the_chance_line() {
     ] {
         let share = share_of(colour, &pixels);
         assert!(share > least, "{what}: {share}");
+    }
+}
+
+#[test]
+fn the_other_picture_shows_what_was_said_beside_what_was_so() {
+    let evaluation = samples::two_classes(10);
+    let dir = written(&samples::report(Some(&evaluation), 0));
+    let (width, height, pixels) = pixels(&dir.path().join("calibration.png"));
+    assert_eq!((width, height), chart::SIZE);
+    for (what, colour) in [
+        ("dots", chart::colour(0)),
+        ("standard errors", chart::pale(chart::colour(0))),
+        ("diagonal", chart::CHANCE),
+    ] {
+        let share = share_of(colour, &pixels);
+        assert!(share > 0.0005, "{what}: {share}");
     }
 }
 
@@ -161,15 +177,38 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn any_calibration()(
+        bins in proptest::collection::vec((any_number(), any_number(), any::<usize>()), 0..12),
+        error in any_number(),
+    ) -> Calibration {
+        let bin = |(predicted, observed, samples)| CalibrationBin { predicted, observed, samples };
+        Calibration { bins: bins.into_iter().map(bin).collect(), error }
+    }
+}
+
+prop_compose! {
+    fn any_class()(
+        n in proptest::array::uniform3(any_number()),
+        support in any::<usize>(),
+        auc in proptest::option::of(any_number()),
+    ) -> ClassFigures {
+        let [precision, recall, f1] = n;
+        ClassFigures { precision, recall, f1, support, auc }
+    }
+}
+
+prop_compose! {
     fn any_iteration()(
         trained_on in any::<usize>(),
         rated_on in any::<usize>(),
         figures in any_figures(),
+        per_class in proptest::collection::vec(any_class(), 0..4),
+        calibration in any_calibration(),
         roc in proptest::collection::vec(any_curve(), 0..4),
         confusion in proptest::collection::vec(proptest::collection::vec(any::<usize>(), 0..4), 0..4),
         decisions in proptest::collection::vec(any::<String>(), 0..3),
     ) -> Iteration {
-        Iteration { trained_on, rated_on, figures, roc, confusion, decisions }
+        Iteration { trained_on, rated_on, figures, per_class, calibration, roc, confusion, decisions }
     }
 }
 
@@ -177,11 +216,14 @@ prop_compose! {
     fn any_evaluation()(
         classes in proptest::collection::vec(any::<String>(), 0..4),
         iterations in proptest::collection::vec(any_iteration(), 0..4),
+        asked in 0_usize..10,
         mean in any_figures(),
+        per_class in proptest::collection::vec(any_class(), 0..4),
+        calibration in any_calibration(),
         auc_deviation in proptest::option::of(any_number()),
         score_deviation in any_number(),
     ) -> Evaluation {
-        Evaluation { classes, iterations, mean, auc_deviation, score_deviation }
+        Evaluation { classes, asked, iterations, mean, per_class, calibration, auc_deviation, score_deviation }
     }
 }
 

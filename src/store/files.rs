@@ -7,24 +7,16 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::error::{During, StoreError};
-#[cfg(test)]
-use super::faults::step;
-
-/// Tests let any single step fail, or kill the process before it.
-#[cfg(not(test))]
-#[allow(clippy::unnecessary_wraps, reason = "in tests it fails")]
-fn step() -> io::Result<()> {
-    Ok(())
-}
+use crate::faults::step;
 
 /// Writes a new file to the disk itself; only its owner can read it (it may be about students).
 pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let write = || {
-        step()?;
+        step("make a file")?;
         let mut file = private().write(true).create_new(true).open(path)?;
-        step()?;
+        step("write a file")?;
         file.write_all(bytes)?;
-        step()?;
+        step("sync a file")?;
         file.sync_all()
     };
     write().during("write", path)
@@ -39,31 +31,33 @@ pub fn private() -> OpenOptions {
 
 /// Makes one new directory for its owner alone; an existing one is an error.
 pub fn create_dir(path: &Path) -> io::Result<()> {
-    step()?;
+    step("make a directory")?;
     DirBuilder::new().mode(0o700).create(path)
 }
 
 /// Moves `from` to the free name `to` of the same file system, in one step. It is not on the disk
 /// before [`sync_dir`] of the parent.
 pub fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
-    step().and_then(|()| fs::rename(from, to)).during("move a file or directory to", to)
+    step("rename").and_then(|()| fs::rename(from, to)).during("move a file or directory to", to)
 }
 
 /// Brings the names in a directory to the disk.
 pub fn sync_dir(path: &Path) -> Result<(), StoreError> {
-    step().and_then(|()| File::open(path)?.sync_all()).during("sync", path)
+    step("sync a directory").and_then(|()| File::open(path)?.sync_all()).during("sync", path)
 }
 
 /// Brings a directory with everything below it to the disk.
 pub fn sync_tree(path: &Path) -> Result<(), StoreError> {
-    for entry in fs::read_dir(path).during("list", path)? {
+    for entry in list(path).during("list", path)? {
         let entry = entry.during("list", path)?;
         let kind = entry.file_type().during("look at", path)?;
         if kind.is_dir() {
             sync_tree(&entry.path())?;
         } else if kind.is_file() {
             let file = entry.path();
-            step().and_then(|()| File::open(&file)?.sync_all()).during("sync", &file)?;
+            step("sync a file of a run")
+                .and_then(|()| File::open(&file)?.sync_all())
+                .during("sync", &file)?;
         }
     }
     sync_dir(path)
@@ -71,12 +65,27 @@ pub fn sync_tree(path: &Path) -> Result<(), StoreError> {
 
 /// Removes a file or a directory with everything below it; fine when there is nothing.
 pub fn remove(path: &Path) -> Result<(), StoreError> {
-    let removed = match fs::symlink_metadata(path) {
+    let removed = match step("remove").and_then(|()| fs::symlink_metadata(path)) {
         Ok(found) if found.is_dir() => fs::remove_dir_all(path),
         Ok(_) => fs::remove_file(path),
         Err(error) => Err(error),
     };
     absent_is_fine(removed).during("remove", path)
+}
+
+/// Reads a whole file.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    step("read a file").and_then(|()| fs::read(path))
+}
+
+/// Opens a file or a directory for reading.
+pub fn open(path: &Path) -> io::Result<File> {
+    step("open").and_then(|()| File::open(path))
+}
+
+/// Lists a directory.
+pub fn list(path: &Path) -> io::Result<fs::ReadDir> {
+    step("list a directory").and_then(|()| fs::read_dir(path))
 }
 
 /// Whether the open `file` is what `path` names now.

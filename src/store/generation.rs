@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::{During, StoreError};
-use super::files::existing;
+use super::files::{self, existing};
 use super::record::{Checksum, MODEL, Record, SAMPLES};
+use crate::faults::step;
 
 /// One published state of a model.
 ///
@@ -49,6 +50,12 @@ impl Generation {
         self.samples.as_ref().map(|samples| samples.read()).transpose()
     }
 
+    /// Whether all its files are as they were published; [`StoreError::Corrupt`] names one that is not.
+    pub(super) fn verify(&self) -> Result<(), StoreError> {
+        self.model()?;
+        self.samples().map(drop)
+    }
+
     /// Opens the files in `dir`; `None` when one is missing or has another size. Checksums are only
     /// compared when the files are read.
     pub(super) fn open(dir: &Path, record: Record) -> Result<Option<Self>, StoreError> {
@@ -74,7 +81,7 @@ struct Stored {
 
 impl Stored {
     fn open(path: PathBuf, checksum: &Checksum) -> Result<Option<Self>, StoreError> {
-        let Some(file) = existing(File::open(&path)).during("open", &path)? else { return Ok(None) };
+        let Some(file) = existing(files::open(&path)).during("open", &path)? else { return Ok(None) };
         let size = file.metadata().during("look at", &path)?.len();
         Ok((size == checksum.size).then(|| Self { path, file, checksum: checksum.clone() }))
     }
@@ -84,7 +91,8 @@ impl Stored {
             .map_err(|_| StoreError::corrupt(&self.path, "it does not fit into memory"))?;
         let mut bytes = vec![0; size];
         // Positioned reads: clones of this handle may read at the same time.
-        self.file.read_exact_at(&mut bytes, 0).during("read", &self.path)?;
+        let mut read = || step("read a generation").and_then(|()| self.file.read_exact_at(&mut bytes, 0));
+        read().during("read", &self.path)?;
         if Checksum::of(&bytes) == self.checksum {
             Ok(bytes)
         } else {

@@ -1,5 +1,6 @@
 //! The home of one model: reading, locking and publishing.
 
+use std::collections::BTreeMap;
 use std::path::{self, Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use super::generation::Generation;
 use super::id::{DirHash, ModelId, RunId};
 use super::lock::{FileLock, ModelLock, Tree};
 use super::record::{Checksum, Files, MODEL, POINTER, Pointer, RECORD, Record, SAMPLES, to_json};
+use super::retention::Retention;
 use super::run::NewRun;
 use super::workspace::{Temporary, Workspace};
 
@@ -20,12 +22,13 @@ use super::workspace::{Temporary, Workspace};
 #[derive(Debug, Clone)]
 pub struct ModelHome {
     /// Holds `classifier/` and `logs/`.
-    dir: PathBuf,
+    pub(super) dir: PathBuf,
     /// What a deletion takes away: `dir` or the directory above it.
     pub(super) tree: PathBuf,
     tree_lock: String,
     model_lock: String,
     pub(super) workspace: Arc<Workspace>,
+    pub(super) retention: Retention,
 }
 
 /// What a new generation consists of.
@@ -53,11 +56,18 @@ impl ModelHome {
             dir,
             tree_lock: "home.tree".to_owned(),
             model_lock: "home.model".to_owned(),
+            retention: Retention::default(),
         }
     }
 
     /// The home of `id` and `hash` in the data directory `root`.
-    pub(super) fn within(root: &Path, workspace: &Arc<Workspace>, id: &ModelId, hash: &DirHash) -> Self {
+    pub(super) fn within(
+        root: &Path,
+        workspace: &Arc<Workspace>,
+        retention: Retention,
+        id: &ModelId,
+        hash: &DirHash,
+    ) -> Self {
         let tree = root.join(id.as_str());
         // Both names together may be longer than a file's name can be.
         let both = Sha256::digest(format!("{}/{}", id.as_str(), hash.as_str()));
@@ -67,6 +77,7 @@ impl ModelHome {
             tree_lock: tree_lock(id),
             model_lock: format!("{}.model", hex::encode(both)),
             workspace: Arc::clone(workspace),
+            retention,
         }
     }
 
@@ -93,9 +104,40 @@ impl ModelHome {
         classifier.settled()
     }
 
+    /// The newest generation of which `read` makes sense: of which it says nothing like
+    /// [`StoreError::Corrupt`], as reading a file says whose bytes have changed. `None` when nothing was
+    /// published; the first error when nothing makes sense.
+    pub fn newest<T>(
+        &self,
+        read: impl Fn(&Generation) -> Result<T, StoreError>,
+    ) -> Result<Option<(Generation, T)>, StoreError> {
+        let Some(current) = self.current()? else { return Ok(None) };
+        let damage = match read(&current) {
+            Ok(value) => return Ok(Some((current, value))),
+            Err(damage @ StoreError::Corrupt { .. }) => damage,
+            Err(error) => return Err(error),
+        };
+        for number in
+            self.classifier().numbers()?.into_iter().rev().filter(|&number| number < current.number())
+        {
+            let Some(generation) = self.classifier().open(number)? else { continue };
+            if let Ok(value) = read(&generation) {
+                tracing::warn!(%damage, number, "the current generation is damaged: using this one before it");
+                return Ok(Some((generation, value)));
+            }
+        }
+        Err(damage)
+    }
+
+    /// Like [`Self::current`] for who only looks at a directory that may be another program's: takes no
+    /// lock and makes no file. While somebody publishes the first generation it may find that one.
+    pub fn look(&self) -> Result<Option<Generation>, StoreError> {
+        self.classifier().settled()
+    }
+
     /// Makes a new generation the current one: after a crash at any moment either the old or the
     /// new one is current, whole; after an error the old one is (or the new one, when all that failed
-    /// was bringing the switch to the disk). The one before is kept.
+    /// was bringing the switch to the disk). As many before it are kept as the retention says.
     ///
     /// When the model was deleted since `lock` was taken, this counts as published before the
     /// deletion: nothing is kept, because it may have learnt from what had to be deleted. The
@@ -103,12 +145,10 @@ impl ModelHome {
     pub fn publish(&self, lock: &ModelLock, new: &NewGeneration<'_>) -> Result<Generation, StoreError> {
         debug_assert_eq!(lock.home, self.dir, "the lock of another model");
         let classifier = self.classifier();
-        let previous = match classifier.settled() {
-            // Nothing whole is left: a new generation is the way out.
-            Err(StoreError::Corrupt { .. }) => None,
-            settled => settled?.map(|generation| generation.number()),
-        };
+        let mut keep = classifier.sound(self.retention.generations.saturating_sub(1))?;
+        let previous = keep.first().copied();
         let number = classifier.next_number()?;
+        keep.push(number);
         let staged = Staged::write(self.workspace.temporary()?, new, number, previous)?;
 
         // All that needs time is done: a deletion waits for a few renames only.
@@ -118,13 +158,34 @@ impl ModelHome {
             return Ok(staged.generation);
         }
         classifier.install(number, &staged.dir(), &staged.pointer())?;
-        let keep: Vec<u64> = previous.into_iter().chain([number]).collect();
         let outdated = classifier.take_out_others(&keep, &self.workspace);
         drop(tree);
         if let Err(error) = outdated {
             tracing::warn!(%error, "older generations stay until the next training");
         }
         Ok(staged.generation)
+    }
+
+    /// The files of the model that the Python server keeps here, by their names below `classifier/`; `None`
+    /// when there is none. Needs no lock: nothing here writes them. [`StoreError::Corrupt`] when they are
+    /// larger than such files are.
+    pub fn python_server_files(&self) -> Result<Option<BTreeMap<String, Vec<u8>>>, StoreError> {
+        self.classifier().python_server().read()
+    }
+
+    /// Whether there is anything of the Python server here, whole or not.
+    #[must_use]
+    pub fn has_python_server_files(&self) -> bool {
+        self.classifier().python_server().any()
+    }
+
+    /// Removes what the Python server keeps here, and nothing else.
+    pub fn remove_python_server_files(&self, lock: &ModelLock) -> Result<(), StoreError> {
+        debug_assert_eq!(lock.home, self.dir, "the lock of another model");
+        let tree = self.lock_tree()?;
+        let taken = self.classifier().python_server().take(&self.workspace)?;
+        drop(tree);
+        taken.into_iter().try_for_each(Temporary::remove)
     }
 
     /// Starts an evaluation run with an id that no other run of this model has or gets. Start it
@@ -152,7 +213,7 @@ impl ModelHome {
         self.workspace.lock(&self.tree_lock)
     }
 
-    fn classifier(&self) -> Classifier {
+    pub(super) fn classifier(&self) -> Classifier {
         Classifier::of(&self.dir)
     }
 }
@@ -186,7 +247,9 @@ impl Staged {
             when: Timestamp::now().to_string(),
             files: Files { model: Checksum::of(new.model), samples: new.samples.map(Checksum::of) },
             facts: new.facts.clone(),
+            seal: None,
         };
+        let record = record.sealed(&dir)?;
         files::write_new(&dir.join(RECORD), &to_json(&record, &dir)?)?;
         files::sync_dir(&dir)?;
         let generation = Generation::open(&dir, record.clone())?

@@ -12,7 +12,8 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::error::{During, StoreError};
-use super::files::{NewDirs, existing, is_at, private};
+use super::files::{self, NewDirs, existing, is_at, private};
+use crate::faults::step;
 
 /// Held while a model is changed; released when dropped.
 #[derive(Debug)]
@@ -31,7 +32,7 @@ pub struct Tree(Option<File>);
 impl Tree {
     /// Remembers what is at `path` now.
     pub fn now(path: &Path) -> Result<Self, StoreError> {
-        existing(File::open(path)).map(Self).during("open", path)
+        existing(files::open(path)).map(Self).during("open", path)
     }
 
     /// Whether something was there and has been deleted since. Nothing could be read from a tree
@@ -73,8 +74,18 @@ impl Drop for FileLock {
     fn drop(&mut self) {
         // Only while it is still ours: an administrator may have cleared the directory.
         if is_at(&self.file, &self.path).unwrap_or(false) {
-            let _ = fs::remove_file(&self.path);
+            let _ = step("let go of a lock").and_then(|()| fs::remove_file(&self.path));
         }
+    }
+}
+
+/// Whether a living process holds the lock on this file; changes nothing.
+pub fn is_held(path: &Path) -> Result<bool, StoreError> {
+    let Some(file) = existing(files::open(path)).during("open", path)? else { return Ok(false) };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(error).during("lock", path),
     }
 }
 
@@ -82,7 +93,7 @@ impl Drop for FileLock {
 pub fn lock_file(path: &Path) -> Result<File, StoreError> {
     loop {
         let file = open_or_create(path)?;
-        uninterrupted(|| file.lock()).during("lock", path)?;
+        step("lock").and_then(|()| uninterrupted(|| file.lock())).during("lock", path)?;
         if is_at(&file, path).during("look at", path)? {
             return Ok(file);
         }
@@ -90,7 +101,10 @@ pub fn lock_file(path: &Path) -> Result<File, StoreError> {
 }
 
 fn open_or_create(path: &Path) -> Result<File, StoreError> {
-    let open = || private().read(true).write(true).create(true).truncate(false).open(path);
+    let open = || {
+        step("open a lock")?;
+        private().read(true).write(true).create(true).truncate(false).open(path)
+    };
     match open() {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             if let Some(parent) = path.parent() {

@@ -6,6 +6,7 @@
 //! ```text
 //! DIR/<uniqueid>/<dirhash>/classifier/current.json          which generation is current
 //! DIR/<uniqueid>/<dirhash>/classifier/<generation>/         model.onnx, samples.bin, generation.json
+//! DIR/<uniqueid>/<dirhash>/classifier/classifier.pkl, model.ckpt/   the Python server's, only read
 //! DIR/<uniqueid>/<dirhash>/logs/<runid>/                    one evaluation run
 //! DIR/.mlbackend/                                           locks and everything half-made
 //! ```
@@ -18,43 +19,58 @@
 //! - A deletion never waits for a training. Who publishes what was begun before a deletion counts as
 //!   having published before it, so that deleted samples do not come back.
 
+mod check;
 mod classifier;
 mod error;
 #[cfg(test)]
+#[cfg(debug_assertions)]
 mod faults;
 mod files;
+mod foreign;
 mod generation;
 mod home;
 mod id;
+mod listing;
 mod lock;
 mod record;
+mod retention;
 mod run;
 mod workspace;
 
+pub use check::{Finding, Mended};
 pub use error::StoreError;
 pub use generation::Generation;
 pub use home::{ModelHome, NewGeneration};
 pub use id::{DirHash, IdError, ModelId, RunId};
 pub use lock::ModelLock;
+pub use retention::{Outdated, Pruned, Retention};
 pub use run::NewRun;
 
 use std::io::ErrorKind;
 use std::path::{self, Path, PathBuf};
 use std::sync::Arc;
 
-use workspace::Workspace;
+use workspace::{Temporary, Workspace};
 
 /// The data directory of a server.
 #[derive(Debug, Clone)]
 pub struct Store {
     root: PathBuf,
     workspace: Arc<Workspace>,
+    retention: Retention,
 }
 
 impl Store {
     /// Opens an existing, writable data directory and clears what a crash left half-made, but not
     /// what other live processes have in the making. [`StoreError::Unusable`] says what to mend.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
+        let store = Self::look(root)?;
+        store.workspace.open().map_err(|error| StoreError::unusable(&store.root, explained(&error)))?;
+        Ok(store)
+    }
+
+    /// Like [`Self::open`] for who only looks: clears nothing.
+    pub fn look(root: &Path) -> Result<Self, StoreError> {
         match std::fs::metadata(root) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Err(StoreError::unusable(root, "it does not exist; make it, or name another one"));
@@ -67,14 +83,25 @@ impl Store {
         }
         let root = path::absolute(root).map_err(|error| StoreError::unusable(root, error.to_string()))?;
         let workspace = Arc::new(Workspace::of(&root));
-        workspace.open().map_err(|error| StoreError::unusable(&root, explained(&error)))?;
-        Ok(Self { root, workspace })
+        Ok(Self { root, workspace, retention: Retention::default() })
+    }
+
+    /// With another retention than the default one, for all homes that are asked for from now on.
+    #[must_use]
+    pub fn keeping(self, retention: Retention) -> Self {
+        Self { retention, ..self }
+    }
+
+    /// Ends this process' session: whatever is still half-made in it can no longer be published. For the
+    /// end of the process, when somebody may still be at work.
+    pub fn abandon(&self) {
+        self.workspace.abandon();
     }
 
     /// The home of one model; nothing is created until something is stored.
     #[must_use]
     pub fn model(&self, id: &ModelId, dir: &DirHash) -> ModelHome {
-        ModelHome::within(&self.root, &self.workspace, id, dir)
+        ModelHome::within(&self.root, &self.workspace, self.retention, id, dir)
     }
 
     /// Deletes everything under one model id; fine when there is nothing. Waits only for who is just

@@ -1,14 +1,13 @@
 //! What is written down about a generation: beside its files and, for the
 //! current one, in the pointer `current.json`.
 
-use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::error::{During, StoreError};
-use super::files::existing;
+use super::files::{self, existing};
 
 /// The pointer's name inside `classifier/`.
 pub const POINTER: &str = "current.json";
@@ -37,6 +36,9 @@ pub struct Record {
     pub when: String,
     pub files: Files,
     pub facts: serde_json::Value,
+    /// The checksum of all the rest; records of earlier versions have none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub seal: Option<String>,
 }
 
 /// The files of a generation.
@@ -67,16 +69,37 @@ impl Checksum {
 impl Pointer {
     /// Makes sense of a pointer's bytes; `None`, with a line in the log, when there is none.
     pub fn parse(bytes: &[u8], path: &Path) -> Option<Self> {
-        parse(bytes, path)
+        parse(bytes, path).filter(|pointer: &Self| pointer.record.is_unchanged(path))
     }
 }
 
 impl Record {
+    /// With the checksum of itself.
+    pub fn sealed(self, path: &Path) -> Result<Self, StoreError> {
+        let seal = Some(self.checksum(path)?);
+        Ok(Self { seal, ..self })
+    }
+
+    fn checksum(&self, path: &Path) -> Result<String, StoreError> {
+        let bytes = to_json(&Self { seal: None, ..self.clone() }, path)?;
+        Ok(hex::encode(Sha256::digest(bytes)))
+    }
+
+    fn is_unchanged(&self, path: &Path) -> bool {
+        let unchanged =
+            self.seal.as_ref().is_none_or(|seal| self.checksum(path).is_ok_and(|checksum| &checksum == seal));
+        if !unchanged {
+            tracing::warn!(path = %path.display(), "this file has changed: its checksum differs");
+        }
+        unchanged
+    }
+
     /// Reads the record beside a generation's files; `None` when it is missing or makes no sense.
     pub fn read(generation: &Path) -> Result<Option<Self>, StoreError> {
         let path = generation.join(RECORD);
-        let bytes = existing(fs::read(&path)).during("read", &path)?;
-        Ok(bytes.and_then(|bytes| parse(&bytes, &path)))
+        let bytes = existing(files::read(&path)).during("read", &path)?;
+        let record: Option<Self> = bytes.and_then(|bytes| parse(&bytes, &path));
+        Ok(record.filter(|record| record.is_unchanged(&path)))
     }
 }
 

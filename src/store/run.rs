@@ -49,7 +49,7 @@ impl NewRun {
     /// was deleted since the run began: it counts as published before the deletion.
     pub fn publish(self) -> Result<RunId, StoreError> {
         files::sync_tree(self.dir())?;
-        let _tree = self.home.lock_tree()?;
+        let tree = self.home.lock_tree()?;
         if self.tree.deleted_since(&self.home.tree)? {
             tracing::info!(run = %self.id, "the model was deleted during the evaluation: nothing is kept");
             return Ok(self.id);
@@ -59,6 +59,11 @@ impl NewRun {
         files::rename(self.dir(), &self.place)?;
         dirs.keep();
         files::sync_dir(&logs)?;
+        let old = self.home.take_out_old_runs();
+        drop(tree);
+        if let Err(error) = old {
+            tracing::warn!(%error, "older runs stay until the next evaluation");
+        }
         Ok(self.id)
     }
 }

@@ -12,7 +12,7 @@
 //! alone, any other is what a crash left and is cleared. Sessions are made and
 //! cleared behind the gate, so none is ever seen before it is locked.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process;
@@ -24,10 +24,11 @@ use jiff::Timestamp;
 use super::error::{During, StoreError};
 use super::files::{self, NewDirs, existing, is_at};
 use super::id::RunId;
-use super::lock::{FileLock, lock_file};
+use super::lock::{FileLock, is_held, lock_file};
+use crate::faults::step;
 
 /// The hidden directory's name.
-const NAME: &str = ".mlbackend";
+pub const NAME: &str = ".mlbackend";
 
 /// The hidden directory of a data directory or of a model directory.
 #[derive(Debug)]
@@ -45,6 +46,14 @@ impl Workspace {
     /// Starts the session, clearing what crashed ones left.
     pub fn open(&self) -> Result<(), StoreError> {
         self.session().map(drop)
+    }
+
+    /// Removes the session with all that is half-made in it, though others may still hold it.
+    pub fn abandon(&self) {
+        let session = self.session.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(Err(error)) = session.map(|session| files::remove(&session.dir)) {
+            tracing::warn!(%error, "something half-made stays until the next start");
+        }
     }
 
     /// Waits for the lock of that name.
@@ -86,7 +95,9 @@ impl Workspace {
             id = id.saturating_add(1);
         }
         // Always as long, so that it is overwritten and never cut.
-        file.rewind().and_then(|()| writeln!(file, "{id:020}")).during("write", &path)?;
+        let write =
+            step("write a number").and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{id:020}"));
+        write.during("write", &path)?;
         Ok(RunId(id))
     }
 
@@ -112,6 +123,23 @@ impl Workspace {
             }
         }
         Ok(())
+    }
+
+    /// The names of what dead processes have left, below the hidden directory; changes nothing.
+    pub fn leftovers(&self) -> Result<Vec<String>, StoreError> {
+        let mut left = Vec::new();
+        for dir in entries(&self.sessions())? {
+            if !is_held(&dir.join(ALIVE))? {
+                left.push(dir);
+            }
+        }
+        for lock in entries(&self.locks())? {
+            if lock.exists() && !is_held(&lock)? {
+                left.push(lock);
+            }
+        }
+        let below = |path: &PathBuf| path.strip_prefix(&self.dir).ok()?.to_str().map(str::to_owned);
+        Ok(left.iter().filter_map(below).collect())
     }
 
     fn clear_locks(&self) -> Result<(), StoreError> {
@@ -206,6 +234,6 @@ fn clear_session(dir: &Path) -> Result<(), StoreError> {
 }
 
 fn entries(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
-    let Some(list) = existing(fs::read_dir(dir)).during("list", dir)? else { return Ok(Vec::new()) };
+    let Some(list) = existing(files::list(dir)).during("list", dir)? else { return Ok(Vec::new()) };
     list.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().during("list", dir)
 }

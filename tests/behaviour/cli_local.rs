@@ -8,6 +8,10 @@ use rstest::rstest;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::python_server_in_place::of_tensorflow1;
+use super::shipped_models;
+use crate::common::{Network, write_files};
+
 const ID: &str = "2355ab7dda5e2a8bb1273041e8ad1be10a65215f";
 
 /// What one call printed and its exit code.
@@ -178,4 +182,68 @@ fn an_import_of_an_empty_directory_is_refused() {
     let said = desk.call("import", "model", &[&desk.path("empty")]);
     assert_eq!((said.stdout.as_str(), said.code), ("", 1));
     assert!(!said.stderr.is_empty() && !said.stderr.contains("panicked"), "{}", said.stderr);
+}
+
+/// What a model in `directory` answers for a dataset.
+fn answers(desk: &Desk, directory: &str, samples: &Path) -> Value {
+    desk.call("prediction", directory, &[&samples.display().to_string()]).json()["predictions"].take()
+}
+
+#[test]
+fn a_model_that_the_python_server_stored_predicts_learns_and_is_exported() {
+    let desk = Desk::new();
+    Network::of_a_line(1.0, 0.5, 2.0).write(&desk.temp.path().join("model"));
+    let predictions = desk.predictions("model");
+    assert_eq!(predictions.as_array().map(Vec::len), Some(desk.cohort.truth.len()));
+
+    let target = desk.path("exported");
+    std::fs::create_dir(&target).expect("created");
+    assert_eq!(desk.call("export", "model", &[&target]).code, 0);
+    assert_eq!(desk.call("import", "copy", &[&target]).code, 0);
+    assert_eq!(desk.predictions("copy"), predictions);
+
+    let (dataset, trained) = (desk.path("training.csv"), desk.path("model"));
+    let rated = desk.call("evaluation", "evaluated", &[&dataset, "0.1", "0.5", "3", &trained]).json();
+    assert_eq!(rated["score_deviation"], 0.0, "{rated}");
+    desk.train("model");
+    assert!(desk.temp.path().join("model/classifier/classifier.pkl").is_file(), "the old files stay");
+}
+
+#[test]
+fn a_model_of_an_unpacked_export_of_the_python_server_is_imported() {
+    let desk = Desk::new();
+    Network::of_a_line(1.0, 0.5, 2.0).write(&desk.temp.path().join("old"));
+    let imported = desk.call("import", "model", &[&desk.path("old/classifier")]);
+    assert_eq!((imported.stdout.as_str(), imported.code), ("Ok\nOk\n", 0), "{}", imported.stderr);
+    assert_eq!(desk.predictions("model"), desk.predictions("old"));
+}
+
+#[test]
+fn a_model_that_a_tensorflow_1_release_stored_is_refused_in_a_sentence() {
+    let desk = Desk::new();
+    write_files(&of_tensorflow1(), &desk.temp.path().join("old"));
+    let predicted = desk.call("prediction", "old", &[&desk.path("prediction.csv")]);
+    assert_eq!(predicted.json()["status"], 1);
+    assert!(predicted.stdout.contains("TensorFlow 1"), "{}", predicted.stdout);
+    let imported = desk.call("import", "model", &[&desk.path("old/classifier")]);
+    assert_eq!((imported.stdout.as_str(), imported.code), ("", 1));
+    assert!(imported.stderr.contains("TensorFlow 1"), "{}", imported.stderr);
+}
+
+#[test]
+fn every_shipped_model_is_imported_and_goes_on_after_an_export() {
+    for folder in shipped_models::all() {
+        let desk = Desk::new();
+        let imported = desk.call("import", "model", &[&folder.display().to_string()]);
+        assert_eq!((imported.stdout.as_str(), imported.code), ("Ok\nOk\n", 0), "{}", imported.stderr);
+        let samples = folder.join("samples.csv");
+        let predictions = answers(&desk, "model", &samples);
+        shipped_models::compare(&folder, &predictions);
+
+        let target = desk.path("exported");
+        std::fs::create_dir(&target).expect("created");
+        assert_eq!(desk.call("export", "model", &[&target]).code, 0);
+        assert_eq!(desk.call("import", "copy", &[&target]).code, 0);
+        assert_eq!(answers(&desk, "copy", &samples), predictions, "{}", folder.display());
+    }
 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use rstest::rstest;
 
-use crate::common::{Home, SHAPES, Table, hostile, hostile_and_large};
+use crate::common::{Dice, Home, SHAPES, Table, hostile, hostile_and_large, waves};
 
 /// How far single precision may be off, in a sum of up to 20 numbers.
 const ROUNDING: f64 = 1e-5;
@@ -149,4 +149,50 @@ fn a_second_batch_of_any_shape_is_learnt_from_together_with_the_first() {
         Ok(())
     });
     run.unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// Noise, with as many samples of each class as asked for.
+fn noise(columns: usize, counts: &[usize]) -> Table {
+    let mut dice = Dice::new(columns as u64);
+    let names: Vec<String> = (0..columns).map(|at| format!("\\c{at}")).collect();
+    let labels: Vec<String> = (0..counts.len()).map(|class| class.to_string()).collect();
+    let mut table = Table { names, classes: labels, rows: Vec::new(), targets: Vec::new() };
+    for (class, &count) in counts.iter().enumerate() {
+        for _ in 0..count {
+            let row: Vec<f32> = (0..columns).map(|_| dice.between(-1.0, 1.0) as f32).collect();
+            table.push(&row, class);
+        }
+    }
+    table
+}
+
+#[rstest]
+#[case::two_samples(3, &[1, 1])]
+#[case::two_samples_without_a_column_that_varies(0, &[1, 1])]
+#[case::two_thousand_varying_columns(2_000, &[60, 40])]
+#[case::a_thousand_to_one(4, &[3_000, 3])]
+#[case::a_class_that_is_in_few_folds(4, &[60, 2])]
+#[case::twenty_classes_of_two(5, &[2; 20])]
+#[case::twenty_classes_one_of_them_large(5, &[300, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3])]
+fn extreme_sizes_are_learnt_from_and_evaluated(#[case] columns: usize, #[case] counts: &[usize]) {
+    let mut table = noise(columns.max(1), counts);
+    if columns == 0 {
+        table.rows.iter_mut().for_each(|row| row[0] = Some(0.25));
+    }
+    let home = trained_soundly(&table).unwrap_or_else(|error| panic!("{error}"));
+    let reply = home.evaluate(&table.labelled(), 2);
+    let few = counts.iter().any(|&count| count < 2);
+    assert_eq!(reply.figures.is_none(), few, "{reply:?}");
+    assert_eq!(few, reply.status.0 == 8 && reply.figures.is_none(), "{reply:?}");
+}
+
+/// By hand: `cargo test --test behaviour a_million -- --ignored`.
+#[test]
+#[ignore = "takes minutes and some 100 MB of memory"]
+fn a_million_samples_are_learnt_from() {
+    let home = trained_soundly(&waves(1_000_000, 1)).unwrap_or_else(|error| panic!("{error}"));
+    let fresh = waves(20_000, 2);
+    let answers = home.predict(&fresh.unlabelled());
+    let right = answers.iter().zip(&fresh.targets).filter(|(answer, target)| answer.class == **target);
+    assert!(right.count() > 19_600);
 }

@@ -8,7 +8,8 @@ use std::{env, fs};
 
 use tempfile::TempDir;
 
-use crate::common::{free_port, tool, untouched};
+use super::shipped_models;
+use crate::common::{Form, Launch, Request, free_port, tool, untouched};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_moodle-mlbackend");
 const SOURCES: &str = env!("CARGO_MANIFEST_DIR");
@@ -41,6 +42,41 @@ fn every_command_of_the_guide_that_is_marked_works_and_prints_what_the_guide_say
         }
     }
     assert!(done.status.success(), "the last command failed: {told}");
+}
+
+#[test]
+fn the_commands_that_bring_a_model_work_with_one_of_scikit_learn() {
+    let test = "the_commands_that_bring_a_model";
+    let (Some(_), Some(_)) = (tool(test, "zip"), tool(test, "curl")) else { return };
+    let guide = guide();
+    let section = guide.split("### Bring your own model").nth(1).and_then(|rest| rest.split("\n## ").next());
+    let section = section.expect("the section");
+    let block = |kind: &str| {
+        let rest = section.split(&format!("```{kind}\n")).nth(1).expect("a block");
+        rest.split("```").next().expect("its end")
+    };
+    let example: serde_json::Value = serde_json::from_str(block("json")).unwrap();
+    assert!(example["features"].as_array().is_some_and(|names| names.len() == 2), "{example}");
+    assert_eq!(example["classes"], serde_json::json!([0, 1]));
+
+    let server = Launch::new().env("MOODLE_MLBACKEND_PYTHON_USERS", "moodle:secret").start();
+    let (work, model) = (TempDir::new().unwrap(), Path::new(SOURCES).join("models/scikit-learn"));
+    for name in ["model.onnx", "model.json"] {
+        fs::copy(model.join(name), work.path().join(name)).unwrap();
+    }
+    let commands = block("sh").replace("127.0.0.1:5000", &server.address.to_string());
+    let done = untouched(&mut Command::new("sh"))
+        .args(["-euc", &commands])
+        .current_dir(work.path())
+        .env("HOME", work.path())
+        .env("PASSWORD", "secret")
+        .output()
+        .unwrap();
+    let printed = String::from_utf8_lossy(&done.stdout);
+    assert!(done.status.success() && printed.trim_end().ends_with("Ok"), "{done:?}");
+    let samples = Form::model("ID", "HASH").file("dataset", &fs::read(model.join("samples.csv")).unwrap());
+    let ask = Request::new("POST", "/prediction").credentials("moodle", "secret").form(&samples);
+    shipped_models::compare(&model, &server.send(&ask).json()["predictions"]);
 }
 
 #[test]

@@ -5,23 +5,45 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+#[path = "../../fuzz/targets.rs"]
+mod fuzzed;
+
 mod any_bytes;
 mod authentication;
+mod calibration;
+mod cli_check;
 mod cli_demo;
 mod cli_local;
+mod cli_migrate;
 mod cli_passwd;
 mod dataset_files;
+mod foreign_models;
+mod fuzz_corpus;
+mod hostile_archives;
 mod hostile_data;
+mod hostile_models;
+mod import_attacks;
 mod incremental;
+mod inspect;
 mod install_guide;
 mod learning_quality;
+mod memory;
 mod methods_and_paths;
+mod migrate_crash;
 mod moodle_cases;
+mod never_lose_faults;
+mod never_lose_kills;
+mod older_versions;
 mod parameters;
 mod proxy_nginx;
 mod python_onnxruntime;
+mod python_server;
+mod python_server_hostile;
+mod python_server_in_place;
 mod python_tensorboard;
 mod recorded_data;
+mod retention;
+mod rezipped_exports;
 mod route_deletemodel;
 mod route_evaluation;
 mod route_export_import;
@@ -32,6 +54,7 @@ mod route_wire;
 mod shipped_models;
 mod start;
 mod stash;
+mod stopping;
 mod store_crash;
 mod store_layout;
 mod store_parallel;

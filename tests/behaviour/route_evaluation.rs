@@ -6,7 +6,7 @@ use std::io::Cursor;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::common::{Form, Reply, TestServer, labelled, labelled_with_classes, shared};
+use crate::common::{Form, Launch, Reply, TestServer, labelled, labelled_with_classes, shared};
 
 fn form(dataset: &[u8]) -> Form {
     Form::new()
@@ -105,6 +105,30 @@ fn labels_outside_targetclasses_are_status_1_and_the_run_exists() {
 }
 
 #[test]
+fn when_the_time_is_up_no_further_iteration_begins_and_everybody_is_told() {
+    let server = Launch::new().env("MOODLE_MLBACKEND_EVALUATION_SECONDS", "0").start();
+    // The fields come before those of the usual form, and the first one wins.
+    let asked = |iterations: &str| {
+        let form = Form::new().field("niterations", iterations).field("uniqueid", "m").field("minscore", "0");
+        let form = form.field("maxdeviation", "1").field("dirhash", "e").file("dataset", &hopeless());
+        server.post("/evaluation", &form).json()
+    };
+    let cut = asked("10");
+    let told = "The time for this evaluation was up after 3 of its 10 iterations. The result is the mean of those 3.";
+    assert_eq!((&cut["status"], &cut["info"]), (&json!(0), &json!([told])), "{cut}");
+    // What is always done is what would have been done.
+    let whole = asked("3");
+    assert_eq!((&whole["score"], &whole["info"]), (&cut["score"], &json!([])), "{whole}");
+
+    let log = server.get(&format!("/evaluationlog?uniqueid=m&dirhash=e&runid={}", cut["runid"]));
+    let mut archive = zip::ZipArchive::new(Cursor::new(log.body)).expect("a zip");
+    let text = std::io::read_to_string(archive.by_name("info.log").expect("the log")).expect("text");
+    assert!(text.contains("10 times were asked for"), "{text}");
+    let log = server.log();
+    assert!(log.contains("evaluation begins") && log.contains("evaluation: iterations done"), "{log}");
+}
+
+#[test]
 fn too_few_samples_to_split_are_status_8_with_a_reason() {
     let server = TestServer::start();
     let reply = evaluated(&server, &labelled(&["1,-1,-1,1", "1,-1,0,0"])).json();
@@ -129,6 +153,7 @@ fn the_log_of_a_run_is_a_zip_with_everything_an_administrator_needs() {
     let names = names(&reply.body);
     assert!(names.iter().any(|name| name == "info.log"), "{names:?}");
     assert!(names.iter().any(|name| name == "roc-curve.png"), "{names:?}");
+    assert!(names.iter().any(|name| name == "calibration.png"), "{names:?}");
     assert!(names.iter().any(|name| name.starts_with("tensor/")), "{names:?}");
 }
 

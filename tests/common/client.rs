@@ -140,6 +140,31 @@ pub fn exchange(address: SocketAddr, bytes: &[u8]) -> Reply {
     reply
 }
 
+/// Like [`exchange`], with a server that may end in the middle of it; `None` when it did.
+pub fn try_exchange(address: SocketAddr, bytes: &[u8]) -> Option<Reply> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    stream.write_all(bytes).ok()?;
+    let mut all = Vec::new();
+    // An answer is there as a whole or not at all: it is small, and written at once.
+    let mut buffer = [0; 16_384];
+    loop {
+        let end = all.windows(4).position(|window| window == b"\r\n\r\n");
+        if let Some(end) = end {
+            let (status, headers) = parse_head(&all[..end]);
+            let length = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+            let length: usize = length.and_then(|(_, length)| length.parse().ok())?;
+            if all.len() >= end + 4 + length {
+                return Some(Reply { status, headers, body: all.split_off(end + 4) });
+            }
+        }
+        match stream.read(&mut buffer) {
+            Ok(0) | Err(_) => return None,
+            Ok(count) => all.extend(&buffer[..count]),
+        }
+    }
+}
+
 fn read_reply(stream: &mut TcpStream, head: bool) -> Reply {
     let mut bytes = Vec::new();
     loop {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
 use std::path::PathBuf;
 
 const KEYS: &str = "timesplitting,nfeatures,moodleversion,targetcolumn,targettype,targetclasses";
@@ -38,4 +39,29 @@ pub fn shared(test: &str, path: &str) -> Option<Vec<u8>> {
         eprintln!("SKIPPED: {test}: no {path} in the shared test data");
     }
     bytes
+}
+
+/// The files of a model as the Python server keeps them on the disk.
+const PYTHON_SERVER: [&str; 5] = [
+    "classifier.pkl",
+    "model.ckpt/saved_model.pb",
+    "model.ckpt/keras_metadata.pb",
+    "model.ckpt/variables/variables.index",
+    "model.ckpt/variables/variables.data-00000-of-00001",
+];
+
+/// The files of a model in the shared test data that lies there as the Python server keeps it.
+pub fn legacy_files(test: &str, model: &str) -> Option<Vec<(String, Vec<u8>)>> {
+    let file = |name: &str| Some((name.to_owned(), shared(test, &format!("legacy/{model}/{name}"))?));
+    PYTHON_SERVER.into_iter().map(file).collect()
+}
+
+/// The same as the Python server exports it.
+pub fn legacy_zip(test: &str, model: &str) -> Option<Vec<u8>> {
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, content) in legacy_files(test, model)? {
+        writer.start_file(name, zip::write::SimpleFileOptions::default()).expect("a file begins");
+        writer.write_all(&content).expect("it is written");
+    }
+    Some(writer.finish().expect("the zip ends").into_inner())
 }

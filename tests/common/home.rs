@@ -101,7 +101,7 @@ impl Home {
         trained: Option<&ModelHome>,
     ) -> Result<EvaluationReply, BackendError> {
         let request = EvaluationRequest { min_score: 0.7, max_deviation: 0.05, iterations };
-        backend::evaluate(&self.model(), trained, self.file(dataset).path(), &request, &self.limits)
+        backend::evaluate(&self.model(), trained, self.file(dataset).path(), &request, &self.limits, &())
     }
 
     pub fn export(&self) -> Vec<u8> {

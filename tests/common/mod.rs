@@ -3,18 +3,24 @@
 
 mod client;
 mod data;
+mod faults;
 mod home;
 mod hostile;
+mod keras;
 mod python;
 mod server;
 mod table;
 mod tools;
+mod zips;
 
 pub use client::{Form, Reply, Request};
-pub use data::{labelled, labelled_with_classes, shared, unlabelled};
+pub use data::{labelled, labelled_with_classes, legacy_files, legacy_zip, shared, unlabelled};
+pub use faults::{Operation, Scene, ask, fired, half_made, long, order, settled};
 pub use home::{Answer, Home};
 pub use hostile::{SHAPES, hostile, hostile_and_large};
+pub use keras::{DATA, INDEX, Layer, METADATA, Network, PICKLE, write_files};
 pub use python::{python, run_script, script_fails};
 pub use server::{Launch, TestServer};
 pub use table::{Dice, Table, waves};
 pub use tools::{find, free_port, tool, untouched};
+pub use zips::{Entry, RawZip, unzipped};

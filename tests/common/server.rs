@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::client::{Form, Reply, Request, exchange};
+use super::client::{Form, Reply, Request, exchange, try_exchange};
 
 /// A running server; ended when dropped.
 pub struct TestServer {
@@ -33,15 +33,21 @@ impl Launch {
     /// The settings of a usual test: port 0, fresh directories, user `a` with password `b`.
     pub fn new() -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
+        for name in ["data", "temp", "stash"] {
+            fs::create_dir(dir.path().join(name)).expect("a directory");
+        }
+        Self::again(dir)
+    }
+
+    /// The same in the directory of a server that has ended.
+    pub fn again(dir: TempDir) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_moodle-mlbackend"));
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("MOODLE_") {
                 command.env_remove(name);
             }
         }
-        for name in ["data", "temp", "stash"] {
-            fs::create_dir(dir.path().join(name)).expect("a directory");
-        }
+        let _ = fs::remove_file(dir.path().join("log"));
         command
             .arg("serve")
             .env("MOODLE_MLBACKEND_PORT", "0")
@@ -65,6 +71,13 @@ impl Launch {
     pub fn arg(mut self, argument: &str) -> Self {
         self.command.arg(argument);
         self
+    }
+
+    /// Lets tests order faults on the disk, see [`TestServer::orders`].
+    pub fn with_faults(self) -> Self {
+        let orders = self.dir.path().join("orders");
+        let orders = orders.to_str().expect("text").to_owned();
+        self.env("MLBACKEND_TEST_FAULTS", &orders)
     }
 
     /// Where payloads are kept, when the stash variable names this directory.
@@ -145,10 +158,50 @@ impl TestServer {
         paths.filter(|path| path.file_name().is_some_and(|name| name != "lock")).collect()
     }
 
+    /// A figure of the process in bytes, such as `VmRSS` or `VmHWM`; `None` where there is no /proc.
+    pub fn memory(&self, key: &str) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
+        line.split_whitespace().next()?.parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
+    }
+
+    /// Lets `VmHWM` begin anew; where that is not allowed it goes on, and says at least as much.
+    #[allow(clippy::disallowed_methods, reason = "this is no file but a request to the kernel")]
+    pub fn forget_peak_memory(&self) {
+        let _ = fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5");
+    }
+
+    /// Sends bytes, and gives the answer if there is one before the server is no more.
+    pub fn try_raw(&self, bytes: &[u8]) -> Option<Reply> {
+        try_exchange(self.address, bytes)
+    }
+
+    /// Ends the server as kill -9 does, or waits for its end where it has ended itself.
+    pub fn kill(mut self) -> TempDir {
+        let _ = self.child.kill();
+        self.child.wait().expect("the server ends");
+        std::mem::replace(&mut self.dir, tempfile::tempdir().expect("a temporary directory"))
+    }
+
+    /// Where orders for faults are written, when the server was started to look there.
+    pub fn orders(&self) -> PathBuf {
+        self.dir.path().join("orders")
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+
     /// Asks the server to end, as an init system does, and waits; gives its exit code.
-    pub fn terminate(mut self) -> (Option<i32>, TempDir) {
-        let asked = Command::new("kill").arg(self.child.id().to_string()).status().expect("kill runs");
-        assert!(asked.success());
+    pub fn terminate(self) -> (Option<i32>, TempDir) {
+        self.signal("TERM");
+        self.ended()
+    }
+
+    /// Waits for its end; gives its exit code.
+    pub fn ended(mut self) -> (Option<i32>, TempDir) {
         let code = self.child.wait().expect("the server ends").code();
         let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().expect("a temporary directory"));
         (code, dir)

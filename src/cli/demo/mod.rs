@@ -133,6 +133,7 @@ fn where_to_look(show: &Show, directory: &Path) {
     let report = directory.join("report");
     println!("The evaluation's report   {}", show.strong(&report.display().to_string()));
     println!("  its ROC curve           {}", report.join("roc-curve.png").display());
+    println!("  its calibration         {}", report.join("calibration.png").display());
     println!("The datasets              {}", directory.join("datasets").display());
     println!("The server's log          {}", directory.join("server.log").display());
 }

@@ -48,7 +48,7 @@ impl Body {
     }
 
     async fn to_disk(&self, mut part: Field, spool: &Spool) -> Result<Upload, HttpError> {
-        let failed = |error: std::io::Error| HttpError::internal("keeping an upload", error);
+        let failed = |error: std::io::Error| HttpError::keeping_an_upload(&error);
         let limit = self.wanted.map_or(0, |wanted| wanted.limit);
         let mut file = Arriving::new(spool.file().map_err(failed)?);
         while let Some(chunk) = in_time(part.next()).await? {

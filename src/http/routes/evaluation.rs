@@ -5,7 +5,7 @@ use std::time::Instant;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::{json, sent};
-use crate::backend;
+use crate::backend::{self, Budget};
 use crate::http::error::HttpError;
 use crate::http::form::FilePart;
 use crate::http::params::{self, Model};
@@ -24,11 +24,24 @@ pub(super) async fn evaluate(
     let dataset = form.into_file()?;
     let home = state.backend.home(&model.id, &model.dir);
     let limits = state.dataset;
+    let time = state.evaluation_time;
     let job = move || {
         let started = Instant::now();
-        let reply = backend::evaluate(&home, trained.as_ref(), dataset.path(), &wanted, &limits);
+        let budget = Budget::new(time, progress_lines());
+        let reply = backend::evaluate(&home, trained.as_ref(), dataset.path(), &wanted, &limits, &budget);
         tracing::info!(seconds = started.elapsed().as_secs_f64(), done = reply.is_ok(), "evaluation ended");
         reply
     };
     json(&state.pool.evaluate(job).await??)
+}
+
+/// A log line for each tenth of the iterations, under the request's id although other threads write it.
+fn progress_lines() -> impl Fn(usize, usize) + Sync {
+    let request = tracing::Span::current();
+    move |done, asked| {
+        let tenth = |done: usize| done * 10 / asked.max(1);
+        if tenth(done) > tenth(done.saturating_sub(1)) {
+            request.in_scope(|| tracing::info!(done, asked, "evaluation: iterations done"));
+        }
+    }
 }

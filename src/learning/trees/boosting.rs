@@ -3,30 +3,43 @@
 use ndarray::Array2;
 use rayon::prelude::*;
 
-use super::super::inputs::CLIP;
 use super::super::random::Stream;
 use super::super::solver::{log_loss, margins_of, probabilities};
-use super::binning::{Binned, BinnedColumn};
-use super::forest::{Branch, Forest, Tree};
+use super::binning::Binned;
+use super::forest::{Forest, Tree};
+use super::growing::{Sums, grow, plus};
 
 /// How trees are grown.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Growth {
     /// Most rounds; a round is a tree a margin.
     pub rounds: usize,
-    /// Stop when held-out samples have not got better for so many rounds.
+    /// Stop when the rated samples have not got better for so many rounds.
     pub patience: usize,
     /// How much of a tree's answer is added.
     pub rate: f64,
-    /// Branches from the root to a leaf.
+    /// Questions that a tree asks.
     pub depth: usize,
     /// Added to the sum of second derivatives of a leaf.
     pub ridge: f64,
-    /// Least sum of second derivatives in a leaf.
+    /// Least sum of second derivatives of samples that have a say in the next question.
     pub least: f64,
-    /// Share of the inputs that a tree may use.
-    pub inputs: f64,
+    /// The share of the samples that a tree is grown on, drawn anew for each (Friedman 2002). What its
+    /// leaves answer is then found on all.
+    pub shown: f64,
+    /// How much the gains of cuts are shaken in the first round, as a share of them; less and less in
+    /// later ones.
+    pub shaking: f64,
     pub seed: u64,
+}
+
+/// Which samples are for what, by their number in a [`Binned`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Roles<'a> {
+    /// Those to learn from, ascending.
+    pub learnt: &'a [u32],
+    /// Those to answer, and to stop on.
+    pub rated: &'a [u32],
 }
 
 /// What boosting made.
@@ -37,98 +50,151 @@ pub(crate) struct Boosted {
     pub bias: Vec<f64>,
     /// Rounds in the forest.
     pub rounds: usize,
-    /// The margins of the held-out samples, in the order of [`Binned`]: samples × margins; those of
-    /// the samples trained on are of no use.
+    /// The margins of the rated samples: samples × margins.
     pub margins: Array2<f64>,
 }
 
-/// Boosts on the samples whose `trained` is set. When some are held out, the rounds after the best
-/// for them are dropped.
+/// Boosts on the samples to learn from; when some are rated, the rounds after the best for them are
+/// dropped. `targets` has the class of every sample.
 pub(crate) fn boost(
     binned: &Binned,
     targets: &[usize],
     classes: usize,
-    trained: &[bool],
+    roles: Roles<'_>,
     growth: &Growth,
 ) -> Boosted {
     debug_assert_eq!(binned.rows, targets.len());
     let width = margins_of(classes);
-    let bias = shares(targets, classes, trained);
-    let mut margins = Array2::from_shape_fn((binned.rows, width), |(_, margin)| bias[margin]);
-    let held_out: Vec<usize> = (0..binned.rows).filter(|&sample| !trained[sample]).collect();
-    let mut stream = Stream::new(growth.seed);
+    let bias = shares(targets, classes, roles.learnt);
+    let start = |samples: usize| Array2::from_shape_fn((samples, width), |(_, margin)| bias[margin]);
+    let mut learnt = Answered { samples: roles.learnt, margins: start(roles.learnt.len()) };
+    let mut rated = Answered { samples: roles.rated, margins: start(roles.rated.len()) };
     let mut trees: Vec<Tree> = Vec::new();
-    let mut best = (f64::INFINITY, 0, margins.clone());
+    let mut stream = Stream::new(growth.seed);
+    let mut best = (f64::INFINITY, 0, rated.margins.clone());
 
     for round in 1..=growth.rounds {
-        let gradients = Gradients::of(&margins, targets, trained);
-        for margin in 0..width {
-            let used = some_columns(&binned.columns, growth.inputs, &mut stream);
-            let grown = grow(&used, gradients.margin(margin), trained, growth, margin);
-            for (sample, &leaf) in grown.leaf_of.iter().enumerate() {
-                margins[[sample, margin]] += f64::from(grown.tree.leaves[usize::from(leaf)]);
-            }
-            trees.push(grown.tree);
+        let gradients = Gradients::of(&learnt, targets, binned.rows);
+        let shown = learnt.some(growth.shown, &mut stream);
+        let seeds: Vec<Stream> = (0..width).map(|_| stream.split()).collect();
+        let shaking = growth.shaking / (round as f64).sqrt();
+        let grown: Vec<Addition> = seeds
+            .into_par_iter()
+            .enumerate()
+            .map(|(margin, mut stream)| {
+                let gradients = gradients.margin(margin);
+                let grown = grow(binned, gradients, shown.clone(), growth, shaking, &mut stream);
+                let leaf_of_learnt = grown.leaves_of(binned, learnt.samples);
+                let leaf_of_rated = grown.leaves_of(binned, rated.samples);
+                let leaves = leaves(gradients, learnt.samples, &leaf_of_learnt, growth);
+                let tree = grown.with_leaves(binned, leaves, margin);
+                Addition { tree, leaf_of_learnt, leaf_of_rated }
+            })
+            .collect();
+        for addition in grown {
+            learnt.add(&addition.tree, &addition.leaf_of_learnt);
+            rated.add(&addition.tree, &addition.leaf_of_rated);
+            trees.push(addition.tree);
         }
-        if held_out.is_empty() {
+        if rated.samples.is_empty() {
             continue;
         }
-        let loss = |&sample: &usize| log_loss(margins.row(sample), targets[sample]);
-        let loss = held_out.iter().map(loss).sum::<f64>();
+        let loss = rated.log_loss(targets);
         if loss < best.0 {
-            best.0 = loss;
-            best.1 = round;
-            best.2.assign(&margins);
+            best = (loss, round, rated.margins.clone());
         } else if round - best.1 >= growth.patience {
             break;
         }
     }
-    let (rounds, margins) =
-        if held_out.is_empty() { (trees.len() / width, margins) } else { (best.1, best.2) };
+    let rounds = if rated.samples.is_empty() { trees.len() / width } else { best.1 };
     trees.truncate(rounds * width);
-    Boosted { forest: Forest { depth: growth.depth, trees }, bias, rounds, margins }
+    Boosted { forest: Forest { depth: growth.depth, trees }, bias, rounds, margins: best.2 }
+}
+
+/// A tree, and which of its leaves samples reach.
+struct Addition {
+    tree: Tree,
+    leaf_of_learnt: Vec<u16>,
+    leaf_of_rated: Vec<u16>,
+}
+
+/// Samples and what the trees so far say of them.
+struct Answered<'a> {
+    samples: &'a [u32],
+    /// Samples × margins.
+    margins: Array2<f64>,
+}
+
+impl Answered<'_> {
+    fn add(&mut self, tree: &Tree, leaf_of: &[u16]) {
+        for (margin, &leaf) in self.margins.column_mut(tree.margin).iter_mut().zip(leaf_of) {
+            *margin += f64::from(tree.leaves[usize::from(leaf)]);
+        }
+    }
+
+    fn log_loss(&self, targets: &[usize]) -> f64 {
+        let part = |(margins, samples): (&[f64], &[u32])| -> f64 {
+            let rows = margins.chunks_exact(self.margins.ncols()).zip(samples);
+            rows.map(|(row, &sample)| log_loss(row.into(), targets[sample as usize])).sum()
+        };
+        // Collected, so that parts are summed up in one order on any number of cores.
+        let sums: Vec<f64> = self.parts().map(part).collect();
+        sums.iter().sum()
+    }
+
+    /// Margins and samples in parts that are worth a core's while.
+    fn parts(&self) -> impl IndexedParallelIterator<Item = (&[f64], &[u32])> {
+        const PART: usize = 2_048;
+        let margins = self.margins.as_slice().expect("made row-major");
+        margins.par_chunks(PART * self.margins.ncols()).zip(self.samples.par_chunks(PART))
+    }
+
+    /// About such a share of the samples, at least one.
+    fn some(&self, share: f64, stream: &mut Stream) -> Vec<u32> {
+        if share >= 1.0 {
+            return self.samples.to_vec();
+        }
+        let some: Vec<u32> = self.samples.iter().copied().filter(|_| stream.uniform() < share).collect();
+        if some.is_empty() { self.samples.to_vec() } else { some }
+    }
 }
 
 /// The margins that give every sample the classes' shares.
-fn shares(targets: &[usize], classes: usize, trained: &[bool]) -> Vec<f64> {
+fn shares(targets: &[usize], classes: usize, samples: &[u32]) -> Vec<f64> {
     let mut counts = vec![0.0_f64; classes];
-    targets
-        .iter()
-        .zip(trained)
-        .filter(|(_, trained)| **trained)
-        .for_each(|(&target, _)| counts[target] += 1.0);
+    samples.iter().for_each(|&sample| counts[targets[sample as usize]] += 1.0);
     let logs: Vec<f64> = counts.iter().map(|&count| count.max(0.5).ln()).collect();
     if classes == 2 { vec![logs[1] - logs[0]] } else { logs }
 }
 
-fn some_columns<'a>(columns: &'a [BinnedColumn], share: f64, stream: &mut Stream) -> Vec<&'a BinnedColumn> {
-    let mut all: Vec<&BinnedColumn> = columns.iter().collect();
-    stream.shuffle(&mut all);
-    all.truncate(((columns.len() as f64 * share).ceil() as usize).max(1));
-    all
+/// What each leaf answers: a Newton step on all samples in it.
+fn leaves(gradients: &[[f32; 2]], samples: &[u32], leaf_of: &[u16], growth: &Growth) -> Vec<f32> {
+    let mut sums: Vec<Sums> = vec![[0.0; 2]; 1 << growth.depth];
+    for (&sample, &leaf) in samples.iter().zip(leaf_of) {
+        let sum = &mut sums[usize::from(leaf)];
+        *sum = plus(*sum, gradients[sample as usize].map(f64::from));
+    }
+    let answer = |[first, second]: Sums| (-growth.rate * first / (second + growth.ridge)) as f32;
+    sums.into_iter().map(answer).collect()
 }
 
-/// First and second derivatives of the loss by each margin; zero for samples that are held out.
+/// First and second derivatives of the loss by each margin.
 struct Gradients {
     samples: usize,
+    /// Margins × samples, of all samples; zeros for those not learnt from.
     pairs: Vec<[f32; 2]>,
 }
 
 impl Gradients {
-    fn of(margins: &Array2<f64>, targets: &[usize], trained: &[bool]) -> Self {
-        let (samples, width) = margins.dim();
-        let mut pairs = vec![[0.0; 2]; samples * width];
+    fn of(learnt: &Answered<'_>, targets: &[usize], samples: usize) -> Self {
+        let width = learnt.margins.ncols();
         let classes = if width == 1 { 2 } else { width };
-        let mut shares = vec![0.0; classes];
-        for sample in (0..samples).filter(|&sample| trained[sample]) {
-            probabilities(margins.row(sample), &mut shares);
-            for margin in 0..width {
-                let class = if width == 1 { 1 } else { margin };
-                let share = shares[class];
-                let truth = f64::from(u8::from(targets[sample] == class));
-                // Softmax's diagonal, doubled as usual since the off-diagonal is left out.
-                let curvature = share * (1.0 - share) * if width == 1 { 1.0 } else { 2.0 };
-                pairs[margin * samples + sample] = [(share - truth) as f32, curvature.max(1e-8) as f32];
+        let part = |(margins, samples): (&[f64], &[u32])| derivatives(margins, samples, targets, classes);
+        let of_samples: Vec<[f32; 2]> = learnt.parts().flat_map_iter(part).collect();
+        let mut pairs = vec![[0.0; 2]; samples * width];
+        for (of_sample, &sample) in of_samples.chunks_exact(width).zip(learnt.samples) {
+            for (margin, &pair) in of_sample.iter().enumerate() {
+                pairs[margin * samples + sample as usize] = pair;
             }
         }
         Self { samples, pairs }
@@ -139,213 +205,21 @@ impl Gradients {
     }
 }
 
-struct Grown {
-    tree: Tree,
-    leaf_of: Vec<u16>,
-}
-
-/// Sums of derivatives.
-type Sums = [f64; 2];
-
-/// Above every standardised value, to tell missing from present ones.
-const ABOVE_ALL: f32 = CLIP + 1.0;
-
-/// The best cut of one node.
-#[derive(Debug, Clone, Copy)]
-struct Cut {
-    gain: f64,
-    column: usize,
-    /// Bins up to this one go left.
-    bin: usize,
-    missing_right: bool,
-}
-
-fn grow(
-    columns: &[&BinnedColumn],
-    gradients: &[[f32; 2]],
-    trained: &[bool],
-    growth: &Growth,
-    margin: usize,
-) -> Grown {
-    let idle = Branch { input: columns[0].input, threshold: f32::MAX, missing_right: false };
-    let mut branches = vec![idle; (1 << growth.depth) - 1];
-    // Every sample, held out or not, walks down with the tree.
-    let mut node_of: Vec<u16> = vec![0; gradients.len()];
-    let mut closed = vec![false];
-    for level in 0..growth.depth {
-        let nodes = 1 << level;
-        let totals = totals(gradients, trained, &node_of, nodes);
-        let cuts = best_cuts(columns, gradients, &node_of, &totals, &closed, growth);
-        let mut open = vec![true; nodes * 2];
-        let mut moves: Vec<Option<(usize, Cut)>> = vec![None; nodes];
-        for (node, cut) in cuts.iter().enumerate() {
-            if let Some(cut) = cut {
-                let column = columns[cut.column];
-                branches[nodes - 1 + node] = Branch {
-                    input: column.input,
-                    threshold: column.thresholds.get(cut.bin).copied().unwrap_or(ABOVE_ALL),
-                    missing_right: cut.missing_right,
-                };
-                moves[node] = Some((cut.column, *cut));
-            } else {
-                open[2 * node] = false;
-                open[2 * node + 1] = false;
-            }
-        }
-        descend(columns, &mut node_of, &moves);
-        closed = open.into_iter().map(|open| !open).collect();
-        if closed.iter().all(|&closed| closed) {
-            // Idle branches lead left down to the leaves.
-            let rest = growth.depth - level - 1;
-            node_of.iter_mut().for_each(|node| *node <<= rest);
-            break;
+/// The derivatives of each margin of each sample.
+fn derivatives(margins: &[f64], samples: &[u32], targets: &[usize], classes: usize) -> Vec<[f32; 2]> {
+    let width = margins_of(classes);
+    let mut shares = vec![0.0; classes];
+    let mut pairs = Vec::with_capacity(samples.len() * width);
+    for (margins, &sample) in margins.chunks_exact(width).zip(samples) {
+        probabilities(margins.into(), &mut shares);
+        for margin in 0..width {
+            let class = if width == 1 { 1 } else { margin };
+            let share = shares[class];
+            let truth = f64::from(u8::from(targets[sample as usize] == class));
+            // Softmax's diagonal, doubled as usual since the off-diagonal is left out.
+            let curvature = share * (1.0 - share) * if width == 1 { 1.0 } else { 2.0 };
+            pairs.push([(share - truth) as f32, curvature.max(1e-8) as f32]);
         }
     }
-    let leaves = 1 << growth.depth;
-    let sums = totals(gradients, trained, &node_of, leaves);
-    let mut values: Vec<f32> = sums
-        .iter()
-        .map(|[g, h]| if *h > 0.0 { (-growth.rate * g / (h + growth.ridge)) as f32 } else { 0.0 })
-        .collect();
-    fill_idle_leaves(&branches, &mut values, growth.depth);
-    Grown { tree: Tree { branches, leaves: values, margin }, leaf_of: node_of }
-}
-
-/// A branch that never goes right leaves empty leaves; they get their neighbour's value so that a
-/// runtime which sees a larger number than any threshold answers the same.
-fn fill_idle_leaves(branches: &[Branch], leaves: &mut [f32], depth: usize) {
-    for level in (0..depth).rev() {
-        let nodes = 1_usize << level;
-        let span = leaves.len() / nodes;
-        for node in 0..nodes {
-            let branch = branches[nodes - 1 + node];
-            if branch.threshold.total_cmp(&f32::MAX).is_eq() && !branch.missing_right {
-                let start = node * span;
-                let (left, right) = leaves[start..start + span].split_at_mut(span / 2);
-                right.copy_from_slice(left);
-            }
-        }
-    }
-}
-
-fn totals(gradients: &[[f32; 2]], trained: &[bool], node_of: &[u16], nodes: usize) -> Vec<Sums> {
-    let mut sums = vec![[0.0; 2]; nodes];
-    for ((gradient, &node), &trained) in gradients.iter().zip(node_of).zip(trained) {
-        if trained {
-            let sum = &mut sums[usize::from(node)];
-            sum[0] += f64::from(gradient[0]);
-            sum[1] += f64::from(gradient[1]);
-        }
-    }
-    sums
-}
-
-/// The best cut of each node of a level; `None` for one that is better left alone.
-fn best_cuts(
-    columns: &[&BinnedColumn],
-    gradients: &[[f32; 2]],
-    node_of: &[u16],
-    totals: &[Sums],
-    closed: &[bool],
-    growth: &Growth,
-) -> Vec<Option<Cut>> {
-    let per_column: Vec<Vec<Option<Cut>>> = columns
-        .par_iter()
-        .enumerate()
-        .with_min_len(8)
-        .map_init(Vec::new, |histogram: &mut Vec<Sums>, (at, column)| {
-            let bins = column.bins();
-            histogram.clear();
-            histogram.resize(totals.len() * bins, [0.0; 2]);
-            for (&sample, &bin) in column.samples.iter().zip(&column.bins) {
-                let gradient = gradients[sample as usize];
-                let cell = &mut histogram[usize::from(node_of[sample as usize]) * bins + usize::from(bin)];
-                cell[0] += f64::from(gradient[0]);
-                cell[1] += f64::from(gradient[1]);
-            }
-            let cut = |(node, cells): (usize, &[Sums])| {
-                if closed[node] { None } else { best_cut(at, column, cells, totals[node], growth) }
-            };
-            histogram.chunks_exact(bins).enumerate().map(cut).collect()
-        })
-        .collect();
-    (0..totals.len())
-        .map(|node| {
-            let cuts = per_column.iter().filter_map(|cuts| cuts[node]);
-            // The first of equal gains, so that the result does not depend on threads.
-            cuts.fold(None, |best: Option<Cut>, cut| match best {
-                Some(best) if best.gain >= cut.gain => Some(best),
-                _ => Some(cut),
-            })
-        })
-        .collect()
-}
-
-fn best_cut(at: usize, column: &BinnedColumn, cells: &[Sums], total: Sums, growth: &Growth) -> Option<Cut> {
-    let quality = |sums: Sums| sums[0] * sums[0] / (sums[1] + growth.ridge);
-    let whole = quality(total);
-    let counted = cells.iter().fold([0.0; 2], |sum, &cell| plus(sum, cell));
-    let usual = minus(total, counted);
-    let sums = |bin: usize| if bin == usize::from(column.usual) { usual } else { cells[bin] };
-    let missing = if column.missing { sums(column.thresholds.len() + 1) } else { [0.0; 2] };
-
-    let mut best: Option<Cut> = None;
-    let mut left = [0.0; 2];
-    // The last bin of values is tried too: it cuts missing from present values.
-    for bin in 0..=column.thresholds.len() {
-        left = plus(left, sums(bin));
-        let only_missing_right = bin == column.thresholds.len();
-        for missing_right in [false, true] {
-            if (missing_right && !column.missing) || (only_missing_right && !missing_right) {
-                continue;
-            }
-            let left = if missing_right { left } else { plus(left, missing) };
-            let right = minus(total, left);
-            if left[1] < growth.least || right[1] < growth.least {
-                continue;
-            }
-            let gain = quality(left) + quality(right) - whole;
-            if gain > best.map_or(1e-6, |best| best.gain) {
-                best = Some(Cut { gain, column: at, bin, missing_right });
-            }
-        }
-    }
-    best
-}
-
-fn plus(a: Sums, b: Sums) -> Sums {
-    [a[0] + b[0], a[1] + b[1]]
-}
-
-fn minus(a: Sums, b: Sums) -> Sums {
-    [a[0] - b[0], a[1] - b[1]]
-}
-
-/// Sends every sample to the left or right child of its node.
-fn descend(columns: &[&BinnedColumn], node_of: &mut [u16], moves: &[Option<(usize, Cut)>]) {
-    // First as if every cell were usual, then the others are put right.
-    let goes_right = |column: &BinnedColumn, cut: &Cut, bin: u8| {
-        let of_missing = column.thresholds.len() + 1;
-        if usize::from(bin) == of_missing { cut.missing_right } else { usize::from(bin) > cut.bin }
-    };
-    let usual: Vec<u16> = moves
-        .iter()
-        .map(|entry| entry.map_or(0, |(at, cut)| u16::from(goes_right(columns[at], &cut, columns[at].usual))))
-        .collect();
-    let before = node_of.to_vec();
-    node_of.iter_mut().for_each(|node| *node = 2 * *node + usual[usize::from(*node)]);
-    let mut by_column: Vec<usize> = moves.iter().flatten().map(|&(at, _)| at).collect();
-    by_column.sort_unstable();
-    by_column.dedup();
-    for at in by_column {
-        let column = columns[at];
-        for (&sample, &bin) in column.samples.iter().zip(&column.bins) {
-            let node = before[sample as usize];
-            if let Some((cut_column, cut)) = &moves[usize::from(node)]
-                && *cut_column == at
-            {
-                node_of[sample as usize] = 2 * node + u16::from(goes_right(column, cut, bin));
-            }
-        }
-    }
+    pairs
 }

@@ -5,31 +5,32 @@ use ndarray::Array2;
 use super::super::inputs::Input;
 use crate::dataset::Features;
 
-/// A complete binary tree of some depth: branches first, level by level, then the leaves. Where a
-/// tree stopped growing earlier, a branch leads to two equal leaves.
+/// A symmetric tree: on every level the same question is asked, whatever was answered before. The
+/// answers, no as 0 and yes as 1, are the digits of the number of a leaf, the first question's the
+/// highest.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Tree {
-    /// 2^depth − 1 of them; the children of branch i are 2i + 1 (left) and 2i + 2 (right).
-    pub branches: Vec<Branch>,
-    /// 2^depth values, added to the margin.
+    pub questions: Vec<Question>,
+    /// 2^questions values, added to the margin.
     pub leaves: Vec<f32>,
     /// Which margin it adds to.
     pub margin: usize,
 }
 
-/// Goes right when the standardised value is above the threshold.
+/// Is the standardised value above the threshold?
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Branch {
-    /// Which input decides.
+pub(crate) struct Question {
+    /// Which input is asked about.
     pub input: usize,
     pub threshold: f32,
-    /// Whether a missing value goes right.
-    pub missing_right: bool,
+    /// Whether the answer is yes where the value is missing.
+    pub yes_if_missing: bool,
 }
 
-/// The sum of some trees, all of the same depth.
+/// The sum of some trees with equally many questions.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Forest {
+    /// How many questions each tree asks.
     pub depth: usize,
     pub trees: Vec<Tree>,
 }
@@ -46,7 +47,7 @@ impl Forest {
         if self.trees.is_empty() {
             return;
         }
-        // Row-major, NaN where missing: a traversal jumps between the inputs of one row.
+        // Row-major, NaN where missing: a tree asks about different inputs of one row.
         let width = inputs.len();
         let mut values = vec![0.0_f32; rows.len() * width];
         for (at, input) in inputs.iter().enumerate() {
@@ -73,12 +74,11 @@ impl Forest {
 
 impl Tree {
     fn answer(&self, row: &[f32]) -> f32 {
-        let mut at = 0;
-        while let Some(branch) = self.branches.get(at) {
-            let value = row[branch.input];
-            let right = if value.is_nan() { branch.missing_right } else { value > branch.threshold };
-            at = 2 * at + 1 + usize::from(right);
-        }
-        self.leaves[at - self.branches.len()]
+        let leaf = self.questions.iter().fold(0, |leaf, question| {
+            let value = row[question.input];
+            let yes = if value.is_nan() { question.yes_if_missing } else { value > question.threshold };
+            2 * leaf + usize::from(yes)
+        });
+        self.leaves[leaf]
     }
 }

@@ -1,0 +1,145 @@
+//! What is done with any bytes, one function a door: shared by the fuzz targets and by the test that
+//! replays the corpus, so that both run the same code.
+//!
+//! Each may refuse what it gets. None may panic, hang or take much memory, and what they let through must
+//! be sound.
+
+use moodle_mlbackend::backend::read_archive;
+use moodle_mlbackend::dataset::{Labelled, Limits, read_labelled, read_unlabelled};
+use moodle_mlbackend::http::{doors, users::Users};
+use moodle_mlbackend::model::{
+    BroughtFiles, CLASSIFIER, DESCRIPTION, MODEL, Model, ModelFacts, bring, outline,
+};
+
+/// A door and what is done with the bytes that come in there.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every door, by the name of its folder in `corpus`.
+pub const TARGETS: [Target; 10] = [
+    ("archive", archive),
+    ("authorization", authorization),
+    ("checkpoint", checkpoint),
+    ("dataset", dataset),
+    ("description", description),
+    ("form", form),
+    ("onnx", onnx),
+    ("pickle", pickle),
+    ("query", query),
+    ("users", users),
+];
+
+/// An ONNX file without our facts, so that what it needs comes from a description.
+const FOREIGN: &[u8] = include_bytes!("seeds/foreign.onnx");
+/// The pickle that belongs to the checkpoints of the corpus.
+const PICKLE: &[u8] = include_bytes!("seeds/classifier.pkl");
+
+const MOST_BYTES: usize = 28 << 20;
+
+/// A zip for `/import`, and the model inside.
+pub fn archive(data: &[u8]) {
+    match read_archive(std::io::Cursor::new(data)) {
+        Ok(files) => {
+            assert!(files.values().map(Vec::len).sum::<usize>() <= MOST_BYTES);
+            brought(&files);
+        }
+        Err(error) => is_told(&error.to_string()),
+    }
+}
+
+/// The classifier.pkl of the Python server.
+pub fn pickle(data: &[u8]) {
+    brought(&files(&[(CLASSIFIER, data)]));
+}
+
+/// The weights of the Python server: two bytes say how long the index is, then the index, then the data.
+pub fn checkpoint(data: &[u8]) {
+    let Some((length, rest)) = data.split_first_chunk::<2>() else { return };
+    let (index, data) = rest.split_at(usize::from(u16::from_le_bytes(*length)).min(rest.len()));
+    brought(&files(&[
+        (CLASSIFIER, PICKLE),
+        ("model.ckpt/variables/variables.index", index),
+        ("model.ckpt/variables/variables.data-00000-of-00001", data),
+    ]));
+}
+
+/// A model.onnx, of ours or of anybody's.
+pub fn onnx(data: &[u8]) {
+    let _ = outline(data);
+    if let Ok(model) = Model::load(data) {
+        assert!(model.facts().classes.len() >= 2);
+        assert!(!model.facts().features.is_empty());
+    }
+    brought(&files(&[(MODEL, data), (DESCRIPTION, br#"{"features":3,"classes":[0,1]}"#)]));
+}
+
+/// A model.json: of another tool's model, and of the releases with TensorFlow 1.
+pub fn description(data: &[u8]) {
+    brought(&files(&[(DESCRIPTION, data)]));
+    brought(&files(&[(MODEL, FOREIGN), (DESCRIPTION, data)]));
+}
+
+/// A dataset of either kind.
+pub fn dataset(data: &[u8]) {
+    let limits = Limits { rows: 2_000, columns: 200, classes: 20, line_bytes: 20_000, ..Limits::default() };
+    match read_labelled(data, &limits).and_then(moodle_mlbackend::dataset::LabelledFile::into_samples) {
+        Ok(samples) => {
+            let bytes = samples.to_bytes().expect("samples can be kept");
+            let again = Labelled::from_bytes(&bytes).expect("kept samples can be read");
+            assert_eq!(again.targets(), samples.targets());
+            assert_eq!(again.features().rows(), samples.features().rows());
+        }
+        Err(error) => is_told(&error.to_string()),
+    }
+    match read_unlabelled(data, &limits) {
+        Ok(samples) => assert_eq!(samples.ids.len(), samples.features.rows()),
+        Err(error) => is_told(&error.to_string()),
+    }
+}
+
+/// The body of a POST, as `multipart/form-data` and urlencoded.
+pub fn form(data: &[u8]) {
+    for kind in ["multipart/form-data; boundary=q", "application/x-www-form-urlencoded"] {
+        if let Err((status, sentence)) = doors::form(kind, data) {
+            assert!([400, 413].contains(&status), "{status} {sentence}");
+            is_told(&sentence);
+        }
+    }
+}
+
+/// An `Authorization` header.
+pub fn authorization(data: &[u8]) {
+    if let Some((name, _)) = doors::authorization(data) {
+        assert!(!name.is_empty());
+    }
+}
+
+/// A query string.
+pub fn query(data: &[u8]) {
+    assert!(doors::query(data) <= 5);
+}
+
+/// The users variable.
+pub fn users(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Err(error) = text.parse::<Users>() {
+        is_told(&error.to_string());
+    }
+}
+
+fn files(files: &[(&str, &[u8])]) -> BroughtFiles {
+    files.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec())).collect()
+}
+
+/// What is brought in is a model that can be run, or refused with a reason.
+fn brought(files: &BroughtFiles) {
+    match bring(files) {
+        Ok(bytes) => {
+            ModelFacts::read(&bytes).expect("what was brought has facts");
+        }
+        Err(error) => is_told(&error.to_string()),
+    }
+}
+
+fn is_told(sentence: &str) {
+    assert!(!sentence.is_empty() && sentence.len() < 2_000, "{sentence}");
+}

@@ -1,0 +1,86 @@
+//! Makes the models that the Python server keeps in a data directory our own, in place.
+
+use super::BackendError;
+use super::answering::{Answering, facts_of_brought, python_server};
+use crate::dataset::Features;
+use crate::model::{Model, ModelFacts};
+use crate::store::{ModelHome, NewGeneration};
+
+/// What the Python server has left in the place of one model.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Left {
+    /// A model that was not converted yet; how many features it looks at the most, and its classes.
+    Model(ModelFacts),
+    /// The files of a model that was converted, or replaced by a newer one.
+    Converted,
+}
+
+/// Looks at what the Python server has left at `home`, changing nothing; `None` when there is nothing.
+///
+/// # Errors
+/// [`BackendError::Unusable`] when it is a model that cannot be used.
+pub fn look_at_python_server(home: &ModelHome) -> Result<Option<Left>, BackendError> {
+    if home.current()?.is_some() {
+        return Ok(home.has_python_server_files().then_some(Left::Converted));
+    }
+    let Some(onnx) = python_server(home)? else { return Ok(None) };
+    Ok(Some(Left::Model(ModelFacts::read(&onnx)?)))
+}
+
+/// Publishes the model that the Python server keeps at `home` as the first generation of ours, and proves
+/// that it answers the same. The old files stay. A model that has a generation is left as it is.
+///
+/// # Errors
+/// [`BackendError`]; nothing is published then, unless the proof failed.
+pub fn convert_python_server(home: &ModelHome) -> Result<(), BackendError> {
+    let lock = home.lock()?;
+    if home.current()?.is_some() {
+        return Ok(());
+    }
+    let Some(onnx) = python_server(home)? else { return Ok(()) };
+    let facts = facts_of_brought(&ModelFacts::read(&onnx)?);
+    home.publish(&lock, &NewGeneration { model: &onnx, samples: None, facts: &facts })?;
+    prove(home)
+}
+
+/// Removes what the Python server has left at `home`, after proving that the generation there works, and
+/// that it answers as the old files do unless it was trained further.
+///
+/// # Errors
+/// [`BackendError`]; nothing is removed then.
+pub fn remove_python_server(home: &ModelHome) -> Result<(), BackendError> {
+    let lock = home.lock()?;
+    prove(home)?;
+    Ok(home.remove_python_server_files(&lock)?)
+}
+
+fn prove(home: &ModelHome) -> Result<(), BackendError> {
+    let answering = Answering::at(home)?.filter(|answering| answering.generation.is_some());
+    let unproven = |why: &str| Err(BackendError::Unusable(format!("The old files stay: {why}.")));
+    let Some(answering) = answering else { return unproven("nothing was converted") };
+    let new = Model::load(&answering.onnx)?;
+    let samples = samples(&new.facts().features);
+    let answers = new.predict(samples.clone())?;
+    if !answering.is_brought() {
+        return Ok(());
+    }
+    match python_server(home)? {
+        // Interrupted while it removed them.
+        None => Ok(()),
+        Some(old) => {
+            let old = Model::load(&old)?;
+            let same = old.facts().features == new.facts().features && old.predict(samples)? == answers;
+            if same { Ok(()) } else { unproven("the model here was imported, and is not the one in them") }
+        }
+    }
+}
+
+/// Made-up samples with values of all kinds, some missing.
+fn samples(names: &[String]) -> Features {
+    const ROWS: usize = 64;
+    const VALUES: [f32; 7] = [0.0, 1.0, -1.0, f32::NAN, 0.33, -0.07, 0.5];
+    let column =
+        |at: usize| (0..ROWS).map(move |row| VALUES[(row * (at % 11 + 1) + at + row / 7) % VALUES.len()]);
+    let columns: Vec<Vec<f32>> = (0..names.len()).map(|at| column(at).collect()).collect();
+    Features::of_columns(names.to_vec(), &columns)
+}

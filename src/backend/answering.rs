@@ -1,0 +1,81 @@
+//! The model that answers now: the newest one that was published here, or else the one that the Python
+//! server keeps in the same place, which is translated each time it is asked for. Its files are not touched.
+
+use serde_json::{Value, json};
+
+use super::BackendError;
+use super::train::IMPORTED;
+use crate::model::{ModelError, ModelFacts, bring};
+use crate::store::{Generation, ModelHome};
+
+/// The model that answers now.
+pub(super) struct Answering {
+    /// Its model file.
+    pub(super) onnx: Vec<u8>,
+    /// Its generation; a model of the Python server has none yet.
+    pub(super) generation: Option<Generation>,
+}
+
+/// A model, and the bytes of the samples that it has learnt from here.
+pub(super) type WithSamples = (Answering, Option<Vec<u8>>);
+
+impl Answering {
+    /// `None` when nothing was trained or imported here.
+    pub(super) fn at(home: &ModelHome) -> Result<Option<Self>, BackendError> {
+        if let Some((generation, onnx)) = home.newest(Generation::model)? {
+            return Ok(Some(Self { onnx, generation: Some(generation) }));
+        }
+        let onnx = python_server(home)?;
+        Ok(onnx.map(|onnx| Self { onnx, generation: None }))
+    }
+
+    /// What a training goes on from: with the samples that are kept. When the newest generation is damaged
+    /// in a part that is needed, it is the newest one before it that is not.
+    pub(super) fn with_samples(home: &ModelHome) -> Result<Option<WithSamples>, BackendError> {
+        let parts = |generation: &Generation| {
+            // The samples are what matters of a model that was trained here.
+            let samples = generation.samples()?;
+            let onnx = if imported(generation) { generation.model()? } else { Vec::new() };
+            Ok((onnx, samples))
+        };
+        if let Some((generation, (onnx, samples))) = home.newest(parts)? {
+            return Ok(Some((Self { onnx, generation: Some(generation) }, samples)));
+        }
+        let onnx = python_server(home)?;
+        Ok(onnx.map(|onnx| (Self { onnx, generation: None }, None)))
+    }
+
+    /// Whether it was trained elsewhere, so that its samples are not here.
+    pub(super) fn is_brought(&self) -> bool {
+        self.generation.as_ref().is_none_or(imported)
+    }
+}
+
+fn imported(generation: &Generation) -> bool {
+    generation.facts().get(IMPORTED) == Some(&json!(true))
+}
+
+/// The model that the Python server keeps at `home`, as a model file of ours.
+pub(super) fn python_server(home: &ModelHome) -> Result<Option<Vec<u8>>, BackendError> {
+    let Some(files) = home.python_server_files()? else { return Ok(None) };
+    bring(&files).map(|onnx| Some(onnx.into_owned())).map_err(|error| {
+        let way_out = match error {
+            ModelError::TensorFlow1 => "Export it with the server that stored it and import that",
+            _ => "Restore it from a backup",
+        };
+        BackendError::Unusable(format!(
+            "The model that the Python server kept here cannot be used: {error}. {way_out}, or choose Clear \
+             predictions in the model's menu and train it anew."
+        ))
+    })
+}
+
+/// What is written down of a generation that was trained elsewhere.
+pub(super) fn facts_of_brought(facts: &ModelFacts) -> Value {
+    json!({
+        "classes": facts.classes,
+        "class_counts": facts.class_counts,
+        "log_loss": facts.log_loss,
+        IMPORTED: true,
+    })
+}

@@ -1,0 +1,34 @@
+//! Examines what is kept: whether models load and samples decode, on top of what the store compares.
+
+use super::BackendError;
+use super::answering::python_server;
+use crate::dataset::Labelled;
+use crate::model::Model;
+use crate::store::{Finding, Generation, Mended, ModelHome};
+
+/// Examines the model at `home`, and with `repair` mends what can be mended.
+///
+/// # Errors
+/// [`BackendError`] when the disk cannot be read or written; damage is a finding.
+pub fn check(home: &ModelHome, repair: bool) -> Result<Vec<Finding>, BackendError> {
+    let mut findings = home.examine(repair, &usable)?;
+    let untouched = home.has_python_server_files() && matches!(home.look(), Ok(None));
+    if untouched && let Err(error) = python_server(home) {
+        findings.push(Finding {
+            place: "classifier".to_owned(),
+            problem: error.to_string(),
+            mended: Mended::Cannot("restore it from a backup"),
+        });
+    }
+    Ok(findings)
+}
+
+fn usable(generation: &Generation) -> Result<(), String> {
+    let model = generation.model().map_err(|error| error.to_string())?;
+    Model::load(&model).map_err(|error| format!("the model cannot be run: {error}"))?;
+    let samples = generation.samples().map_err(|error| error.to_string())?;
+    match samples.map(|samples| Labelled::from_bytes(&samples)) {
+        Some(Err(error)) => Err(format!("the samples cannot be decoded: {error}")),
+        Some(Ok(_)) | None => Ok(()),
+    }
+}

@@ -1,0 +1,58 @@
+//! Giving a model away.
+
+use std::io::{Cursor, Write};
+use std::path::Path;
+
+use zip::write::{SimpleFileOptions, ZipWriter};
+
+use super::card;
+use super::description::describe;
+use super::files::CARD;
+use crate::backend::BackendError;
+use crate::backend::answering::Answering;
+use crate::model::{DESCRIPTION, MODEL, ModelFacts};
+use crate::store::ModelHome;
+
+/// The trained model as a zip; `None` when there is none.
+///
+/// # Errors
+/// [`BackendError`].
+pub fn export(home: &ModelHome) -> Result<Option<Vec<u8>>, BackendError> {
+    let Some(files) = exported(home)? else { return Ok(None) };
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in &files {
+        zip.start_file(*name, SimpleFileOptions::default()).map_err(failed)?;
+        zip.write_all(bytes).map_err(failed)?;
+    }
+    Ok(Some(zip.finish().map_err(failed)?.into_inner()))
+}
+
+/// Writes the model's files into a directory (Moodle's local mode); false when there is none.
+///
+/// # Errors
+/// [`BackendError`].
+pub fn export_to(home: &ModelHome, directory: &Path) -> Result<bool, BackendError> {
+    let Some(files) = exported(home)? else { return Ok(false) };
+    std::fs::create_dir_all(directory).map_err(failed)?;
+    for (name, bytes) in &files {
+        // Moodle's own temporary directory, read after this program has ended.
+        #[expect(clippy::disallowed_methods, reason = "nobody reads the file before this program has ended")]
+        std::fs::write(directory.join(name), bytes).map_err(failed)?;
+    }
+    Ok(true)
+}
+
+/// The name and content of each file of an export.
+type Files = [(&'static str, Vec<u8>); 3];
+
+fn exported(home: &ModelHome) -> Result<Option<Files>, BackendError> {
+    let Some(Answering { onnx: bytes, generation }) = Answering::at(home)? else { return Ok(None) };
+    let description = describe(generation.as_ref(), ModelFacts::read(&bytes)?, &bytes);
+    let card = card::text(&description);
+    let description = serde_json::to_vec_pretty(&description).map_err(failed)?;
+    Ok(Some([(MODEL, bytes), (DESCRIPTION, description), (CARD, card.into_bytes())]))
+}
+
+fn failed(error: impl std::fmt::Display) -> BackendError {
+    BackendError::Internal(format!("the export failed: {error}"))
+}

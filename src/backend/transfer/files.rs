@@ -1,0 +1,167 @@
+//! Which files a model may consist of, how large each may be, and reading them from a directory.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::path::Path;
+
+use super::unusable;
+use crate::backend::BackendError;
+use crate::model::{BroughtFiles, CLASSIFIER, DESCRIPTION, MODEL, MOST_MODEL_BYTES};
+
+/// What people read about a model; nothing of it is needed to run the model.
+pub(super) const CARD: &str = "model-card.md";
+
+/// A file that may be part of a model.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Part {
+    pub(super) name: &'static str,
+    /// More bytes than such a file takes, however large the model.
+    pub(super) most: u64,
+    /// Whether anybody reads it; others are let through and forgotten.
+    pub(super) read: bool,
+}
+
+const MIB: u64 = 1 << 20;
+
+/// All files together: more than any model takes, and little enough for a small machine.
+pub(super) const MOST_BYTES: u64 = MOST_MODEL_BYTES as u64;
+
+/// The files of our exports and of the Python server's. TensorFlow writes more beside its weights, which
+/// nobody needs here.
+const PARTS: [Part; 9] = [
+    part(MODEL, MOST_BYTES, true),
+    // Repeats the names of all features.
+    part(DESCRIPTION, 12 * MIB, true),
+    part(CARD, 4 * MIB, false),
+    part(CLASSIFIER, MIB, true),
+    part("model.ckpt/saved_model.pb", 8 * MIB, true),
+    part("model.ckpt/keras_metadata.pb", 8 * MIB, true),
+    part("model.ckpt/fingerprint.pb", MIB, false),
+    part("model.ckpt/variables/variables.index", MIB, true),
+    part("model.ckpt/variables/variables.data-00000-of-00001", 16 * MIB, true),
+];
+
+/// What tells a directory of the releases with TensorFlow 1, so that it can be said why it is refused. Archives
+/// of theirs never hold it.
+const TENSORFLOW1_INDEX: Part = part("model.ckpt.index", MIB, true);
+
+/// Directories that archives may name.
+const DIRECTORIES: [&str; 3] = ["model.ckpt/", "model.ckpt/variables/", "model.ckpt/assets/"];
+
+const fn part(name: &'static str, most: u64, read: bool) -> Part {
+    Part { name, most, read }
+}
+
+/// What a name in an archive stands for.
+pub(super) enum Place {
+    File(Part),
+    Directory,
+}
+
+/// Looks a name up; only names that stand in the list, letter by letter, are accepted.
+///
+/// # Errors
+/// Says what is wrong with a name.
+pub(super) fn place(name: &[u8]) -> Result<Place, String> {
+    if let Some(part) = PARTS.iter().find(|part| part.name.as_bytes() == name) {
+        return Ok(Place::File(*part));
+    }
+    if DIRECTORIES.iter().any(|directory| directory.as_bytes() == name) {
+        return Ok(Place::Directory);
+    }
+    let text = String::from_utf8_lossy(name);
+    let shown: String = text.chars().filter(|c| !c.is_control()).take(60).collect();
+    let why = if text.split(['/', '\\']).any(|piece| piece == "..") {
+        "a name that leads out of the archive"
+    } else if text.starts_with(['/', '\\']) || text.as_bytes().get(1) == Some(&b':') {
+        "an absolute path"
+    } else if text.contains('\\') {
+        "a Windows path; names in an archive have / between their parts"
+    } else if let Some(part) = PARTS.iter().find(|part| part.name.eq_ignore_ascii_case(&text)) {
+        return Err(format!("it holds {shown:?}, which must be written {:?}", part.name));
+    } else {
+        "which is no part of a model"
+    };
+    Err(format!("it holds {shown:?}, {why}"))
+}
+
+/// Whether a file of this name makes its directory look like a model.
+pub(in crate::backend) fn is_part_of_a_model(name: &str) -> bool {
+    [MODEL, DESCRIPTION, CLASSIFIER].contains(&name)
+}
+
+/// Reads the files of a model that lie in a directory.
+///
+/// # Errors
+/// [`BackendError::BadInput`] when one cannot be read or is too large.
+pub fn read_directory(directory: &Path) -> Result<BroughtFiles, BackendError> {
+    let mut files = BroughtFiles::new();
+    let mut budget = Budget::default();
+    for part in PARTS.iter().chain([&TENSORFLOW1_INDEX]).filter(|part| part.read) {
+        let Some(file) = regular(directory, part)? else { continue };
+        files.insert(part.name.to_owned(), budget.read(part, file)?);
+    }
+    Ok(files)
+}
+
+/// Opens a file that lies in a directory; `None` when it is not there. A link may lead anywhere, and a pipe would
+/// keep its reader waiting.
+fn regular(directory: &Path, part: &Part) -> Result<Option<File>, BackendError> {
+    let failed = |error: &io::Error| unusable(&format!("its {} cannot be read ({error})", part.name));
+    let mut path = directory.to_owned();
+    let mut pieces = part.name.split('/').peekable();
+    while let Some(piece) = pieces.next() {
+        path.push(piece);
+        let found = match path.symlink_metadata() {
+            Ok(found) => found,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(&error)),
+        };
+        let expected = if pieces.peek().is_some() { found.is_dir() } else { found.is_file() };
+        if !expected {
+            let name = part.name;
+            return Err(unusable(&format!("its {name} is a link or no file; put a copy of the file there")));
+        }
+    }
+    File::open(path).map(Some).map_err(|error| failed(&error))
+}
+
+/// How much may still be read.
+pub(super) struct Budget(u64);
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self(MOST_BYTES)
+    }
+}
+
+impl Budget {
+    /// The bytes that may be read of a file, and one more to see that there is more.
+    pub(super) fn of(&self, part: &Part) -> u64 {
+        part.most.min(self.0)
+    }
+
+    /// Takes `count` bytes off.
+    ///
+    /// # Errors
+    /// [`BackendError::BadInput`] when there are not as many left, or the file is too large.
+    pub(super) fn take(&mut self, part: &Part, count: u64) -> Result<(), BackendError> {
+        if count > part.most {
+            let most = part.most / MIB;
+            return Err(unusable(&format!("its {} is larger than {most} MiB", part.name)));
+        }
+        self.0 = self
+            .0
+            .checked_sub(count)
+            .ok_or_else(|| unusable(&format!("its files are larger than {} MiB", MOST_BYTES / MIB)))?;
+        Ok(())
+    }
+
+    fn read(&mut self, part: &Part, source: impl Read) -> Result<Vec<u8>, BackendError> {
+        let failed = |error| unusable(&format!("its {} cannot be read ({error})", part.name));
+        let mut bytes = Vec::new();
+        source.take(self.of(part) + 1).read_to_end(&mut bytes).map_err(failed)?;
+        self.take(part, bytes.len() as u64)?;
+        Ok(bytes)
+    }
+}

@@ -1,0 +1,53 @@
+//! Taking a model in.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::description::Claims;
+use super::{read_archive, read_directory, unusable};
+use crate::backend::answering::facts_of_brought;
+use crate::backend::{BackendError, open};
+use crate::dataset::Limits;
+use crate::model::{BroughtFiles, ModelFacts, bring};
+use crate::store::{ModelHome, NewGeneration};
+
+/// Replaces the model at `home` with the one in a zip file.
+///
+/// # Errors
+/// [`BackendError::BadInput`] for anything but a model; the one at `home` is then as it was.
+pub fn import(home: &ModelHome, archive: &Path, limits: &Limits) -> Result<(), BackendError> {
+    let files = read_archive(open(archive)?)?;
+    publish(home, &files, limits)
+}
+
+/// Replaces the model at `home` with the files in a directory (Moodle's local mode).
+///
+/// # Errors
+/// [`BackendError::BadInput`] for anything but a model; the one at `home` is then as it was.
+pub fn import_from(home: &ModelHome, directory: &Path, limits: &Limits) -> Result<(), BackendError> {
+    publish(home, &read_directory(directory)?, limits)
+}
+
+fn publish(home: &ModelHome, files: &BroughtFiles, limits: &Limits) -> Result<(), BackendError> {
+    let claims = Claims::of(files);
+    claims.check(files).map_err(|why| unusable(&why))?;
+    let model = bring(files).map_err(|error| unusable(&error))?;
+    let facts = ModelFacts::read(&model)?;
+    if facts.features.len() > limits.columns || facts.classes.len() > limits.classes {
+        return Err(BackendError::BadInput(format!(
+            "The import cannot be used: it has {} features and {} classes, more than the server's settings \
+             max-columns ({}) and max-classes ({}) allow.",
+            facts.features.len(),
+            facts.classes.len(),
+            limits.columns,
+            limits.classes
+        )));
+    }
+    let mut facts = facts_of_brought(&facts);
+    facts["target"] = json!(claims.target);
+    facts["time_splitting"] = json!(claims.time_splitting);
+    let lock = home.lock()?;
+    home.publish(&lock, &NewGeneration { model: &model, samples: None, facts: &facts })?;
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! `moodle-mlbackend check`: examines a data directory and mends it.
+//!
+//! Owns what is printed about it. Must not know how things are kept.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use comfy_table::Table;
+
+use crate::backend::{BackendError, check};
+use crate::store::{Finding, Mended, Store, StoreError};
+
+/// Examines every model of a data directory: its files by their checksums, whether it loads, and whether the
+/// samples that it has learnt from can be decoded. Ends with 1 when something is wrong.
+///
+/// Works beside a running server.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The data directory (of the server: what `MOODLE_MLBACKEND_PYTHON_DIR` names).
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+
+    /// Mend what can be mended: fall back to the generation before a damaged one, which is set aside, and
+    /// clear what crashes have left. Ends with 1 when something is wrong still.
+    #[arg(long)]
+    repair: bool,
+}
+
+/// Examines, shows a table, and fails when something is wrong.
+#[must_use]
+pub fn run(args: &Args) -> ExitCode {
+    match examine(args) {
+        Ok((models, findings)) => {
+            print(models, &findings);
+            if wrong(&findings) > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// How many models there are, and what was found.
+fn examine(args: &Args) -> Result<(usize, Vec<Finding>), BackendError> {
+    let store = Store::look(&args.directory).map_err(|error| told(&error))?;
+    let mut findings = store.examine(args.repair).map_err(|error| told(&error))?;
+    let homes = store.homes().map_err(|error| told(&error))?;
+    let models = homes.len();
+    for (id, hash, home) in homes {
+        let model = format!("{}/{}", id.as_str(), hash.as_str());
+        match check(&home, args.repair) {
+            Ok(found) => findings.extend(
+                found
+                    .into_iter()
+                    .map(|finding| Finding { place: format!("{model}/{}", finding.place), ..finding }),
+            ),
+            Err(error) => findings.push(Finding {
+                place: model,
+                problem: error.to_string(),
+                mended: Mended::Cannot("see to it that this user can read and write it, then check again"),
+            }),
+        }
+    }
+    Ok((models, findings))
+}
+
+/// The administrator of the machine may read every path.
+fn told(error: &StoreError) -> BackendError {
+    BackendError::Internal(error.to_string())
+}
+
+fn wrong(findings: &[Finding]) -> usize {
+    findings.iter().filter(|finding| matches!(finding.mended, Mended::Would(_) | Mended::Cannot(_))).count()
+}
+
+fn print(models: usize, findings: &[Finding]) {
+    let mut table = Table::new();
+    table.set_header(["place", "found", "what to do"]);
+    for finding in findings {
+        let remedy = match finding.mended {
+            Mended::NoNeed => "nothing; it is left alone".to_owned(),
+            Mended::Would(what) => format!("--repair: {what}"),
+            Mended::Done(what) => format!("done: {what}"),
+            Mended::Cannot(what) => what.to_owned(),
+        };
+        table.add_row([&finding.place, &finding.problem, &remedy]);
+    }
+    if !findings.is_empty() {
+        println!("{table}");
+    }
+    let mended = findings.iter().filter(|finding| matches!(finding.mended, Mended::Done(_))).count();
+    let models = if models == 1 { "1 model".to_owned() } else { format!("{models} models") };
+    println!("{models} examined: {} wrong, {mended} mended.", wrong(findings));
+}

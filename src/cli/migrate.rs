@@ -1,0 +1,182 @@
+//! `moodle-mlbackend migrate`: makes the models that the Python server left in a data directory our own.
+//!
+//! Owns what is printed about it. Must not know what the old files hold.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::table::{counted, model as named, table};
+use crate::backend::{
+    BackendError, Left, convert_python_server, look_at_python_server, remove_python_server,
+};
+use crate::model::ModelFacts;
+use crate::store::{ModelHome, Store, StoreError};
+
+/// Converts the models that the Python server left in a data directory.
+///
+/// This is never needed: the server uses such models as they are. Converted, they are in one file each, and
+/// the old files can go. Works also beside a running server, and can be interrupted and started again.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The data directory (of the server: what `MOODLE_MLBACKEND_PYTHON_DIR` names).
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+
+    /// Only tell what would be done.
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Remove the Python server's files of each model that was converted, once it is proven to answer the same.
+    #[arg(long)]
+    remove_old: bool,
+}
+
+/// Converts, shows a table, and fails when a model was refused.
+#[must_use]
+pub fn run(args: &Args) -> ExitCode {
+    match migrate(args) {
+        Ok(done) => {
+            print(&done, args);
+            let refused = done.iter().any(|row| row.outcome.is_err());
+            if refused { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What became of one model.
+struct Row {
+    uniqueid: String,
+    dirhash: String,
+    found: String,
+    outcome: Result<Outcome, String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Converted,
+    AlreadyConverted,
+    Removed,
+}
+
+fn migrate(args: &Args) -> Result<Vec<Row>, StoreError> {
+    let store = Store::open(&args.directory)?;
+    let models = store.models()?;
+    let bar = bar(models.len() as u64);
+    let mut rows = Vec::new();
+    for (id, hash, home) in models {
+        let (uniqueid, dirhash) = (id.as_str().to_owned(), hash.as_str().to_owned());
+        bar.set_message(named(&uniqueid, &dirhash));
+        let (found, outcome) = match look_at_python_server(&home) {
+            Ok(None) => {
+                bar.inc(1);
+                continue;
+            }
+            Ok(Some(left)) => (found(&left), treat(&home, &left, args).map_err(|error| told(&error))),
+            Err(error) => ("a model of the Python server".to_owned(), Err(told(&error))),
+        };
+        rows.push(Row { uniqueid, dirhash, found, outcome });
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(rows)
+}
+
+fn treat(home: &ModelHome, left: &Left, args: &Args) -> Result<Outcome, BackendError> {
+    if !args.dry_run && matches!(left, Left::Model(_)) {
+        convert_python_server(home)?;
+    }
+    match left {
+        _ if args.remove_old => {
+            if !args.dry_run {
+                remove_python_server(home)?;
+            }
+            Ok(Outcome::Removed)
+        }
+        Left::Model(_) => Ok(Outcome::Converted),
+        Left::Converted => Ok(Outcome::AlreadyConverted),
+    }
+}
+
+/// Here the reader is the machine's own administrator, who may read every cause.
+fn told(error: &BackendError) -> String {
+    error.to_string()
+}
+
+fn found(left: &Left) -> String {
+    match left {
+        Left::Model(ModelFacts { features, classes, made_by, open_ended, .. }) => {
+            let more = if *open_ended { " or more" } else { "" };
+            format!("{made_by}, {} features{more}, {} classes", features.len(), classes.len())
+        }
+        Left::Converted => "old files beside a model of this server".to_owned(),
+    }
+}
+
+fn print(rows: &[Row], args: &Args) {
+    let mut table = table(&["model", "what is there", "outcome"]);
+    for row in rows {
+        let outcome = row.outcome.as_ref().map_or("refused", |outcome| outcome.words(args.dry_run));
+        table.add_row([&named(&row.uniqueid, &row.dirhash), &row.found, outcome]);
+    }
+    if !rows.is_empty() {
+        println!("{table}");
+    }
+    for row in rows {
+        if let Err(why) = &row.outcome {
+            println!("{}/{}: {why}", row.uniqueid, row.dirhash);
+        }
+    }
+    println!("{}", summary(rows, args));
+}
+
+/// How many there are of each outcome, and what may come next.
+fn summary(rows: &[Row], args: &Args) -> String {
+    let count = |wanted: Outcome| rows.iter().filter(|row| row.outcome == Ok(wanted)).count();
+    let refused = rows.iter().filter(|row| row.outcome.is_err()).count();
+    let outcomes = [Outcome::Converted, Outcome::AlreadyConverted, Outcome::Removed];
+    let counts = outcomes.map(|outcome| (count(outcome), outcome.words(args.dry_run)));
+    let parts: Vec<String> = counts
+        .into_iter()
+        .chain([(refused, "refused")])
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, words)| format!("{count} {words}"))
+        .collect();
+    let models = counted(rows.len(), "model");
+    if parts.is_empty() {
+        return format!("{models} of the Python server: nothing to do.");
+    }
+    let next = if args.dry_run && refused < rows.len() {
+        " Nothing was changed; without --dry-run it is done."
+    } else {
+        ""
+    };
+    format!("{models} of the Python server: {}.{next}", parts.join("; "))
+}
+
+impl Outcome {
+    fn words(self, dry_run: bool) -> &'static str {
+        match (self, dry_run) {
+            (Self::Converted, false) => "converted, the old files are still there",
+            (Self::Converted, true) => "can be converted",
+            (Self::AlreadyConverted, _) => "converted before, the old files are still there",
+            (Self::Removed, false) => "converted, the old files are gone",
+            (Self::Removed, true) => "can be converted, then the old files would go",
+        }
+    }
+}
+
+fn bar(models: u64) -> ProgressBar {
+    let bar = if std::io::stderr().is_terminal() { ProgressBar::new(models) } else { ProgressBar::hidden() };
+    // The template is a constant; were it wrong, indicatif's own look would do.
+    if let Ok(style) = ProgressStyle::with_template("  {bar:24.cyan/240} {pos}/{len}  {msg}") {
+        bar.set_style(style.progress_chars("━━╌"));
+    }
+    bar
+}

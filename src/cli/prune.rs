@@ -1,0 +1,75 @@
+//! `moodle-mlbackend prune`: removes what the retention settings no longer keep.
+//!
+//! Owns what is printed about it. Must not know how things are kept.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use comfy_table::Table;
+
+use crate::settings::{Bytes, RetentionArgs};
+use crate::store::{Pruned, Store, StoreError};
+
+/// Removes evaluation reports and generations of models that are older or more than the settings keep.
+///
+/// The server does the same by itself, when something is published and every hour. Works beside a running
+/// server. Current models are never touched.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The data directory (of the server: what `MOODLE_MLBACKEND_PYTHON_DIR` names).
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+
+    /// Only tell what would go.
+    #[arg(long)]
+    dry_run: bool,
+
+    #[command(flatten)]
+    retention: RetentionArgs,
+}
+
+/// Prunes, shows a table, and fails when a model could not be pruned.
+#[must_use]
+pub fn run(args: &Args) -> ExitCode {
+    match prune(args) {
+        Ok(pruned) => {
+            print(&pruned, args.dry_run);
+            let failed = pruned.iter().any(|model| model.outcome.is_err());
+            if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn prune(args: &Args) -> Result<Vec<Pruned>, StoreError> {
+    let open = if args.dry_run { Store::look } else { Store::open };
+    open(&args.directory)?.keeping(args.retention.into()).prune(args.dry_run)
+}
+
+fn print(pruned: &[Pruned], dry_run: bool) {
+    let mut table = Table::new();
+    table.set_header(["model", if dry_run { "would go" } else { "gone" }, "size", "why"]);
+    let (mut count, mut bytes) = (0, 0);
+    for model in pruned {
+        match &model.outcome {
+            Ok(gone) => {
+                for one in gone {
+                    table.add_row([&model.model, &one.place, &Bytes(one.bytes).to_string(), one.why]);
+                    (count, bytes) = (count + 1, bytes + one.bytes);
+                }
+            }
+            Err(error) => {
+                table.add_row([&model.model, "", "", &format!("could not be pruned: {error}")]);
+            }
+        }
+    }
+    if !pruned.is_empty() {
+        println!("{table}");
+    }
+    let what = if count == 1 { "1 directory".to_owned() } else { format!("{count} directories") };
+    let done = if dry_run { "would be removed" } else { "removed" };
+    println!("{what} {done}, {}.", Bytes(bytes));
+}

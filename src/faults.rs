@@ -1,0 +1,104 @@
+//! Lets tests make any single step on the disk fail, or be the last one of the process.
+//!
+//! Only builds with debug assertions have it, which no release has: there a step is nothing at all. It
+//! knows nothing of what the steps are for; each says its name. Two ways to order a fault: a unit test
+//! arms its own thread; a test of the whole program names a file in `MLBACKEND_TEST_FAULTS` and writes an
+//! order into it, such as `28 5`: let five steps pass, then one fail with the system's error 28. `die 5`
+//! lets the process end there, as kill -9 does. What happened, and at which step, is then in a file of the
+//! same name with the ending `.fired`.
+
+#[cfg(debug_assertions)]
+pub(crate) use armed::step;
+
+/// One step on the disk.
+#[cfg(not(debug_assertions))]
+#[allow(clippy::unnecessary_wraps, reason = "in tests it fails")]
+pub(crate) const fn step(_name: &'static str) -> std::io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+#[cfg(debug_assertions)]
+pub(crate) use armed::{Fault, arm, was_spared};
+
+#[cfg(debug_assertions)]
+mod armed {
+    use std::cell::Cell;
+    use std::fs::{self, OpenOptions};
+    use std::io::{self, Write};
+    use std::path::PathBuf;
+    use std::sync::{LazyLock, Mutex, PoisonError};
+
+    /// Names the file with orders.
+    const ORDERS: &str = "MLBACKEND_TEST_FAULTS";
+
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(crate) enum Fault {
+        /// The system's number of an error.
+        Error(i32),
+        /// The end of the process, with nothing tidied up.
+        Death,
+    }
+
+    /// After so many more steps.
+    type Armed = Option<(u32, Fault)>;
+
+    thread_local! {
+        static AHEAD: Cell<Armed> = const { Cell::new(None) };
+    }
+
+    static FILE: LazyLock<Option<PathBuf>> = LazyLock::new(|| std::env::var_os(ORDERS).map(PathBuf::from));
+    static EVERYWHERE: Mutex<Armed> = Mutex::new(None);
+
+    /// One step on the disk. A fault happens once.
+    pub(crate) fn step(name: &'static str) -> io::Result<()> {
+        if let Some(fault) = due(AHEAD.take(), |later| AHEAD.set(later)) {
+            return happen(fault);
+        }
+        let Some(file) = &*FILE else { return Ok(()) };
+        let mut armed = EVERYWHERE.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Ok(order) = fs::read_to_string(file) {
+            let _ = fs::remove_file(file);
+            *armed = parse(&order);
+        }
+        let Some(fault) = due(armed.take(), |later| *armed = later) else { return Ok(()) };
+        let fired = OpenOptions::new().create(true).append(true).open(file.with_extension("fired"));
+        let _ = fired.and_then(|mut fired| writeln!(fired, "{name}"));
+        happen(fault)
+    }
+
+    fn due(armed: Armed, put_back: impl FnOnce(Armed)) -> Option<Fault> {
+        match armed? {
+            (0, fault) => Some(fault),
+            (steps, fault) => {
+                put_back(Some((steps - 1, fault)));
+                None
+            }
+        }
+    }
+
+    fn happen(fault: Fault) -> io::Result<()> {
+        match fault {
+            Fault::Error(number) => Err(io::Error::from_raw_os_error(number)),
+            Fault::Death => std::process::abort(),
+        }
+    }
+
+    fn parse(order: &str) -> Armed {
+        let (what, steps) = order.trim().split_once(' ')?;
+        let fault = if what == "die" { Fault::Death } else { Fault::Error(what.parse().ok()?) };
+        Some((steps.parse().ok()?, fault))
+    }
+
+    /// Lets `steps` steps of this thread succeed and then the fault happen.
+    #[cfg(test)]
+    pub(crate) fn arm(steps: u32, fault: Fault) {
+        AHEAD.set(Some((steps, fault)));
+    }
+
+    /// Whether the fault never came.
+    #[cfg(test)]
+    pub(crate) fn was_spared() -> bool {
+        AHEAD.take().is_some()
+    }
+}

@@ -1,0 +1,62 @@
+//! Models that are brought from elsewhere: whatever made them, what comes out is
+//! a model file of this backend, checked and able to run.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use super::decode::decode;
+use super::trial::try_out;
+use super::{Model, ModelError, ModelFacts, foreign, python};
+
+/// The files of a model that was brought, by their names inside of the archive or directory, with `/`
+/// between the parts of a name.
+pub type BroughtFiles = BTreeMap<String, Vec<u8>>;
+
+/// The model file of this backend.
+pub const MODEL: &str = "model.onnx";
+/// What says how to use a model, or, in exports of the TensorFlow 1 releases, the model itself.
+pub const DESCRIPTION: &str = "model.json";
+/// The pickle of the Python server.
+pub const CLASSIFIER: &str = "classifier.pkl";
+
+/// More bytes than a model file may have that is brought: what is exported again must fit into an archive.
+pub const MOST_MODEL_BYTES: usize = 28 << 20;
+
+/// Turns the files of a model into the bytes of a model file of this backend, and tries it out.
+///
+/// # Errors
+/// [`ModelError`] when they are no model that this backend understands or may run, or when its answers are
+/// not those of a classifier.
+pub fn bring(files: &BroughtFiles) -> Result<Cow<'_, [u8]>, ModelError> {
+    let (bytes, model) = match (files.get(MODEL), files.get(CLASSIFIER), files.get(DESCRIPTION)) {
+        (Some(onnx), _, description) => onnx_file(onnx, description.map(Vec::as_slice))?,
+        (None, Some(classifier), _) => translated(python::keras_to_onnx(classifier, files)?)?,
+        (None, None, Some(description)) => translated(python::tensorflow1_to_onnx(description)?)?,
+        (None, None, None) => return Err(ModelError::Unknown),
+    };
+    if bytes.len() > MOST_MODEL_BYTES {
+        let most = MOST_MODEL_BYTES >> 20;
+        return Err(ModelError::Refused(format!("as a model of this backend it is larger than {most} MiB")));
+    }
+    try_out(&model)?;
+    Ok(bytes)
+}
+
+/// A file of this backend is taken as it is; one of another tool is translated with the help of its
+/// description.
+fn onnx_file<'a>(onnx: &'a [u8], description: Option<&[u8]>) -> Result<(Cow<'a, [u8]>, Model), ModelError> {
+    let proto = decode(onnx)?;
+    match (ModelFacts::of(&proto), description) {
+        (Ok(facts), _) => {
+            facts.check_brought()?;
+            Ok((Cow::Borrowed(onnx), Model::prepared(proto, facts)?))
+        }
+        (Err(_), Some(description)) => translated(foreign::to_onnx(&proto, description)?),
+        (Err(why), None) => Err(why),
+    }
+}
+
+fn translated<'a>(onnx: Vec<u8>) -> Result<(Cow<'a, [u8]>, Model), ModelError> {
+    let model = Model::load(&onnx)?;
+    Ok((Cow::Owned(onnx), model))
+}

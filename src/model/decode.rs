@@ -1,0 +1,193 @@
+//! Decoding an ONNX file without letting it ask for much more memory than it has bytes.
+//!
+//! A message of two bytes becomes a structure of hundreds, so a small file of many empty messages could
+//! fill a large memory. What the structures take is summed up, and bounded, before any is made.
+//! Source: the wire format of Protocol Buffers (protobuf.dev/programming-guides/encoding).
+
+use std::mem::size_of;
+
+use prost::Message;
+use tract_onnx::pb::{
+    AttributeProto, GraphProto, ModelProto, NodeProto, StringStringEntryProto, TensorProto,
+};
+
+use super::ModelError;
+use super::bounded::said;
+
+/// What the structures of a model and its lists of whole numbers may take, without the texts and tensors in
+/// them: in bytes.
+const MOST_STRUCTURE: usize = 24 << 20;
+
+/// Deeper than a graph in an attribute of a node in a graph.
+const MOST_DEPTH: usize = 16;
+
+/// Decodes an ONNX file.
+///
+/// # Errors
+/// [`ModelError`] when the bytes are no ONNX file, or one of endlessly many parts.
+pub(super) fn decode(bytes: &[u8]) -> Result<ModelProto, ModelError> {
+    count(bytes, &mut { MOST_STRUCTURE }, &MODEL, 0)?;
+    ModelProto::decode(bytes).map_err(|error| ModelError::NotOnnx(said(&error)))
+}
+
+/// A kind of message: what one takes in memory, and what its fields of a length hold.
+struct Kind {
+    bytes: usize,
+    fields: &'static [(u64, &'static Kind)],
+    /// Whether fields that are not named hold text or numbers, and not messages.
+    plain: bool,
+}
+
+// Field numbers of onnx.proto.
+static MODEL: Kind =
+    message(size_of::<ModelProto>(), &[(2, &PLAIN), (3, &PLAIN), (6, &PLAIN), (7, &GRAPH), (14, &ENTRY)]);
+static GRAPH: Kind = message(size_of::<GraphProto>(), &[(1, &NODE), (2, &PLAIN), (5, &TENSOR), (10, &PLAIN)]);
+static NODE: Kind = Kind { bytes: size_of::<NodeProto>(), fields: &[(5, &ATTRIBUTE)], plain: true };
+static ATTRIBUTE: Kind = Kind {
+    bytes: size_of::<AttributeProto>(),
+    fields: &[
+        (5, &TENSOR),
+        (6, &GRAPH),
+        (8, &NUMBERS),
+        (10, &TENSOR),
+        (11, &GRAPH),
+        (12, &OTHER),
+        (14, &OTHER),
+        (15, &OTHER),
+    ],
+    plain: true,
+};
+static TENSOR: Kind = Kind {
+    bytes: size_of::<TensorProto>(),
+    fields: &[(1, &NUMBERS), (3, &OTHER), (5, &NUMBERS), (7, &NUMBERS), (11, &NUMBERS), (13, &OTHER)],
+    plain: true,
+};
+static ENTRY: Kind = Kind { bytes: size_of::<StringStringEntryProto>(), fields: &[], plain: true };
+/// Whole numbers behind each other: each byte may be one.
+static NUMBERS: Kind = Kind { bytes: size_of::<Vec<u8>>(), fields: &[], plain: true };
+/// Text, bytes or floats, which take as many bytes as they have.
+static PLAIN: Kind = Kind { bytes: size_of::<Vec<u8>>(), fields: &[], plain: true };
+/// Messages that are not followed.
+static OTHER: Kind = Kind { bytes: 0, fields: &[], plain: false };
+
+/// What a whole number takes, however short it is written.
+const NUMBER_BYTES: usize = size_of::<i64>();
+
+/// What a byte of a message that is not followed may take: the smallest one is two bytes long.
+const OTHER_BYTES: usize = 48;
+
+const fn message(bytes: usize, fields: &'static [(u64, &'static Kind)]) -> Kind {
+    Kind { bytes, fields, plain: false }
+}
+
+/// Takes what a message's structures need off what is left. A malformed message is none of our business:
+/// decoding says what is wrong with it, and stops there.
+fn count(mut bytes: &[u8], left: &mut usize, kind: &Kind, depth: usize) -> Result<(), ModelError> {
+    if depth > MOST_DEPTH {
+        return Err(ModelError::Refused("its graphs are nested too deeply".to_owned()));
+    }
+    while let Some((field, wire)) = varint(&mut bytes).map(|key| (key >> 3, key & 7)) {
+        match wire {
+            0 => {
+                varint(&mut bytes);
+                take(left, NUMBER_BYTES)?;
+            }
+            1 => bytes = bytes.get(8..).unwrap_or_default(),
+            5 => bytes = bytes.get(4..).unwrap_or_default(),
+            2 => {
+                let length = varint(&mut bytes).and_then(|length| usize::try_from(length).ok());
+                let Some((inside, rest)) = length.and_then(|length| bytes.split_at_checked(length)) else {
+                    return Ok(());
+                };
+                bytes = rest;
+                let named = kind.fields.iter().find(|(number, _)| *number == field).map(|(_, kind)| *kind);
+                let held = named.unwrap_or(if kind.plain { &PLAIN } else { &OTHER });
+                if std::ptr::eq(held, &raw const OTHER) {
+                    take(left, OTHER_BYTES.saturating_mul(inside.len() + 2))?;
+                } else {
+                    take(left, held.bytes)?;
+                    if std::ptr::eq(held, &raw const NUMBERS) {
+                        let numbers = inside.iter().filter(|&&byte| byte < 0x80).count();
+                        take(left, NUMBER_BYTES.saturating_mul(numbers))?;
+                    } else if !std::ptr::eq(held, &raw const PLAIN) {
+                        count(inside, left, held, depth + 1)?;
+                    }
+                }
+            }
+            _ => return Ok(()),
+        }
+    }
+    Ok(())
+}
+
+fn take(left: &mut usize, bytes: usize) -> Result<(), ModelError> {
+    *left = left.checked_sub(bytes).ok_or_else(|| {
+        ModelError::Refused("it consists of more nodes, tensors and other parts than any model".to_owned())
+    })?;
+    Ok(())
+}
+
+fn varint(bytes: &mut &[u8]) -> Option<u64> {
+    let mut value = 0_u64;
+    for shift in (0..64).step_by(7) {
+        let (&byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field(number: u8, inside: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![number << 3 | 2];
+        prost::encoding::encode_varint(inside.len() as u64, &mut bytes);
+        [bytes, inside.to_vec()].concat()
+    }
+
+    #[test]
+    fn a_megabyte_of_empty_nodes_is_refused_before_it_is_decoded() {
+        for empty in [1_u8, 5, 11, 13, 15] {
+            let model = field(7, &field(empty, b"").repeat(500_000));
+            let error = decode(&model).expect_err("it is refused").to_string();
+            assert!(error.contains("more nodes, tensors"), "{empty}: {error}");
+        }
+    }
+
+    #[test]
+    fn graphs_within_graphs_are_refused() {
+        let mut graph = Vec::new();
+        for _ in 0..100 {
+            graph = field(1, &field(5, &field(6, &graph)));
+        }
+        let error = decode(&field(7, &graph)).expect_err("it is refused").to_string();
+        assert!(error.contains("nested"), "{error}");
+    }
+
+    #[test]
+    fn a_megabyte_that_is_a_list_of_as_many_numbers_counts_as_what_it_becomes() {
+        for (tensor, list) in [(5, 7), (5, 5), (5, 11), (5, 1)] {
+            let numbers = field(tensor, &field(list, &vec![1; 4 << 20]));
+            let error = decode(&field(7, &numbers)).expect_err("it is refused").to_string();
+            assert!(error.contains("more nodes, tensors"), "{list}: {error}");
+        }
+        let one_by_one = [7 << 3, 1].repeat(4 << 20);
+        assert!(decode(&field(7, &field(5, &one_by_one))).is_err());
+        let some = field(7, &field(5, &field(7, &vec![1; 1 << 20])));
+        let graph = decode(&some).expect("it is sound").graph.expect("a graph");
+        assert_eq!(graph.initializer[0].int64_data.len(), 1 << 20);
+    }
+
+    #[test]
+    fn a_large_tensor_and_a_long_list_of_names_are_fine() {
+        let tensor = field(5, &field(9, &vec![0; 20 << 20]));
+        let names = field(14, &[field(1, b"names"), field(2, &vec![b'a'; 4 << 20])].concat());
+        let decoded = decode(&[field(7, &tensor), names].concat()).expect("it is sound");
+        assert_eq!(decoded.metadata_props[0].value.len(), 4 << 20);
+    }
+}

@@ -1,0 +1,186 @@
+//! Reads the lists that a tree ensemble is stored as into trees that are known to be trees.
+
+use std::collections::HashMap;
+
+use super::node::{self, Node};
+use super::value::Data;
+use super::{Done, refused};
+
+/// Most nodes of all trees together.
+const MOST_NODES: usize = 400_000;
+
+/// Beyond every value, but not as far as what stands for a missing one: a branch that only parts missing
+/// values from others has an infinite threshold.
+const FAR: f32 = f32::MAX.next_down();
+
+/// The trees of an ensemble.
+pub(super) struct Ensemble {
+    pub nodes: Vec<TreeNode>,
+    pub roots: Vec<usize>,
+    /// What each leaf adds to which score, by node.
+    pub weights: HashMap<usize, Vec<(usize, f32)>>,
+}
+
+/// A node of a tree.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum TreeNode {
+    Leaf,
+    Branch(Branch),
+}
+
+/// "Is the feature above the threshold?" Every order comparison of the operator can be put so.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Branch {
+    pub feature: usize,
+    pub threshold: f32,
+    /// Whether a missing value counts as above.
+    pub missing_above: bool,
+    pub above: usize,
+    pub below: usize,
+}
+
+/// The names of the lists that say what the leaves are worth: they differ by operator.
+pub(super) struct LeafLists {
+    pub trees: &'static str,
+    pub nodes: &'static str,
+    pub scores: &'static str,
+    pub weights: &'static str,
+}
+
+impl Ensemble {
+    /// Reads an ensemble over so many `features` that gives so many `scores`.
+    pub(super) fn read(node: Node, lists: &LeafLists, features: usize, scores: usize) -> Done<Self> {
+        let (trees, ids) = (node.ints("nodes_treeids"), node.ints("nodes_nodeids"));
+        let count = trees.len();
+        if count == 0 || count > MOST_NODES {
+            return refused(format!("its trees have {count} nodes; there may be 1 to {MOST_NODES}"));
+        }
+        if ids.len() != count {
+            return refused("its lists are not of one length");
+        }
+        let index: HashMap<(i64, i64), usize> =
+            trees.iter().copied().zip(ids.iter().copied()).enumerate().map(|(at, key)| (key, at)).collect();
+        if index.len() != count {
+            return refused("two nodes of a tree have one number");
+        }
+        let nodes = nodes(node, &index, features)?;
+        let roots = roots(&nodes)?;
+        let weights = leaf_weights(node, lists, &index, &nodes, scores)?;
+        Ok(Self { nodes, roots, weights })
+    }
+}
+
+fn nodes(node: Node, index: &HashMap<(i64, i64), usize>, features: usize) -> Done<Vec<TreeNode>> {
+    let trees = node.ints("nodes_treeids");
+    let modes = node.strings("nodes_modes");
+    let feature_ids = node.ints("nodes_featureids");
+    let values = thresholds(node)?;
+    let (yes, no) = (node.ints("nodes_truenodeids"), node.ints("nodes_falsenodeids"));
+    let tracks = node.ints("nodes_missing_value_tracks_true");
+    let count = trees.len();
+    let lengths = [modes.len(), feature_ids.len(), values.len(), yes.len(), no.len()];
+    if lengths.iter().any(|&length| length != count) || !(tracks.is_empty() || tracks.len() == count) {
+        return refused("its lists are not of one length");
+    }
+    let branch = |at: usize| {
+        let child = |id: i64| match index.get(&(trees[at], id)) {
+            Some(&child) if child != at => Ok(child),
+            _ => refused("a branch leads to a node that is not there"),
+        };
+        let (yes, no) = (child(yes[at])?, child(no[at])?);
+        let Some(feature) = usize::try_from(feature_ids[at]).ok().filter(|&feature| feature < features)
+        else {
+            return refused("a branch asks for a feature that is not there");
+        };
+        // x < v is "not above the number before v".
+        let (threshold, yes_above) = match modes[at].as_slice() {
+            b"BRANCH_LEQ" => (values[at], false),
+            b"BRANCH_GT" => (values[at], true),
+            b"BRANCH_LT" => (values[at].next_down(), false),
+            b"BRANCH_GTE" => (values[at].next_down(), true),
+            mode => {
+                let mode: String =
+                    String::from_utf8_lossy(mode).chars().filter(char::is_ascii).take(20).collect();
+                return refused(format!("its branches of mode {mode} are not understood"));
+            }
+        };
+        let threshold = threshold.clamp(-FAR, FAR);
+        let missing_yes = tracks.get(at).is_some_and(|&tracks| tracks != 0);
+        let (above, below) = if yes_above { (yes, no) } else { (no, yes) };
+        let missing_above = missing_yes == yes_above;
+        Ok(TreeNode::Branch(Branch { feature, threshold, missing_above, above, below }))
+    };
+    (0..count).map(|at| if modes[at] == b"LEAF" { Ok(TreeNode::Leaf) } else { branch(at) }).collect()
+}
+
+/// The nodes that no branch leads to. All others are led to once, and reached from these: so the
+/// branches are trees and not circles.
+fn roots(nodes: &[TreeNode]) -> Done<Vec<usize>> {
+    let mut led_to = vec![false; nodes.len()];
+    for node in nodes {
+        if let TreeNode::Branch(branch) = node {
+            for child in [branch.above, branch.below] {
+                if std::mem::replace(&mut led_to[child], true) {
+                    return refused("two branches lead to one node");
+                }
+            }
+        }
+    }
+    let roots: Vec<usize> = (0..nodes.len()).filter(|&at| !led_to[at]).collect();
+    let mut open = roots.clone();
+    let mut reached = 0;
+    while let Some(at) = open.pop() {
+        reached += 1;
+        if let TreeNode::Branch(branch) = nodes[at] {
+            open.extend([branch.above, branch.below]);
+        }
+    }
+    if reached == nodes.len() { Ok(roots) } else { refused("its branches lead in a circle") }
+}
+
+fn leaf_weights(
+    node: Node,
+    lists: &LeafLists,
+    index: &HashMap<(i64, i64), usize>,
+    nodes: &[TreeNode],
+    scores: usize,
+) -> Done<HashMap<usize, Vec<(usize, f32)>>> {
+    let (trees, ids, which) = (node.ints(lists.trees), node.ints(lists.nodes), node.ints(lists.scores));
+    let as_tensor = format!("{}_as_tensor", lists.weights);
+    let values = floats_or_tensor(node, lists.weights, &as_tensor)?;
+    if [ids.len(), which.len(), values.len()].iter().any(|&length| length != trees.len()) {
+        return refused("its lists are not of one length");
+    }
+    let mut weights: HashMap<usize, Vec<(usize, f32)>> = HashMap::new();
+    for at in 0..trees.len() {
+        let leaf = index.get(&(trees[at], ids[at])).copied();
+        let Some(leaf) = leaf.filter(|&leaf| matches!(nodes[leaf], TreeNode::Leaf)) else {
+            return refused("it gives a weight to something that is no leaf");
+        };
+        let Some(score) = usize::try_from(which[at]).ok().filter(|&score| score < scores) else {
+            return refused("a leaf speaks for a class that is not there");
+        };
+        weights.entry(leaf).or_default().push((score, values[at]));
+    }
+    Ok(weights)
+}
+
+fn thresholds(node: Node) -> Done<Vec<f32>> {
+    let values = match node.tensor("nodes_values_as_tensor") {
+        None => node.any_floats("nodes_values").to_vec(),
+        Some(_) => floats_or_tensor(node, "nodes_values", "nodes_values_as_tensor")?,
+    };
+    if values.iter().any(|value| value.is_nan()) {
+        refused("a threshold is not a number")
+    } else {
+        Ok(values)
+    }
+}
+
+pub(super) fn floats_or_tensor(node: Node, name: &str, as_tensor: &str) -> Done<Vec<f32>> {
+    let Some(proto) = node.tensor(as_tensor) else { return Ok(node.floats(name)?.to_vec()) };
+    match node::tensor(proto)?.data {
+        Data::Floats(values) => Ok(values),
+        Data::Whole(_) => refused("its values are not floats"),
+    }
+}

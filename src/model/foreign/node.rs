@@ -1,0 +1,152 @@
+//! Reading nodes, their attributes and constant tensors, as data that may be anything.
+
+use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb::{AttributeProto, NodeProto, TensorProto};
+
+use super::value::{Data, Tensor, Whole};
+use super::{Done, refused};
+
+/// More elements than a constant of whole numbers needs: shapes, axes, indices.
+const MOST_INTEGERS: usize = 1 << 18;
+
+/// A node with its attributes by name.
+#[derive(Clone, Copy)]
+pub(super) struct Node<'a> {
+    pub proto: &'a NodeProto,
+    /// The version of the operator set that it belongs to.
+    pub version: i64,
+}
+
+impl<'a> Node<'a> {
+    fn attribute(self, name: &str) -> Option<&'a AttributeProto> {
+        self.proto.attribute.iter().find(|attribute| attribute.name == name)
+    }
+
+    pub(super) fn has(self, name: &str) -> bool {
+        self.attribute(name).is_some()
+    }
+
+    pub(super) fn int(self, name: &str, default: i64) -> i64 {
+        self.attribute(name).map_or(default, |attribute| attribute.i)
+    }
+
+    pub(super) fn float(self, name: &str, default: f32) -> Done<f32> {
+        let value = self.attribute(name).map_or(default, |attribute| attribute.f);
+        if value.is_finite() { Ok(value) } else { refused(format!("its attribute {name} is not finite")) }
+    }
+
+    /// A number that may be anything, also NaN.
+    pub(super) fn number(self, name: &str, default: f32) -> f32 {
+        self.attribute(name).map_or(default, |attribute| attribute.f)
+    }
+
+    pub(super) fn ints(self, name: &str) -> &'a [i64] {
+        self.attribute(name).map_or(&[], |attribute| &attribute.ints)
+    }
+
+    pub(super) fn floats(self, name: &str) -> Done<&'a [f32]> {
+        let values = self.any_floats(name);
+        let finite = values.iter().all(|value| value.is_finite());
+        if finite {
+            Ok(values)
+        } else {
+            refused(format!("its attribute {name} holds a number that is not finite"))
+        }
+    }
+
+    /// Numbers that may be anything, also NaN.
+    pub(super) fn any_floats(self, name: &str) -> &'a [f32] {
+        self.attribute(name).map_or(&[], |attribute| &attribute.floats)
+    }
+
+    pub(super) fn strings(self, name: &str) -> &'a [Vec<u8>] {
+        self.attribute(name).map_or(&[], |attribute| &attribute.strings)
+    }
+
+    pub(super) fn text(self, name: &str) -> &'a str {
+        self.attribute(name).and_then(|attribute| std::str::from_utf8(&attribute.s).ok()).unwrap_or_default()
+    }
+
+    pub(super) fn tensor(self, name: &str) -> Option<&'a TensorProto> {
+        self.attribute(name)?.t.as_ref()
+    }
+
+    /// How many inputs are given; trailing and left-out ones have empty names.
+    pub(super) fn inputs(self) -> usize {
+        self.proto.input.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1)
+    }
+
+    pub(super) fn has_input(self, at: usize) -> bool {
+        self.proto.input.get(at).is_some_and(|name| !name.is_empty())
+    }
+}
+
+/// A constant of the file.
+pub(super) fn tensor(proto: &TensorProto) -> Done<Tensor> {
+    if !proto.external_data.is_empty()
+        || proto.data_location.is_some_and(|location| location != 0)
+        || proto.segment.is_some()
+    {
+        return refused("a tensor is kept in another file; save the model as one file");
+    }
+    let dims: Option<Vec<usize>> = proto.dims.iter().map(|&dim| usize::try_from(dim).ok()).collect();
+    let elements = dims
+        .as_ref()
+        .and_then(|dims| dims.iter().try_fold(1_usize, |product, &dim| product.checked_mul(dim)));
+    let (Some(dims), Some(elements)) = (dims, elements) else {
+        return refused("a tensor has an impossible size");
+    };
+    if dims.len() > super::MOST_DIMENSIONS {
+        return refused("a tensor has too many dimensions");
+    }
+    let data = data(proto)?;
+    let tensor = Tensor { dims, data };
+    if tensor.len() != elements {
+        return refused("a tensor's size is not that of its data");
+    }
+    if let Data::Floats(values) = &tensor.data
+        && !values.iter().all(|value| value.is_finite())
+    {
+        return refused("a weight is not finite");
+    }
+    Ok(tensor)
+}
+
+fn data(proto: &TensorProto) -> Done<Data> {
+    let raw = &proto.raw_data;
+    let whole = |values: Vec<i64>| {
+        if values.len() > MOST_INTEGERS {
+            return refused("a tensor of whole numbers is too large");
+        }
+        Ok(Data::Whole(values.into_iter().map(|number| Whole { number, batch: false }).collect()))
+    };
+    let plain = raw.is_empty();
+    match DataType::try_from(proto.data_type) {
+        Ok(DataType::Float) if plain => Ok(Data::Floats(proto.float_data.clone())),
+        Ok(DataType::Float) => Ok(Data::Floats(chunks(raw, f32::from_le_bytes)?)),
+        Ok(DataType::Double) if plain => {
+            Ok(Data::Floats(proto.double_data.iter().map(|&value| value as f32).collect()))
+        }
+        Ok(DataType::Double) => Ok(Data::Floats(chunks(raw, |bytes| f64::from_le_bytes(bytes) as f32)?)),
+        Ok(DataType::Int64) if plain => whole(proto.int64_data.clone()),
+        Ok(DataType::Int64) => whole(chunks(raw, i64::from_le_bytes)?),
+        Ok(DataType::Int32 | DataType::Bool) if plain => {
+            whole(proto.int32_data.iter().map(|&value| i64::from(value)).collect())
+        }
+        Ok(DataType::Int32) => whole(chunks(raw, |bytes| i64::from(i32::from_le_bytes(bytes)))?),
+        Ok(DataType::Bool) => whole(raw.iter().map(|&byte| i64::from(byte != 0)).collect()),
+        _ => refused("a tensor is neither of floats, doubles, integers nor truth values"),
+    }
+}
+
+fn chunks<const N: usize, T>(raw: &[u8], read: impl Fn([u8; N]) -> T) -> Done<Vec<T>> {
+    if !raw.len().is_multiple_of(N) {
+        return refused("a tensor's size is not that of its data");
+    }
+    let values = raw.chunks_exact(N).map(|bytes| {
+        let mut array = [0; N];
+        array.copy_from_slice(bytes);
+        read(array)
+    });
+    Ok(values.collect())
+}

@@ -1,0 +1,169 @@
+//! The weights in a TensorFlow checkpoint (a "tensor bundle", `tensor_bundle.proto` of TensorFlow): an
+//! index that says of every variable what it is and where, and a file of plain numbers.
+
+use prost::Message;
+
+use super::table::{damaged, for_each, masked_checksum};
+
+/// What one layer has: a kernel of inputs × units, row by row, and one bias a unit.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Weights {
+    pub(super) inputs: usize,
+    pub(super) units: usize,
+    pub(super) kernel: Vec<f32>,
+    pub(super) bias: Vec<f32>,
+}
+
+/// Where the weights of one layer are.
+#[derive(Debug, Default)]
+pub(super) struct Place {
+    kernel: Option<Entry>,
+    bias: Option<Entry>,
+}
+
+/// More layers than the Python server makes: it makes two or three.
+const MOST_LAYERS: usize = 16;
+
+/// Finds the weights of all layers, in their order; other variables (what the training kept for itself) are
+/// passed over.
+pub(super) fn locate(index: &[u8]) -> Result<Vec<Place>, String> {
+    let mut header = None;
+    let mut places: Vec<Place> = Vec::new();
+    for_each(index, |key, value| {
+        if key.is_empty() {
+            header = Some(decoded::<Header>(value)?);
+        } else if let Some((layer, part)) = layer_of(key) {
+            if layer >= MOST_LAYERS {
+                return Err("it has too many layers".to_owned());
+            }
+            let entry = decoded::<Entry>(value)?;
+            places.resize_with(places.len().max(layer + 1), Place::default);
+            match part {
+                Part::Kernel => places[layer].kernel = Some(entry),
+                Part::Bias => places[layer].bias = Some(entry),
+            }
+        }
+        Ok(())
+    })?;
+    match header {
+        Some(Header { num_shards: 1, endianness: 0 }) if !places.is_empty() => Ok(places),
+        Some(Header { num_shards: 1, endianness: 0 }) => Err("it knows no layers".to_owned()),
+        Some(_) => Err("its weights are not in one file of little-endian numbers".to_owned()),
+        None => Err("it has no header".to_owned()),
+    }
+}
+
+/// Reads the weights that were located. Each number belongs to one layer: otherwise a few bytes could make
+/// many large ones.
+pub(super) fn read(places: &[Place], data: &[u8]) -> Result<Vec<Weights>, String> {
+    let entries = places.iter().flat_map(|place| place.kernel.iter().chain(&place.bias));
+    let all = entries
+        .fold(0_usize, |sum, entry| sum.saturating_add(usize::try_from(entry.size).unwrap_or(usize::MAX)));
+    if all > data.len() {
+        return Err("it is cut off, or its layers share their weights".to_owned());
+    }
+    places.iter().map(|place| weights(place, data)).collect()
+}
+
+fn weights(place: &Place, data: &[u8]) -> Result<Weights, String> {
+    let Some(kernel) = &place.kernel else { return Err("a layer has no weights".to_owned()) };
+    let [inputs, units] = kernel.shape()?[..] else {
+        return Err("a layer's weights are no matrix".to_owned());
+    };
+    match &place.bias {
+        Some(bias) if bias.shape()? == [units] => {
+            Ok(Weights { inputs, units, kernel: kernel.floats(data)?, bias: bias.floats(data)? })
+        }
+        _ => Err("a layer has not one bias a unit".to_owned()),
+    }
+}
+
+enum Part {
+    Kernel,
+    Bias,
+}
+
+/// `layer_with_weights-0/kernel/.ATTRIBUTES/VARIABLE_VALUE`
+fn layer_of(key: &[u8]) -> Option<(usize, Part)> {
+    let key = std::str::from_utf8(key).ok()?;
+    let (layer, part) = key.strip_prefix("layer_with_weights-")?.split_once('/')?;
+    let part = match part.strip_suffix("/.ATTRIBUTES/VARIABLE_VALUE")? {
+        "kernel" => Part::Kernel,
+        "bias" => Part::Bias,
+        _ => return None,
+    };
+    Some((layer.parse().ok()?, part))
+}
+
+/// `BundleHeaderProto`
+#[derive(Clone, PartialEq, Message)]
+struct Header {
+    #[prost(int32, tag = "1")]
+    num_shards: i32,
+    #[prost(int32, tag = "2")]
+    endianness: i32,
+}
+
+/// `BundleEntryProto`
+#[derive(Clone, PartialEq, Message)]
+struct Entry {
+    #[prost(int32, tag = "1")]
+    dtype: i32,
+    #[prost(message, optional, tag = "2")]
+    shape: Option<Shape>,
+    #[prost(int32, tag = "3")]
+    shard_id: i32,
+    #[prost(int64, tag = "4")]
+    offset: i64,
+    #[prost(int64, tag = "5")]
+    size: i64,
+    #[prost(fixed32, optional, tag = "6")]
+    crc32c: Option<u32>,
+}
+
+/// `TensorShapeProto`
+#[derive(Clone, PartialEq, Message)]
+struct Shape {
+    #[prost(message, repeated, tag = "2")]
+    dim: Vec<Dimension>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Dimension {
+    #[prost(int64, tag = "1")]
+    size: i64,
+}
+
+/// `DT_FLOAT`
+const FLOAT: i32 = 1;
+
+impl Entry {
+    fn shape(&self) -> Result<Vec<usize>, String> {
+        let dims = self.shape.iter().flat_map(|shape| &shape.dim);
+        dims.map(|dim| usize::try_from(dim.size).map_err(|_| "a size in it is negative".to_owned())).collect()
+    }
+
+    /// The numbers, when they are as many as the shape says and their checksum is right.
+    fn floats(&self, data: &[u8]) -> Result<Vec<f32>, String> {
+        if self.dtype != FLOAT || self.shard_id != 0 {
+            return Err("a layer's weights are not numbers of single precision".to_owned());
+        }
+        let range = || {
+            let (offset, size) = (usize::try_from(self.offset).ok()?, usize::try_from(self.size).ok()?);
+            data.get(offset..offset.checked_add(size)?)
+        };
+        let bytes = range().ok_or("it is cut off")?;
+        let elements = self.shape()?.into_iter().try_fold(1_usize, usize::checked_mul);
+        if elements.and_then(|elements| elements.checked_mul(4)) != Some(bytes.len()) {
+            return Err("a layer's weights are not as many as they should be".to_owned());
+        }
+        if self.crc32c.is_some_and(|sum| sum != masked_checksum(bytes)) {
+            return Err(damaged());
+        }
+        Ok(bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
+    }
+}
+
+fn decoded<M: Message + Default>(bytes: &[u8]) -> Result<M, String> {
+    M::decode(bytes).map_err(|_| "an entry in it cannot be read".to_owned())
+}

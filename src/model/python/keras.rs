@@ -1,0 +1,80 @@
+//! What Keras' `keras_metadata.pb` says of a network: its layers in their order, and what each does with
+//! its sums. A protobuf message (`saved_metadata.proto` of Keras) around one piece of JSON an object.
+
+use prost::Message;
+use serde::Deserialize;
+
+/// What a layer does with its sums.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Activation {
+    Relu,
+    Tanh,
+    Sigmoid,
+    Linear,
+    Softmax,
+}
+
+/// The Python server's own choice, for `layers` layers: where Keras wrote none down beside the weights.
+pub(super) fn usual_activations(layers: usize) -> Vec<Activation> {
+    let mut activations = vec![Activation::Relu; layers];
+    if let Some(last) = activations.last_mut() {
+        *last = Activation::Softmax;
+    }
+    activations
+}
+
+/// The activation of each dense layer.
+pub(super) fn activations(metadata: &[u8]) -> Result<Vec<Activation>, String> {
+    let saved = SavedMetadata::decode(metadata).map_err(|_| "it cannot be read".to_owned())?;
+    let is_network = |node: &&SavedObject| {
+        matches!(node.identifier.as_str(), "_tf_keras_network" | "_tf_keras_model" | "_tf_keras_sequential")
+    };
+    let network = saved.nodes.iter().find(is_network).ok_or("it describes no network")?;
+    let network: Model = serde_json::from_str(&network.metadata)
+        .map_err(|_| "it describes a network that the Python server does not make".to_owned())?;
+    let dense = network.config.layers.into_iter().filter_map(|layer| match layer.class_name.as_str() {
+        "InputLayer" => None,
+        "Dense" => Some(layer.config.activation.ok_or_else(|| "a layer has no activation".to_owned())),
+        other => {
+            let shown: String = other.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
+            Some(Err(format!("it has a layer of kind {shown}, which the Python server does not make")))
+        }
+    });
+    dense.collect()
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct SavedMetadata {
+    #[prost(message, repeated, tag = "1")]
+    nodes: Vec<SavedObject>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct SavedObject {
+    #[prost(string, tag = "4")]
+    identifier: String,
+    #[prost(string, tag = "5")]
+    metadata: String,
+}
+
+#[derive(Deserialize)]
+struct Model {
+    config: ModelConfig,
+}
+
+#[derive(Deserialize)]
+struct ModelConfig {
+    layers: Vec<LayerNode>,
+}
+
+#[derive(Deserialize)]
+struct LayerNode {
+    class_name: String,
+    config: LayerConfig,
+}
+
+#[derive(Deserialize)]
+struct LayerConfig {
+    activation: Option<Activation>,
+}

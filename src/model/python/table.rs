@@ -1,0 +1,99 @@
+//! The sorted table of keys and values that a TensorFlow checkpoint's index is: the format of `LevelDB`'s
+//! files (`doc/table_format.md` there). Blocks of entries, each key as what differs from the one before; a
+//! block that says where the others are; a footer that says where that one is.
+
+use super::bytes::Bytes;
+
+/// The last eight bytes of every table.
+const MAGIC: [u8; 8] = [0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb];
+/// Two handles, filled up with zeros, and the magic number.
+const FOOTER: usize = 48;
+/// A byte that says how the block is compressed, and a checksum.
+const TRAILER: usize = 5;
+/// A longer key than any variable's name; without a bound few bytes could make many long keys.
+const LONGEST_KEY: usize = 1_024;
+/// More blocks than the index of any network has: each has about 250 kB.
+const MOST_BLOCKS: usize = 64;
+
+/// Calls `found` with every key and value, in the table's order.
+pub(super) fn for_each<'a>(
+    table: &'a [u8],
+    mut found: impl FnMut(&[u8], &'a [u8]) -> Result<(), String>,
+) -> Result<(), String> {
+    let footer = table.len().checked_sub(FOOTER).and_then(|at| table.get(at..)).ok_or("it is cut off")?;
+    if !footer.ends_with(&MAGIC) {
+        return Err("it is no index of a TensorFlow checkpoint".to_owned());
+    }
+    let mut footer = Bytes(footer);
+    Handle::read(&mut footer)?; // of a block that TensorFlow leaves empty
+    let index = Handle::read(&mut footer)?.block(table)?;
+    let mut blocks = Vec::new();
+    entries(index, |_, handle| {
+        blocks.push(Handle::read(&mut Bytes(handle))?);
+        if blocks.len() > MOST_BLOCKS { Err("it has too many blocks".to_owned()) } else { Ok(()) }
+    })?;
+    blocks.into_iter().try_for_each(|block| entries(block.block(table)?, &mut found))
+}
+
+/// Where a block is.
+struct Handle {
+    offset: usize,
+    size: usize,
+}
+
+impl Handle {
+    fn read(bytes: &mut Bytes<'_>) -> Result<Self, String> {
+        Ok(Self { offset: bytes.size()?, size: bytes.size()? })
+    }
+
+    /// The block's content, when its checksum is right.
+    fn block<'a>(&self, table: &'a [u8]) -> Result<&'a [u8], String> {
+        let whole = || {
+            let end = self.offset.checked_add(self.size)?;
+            Some((
+                table.get(self.offset..end)?,
+                table.get(self.offset..=end)?,
+                table.get(end..end + TRAILER)?,
+            ))
+        };
+        let (content, summed, trailer) = whole().ok_or("it is cut off")?;
+        if trailer[0] != 0 {
+            return Err("it is compressed, which TensorFlow does not do".to_owned());
+        }
+        if Bytes(&trailer[1..]).u32()? != masked_checksum(summed) {
+            return Err(damaged());
+        }
+        Ok(content)
+    }
+}
+
+fn entries<'a>(
+    block: &'a [u8],
+    mut found: impl FnMut(&[u8], &'a [u8]) -> Result<(), String>,
+) -> Result<(), String> {
+    // At the end: where whole keys begin, which only helps searching, and how many those are.
+    let (rest, count) = block.split_last_chunk::<4>().ok_or("it is cut off")?;
+    let restarts = (u32::from_le_bytes(*count) as usize).checked_mul(4);
+    let end = restarts.and_then(|size| rest.len().checked_sub(size)).ok_or("it is cut off")?;
+    let mut rest = Bytes(&rest[..end]);
+    let mut key = Vec::new();
+    while !rest.0.is_empty() {
+        let (shared, more, value) = (rest.size()?, rest.size()?, rest.size()?);
+        if shared > key.len() || shared.saturating_add(more) > LONGEST_KEY {
+            return Err("a name in it is too long".to_owned());
+        }
+        key.truncate(shared);
+        key.extend_from_slice(rest.take(more)?);
+        found(&key, rest.take(value)?)?;
+    }
+    Ok(())
+}
+
+/// The checksum of TensorFlow's files: CRC-32C, turned and shifted so that a sum of sums stays one.
+pub(super) fn masked_checksum(bytes: &[u8]) -> u32 {
+    crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
+}
+
+pub(super) fn damaged() -> String {
+    "it is damaged: a checksum is wrong".to_owned()
+}

@@ -1,0 +1,98 @@
+//! The `model.json` of an export of the TensorFlow 1 releases (2.0 to 2.6.0): the weights of a network with
+//! one hidden layer, as numbers in JSON. Its answers are softmax(tanh(x·W1 + b1)·W2 + b2), of all features.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
+
+use super::super::bounded::said;
+use super::checkpoint::Weights;
+use super::keras::Activation;
+use super::network::{Layer, Network};
+
+/// The largest such file that is read; one of 400 features has less than 3 MB.
+const MOST_BYTES: usize = 16 << 20;
+
+#[derive(Deserialize)]
+struct Description {
+    #[serde(rename = "initialise-vars/input-to-hidden-weights")]
+    hidden: Matrix,
+    #[serde(rename = "initialise-vars/hidden-bias")]
+    hidden_bias: Vec<f32>,
+    #[serde(rename = "initialise-vars/hidden-to-output-weights")]
+    output: Matrix,
+    #[serde(rename = "initialise-vars/output-bias")]
+    output_bias: Vec<f32>,
+    n_features: usize,
+    n_classes: usize,
+}
+
+pub(super) fn read(json: &[u8]) -> Result<Network, String> {
+    if json.len() > MOST_BYTES {
+        return Err("it is larger than any of its kind".to_owned());
+    }
+    let told: Description = serde_json::from_slice(json)
+        .map_err(|error| format!("it is no model of the TensorFlow 1 releases ({})", said(&error)))?;
+    let hidden = told.hidden.with(told.hidden_bias)?;
+    let output = told.output.with(told.output_bias)?;
+    if hidden.inputs != told.n_features || output.units != told.n_classes || told.n_classes < 2 {
+        return Err("its weights are not as many as its features and classes ask for".to_owned());
+    }
+    let layers = Layer::chain(vec![hidden, output], vec![Activation::Tanh, Activation::Softmax])?;
+    Ok(Network {
+        made_by: "Moodle's Python server (TensorFlow 1)".to_owned(),
+        features: told.n_features,
+        open_ended: false,
+        columns: (0..told.n_features).collect(),
+        layers,
+        remarks: vec![
+            "Features are matched by their position: the Python server did not keep their names.".to_owned(),
+        ],
+    })
+}
+
+/// Rows of equal length behind each other: rows of their own would take many times the memory of the text.
+#[derive(Default)]
+struct Matrix {
+    rows: usize,
+    values: Vec<f32>,
+}
+
+impl Matrix {
+    fn with(self, bias: Vec<f32>) -> Result<Weights, String> {
+        if self.rows == 0 || bias.is_empty() || self.values.len() / self.rows != bias.len() {
+            return Err("its weights do not fit each other".to_owned());
+        }
+        Ok(Weights { inputs: self.rows, units: bias.len(), kernel: self.values, bias })
+    }
+}
+
+impl<'de> Deserialize<'de> for Matrix {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(Rows)
+    }
+}
+
+struct Rows;
+
+impl<'de> Visitor<'de> for Rows {
+    type Value = Matrix;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("rows of numbers")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<Matrix, A::Error> {
+        let mut matrix = Matrix::default();
+        let mut width = None;
+        while let Some(row) = rows.next_element::<Vec<f32>>()? {
+            if row.is_empty() || *width.get_or_insert(row.len()) != row.len() {
+                return Err(A::Error::custom("rows of different lengths"));
+            }
+            matrix.rows += 1;
+            matrix.values.extend(row);
+        }
+        Ok(matrix)
+    }
+}

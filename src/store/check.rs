@@ -1,0 +1,344 @@
+//! Whether everything that is kept is as it was published, and what can be done about what is not.
+//!
+//! A repair deletes nothing of which there is no other copy: a damaged generation is set aside in the
+//! model's `damaged/`, from where people can take what they need, and which a deletion of the model takes
+//! away too. What a generation is good for, the caller says.
+
+use std::fs;
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use super::Store;
+use super::classifier::Classifier;
+use super::error::{During, StoreError};
+use super::files::{self, NewDirs, existing};
+use super::generation::Generation;
+use super::home::ModelHome;
+use super::id::{DirHash, ModelId};
+use super::record::{MODEL, POINTER, Pointer, RECORD, Record, SAMPLES, to_json};
+use super::workspace::NAME;
+
+/// Where a repair puts damaged generations, below a model's directory.
+const ASIDE: &str = "damaged";
+/// What else the Python server keeps in `classifier/`.
+const PYTHON_SERVER: [&str; 2] = ["classifier.pkl", "model.ckpt"];
+
+/// Something that is not as it should be, or that the store does not know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Where, below the examined directory.
+    pub place: String,
+    /// What is the matter.
+    pub problem: String,
+    /// What can be done, or was done.
+    pub mended: Mended,
+}
+
+/// What can be done about a finding, or was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mended {
+    /// Nothing is wrong.
+    NoNeed,
+    /// A repair would do this.
+    Would(&'static str),
+    /// A repair has done this.
+    Done(&'static str),
+    /// No repair can; people can do this.
+    Cannot(&'static str),
+}
+
+impl Finding {
+    fn new(place: impl Into<String>, problem: impl Into<String>, mended: Mended) -> Self {
+        Self { place: place.into(), problem: problem.into(), mended }
+    }
+
+    fn note(place: impl Into<String>, problem: &str) -> Self {
+        Self::new(place, problem, Mended::NoNeed)
+    }
+}
+
+const RESTORE: &str = "restore it from a backup, or delete the model (Clear predictions) and train it anew";
+
+impl Store {
+    /// What crashes have left half-made, and what is no part of any model. With `repair`, the former goes.
+    pub fn examine(&self, repair: bool) -> Result<Vec<Finding>, StoreError> {
+        let done = if repair { Mended::Done("removed") } else { Mended::Would("remove it") };
+        let left = self.workspace.leftovers()?.into_iter();
+        let left = left.map(|name| Finding::new(format!("{NAME}/{name}"), "left half-made by a crash", done));
+        let mut findings: Vec<Finding> = left.collect();
+        if repair {
+            self.workspace.open()?;
+        }
+        for name in names(&self.root)?.into_iter().filter(|name| name != NAME) {
+            if ModelId::new(&name).is_ok_and(|id| id.as_str() == name) && self.root.join(&name).is_dir() {
+                let inside = names(&self.root.join(&name))?;
+                let strange = |inner: &String| {
+                    DirHash::new("dirhash", inner).map_or(true, |hash| hash.as_str() != inner)
+                        || !self.root.join(&name).join(inner).is_dir()
+                };
+                let strange = inside.into_iter().filter(strange);
+                findings.extend(strange.map(|inner| Finding::note(format!("{name}/{inner}"), "not ours")));
+            } else {
+                findings.push(Finding::note(name, "not ours"));
+            }
+        }
+        Ok(findings)
+    }
+}
+
+impl ModelHome {
+    /// Examines this model and, with `repair`, mends it. `usable` says of a generation whose bytes are as
+    /// they were published what else is wrong with it. Excludes publishing and deleting meanwhile.
+    pub fn examine(
+        &self,
+        repair: bool,
+        usable: &dyn Fn(&Generation) -> Result<(), String>,
+    ) -> Result<Vec<Finding>, StoreError> {
+        let _tree = match self.lock_tree() {
+            // A copy on a read-only disk can be looked at, too.
+            Err(_) if !repair => None,
+            lock => Some(lock?),
+        };
+        let classifier = self.classifier();
+        let state = State::of(&classifier, usable)?;
+        let mut findings = state.findings();
+        if repair && state.current().is_some() {
+            state.repair(self, &classifier)?;
+            for finding in &mut findings {
+                if let Mended::Would(what) = finding.mended {
+                    finding.mended = Mended::Done(what);
+                }
+            }
+        }
+        findings.extend(self.strangers(&classifier)?);
+        Ok(findings)
+    }
+
+    /// What is in the model's directory and no part of it.
+    fn strangers(&self, classifier: &Classifier) -> Result<Vec<Finding>, StoreError> {
+        let mut found = Vec::new();
+        for name in names(&self.dir)? {
+            match name.as_str() {
+                "classifier" | "logs" | NAME => {}
+                ASIDE => found.push(Finding::note(ASIDE, "set aside by an earlier repair")),
+                _ => found.push(Finding::note(name, "not ours")),
+            }
+        }
+        let numbers: Vec<String> = classifier.numbers()?.iter().map(u64::to_string).collect();
+        for name in names(&self.dir.join("classifier"))? {
+            let known = name == POINTER || PYTHON_SERVER.contains(&name.as_str()) || numbers.contains(&name);
+            if !known {
+                found.push(Finding::note(format!("classifier/{name}"), "not ours"));
+            }
+        }
+        for number in numbers {
+            let inside = names(&self.dir.join("classifier").join(&number))?.into_iter();
+            let strange = inside.filter(|name| ![MODEL, SAMPLES, RECORD].contains(&name.as_str()));
+            found
+                .extend(strange.map(|name| Finding::note(format!("classifier/{number}/{name}"), "not ours")));
+        }
+        for name in names(&self.logs())? {
+            let is_run = name.parse().is_ok_and(|run: u64| run.to_string() == name);
+            if !is_run {
+                found.push(Finding::note(format!("logs/{name}"), "not ours"));
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// What is in a `classifier/`.
+struct State {
+    /// The pointer, or what is wrong with it; `None` when there is none.
+    pointer: Option<Result<Pointer, ()>>,
+    /// Ascending.
+    generations: Vec<Examined>,
+}
+
+struct Examined {
+    number: u64,
+    /// What it consists of, or what is wrong with it: the file and the problem.
+    outcome: Result<Record, (String, String)>,
+    /// Whether its own record is missing or not the pointer's.
+    record_lost: bool,
+}
+
+impl State {
+    fn of(
+        classifier: &Classifier,
+        usable: &dyn Fn(&Generation) -> Result<(), String>,
+    ) -> Result<Self, StoreError> {
+        let path = classifier.pointer();
+        let bytes = classifier.pointer_bytes()?;
+        let pointer = bytes.map(|bytes| Pointer::parse(&bytes, &path).ok_or(()));
+        let mut generations = Vec::new();
+        for number in classifier.numbers()? {
+            let pointed =
+                pointer.as_ref().and_then(|pointer| pointer.as_ref().ok()).map(|found| &found.record);
+            let pointed = pointed.filter(|record| record.generation == number);
+            generations.push(Examined::of(&classifier.generation(number), number, pointed, usable)?);
+        }
+        Ok(Self { pointer, generations })
+    }
+
+    fn pointed(&self) -> Option<u64> {
+        self.pointer.as_ref()?.as_ref().ok().map(|pointer| pointer.record.generation)
+    }
+
+    /// The generation that answers, or should: the pointed one, or else the newest sound one.
+    fn current(&self) -> Option<&Examined> {
+        let mut sound = self.generations.iter().rev().filter(|examined| examined.outcome.is_ok());
+        let pointed = sound.clone().find(|examined| Some(examined.number) == self.pointed());
+        pointed.or_else(|| sound.next())
+    }
+
+    /// Whether it is left of publishing that was cut off before it became current.
+    fn never_current(&self, examined: &Examined) -> bool {
+        let current = self.current().map(|current| current.number);
+        current.is_some() && current == self.pointed() && Some(examined.number) > current
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        let can = |what| if self.current().is_some() { Mended::Would(what) } else { Mended::Cannot(RESTORE) };
+        let mut findings = Vec::new();
+        let place = format!("classifier/{POINTER}");
+        match &self.pointer {
+            None if self.generations.is_empty() => {}
+            None => findings.push(Finding::new(place, "it is missing", can("write it anew"))),
+            Some(Err(())) => findings.push(Finding::new(place, "it cannot be read", can("write it anew"))),
+            Some(Ok(pointer)) => {
+                let number = pointer.record.generation;
+                if !self.generations.iter().any(|examined| examined.number == number) {
+                    let problem = format!("the generation {number} that it names is missing");
+                    findings.push(Finding::new(place, problem, can("fall back to the generation before")));
+                }
+            }
+        }
+        for examined in &self.generations {
+            let number = examined.number;
+            let place = |file: &str| format!("classifier/{number}/{file}");
+            match &examined.outcome {
+                _ if self.never_current(examined) => {
+                    let problem = "left by a crash before it became current";
+                    findings.push(Finding::new(format!("classifier/{number}"), problem, can("remove it")));
+                }
+                Err((file, problem)) => {
+                    let remedy = if Some(number) == self.pointed() {
+                        "fall back to the generation before, and set this one aside"
+                    } else {
+                        "set it aside"
+                    };
+                    findings.push(Finding::new(place(file), problem, can(remedy)));
+                }
+                Ok(_) if examined.record_lost => {
+                    let problem = "it is missing or damaged";
+                    findings.push(Finding::new(place(RECORD), problem, can("write it anew")));
+                }
+                Ok(_) => {}
+            }
+        }
+        findings
+    }
+
+    /// In an order that leaves the model answering at every moment.
+    fn repair(&self, home: &ModelHome, classifier: &Classifier) -> Result<(), StoreError> {
+        let Some((current, record)) =
+            self.current().and_then(|examined| Some((examined, examined.outcome.as_ref().ok()?)))
+        else {
+            return Ok(());
+        };
+        let dir = classifier.generation(current.number);
+        let temporary = home.workspace.temporary()?;
+        let put = |place: &Path, bytes: &[u8]| {
+            let new = temporary.path().join(RECORD);
+            files::write_new(&new, bytes)?;
+            files::rename(&new, place)?;
+            place.parent().map_or(Ok(()), files::sync_dir)
+        };
+        if current.record_lost {
+            put(&dir.join(RECORD), &to_json(record, &dir)?)?;
+        }
+        if Some(current.number) != self.pointed() {
+            let pointer = Pointer { record: record.clone(), previous: None };
+            put(&classifier.pointer(), &to_json(&pointer, &dir)?)?;
+        }
+        for examined in &self.generations {
+            let place = classifier.generation(examined.number);
+            if self.never_current(examined) {
+                home.workspace.take(&place)?.remove()?;
+            } else if examined.outcome.is_err() {
+                set_aside(&place, &home.dir.join(ASIDE), examined.number)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The time makes the name new.
+fn set_aside(generation: &Path, aside: &Path, number: u64) -> Result<(), StoreError> {
+    NewDirs::ensure(aside)?.keep();
+    files::rename(generation, &aside.join(format!("{number}-{}", Timestamp::now().as_nanosecond())))?;
+    files::sync_dir(aside)
+}
+
+impl Examined {
+    /// `pointed` is what the pointer says of it, when it is the current one.
+    fn of(
+        dir: &Path,
+        number: u64,
+        pointed: Option<&Record>,
+        usable: &dyn Fn(&Generation) -> Result<(), String>,
+    ) -> Result<Self, StoreError> {
+        let own = Record::read(dir)?.filter(|record| record.generation == number);
+        let record_lost = own.is_none() || pointed.is_some_and(|pointed| Some(pointed) != own.as_ref());
+        let Some(record) = pointed.cloned().or(own) else {
+            let outcome = Err((RECORD.to_owned(), "it is missing or damaged".to_owned()));
+            return Ok(Self { number, outcome, record_lost });
+        };
+        let outcome = examine_files(dir, &record)?.and_then(|generation| {
+            usable(&generation).map_err(|problem| (MODEL.to_owned(), problem)).map(|()| record)
+        });
+        Ok(Self { number, outcome, record_lost })
+    }
+}
+
+/// Compares each file with its checksum; the first that differs is named with what is wrong.
+fn examine_files(dir: &Path, record: &Record) -> Result<Result<Generation, (String, String)>, StoreError> {
+    let files = [(MODEL, Some(&record.files.model)), (SAMPLES, record.files.samples.as_ref())];
+    for (name, checksum) in files {
+        let Some(checksum) = checksum else { continue };
+        let path = dir.join(name);
+        let problem = match existing(fs::metadata(&path)).during("look at", &path)? {
+            None => "it is missing".to_owned(),
+            Some(found) if found.len() != checksum.size => {
+                format!("it has {} bytes instead of {}", found.len(), checksum.size)
+            }
+            Some(_) => continue,
+        };
+        return Ok(Err((name.to_owned(), problem)));
+    }
+    let changed =
+        |name: &str| Ok(Err((name.to_owned(), "its bytes have changed: the checksum differs".to_owned())));
+    let Some(generation) = Generation::open(dir, record.clone())? else { return changed(MODEL) };
+    match generation.model() {
+        Err(StoreError::Corrupt { .. }) => return changed(MODEL),
+        read => drop(read?),
+    }
+    match generation.samples() {
+        Err(StoreError::Corrupt { .. }) => return changed(SAMPLES),
+        read => drop(read?),
+    }
+    Ok(Ok(generation))
+}
+
+/// The names in a directory, sorted; none when it is not there.
+fn names(dir: &Path) -> Result<Vec<String>, StoreError> {
+    let Some(entries) = existing(files::list(dir)).during("list", dir)? else { return Ok(Vec::new()) };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.push(entry.during("list", dir)?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort_unstable();
+    Ok(names)
+}

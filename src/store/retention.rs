@@ -1,0 +1,171 @@
+//! How much of the past is kept, and the removal of the rest.
+//!
+//! A run is as old as its number says (the time in milliseconds) or its directory, whichever is younger:
+//! the runs of a copied or taken-over data directory are not suddenly old. Runs go under the tree lock, one
+//! rename each, so that a reader has all of a run or none of it.
+
+use std::fs;
+use std::path::Path;
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+
+use super::error::{During, StoreError};
+use super::files::{self, existing};
+use super::home::ModelHome;
+use super::id::RunId;
+use super::{Store, Temporary};
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// How much of the past is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// The newest evaluation runs of one uniqueid/dirhash; 0 keeps all. Moodle fetches a run's log right after
+    /// the evaluation, so what is younger than a day is kept whatever the number.
+    pub runs: usize,
+    /// Days after which an evaluation run goes, however few there are; 0 keeps them for ever.
+    pub run_days: u32,
+    /// Generations of a model with the current one; at least 1.
+    pub generations: usize,
+}
+
+impl Retention {
+    /// A year, a hundred runs, and one generation to fall back to.
+    pub const USUAL: Self = Self { runs: 100, run_days: 365, generations: 2 };
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self::USUAL
+    }
+}
+
+/// Something that is not kept any longer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outdated {
+    /// `classifier/NUMBER` or `logs/RUN`, below the model's directory.
+    pub place: String,
+    /// Why it goes.
+    pub why: &'static str,
+    /// The size of its files.
+    pub bytes: u64,
+}
+
+/// What became of one model's past.
+#[derive(Debug)]
+pub struct Pruned {
+    /// `uniqueid/dirhash`.
+    pub model: String,
+    /// What is outdated (and gone, unless nothing was to be removed).
+    pub outcome: Result<Vec<Outdated>, StoreError>,
+}
+
+impl Store {
+    /// Applies the retention to every model; with `dry_run`, only tells what would go. What is left of
+    /// publishing that a crash cut off goes too. Models of which nothing goes are not in the answer.
+    pub fn prune(&self, dry_run: bool) -> Result<Vec<Pruned>, StoreError> {
+        let homes = self.homes()?.into_iter();
+        let pruned = homes.map(|(id, hash, home)| Pruned {
+            model: format!("{}/{}", id.as_str(), hash.as_str()),
+            outcome: home.prune(dry_run),
+        });
+        Ok(pruned.filter(|pruned| !matches!(&pruned.outcome, Ok(gone) if gone.is_empty())).collect())
+    }
+}
+
+impl ModelHome {
+    fn prune(&self, dry_run: bool) -> Result<Vec<Outdated>, StoreError> {
+        let tree = self.lock_tree()?;
+        let mut outdated = Vec::new();
+        let mut taken = Vec::new();
+        for number in self.classifier().outdated(self.retention.generations)? {
+            let dir = self.classifier().generation(number);
+            let place = format!("classifier/{number}");
+            outdated.push(Outdated { place, why: "more generations than are kept", bytes: size(&dir) });
+            if !dry_run {
+                taken.push(self.workspace.take(&dir)?);
+            }
+        }
+        for (run, why) in self.outdated_runs()? {
+            outdated.push(Outdated { place: format!("logs/{run}"), why, bytes: size(&self.run_dir(run)) });
+            if !dry_run {
+                taken.push(self.workspace.take(&self.run_dir(run))?);
+            }
+        }
+        drop(tree);
+        taken.into_iter().try_for_each(Temporary::remove)?;
+        Ok(outdated)
+    }
+
+    /// Removes the runs that are not kept any longer. Call it behind the tree lock.
+    pub(super) fn take_out_old_runs(&self) -> Result<Vec<Temporary>, StoreError> {
+        self.outdated_runs()?.into_iter().map(|(run, _)| self.workspace.take(&self.run_dir(run))).collect()
+    }
+
+    /// Oldest first, with the reason.
+    fn outdated_runs(&self) -> Result<Vec<(RunId, &'static str)>, StoreError> {
+        let now = now();
+        let mut runs = Vec::new();
+        for run in self.runs()? {
+            runs.push((born(run, &self.run_dir(run))?, run));
+        }
+        runs.sort_unstable();
+        let keep = if self.retention.runs == 0 { usize::MAX } else { self.retention.runs };
+        let too_many = runs.len().saturating_sub(keep);
+        let most = match self.retention.run_days {
+            0 => u64::MAX,
+            days => u64::from(days) * DAY_MS,
+        };
+        let why = |(at, (born, run)): (usize, (u64, RunId))| {
+            let age = now.saturating_sub(born);
+            if age > most {
+                Some((run, "older than runs are kept"))
+            } else {
+                (at < too_many && age > DAY_MS).then_some((run, "more runs than are kept"))
+            }
+        };
+        Ok(runs.into_iter().enumerate().filter_map(why).collect())
+    }
+
+    /// The published runs.
+    fn runs(&self) -> Result<Vec<RunId>, StoreError> {
+        let logs = self.logs();
+        let Some(entries) = existing(files::list(&logs)).during("list", &logs)? else {
+            return Ok(Vec::new());
+        };
+        let mut runs = Vec::new();
+        for entry in entries {
+            let entry = entry.during("list", &logs)?;
+            let name = entry.file_name();
+            // As we write it, nothing like 007; what is no directory is not ours.
+            let run =
+                name.to_str().and_then(|name| name.parse().ok().filter(|run: &u64| run.to_string() == name));
+            if let Some(run) = run.filter(|_| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
+                runs.push(RunId(run));
+            }
+        }
+        Ok(runs)
+    }
+}
+
+/// In milliseconds since 1970.
+fn born(run: RunId, dir: &Path) -> Result<u64, StoreError> {
+    let changed = fs::metadata(dir).and_then(|found| found.modified()).during("look at", dir)?;
+    let changed = changed.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis());
+    Ok(run.0.max(u64::try_from(changed).unwrap_or(u64::MAX)))
+}
+
+fn now() -> u64 {
+    u64::try_from(Timestamp::now().as_millisecond()).unwrap_or(0)
+}
+
+/// Of all files below; what cannot be looked at counts nothing.
+fn size(path: &Path) -> u64 {
+    let Ok(found) = path.symlink_metadata() else { return 0 };
+    if !found.is_dir() {
+        return found.len();
+    }
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    entries.map(|entry| size(&entry.path())).sum()
+}

@@ -1,0 +1,302 @@
+//! ONNX files of other tools that mean harm: a refusal or a model that works, never a fault.
+
+use std::fs;
+use std::path::Path;
+
+use moodle_mlbackend::model::{BroughtFiles, DESCRIPTION, MODEL, Model, bring};
+use proptest::prelude::*;
+use prost::Message;
+use rstest::rstest;
+use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension};
+use tract_onnx::pb::{
+    AttributeProto, GraphProto, ModelProto, NodeProto, StringStringEntryProto, TensorProto, TensorShapeProto,
+    TypeProto, ValueInfoProto, type_proto,
+};
+
+const FOLDERS: [&str; 5] = ["scikit-learn", "lightgbm", "xgboost", "keras", "pytorch"];
+
+fn file(folder: &str, name: &str) -> Vec<u8> {
+    fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(folder).join(name)).expect("a file")
+}
+
+/// Imports; what is accepted must run.
+fn brought(onnx: Vec<u8>, description: Vec<u8>) -> Result<(), String> {
+    let files = BroughtFiles::from([(MODEL.to_owned(), onnx), (DESCRIPTION.to_owned(), description)]);
+    let bytes = bring(&files).map_err(|error| error.to_string())?;
+    Model::load(&bytes).expect("what was accepted runs");
+    Ok(())
+}
+
+/// Why a model that ships is refused after it was spoilt.
+fn refusal(folder: &str, spoil: impl FnOnce(&mut GraphProto)) -> String {
+    let mut proto = ModelProto::decode(&file(folder, MODEL)[..]).expect("a model");
+    spoil(proto.graph.as_mut().expect("a graph"));
+    brought(proto.encode_to_vec(), file(folder, DESCRIPTION)).expect_err("refused")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn bytes_changed_anywhere(
+        folder in prop::sample::select(FOLDERS.to_vec()),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+    ) {
+        let mut onnx = file(folder, MODEL);
+        for (at, byte) in changes {
+            let at = at.index(onnx.len());
+            onnx[at] = byte;
+        }
+        let _ = brought(onnx, file(folder, DESCRIPTION));
+    }
+
+    #[test]
+    fn bytes_taken_out_or_put_in(
+        folder in prop::sample::select(FOLDERS.to_vec()),
+        (from, to) in (any::<prop::sample::Index>(), any::<prop::sample::Index>()),
+        more in prop::collection::vec(any::<u8>(), 0..20),
+    ) {
+        let mut onnx = file(folder, MODEL);
+        let from = from.index(onnx.len());
+        let to = from + to.index((onnx.len() - from).min(50));
+        onnx.splice(from..to, more);
+        let _ = brought(onnx, file(folder, DESCRIPTION));
+    }
+
+    #[test]
+    fn any_bytes_as_a_description(description in prop::collection::vec(any::<u8>(), 0..60)) {
+        prop_assert!(brought(file("keras", MODEL), description).is_err());
+    }
+
+    #[test]
+    fn any_numbers_in_the_lists_of_trees(
+        list in prop::sample::select(vec![
+            "nodes_treeids", "nodes_nodeids", "nodes_featureids", "nodes_truenodeids", "nodes_falsenodeids",
+            "class_treeids", "class_nodeids", "class_ids",
+        ]),
+        at in any::<prop::sample::Index>(),
+        number in prop_oneof![-2_i64..20, any::<i64>()],
+    ) {
+        let mut proto = ModelProto::decode(&file("xgboost", MODEL)[..]).expect("a model");
+        let list = attribute(proto.graph.as_mut().expect("a graph"), list);
+        let at = at.index(list.ints.len());
+        list.ints[at] = number;
+        let _ = brought(proto.encode_to_vec(), file("xgboost", DESCRIPTION));
+    }
+}
+
+fn attribute<'a>(graph: &'a mut GraphProto, name: &str) -> &'a mut AttributeProto {
+    let nodes = graph.node.iter_mut().flat_map(|node| &mut node.attribute);
+    nodes.into_iter().find(|attribute| attribute.name == name).expect("the attribute")
+}
+
+#[rstest]
+#[case("nodes_truenodeids", 0, "leads to")]
+#[case("nodes_truenodeids", 1_000_000, "not there")]
+#[case("nodes_truenodeids", -1, "not there")]
+#[case("nodes_featureids", 10, "not there")]
+#[case("nodes_featureids", -1, "not there")]
+#[case("nodes_nodeids", 1, "one number")]
+#[case("class_ids", 7, "class that is not there")]
+#[case("class_nodeids", 1_000_000, "no leaf")]
+fn trees_that_are_none_are_refused(#[case] list: &str, #[case] number: i64, #[case] why: &str) {
+    let said = refusal("xgboost", |graph| attribute(graph, list).ints[0] = number);
+    assert!(said.contains(why) && said.contains("TreeEnsembleClassifier"), "{said}");
+}
+
+#[test]
+fn trees_whose_branches_lead_in_a_circle_are_refused() {
+    // The second node leads back to the first, so that no way comes from outside.
+    let said = refusal("xgboost", |graph| {
+        let first_tree = attribute(graph, "nodes_treeids").ints.iter().filter(|&&tree| tree == 0).count();
+        let list = attribute(graph, "nodes_truenodeids");
+        let second = list.ints[..first_tree].iter().position(|&child| child > 0 && child != list.ints[0]);
+        list.ints[second.expect("another branch")] = 0;
+    });
+    assert!(said.contains("circle") || said.contains("lead to one node"), "{said}");
+}
+
+#[test]
+fn trees_of_a_million_nodes_are_refused() {
+    let said = refusal("xgboost", |graph| {
+        let many: Vec<i64> = (0..1_000_000).collect();
+        attribute(graph, "nodes_nodeids").ints = many.clone();
+        attribute(graph, "nodes_treeids").ints = many;
+    });
+    assert!(said.contains("1000000 nodes"), "{said}");
+}
+
+#[test]
+fn a_chain_of_branches_without_end_is_refused() {
+    const DEEP: i64 = 20_000;
+    let said = refusal("xgboost", |graph| {
+        let mut list = |name: &str, numbers: Vec<i64>| attribute(graph, name).ints = numbers;
+        list("nodes_treeids", vec![0; 2 * DEEP as usize + 1]);
+        list("nodes_nodeids", (0..=2 * DEEP).collect());
+        list("nodes_featureids", vec![0; 2 * DEEP as usize + 1]);
+        list("nodes_missing_value_tracks_true", vec![0; 2 * DEEP as usize + 1]);
+        // Even nodes but the last branch to the next two; odd ones are leaves.
+        let child =
+            |more: i64| (0..=2 * DEEP).map(move |at| if at % 2 == 0 { at + more } else { 0 }).collect();
+        list("nodes_truenodeids", child(1));
+        list("nodes_falsenodeids", child(2));
+        list("class_treeids", vec![0]);
+        list("class_nodeids", vec![1]);
+        list("class_ids", vec![0]);
+        attribute(graph, "class_weights").floats = vec![1.0];
+        attribute(graph, "nodes_values").floats = vec![0.0; 2 * DEEP as usize + 1];
+        let modes = (0..=2 * DEEP).map(|at| if at % 2 == 0 && at < 2 * DEEP { "BRANCH_LT" } else { "LEAF" });
+        attribute(graph, "nodes_modes").strings = modes.map(|mode| mode.as_bytes().to_vec()).collect();
+    });
+    assert!(said.contains("plain operators"), "{said}");
+}
+
+#[test]
+fn weights_that_are_not_finite_or_not_there_are_refused() {
+    let said = refusal("xgboost", |graph| attribute(graph, "nodes_values").floats[0] = f32::NAN);
+    assert!(said.contains("not a number"), "{said}");
+    let said = refusal("scikit-learn", |graph| attribute(graph, "coefficients").floats[0] = f32::INFINITY);
+    assert!(said.contains("not finite"), "{said}");
+    let said = refusal("scikit-learn", |graph| attribute(graph, "coefficients").floats.truncate(3));
+    assert!(said.contains("coefficient"), "{said}");
+    let weights = |graph: &mut GraphProto, spoil: fn(&mut TensorProto)| {
+        let tensor = graph.initializer.iter_mut().find(|tensor| tensor.data_type == DataType::Float as i32);
+        spoil(tensor.expect("weights"));
+    };
+    let said = refusal("keras", |graph| weights(graph, |tensor| tensor.dims = vec![1 << 40, 1 << 40]));
+    assert!(said.contains("size"), "{said}");
+    let said = refusal("keras", |graph| weights(graph, |tensor| tensor.dims = vec![-1]));
+    assert!(said.contains("size"), "{said}");
+    let said = refusal("keras", |graph| weights(graph, |tensor| tensor.data_location = Some(1)));
+    assert!(said.contains("another file"), "{said}");
+    let elsewhere = |tensor: &mut TensorProto| {
+        let location = StringStringEntryProto { key: "location".to_owned(), value: "/etc/passwd".to_owned() };
+        tensor.external_data = vec![location];
+        tensor.raw_data.clear();
+    };
+    let said = refusal("keras", |graph| weights(graph, elsewhere));
+    assert!(said.contains("another file"), "{said}");
+}
+
+fn op(op: &str, inputs: &[&str], output: &str) -> NodeProto {
+    NodeProto {
+        op_type: op.to_owned(),
+        input: inputs.iter().map(|&name| name.to_owned()).collect(),
+        output: vec![output.to_owned()],
+        ..NodeProto::default()
+    }
+}
+
+fn whole(name: &str, values: &[i64]) -> TensorProto {
+    TensorProto {
+        name: name.to_owned(),
+        dims: vec![values.len() as i64],
+        data_type: DataType::Int64 as i32,
+        int64_data: values.to_vec(),
+        ..TensorProto::default()
+    }
+}
+
+fn with_ints(mut node: NodeProto, name: &str, ints: &[i64]) -> NodeProto {
+    node.attribute.push(AttributeProto {
+        name: name.to_owned(),
+        r#type: 7,
+        ints: ints.to_vec(),
+        i: ints.first().copied().unwrap_or(0),
+        ..AttributeProto::default()
+    });
+    node
+}
+
+/// A graph from x (rows × 2) to y, with the constants that `given` names.
+fn graph(node: Vec<NodeProto>, given: Vec<TensorProto>) -> Result<(), String> {
+    let dims = [None, Some(2)]
+        .map(|size| Dimension { value: size.map(dimension::Value::DimValue), ..Dimension::default() });
+    let tensor = type_proto::Tensor {
+        elem_type: DataType::Float as i32,
+        shape: Some(TensorShapeProto { dim: dims.to_vec() }),
+    };
+    let kind = TypeProto { value: Some(type_proto::Value::TensorType(tensor)), ..TypeProto::default() };
+    let named = |name: &str| ValueInfoProto {
+        name: name.to_owned(),
+        r#type: Some(kind.clone()),
+        ..ValueInfoProto::default()
+    };
+    let graph = GraphProto {
+        input: vec![named("x")],
+        output: vec![named("y")],
+        node,
+        initializer: given,
+        ..GraphProto::default()
+    };
+    let proto = ModelProto { graph: Some(graph), ..ModelProto::default() };
+    brought(proto.encode_to_vec(), br#"{"features": 2, "classes": [0, 1]}"#.to_vec())
+}
+
+#[test]
+fn a_plain_graph_is_a_model() {
+    graph(vec![op("Softmax", &["x"], "y")], vec![]).expect("a model");
+}
+
+#[rstest]
+#[case::an_operator_nobody_knows(vec![op("Loop", &["x"], "y")], vec![], "operator Loop cannot")]
+#[case::a_circle(vec![op("Add", &["x", "b"], "a"), op("Add", &["a", "x"], "b"), op("Add", &["a", "b"], "y")], vec![], "before it")]
+#[case::one_name_twice(vec![op("Relu", &["x"], "a"), op("Tanh", &["x"], "a"), op("Add", &["a", "a"], "y")], vec![], "one name")]
+#[case::itself(vec![op("Add", &["x", "y"], "y")], vec![], "before it")]
+#[case::nothing(vec![], vec![], "no")]
+#[case::a_huge_shape(vec![op("Expand", &["x", "s"], "y")], vec![whole("s", &[1 << 40, 1 << 40])], "impossible size")]
+#[case::a_large_shape(vec![op("Expand", &["x", "s"], "y")], vec![whole("s", &[1, 1 << 30])], "impossible size")]
+#[case::a_negative_shape(vec![op("ConstantOfShape", &["s"], "y")], vec![whole("s", &[-5])], "negative")]
+#[case::a_new_shape_of_other_size(vec![op("Reshape", &["x", "s"], "y")], vec![whole("s", &[-1, 3])], "impossible shape")]
+#[case::two_open_sizes(vec![op("Reshape", &["x", "s"], "y")], vec![whole("s", &[-1, -1])], "impossible shape")]
+#[case::samples_mixed_by_shape(vec![op("Reshape", &["x", "s"], "a"), op("Softmax", &["a"], "y")], vec![whole("s", &[2, -1])], "mixes samples")]
+#[case::samples_summed_up(vec![with_ints(op("ReduceSum", &["x"], "s"), "axes", &[0]), op("Div", &["x", "s"], "y")], vec![], "different samples")]
+#[case::samples_compared(vec![with_ints(op("Softmax", &["x"], "y"), "axis", &[0])], vec![], "")]
+#[case::samples_multiplied(vec![op("Transpose", &["x"], "t"), op("MatMul", &["x", "t"], "y")], vec![], "mixes samples")]
+#[case::some_samples(vec![op("Gather", &["x", "i"], "y")], vec![whole("i", &[0])], "some samples")]
+#[case::a_place_outside(vec![with_ints(op("Gather", &["x", "i"], "y"), "axis", &[1])], vec![whole("i", &[2, 0])], "axis")]
+#[case::an_axis_outside(vec![with_ints(op("Concat", &["x", "x"], "y"), "axis", &[i64::MIN])], vec![], "axis")]
+#[case::no_inputs(vec![op("Concat", &[], "y")], vec![], "Concat")]
+#[case::inputs_left_out(vec![op("Gemm", &["x"], "y")], vec![], "absent")]
+#[case::a_constant_answer(vec![op("Identity", &["s"], "y")], vec![whole("s", &[1, 2])], "constant")]
+#[case::a_split_that_does_not_fit(vec![with_ints(op("Split", &["x"], "y"), "axis", &[1]), ], vec![], "")]
+fn graphs_that_cannot_be_are_refused(
+    #[case] nodes: Vec<NodeProto>,
+    #[case] given: Vec<TensorProto>,
+    #[case] why: &str,
+) {
+    let said = graph(nodes, given);
+    if !why.is_empty() {
+        let said = said.expect_err("refused");
+        assert!(said.contains(why), "{said}");
+    }
+}
+
+#[test]
+fn a_value_that_doubles_again_and_again_is_refused() {
+    let name = |at: usize| {
+        if at == 0 {
+            "x".to_owned()
+        } else if at == 60 {
+            "y".to_owned()
+        } else {
+            format!("v{at}")
+        }
+    };
+    let nodes =
+        (0..60).map(|at| with_ints(op("Concat", &[&name(at), &name(at)], &name(at + 1)), "axis", &[1]));
+    let said = graph(nodes.collect(), vec![]).expect_err("refused");
+    assert!(!said.is_empty());
+}
+
+#[test]
+fn shapes_calculated_without_end_are_refused() {
+    let name = |at: usize| format!("s{at}");
+    let mut nodes: Vec<NodeProto> = (0..60)
+        .map(|at| with_ints(op("Concat", &[&name(at), &name(at)], &name(at + 1)), "axis", &[0]))
+        .collect();
+    nodes.push(op("Reshape", &["x", "s60"], "y"));
+    let said = graph(nodes, vec![whole("s0", &[1, 1])]).expect_err("refused");
+    assert!(said.contains("too much about shapes"), "{said}");
+}

@@ -1,0 +1,426 @@
+//! Imports made to harm the server, by somebody who may upload: refused in few words and with little memory,
+//! or a model that works in every respect; the server and its other models go on.
+
+use moodle_mlbackend::model::{DESCRIPTION, MODEL};
+use prost::Message;
+use rstest::rstest;
+use serde_json::{Value, json};
+use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb::{
+    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
+    TensorProto, ValueInfoProto, tensor_shape_proto, type_proto,
+};
+
+use crate::common::{DATA, Entry, Form, INDEX, Layer, Network, PICKLE, RawZip, Reply, TestServer};
+
+/// More memory than an import that is refused may take, in bytes.
+const MOST_GROWTH: u64 = 32 << 20;
+
+type Files = Vec<(&'static str, Vec<u8>)>;
+
+fn import(server: &TestServer, files: &Files) -> Reply {
+    let entries = files.iter().map(|(name, bytes)| Entry::deflated(name, bytes));
+    server.post("/import", &Form::model("m", "d").file("importzip", &RawZip::of(entries).bytes()))
+}
+
+/// A dataset of two features, three samples.
+const ASK: &[u8] = b"nfeatures,targetclasses\n2,\"[0,1]\"\nsampleid,a,b\none,0.5,-1\ntwo,,1\nthree,0.25,0\n";
+const LABELLED: &[u8] = b"nfeatures,targetclasses\n2,\"[0,1]\"\na,b,target\n1,1,1\n0,-1,0\n1,0.5,1\n-1,0,0\n";
+
+fn predictions(server: &TestServer) -> Value {
+    let reply = server.post("/prediction", &Form::model("m", "d").file("dataset", ASK));
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert_eq!(reply.json()["status"], json!(0), "{}", reply.text());
+    reply.json()["predictions"].clone()
+}
+
+fn op(op: &str, inputs: &[&str], output: &str) -> NodeProto {
+    let input = inputs.iter().map(|&name| name.to_owned()).collect();
+    NodeProto { op_type: op.to_owned(), input, output: vec![output.to_owned()], ..NodeProto::default() }
+}
+
+fn with(mut node: NodeProto, name: &str, ints: &[i64]) -> NodeProto {
+    let i = ints.first().copied().unwrap_or(0);
+    let r#type = if ["axis", "to", "keepdims"].contains(&name) { 2 } else { 7 };
+    let ints = if r#type == 2 { Vec::new() } else { ints.to_vec() };
+    node.attribute.push(AttributeProto {
+        name: name.to_owned(),
+        r#type,
+        ints,
+        i,
+        ..AttributeProto::default()
+    });
+    node
+}
+
+fn floats(name: &str, dims: &[usize], values: &[f32]) -> TensorProto {
+    TensorProto {
+        name: name.to_owned(),
+        dims: dims.iter().map(|&dim| dim as i64).collect(),
+        data_type: DataType::Float as i32,
+        raw_data: values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+        ..TensorProto::default()
+    }
+}
+
+fn whole(name: &str, values: &[i64]) -> TensorProto {
+    TensorProto {
+        name: name.to_owned(),
+        dims: vec![values.len() as i64],
+        data_type: DataType::Int64 as i32,
+        raw_data: values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+        ..TensorProto::default()
+    }
+}
+
+fn port(name: &str, columns: usize) -> ValueInfoProto {
+    let size = |columns: usize| tensor_shape_proto::Dimension {
+        value: Some(tensor_shape_proto::dimension::Value::DimValue(columns as i64)),
+        ..Default::default()
+    };
+    let dim = vec![tensor_shape_proto::Dimension::default(), size(columns)];
+    let shape = Some(tract_onnx::pb::TensorShapeProto { dim });
+    let tensor = type_proto::Tensor { elem_type: DataType::Float as i32, shape };
+    let kind = tract_onnx::pb::TypeProto {
+        value: Some(type_proto::Value::TensorType(tensor)),
+        ..Default::default()
+    };
+    ValueInfoProto { name: name.to_owned(), r#type: Some(kind), ..Default::default() }
+}
+
+/// A file from `features` (rows × 2) to `probabilities`.
+fn proto(node: Vec<NodeProto>, initializer: Vec<TensorProto>) -> ModelProto {
+    let graph = GraphProto {
+        name: "g".to_owned(),
+        node,
+        initializer,
+        input: vec![port("features", 2)],
+        output: vec![port("probabilities", 2)],
+        ..GraphProto::default()
+    };
+    let opset = OperatorSetIdProto { domain: String::new(), version: 13 };
+    ModelProto { ir_version: 8, graph: Some(graph), opset_import: vec![opset], ..ModelProto::default() }
+}
+
+fn facts() -> Value {
+    json!({
+        "format": 1, "made_by": "somebody", "features": ["a", "b"], "classes": [0, 1], "class_counts": [3, 4],
+        "log_loss": null, "decisions": [], "top_features": [],
+    })
+}
+
+/// Says that this backend made it.
+fn ours(mut model: ModelProto, facts: &Value) -> Files {
+    let value = facts.to_string();
+    model.metadata_props.push(StringStringEntryProto { key: "moodle_mlbackend".to_owned(), value });
+    vec![(MODEL, model.encode_to_vec())]
+}
+
+/// Another tool made it.
+fn foreign(model: &ModelProto) -> Files {
+    vec![(MODEL, model.encode_to_vec()), (DESCRIPTION, br#"{"features": 2, "classes": [0, 1]}"#.to_vec())]
+}
+
+fn softmax() -> ModelProto {
+    filled(vec![with(op("Softmax", &["filled"], "probabilities"), "axis", &[1])], vec![])
+}
+
+/// A file whose nodes may begin with `filled`: the features, with zeros where they are missing.
+fn filled(nodes: Vec<NodeProto>, mut given: Vec<TensorProto>) -> ModelProto {
+    let begin = vec![
+        op("IsNaN", &["features"], "missing"),
+        op("Where", &["missing", "nought", "features"], "filled"),
+    ];
+    given.push(floats("nought", &[], &[0.0]));
+    proto([begin, nodes].concat(), given)
+}
+
+fn changed(key: &str, value: Value) -> Files {
+    let mut facts = facts();
+    facts[key] = value;
+    ours(softmax(), &facts)
+}
+
+/// Each step multiplies what a sample has by a million; a slice then lists all of it.
+fn a_slice_of_a_size_beyond_all_memory() -> Files {
+    let million = 1 << 20;
+    let nodes = vec![
+        op("Reshape", &["features", "column"], "r0"),
+        op("Expand", &["one", "wide"], "s"),
+        op("Mul", &["r0", "s"], "m0"),
+        op("Reshape", &["m0", "rest"], "r1"),
+        op("Mul", &["r1", "s"], "m1"),
+        op("Reshape", &["m1", "flat"], "r2"),
+        op("Slice", &["r2", "from", "to", "axes"], "probabilities"),
+    ];
+    let given = vec![
+        whole("column", &[0, 2, 1]),
+        floats("one", &[1], &[1.0]),
+        whole("wide", &[1, 1, million]),
+        whole("rest", &[0, -1, 1]),
+        whole("flat", &[0, -1]),
+        whole("from", &[0]),
+        whole("to", &[i64::MAX]),
+        whole("axes", &[1]),
+    ];
+    foreign(&proto(nodes, given))
+}
+
+/// A byte each in the file, eight in memory.
+fn a_tensor_of_small_numbers_in_a_list() -> Files {
+    let numbers = TensorProto {
+        name: "numbers".to_owned(),
+        dims: vec![26 << 20],
+        data_type: DataType::Int64 as i32,
+        int64_data: vec![1; 26 << 20],
+        ..TensorProto::default()
+    };
+    foreign(&proto(vec![op("Add", &["features", "numbers"], "probabilities")], vec![numbers]))
+}
+
+/// A byte each in the file, sixteen while a graph is translated.
+fn many_tensors_of_truth_values() -> Files {
+    let names: Vec<String> = (0..26).map(|at| format!("t{at}")).collect();
+    let tensors = names.iter().map(|name| TensorProto {
+        name: name.clone(),
+        dims: vec![1 << 20],
+        data_type: DataType::Bool as i32,
+        raw_data: vec![1; 1 << 20],
+        ..TensorProto::default()
+    });
+    let inputs: Vec<&str> = names.iter().map(String::as_str).chain(["features"]).collect();
+    foreign(&proto(vec![op("Sum", &inputs, "probabilities")], tensors.collect()))
+}
+
+/// All layers' weights are the same 16 MiB of the file.
+fn layers_that_share_their_weights() -> Files {
+    const SIDE: usize = 2_000;
+    let layer = Layer { kernel: vec![vec![0.0; SIDE]; SIDE], bias: vec![0.0; SIDE] };
+    let last = Layer { kernel: vec![vec![0.0; 2]; SIDE], bias: vec![0.0; 2] };
+    let mut layers = vec![layer; 14];
+    layers.push(last);
+    let network = Network { columns: (0..SIDE as i64).collect(), layers };
+    let mut files = network.files_with_shared_weights();
+    [PICKLE, INDEX, DATA].map(|name| (name, files.remove(name).expect("a file"))).into()
+}
+
+/// Says again and again what kind of number an array has, in half a megabyte each time.
+fn a_kind_of_number_with_a_long_name() -> Files {
+    let name = vec![b'i'; 500_000];
+    let mut pickle = b"\x80\x03cnumpy\ndtype\nq\x00X".to_vec();
+    pickle.extend((name.len() as u32).to_le_bytes());
+    pickle.extend(name);
+    pickle.extend(b"\x85q\x01");
+    pickle.extend(b"h\x00h\x01R".repeat(1_000));
+    vec![(PICKLE, pickle)]
+}
+
+/// Two large constants, multiplied with each other many times.
+fn matrix_products_without_end() -> Files {
+    const SIDE: usize = 2_600;
+    let mut nodes: Vec<NodeProto> = (0..60)
+        .map(|at| {
+            let from = if at == 0 { "square".to_owned() } else { format!("p{}", at - 1) };
+            op("MatMul", &[&from, "square"], &format!("p{at}"))
+        })
+        .collect();
+    nodes.push(op("Slice", &["p59", "zero", "one", "zero"], "row"));
+    nodes.push(op("Slice", &["row", "zero", "two", "one"], "cells"));
+    nodes.push(op("Add", &["filled", "cells"], "sum"));
+    nodes.push(with(op("Softmax", &["sum"], "probabilities"), "axis", &[1]));
+    let given = vec![
+        floats("square", &[SIDE, SIDE], &vec![0.0; SIDE * SIDE]),
+        whole("zero", &[0]),
+        whole("one", &[1]),
+        whole("two", &[2]),
+    ];
+    ours(filled(nodes, given), &facts())
+}
+
+/// Nine values of 76 MB each, which are all needed at the end.
+fn large_values_that_are_all_needed_at_once() -> Files {
+    const WIDE: usize = 74_000;
+    let mut nodes =
+        vec![op("Slice", &["filled", "zero", "one", "one"], "column"), op("Add", &["column", "wide"], "v0")];
+    nodes.extend((1..5).map(|at| op("Exp", &[&format!("v{}", at - 1)], &format!("v{at}"))));
+    nodes.push(op("Add", &["v3", "v4"], "s3"));
+    nodes.extend(
+        (0..3).rev().map(|at| op("Add", &[&format!("v{at}"), &format!("s{}", at + 1)], &format!("s{at}"))),
+    );
+    nodes.push(op("Slice", &["s0", "zero", "two", "one"], "probabilities_"));
+    nodes.push(with(op("Softmax", &["probabilities_"], "probabilities"), "axis", &[1]));
+    let given = vec![
+        floats("wide", &[1, WIDE], &vec![-100.0; WIDE]),
+        whole("zero", &[0]),
+        whole("one", &[1]),
+        whole("two", &[2]),
+    ];
+    ours(filled(nodes, given), &facts())
+}
+
+fn a_model_of_features_without_end() -> Files {
+    changed("features", json!(vec![""; 9 << 20]))
+}
+
+fn a_model_of_classes_without_end() -> Files {
+    changed("classes", json!((0..1_000_000).collect::<Vec<u32>>()))
+}
+
+/// All features of a sample are copied for a graph that looks at two.
+fn a_model_of_more_features_than_fit() -> Files {
+    let nodes = vec![
+        with(op("Gather", &["features", "two"], "cells"), "axis", &[1]),
+        op("IsNaN", &["cells"], "missing"),
+        op("Where", &["missing", "zero", "cells"], "known"),
+        with(op("Softmax", &["known"], "probabilities"), "axis", &[1]),
+    ];
+    let mut facts = facts();
+    facts["features"] = json!((0..99_999).map(|at| at.to_string()).collect::<Vec<_>>());
+    let given = vec![whole("two", &[0, 1]), floats("zero", &[], &[0.0])];
+    ours(proto(nodes, given), &facts)
+}
+
+fn a_description_of_names_without_end() -> Files {
+    let mut files = foreign(&softmax());
+    files[1].1 =
+        format!(r#"{{"features": ["a"{}], "classes": [0, 1]}}"#, r#","""#.repeat(1_300_000)).into_bytes();
+    files
+}
+
+fn a_description_with_a_key_of_a_megabyte() -> Files {
+    let mut files = foreign(&softmax());
+    files[1].1 = format!(r#"{{"{}": 1}}"#, "k".repeat(1 << 20)).into_bytes();
+    files
+}
+
+fn an_old_model_with_a_text_of_a_megabyte() -> Files {
+    vec![(DESCRIPTION, format!(r#"{{"n_features": "{}"}}"#, "k".repeat(1 << 20)).into_bytes())]
+}
+
+fn decisions_that_fill_a_model_card() -> Files {
+    changed("decisions", json!(vec!["x".repeat(499); 50_000]))
+}
+
+fn counts_that_overflow() -> Files {
+    changed("class_counts", json!([u64::MAX, u64::MAX]))
+}
+
+fn counts_of_other_classes() -> Files {
+    changed("class_counts", json!([1, 2, 3, 4]))
+}
+
+fn classes_that_are_one_in_single_precision() -> Files {
+    changed("classes", json!([1, 1.000_000_000_1]))
+}
+
+/// Softmax over the samples of a batch.
+fn a_model_whose_answers_depend_on_other_samples() -> Files {
+    let nodes = vec![
+        with(op("Softmax", &["filled"], "shares"), "axis", &[0]),
+        with(op("Softmax", &["shares"], "probabilities"), "axis", &[1]),
+    ];
+    ours(filled(nodes, vec![]), &facts())
+}
+
+/// The logarithm of a negative number is none; tried out are samples of zeros.
+fn a_model_that_has_no_answer_to_ordinary_samples() -> Files {
+    let nodes =
+        vec![op("Sqrt", &["filled"], "root"), with(op("Softmax", &["root"], "probabilities"), "axis", &[1])];
+    ours(filled(nodes, vec![]), &facts())
+}
+
+/// Divides whole numbers, which panics at zero.
+fn a_model_that_divides_whole_numbers() -> Files {
+    let nodes = vec![
+        op("Add", &["filled", "one"], "more"),
+        with(op("Cast", &["more"], "numbers"), "to", &[7]),
+        op("Div", &["ones", "numbers"], "quotients"),
+        with(op("Cast", &["quotients"], "again"), "to", &[1]),
+        with(op("Softmax", &["again"], "probabilities"), "axis", &[1]),
+    ];
+    let given = vec![floats("one", &[], &[1.0]), whole("ones", &[1])];
+    ours(filled(nodes, given), &facts())
+}
+
+fn probabilities_that_are_none() -> Files {
+    let given = vec![floats("five", &[], &[5.0])];
+    ours(filled(vec![op("Add", &["filled", "five"], "probabilities")], given), &facts())
+}
+
+#[rstest]
+#[case(a_slice_of_a_size_beyond_all_memory)]
+#[case(a_tensor_of_small_numbers_in_a_list)]
+#[case(many_tensors_of_truth_values)]
+#[case(layers_that_share_their_weights)]
+#[case(a_kind_of_number_with_a_long_name)]
+#[case(matrix_products_without_end)]
+#[case(large_values_that_are_all_needed_at_once)]
+#[case(a_model_of_features_without_end)]
+#[case(a_model_of_classes_without_end)]
+#[case(a_model_of_more_features_than_fit)]
+#[case(a_description_of_names_without_end)]
+#[case(a_description_with_a_key_of_a_megabyte)]
+#[case(an_old_model_with_a_text_of_a_megabyte)]
+#[case(decisions_that_fill_a_model_card)]
+#[case(counts_that_overflow)]
+#[case(counts_of_other_classes)]
+#[case(classes_that_are_one_in_single_precision)]
+#[case(a_model_whose_answers_depend_on_other_samples)]
+#[case(a_model_that_has_no_answer_to_ordinary_samples)]
+#[case(a_model_that_divides_whole_numbers)]
+#[case(probabilities_that_are_none)]
+fn an_import_that_is_made_to_harm_is_refused(#[case] made: fn() -> Files) {
+    let server = TestServer::start();
+    import(&server, &ours(softmax(), &facts())).expect(200, "Ok");
+    let before = predictions(&server);
+    let files = made();
+    // What comes in is held as it came and decoded, whoever sent it.
+    let size: usize = files.iter().map(|(_, bytes)| bytes.len()).sum();
+    server.forget_peak_memory();
+    let memory = server.memory("VmRSS");
+
+    let reply = import(&server, &files);
+    let peak = server.memory("VmHWM");
+
+    assert_eq!(reply.status, 400, "{}", reply.text());
+    assert!(reply.text().len() < 600 && reply.text().ends_with('.'), "{}", reply.text());
+    if let (Some(memory), Some(peak)) = (memory, peak) {
+        let growth = peak.saturating_sub(memory);
+        assert!(growth < MOST_GROWTH + 2 * size as u64, "{} MiB more memory; {}", growth >> 20, reply.text());
+    }
+    assert_eq!(predictions(&server), before);
+}
+
+/// What is accepted, however odd, works in every respect.
+#[rstest]
+#[case::a_chain_of_thousands_of_operators(foreign(&proto(
+    (0..4_000).map(|at| {
+        let name = |at: usize| if at == 0 { "features".to_owned() } else { format!("v{at}") };
+        op("Tanh", &[&name(at)], &name(at + 1))
+    }).chain([with(op("Softmax", &["v4000"], "probabilities"), "axis", &[1])]).collect(),
+    vec![],
+)))]
+#[case::names_of_many_kinds(changed("features", json!(["a|`<b>`", "b\u{7}\n# no heading"])))]
+#[case::a_class_of_300_digits(changed("classes", json!([0, 1e30])))]
+fn an_odd_import_works_in_every_respect(#[case] files: Files) {
+    let server = TestServer::start();
+    import(&server, &files).expect(200, "Ok");
+    let export = server.get("/export?uniqueid=m&dirhash=d");
+    assert_eq!(export.status, 200, "{}", export.text());
+    let again = server.post("/import", &Form::model("other", "d").file("importzip", &export.body));
+    again.expect(200, "Ok");
+}
+
+#[test]
+fn a_model_that_was_imported_can_be_evaluated_and_trained() {
+    let server = TestServer::start();
+    import(&server, &ours(softmax(), &facts())).expect(200, "Ok");
+    predictions(&server);
+    let form = Form::new().field("uniqueid", "m").field("minscore", "0").field("maxdeviation", "1");
+    let form = form.field("niterations", "2").field("dirhash", "e").file("dataset", LABELLED);
+    let reply = server.post("/evaluation", &form.field("trainedmodeldirhash", "d"));
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let reply = server.post("/training", &Form::model("m", "d").file("dataset", LABELLED));
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    predictions(&server);
+}

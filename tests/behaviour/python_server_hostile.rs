@@ -1,0 +1,336 @@
+//! Pickles and checkpoints that somebody spoilt, or made to do harm: refused, or a model that is sound.
+
+use std::collections::BTreeMap;
+
+use moodle_mlbackend::dataset::Features;
+use moodle_mlbackend::model::{Model, bring};
+use proptest::prelude::*;
+use rstest::rstest;
+
+use crate::common::{DATA, Entry, Form, INDEX, METADATA, Network, PICKLE, RawZip, TestServer, legacy_files};
+
+fn files() -> BTreeMap<String, Vec<u8>> {
+    Network::of_a_line(1.0, 0.5, 2.0).files()
+}
+
+/// Refused with a sentence, or a model that answers every sample with probabilities.
+fn judge(files: &BTreeMap<String, Vec<u8>>) -> Result<(), String> {
+    let onnx = bring(files).map_err(|error| error.to_string())?;
+    let model = Model::load(&onnx).expect("what was brought can be loaded");
+    let columns = vec![vec![0.5, f32::NAN, -1.0]; model.facts().features.len()];
+    let samples = Features::of_columns(model.facts().features.clone(), &columns);
+    // Enormous weights may overflow: an error, never a wrong number.
+    if let Ok(answers) = model.predict(samples) {
+        assert!(answers.outer_iter().all(|row| (row.sum() - 1.0).abs() < 1e-6));
+    }
+    Ok(())
+}
+
+#[test]
+fn the_unspoilt_files_are_a_model() {
+    assert_eq!(judge(&files()), Ok(()));
+}
+
+/// Each with an opcode or a name that no model needs.
+#[rstest]
+#[case::os_system(b"cos\nsystem\n(X\x04\x00\x00\x00trueK\x00tR", "os.system")]
+#[case::posix_system_by_stack(b"\x8c\x05posix\x8c\x06system\x93", "posix.system")]
+#[case::eval(b"cbuiltins\neval\n", "builtins.eval")]
+#[case::getattr(b"cbuiltins\ngetattr\n", "builtins.getattr")]
+#[case::another_class_of_the_server(
+    b"cmoodlemlbackend.model.tensor\nos\n",
+    "moodlemlbackend.model.tensor.os"
+)]
+#[case::numpys_objects(b"cnumpy.core.multiarray\n_reconstruct\n", "_reconstruct")]
+#[case::an_instance(b"(ios\nsystem\n", "instruction 0x69")]
+#[case::an_object(b"(o", "instruction 0x6f")]
+#[case::a_persistent_id(b"Pid\n", "instruction 0x50")]
+#[case::an_extension(b"\x82\x01", "instruction 0x82")]
+#[case::a_buffer(b"\x97", "instruction 0x97")]
+#[case::a_call_of_the_classifier(b"cmoodlemlbackend.model.tensor\nTF\n)R", "called")]
+fn a_pickle_that_wants_more_than_a_model_is_refused_and_nothing_in_it_runs(
+    #[case] inserted: &[u8],
+    #[case] named: &str,
+) {
+    let mut files = files();
+    let pickle = files.get_mut(PICKLE).expect("a pickle");
+    pickle.splice(2..2, inserted.iter().copied());
+    let why = judge(&files).expect_err("refused");
+    assert!(why.contains(PICKLE) && why.contains(named), "{why}");
+}
+
+#[test]
+fn a_pickle_with_os_system_is_a_bad_request_and_runs_nothing() {
+    let server = TestServer::start();
+    let proof = server.data_dir().join("proof");
+    let command = format!("touch {}", proof.display());
+    let mut files = files();
+    let mut pickle = b"\x80\x03cos\nsystem\nX".to_vec();
+    pickle.extend((command.len() as u32).to_le_bytes().iter().chain(command.as_bytes()).chain(b"\x85R."));
+    files.insert(PICKLE.to_owned(), pickle);
+    let reply = server.post("/import", &Form::model("m", "d").file("importzip", &zipped(&files)));
+    assert_eq!(reply.status, 400);
+    assert!(
+        reply.text().contains("os.system") && reply.text().contains("nothing in it was run"),
+        "{}",
+        reply.text()
+    );
+    assert!(!proof.exists());
+}
+
+#[rstest]
+#[case::a_list_in_itself(b"]q\x00h\x00a".to_vec())]
+#[case::marks_without_end(vec![b'('; 100_000])]
+#[case::a_tuple_of_itself_again_and_again([b"N".to_vec(), [0x94, b'h', 0, 0x86].repeat(50_000)].concat())]
+#[case::nested_a_hundred_thousand_times([b")".to_vec(), vec![0x85; 100_000]].concat())]
+#[case::a_text_that_is_said_to_be_long(b"X\xff\xff\xff\x7f".to_vec())]
+fn a_pickle_that_is_made_to_grow_is_refused(#[case] inserted: Vec<u8>) {
+    let mut files = files();
+    let pickle = files.get_mut(PICKLE).expect("a pickle");
+    pickle.splice(2..2, inserted);
+    assert!(judge(&files).is_err());
+}
+
+/// More memory than an import that is refused may take, in bytes.
+const MOST_GROWTH: u64 = 32 << 20;
+
+const MIB: usize = 1 << 20;
+
+fn zipped(files: &BTreeMap<String, Vec<u8>>) -> Vec<u8> {
+    RawZip::of(files.iter().map(|(name, bytes)| Entry::stored(name, bytes))).bytes()
+}
+
+/// Sends a model for import and says how much more memory the server took while it looked at it.
+fn growth(server: &TestServer, archive: &[u8]) -> (u16, String, u64) {
+    let form = Form::model("m", "d").file("importzip", archive);
+    server.forget_peak_memory();
+    let before = server.memory("VmRSS");
+    let reply = server.post("/import", &form);
+    let growth = server.memory("VmHWM").zip(before).map_or(0, |(peak, before)| peak.saturating_sub(before));
+    (reply.status, reply.text().to_owned(), growth)
+}
+
+/// A server that has imported once: what that needs in any case counts as there.
+fn warm() -> TestServer {
+    let server = TestServer::start();
+    server.post("/import", &Form::model("m", "d").file("importzip", &zipped(&files()))).expect(200, "Ok");
+    server
+}
+
+fn pickle_with(inserted: &[u8]) -> BTreeMap<String, Vec<u8>> {
+    let mut files = files();
+    let pickle = files.get_mut(PICKLE).expect("a pickle");
+    pickle.splice(2..2, inserted.iter().copied());
+    pickle.truncate(MIB);
+    files
+}
+
+fn with(name: &str, bytes: Vec<u8>) -> BTreeMap<String, Vec<u8>> {
+    let mut files = files();
+    files.insert(name.to_owned(), bytes);
+    files
+}
+
+/// A protobuf message of very many empty ones.
+fn empty_messages(tag: u8) -> Vec<u8> {
+    [tag << 3 | 2, 0].repeat(MIB / 2)
+}
+
+/// A `model.json` alone, or beside a model of another tool.
+fn described(json: String, beside: Option<&str>) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::from([("model.json".to_owned(), json.into_bytes())]);
+    if let Some(folder) = beside {
+        let onnx = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(folder);
+        files.insert("model.onnx".to_owned(), std::fs::read(onnx.join("model.onnx")).expect("a model"));
+    }
+    files
+}
+
+fn list(element: &str) -> String {
+    format!("[{element}{}]", format!(",{element}").repeat(4 * MIB / (element.len() + 1) - 100))
+}
+
+#[rstest]
+#[case::marks(pickle_with(&vec![b'('; MIB]))]
+#[case::tuples_in_tuples(pickle_with(&[b")".to_vec(), vec![0x85; MIB]].concat()))]
+#[case::empty_tuples(pickle_with(&vec![b')'; MIB]))]
+#[case::empty_dictionaries(pickle_with(&vec![b'}'; MIB]))]
+#[case::things_kept_for_later(pickle_with(&[b"N".to_vec(), vec![0x94; MIB]].concat()))]
+#[case::texts(pickle_with(&[0x8c, 0].repeat(MIB / 2)))]
+#[case::tuples_that_double(pickle_with(&[b"N".to_vec(), [0x94, b'h', 0, 0x86].repeat(MIB / 4)].concat()))]
+#[case::descriptions_of_nothing(with(METADATA, empty_messages(1)))]
+#[case::an_index_of_nothing(with(INDEX, vec![0; MIB]))]
+#[case::an_index_of_ones(with(INDEX, vec![1; MIB]))]
+#[case::weights_without_end(with(DATA, vec![0; 15 * MIB]))]
+#[case::rows_of_nothing(described(
+    format!("{{\"initialise-vars/input-to-hidden-weights\": {}}}", list("[1]")), None))]
+#[case::biases_without_end(described(format!("{{\"initialise-vars/hidden-bias\": {}}}", list("0")), None))]
+#[case::features_without_names(described(format!("{{\"features\": {}, \"classes\": [0, 1]}}", list("\"\"")), Some("keras")))]
+#[case::classes_without_end(described(format!("{{\"features\": 10, \"classes\": {}}}", list("0")), Some("keras")))]
+#[case::lists_in_lists(described("[".repeat(4 * MIB - 10), Some("keras")))]
+fn what_is_made_to_need_much_memory_is_refused_with_little(#[case] files: BTreeMap<String, Vec<u8>>) {
+    let server = warm();
+    let (status, said, growth) = growth(&server, &zipped(&files));
+    eprintln!("{:.1} MiB more memory; {said}", growth as f64 / MIB as f64);
+    // Weights behind those that the index names are nobody's, and harmless.
+    assert!(status == 400 || files.get(DATA).is_some_and(|data| data.len() > MIB), "{status}: {said}");
+    assert!(growth < MOST_GROWTH, "{growth} bytes more memory; {said}");
+    assert_eq!(server.get("/export?uniqueid=m&dirhash=d").status, 200, "the model is still there");
+}
+
+#[test]
+fn spoilt_models_take_little_memory_one_after_the_other() {
+    let server = warm();
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(60));
+    let spoils = proptest::collection::vec(spoil(), 1..4);
+    runner
+        .run(&(any_part(), spoils, any::<bool>()), |(part, spoils, mend)| {
+            let mut files = files();
+            let bytes = files.get_mut(part).expect("it is there");
+            spoils.iter().for_each(|spoil| apply(spoil, bytes));
+            if mend {
+                mended(files.get_mut(INDEX).expect("it is there"));
+            }
+            let (status, said, growth) = growth(&server, &zipped(&files));
+            prop_assert!(status == 200 || status == 400, "{}: {}", status, said);
+            prop_assert!(growth < MOST_GROWTH, "{} bytes more memory; {}", growth, said);
+            Ok(())
+        })
+        .unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// What was done to a file.
+#[derive(Debug, Clone)]
+enum Spoil {
+    Flip(usize, u8),
+    Cut(usize),
+    Repeat(usize, usize),
+    Insert(usize, Vec<u8>),
+}
+
+fn spoil() -> impl Strategy<Value = Spoil> {
+    prop_oneof![
+        4 => (any::<usize>(), 1..=255_u8).prop_map(|(at, mask)| Spoil::Flip(at, mask)),
+        1 => any::<usize>().prop_map(Spoil::Cut),
+        1 => (any::<usize>(), 1..40_usize).prop_map(|(at, length)| Spoil::Repeat(at, length)),
+        2 => (any::<usize>(), proptest::collection::vec(any::<u8>(), 1..12)).prop_map(|(at, bytes)| Spoil::Insert(at, bytes)),
+    ]
+}
+
+fn apply(spoil: &Spoil, bytes: &mut Vec<u8>) {
+    if bytes.is_empty() {
+        return;
+    }
+    match spoil {
+        Spoil::Flip(at, mask) => {
+            let at = at % bytes.len();
+            bytes[at] ^= mask;
+        }
+        Spoil::Cut(at) => bytes.truncate(at % bytes.len()),
+        Spoil::Repeat(at, length) => {
+            let at = at % bytes.len();
+            let piece = bytes[at..bytes.len().min(at + length)].to_vec();
+            bytes.splice(at..at, piece);
+        }
+        Spoil::Insert(at, inserted) => {
+            let at = at % bytes.len();
+            bytes.splice(at..at, inserted.iter().copied());
+        }
+    }
+}
+
+/// Puts the checksums of an index right again, so that what lies behind them is reached.
+fn mended(index: &mut [u8]) {
+    let varint = |bytes: &[u8], at: &mut usize| {
+        let mut number = 0_usize;
+        for shift in (0..28).step_by(7) {
+            let byte = bytes.get(*at).copied().unwrap_or(0);
+            *at += 1;
+            number |= usize::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                break;
+            }
+        }
+        number
+    };
+    // The footer names the last block; the first one begins the file and ends five bytes before the second.
+    let Some(mut at) = index.len().checked_sub(48) else { return };
+    let handles: [usize; 4] = std::array::from_fn(|_| varint(index, &mut at));
+    for (from, size) in [(0, handles[0].saturating_sub(5)), (handles[2], handles[3])] {
+        let end = from.saturating_add(size);
+        if end.saturating_add(5) <= index.len() {
+            let sum = crc32c::crc32c(&index[from..=end]).rotate_right(15).wrapping_add(0xa282_ead8);
+            index[end + 1..end + 5].copy_from_slice(&sum.to_le_bytes());
+        }
+    }
+}
+
+fn any_part() -> impl Strategy<Value = &'static str> {
+    proptest::sample::select(vec![PICKLE, METADATA, INDEX, DATA])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn whatever_is_spoilt_is_refused_or_a_sound_model(
+        part in any_part(),
+        spoils in proptest::collection::vec(spoil(), 1..4),
+        mend in any::<bool>(),
+    ) {
+        let mut files = files();
+        let bytes = files.get_mut(part).expect("it is there");
+        spoils.iter().for_each(|spoil| apply(spoil, bytes));
+        if mend {
+            mended(files.get_mut(INDEX).expect("it is there"));
+        }
+        if let Err(why) = judge(&files) {
+            prop_assert!(!why.is_empty());
+        }
+    }
+
+    #[test]
+    fn any_bytes_at_all_are_refused_or_a_sound_model(
+        part in any_part(),
+        bytes in proptest::collection::vec(any::<u8>(), 0..300),
+    ) {
+        let mut files = files();
+        files.insert(part.to_owned(), bytes);
+        let _ = judge(&files);
+    }
+
+    #[test]
+    fn a_spoilt_model_json_of_the_old_releases_is_refused_or_a_sound_model(
+        spoils in proptest::collection::vec(spoil(), 0..3),
+    ) {
+        let json = br#"{"initialise-vars/input-to-hidden-weights": [[0.98, -0.97], [0.1, 0.2]],
+            "initialise-vars/hidden-to-output-weights": [[1.06, -1.06], [0.5, 0.25]],
+            "initialise-vars/hidden-bias": [0.7, -0.1], "initialise-vars/output-bias": [0.2, 0.1],
+            "n_features": 2, "n_classes": 2}"#;
+        let mut json = json.to_vec();
+        spoils.iter().for_each(|spoil| apply(spoil, &mut json));
+        let judged = judge(&BTreeMap::from([("model.json".to_owned(), json)]));
+        prop_assert!(!spoils.is_empty() || judged.is_ok());
+    }
+}
+
+#[test]
+fn the_real_files_spoilt_are_refused_or_a_sound_model() {
+    let test = "the_real_files_spoilt";
+    let Some(real) = legacy_files(test, "keras-422-features") else { return };
+    let real: BTreeMap<String, Vec<u8>> = real.into_iter().collect();
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(150));
+    let spoils = proptest::collection::vec(spoil(), 1..4);
+    runner
+        .run(&(any_part(), spoils, any::<bool>()), |(part, spoils, mend)| {
+            let mut files = real.clone();
+            let bytes = files.get_mut(part).expect("it is there");
+            spoils.iter().for_each(|spoil| apply(spoil, bytes));
+            if mend {
+                mended(files.get_mut(INDEX).expect("it is there"));
+            }
+            let _ = judge(&files);
+            Ok(())
+        })
+        .unwrap_or_else(|error| panic!("{error}"));
+}

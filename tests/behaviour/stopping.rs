@@ -1,0 +1,110 @@
+//! SIGTERM: new work is refused, running work ends or is dropped, and nothing is half-done.
+
+use std::fs;
+use std::thread;
+
+use serde_json::json;
+
+use crate::common::{Form, Launch, Reply, TestServer, labelled, unlabelled};
+
+fn rows(count: usize) -> Vec<u8> {
+    let rows: Vec<String> = (0..count)
+        .map(|n| format!("1,{},{},{}", n % 7, if n % 2 == 0 { "-1" } else { "-0.2" }, n % 2))
+        .collect();
+    labelled(&rows.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+fn train(count: usize) -> Form {
+    Form::model("m", "d").file("dataset", &rows(count))
+}
+
+fn evaluate(iterations: u32) -> Form {
+    Form::model("m", "e")
+        .field("minscore", "0.1")
+        .field("maxdeviation", "0.9")
+        .field("niterations", &iterations.to_string())
+        .file("dataset", &rows(400))
+}
+
+fn ask(server: &TestServer) -> Reply {
+    server.post("/prediction", &Form::model("m", "d").file("dataset", &unlabelled(&["1-0,1,3,-1"])))
+}
+
+fn wait_for(server: &TestServer, line: &str) {
+    while !server.log().contains(line) {
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn running_work_is_finished_while_new_work_is_told_to_come_back() {
+    let server = Launch::new().env("MOODLE_MLBACKEND_STOP_SECONDS", "300").start();
+    assert_eq!(server.post("/training", &train(40)).json()["status"], json!(0));
+    thread::scope(|scope| {
+        let evaluation = scope.spawn(|| server.post("/evaluation", &evaluate(60)));
+        wait_for(&server, "evaluation begins");
+        server.signal("TERM");
+        wait_for(&server, "new work is refused");
+        if !evaluation.is_finished() {
+            let refused = [
+                ask(&server),
+                server.post("/training", &train(40)),
+                server.get("/export?uniqueid=m&dirhash=d"),
+            ];
+            for reply in refused {
+                assert_eq!(reply.status, 503, "{}", reply.text());
+                assert!(reply.header("retry-after").is_some() && reply.text().contains("stopping"));
+            }
+            server.get("/version").expect(200, "3.0.5");
+        }
+        let reply = evaluation.join().expect("an answer");
+        assert_eq!((reply.status, &reply.json()["status"]), (200, &json!(0)));
+    });
+    let (code, dir) = server.ended();
+    assert_eq!(code, Some(0));
+    nothing_half_made(dir.path());
+    assert_eq!(fs::read_dir(dir.path().join("data/m/e/logs")).expect("a run").count(), 1);
+}
+
+#[test]
+fn a_training_that_runs_at_sigterm_is_published() {
+    let server = Launch::new().env("MOODLE_MLBACKEND_STOP_SECONDS", "300").start();
+    thread::scope(|scope| {
+        let training = scope.spawn(|| server.post("/training", &train(2000)));
+        wait_for(&server, "training begins");
+        server.signal("TERM");
+        assert_eq!(training.join().expect("an answer").json()["status"], json!(0));
+    });
+    let (code, dir) = server.ended();
+    assert_eq!(code, Some(0));
+    let server = Launch::again(dir).start();
+    assert_eq!(ask(&server).json()["status"], json!(0));
+}
+
+#[test]
+fn work_that_takes_longer_than_the_set_time_is_dropped_and_the_model_stays_as_it_was() {
+    let server = Launch::new().env("MOODLE_MLBACKEND_STOP_SECONDS", "0").start();
+    assert_eq!(server.post("/training", &train(40)).json()["status"], json!(0));
+    let before = ask(&server).json();
+    let request =
+        crate::common::Request::new("POST", "/evaluation").credentials("a", "b").form(&evaluate(900));
+    thread::scope(|scope| {
+        let evaluation = scope.spawn(|| server.try_raw(&request.bytes()));
+        wait_for(&server, "evaluation begins");
+        server.signal("TERM");
+        assert!(evaluation.join().expect("no panic").is_none(), "it was dropped");
+    });
+    let (code, dir) = server.ended();
+    assert_eq!(code, Some(0));
+    nothing_half_made(dir.path());
+    assert!(!dir.path().join("data/m/e").exists());
+    let server = Launch::again(dir).start();
+    assert_eq!(ask(&server).json(), before);
+}
+
+fn nothing_half_made(dir: &std::path::Path) {
+    let left: Vec<_> = fs::read_dir(dir.join("temp")).expect("it is there").flatten().collect();
+    assert!(left.is_empty(), "{left:?}");
+    let sessions = fs::read_dir(dir.join("data/.mlbackend/sessions")).map_or(0, Iterator::count);
+    assert_eq!(sessions, 0, "what was half-made");
+}
