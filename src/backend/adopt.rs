@@ -28,14 +28,15 @@ pub fn look_at_python_server(home: &ModelHome) -> Result<Option<Left>, BackendEr
 }
 
 /// Publishes the model that the Python server keeps at `home` as the first generation of ours, and proves
-/// that it answers the same. The old files stay. A model that has a generation is left as it is.
+/// that it answers the same. The old files stay. A model that has a generation is left as it is, or as it
+/// was about to become when a crash cut its publishing off.
 ///
 /// # Errors
 /// [`BackendError`]; nothing is published then, unless the proof failed.
 pub fn convert_python_server(home: &ModelHome) -> Result<(), BackendError> {
     let lock = home.lock()?;
     if home.current()?.is_some() {
-        return Ok(());
+        return Ok(home.settle(&lock)?);
     }
     let Some(onnx) = python_server(home)? else { return Ok(()) };
     let facts = facts_of_brought(&ModelFacts::read(&onnx)?);

@@ -89,7 +89,7 @@ fn migrate(args: &Args) -> Result<Vec<Row>, StoreError> {
 }
 
 fn treat(home: &ModelHome, left: &Left, args: &Args) -> Result<Outcome, BackendError> {
-    if !args.dry_run && matches!(left, Left::Model(_)) {
+    if !args.dry_run {
         convert_python_server(home)?;
     }
     match left {

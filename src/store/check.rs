@@ -250,18 +250,12 @@ impl State {
         };
         let dir = classifier.generation(current.number);
         let temporary = home.workspace.temporary()?;
-        let put = |place: &Path, bytes: &[u8]| {
-            let new = temporary.path().join(RECORD);
-            files::write_new(&new, bytes)?;
-            files::rename(&new, place)?;
-            place.parent().map_or(Ok(()), files::sync_dir)
-        };
         if current.record_lost {
-            put(&dir.join(RECORD), &to_json(record, &dir)?)?;
+            let record = to_json(record, &dir)?;
+            files::replace(&dir.join(RECORD), &record, &temporary.path().join(RECORD))?;
         }
         if Some(current.number) != self.pointed() {
-            let pointer = Pointer { record: record.clone(), previous: None };
-            put(&classifier.pointer(), &to_json(&pointer, &dir)?)?;
+            classifier.point_to(record, &temporary)?;
         }
         for examined in &self.generations {
             let place = classifier.generation(examined.number);

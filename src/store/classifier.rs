@@ -12,7 +12,7 @@ use super::error::{During, StoreError};
 use super::files::{self, NewDirs, existing};
 use super::foreign::PythonServerFiles;
 use super::generation::Generation;
-use super::record::{POINTER, Pointer, Record};
+use super::record::{POINTER, Pointer, Record, to_json};
 use super::workspace::{Temporary, Workspace};
 
 /// The directory `classifier/` of one model.
@@ -144,6 +144,13 @@ impl Classifier {
         }
         dirs.keep();
         files::sync_dir(&self.0)
+    }
+
+    /// Replaces the pointer with one that names this generation.
+    pub fn point_to(&self, record: &Record, temporary: &Temporary) -> Result<(), StoreError> {
+        let path = self.pointer();
+        let pointer = Pointer { record: record.clone(), previous: None };
+        files::replace(&path, &to_json(&pointer, &path)?, &temporary.path().join(POINTER))
     }
 
     /// Moves every generation but those in `keep` out of the way; they vanish with what is returned.

@@ -41,6 +41,14 @@ pub fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
     step("rename").and_then(|()| fs::rename(from, to)).during("move a file or directory to", to)
 }
 
+/// Writes a file that takes the place of another one in one step; until then it is at `aside`, on the same
+/// file system.
+pub fn replace(path: &Path, bytes: &[u8], aside: &Path) -> Result<(), StoreError> {
+    write_new(aside, bytes)?;
+    rename(aside, path)?;
+    path.parent().map_or(Ok(()), sync_dir)
+}
+
 /// Brings the names in a directory to the disk.
 pub fn sync_dir(path: &Path) -> Result<(), StoreError> {
     step("sync a directory").and_then(|()| File::open(path)?.sync_all()).during("sync", path)

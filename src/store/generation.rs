@@ -40,6 +40,11 @@ impl Generation {
         &self.record.facts
     }
 
+    /// All that is written down of it.
+    pub(super) fn record(&self) -> &Record {
+        &self.record
+    }
+
     /// Reads `model.onnx`; [`StoreError::Corrupt`] when it is not what was published.
     pub fn model(&self) -> Result<Vec<u8>, StoreError> {
         self.model.read()

@@ -166,6 +166,27 @@ impl ModelHome {
         Ok(staged.generation)
     }
 
+    /// Lets the pointer name the generation that [`Self::current`] finds. It does already, unless a crash has
+    /// cut off the publishing of the first one, or the pointer was lost.
+    pub fn settle(&self, lock: &ModelLock) -> Result<(), StoreError> {
+        debug_assert_eq!(lock.home, self.dir, "the lock of another model");
+        let _tree = self.lock_tree()?;
+        self.settle_behind_tree_lock()
+    }
+
+    pub(super) fn settle_behind_tree_lock(&self) -> Result<(), StoreError> {
+        let classifier = self.classifier();
+        if classifier.pointed()?.is_some() {
+            return Ok(());
+        }
+        match classifier.settled() {
+            Ok(Some(generation)) => classifier.point_to(generation.record(), &self.workspace.temporary()?),
+            // Who reads it says so.
+            Ok(None) | Err(StoreError::Corrupt { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The files of the model that the Python server keeps here, by their names below `classifier/`; `None`
     /// when there is none. Needs no lock: nothing here writes them. [`StoreError::Corrupt`] when they are
     /// larger than such files are.

@@ -77,6 +77,9 @@ impl Store {
 impl ModelHome {
     fn prune(&self, dry_run: bool) -> Result<Vec<Outdated>, StoreError> {
         let tree = self.lock_tree()?;
+        if !dry_run {
+            self.settle_behind_tree_lock()?;
+        }
         let mut outdated = Vec::new();
         let mut taken = Vec::new();
         for number in self.classifier().outdated(self.retention.generations)? {

@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::common::{Dice, Form, Network, Table, TestServer, untouched};
+use crate::common::{Dice, Form, Network, Table, TestServer, fired, order_at, untouched};
 
+/// So many models are there.
 const MODELS: usize = 5;
 
 fn migrate(data: &Path, flags: &[&str]) -> Command {
@@ -21,9 +22,9 @@ fn migrate(data: &Path, flags: &[&str]) -> Command {
     command
 }
 
-/// Puts models of a Python server into a data directory that holds none.
-fn python_server(data: &Path, round: usize) {
-    for model in 0..MODELS {
+/// Puts `models` of a Python server into a data directory that holds none.
+fn python_server(data: &Path, models: usize, round: usize) {
+    for model in 0..models {
         let home = data.join(format!("m{model}/d"));
         if home.exists() {
             fs::remove_dir_all(&home).expect("what the last round left");
@@ -32,7 +33,7 @@ fn python_server(data: &Path, round: usize) {
     }
 }
 
-fn answers(server: &TestServer) -> Vec<Value> {
+fn answers(server: &TestServer, models: usize) -> Vec<Value> {
     let mut table = Table::of_two_classes(&["\\a", "\\b", "\\c", "\\d"]);
     for at in 0..10 {
         let value = at as f32 / 5.0 - 1.0;
@@ -44,7 +45,7 @@ fn answers(server: &TestServer) -> Vec<Value> {
         assert_eq!(reply["status"], json!(0), "{reply}");
         reply["predictions"].clone()
     };
-    (0..MODELS).map(ask).collect()
+    (0..models).map(ask).collect()
 }
 
 fn old_files_of(data: &Path, model: usize) -> bool {
@@ -56,12 +57,49 @@ fn sessions(data: &Path) -> usize {
     fs::read_dir(data.join(".mlbackend/sessions")).expect("sessions").count()
 }
 
+/// Asserts that all models are converted, with the old files still there or not, and nothing is half-made.
+fn finished(data: &Path, models: usize, old_files: bool) {
+    for model in 0..models {
+        assert!(data.join(format!("m{model}/d/classifier/current.json")).is_file());
+        assert_eq!(old_files_of(data, model), old_files, "model {model}");
+    }
+    assert_eq!(sessions(data), 1, "only the server's: what the killed one had begun is gone");
+}
+
+#[rstest::rstest]
+#[case::that_keeps_the_old_files(&[])]
+#[case::that_removes_them(&["--remove-old"])]
+fn a_migration_that_dies_before_any_step_is_finished_by_the_next_one(#[case] flags: &[&str]) {
+    let server = TestServer::start();
+    let data = server.data_dir();
+    let orders = data.with_file_name("orders-of-migrate");
+    for step in 0.. {
+        python_server(&data, 1, step);
+        let before = answers(&server, 1);
+        order_at(&orders, &format!("die {step}"));
+        let died =
+            !migrate(&data, flags).env("MLBACKEND_TEST_FAULTS", &orders).status().expect("it runs").success();
+        let at = fired(&orders);
+        assert_eq!(died, at.is_some(), "step {step}");
+        assert_eq!(answers(&server, 1), before, "died at step {step}: {at:?}");
+
+        assert!(migrate(&data, flags).status().expect("it runs").success(), "after step {step}: {at:?}");
+        assert_eq!(answers(&server, 1), before, "finished after step {step}: {at:?}");
+        finished(&data, 1, flags.is_empty());
+        if at.is_none() {
+            assert!(step > 20, "only {step} steps were there");
+            return;
+        }
+        fs::remove_file(orders.with_extension("fired")).expect("it is there");
+    }
+}
+
 #[test]
 fn a_migration_killed_at_any_moment_changes_no_answer_and_the_next_one_finishes_it() {
     let kills = std::env::var("MIGRATE_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(20);
     let server = TestServer::start();
     let data = server.data_dir();
-    python_server(&data, 0);
+    python_server(&data, MODELS, 0);
     let started = Instant::now();
     assert!(migrate(&data, &["--remove-old"]).status().expect("it runs").success());
     let whole = started.elapsed();
@@ -69,22 +107,18 @@ fn a_migration_killed_at_any_moment_changes_no_answer_and_the_next_one_finishes_
     let mut dice = Dice::new(11);
     let mut interrupted = 0;
     for round in 1..=kills {
-        python_server(&data, round);
-        let before = answers(&server);
+        python_server(&data, MODELS, round);
+        let before = answers(&server, MODELS);
         let flags: &[&str] = if round % 2 == 0 { &["--remove-old"] } else { &[] };
         let mut victim = migrate(&data, flags).spawn().expect("it runs");
         thread::sleep(Duration::from_secs_f64(dice.between(0.0, whole.as_secs_f64())));
         victim.kill().expect("it can be killed, also when it is done");
         interrupted += usize::from(victim.wait().expect("it has ended").code().is_none());
-        assert_eq!(answers(&server), before, "round {round}, killed in the middle");
+        assert_eq!(answers(&server, MODELS), before, "round {round}, killed in the middle");
 
         assert!(migrate(&data, flags).status().expect("it runs").success(), "round {round}");
-        assert_eq!(answers(&server), before, "round {round}, finished");
-        for model in 0..MODELS {
-            assert!(data.join(format!("m{model}/d/classifier/current.json")).is_file());
-            assert_eq!(old_files_of(&data, model), flags.is_empty(), "round {round}, model {model}");
-        }
-        assert_eq!(sessions(&data), 1, "only the server's: what the killed one had begun is gone");
+        assert_eq!(answers(&server, MODELS), before, "round {round}, finished");
+        finished(&data, MODELS, flags.is_empty());
     }
     eprintln!("{kills} rounds, {interrupted} of them killed before the end");
     assert!(interrupted > 0, "no kill came in time: nothing was tested");

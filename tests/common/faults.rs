@@ -106,12 +106,17 @@ pub fn ask(server: &TestServer, id: &str) -> Value {
     reply.json()
 }
 
+/// Gives a server started with [`super::server::Launch::with_faults`] an order.
+pub fn order(server: &TestServer, order: &str) {
+    order_at(&server.orders(), order);
+}
+
 /// Writes an order in one rename, as a reader may come at any time.
 #[allow(clippy::disallowed_methods, reason = "the file is renamed when it is whole")]
-pub fn order(server: &TestServer, order: &str) {
-    let half = server.orders().with_extension("half");
+pub fn order_at(orders: &Path, order: &str) {
+    let half = orders.with_extension("half");
     fs::write(&half, order).expect("written");
-    fs::rename(half, server.orders()).expect("renamed");
+    fs::rename(half, orders).expect("renamed");
 }
 
 /// The step at which the ordered fault happened; `None` when it has not.

@@ -15,7 +15,7 @@ mod zips;
 
 pub use client::{Form, Reply, Request};
 pub use data::{labelled, labelled_with_classes, legacy_files, legacy_zip, shared, unlabelled};
-pub use faults::{Operation, Scene, ask, fired, half_made, long, order, settled};
+pub use faults::{Operation, Scene, ask, fired, half_made, long, order, order_at, settled};
 pub use home::{Answer, Home};
 pub use hostile::{SHAPES, hostile, hostile_and_large};
 pub use keras::{DATA, INDEX, Layer, METADATA, Network, PICKLE, write_files};
