@@ -40,7 +40,7 @@ pub fn archive(data: &[u8]) {
     match read_archive(std::io::Cursor::new(data)) {
         Ok(files) => {
             assert!(files.values().map(Vec::len).sum::<usize>() <= MOST_BYTES);
-            brought(&files);
+            brought(files);
         }
         Err(error) => is_told(&error.to_string()),
     }
@@ -48,14 +48,14 @@ pub fn archive(data: &[u8]) {
 
 /// The classifier.pkl of the Python server.
 pub fn pickle(data: &[u8]) {
-    brought(&files(&[(CLASSIFIER, data)]));
+    brought(files(&[(CLASSIFIER, data)]));
 }
 
 /// The weights of the Python server: two bytes say how long the index is, then the index, then the data.
 pub fn checkpoint(data: &[u8]) {
     let Some((length, rest)) = data.split_first_chunk::<2>() else { return };
     let (index, data) = rest.split_at(usize::from(u16::from_le_bytes(*length)).min(rest.len()));
-    brought(&files(&[
+    brought(files(&[
         (CLASSIFIER, PICKLE),
         ("model.ckpt/variables/variables.index", index),
         ("model.ckpt/variables/variables.data-00000-of-00001", data),
@@ -69,13 +69,13 @@ pub fn onnx(data: &[u8]) {
         assert!(model.facts().classes.len() >= 2);
         assert!(!model.facts().features.is_empty());
     }
-    brought(&files(&[(MODEL, data), (DESCRIPTION, br#"{"features":3,"classes":[0,1]}"#)]));
+    brought(files(&[(MODEL, data), (DESCRIPTION, br#"{"features":3,"classes":[0,1]}"#)]));
 }
 
 /// A model.json: of another tool's model, and of the releases with TensorFlow 1.
 pub fn description(data: &[u8]) {
-    brought(&files(&[(DESCRIPTION, data)]));
-    brought(&files(&[(MODEL, FOREIGN), (DESCRIPTION, data)]));
+    brought(files(&[(DESCRIPTION, data)]));
+    brought(files(&[(MODEL, FOREIGN), (DESCRIPTION, data)]));
 }
 
 /// A dataset of either kind.
@@ -131,7 +131,7 @@ fn files(files: &[(&str, &[u8])]) -> BroughtFiles {
 }
 
 /// What is brought in is a model that can be run, or refused with a reason.
-fn brought(files: &BroughtFiles) {
+fn brought(files: BroughtFiles) {
     match bring(files) {
         Ok(bytes) => {
             ModelFacts::read(&bytes).expect("what was brought has facts");

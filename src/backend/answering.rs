@@ -58,7 +58,7 @@ fn imported(generation: &Generation) -> bool {
 /// The model that the Python server keeps at `home`, as a model file of ours.
 pub(super) fn python_server(home: &ModelHome) -> Result<Option<Vec<u8>>, BackendError> {
     let Some(files) = home.python_server_files()? else { return Ok(None) };
-    bring(&files).map(|onnx| Some(onnx.into_owned())).map_err(|error| {
+    bring(files).map(Some).map_err(|error| {
         let way_out = match error {
             ModelError::TensorFlow1 => "Export it with the server that stored it and import that",
             _ => "Restore it from a backup",

@@ -1,7 +1,6 @@
 //! Models that are brought from elsewhere: whatever made them, what comes out is
 //! a model file of this backend, checked and able to run.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::decode::decode;
@@ -19,18 +18,20 @@ pub const DESCRIPTION: &str = "model.json";
 /// The pickle of the Python server.
 pub const CLASSIFIER: &str = "classifier.pkl";
 
-/// More bytes than a model file may have that is brought: what is exported again must fit into an archive.
-pub const MOST_MODEL_BYTES: usize = 28 << 20;
+/// More bytes than a model file may have that is brought. It is held about three times while it is tried out: as it
+/// came, decoded, and ready to run.
+pub const MOST_MODEL_BYTES: usize = 6 << 20;
 
 /// Turns the files of a model into the bytes of a model file of this backend, and tries it out.
 ///
 /// # Errors
 /// [`ModelError`] when they are no model that this backend understands or may run, or when its answers are
 /// not those of a classifier.
-pub fn bring(files: &BroughtFiles) -> Result<Cow<'_, [u8]>, ModelError> {
-    let (bytes, model) = match (files.get(MODEL), files.get(CLASSIFIER), files.get(DESCRIPTION)) {
-        (Some(onnx), _, description) => onnx_file(onnx, description.map(Vec::as_slice))?,
-        (None, Some(classifier), _) => translated(python::keras_to_onnx(classifier, files)?)?,
+pub fn bring(mut files: BroughtFiles) -> Result<Vec<u8>, ModelError> {
+    let description = files.remove(DESCRIPTION);
+    let (bytes, model) = match (files.remove(MODEL), files.remove(CLASSIFIER), description) {
+        (Some(onnx), _, description) => onnx_file(onnx, description)?,
+        (None, Some(classifier), _) => translated(python::keras_to_onnx(&classifier, files)?)?,
         (None, None, Some(description)) => translated(python::tensorflow1_to_onnx(description)?)?,
         (None, None, None) => return Err(ModelError::Unknown),
     };
@@ -43,20 +44,25 @@ pub fn bring(files: &BroughtFiles) -> Result<Cow<'_, [u8]>, ModelError> {
 }
 
 /// A file of this backend is taken as it is; one of another tool is translated with the help of its
-/// description.
-fn onnx_file<'a>(onnx: &'a [u8], description: Option<&[u8]>) -> Result<(Cow<'a, [u8]>, Model), ModelError> {
-    let proto = decode(onnx)?;
+/// description. What is not needed any more goes at once: files are large.
+fn onnx_file(onnx: Vec<u8>, description: Option<Vec<u8>>) -> Result<(Vec<u8>, Model), ModelError> {
+    let proto = decode(&onnx)?;
     match (ModelFacts::of(&proto), description) {
         (Ok(facts), _) => {
             facts.check_brought()?;
-            Ok((Cow::Borrowed(onnx), Model::prepared(proto, facts)?))
+            Ok((onnx, Model::prepared(proto, facts)?))
         }
-        (Err(_), Some(description)) => translated(foreign::to_onnx(&proto, description)?),
+        (Err(_), Some(description)) => {
+            drop(onnx);
+            let onnx = foreign::to_onnx(&proto, &description)?;
+            drop(proto);
+            translated(onnx)
+        }
         (Err(why), None) => Err(why),
     }
 }
 
-fn translated<'a>(onnx: Vec<u8>) -> Result<(Cow<'a, [u8]>, Model), ModelError> {
+fn translated(onnx: Vec<u8>) -> Result<(Vec<u8>, Model), ModelError> {
     let model = Model::load(&onnx)?;
-    Ok((Cow::Owned(onnx), model))
+    Ok((onnx, model))
 }

@@ -87,7 +87,7 @@ fn described(folder: &str, change: impl FnOnce(&mut Value)) -> Result<Vec<u8>, S
         (MODEL.to_owned(), file(MODEL)),
         (DESCRIPTION.to_owned(), description.to_string().into_bytes()),
     ]);
-    bring(&files).map(std::borrow::Cow::into_owned).map_err(|error| error.to_string())
+    bring(files).map_err(|error| error.to_string())
 }
 
 fn facts(bytes: &[u8]) -> ModelFacts {

@@ -23,7 +23,7 @@ fn file(folder: &str, name: &str) -> Vec<u8> {
 /// Imports; what is accepted must run.
 fn brought(onnx: Vec<u8>, description: Vec<u8>) -> Result<(), String> {
     let files = BroughtFiles::from([(MODEL.to_owned(), onnx), (DESCRIPTION.to_owned(), description)]);
-    let bytes = bring(&files).map_err(|error| error.to_string())?;
+    let bytes = bring(files).map_err(|error| error.to_string())?;
     Model::load(&bytes).expect("what was accepted runs");
     Ok(())
 }

@@ -15,7 +15,7 @@ fn files() -> BTreeMap<String, Vec<u8>> {
 
 /// Refused with a sentence, or a model that answers every sample with probabilities.
 fn judge(files: &BTreeMap<String, Vec<u8>>) -> Result<(), String> {
-    let onnx = bring(files).map_err(|error| error.to_string())?;
+    let onnx = bring(files.clone()).map_err(|error| error.to_string())?;
     let model = Model::load(&onnx).expect("what was brought can be loaded");
     let columns = vec![vec![0.5, f32::NAN, -1.0]; model.facts().features.len()];
     let samples = Features::of_columns(model.facts().features.clone(), &columns);

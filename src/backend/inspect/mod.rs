@@ -20,7 +20,7 @@ use serde::Serialize;
 use super::BackendError;
 use super::transfer::{is_part_of_a_model, read_archive, read_directory};
 use crate::dataset::Limits;
-use crate::model::{BroughtFiles, MODEL, outline};
+use crate::model::{BroughtFiles, MODEL, MOST_MODEL_BYTES, outline};
 
 /// What was found.
 #[derive(Debug, Serialize)]
@@ -46,9 +46,6 @@ impl Found {
     }
 }
 
-/// More bytes than a model file has that this backend could use.
-const MOST_MODEL_BYTES: u64 = 28 << 20;
-
 /// Says what a file or directory is.
 ///
 /// # Errors
@@ -69,7 +66,7 @@ fn directory(path: &Path) -> Result<Found, BackendError> {
     let entries = fs::read_dir(path).map_err(|error| refused(format!("It cannot be listed: {error}.")))?;
     let parts = entries.flatten().any(|entry| entry.file_name().to_str().is_some_and(is_part_of_a_model));
     if parts {
-        return Ok(Found::Model(ModelReport::of_files("the files of an export", &read_directory(path)?)));
+        return Ok(Found::Model(ModelReport::of_files("the files of an export", read_directory(path)?)));
     }
     PlaceReport::of_store(path).map(Found::Models).ok_or_else(|| {
         refused(
@@ -90,7 +87,7 @@ fn file(path: &Path, limits: &Limits) -> Result<Found, BackendError> {
         [] => Err(refused("The file is empty.".to_owned())),
         [b'P', b'K', 3 | 5, 4 | 6] => {
             let files = read_archive(file)?;
-            Ok(Found::Model(ModelReport::of_files("an export", &files)))
+            Ok(Found::Model(ModelReport::of_files("an export", files)))
         }
         // The protocols 2 to 5 of Python's pickle begin so.
         [0x80, 2..=5, ..] => Err(refused(
@@ -98,9 +95,9 @@ fn file(path: &Path, limits: &Limits) -> Result<Found, BackendError> {
              files beside it: inspect its directory, or the export that it is part of."
                 .to_owned(),
         )),
-        _ if size <= MOST_MODEL_BYTES && is_onnx(path)? => {
+        _ if size <= MOST_MODEL_BYTES as u64 && is_onnx(path)? => {
             let files = BroughtFiles::from([(MODEL.to_owned(), fs::read(path).map_err(failed)?)]);
-            Ok(Found::Model(ModelReport::of_files("an ONNX file", &files)))
+            Ok(Found::Model(ModelReport::of_files("an ONNX file", files)))
         }
         _ => dataset::read(path, limits).map(Found::Dataset),
     }

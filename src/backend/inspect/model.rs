@@ -44,7 +44,7 @@ pub struct ModelReport {
 
 impl ModelReport {
     /// Looks at the files of a model.
-    pub(super) fn of_files(found_as: &'static str, files: &BroughtFiles) -> Self {
+    pub(super) fn of_files(found_as: &'static str, files: BroughtFiles) -> Self {
         let onnx = files.get(MODEL);
         let own = onnx.and_then(|onnx| ModelFacts::read(onnx).ok());
         let origin = match (&own, onnx, files.contains_key(CLASSIFIER)) {

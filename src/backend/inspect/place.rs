@@ -121,7 +121,7 @@ fn of_generation(generation: &Generation) -> (StoredModel, ModelReport) {
     };
     let size = model.len() + samples.map_or(0, |samples| samples.len());
     let facts = ModelFacts::read(&model);
-    let report = ModelReport::of_files("what a server keeps", &[(MODEL.to_owned(), model)].into());
+    let report = ModelReport::of_files("what a server keeps", [(MODEL.to_owned(), model)].into());
     let stored = StoredModel {
         origin: report.origin.clone(),
         classes: facts.map(|facts| facts.classes.into_iter().map(label).collect()).unwrap_or_default(),
@@ -135,7 +135,7 @@ fn of_generation(generation: &Generation) -> (StoredModel, ModelReport) {
 /// A directory that the Python server wrote.
 fn of_python_server(home: &Path) -> (StoredModel, ModelReport) {
     let report = match ModelHome::at(home).python_server_files() {
-        Ok(files) => ModelReport::of_files("the files of a Python server", &files.unwrap_or_default()),
+        Ok(files) => ModelReport::of_files("the files of a Python server", files.unwrap_or_default()),
         Err(error) => ModelReport { problem: Some(error.to_string()), ..ModelReport::default() },
     };
     let stored = StoredModel {

@@ -31,14 +31,14 @@ pub(super) const MOST_BYTES: u64 = MOST_MODEL_BYTES as u64;
 const PARTS: [Part; 9] = [
     part(MODEL, MOST_BYTES, true),
     // Repeats the names of all features.
-    part(DESCRIPTION, 12 * MIB, true),
+    part(DESCRIPTION, MOST_BYTES, true),
     part(CARD, 4 * MIB, false),
     part(CLASSIFIER, MIB, true),
-    part("model.ckpt/saved_model.pb", 8 * MIB, true),
-    part("model.ckpt/keras_metadata.pb", 8 * MIB, true),
+    part("model.ckpt/saved_model.pb", MOST_BYTES, true),
+    part("model.ckpt/keras_metadata.pb", MOST_BYTES, true),
     part("model.ckpt/fingerprint.pb", MIB, false),
     part("model.ckpt/variables/variables.index", MIB, true),
-    part("model.ckpt/variables/variables.data-00000-of-00001", 16 * MIB, true),
+    part("model.ckpt/variables/variables.data-00000-of-00001", MOST_BYTES, true),
 ];
 
 /// What tells a directory of the releases with TensorFlow 1, so that it can be said why it is refused. Archives

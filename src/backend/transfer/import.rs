@@ -18,7 +18,7 @@ use crate::store::{ModelHome, NewGeneration};
 /// [`BackendError::BadInput`] for anything but a model; the one at `home` is then as it was.
 pub fn import(home: &ModelHome, archive: &Path, limits: &Limits) -> Result<(), BackendError> {
     let files = read_archive(open(archive)?)?;
-    publish(home, &files, limits)
+    publish(home, files, limits)
 }
 
 /// Replaces the model at `home` with the files in a directory (Moodle's local mode).
@@ -26,12 +26,12 @@ pub fn import(home: &ModelHome, archive: &Path, limits: &Limits) -> Result<(), B
 /// # Errors
 /// [`BackendError::BadInput`] for anything but a model; the one at `home` is then as it was.
 pub fn import_from(home: &ModelHome, directory: &Path, limits: &Limits) -> Result<(), BackendError> {
-    publish(home, &read_directory(directory)?, limits)
+    publish(home, read_directory(directory)?, limits)
 }
 
-fn publish(home: &ModelHome, files: &BroughtFiles, limits: &Limits) -> Result<(), BackendError> {
-    let claims = Claims::of(files);
-    claims.check(files).map_err(|why| unusable(&why))?;
+fn publish(home: &ModelHome, files: BroughtFiles, limits: &Limits) -> Result<(), BackendError> {
+    let claims = Claims::of(&files);
+    claims.check(&files).map_err(|why| unusable(&why))?;
     let model = bring(files).map_err(|error| unusable(&error))?;
     let facts = ModelFacts::read(&model)?;
     if facts.features.len() > limits.columns || facts.classes.len() > limits.classes {

@@ -61,8 +61,11 @@ pub(super) fn model_of(
     }
     // A model that handles missing values gets them; one that would calculate with NaN gets zeros, the
     // middle of every indicator.
-    let (t, answer) = translate(proto, graph, output, description.width(), None)?;
-    match (answer.may_miss || t.emit.missing_lost, asked_for) {
+    let misses = {
+        let (t, answer) = translate(proto, graph, output, description.width(), None)?;
+        answer.may_miss || t.emit.missing_lost
+    };
+    match (misses, asked_for) {
         (false, _) => draft.finished(None),
         (true, None) => draft.finished(Some(0.0)),
         (true, Some(_)) => refused(
@@ -87,15 +90,18 @@ impl Draft<'_> {
         let bytes = self.build(missing, Finish::AsTheyAre)?;
         let tried = Model::load(&bytes)?.answers_to(&probes(self.description.width()))?;
         let classes = self.description.classes.len();
-        match (gives, are_shares(&tried), are_probabilities(&tried, classes)) {
-            (_, true, true) => Ok(bytes),
-            (Some(_), true, false) => self.build(missing, Finish::SumToOne),
-            (Some(_), false, _) => refused(
+        if are_probabilities(&tried, classes) {
+            return Ok(bytes);
+        }
+        drop(bytes);
+        match (gives, are_shares(&tried)) {
+            (Some(_), true) => self.build(missing, Finish::SumToOne),
+            (Some(_), false) => refused(
                 "its output is not within 0 and 1, although model.json says that it gives probabilities; \
                  say \"logits\" if they are",
             ),
-            (None, false, _) => self.build(missing, Finish::FromLogits),
-            (None, true, false) => refused(
+            (None, false) => self.build(missing, Finish::FromLogits),
+            (None, true) => refused(
                 "its output is within 0 and 1 but does not sum to 1; say in model.json whether it gives \
                  \"probabilities\" or \"logits\"",
             ),

@@ -39,8 +39,10 @@ const TENSORFLOW1_INDEX: &str = "model.ckpt.index";
 const MOST_DESCRIPTION: usize = 1 << 20;
 
 /// A model file of this backend from a pickle and the Keras checkpoint beside it.
-pub(super) fn keras_to_onnx(classifier: &[u8], files: &BroughtFiles) -> Result<Vec<u8>, ModelError> {
-    Ok(keras_network(classifier, files)?.to_onnx())
+pub(super) fn keras_to_onnx(classifier: &[u8], files: BroughtFiles) -> Result<Vec<u8>, ModelError> {
+    let network = keras_network(classifier, &files)?;
+    drop(files);
+    Ok(network.to_onnx())
 }
 
 fn keras_network(classifier: &[u8], files: &BroughtFiles) -> Result<Network, ModelError> {
@@ -75,8 +77,9 @@ fn keras_network(classifier: &[u8], files: &BroughtFiles) -> Result<Network, Mod
 }
 
 /// A model file of this backend from the `model.json` of an export of the TensorFlow 1 releases.
-pub(super) fn tensorflow1_to_onnx(description: &[u8]) -> Result<Vec<u8>, ModelError> {
-    let network = tensorflow1::read(description).map_err(|why| unusable(DESCRIPTION, why))?;
+pub(super) fn tensorflow1_to_onnx(description: Vec<u8>) -> Result<Vec<u8>, ModelError> {
+    let network = tensorflow1::read(&description).map_err(|why| unusable(DESCRIPTION, why))?;
+    drop(description);
     Ok(network.to_onnx())
 }
 

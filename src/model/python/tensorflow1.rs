@@ -11,9 +11,6 @@ use super::checkpoint::Weights;
 use super::keras::Activation;
 use super::network::{Layer, Network};
 
-/// The largest such file that is read; one of 400 features has less than 3 MB.
-const MOST_BYTES: usize = 16 << 20;
-
 #[derive(Deserialize)]
 struct Description {
     #[serde(rename = "initialise-vars/input-to-hidden-weights")]
@@ -29,9 +26,6 @@ struct Description {
 }
 
 pub(super) fn read(json: &[u8]) -> Result<Network, String> {
-    if json.len() > MOST_BYTES {
-        return Err("it is larger than any of its kind".to_owned());
-    }
     let told: Description = serde_json::from_slice(json)
         .map_err(|error| format!("it is no model of the TensorFlow 1 releases ({})", said(&error)))?;
     let hidden = told.hidden.with(told.hidden_bias)?;
