@@ -377,12 +377,12 @@ fn a_large_model_of_another_tool() -> Files {
 
 fn numbers_of_an_old_release() -> Files {
     let row = format!("[{}]", vec!["0.25"; LARGE * 4 / 5 / 10].join(","));
-    let column = format!("[{}]", vec!["[0.5]"; 10].join(","));
+    let column = format!("[{}]", ["[0.5]"; 10].join(","));
     let text = format!(
         r#"{{"initialise-vars/input-to-hidden-weights": [{}], "initialise-vars/hidden-bias": {row},
         "initialise-vars/hidden-to-output-weights": {column}, "initialise-vars/output-bias": [1],
         "n_features": 9, "n_classes": 2}}"#,
-        vec![row.as_str(); 8].join(",")
+        [row.as_str(); 8].join(",")
     );
     vec![(DESCRIPTION, text.into_bytes())]
 }
