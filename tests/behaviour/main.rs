@@ -52,6 +52,7 @@ mod route_prediction;
 mod route_training;
 mod route_wire;
 mod shipped_models;
+mod soak;
 mod start;
 mod stash;
 mod stopping;

@@ -7,6 +7,7 @@ mod faults;
 mod home;
 mod hostile;
 mod keras;
+mod picture;
 mod python;
 mod server;
 mod table;
@@ -19,6 +20,7 @@ pub use faults::{Operation, Scene, ask, fired, half_made, long, order, order_at,
 pub use home::{Answer, Home};
 pub use hostile::{SHAPES, hostile, hostile_and_large};
 pub use keras::{DATA, INDEX, Layer, METADATA, Network, PICKLE, write_files};
+pub use picture::{Panel, draw};
 pub use python::{python, run_script, script_fails};
 pub use server::{Launch, TestServer};
 pub use table::{Dice, Table, waves};

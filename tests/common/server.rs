@@ -165,6 +165,11 @@ impl TestServer {
         line.split_whitespace().next()?.parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
     }
 
+    /// How many descriptors the process has open; `None` where there is no /proc.
+    pub fn descriptors(&self) -> Option<usize> {
+        Some(fs::read_dir(format!("/proc/{}/fd", self.child.id())).ok()?.count())
+    }
+
     /// Lets `VmHWM` begin anew; where that is not allowed it goes on, and says at least as much.
     #[allow(clippy::disallowed_methods, reason = "this is no file but a request to the kernel")]
     pub fn forget_peak_memory(&self) {
