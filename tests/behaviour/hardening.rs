@@ -1,0 +1,69 @@
+//! What the service may do on its machine: as little as it needs, shown by taking the rest away.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use crate::common::{tool, untouched};
+
+const UNIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/systemd/moodle-mlbackend.service");
+
+/// In tenths; systemd calls 2 and less "OK", and its own usual service has 9.6.
+const MOST_EXPOSURE: &str = "14";
+
+#[test]
+fn systemd_finds_little_that_the_unit_leaves_open() {
+    let test = "systemd_finds_little_that_the_unit_leaves_open";
+    let Some(analyse) = tool(test, "systemd-analyze") else { return };
+    let judged = Command::new(analyse)
+        .args(["security", "--offline=true", "--threshold", MOST_EXPOSURE, UNIT])
+        .output()
+        .expect("it runs");
+    let told = String::from_utf8_lossy(&judged.stdout).into_owned();
+    let missing: Vec<&str> = told.lines().filter(|line| line.starts_with('✗')).collect();
+    assert!(told.contains("Overall exposure level"), "{}", text(&judged));
+    assert!(judged.status.success(), "{}\n{}", told.lines().last().unwrap_or_default(), missing.join("\n"));
+}
+
+/// The demo is the main job, from the first training to the import of a model, with a server of its own.
+#[test]
+fn the_main_job_needs_neither_a_writable_root_nor_a_network_nor_a_privilege() {
+    let test = "the_main_job_needs_neither_a_writable_root_nor_a_network_nor_a_privilege";
+    let (Some(unshare), Some(ip), Some(setpriv)) =
+        (tool(test, "unshare"), tool(test, "ip"), tool(test, "setpriv"))
+    else {
+        return;
+    };
+    let namespaces = |script: &str, directory: &Path| {
+        let mut command = Command::new(&unshare);
+        command.args(["--mount", "--net", "sh", "-eu", "-c", script]);
+        command.env("ROOM", directory).env("IP", &ip).env("SETPRIV", &setpriv).env("TMPDIR", directory);
+        untouched(&mut command).env("PROGRAM", env!("CARGO_BIN_EXE_moodle-mlbackend"));
+        command.output().expect("unshare runs")
+    };
+    let room = tempfile::tempdir().expect("a directory");
+    if !namespaces("true", room.path()).status.success() {
+        eprintln!("SKIPPED: {test}: this user may not make namespaces");
+        return;
+    }
+    // All is read-only but one directory; of the network only the loopback is there; and no privilege is left.
+    let begin = r#"
+        mount --make-rprivate /
+        mount -o bind "$ROOM" "$ROOM"
+        mount -o remount,ro,bind /
+        "$IP" link set lo up
+    "#;
+    let nothing_else = r#"
+        if touch /touched "$ROOM/../touched" 2>/dev/null; then echo "the root can be written to"; exit 1; fi
+        if [ "$("$IP" -brief link | wc -l)" != 1 ]; then echo "there is a network"; exit 1; fi
+    "#;
+    let main_job = r#"
+        exec "$SETPRIV" --bounding-set=-all --inh-caps=-all --no-new-privs "$PROGRAM" demo --samples 500
+    "#;
+    let played = namespaces(&[begin, nothing_else, main_job].concat(), room.path());
+    assert!(played.status.success(), "{}", text(&played));
+    assert!(text(&played).contains("import"), "{}", text(&played));
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
