@@ -37,6 +37,7 @@ mod never_lose_kills;
 mod no_secrets;
 mod older_versions;
 mod parameters;
+mod promises;
 mod proxy_nginx;
 mod python_onnxruntime;
 mod python_server;

@@ -207,3 +207,24 @@ fn a_start_that_fails_does_not_print_a_password() {
         assert!(INSIDES.iter().all(|inside| !ended.stderr.contains(inside)), "{}", ended.stderr);
     }
 }
+
+#[test]
+fn what_a_client_sends_makes_no_line_of_its_own_in_the_log() {
+    const FORGED: &str = "INFO forged: user=a logged in";
+    let watched = Watched::start(Launch::new());
+    let escaped = FORGED.replace(' ', "%20");
+    watched.fail(
+        &Request::new("GET", &format!("/export?uniqueid=m%0a{escaped}&dirhash=%1b[31m"))
+            .credentials("a", SECRET),
+    );
+    watched.fail(&Request::new("GET", "/export").credentials(&format!("x\n{FORGED}"), "y"));
+    watched
+        .fail(&Watched::post("/training", &Form::model(&format!("m\n{FORGED}"), "d").file("dataset", b"x")));
+    watched.fail(&Watched::post(
+        "/training",
+        &Form::model("m", "d").file("dataset", format!("a\n{FORGED}\n\"").as_bytes()),
+    ));
+    let log = watched.server.log();
+    assert!(!log.lines().any(|line| line.starts_with(FORGED)), "{log}");
+    assert!(!log.contains("\u{1b}[31m"), "{log}");
+}
