@@ -1,5 +1,7 @@
-//! Long mixed use: memory, descriptors and directories are afterwards as they were. `SOAK_REQUESTS=100000 cargo
-//! test soak` asks so often, and draws `target/soak.png`.
+//! Long mixed use: memory, descriptors and directories are afterwards as they were.
+//!
+//! `SOAK_REQUESTS=100000 MLBACKEND_TEST_PROGRAM=target/release/moodle-mlbackend cargo test soak` asks a release so
+//! often, and draws `target/soak.png`.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,5 +1,6 @@
 //! Starts the real binary and ends it.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -9,6 +10,13 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 use super::client::{Form, Reply, Request, exchange, try_exchange};
+
+/// Names another program to test than the one that was built with the tests: that of a release.
+const PROGRAM: &str = "MLBACKEND_TEST_PROGRAM";
+
+fn program() -> OsString {
+    std::env::var_os(PROGRAM).unwrap_or_else(|| env!("CARGO_BIN_EXE_moodle-mlbackend").into())
+}
 
 /// A running server; ended when dropped.
 pub struct TestServer {
@@ -41,7 +49,7 @@ impl Launch {
 
     /// The same in the directory of a server that has ended.
     pub fn again(dir: TempDir) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_moodle-mlbackend"));
+        let mut command = Command::new(program());
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("MOODLE_") {
                 command.env_remove(name);
