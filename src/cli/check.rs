@@ -2,11 +2,10 @@
 //!
 //! Owns what is printed about it. Must not know how things are kept.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use comfy_table::Table;
-
+use super::data_directory::{DataDirectory, end};
+use super::table::{counted, table};
 use crate::backend::{BackendError, check};
 use crate::store::{Finding, Mended, Store, StoreError};
 
@@ -16,9 +15,8 @@ use crate::store::{Finding, Mended, Store, StoreError};
 /// Works beside a running server.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The data directory (of the server: what `MOODLE_MLBACKEND_PYTHON_DIR` names).
-    #[arg(value_name = "DIR")]
-    directory: PathBuf,
+    #[command(flatten)]
+    data: DataDirectory,
 
     /// Mend what can be mended: fall back to the generation before a damaged one, which is set aside, and
     /// clear what crashes have left. Ends with 1 when something is wrong still.
@@ -29,21 +27,15 @@ pub struct Args {
 /// Examines, shows a table, and fails when something is wrong.
 #[must_use]
 pub fn run(args: &Args) -> ExitCode {
-    match examine(args) {
-        Ok((models, findings)) => {
-            print(models, &findings);
-            if wrong(&findings) > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
-        }
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    end(examine(args), |(models, findings)| {
+        print(*models, findings);
+        wrong(findings) == 0
+    })
 }
 
 /// How many models there are, and what was found.
 fn examine(args: &Args) -> Result<(usize, Vec<Finding>), BackendError> {
-    let store = Store::look(&args.directory).map_err(|error| told(&error))?;
+    let store = Store::look(&args.data.directory).map_err(|error| told(&error))?;
     let mut findings = store.examine(args.repair).map_err(|error| told(&error))?;
     let homes = store.homes().map_err(|error| told(&error))?;
     let models = homes.len();
@@ -75,8 +67,7 @@ fn wrong(findings: &[Finding]) -> usize {
 }
 
 fn print(models: usize, findings: &[Finding]) {
-    let mut table = Table::new();
-    table.set_header(["place", "found", "what to do"]);
+    let mut table = table(&["place", "found", "what to do"]);
     for finding in findings {
         let remedy = match finding.mended {
             Mended::NoNeed => "nothing; it is left alone".to_owned(),
@@ -90,6 +81,6 @@ fn print(models: usize, findings: &[Finding]) {
         println!("{table}");
     }
     let mended = findings.iter().filter(|finding| matches!(finding.mended, Mended::Done(_))).count();
-    let models = if models == 1 { "1 model".to_owned() } else { format!("{models} models") };
+    let models = counted(models, "model");
     println!("{models} examined: {} wrong, {mended} mended.", wrong(findings));
 }

@@ -3,11 +3,11 @@
 //! Owns what is printed about it. Must not know what the old files hold.
 
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::data_directory::{DataDirectory, end};
 use super::table::{counted, model as named, table};
 use crate::backend::{
     BackendError, Left, convert_python_server, look_at_python_server, remove_python_server,
@@ -21,9 +21,8 @@ use crate::store::{ModelHome, Store, StoreError};
 /// the old files can go. Works also beside a running server, and can be interrupted and started again.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The data directory (of the server: what `MOODLE_MLBACKEND_PYTHON_DIR` names).
-    #[arg(value_name = "DIR")]
-    directory: PathBuf,
+    #[command(flatten)]
+    data: DataDirectory,
 
     /// Only tell what would be done.
     #[arg(long)]
@@ -37,17 +36,10 @@ pub struct Args {
 /// Converts, shows a table, and fails when a model was refused.
 #[must_use]
 pub fn run(args: &Args) -> ExitCode {
-    match migrate(args) {
-        Ok(done) => {
-            print(&done, args);
-            let refused = done.iter().any(|row| row.outcome.is_err());
-            if refused { ExitCode::FAILURE } else { ExitCode::SUCCESS }
-        }
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    end(migrate(args), |rows| {
+        print(rows, args);
+        rows.iter().all(|row| row.outcome.is_ok())
+    })
 }
 
 /// What became of one model.
@@ -66,7 +58,7 @@ enum Outcome {
 }
 
 fn migrate(args: &Args) -> Result<Vec<Row>, StoreError> {
-    let store = Store::open(&args.directory)?;
+    let store = Store::open(&args.data.directory)?;
     let models = store.models()?;
     let bar = bar(models.len() as u64);
     let mut rows = Vec::new();

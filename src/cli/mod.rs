@@ -1,6 +1,7 @@
 //! The command line.
 
 pub mod check;
+mod data_directory;
 pub mod demo;
 pub mod inspect;
 pub mod local;

@@ -2,11 +2,10 @@
 //!
 //! Owns what is printed about it. Must not know how things are kept.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use comfy_table::Table;
-
+use super::data_directory::{DataDirectory, end};
+use super::table::table;
 use crate::settings::{Bytes, RetentionArgs};
 use crate::store::{Pruned, Store, StoreError};
 
@@ -16,9 +15,8 @@ use crate::store::{Pruned, Store, StoreError};
 /// server. Current models are never touched.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The data directory (of the server: what `MOODLE_MLBACKEND_PYTHON_DIR` names).
-    #[arg(value_name = "DIR")]
-    directory: PathBuf,
+    #[command(flatten)]
+    data: DataDirectory,
 
     /// Only tell what would go.
     #[arg(long)]
@@ -31,27 +29,19 @@ pub struct Args {
 /// Prunes, shows a table, and fails when a model could not be pruned.
 #[must_use]
 pub fn run(args: &Args) -> ExitCode {
-    match prune(args) {
-        Ok(pruned) => {
-            print(&pruned, args.dry_run);
-            let failed = pruned.iter().any(|model| model.outcome.is_err());
-            if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
-        }
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    end(prune(args), |pruned| {
+        print(pruned, args.dry_run);
+        pruned.iter().all(|model| model.outcome.is_ok())
+    })
 }
 
 fn prune(args: &Args) -> Result<Vec<Pruned>, StoreError> {
     let open = if args.dry_run { Store::look } else { Store::open };
-    open(&args.directory)?.keeping(args.retention.into()).prune(args.dry_run)
+    open(&args.data.directory)?.keeping(args.retention.into()).prune(args.dry_run)
 }
 
 fn print(pruned: &[Pruned], dry_run: bool) {
-    let mut table = Table::new();
-    table.set_header(["model", if dry_run { "would go" } else { "gone" }, "size", "why"]);
+    let mut table = table(&["model", if dry_run { "would go" } else { "gone" }, "size", "why"]);
     let (mut count, mut bytes) = (0, 0);
     for model in pruned {
         match &model.outcome {

@@ -1,4 +1,4 @@
-//! The tables that `inspect` and `migrate` print: boxes as wide as the terminal, or plain lines for a pipe.
+//! The tables that commands print: boxes as wide as the terminal, or plain lines for a pipe.
 //!
 //! Owns their look, and words for sizes. Must not know what stands in them.
 
