@@ -3,10 +3,12 @@
 //! Owns every flag and environment variable of `serve`. Must not know what the
 //! other rooms do with the values.
 
+mod access;
 mod bytes;
 mod complaint;
 mod retention;
 
+pub use access::{Access, AccessArgs, LOGIN_FAILURES, TRUSTED_PROXIES};
 pub use bytes::Bytes;
 pub use complaint::explain;
 pub use retention::RetentionArgs;
@@ -22,7 +24,7 @@ use clap::{Args, ValueEnum};
 
 use crate::backend::USUAL_BUDGET;
 use crate::dataset::Limits;
-use crate::http::users::{Users, UsersError};
+use crate::http::users::{Users, UsersError, Weakness};
 use crate::store::Retention;
 
 /// The variable that names the users; never a flag, because command lines are visible to everybody.
@@ -54,6 +56,8 @@ pub struct ServeArgs {
     /// Port to listen on; 0 takes a free one
     #[arg(short, long, env = "MOODLE_MLBACKEND_PORT", default_value_t = DEFAULT_PORT, value_parser = port)]
     port: u16,
+    #[command(flatten)]
+    access: AccessArgs,
     /// Log in more detail; answers to clients stay the same
     #[arg(long, env = "MOODLE_MLBACKEND_DEBUG_MODE", value_parser = BoolishValueParser::new())]
     debug_mode: bool,
@@ -133,6 +137,8 @@ pub struct Settings {
     pub host: IpAddr,
     /// The port to listen on; 0 for a free one.
     pub port: u16,
+    /// Who gets in, and to what.
+    pub access: Access,
     /// Whether to log in more detail.
     pub debug_mode: bool,
     /// How log lines look.
@@ -195,6 +201,17 @@ pub enum SettingsError {
     /// The users variable is not text.
     #[error("{USERS} is not valid UTF-8: set it to user:password, several separated by commas")]
     UsersNotText,
+    /// A password that everybody knows would be all that keeps strangers out.
+    #[error(
+        "{USERS} gives the user {user:?} a password that everybody tries first, and {host} can be reached from other \
+         machines: make a new entry with `moodle-mlbackend passwd --generate`, or listen on 127.0.0.1"
+    )]
+    WellKnownPassword {
+        /// Whose it is.
+        user: String,
+        /// The address to listen on.
+        host: IpAddr,
+    },
     /// Keeping models in S3 was asked for.
     #[error(
         "{S3_BUCKET} is set, but this version keeps models on a local disk only: unset it and set {DATA_DIR} to a \
@@ -228,13 +245,14 @@ impl Settings {
         }
         let everywhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        Ok(Self {
+        let settings = Self {
             data_dir,
             temp_dir,
             stash_dir,
             users,
             host: args.host.unwrap_or(if args.world_visible { everywhere } else { here }),
             port: args.port,
+            access: args.access.into(),
             debug_mode: args.debug_mode,
             log_format: args.log_format,
             jobs: args.jobs.unwrap_or_else(cores),
@@ -257,7 +275,25 @@ impl Settings {
             retention: args.retention.into(),
             stop_time: Duration::from_secs(args.stop_seconds),
             reported_version: args.reported_version,
-        })
+        };
+        settings.refuse_well_known_passwords()?;
+        Ok(settings)
+    }
+
+    /// Whether other machines can reach the server.
+    #[must_use]
+    pub fn is_exposed(&self) -> bool {
+        !self.host.to_canonical().is_loopback()
+    }
+
+    fn refuse_well_known_passwords(&self) -> Result<(), SettingsError> {
+        let mut weak = self.users.iter().filter(|_| self.is_exposed()).flat_map(Users::weak);
+        match weak.find(|(_, weakness)| *weakness == Weakness::WellKnown) {
+            Some((user, _)) => {
+                Err(SettingsError::WellKnownPassword { user: user.to_owned(), host: self.host })
+            }
+            None => Ok(()),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 use sha2::{Digest, Sha256, Sha512};
 
-use crate::http::users;
+use crate::http::users::{self, Weakness};
 
 /// Passwords below this length get a warning.
 const SHORT: usize = 12;
@@ -54,6 +54,8 @@ enum PasswdError {
     Twice(String),
     #[error("The two passwords for {0} differ: start again.")]
     Differ(String),
+    #[error("The password for {0} is one that everybody tries first: choose another, or use --generate.")]
+    WellKnown(String),
     #[error("The password for {0} is empty: give at least one character, better {SHORT}.")]
     Empty(String),
     #[error(
@@ -153,6 +155,9 @@ fn accepted(user: &str, password: String) -> Result<String, PasswdError> {
     }
     if !password.bytes().all(|letter| ALPHABET.contains(&letter)) {
         return Err(PasswdError::Unaccepted(user.to_owned()));
+    }
+    if Weakness::of_password(user, &password) == Some(Weakness::WellKnown) {
+        return Err(PasswdError::WellKnown(user.to_owned()));
     }
     if password.len() < SHORT {
         eprintln!(

@@ -1,13 +1,17 @@
 //! Who is it? HTTP Basic authentication in front of every route but `/version`.
 
 use std::future::{Ready, ready};
+use std::net::IpAddr;
+use std::time::Instant;
 
 use actix_web::dev::{Payload, ServiceRequest};
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use actix_web::{Error, FromRequest, HttpRequest, web};
+use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, web};
 use actix_web_httpauth::headers::authorization::{Basic, Scheme};
 
+use super::caller::Caller;
 use super::error::HttpError;
+use super::observe::Client;
 use super::state::AppState;
 
 /// What the `Authorization` header says; `None` when it says nothing that can be read. The body is
@@ -23,33 +27,54 @@ impl FromRequest for Credentials {
     }
 }
 
-/// The check that `HttpAuthentication` runs before a route's handler.
+/// The check that `HttpAuthentication` runs before a route's handler. Who has passed it is a [`Caller`].
 pub(super) async fn check(
     request: ServiceRequest,
     credentials: Credentials,
 ) -> Result<ServiceRequest, (Error, ServiceRequest)> {
-    let Some(state) = request.app_data::<web::Data<AppState>>().cloned() else {
+    let state = request.app_data::<web::Data<AppState>>().cloned();
+    let client = request.extensions().get::<Client>().map(|client| client.0);
+    let (Some(state), Some(client)) = (state, client) else {
         return Err((HttpError::internal("checking credentials", "no state").into(), request));
     };
-    match verdict(state, credentials).await {
-        Ok(()) => Ok(request),
+    match verdict(&state, client, credentials).await {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            Ok(request)
+        }
         Err(error) => Err((error.into(), request)),
     }
 }
 
-async fn verdict(state: web::Data<AppState>, credentials: Credentials) -> Result<(), HttpError> {
+async fn verdict(
+    state: &web::Data<AppState>,
+    client: IpAddr,
+    credentials: Credentials,
+) -> Result<Caller, HttpError> {
     let users = state.users.as_ref().ok_or(HttpError::NoUsers)?;
     let (name, password) = credentials.0.ok_or(HttpError::NoCredentials)?;
-    let right = match users.remembered(&name, &password) {
-        Some(right) => right,
-        None if users.is_slow() => {
-            let shared = state.clone();
-            let slow = move || shared.users.as_ref().is_some_and(|users| users.verify(&name, &password));
-            state.pool.check_password(slow).await?
-        }
-        None => users.verify(&name, &password),
+    // Before anything is compared: whoever is throttled must not learn whether a guess was right.
+    state.throttle.admit(client, &name, Instant::now())?;
+    let caller = if state.isolate_users { Caller::isolated(&name) } else { Caller::sharing() };
+    if users.remembered(&name, &password) == Some(true) {
+        return Ok(caller);
+    }
+    let attempt = state.throttle.begin(client, &name, Instant::now())?;
+    let right = if users.is_slow() {
+        let shared = state.clone();
+        let slow = move || shared.users.as_ref().is_some_and(|users| users.verify(&name, &password));
+        state.pool.check_password(slow).await
+    } else {
+        Ok(users.verify(&name, &password))
     };
-    if right { Ok(()) } else { Err(HttpError::WrongCredentials) }
+    match right {
+        Ok(false) => Err(HttpError::WrongCredentials),
+        looked_at => {
+            attempt.forgive();
+            looked_at?;
+            Ok(caller)
+        }
+    }
 }
 
 /// User and password. More lenient than `actix_web_httpauth` alone: the scheme may be in any case

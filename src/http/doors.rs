@@ -10,6 +10,7 @@ use actix_web::{FromRequest, ResponseError, web};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+use super::caller::Caller;
 use super::error::HttpError;
 use super::form::{FilePart, Form};
 use super::spool::Spool;
@@ -42,9 +43,10 @@ pub fn form(kind: &str, body: &[u8]) -> Result<usize, (u16, String)> {
 }
 
 fn parameters(form: &Form) -> usize {
+    let caller = Caller::sharing();
     let read = [
-        params::Model::of(form).is_ok(),
-        params::model_id(form).is_ok(),
+        params::Model::of(form, &caller).is_ok(),
+        params::model_id(form, &caller).is_ok(),
         params::trained_dir(form).is_ok(),
         params::evaluation(form, 1_000).is_ok(),
         params::run(form).is_ok(),

@@ -13,8 +13,9 @@ use actix_web::{HttpResponse, ResponseError};
 use actix_web_httpauth::headers::www_authenticate::basic::Basic;
 
 use super::pool::PoolError;
+use super::throttle::Wait;
 use crate::backend::BackendError;
-use crate::settings::{Bytes, SettingsError, USERS};
+use crate::settings::{Bytes, LOGIN_FAILURES, SettingsError, USERS};
 use crate::store::{IdError, StoreError};
 
 /// Why the server could not start.
@@ -49,6 +50,11 @@ pub(super) enum HttpError {
     NoCredentials,
     #[error("Incorrect user and/or password provided by Moodle.")]
     WrongCredentials,
+    #[error(
+        "Too many logins with a wrong password. Try again in {} seconds. The server's {LOGIN_FAILURES} sets this \
+         limit.", .0.seconds()
+    )]
+    TooManyFailures(Wait),
     #[error("{USERS} environment var is not set in the server")]
     NoUsers,
     #[error("The requested key {0} is not available.")]
@@ -108,6 +114,7 @@ impl HttpError {
         let mut response = super::routes::text(self.status_code(), text);
         let (name, value) = match self {
             Self::NoCredentials | Self::WrongCredentials => (header::WWW_AUTHENTICATE, challenge()),
+            Self::TooManyFailures(wait) => (header::RETRY_AFTER, HeaderValue::from(wait.seconds())),
             Self::Busy | Self::Stopping => (header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER)),
             _ => return response,
         };
@@ -126,6 +133,7 @@ impl ResponseError for HttpError {
     fn status_code(&self) -> StatusCode {
         match self {
             Self::NoCredentials | Self::WrongCredentials => StatusCode::UNAUTHORIZED,
+            Self::TooManyFailures(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::BadRequest(_) | Self::BadId(_) => StatusCode::BAD_REQUEST,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Encoded => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -152,6 +160,12 @@ impl From<BackendError> for HttpError {
             BackendError::NoSpace => Self::NoSpace,
             BackendError::Internal(cause) => Self::Internal(cause),
         }
+    }
+}
+
+impl From<Wait> for HttpError {
+    fn from(wait: Wait) -> Self {
+        Self::TooManyFailures(wait)
     }
 }
 

@@ -4,6 +4,8 @@
 //! Must not know how a dataset is read, what a model is or how it is kept.
 
 mod auth;
+mod caller;
+mod caution;
 #[doc(hidden)]
 pub mod doors;
 mod error;
@@ -13,12 +15,14 @@ mod methods;
 mod observe;
 mod params;
 mod pool;
+pub mod proxies;
 mod routes;
 mod spool;
 mod startup;
 mod stash;
 mod state;
 mod stopping;
+mod throttle;
 mod upload;
 pub mod users;
 

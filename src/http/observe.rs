@@ -1,5 +1,6 @@
 //! Around every request: its id, its log line, and its error as the client may see it.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
 
 use actix_web::body::MessageBody;
@@ -11,6 +12,7 @@ use tracing::Instrument;
 
 use super::error::HttpError;
 use super::state::AppState;
+use crate::settings::TRUSTED_PROXIES;
 
 /// What we call ourselves; `/version` is taken by the version that Moodle wants to hear.
 pub(super) const SERVER: &str = concat!("moodle-mlbackend/", env!("CARGO_PKG_VERSION"));
@@ -20,6 +22,10 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// How a request is called in the log and in the answer to a failed one.
 #[derive(Clone)]
 pub(super) struct RequestId(pub(super) String);
+
+/// Where a request came from, as far as trusted proxies tell.
+#[derive(Clone, Copy)]
+pub(super) struct Client(pub(super) IpAddr);
 
 /// Which model a request was about, for its log line.
 #[derive(Clone)]
@@ -35,6 +41,8 @@ pub(super) async fn observe(
     request.extensions_mut().insert(RequestId(id.clone()));
     let span = tracing::info_span!("request", id);
     let state = request.app_data::<web::Data<AppState>>().cloned();
+    let client = client(&request, state.as_ref());
+    request.extensions_mut().insert(client);
     let running = state.as_ref().map(|state| state.stopping.begin());
     // Who only asks for the version makes no work.
     let refused = matches!(running, Some(None)) && request.path() != "/version";
@@ -47,8 +55,24 @@ pub(super) async fn observe(
     if let Ok(value) = HeaderValue::try_from(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    log(&response, &id, started);
+    log(&response, &id, client, started);
     Ok(response)
+}
+
+/// Where a request came from. Says once in a process' life when that is a proxy that was not named.
+fn client(request: &ServiceRequest, state: Option<&web::Data<AppState>>) -> Client {
+    // A connection over TCP has an address.
+    let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+    let Some(state) = state else { return Client(peer) };
+    if state.proxies.misses(peer, request.headers()) {
+        state.missed_proxy.call_once(|| {
+            tracing::warn!(
+                "a proxy at {peer} says for whom it asks, and is not believed: all who come through it count as \
+                 one client. If it is yours, name it in {TRUSTED_PROXIES}"
+            );
+        });
+    }
+    Client(state.proxies.client(peer, request.headers()))
 }
 
 /// Errors get their answer here, where the id is known.
@@ -62,11 +86,12 @@ fn answered(response: ServiceResponse, id: &str) -> ServiceResponse {
     response.into_response(answer)
 }
 
-fn log(response: &ServiceResponse, id: &str, started: Instant) {
+fn log(response: &ServiceResponse, id: &str, client: Client, started: Instant) {
     let request = response.request();
     let about = request.extensions().get::<About>().cloned();
     tracing::info!(
         id,
+        client = %client.0,
         method = %request.method(),
         // The pattern, not the path: nothing that a stranger wrote gets into the log.
         route = request.match_pattern().as_deref().unwrap_or("unknown"),

@@ -1,5 +1,6 @@
 //! What a request's parameters mean: texts become types that cannot hold bad values.
 
+use super::caller::Caller;
 use super::error::HttpError;
 use super::form::Form;
 use crate::backend::EvaluationRequest;
@@ -14,13 +15,13 @@ pub(super) struct Model {
 
 impl Model {
     /// Reads `uniqueid` and then `dirhash`.
-    pub(super) fn of(form: &Form) -> Result<Self, HttpError> {
-        Ok(Self { id: model_id(form)?, dir: DirHash::new("dirhash", required(form, "dirhash")?)? })
+    pub(super) fn of(form: &Form, caller: &Caller) -> Result<Self, HttpError> {
+        Ok(Self { id: model_id(form, caller)?, dir: DirHash::new("dirhash", required(form, "dirhash")?)? })
     }
 }
 
-pub(super) fn model_id(form: &Form) -> Result<ModelId, HttpError> {
-    Ok(ModelId::new(required(form, "uniqueid")?)?)
+pub(super) fn model_id(form: &Form, caller: &Caller) -> Result<ModelId, HttpError> {
+    Ok(caller.model(required(form, "uniqueid")?)?)
 }
 
 /// `trainedmodeldirhash`, which only some evaluations have.

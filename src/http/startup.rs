@@ -8,6 +8,7 @@ use std::time::Duration;
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer, middleware, rt, web};
 
+use super::caution::caution;
 use super::error::StartError;
 use super::observe::{SERVER, observe};
 use super::state::AppState;
@@ -37,6 +38,7 @@ impl Application {
     pub fn build(settings: Settings) -> Result<Self, StartError> {
         let wanted = SocketAddr::new(settings.host, settings.port);
         let stop_time = settings.stop_time;
+        caution(&settings);
         let state = web::Data::new(AppState::new(settings)?);
         let listener = TcpListener::bind(wanted).map_err(|source| StartError::Bind { wanted, source })?;
         let address = listener.local_addr().map_err(StartError::Server)?;

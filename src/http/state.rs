@@ -1,12 +1,15 @@
 //! What every request handler shares.
 
+use std::sync::Once;
 use std::time::Duration;
 
 use super::error::StartError;
 use super::pool::Pool;
+use super::proxies::TrustedProxies;
 use super::spool::Spool;
 use super::stash::Stash;
 use super::stopping::Stopping;
+use super::throttle::Throttle;
 use super::users::Users;
 use crate::backend::Backend;
 use crate::dataset::Limits;
@@ -17,6 +20,11 @@ use crate::store::Store;
 pub(super) struct AppState {
     pub(super) backend: Backend,
     pub(super) users: Option<Users>,
+    pub(super) throttle: Throttle,
+    pub(super) proxies: TrustedProxies,
+    /// Done when the operator was told of a proxy that was not named.
+    pub(super) missed_proxy: Once,
+    pub(super) isolate_users: bool,
     pub(super) pool: Pool,
     pub(super) spool: Spool,
     pub(super) stopping: Stopping,
@@ -30,17 +38,15 @@ pub(super) struct AppState {
 
 impl AppState {
     pub(super) fn new(settings: Settings) -> Result<Self, StartError> {
-        if settings.users.is_none() {
-            tracing::warn!(
-                "{} is not set: every request but /version will be refused; set it to user:password",
-                crate::settings::USERS
-            );
-        }
         let store = Store::open(&settings.data_dir)?.keeping(settings.retention);
         let spool = Spool::open(&settings.temp_dir).map_err(StartError::Spool)?;
         Ok(Self {
             backend: Backend::new(store),
             users: settings.users,
+            throttle: Throttle::new(settings.access.login_failures),
+            proxies: settings.access.trusted_proxies,
+            missed_proxy: Once::new(),
+            isolate_users: settings.access.isolate_users,
             pool: Pool::new(settings.jobs, settings.queue_length),
             spool,
             stopping: Stopping::default(),

@@ -73,6 +73,7 @@ fn a_generated_password_is_shown_once_on_stderr_and_works() {
 #[case::a_user_twice(&["a", "a"], "x\nx\n", "twice")]
 #[case::no_line_for_the_second(&["a", "b"], "a-long-password\n", "b")]
 #[case::an_empty_password(&["a"], "\n", "empty")]
+#[case::a_password_that_everybody_knows(&["a"], "The-Password\n", "everybody tries first")]
 #[case::letters_that_moodle_refuses(&["a"], "pass word\n", "A-Z a-z 0-9 _ -")]
 fn what_cannot_work_is_refused_with_a_reason(
     #[case] args: &[&str],

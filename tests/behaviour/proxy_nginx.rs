@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::common::{Request, TestServer, find, free_port, labelled, tool, unlabelled, untouched};
+use crate::common::{Launch, Request, TestServer, find, free_port, labelled, tool, unlabelled, untouched};
 
 /// The name in our configuration, which the certificate is made for.
 const NAME: &str = "mlbackend.example.org";
@@ -74,6 +74,27 @@ fn a_wrong_password_is_answered_through_the_proxy_before_the_upload_has_come() {
 }
 
 #[test]
+#[cfg(target_os = "linux")] // elsewhere loopback has one address
+fn who_guesses_passwords_through_the_proxy_locks_no_other_client_of_it_out() {
+    let Some(site) = Site::start("who_guesses_passwords_through_the_proxy") else { return };
+    let login = |from: &str, user: &str, claimed: &str| {
+        let header = format!("X-Forwarded-For: {claimed}");
+        site.curl(
+            &["/export?uniqueid=m&dirhash=d", "--interface", from, "--user", user, "--header", &header],
+            &[],
+        )
+    };
+    for number in 0..3 {
+        assert_eq!(login("127.0.0.2", "a:wrong", &format!("192.0.2.{number}")).status, 401);
+    }
+    assert_eq!(login("127.0.0.2", "a:b", "192.0.2.9").status, 429);
+    login("127.0.0.3", "a:b", "127.0.0.2").expect(503, "There is nothing to export.");
+    let log = site.server.log();
+    assert!(log.contains("client=127.0.0.2") && log.contains("client=127.0.0.3"), "{log}");
+    assert!(!log.contains("192.0.2."), "{log}");
+}
+
+#[test]
 fn an_upload_of_thirty_megabytes_goes_through_the_proxy() {
     let Some(site) = Site::start("an_upload_of_thirty_megabytes") else { return };
     let large = large_dataset();
@@ -118,7 +139,7 @@ fn large_dataset() -> Vec<u8> {
 
 /// The server with nginx in front of it.
 struct Site {
-    _server: TestServer,
+    server: TestServer,
     proxy: Child,
     directory: TempDir,
     curl: PathBuf,
@@ -131,7 +152,9 @@ impl Site {
     /// `None`, and a visible word about it, where nginx or curl is not installed.
     fn start(test: &str) -> Option<Self> {
         let (nginx, curl) = (tool(test, "nginx")?, tool(test, "curl")?);
-        let (server, directory) = (TestServer::start(), TempDir::new().unwrap());
+        let launch = Launch::new().env("MOODLE_MLBACKEND_TRUSTED_PROXIES", "127.0.0.1");
+        let server = launch.env("MOODLE_MLBACKEND_LOGIN_FAILURES", "3").start();
+        let directory = TempDir::new().unwrap();
         let certificate = Certificate::make(directory.path());
         if certificate.is_none() {
             eprintln!("SKIPPED: {test}: HTTPS, for openssl is not installed; plain HTTP instead");
@@ -150,7 +173,7 @@ impl Site {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut site = Self { _server: server, proxy, directory, curl, port, certificate };
+        let mut site = Self { server, proxy, directory, curl, port, certificate };
         site.wait();
         Some(site)
     }

@@ -20,6 +20,10 @@ use crate::common::{Launch, TestServer};
 #[case("MOODLE_MLBACKEND_MAX_DATASET_BYTES", "plenty")]
 #[case("MOODLE_MLBACKEND_LOG_FORMAT", "xml")]
 #[case("MOODLE_MLBACKEND_REPORTED_VERSION", "3.0.5\n")]
+#[case("MOODLE_MLBACKEND_TRUSTED_PROXIES", "localhost")]
+#[case("MOODLE_MLBACKEND_TRUSTED_PROXIES", "127.0.0.1,0.0.0.0/0")]
+#[case("MOODLE_MLBACKEND_LOGIN_FAILURES", "-1")]
+#[case("MOODLE_MLBACKEND_ISOLATE_USERS", "perhaps")]
 fn a_bad_setting_ends_the_start_with_1_and_names_the_variable(#[case] variable: &str, #[case] value: &str) {
     let ended = Launch::new().env(variable, value).fail();
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
@@ -56,6 +60,63 @@ fn it_listens_on_this_machine_alone_unless_told_otherwise() {
     assert!(TestServer::start().address.ip().is_loopback());
     let server = Launch::new().arg("--world-visible").start();
     assert_eq!(server.address.ip().to_string(), "0.0.0.0");
+}
+
+// printf %s 'saltsshhhh' | sha256sum
+const HASHED: &str = "default:sha256:salt:4542dd889a4e402e292e2e8d460d9595d20737754f35137491bafe5d0fbd68a0";
+
+#[rstest]
+#[case("default:sshhhh", "default")]
+#[case(HASHED, "default")]
+#[case("ann:a-good-password,user:password", "user")]
+#[case("moodle:Secret", "moodle")]
+#[case("moodle:THE-PASSWORD", "moodle")]
+#[case("a-name-of-its-own:a-name-of-its-own", "a-name-of-its-own")]
+fn a_password_that_everybody_knows_is_refused_where_others_can_reach_the_server(
+    #[case] users: &str,
+    #[case] user: &str,
+    #[values("0.0.0.0", "::")] host: &str,
+) {
+    let launch = Launch::new().env("MOODLE_MLBACKEND_PYTHON_USERS", users);
+    let ended = launch.env("MOODLE_MLBACKEND_HOST", host).fail();
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    let told = format!(
+        "MOODLE_MLBACKEND_PYTHON_USERS gives the user {user:?} a password that everybody tries first"
+    );
+    assert!(ended.stderr.contains(&told), "{}", ended.stderr);
+    assert!(ended.stderr.contains("moodle-mlbackend passwd --generate"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("sshhhh"), "{}", ended.stderr);
+}
+
+#[test]
+fn on_this_machine_alone_a_password_that_everybody_knows_is_warned_of() {
+    let server = Launch::new().env("MOODLE_MLBACKEND_PYTHON_USERS", "default:sshhhh,ann:short").start();
+    let log = server.log();
+    let warnings: Vec<&str> = log.lines().filter(|line| line.contains("WARN")).collect();
+    assert_eq!(warnings.len(), 1, "{log}");
+    assert!(warnings[0].contains("everybody tries first") && warnings[0].contains("default"), "{log}");
+    assert!(!log.contains("sshhhh"), "{log}");
+}
+
+#[rstest]
+#[case("ann:a-good-password", "", &["HTTPS"])]
+#[case("ann:a-good-password", "10.1.0.0/16", &[])]
+#[case("ann:seven-7", "", &["short", "HTTPS"])]
+#[case("ann:seven-7", "10.1.0.0/16", &["short"])]
+fn where_others_can_reach_the_server_its_log_says_what_is_unsafe(
+    #[case] users: &str,
+    #[case] proxies: &str,
+    #[case] expected: &[&str],
+) {
+    let launch = Launch::new().env("MOODLE_MLBACKEND_PYTHON_USERS", users).arg("--world-visible");
+    let server = launch.env("MOODLE_MLBACKEND_TRUSTED_PROXIES", proxies).start();
+    let log = server.log();
+    let warnings: Vec<&str> = log.lines().filter(|line| line.contains("WARN")).collect();
+    assert_eq!(warnings.len(), expected.len(), "{log}");
+    for (warning, word) in warnings.iter().zip(expected) {
+        assert!(warning.contains(word), "{log}");
+    }
+    assert!(!log.contains("seven-7"), "{log}");
 }
 
 #[test]

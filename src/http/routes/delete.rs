@@ -3,17 +3,19 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::{ok, sent};
+use crate::http::caller::Caller;
 use crate::http::error::HttpError;
 use crate::http::params;
 use crate::http::state::AppState;
 
 pub(super) async fn delete(
     request: HttpRequest,
+    caller: Caller,
     state: web::Data<AppState>,
     payload: web::Payload,
 ) -> Result<HttpResponse, HttpError> {
-    let form = sent(&request, payload, &state, None).await?;
-    let id = params::model_id(&form)?;
+    let form = sent(&request, &caller, payload, &state, None).await?;
+    let id = params::model_id(&form, &caller)?;
     let backend = state.backend.clone();
     state.pool.quick(move || backend.delete(&id)).await??;
     Ok(ok())

@@ -6,6 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::{json, sent};
 use crate::backend::{self, Budget};
+use crate::http::caller::Caller;
 use crate::http::error::HttpError;
 use crate::http::form::FilePart;
 use crate::http::params::{self, Model};
@@ -13,12 +14,13 @@ use crate::http::state::AppState;
 
 pub(super) async fn evaluate(
     request: HttpRequest,
+    caller: Caller,
     state: web::Data<AppState>,
     payload: web::Payload,
 ) -> Result<HttpResponse, HttpError> {
     // `trainedmodeldirhash` comes behind the file: the whole body is read before anything is checked.
-    let form = sent(&request, payload, &state, Some(FilePart::dataset(&state.uploads))).await?;
-    let model = Model::of(&form)?;
+    let form = sent(&request, &caller, payload, &state, Some(FilePart::dataset(&state.uploads))).await?;
+    let model = Model::of(&form, &caller)?;
     let wanted = params::evaluation(&form, state.max_iterations)?;
     let trained = params::trained_dir(&form)?.map(|dir| state.backend.home(&model.id, &dir));
     let dataset = form.into_file()?;

@@ -15,6 +15,7 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse, Route, guard, web};
 use actix_web_httpauth::middleware::HttpAuthentication;
 use serde::Serialize;
 
+use super::caller::Caller;
 use super::error::HttpError;
 use super::form::{FilePart, Form};
 use super::observe::{About, RequestId};
@@ -54,23 +55,33 @@ fn sending(path: &str, route: Route) -> actix_web::Resource {
 /// Reads a request with a body.
 async fn sent(
     request: &HttpRequest,
+    caller: &Caller,
     payload: web::Payload,
     state: &web::Data<AppState>,
     file: Option<FilePart>,
 ) -> Result<Form, HttpError> {
     let form = Form::read(request, payload, state, file).await?;
-    arrived(request, state, form).await
+    arrived(request, caller, state, form).await
 }
 
 /// Reads a request without a body.
-async fn asked(request: &HttpRequest, state: &web::Data<AppState>) -> Result<Form, HttpError> {
+async fn asked(
+    request: &HttpRequest,
+    caller: &Caller,
+    state: &web::Data<AppState>,
+) -> Result<Form, HttpError> {
     super::form::refuse_encoded(request.headers())?;
-    arrived(request, state, Form::of_query(request)).await
+    arrived(request, caller, state, Form::of_query(request)).await
 }
 
 /// Notes for the log what the request is about and keeps a copy for debugging, if asked to.
-async fn arrived(request: &HttpRequest, state: &web::Data<AppState>, form: Form) -> Result<Form, HttpError> {
-    if let Ok(id) = params::model_id(&form) {
+async fn arrived(
+    request: &HttpRequest,
+    caller: &Caller,
+    state: &web::Data<AppState>,
+    form: Form,
+) -> Result<Form, HttpError> {
+    if let Ok(id) = params::model_id(&form, caller) {
         request.extensions_mut().insert(About(id.as_str().to_owned()));
     }
     if state.stash.is_none() {

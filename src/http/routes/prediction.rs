@@ -4,6 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::{json, sent};
 use crate::backend;
+use crate::http::caller::Caller;
 use crate::http::error::HttpError;
 use crate::http::form::FilePart;
 use crate::http::params::Model;
@@ -11,11 +12,12 @@ use crate::http::state::AppState;
 
 pub(super) async fn predict(
     request: HttpRequest,
+    caller: Caller,
     state: web::Data<AppState>,
     payload: web::Payload,
 ) -> Result<HttpResponse, HttpError> {
-    let form = sent(&request, payload, &state, Some(FilePart::dataset(&state.uploads))).await?;
-    let model = Model::of(&form)?;
+    let form = sent(&request, &caller, payload, &state, Some(FilePart::dataset(&state.uploads))).await?;
+    let model = Model::of(&form, &caller)?;
     let dataset = form.into_file()?;
     let home = state.backend.home(&model.id, &model.dir);
     let limits = state.dataset;

@@ -72,6 +72,11 @@ impl Argon {
         Some(out)
     }
 
+    /// Whether comparing with the other takes as long.
+    pub(super) fn costs_as(&self, other: &Self) -> bool {
+        self.params == other.params && self.salt.len() == other.salt.len()
+    }
+
     /// Something that costs as much to compare with.
     pub(super) fn decoy(&self) -> Self {
         Self { params: self.params.clone(), salt: self.salt.clone(), hash: vec![0; self.hash.len()] }

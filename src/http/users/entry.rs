@@ -1,12 +1,18 @@
 //! The text of the users variable, taken apart.
 
+use sha2::{Digest, Sha256};
+
 use super::UsersError;
 use super::argon::Argon;
 use super::secret::{Salted, Scheme, Secret};
+use super::weakness::Weakness;
 
 /// One entry.
 pub(super) struct User {
     pub(super) name: String,
+    /// Of the name, for comparing in constant time.
+    pub(super) digest: [u8; 32],
+    pub(super) weakness: Option<Weakness>,
     pub(super) secret: Secret,
 }
 
@@ -43,7 +49,7 @@ fn user(text: &str) -> Result<User, Refusal<'_>> {
     check_name(name).map_err(|problem| (None, problem))?;
     let secret = match fields[1..] {
         [""] => Err("the password is empty: write user:password"),
-        [password] => Ok(Secret::Plain(password.as_bytes().to_vec())),
+        [password] => Ok(Secret::plain(password)),
         ["sha256", salt, hash] => salted(Scheme::Sha256, salt, hash),
         ["sha512", salt, hash] => salted(Scheme::Sha512, salt, hash),
         ["argon2id", settings, hash] => Argon::parse(settings, hash).map(Secret::Argon),
@@ -53,7 +59,11 @@ fn user(text: &str) -> Result<User, Refusal<'_>> {
              a password may not contain a colon"),
     };
     let secret = secret.map_err(|problem| (Some(name), problem))?;
-    Ok(User { name: name.to_owned(), secret })
+    let weakness = match fields[1..] {
+        [password] => Weakness::of_password(name, password),
+        _ => Weakness::of_hash(name, &secret),
+    };
+    Ok(User { name: name.to_owned(), digest: Sha256::digest(name).into(), weakness, secret })
 }
 
 /// What a user may not be called; the text tells what to do.

@@ -6,15 +6,17 @@
 mod argon;
 mod entry;
 mod secret;
+mod weakness;
 
 pub use argon::argon2id_entry;
+pub use weakness::Weakness;
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::RwLock;
+use std::sync::{PoisonError, RwLock};
 
-use sha2::{Digest, Sha512};
-use subtle::ConstantTimeEq;
+use sha2::{Digest, Sha256, Sha512};
+use subtle::{ConditionallySelectable, ConstantTimeEq};
 
 use entry::User;
 use secret::Secret;
@@ -43,8 +45,9 @@ pub enum UsersError {
 /// The users that may use the server; at least one.
 pub struct Users {
     list: Vec<User>,
-    /// What an attempt costs whose name is unknown, so that time does not tell which names exist.
-    decoy: Secret,
+    /// One for each kind of secret in the list that takes a time of its own: every check goes through all kinds,
+    /// whoever it is for, so that time does not tell which names exist.
+    decoys: Vec<Secret>,
     /// Keys the fingerprints of verified passwords; new in every process.
     key: [u8; 32],
     /// Fingerprints of the passwords that were found right, by the user's place in the list: the
@@ -56,38 +59,56 @@ impl Users {
     /// Whether the credentials are right at one glance: `Some(true)` when they were found right
     /// before, `None` when [`Self::verify`] has to compute.
     pub fn remembered(&self, name: &str, password: &str) -> Option<bool> {
-        let (place, _) = self.find(name)?;
-        let known = self.verified.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let same = known[place]?.ct_eq(&self.fingerprint(password));
-        bool::from(same).then_some(true)
+        let place = self.place(name);
+        let given = self.fingerprint(password);
+        let verified = self.verified.read().unwrap_or_else(PoisonError::into_inner);
+        // Nothing has this fingerprint.
+        let known = place.and_then(|place| verified[place]).unwrap_or([0; 64]);
+        bool::from(known.ct_eq(&given)).then_some(true)
     }
 
     /// Whether the credentials are right. May take tens of milliseconds: not for an async worker.
     pub fn verify(&self, name: &str, password: &str) -> bool {
-        let found = self.find(name);
-        let right = found.is_some_and(|(_, user)| user.secret.matches(password));
-        match found {
-            Some((place, _)) if right => {
-                let fingerprint = self.fingerprint(password);
-                self.verified.write().unwrap_or_else(std::sync::PoisonError::into_inner)[place] =
-                    Some(fingerprint);
-            }
-            // A failed attempt costs the dearest check of the list, whoever it was for.
-            Some((_, user)) if user.secret.is_slow() == self.decoy.is_slow() => {}
-            _ => {
-                self.decoy.matches(password);
-            }
+        let place = self.place(name);
+        let found = place.map(|place| &self.list[place].secret);
+        let mut right = false;
+        for decoy in &self.decoys {
+            let secret = found.filter(|secret| secret.costs_as(decoy)).unwrap_or(decoy);
+            right |= secret.matches(password);
+        }
+        // No password matches a decoy; should one ever, nobody is let in by it.
+        right &= place.is_some();
+        if let (Some(place), true) = (place, right) {
+            let fingerprint = self.fingerprint(password);
+            self.verified.write().unwrap_or_else(PoisonError::into_inner)[place] = Some(fingerprint);
         }
         right
     }
 
     /// Whether checking an unknown password takes long.
     pub fn is_slow(&self) -> bool {
-        self.decoy.is_slow()
+        self.decoys.iter().any(Secret::is_slow)
     }
 
-    fn find(&self, name: &str) -> Option<(usize, &User)> {
-        self.list.iter().enumerate().find(|(_, user)| user.name == name)
+    /// All names, in the order of the list.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.list.iter().map(|user| user.name.as_str())
+    }
+
+    /// Whose passwords are soon guessed, and why.
+    pub fn weak(&self) -> impl Iterator<Item = (&str, Weakness)> {
+        self.list.iter().filter_map(|user| Some((user.name.as_str(), user.weakness?)))
+    }
+
+    /// Where a user stands in the list. Looks at every entry, wherever the right one is.
+    fn place(&self, name: &str) -> Option<usize> {
+        const NOWHERE: u64 = u64::MAX;
+        let wanted: [u8; 32] = Sha256::digest(name).into();
+        let mut place = NOWHERE;
+        for (at, user) in (0..).zip(&self.list) {
+            place.conditional_assign(&at, user.digest.ct_eq(&wanted));
+        }
+        if place == NOWHERE { None } else { usize::try_from(place).ok() }
     }
 
     fn fingerprint(&self, password: &str) -> [u8; 64] {
@@ -102,10 +123,14 @@ impl FromStr for Users {
         let list = entry::parse(text)?;
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|error| UsersError::Machine(error.to_string()))?;
-        let dearest = list.iter().map(|user| &user.secret).find(|secret| secret.is_slow());
-        let decoy = dearest.unwrap_or(&list[0].secret).decoy();
+        let mut decoys: Vec<Secret> = Vec::new();
+        for user in &list {
+            if !decoys.iter().any(|decoy| decoy.costs_as(&user.secret)) {
+                decoys.push(user.secret.decoy());
+            }
+        }
         let verified = RwLock::new(vec![None; list.len()]);
-        Ok(Self { list, decoy, key, verified })
+        Ok(Self { list, decoys, key, verified })
     }
 }
 
@@ -117,3 +142,5 @@ impl fmt::Debug for Users {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod timing_tests;

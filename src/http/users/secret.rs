@@ -7,8 +7,8 @@ use super::argon::Argon;
 
 /// What is kept of a password.
 pub(super) enum Secret {
-    /// The password itself.
-    Plain(Vec<u8>),
+    /// The hash of a password that was given as it is: hashed, the time does not depend on its length.
+    Plain([u8; 32]),
     /// A fast hash.
     Salted(Salted),
     /// A memory-hard hash.
@@ -23,17 +23,20 @@ pub(super) struct Salted {
 }
 
 /// The fast hashes.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scheme {
     Sha256,
     Sha512,
 }
 
 impl Secret {
+    pub(super) fn plain(password: &str) -> Self {
+        Self::Plain(Sha256::digest(password).into())
+    }
+
     pub(super) fn matches(&self, password: &str) -> bool {
         match self {
-            // Hashed first, so that the time does not depend on the lengths.
-            Self::Plain(known) => same(&Sha256::digest(known), &Sha256::digest(password)),
+            Self::Plain(known) => same(known, &Sha256::digest(password)),
             Self::Salted(known) => same(&known.hash, &known.scheme.hash(&known.salt, password)),
             Self::Argon(known) => known.hash_of(password).is_some_and(|hash| same(&known.hash, &hash)),
         }
@@ -43,10 +46,22 @@ impl Secret {
         matches!(self, Self::Argon(_))
     }
 
-    /// Something that costs as much to compare with.
+    /// Whether comparing with the other takes as long.
+    pub(super) fn costs_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Plain(_), Self::Plain(_)) => true,
+            (Self::Salted(one), Self::Salted(other)) => {
+                one.scheme == other.scheme && one.salt.len() == other.salt.len()
+            }
+            (Self::Argon(one), Self::Argon(other)) => one.costs_as(other),
+            _ => false,
+        }
+    }
+
+    /// Something that costs as much to compare with, and that no password matches.
     pub(super) fn decoy(&self) -> Self {
         match self {
-            Self::Plain(_) => Self::Plain(Vec::new()),
+            Self::Plain(_) => Self::Plain([0; 32]),
             Self::Salted(known) => Self::Salted(Salted {
                 scheme: known.scheme,
                 salt: known.salt.clone(),

@@ -1,0 +1,148 @@
+//! Whose word is taken for where a request came from.
+//!
+//! Owns the trusted proxies and reading `X-Forwarded-For`. Must not know what an address is used for.
+
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+
+use actix_web::http::header::{HeaderMap, HeaderName};
+use ipnet::IpNet;
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// The proxies whose `X-Forwarded-For` is believed; everybody else's is ignored.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TrustedProxies(Vec<IpNet>);
+
+impl TrustedProxies {
+    /// Whether nobody is trusted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Where a request really came from. Each proxy writes the address of whoever came to it at the end of the
+    /// header; from there on back, the word of a trusted one is taken for the one before it.
+    pub(super) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        let lines: Vec<&str> =
+            headers.get_all(FORWARDED_FOR).map(|line| line.to_str().unwrap_or("")).collect();
+        let mut hops = lines.iter().rev().flat_map(|line| line.rsplit(','));
+        let mut client = peer.to_canonical();
+        while self.trusts(client) {
+            let Some(before) = hops.next().and_then(address) else { break };
+            client = before;
+        }
+        client
+    }
+
+    /// Whether a proxy of this machine or its private network seems to be in front, and was not named.
+    pub(super) fn misses(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
+        let near = match peer.to_canonical() {
+            IpAddr::V4(peer) => peer.is_loopback() || peer.is_private(),
+            IpAddr::V6(peer) => peer.is_loopback() || peer.is_unique_local(),
+        };
+        near && headers.contains_key(FORWARDED_FOR) && !self.trusts(peer.to_canonical())
+    }
+
+    fn trusts(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(&address))
+    }
+}
+
+/// An address as proxies write it: some add a port.
+fn address(text: &str) -> Option<IpAddr> {
+    let text = text.trim();
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let found = bare.parse().or_else(|_| text.parse::<SocketAddr>().map(|address| address.ip()));
+    found.ok().map(|address: IpAddr| address.to_canonical())
+}
+
+impl FromStr for TrustedProxies {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+        entries.map(network).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    let address = text.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical()));
+    match address.or_else(|_| text.parse::<IpNet>()) {
+        Ok(everybody) if everybody.prefix_len() == 0 => {
+            Err("it trusts everybody, and then every client can claim any address: name your proxies"
+                .to_owned())
+        }
+        Ok(network) => Ok(network),
+        Err(_) => {
+            Err("expected addresses or networks such as 127.0.0.1 or 10.1.0.0/16, separated by commas"
+                .to_owned())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::http::header::HeaderValue;
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    fn client(trusted: &str, peer: &str, lines: &[&[u8]]) -> String {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(FORWARDED_FOR, HeaderValue::from_bytes(line).expect("a header's value"));
+        }
+        let trusted: TrustedProxies = trusted.parse().expect("addresses and networks");
+        trusted.client(peer.parse().expect("an address"), &headers).to_string()
+    }
+
+    #[rstest]
+    #[case::nobody_is_trusted("", "127.0.0.1", &["192.0.2.7"], "127.0.0.1")]
+    #[case::a_stranger("10.0.0.1", "192.0.2.1", &["192.0.2.7"], "192.0.2.1")]
+    #[case::a_trusted_proxy("127.0.0.1", "127.0.0.1", &["192.0.2.7"], "192.0.2.7")]
+    #[case::no_header("127.0.0.1", "127.0.0.1", &[], "127.0.0.1")]
+    #[case::what_the_client_made_up_stands_left("127.0.0.1", "127.0.0.1", &["198.51.100.1, 192.0.2.7"], "192.0.2.7")]
+    #[case::two_proxies("127.0.0.1,10.1.0.0/16", "127.0.0.1", &["6.6.6.6, 192.0.2.7, 10.1.2.3"], "192.0.2.7")]
+    #[case::two_lines("127.0.0.1,10.1.0.0/16", "127.0.0.1", &["6.6.6.6, 192.0.2.7", "10.1.2.3"], "192.0.2.7")]
+    #[case::all_are_trusted("127.0.0.1,10.1.0.0/16", "127.0.0.1", &["10.1.0.1,10.1.0.2"], "10.1.0.1")]
+    #[case::nonsense_ends_it("127.0.0.1", "127.0.0.1", &["192.0.2.7, unknown"], "127.0.0.1")]
+    #[case::nothing_between_commas("127.0.0.1", "127.0.0.1", &["192.0.2.7,"], "127.0.0.1")]
+    #[case::with_a_port("127.0.0.1", "127.0.0.1", &["192.0.2.7:443"], "192.0.2.7")]
+    #[case::ipv6("::1", "::1", &["[2001:db8::7]:443"], "2001:db8::7")]
+    #[case::ipv6_in_brackets("::1", "::1", &["[2001:db8::7]"], "2001:db8::7")]
+    #[case::ipv4_in_ipv6("10.0.0.0/8", "::ffff:10.0.0.1", &["::ffff:192.0.2.7"], "192.0.2.7")]
+    fn the_client_is_the_rightmost_address_that_no_trusted_proxy_has(
+        #[case] trusted: &str,
+        #[case] peer: &str,
+        #[case] lines: &[&str],
+        #[case] expected: &str,
+    ) {
+        let lines: Vec<&[u8]> = lines.iter().map(|line| line.as_bytes()).collect();
+        assert_eq!(client(trusted, peer, &lines), expected);
+    }
+
+    #[rstest]
+    #[case("localhost", "such as 127.0.0.1")]
+    #[case("127.0.0.1;10.0.0.1", "separated by commas")]
+    #[case("10.0.0.0/33", "such as 127.0.0.1")]
+    #[case("0.0.0.0/0", "name your proxies")]
+    #[case("127.0.0.1,::/0", "name your proxies")]
+    fn what_is_no_proxy_is_refused(#[case] text: &str, #[case] told: &str) {
+        let error = text.parse::<TrustedProxies>().expect_err("it is no proxy");
+        assert!(error.contains(told), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn a_stranger_never_chooses_an_address(line in "[ -~]{0,60}") {
+            prop_assert_eq!(client("10.0.0.1", "192.0.2.1", &[line.as_bytes()]), "192.0.2.1");
+        }
+
+        #[test]
+        fn a_client_of_a_proxy_never_chooses_an_address(line in prop::collection::vec(0x20_u8..0x7f, 0..60)) {
+            let line = [&line, b", 192.0.2.7".as_slice()].concat();
+            prop_assert_eq!(client("127.0.0.1", "127.0.0.1", &[&line]), "192.0.2.7");
+        }
+    }
+}

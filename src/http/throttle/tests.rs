@@ -1,0 +1,110 @@
+//! Who may try, and when again; with a clock of its own.
+
+use super::*;
+use rstest::rstest;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn throttle(failures: u32) -> Throttle {
+    Throttle::new(NonZeroU32::new(failures))
+}
+
+fn from(address: &str) -> IpAddr {
+    address.parse().expect("an address")
+}
+
+/// Tries a wrong password so often; how often that was let through.
+fn guess(throttle: &Throttle, times: usize, address: &str, name: &str, now: Instant) -> usize {
+    (0..times).filter(|_| throttle.begin(from(address), name, now).is_ok()).count()
+}
+
+#[test]
+fn so_many_failures_are_let_through_and_then_one_for_each_share_of_a_minute() {
+    let (throttle, now) = (throttle(20), Instant::now());
+    assert_eq!(guess(&throttle, 50, "192.0.2.1", "ann", now), 20);
+    let wait = throttle.admit(from("192.0.2.1"), "ann", now).expect_err("it is throttled");
+    assert_eq!(wait.seconds(), 3, "a twentieth of a minute");
+    assert_eq!(guess(&throttle, 50, "192.0.2.1", "bob", now + 3 * SECOND), 1);
+    assert_eq!(guess(&throttle, 50, "192.0.2.1", "ann", now + 2 * WINDOW), 20);
+}
+
+#[test]
+fn who_waits_as_long_as_told_is_let_in() {
+    let (throttle, now) = (throttle(7), Instant::now());
+    guess(&throttle, 7, "192.0.2.1", "ann", now);
+    let wait = throttle.admit(from("192.0.2.1"), "ann", now).expect_err("it is throttled");
+    let later = now + SECOND * u32::try_from(wait.seconds()).expect("a short while");
+    assert_eq!(throttle.admit(from("192.0.2.1"), "ann", later), Ok(()));
+}
+
+#[test]
+fn right_passwords_never_count() {
+    let (throttle, now) = (throttle(2), Instant::now());
+    for _ in 0..100 {
+        throttle.begin(from("192.0.2.1"), "ann", now).expect("nothing has failed").forgive();
+    }
+    assert_eq!(guess(&throttle, 5, "192.0.2.1", "ann", now), 2);
+    assert_eq!(throttle.books().expect("it is on").addresses.len(), 1);
+}
+
+#[test]
+fn attempts_at_once_cannot_slip_through() {
+    let (throttle, now) = (throttle(3), Instant::now());
+    let begun: Vec<_> = (0..10).map(|_| throttle.begin(from("192.0.2.1"), "ann", now)).collect();
+    assert_eq!(begun.iter().filter(|attempt| attempt.is_ok()).count(), 3);
+}
+
+#[test]
+fn guesses_from_many_addresses_at_one_name_are_throttled_together() {
+    let (throttle, now) = (throttle(10), Instant::now());
+    let address = |at: usize| format!("192.0.2.{at}");
+    for at in 0..5 {
+        assert_eq!(guess(&throttle, 2, &address(at), "ann", now), 2);
+    }
+    for at in 0..5 {
+        assert_eq!(guess(&throttle, 2, &address(at), "ann", now), 0, "address {at} has failed before");
+        assert_eq!(guess(&throttle, 1, &address(at), "bob", now), 1, "another name");
+    }
+}
+
+#[test]
+fn nobody_locks_a_user_out_from_another_address() {
+    let (throttle, now) = (throttle(10), Instant::now());
+    for at in 0..100 {
+        guess(&throttle, 5, &format!("192.0.2.{at}"), "moodle", now);
+    }
+    for _ in 0..20 {
+        throttle.begin(from("198.51.100.1"), "moodle", now).expect("it has not failed").forgive();
+    }
+    // An address that has not failed yet has one try, and not two.
+    assert_eq!(guess(&throttle, 5, "198.51.100.2", "moodle", now), 1);
+}
+
+#[rstest]
+#[case("2001:db8::1", "2001:db8::ffff:1", true)]
+#[case("2001:db8::1", "2001:db8:0:1::1", false)]
+#[case("192.0.2.1", "192.0.2.2", false)]
+fn an_ipv6_network_counts_as_one_address(#[case] one: &str, #[case] other: &str, #[case] same: bool) {
+    let (throttle, now) = (throttle(2), Instant::now());
+    guess(&throttle, 2, one, "ann", now);
+    assert_eq!(throttle.admit(from(other), "bob", now).is_err(), same);
+}
+
+#[test]
+fn the_memory_is_bounded_and_the_worst_are_remembered() {
+    let (throttle, now) = (throttle(10), Instant::now());
+    guess(&throttle, 10, "192.0.2.1", "ann", now);
+    for number in 0..u32::try_from(3 * MOST).expect("a number") {
+        guess(&throttle, 1, &IpAddr::V4((0x0a00_0000 + number).into()).to_string(), &number.to_string(), now);
+    }
+    let books = throttle.books().expect("it is on");
+    assert!(books.addresses.len() <= MOST && books.names.len() <= MOST);
+    drop(books);
+    assert!(throttle.admit(from("192.0.2.1"), "ann", now).is_err());
+}
+
+#[test]
+fn switched_off_it_lets_everybody_guess() {
+    let throttle = throttle(0);
+    assert_eq!(guess(&throttle, 1_000, "192.0.2.1", "ann", Instant::now()), 1_000);
+}
