@@ -4,13 +4,17 @@
 //! Must not know how a dataset is read, what a model is or how it is kept.
 
 mod auth;
+mod connection;
 #[doc(hidden)]
 pub mod doors;
 mod error;
 mod form;
+mod head;
+mod listening;
 mod logging;
 mod methods;
 mod observe;
+mod pace;
 mod params;
 mod pool;
 mod routes;

@@ -36,7 +36,9 @@ pub fn bring(files: &BroughtFiles) -> Result<Cow<'_, [u8]>, ModelError> {
     };
     if bytes.len() > MOST_MODEL_BYTES {
         let most = MOST_MODEL_BYTES >> 20;
-        return Err(ModelError::Refused(format!("as a model of this backend it is larger than {most} MiB")));
+        return Err(ModelError::Refused(format!(
+            "as a model of this backend it is larger than {most} MiB, a fixed limit"
+        )));
     }
     try_out(&model)?;
     Ok(bytes)

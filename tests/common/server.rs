@@ -80,6 +80,21 @@ impl Launch {
         self.env("MLBACKEND_TEST_FAULTS", &orders)
     }
 
+    /// Lets the system allow the server so many open files and no more.
+    pub fn with_open_files(mut self, most: usize) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "ulimit -n $0 && exec \"$@\"", &most.to_string()]);
+        shell.arg(self.command.get_program()).args(self.command.get_args());
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        self.command = shell;
+        self
+    }
+
     /// Where payloads are kept, when the stash variable names this directory.
     pub fn stash_dir(&self) -> PathBuf {
         self.dir.path().join("stash")
@@ -163,6 +178,11 @@ impl TestServer {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
         line.split_whitespace().next()?.parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
+    }
+
+    /// How many files and connections it has open; 0 where there is no /proc.
+    pub fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.child.id())).map_or(0, Iterator::count)
     }
 
     /// Lets `VmHWM` begin anew; where that is not allowed it goes on, and says at least as much.
