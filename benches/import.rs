@@ -7,7 +7,7 @@ use std::io::Write as _;
 
 use common::{SMALL, Shape, TO_PREDICT};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use moodle_mlbackend::backend;
+use moodle_mlbackend::backend::{self, ImportLimits};
 use moodle_mlbackend::dataset::Limits;
 use moodle_mlbackend::store::ModelHome;
 use tempfile::NamedTempFile;
@@ -26,7 +26,8 @@ fn import(criterion: &mut Criterion) {
         let importer = ModelHome::at(&directory.path().join("importer"));
         let features = format!("{}_features", shape.features);
         group.bench_function(BenchmarkId::new("archive", features), |bencher| {
-            bencher.iter(|| backend::import(&importer, archive.path(), &limits).unwrap());
+            bencher
+                .iter(|| backend::import(&importer, archive.path(), &limits, &ImportLimits::USUAL).unwrap());
         });
     }
     group.finish();

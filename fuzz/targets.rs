@@ -4,7 +4,7 @@
 //! Each may refuse what it gets. None may panic, hang or take much memory, and what they let through must
 //! be sound.
 
-use moodle_mlbackend::backend::read_archive;
+use moodle_mlbackend::backend::{ImportLimits, read_archive};
 use moodle_mlbackend::dataset::{Labelled, Limits, read_labelled, read_unlabelled};
 use moodle_mlbackend::http::{doors, users::Users};
 use moodle_mlbackend::model::{
@@ -37,7 +37,7 @@ const MOST_BYTES: usize = 28 << 20;
 
 /// A zip for `/import`, and the model inside.
 pub fn archive(data: &[u8]) {
-    match read_archive(std::io::Cursor::new(data)) {
+    match read_archive(std::io::Cursor::new(data), &ImportLimits::USUAL) {
         Ok(files) => {
             assert!(files.values().map(Vec::len).sum::<usize>() <= MOST_BYTES);
             brought(files);

@@ -4,7 +4,8 @@
 //! knows nothing of what the steps are for; each says its name. Two ways to order a fault: a unit test
 //! arms its own thread; a test of the whole program names a file in `MLBACKEND_TEST_FAULTS` and writes an
 //! order into it, such as `28 5`: let five steps pass, then one fail with the system's error 28. `die 5`
-//! lets the process end there, as kill -9 does. What happened, and at which step, is then in a file of the
+//! lets the process end there, as kill -9 does; `hold write a report` lets that step wait until there is a file
+//! of the same name with the ending `.go`. What happened, and at which step, is then in a file of the
 //! same name with the ending `.fired`.
 
 #[cfg(debug_assertions)]
@@ -26,8 +27,10 @@ mod armed {
     use std::cell::Cell;
     use std::fs::{self, OpenOptions};
     use std::io::{self, Write};
-    use std::path::PathBuf;
+    use std::path::{Path, PathBuf};
     use std::sync::{LazyLock, Mutex, PoisonError};
+    use std::thread;
+    use std::time::Duration;
 
     /// Names the file with orders.
     const ORDERS: &str = "MLBACKEND_TEST_FAULTS";
@@ -49,6 +52,8 @@ mod armed {
 
     static FILE: LazyLock<Option<PathBuf>> = LazyLock::new(|| std::env::var_os(ORDERS).map(PathBuf::from));
     static EVERYWHERE: Mutex<Armed> = Mutex::new(None);
+    /// The name of the step that is to wait.
+    static HELD: Mutex<Option<String>> = Mutex::new(None);
 
     /// One step on the disk. A fault happens once.
     pub(crate) fn step(name: &'static str) -> io::Result<()> {
@@ -57,14 +62,36 @@ mod armed {
         }
         let Some(file) = &*FILE else { return Ok(()) };
         let mut armed = EVERYWHERE.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
         if let Ok(order) = fs::read_to_string(file) {
             let _ = fs::remove_file(file);
-            *armed = parse(&order);
+            match order.trim().strip_prefix("hold ") {
+                Some(step) => *held = Some(step.to_owned()),
+                None => *armed = parse(&order),
+            }
+        }
+        if held.as_deref() == Some(name) {
+            *held = None;
+            drop((armed, held));
+            note(file, name);
+            wait_for(&file.with_extension("go"));
+            return Ok(());
         }
         let Some(fault) = due(armed.take(), |later| *armed = later) else { return Ok(()) };
+        note(file, name);
+        happen(fault)
+    }
+
+    /// Says which step it was.
+    fn note(file: &Path, name: &str) {
         let fired = OpenOptions::new().create(true).append(true).open(file.with_extension("fired"));
         let _ = fired.and_then(|mut fired| writeln!(fired, "{name}"));
-        happen(fault)
+    }
+
+    fn wait_for(file: &Path) {
+        while !file.exists() {
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 
     fn due(armed: Armed, put_back: impl FnOnce(Armed)) -> Option<Fault> {

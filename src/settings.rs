@@ -6,11 +6,15 @@
 mod access;
 mod bytes;
 mod complaint;
+mod connections;
+mod requests;
 mod retention;
 
 pub use access::{Access, AccessArgs, LOGIN_FAILURES, TRUSTED_PROXIES};
 pub use bytes::Bytes;
 pub use complaint::explain;
+pub use connections::{ConnectionArgs, Connections, Pace};
+pub use requests::{HeadLimits, RequestArgs};
 pub use retention::RetentionArgs;
 
 use std::env;
@@ -22,7 +26,7 @@ use std::time::Duration;
 use clap::builder::{BoolishValueParser, OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
-use crate::backend::USUAL_BUDGET;
+use crate::backend::{ImportLimits, USUAL_BUDGET};
 use crate::dataset::Limits;
 use crate::http::users::{Users, UsersError, Weakness};
 use crate::store::Retention;
@@ -104,6 +108,10 @@ pub struct ServeArgs {
     #[arg(long, env = "MOODLE_MLBACKEND_EVALUATION_SECONDS", value_name = "SECONDS", default_value_t = USUAL_BUDGET.as_secs())]
     evaluation_seconds: u64,
     #[command(flatten)]
+    connections: ConnectionArgs,
+    #[command(flatten)]
+    requests: RequestArgs,
+    #[command(flatten)]
     retention: RetentionArgs,
     /// Seconds that running work may go on after SIGTERM; what is not done then is dropped, as if never begun
     #[arg(long, env = "MOODLE_MLBACKEND_STOP_SECONDS", value_name = "SECONDS", default_value_t = 30)]
@@ -155,6 +163,14 @@ pub struct Settings {
     pub max_iterations: usize,
     /// How long an evaluation may begin iterations.
     pub evaluation_time: Duration,
+    /// How many clients at once, and how slow one may be.
+    pub connections: Connections,
+    /// What the head of a request may be.
+    pub head: HeadLimits,
+    /// What an archive may be when it is looked into.
+    pub import: ImportLimits,
+    /// How long a request may wait for its turn.
+    pub queue_time: Duration,
     /// How much of the past is kept.
     pub retention: Retention,
     /// How long running work may go on after SIGTERM.
@@ -272,6 +288,10 @@ impl Settings {
             },
             max_iterations: args.max_iterations,
             evaluation_time: Duration::from_secs(args.evaluation_seconds),
+            connections: args.connections.into(),
+            head: args.requests.head(),
+            import: args.requests.import(),
+            queue_time: args.requests.queue_time(),
             retention: args.retention.into(),
             stop_time: Duration::from_secs(args.stop_seconds),
             reported_version: args.reported_version,

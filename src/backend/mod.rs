@@ -24,7 +24,7 @@ pub use predict::predict;
 pub use progress::{Budget, USUAL_BUDGET};
 pub use reply::{EvaluationFigures, EvaluationReply, Prediction, Status, Training};
 pub use train::train;
-pub use transfer::{export, export_to, import, import_from, read_archive, read_directory};
+pub use transfer::{ImportLimits, export, export_to, import, import_from, read_archive, read_directory};
 
 use std::fs::File;
 use std::path::Path;

@@ -45,8 +45,8 @@ pub fn train(home: &ModelHome, dataset: &Path, limits: &Limits) -> Result<Traini
     let classes = samples.classes().len();
     if classes > limits.classes {
         return Err(BackendError::BadInput(format!(
-            "With this dataset the model would have {classes} classes, more than {}: raise the server's setting \
-             max-classes.",
+            "With this dataset the model would have {classes} classes, more than {}. The server's \
+             MOODLE_MLBACKEND_MAX_CLASSES sets this limit.",
             limits.classes
         )));
     }
@@ -54,7 +54,7 @@ pub fn train(home: &ModelHome, dataset: &Path, limits: &Limits) -> Result<Traini
         tracing::warn!(
             seen,
             kept = samples.targets().len(),
-            "more samples than max-kept-rows: an even choice is kept"
+            "more samples than MOODLE_MLBACKEND_MAX_KEPT_ROWS: an even choice is kept"
         );
     }
     let (rows, features) = (samples.targets().len(), samples.features().names().len());

@@ -80,9 +80,7 @@ pub enum DatasetError {
     },
 
     /// More than a limit allows.
-    #[error(
-        "line {line}: the dataset has more than {limit} {what}; raise the server's setting {setting} to accept it"
-    )]
+    #[error("line {line}: the dataset has more than {limit} {what}. The server's {setting} sets this limit")]
     TooLarge {
         /// Where the limit was passed.
         line: u64,

@@ -123,7 +123,7 @@ fn parse_nfeatures(raw: &[u8], line: u64, limits: &Limits) -> Result<usize, Data
             line,
             what: "features",
             limit: limits.columns,
-            setting: "max-columns",
+            setting: "MOODLE_MLBACKEND_MAX_COLUMNS",
         }),
         Some(n) => Ok(n),
     }
@@ -140,7 +140,12 @@ fn parse_classes(raw: &[u8], line: u64, limits: &Limits) -> Result<Vec<Class>, D
     let numbers: Vec<f64> = serde_json::from_slice(raw).map_err(|_| wrong("it is no such list"))?;
     if numbers.len() > limits.classes {
         let limit = limits.classes;
-        return Err(DatasetError::TooLarge { line, what: "target classes", limit, setting: "max-classes" });
+        return Err(DatasetError::TooLarge {
+            line,
+            what: "target classes",
+            limit,
+            setting: "MOODLE_MLBACKEND_MAX_CLASSES",
+        });
     }
     let classes: Vec<Class> = numbers.iter().filter_map(|&number| Class::new(number)).collect();
     if classes.len() < 2 {

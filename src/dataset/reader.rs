@@ -137,13 +137,8 @@ impl<R: Read> Lines<R> {
         let next_line = self.csv.position().line();
         let read = read.map_err(|error| match error.into_kind() {
             csv::ErrorKind::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => {
-                DatasetError::TooLarge {
-                    // Where an open quote stands, not where patience ended.
-                    line: begun,
-                    what: "bytes in one line (is a quote left open?)",
-                    limit: self.limits.line_bytes,
-                    setting: "max-line-bytes",
-                }
+                // Where an open quote stands, not where patience ended.
+                self.line_too_long(begun)
             }
             csv::ErrorKind::Io(error) => DatasetError::Read(error),
             other => DatasetError::Read(io::Error::other(format!("{other:?}"))),
@@ -152,7 +147,20 @@ impl<R: Read> Lines<R> {
         let inside = memchr::memchr_iter(b'\n', self.record.as_slice()).count() as u64;
         let ended = u64::from(!self.csv.is_done() || self.ends_line.get());
         self.line = next_line.saturating_sub(inside + ended).max(1);
+        // With the commas between its fields; the reader's own bound is no nearer than its buffer.
+        if self.record.as_slice().len() + self.record.len() > self.limits.line_bytes.saturating_add(1) {
+            return Err(self.line_too_long(self.line));
+        }
         Ok(read)
+    }
+
+    fn line_too_long(&self, line: u64) -> DatasetError {
+        DatasetError::TooLarge {
+            line,
+            what: "bytes in one line (is a quote left open?)",
+            limit: self.limits.line_bytes,
+            setting: "MOODLE_MLBACKEND_MAX_LINE_BYTES",
+        }
     }
 
     /// Reads the three header lines and makes room for `nfeatures` + 1 columns.
@@ -192,7 +200,12 @@ impl<R: Read> Lines<R> {
         self.check_width(self.columns.len())?;
         if self.rows == self.limits.rows {
             let (line, limit) = (self.line, self.limits.rows);
-            return Err(DatasetError::TooLarge { line, what: "samples", limit, setting: "max-rows" });
+            return Err(DatasetError::TooLarge {
+                line,
+                what: "samples",
+                limit,
+                setting: "MOODLE_MLBACKEND_MAX_ROWS",
+            });
         }
         self.rows += 1;
         Ok(Some(self.rows - 1))

@@ -3,6 +3,7 @@
 //! For those who try any bytes: fuzz targets and tests. No part of the library's interface.
 
 use std::cell::OnceCell;
+use std::time::Duration;
 
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use actix_web::test::TestRequest;
@@ -15,7 +16,7 @@ use super::error::HttpError;
 use super::form::{FilePart, Form};
 use super::spool::Spool;
 use super::{auth, params};
-use crate::settings::UploadLimits;
+use crate::settings::{Pace, UploadLimits};
 
 /// The user and password that an `Authorization` header holds.
 #[must_use]
@@ -68,6 +69,8 @@ struct Desk {
 const LIMITS: UploadLimits =
     UploadLimits { dataset_bytes: 1 << 20, archive_bytes: 1 << 20, field_bytes: 1 << 10, parts: 8 };
 
+const PACE: Pace = Pace { stall: Duration::from_mins(1), bytes_per_second: 1 };
+
 impl Desk {
     fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
@@ -84,6 +87,7 @@ impl Desk {
         let (request, mut payload) = request.to_http_parts();
         let payload = web::Payload::from_request(&request, &mut payload).await;
         let payload = payload.map_err(|error| HttpError::internal("reading a body", error))?;
-        Form::read_within(&request, payload, &LIMITS, &self.spool, Some(FilePart::dataset(&LIMITS))).await
+        let file = Some(FilePart::dataset(&LIMITS));
+        Form::read_within(&request, payload, (&LIMITS, PACE), &self.spool, file).await
     }
 }

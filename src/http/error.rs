@@ -6,6 +6,7 @@
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
@@ -15,7 +16,7 @@ use actix_web_httpauth::headers::www_authenticate::basic::Basic;
 use super::pool::PoolError;
 use super::throttle::Wait;
 use crate::backend::BackendError;
-use crate::settings::{Bytes, LOGIN_FAILURES, SettingsError, USERS};
+use crate::settings::{Bytes, LOGIN_FAILURES, Pace, SettingsError, USERS};
 use crate::store::{IdError, StoreError};
 
 /// Why the server could not start.
@@ -69,10 +70,32 @@ pub(super) enum HttpError {
     TooLarge { what: &'static str, limit: Bytes, setting: &'static str },
     #[error("Send the request without a Content-Encoding: compressed requests are not supported.")]
     Encoded,
-    #[error("The upload stopped before its end. Send it again.")]
-    Stalled,
-    #[error("The server is busy with other trainings and evaluations. Try again in a few minutes.")]
-    Busy,
+    #[error(
+        "The upload stopped before its end, or came too slowly: send it again. The server waits {} s \
+         (MOODLE_MLBACKEND_STALL_SECONDS) for less than {} a second (MOODLE_MLBACKEND_SLOWEST_BYTES).",
+        .0.stall.as_secs(),
+        Bytes(.0.bytes_per_second)
+    )]
+    TooSlow(Pace),
+    #[error(
+        "The request line is too long: it may have at most {0}. The server's \
+         MOODLE_MLBACKEND_MAX_REQUEST_LINE_BYTES sets this limit."
+    )]
+    LongRequestLine(Bytes),
+    #[error(
+        "The headers are too large: they may have at most {limit}. The server's {setting} sets this limit."
+    )]
+    LargeHeaders { limit: String, setting: &'static str },
+    #[error(
+        "The server is busy: as many requests wait as may, {waiting} ({limit}). Try again in a few minutes."
+    )]
+    Busy { waiting: usize, limit: &'static str },
+    #[error(
+        "The server is busy: the request has waited {} s for its turn (MOODLE_MLBACKEND_QUEUE_SECONDS). \
+         Try again in a few minutes.",
+        .0.as_secs()
+    )]
+    Waited(Duration),
     #[error("The server is just stopping. Try again in a minute.")]
     Stopping,
     #[error("{0}")]
@@ -115,7 +138,9 @@ impl HttpError {
         let (name, value) = match self {
             Self::NoCredentials | Self::WrongCredentials => (header::WWW_AUTHENTICATE, challenge()),
             Self::TooManyFailures(wait) => (header::RETRY_AFTER, HeaderValue::from(wait.seconds())),
-            Self::Busy | Self::Stopping => (header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER)),
+            Self::Busy { .. } | Self::Waited(_) | Self::Stopping => {
+                (header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER))
+            }
             _ => return response,
         };
         response.headers_mut().insert(name, value);
@@ -137,9 +162,13 @@ impl ResponseError for HttpError {
             Self::BadRequest(_) | Self::BadId(_) => StatusCode::BAD_REQUEST,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Encoded => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Stalled => StatusCode::REQUEST_TIMEOUT,
+            Self::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::NoSpace => StatusCode::INSUFFICIENT_STORAGE,
-            Self::Busy | Self::Stopping | Self::NothingToExport => StatusCode::SERVICE_UNAVAILABLE,
+            Self::LongRequestLine(_) => StatusCode::URI_TOO_LONG,
+            Self::LargeHeaders { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Busy { .. } | Self::Waited(_) | Self::Stopping | Self::NothingToExport => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             // The reference's status for a missing parameter, which its INSTALL tells people to look for.
             Self::NoUsers | Self::MissingParameter(_) | Self::Unusable(_) | Self::Internal(_) => {
                 StatusCode::INTERNAL_SERVER_ERROR
@@ -172,7 +201,8 @@ impl From<Wait> for HttpError {
 impl From<PoolError> for HttpError {
     fn from(error: PoolError) -> Self {
         match error {
-            PoolError::Full => Self::Busy,
+            PoolError::Full { waiting, limit } => Self::Busy { waiting, limit },
+            PoolError::Waited(time) => Self::Waited(time),
             PoolError::Panicked(_) => Self::Internal(error.to_string()),
         }
     }

@@ -5,21 +5,18 @@
 
 mod multipart;
 
-use std::time::Duration;
-
 use actix_web::error::PayloadError;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use actix_web::{HttpRequest, web};
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 
 use super::error::HttpError;
+use super::pace::{is_too_slow, paced};
 use super::spool::Spool;
 use super::state::AppState;
 use super::upload::Upload;
-use crate::settings::{Bytes, UploadLimits};
+use crate::settings::{Bytes, Pace, UploadLimits};
 
-/// How long the next chunk of a body may take; connections that stand still hold a file open.
-const PATIENCE: Duration = Duration::from_mins(1);
 /// What the headers and the boundary of one part may take in a body.
 const PART_OVERHEAD: u64 = 4096;
 
@@ -69,20 +66,20 @@ impl Form {
         state: &AppState,
         wanted: Option<FilePart>,
     ) -> Result<Self, HttpError> {
-        Self::read_within(request, payload, &state.uploads, &state.spool, wanted).await
+        Self::read_within(request, payload, (&state.uploads, state.pace), &state.spool, wanted).await
     }
 
     /// The same with limits, and a place for files, of one's own.
     pub(super) async fn read_within(
         request: &HttpRequest,
         payload: web::Payload,
-        limits: &UploadLimits,
+        (limits, pace): (&UploadLimits, Pace),
         spool: &Spool,
         wanted: Option<FilePart>,
     ) -> Result<Self, HttpError> {
         let headers = request.headers();
         refuse_encoded(headers)?;
-        let body = Body { limits: *limits, wanted, cap: cap(limits, wanted) };
+        let body = Body { limits: *limits, pace, wanted, cap: cap(limits, wanted) };
         body.check_announced(headers)?;
         let mut form = Self::of_query(request);
         let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
@@ -90,6 +87,7 @@ impl Form {
         let mut file = None;
         if kind == "application/x-www-form-urlencoded" {
             form.values.extend(body.urlencoded(payload).await?);
+            body.check_parts(form.values.len())?;
         } else if kind == "multipart/form-data" {
             let (values, found) = body.multipart(headers, payload, spool).await?;
             form.values.extend(values);
@@ -145,6 +143,7 @@ fn pairs(text: &[u8]) -> Vec<(String, String)> {
 /// How one body is read.
 struct Body {
     limits: UploadLimits,
+    pace: Pace,
     wanted: Option<FilePart>,
     cap: u64,
 }
@@ -156,15 +155,40 @@ impl Body {
         if length.is_some_and(|length| length > self.cap) { Err(self.too_large()) } else { Ok(()) }
     }
 
-    async fn urlencoded(&self, mut payload: web::Payload) -> Result<Vec<(String, String)>, HttpError> {
+    /// The body's chunks; an error when they are too many or come too slowly.
+    fn arriving(
+        &self,
+        payload: web::Payload,
+    ) -> impl Stream<Item = Result<web::Bytes, PayloadError>> + Unpin + use<> {
+        let cap = self.cap;
+        let mut seen = 0_u64;
+        paced(payload, self.pace).map(move |chunk| {
+            let chunk = chunk?;
+            seen = seen.saturating_add(chunk.len() as u64);
+            if seen > cap { Err(PayloadError::Overflow) } else { Ok(chunk) }
+        })
+    }
+
+    async fn urlencoded(&self, payload: web::Payload) -> Result<Vec<(String, String)>, HttpError> {
+        let mut chunks = self.arriving(payload);
         let mut text = Vec::new();
-        while let Some(chunk) = in_time(payload.next()).await? {
+        while let Some(chunk) = chunks.next().await {
             text.extend_from_slice(&chunk.map_err(|error| self.broken(&error))?);
             if text.len() as u64 > self.limits.field_bytes {
                 return Err(self.field_too_large());
             }
         }
         Ok(pairs(&text))
+    }
+
+    fn check_parts(&self, count: usize) -> Result<(), HttpError> {
+        let most = self.limits.parts;
+        if count <= most {
+            return Ok(());
+        }
+        Err(HttpError::BadRequest(format!(
+            "The form has more than {most} parts. The server's MOODLE_MLBACKEND_MAX_PARTS sets this limit."
+        )))
     }
 
     fn too_large(&self) -> HttpError {
@@ -179,11 +203,8 @@ impl Body {
     fn broken(&self, error: &PayloadError) -> HttpError {
         match error {
             PayloadError::Overflow => self.too_large(),
+            error if is_too_slow(error) => HttpError::TooSlow(self.pace),
             _ => HttpError::BadRequest("The request stopped before its end. Send it again.".to_owned()),
         }
     }
-}
-
-async fn in_time<T>(next: impl Future<Output = T>) -> Result<T, HttpError> {
-    tokio::time::timeout(PATIENCE, next).await.map_err(|_| HttpError::Stalled)
 }

@@ -6,13 +6,17 @@
 mod auth;
 mod caller;
 mod caution;
+mod connection;
 #[doc(hidden)]
 pub mod doors;
 mod error;
 mod form;
+mod head;
+mod listening;
 mod logging;
 mod methods;
 mod observe;
+mod pace;
 mod params;
 mod pool;
 pub mod proxies;

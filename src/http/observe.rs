@@ -10,7 +10,9 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
 use tracing::Instrument;
 
+use super::connection::Attention;
 use super::error::HttpError;
+use super::head;
 use super::state::AppState;
 use crate::settings::TRUSTED_PROXIES;
 
@@ -40,14 +42,18 @@ pub(super) async fn observe(
     let id = new_id();
     request.extensions_mut().insert(RequestId(id.clone()));
     let span = tracing::info_span!("request", id);
+    let _working = request.request().conn_data::<Attention>().map(Attention::begin);
     let state = request.app_data::<web::Data<AppState>>().cloned();
     let client = client(&request, state.as_ref());
     request.extensions_mut().insert(client);
     let running = state.as_ref().map(|state| state.stopping.begin());
     // Who only asks for the version makes no work.
     let refused = matches!(running, Some(None)) && request.path() != "/version";
+    let head = state.as_ref().map_or(Ok(()), |state| head::check(request.request(), &state.head));
     let mut response = if refused {
         request.into_response(HttpError::Stopping.answer(&id))
+    } else if let Err(error) = head {
+        request.into_response(error.answer(&id))
     } else {
         let response = next.call(request).instrument(span).await?.map_into_boxed_body();
         answered(response, &id)

@@ -5,8 +5,9 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, Semaphore};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, spawn_blocking};
 
 use super::params::Model;
@@ -14,8 +15,10 @@ use super::params::Model;
 /// Why a job did not run to its end.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PoolError {
-    #[error("the queue is full")]
-    Full,
+    #[error("as many wait as may, {waiting} ({limit})")]
+    Full { waiting: usize, limit: &'static str },
+    #[error("nothing was free for {0:?}")]
+    Waited(Duration),
     #[error("a job panicked: {0}")]
     Panicked(String),
 }
@@ -39,12 +42,14 @@ pub(super) struct Pool {
 type Turn = Arc<AsyncMutex<()>>;
 
 impl Pool {
-    /// `jobs` trainings and evaluations at once; `queue` more may wait.
-    pub(super) fn new(jobs: usize, queue: usize) -> Self {
+    /// `jobs` trainings and evaluations at once; `queue` more may wait, each so long.
+    pub(super) fn new(jobs: usize, queue: usize, patience: Duration) -> Self {
+        let fixed = "a fixed limit";
+        let lane = |slots, queue, limit| Lane::new(slots, queue, limit, patience);
         Self {
-            heavy: Lane::new(jobs, queue),
-            quick: Lane::new(QUICK_SLOTS.max(2 * jobs), QUICK_QUEUE),
-            passwords: Lane::new(PASSWORD_SLOTS, PASSWORD_QUEUE),
+            heavy: lane(jobs, queue, "MOODLE_MLBACKEND_QUEUE_LENGTH"),
+            quick: lane(QUICK_SLOTS.max(2 * jobs), QUICK_QUEUE, fixed),
+            passwords: lane(PASSWORD_SLOTS, PASSWORD_QUEUE, fixed),
             turns: Mutex::default(),
         }
     }
@@ -110,15 +115,23 @@ struct Lane {
     /// One for each job that runs or waits.
     places: Arc<Semaphore>,
     most: usize,
+    queue: usize,
+    /// What sets the length of the queue.
+    limit: &'static str,
+    /// How long a job may wait.
+    patience: Duration,
 }
 
 impl Lane {
-    fn new(slots: usize, queue: usize) -> Self {
+    fn new(slots: usize, queue: usize, limit: &'static str, patience: Duration) -> Self {
         let places = slots.saturating_add(queue).min(Semaphore::MAX_PERMITS);
         Self {
             slots: Arc::new(Semaphore::new(slots)),
             places: Arc::new(Semaphore::new(places)),
             most: places,
+            queue,
+            limit,
+            patience,
         }
     }
 
@@ -126,18 +139,25 @@ impl Lane {
         self.places.available_permits() == self.most
     }
 
+    /// Waits for the model's turn and then for a slot.
+    async fn wait(&self, turn: Option<Turn>) -> (Option<OwnedMutexGuard<()>>, Option<OwnedSemaphorePermit>) {
+        let turn = match turn {
+            Some(turn) => Some(turn.lock_owned().await),
+            None => None,
+        };
+        // A semaphore that nobody closes always gives a permit.
+        (turn, Arc::clone(&self.slots).acquire_owned().await.ok())
+    }
+
     async fn run<T: Send + 'static>(
         &self,
         turn: Option<Turn>,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PoolError> {
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| PoolError::Full)?;
-        let turn: Option<OwnedMutexGuard<()>> = match turn {
-            Some(turn) => Some(turn.lock_owned().await),
-            None => None,
-        };
-        // A semaphore that nobody closes always gives a permit.
-        let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(|_| PoolError::Full)?;
+        let full = PoolError::Full { waiting: self.queue, limit: self.limit };
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else { return Err(full) };
+        let waited = tokio::time::timeout(self.patience, self.wait(turn)).await;
+        let (turn, slot) = waited.map_err(|_| PoolError::Waited(self.patience))?;
         let span = tracing::Span::current();
         let guarded = move || {
             // Held by the job, not by the request: a client that goes away does not end the computing.
@@ -162,6 +182,8 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc;
 
+    const LONG: Duration = Duration::from_hours(1);
+
     fn run(test: impl Future<Output = ()>) {
         actix_web::rt::System::new().block_on(test);
     }
@@ -173,7 +195,7 @@ mod tests {
     #[test]
     fn a_panic_in_a_job_is_contained_and_frees_its_slot() {
         run(async {
-            let pool = Pool::new(1, 0);
+            let pool = Pool::new(1, 0, LONG);
             for _ in 0..3 {
                 let result = pool.train(model("a"), || panic!("on purpose")).await;
                 assert!(matches!(result, Err::<(), _>(PoolError::Panicked(why)) if why == "on purpose"));
@@ -185,7 +207,7 @@ mod tests {
     #[test]
     fn a_full_queue_refuses_and_quick_jobs_go_on() {
         run(async {
-            let pool = Arc::new(Pool::new(1, 0));
+            let pool = Arc::new(Pool::new(1, 0, LONG));
             let (release, wait) = mpsc::channel::<()>();
             let (tell, started) = tokio::sync::oneshot::channel();
             let busy = Arc::clone(&pool);
@@ -197,7 +219,7 @@ mod tests {
                 .await
             });
             started.await.expect("the job starts");
-            assert!(matches!(pool.evaluate(|| ()).await, Err(PoolError::Full)));
+            assert!(matches!(pool.evaluate(|| ()).await, Err(PoolError::Full { .. })));
             assert!(matches!(pool.quick(|| 7).await, Ok(7)));
             release.send(()).expect("the job waits");
             assert!(running.await.expect("no panic").is_ok());
@@ -208,7 +230,7 @@ mod tests {
     #[test]
     fn a_request_that_goes_away_does_not_free_its_slot_early() {
         run(async {
-            let pool = Arc::new(Pool::new(1, 0));
+            let pool = Arc::new(Pool::new(1, 0, LONG));
             let (release, wait) = mpsc::channel::<()>();
             let (tell, started) = tokio::sync::oneshot::channel();
             let busy = Arc::clone(&pool);
@@ -222,7 +244,7 @@ mod tests {
             started.await.expect("the job starts");
             request.abort();
             assert!(request.await.expect_err("it was cut off").is_cancelled());
-            assert!(matches!(pool.evaluate(|| ()).await, Err(PoolError::Full)));
+            assert!(matches!(pool.evaluate(|| ()).await, Err(PoolError::Full { .. })));
             release.send(()).expect("the job waits");
         });
     }
@@ -230,7 +252,7 @@ mod tests {
     #[test]
     fn two_trainings_of_one_model_take_turns_and_leave_a_slot_to_others() {
         run(async {
-            let pool = Arc::new(Pool::new(2, 8));
+            let pool = Arc::new(Pool::new(2, 8, LONG));
             let (release, wait) = mpsc::channel::<()>();
             let (tell, started) = tokio::sync::oneshot::channel();
             let (first, second) = (Arc::clone(&pool), Arc::clone(&pool));

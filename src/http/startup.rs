@@ -1,29 +1,22 @@
 //! From settings to a server that listens.
 
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use actix_web::dev::Server;
-use actix_web::{App, HttpServer, middleware, rt, web};
+use actix_web::{rt, web};
 
 use super::caution::caution;
 use super::error::StartError;
-use super::observe::{SERVER, observe};
 use super::state::AppState;
 use super::stopping::end_on_signal;
-use super::{logging, methods, routes};
+use super::{listening, logging};
 use crate::settings::{ServeArgs, Settings};
 
-/// How long the last answers may take on their way when all work is done, in seconds.
-const LAST_ANSWERS_SECONDS: u64 = 5;
 /// How often is looked for what the retention settings no longer keep.
 const SWEEP: Duration = Duration::from_hours(1);
-/// How long the rest of an upload is read after an early answer: without that, the connection would
-/// be reset and the client would never see the 401 or 413. Not longer: a client that waits for the
-/// end of the connection instead of counting bytes waits as long.
-const LINGER: Duration = Duration::from_secs(10);
 
 /// A server that has its port.
 pub struct Application {
@@ -37,26 +30,12 @@ impl Application {
     /// Opens the data directory and the port. Needs the actix runtime.
     pub fn build(settings: Settings) -> Result<Self, StartError> {
         let wanted = SocketAddr::new(settings.host, settings.port);
-        let stop_time = settings.stop_time;
+        let (stop_time, connections) = (settings.stop_time, settings.connections);
         caution(&settings);
         let state = web::Data::new(AppState::new(settings)?);
-        let listener = TcpListener::bind(wanted).map_err(|source| StartError::Bind { wanted, source })?;
+        let listener = listening::open(wanted).map_err(|source| StartError::Bind { wanted, source })?;
         let address = listener.local_addr().map_err(StartError::Server)?;
-        let shared = state.clone();
-        let server = HttpServer::new(move || {
-            App::new()
-                .app_data(shared.clone())
-                .wrap(middleware::from_fn(observe))
-                .wrap(middleware::DefaultHeaders::new().add(("Server", SERVER)))
-                .configure(routes::register)
-                .default_service(web::to(methods::not_found))
-        })
-        .client_disconnect_timeout(LINGER)
-        .shutdown_timeout(LAST_ANSWERS_SECONDS)
-        .disable_signals()
-        .listen(listener)
-        .map_err(StartError::Server)?
-        .run();
+        let server = listening::serve(listener, &state, connections).map_err(StartError::Server)?;
         Ok(Self { address, server, state, stop_time })
     }
 

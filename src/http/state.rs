@@ -11,9 +11,9 @@ use super::stash::Stash;
 use super::stopping::Stopping;
 use super::throttle::Throttle;
 use super::users::Users;
-use crate::backend::Backend;
+use crate::backend::{Backend, ImportLimits};
 use crate::dataset::Limits;
-use crate::settings::{Settings, UploadLimits};
+use crate::settings::{HeadLimits, Pace, Settings, UploadLimits};
 use crate::store::Store;
 
 /// What every request handler shares.
@@ -30,6 +30,9 @@ pub(super) struct AppState {
     pub(super) stopping: Stopping,
     pub(super) stash: Option<Stash>,
     pub(super) uploads: UploadLimits,
+    pub(super) pace: Pace,
+    pub(super) head: HeadLimits,
+    pub(super) import: ImportLimits,
     pub(super) dataset: Limits,
     pub(super) max_iterations: usize,
     pub(super) evaluation_time: Duration,
@@ -47,11 +50,14 @@ impl AppState {
             proxies: settings.access.trusted_proxies,
             missed_proxy: Once::new(),
             isolate_users: settings.access.isolate_users,
-            pool: Pool::new(settings.jobs, settings.queue_length),
+            pool: Pool::new(settings.jobs, settings.queue_length, settings.queue_time),
             spool,
             stopping: Stopping::default(),
             stash: settings.stash_dir.map(Stash::new),
             uploads: settings.uploads,
+            pace: settings.connections.pace,
+            head: settings.head,
+            import: settings.import,
             dataset: settings.dataset,
             max_iterations: settings.max_iterations,
             evaluation_time: settings.evaluation_time,

@@ -18,9 +18,8 @@ pub const DESCRIPTION: &str = "model.json";
 /// The pickle of the Python server.
 pub const CLASSIFIER: &str = "classifier.pkl";
 
-/// More bytes than a model file may have that is brought. It is held about three times while it is tried out: as it
-/// came, decoded, and ready to run.
-pub const MOST_MODEL_BYTES: usize = 6 << 20;
+/// More bytes than a model file may have that is brought.
+pub const MOST_MODEL_BYTES: usize = 28 << 20;
 
 /// Turns the files of a model into the bytes of a model file of this backend, and tries it out.
 ///
@@ -37,7 +36,9 @@ pub fn bring(mut files: BroughtFiles) -> Result<Vec<u8>, ModelError> {
     };
     if bytes.len() > MOST_MODEL_BYTES {
         let most = MOST_MODEL_BYTES >> 20;
-        return Err(ModelError::Refused(format!("as a model of this backend it is larger than {most} MiB")));
+        return Err(ModelError::Refused(format!(
+            "as a model of this backend it is larger than {most} MiB, a fixed limit"
+        )));
     }
     try_out(&model)?;
     Ok(bytes)

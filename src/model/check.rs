@@ -62,7 +62,7 @@ pub(super) fn check(proto: &ModelProto) -> Result<(), ModelError> {
         return refused("local functions and sparse tensors are not accepted".to_owned());
     }
     if graph.node.len() > MOST_NODES {
-        return refused(format!("it has more than {MOST_NODES} nodes"));
+        return refused(format!("it has more than {MOST_NODES} nodes, a fixed limit"));
     }
     for node in &graph.node {
         let known = node.domain.is_empty() && OPERATORS.contains(&node.op_type.as_str());

@@ -168,9 +168,9 @@ fn a_prediction_file_is_refused_by_a_training_and_a_training_file_by_a_predictio
 }
 
 #[rstest]
-#[case::rows(|home: &mut Home| home.limits.rows = 5, "line 9: the dataset has more than 5 samples", "max-rows")]
-#[case::columns(|home: &mut Home| home.limits.columns = 2, "line 2: the dataset has more than 2 features", "max-columns")]
-#[case::classes(|home: &mut Home| home.limits.classes = 1, "line 2: the dataset has more than 1 target classes", "max-classes")]
+#[case::rows(|home: &mut Home| home.limits.rows = 5, "line 9: the dataset has more than 5 samples", "MOODLE_MLBACKEND_MAX_ROWS")]
+#[case::columns(|home: &mut Home| home.limits.columns = 2, "line 2: the dataset has more than 2 features", "MOODLE_MLBACKEND_MAX_COLUMNS")]
+#[case::classes(|home: &mut Home| home.limits.classes = 1, "line 2: the dataset has more than 1 target classes", "MOODLE_MLBACKEND_MAX_CLASSES")]
 fn a_dataset_beyond_a_limit_is_refused_by_the_name_of_the_setting(
     #[case] tighten: fn(&mut Home),
     #[case] expected: &str,
@@ -189,7 +189,7 @@ fn a_line_without_an_end_is_refused_by_the_name_of_the_setting(#[case] endless: 
     let mut home = Home::new();
     home.limits.line_bytes = 100_000;
     let told = refusal(&home, &labelled(&[ROWS[0], &endless, ROWS[5]]));
-    assert!(told.contains("bytes in one line") && told.contains("max-line-bytes"), "{told}");
+    assert!(told.contains("bytes in one line") && told.contains("MOODLE_MLBACKEND_MAX_LINE_BYTES"), "{told}");
     assert!(told.starts_with("line 5"), "{told}");
 }
 

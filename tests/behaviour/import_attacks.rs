@@ -1,7 +1,8 @@
 //! Imports made to harm the server, by somebody who may upload: refused in few words and with little memory,
 //! or a model that works in every respect; the server and its other models go on.
 
-use moodle_mlbackend::model::{DESCRIPTION, MODEL, MOST_MODEL_BYTES};
+use moodle_mlbackend::backend::ImportLimits;
+use moodle_mlbackend::model::{DESCRIPTION, MODEL};
 use prost::Message;
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -347,8 +348,8 @@ fn probabilities_that_are_none() -> Files {
     ours(filled(vec![op("Add", &["filled", "five"], "probabilities")], given), &facts())
 }
 
-/// Nearly as large as a model may be.
-const LARGE: usize = (MOST_MODEL_BYTES - (1 << 20)) / size_of::<f32>();
+/// So many weights make a model nearly as large as one may be.
+const LARGE: usize = (ImportLimits::USUAL.bytes as usize - (1 << 20)) / size_of::<f32>();
 
 /// Layers whose answers are no probabilities, which is seen when all is ready to run.
 fn large_layers(last: f32) -> ModelProto {

@@ -5,7 +5,7 @@ use std::thread;
 
 use serde_json::json;
 
-use crate::common::{Form, Launch, Reply, TestServer, labelled, unlabelled};
+use crate::common::{Form, Launch, Reply, TestServer, fired, labelled, order, order_at, unlabelled, until};
 
 fn rows(count: usize) -> Vec<u8> {
     let rows: Vec<String> = (0..count)
@@ -38,25 +38,24 @@ fn wait_for(server: &TestServer, line: &str) {
 
 #[test]
 fn running_work_is_finished_while_new_work_is_told_to_come_back() {
-    let server = Launch::new().env("MOODLE_MLBACKEND_STOP_SECONDS", "300").start();
+    let server = Launch::new().env("MOODLE_MLBACKEND_STOP_SECONDS", "300").with_faults().start();
     assert_eq!(server.post("/training", &train(40)).json()["status"], json!(0));
+    // The evaluation stays at its last steps until all that is to happen meanwhile has happened.
+    order(&server, "hold write a report");
     thread::scope(|scope| {
-        let evaluation = scope.spawn(|| server.post("/evaluation", &evaluate(60)));
-        wait_for(&server, "evaluation begins");
+        let evaluation = scope.spawn(|| server.post("/evaluation", &evaluate(1)));
+        until("the evaluation has been learning", || fired(&server.orders()).is_some());
         server.signal("TERM");
         wait_for(&server, "new work is refused");
-        if !evaluation.is_finished() {
-            let refused = [
-                ask(&server),
-                server.post("/training", &train(40)),
-                server.get("/export?uniqueid=m&dirhash=d"),
-            ];
-            for reply in refused {
-                assert_eq!(reply.status, 503, "{}", reply.text());
-                assert!(reply.header("retry-after").is_some() && reply.text().contains("stopping"));
-            }
-            server.get("/version").expect(200, "3.0.5");
+        let refused =
+            [ask(&server), server.post("/training", &train(40)), server.get("/export?uniqueid=m&dirhash=d")];
+        for reply in refused {
+            assert_eq!(reply.status, 503, "{}", reply.text());
+            assert!(reply.header("retry-after").is_some() && reply.text().contains("stopping"));
         }
+        server.get("/version").expect(200, "3.0.5");
+        assert!(!evaluation.is_finished());
+        order_at(&server.orders().with_extension("go"), "");
         let reply = evaluation.join().expect("an answer");
         assert_eq!((reply.status, &reply.json()["status"]), (200, &json!(0)));
     });

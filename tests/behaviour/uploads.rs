@@ -2,11 +2,10 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
 
 use rstest::rstest;
 
-use crate::common::{Form, Launch, Request, TestServer};
+use crate::common::{Form, Launch, Request, TestServer, until};
 
 fn small() -> TestServer {
     Launch::new()
@@ -166,15 +165,4 @@ fn a_refused_upload_leaves_nothing_behind() {
     let form = Form::new().field("uniqueid", "m").file("dataset", &vec![b'1'; 2_000_000]);
     assert_eq!(server.post("/training", &form).status, 500);
     assert!(server.uploads().is_empty(), "{:?}", server.uploads());
-}
-
-#[track_caller]
-fn until(what: &str, holds: impl Fn() -> bool) {
-    for _ in 0..600 {
-        if holds() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    panic!("it never came true that {what}");
 }

@@ -3,7 +3,9 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use moodle_mlbackend::backend::{self, BackendError, EvaluationReply, EvaluationRequest, Training};
+use moodle_mlbackend::backend::{
+    self, BackendError, EvaluationReply, EvaluationRequest, ImportLimits, Training,
+};
 use moodle_mlbackend::dataset::Limits;
 use moodle_mlbackend::store::ModelHome;
 use tempfile::{NamedTempFile, TempDir};
@@ -109,7 +111,7 @@ impl Home {
     }
 
     pub fn try_import(&self, archive: &[u8]) -> Result<(), BackendError> {
-        backend::import(&self.model(), self.file(archive).path(), &self.limits)
+        backend::import(&self.model(), self.file(archive).path(), &self.limits, &ImportLimits::USUAL)
     }
 
     /// The ONNX file as it is kept.

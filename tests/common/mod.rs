@@ -14,7 +14,7 @@ mod table;
 mod tools;
 mod zips;
 
-pub use client::{Form, Reply, Request};
+pub use client::{Form, Reply, Request, try_exchange};
 pub use data::{labelled, labelled_with_classes, legacy_files, legacy_zip, shared, unlabelled};
 pub use faults::{Operation, Scene, ask, fired, half_made, long, order, order_at, settled};
 pub use home::{Answer, Home};
@@ -24,5 +24,5 @@ pub use picture::{Panel, draw};
 pub use python::{python, run_script, script_fails};
 pub use server::{Launch, TestServer};
 pub use table::{Dice, Table, waves};
-pub use tools::{find, free_port, tool, untouched};
+pub use tools::{find, free_port, tool, until, untouched};
 pub use zips::{Entry, RawZip, unzipped};

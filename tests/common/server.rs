@@ -88,6 +88,21 @@ impl Launch {
         self.env("MLBACKEND_TEST_FAULTS", &orders)
     }
 
+    /// Lets the system allow the server so many open files and no more.
+    pub fn with_open_files(mut self, most: usize) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "ulimit -n $0 && exec \"$@\"", &most.to_string()]);
+        shell.arg(self.command.get_program()).args(self.command.get_args());
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        self.command = shell;
+        self
+    }
+
     /// Where payloads are kept, when the stash variable names this directory.
     pub fn stash_dir(&self) -> PathBuf {
         self.dir.path().join("stash")

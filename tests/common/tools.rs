@@ -51,3 +51,15 @@ pub fn free_port() -> u16 {
     }
     panic!("no free port from {FIRST_PORT} on")
 }
+
+/// Waits for what must come true some time.
+#[track_caller]
+pub fn until(what: &str, holds: impl Fn() -> bool) {
+    for _ in 0..600 {
+        if holds() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("it never came true that {what}");
+}

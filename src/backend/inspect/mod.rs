@@ -18,7 +18,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::BackendError;
-use super::transfer::{is_part_of_a_model, read_archive, read_directory};
+use super::transfer::{ImportLimits, is_part_of_a_model, read_archive, read_directory};
 use crate::dataset::Limits;
 use crate::model::{BroughtFiles, MODEL, MOST_MODEL_BYTES, outline};
 
@@ -86,7 +86,7 @@ fn file(path: &Path, limits: &Limits) -> Result<Found, BackendError> {
     match first.as_slice() {
         [] => Err(refused("The file is empty.".to_owned())),
         [b'P', b'K', 3 | 5, 4 | 6] => {
-            let files = read_archive(file)?;
+            let files = read_archive(file, &ImportLimits::LARGEST)?;
             Ok(Found::Model(ModelReport::of_files("an export", files)))
         }
         // The protocols 2 to 5 of Python's pickle begin so.

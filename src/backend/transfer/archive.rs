@@ -6,7 +6,7 @@ use zip::read::{ArchiveOffset, Config, ZipFile};
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::files::{Budget, Part, Place, place};
+use super::files::{Budget, ImportLimits, Part, Place, place};
 use super::{directory, unusable};
 use crate::backend::BackendError;
 use crate::model::BroughtFiles;
@@ -16,9 +16,9 @@ use crate::model::BroughtFiles;
 ///
 /// # Errors
 /// [`BackendError::BadInput`] with the reason for anything but a zip of a model's files.
-pub fn read_archive(source: impl Read + Seek) -> Result<BroughtFiles, BackendError> {
+pub fn read_archive(source: impl Read + Seek, limits: &ImportLimits) -> Result<BroughtFiles, BackendError> {
     let mut source = BufReader::new(source);
-    let room = directory::check(&mut source).map_err(|why| unusable(&why))?;
+    let room = directory::check(&mut source, limits.entries).map_err(|why| unusable(&why))?;
     let mut zip = open(source).map_err(|error| unusable(&said(&error)))?;
     let parts = parts(&mut zip)?;
     check_room(&mut zip, room)?;
@@ -26,7 +26,7 @@ pub fn read_archive(source: impl Read + Seek) -> Result<BroughtFiles, BackendErr
     zip.validate_header_consistency().map_err(|error| unusable(&said(&error)))?;
 
     // All are measured, which takes no memory, before one is kept.
-    let mut budget = Budget::default();
+    let mut budget = Budget::new(limits.bytes);
     let sizes: Vec<u64> =
         parts.iter().map(|(at, part)| measure(&mut zip, *at, part, &mut budget)).collect::<Result<_, _>>()?;
     let mut files = BroughtFiles::new();

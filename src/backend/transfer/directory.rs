@@ -6,9 +6,7 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-/// More entries than a model has files and directories.
-const MOST_ENTRIES: u16 = 64;
-/// More bytes than a directory of so many entries takes.
+/// More bytes than the directory of a model's archive takes.
 const MOST_DIRECTORY_BYTES: u32 = 1 << 20;
 
 const END: [u8; 4] = *b"PK\x05\x06";
@@ -22,7 +20,7 @@ const ENTRY_BYTES: usize = 46;
 ///
 /// # Errors
 /// Says what is wrong with the file.
-pub(super) fn check(source: &mut (impl Read + Seek)) -> Result<u64, String> {
+pub(super) fn check(source: &mut (impl Read + Seek), most_entries: u16) -> Result<u64, String> {
     let failed = |error: io::Error| format!("it cannot be read ({error})");
     let size = source.seek(SeekFrom::End(0)).map_err(failed)?;
     let tail = last_bytes(source, size).map_err(failed)?;
@@ -41,8 +39,11 @@ pub(super) fn check(source: &mut (impl Read + Seek)) -> Result<u64, String> {
     if end.entries == 0 {
         return Err("it is empty".to_owned());
     }
-    if end.entries > MOST_ENTRIES {
-        return Err(format!("it holds {} entries, more than the {MOST_ENTRIES} of any model", end.entries));
+    if end.entries > most_entries {
+        return Err(format!(
+            "it holds {} entries, more than {most_entries} (the server's MOODLE_MLBACKEND_MAX_ARCHIVE_ENTRIES)",
+            end.entries
+        ));
     }
     if end.directory_bytes > MOST_DIRECTORY_BYTES {
         return Err(format!(

@@ -23,8 +23,26 @@ pub(super) struct Part {
 
 const MIB: u64 = 1 << 20;
 
-/// All files together: more than any model takes, and little enough for a small machine.
-pub(super) const MOST_BYTES: u64 = MOST_MODEL_BYTES as u64;
+/// More than any model takes.
+const MOST_BYTES: u64 = MOST_MODEL_BYTES as u64;
+
+/// What an archive of a model may be when it is looked into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImportLimits {
+    /// Its files and directories.
+    pub entries: u16,
+    /// The bytes of all files together, unpacked.
+    pub bytes: u64,
+}
+
+impl ImportLimits {
+    /// What does for nearly every model. While one is tried out it is held up to five times, which must be little
+    /// enough for a small machine, whoever sent it.
+    pub const USUAL: Self = Self { bytes: 6 * MIB, ..Self::LARGEST };
+
+    /// No model is made for more bytes.
+    pub const LARGEST: Self = Self { entries: 64, bytes: MOST_BYTES };
+}
 
 /// The files of our exports and of the Python server's. TensorFlow writes more beside its weights, which
 /// nobody needs here.
@@ -96,7 +114,7 @@ pub(in crate::backend) fn is_part_of_a_model(name: &str) -> bool {
 /// [`BackendError::BadInput`] when one cannot be read or is too large.
 pub fn read_directory(directory: &Path) -> Result<BroughtFiles, BackendError> {
     let mut files = BroughtFiles::new();
-    let mut budget = Budget::default();
+    let mut budget = Budget::new(MOST_BYTES);
     for part in PARTS.iter().chain([&TENSORFLOW1_INDEX]).filter(|part| part.read) {
         let Some(file) = regular(directory, part)? else { continue };
         files.insert(part.name.to_owned(), budget.read(part, file)?);
@@ -127,18 +145,19 @@ fn regular(directory: &Path, part: &Part) -> Result<Option<File>, BackendError> 
 }
 
 /// How much may still be read.
-pub(super) struct Budget(u64);
-
-impl Default for Budget {
-    fn default() -> Self {
-        Self(MOST_BYTES)
-    }
+pub(super) struct Budget {
+    left: u64,
+    most: u64,
 }
 
 impl Budget {
+    pub(super) fn new(most: u64) -> Self {
+        Self { left: most, most }
+    }
+
     /// The bytes that may be read of a file, and one more to see that there is more.
     pub(super) fn of(&self, part: &Part) -> u64 {
-        part.most.min(self.0)
+        part.most.min(self.left)
     }
 
     /// Takes `count` bytes off.
@@ -147,13 +166,16 @@ impl Budget {
     /// [`BackendError::BadInput`] when there are not as many left, or the file is too large.
     pub(super) fn take(&mut self, part: &Part, count: u64) -> Result<(), BackendError> {
         if count > part.most {
-            let most = part.most / MIB;
-            return Err(unusable(&format!("its {} is larger than {most} MiB", part.name)));
+            let most = size(part.most);
+            return Err(unusable(&format!("its {} is larger than {most}, a fixed limit", part.name)));
         }
-        self.0 = self
-            .0
-            .checked_sub(count)
-            .ok_or_else(|| unusable(&format!("its files are larger than {} MiB", MOST_BYTES / MIB)))?;
+        let Some(left) = self.left.checked_sub(count) else {
+            let most = size(self.most);
+            return Err(unusable(&format!(
+                "its files are larger than {most} together (the server's MOODLE_MLBACKEND_MAX_UNPACKED_BYTES)"
+            )));
+        };
+        self.left = left;
         Ok(())
     }
 
@@ -164,4 +186,8 @@ impl Budget {
         self.take(part, bytes.len() as u64)?;
         Ok(bytes)
     }
+}
+
+fn size(bytes: u64) -> String {
+    if bytes.is_multiple_of(MIB) { format!("{} MiB", bytes / MIB) } else { format!("{bytes} bytes") }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::description::Claims;
-use super::{read_archive, read_directory, unusable};
+use super::{ImportLimits, read_archive, read_directory, unusable};
 use crate::backend::answering::facts_of_brought;
 use crate::backend::{BackendError, open};
 use crate::dataset::Limits;
@@ -16,8 +16,13 @@ use crate::store::{ModelHome, NewGeneration};
 ///
 /// # Errors
 /// [`BackendError::BadInput`] for anything but a model; the one at `home` is then as it was.
-pub fn import(home: &ModelHome, archive: &Path, limits: &Limits) -> Result<(), BackendError> {
-    let files = read_archive(open(archive)?)?;
+pub fn import(
+    home: &ModelHome,
+    archive: &Path,
+    limits: &Limits,
+    within: &ImportLimits,
+) -> Result<(), BackendError> {
+    let files = read_archive(open(archive)?, within)?;
     publish(home, files, limits)
 }
 
@@ -37,7 +42,7 @@ fn publish(home: &ModelHome, files: BroughtFiles, limits: &Limits) -> Result<(),
     if facts.features.len() > limits.columns || facts.classes.len() > limits.classes {
         return Err(BackendError::BadInput(format!(
             "The import cannot be used: it has {} features and {} classes, more than the server's settings \
-             max-columns ({}) and max-classes ({}) allow.",
+             MOODLE_MLBACKEND_MAX_COLUMNS ({}) and MOODLE_MLBACKEND_MAX_CLASSES ({}) allow.",
             facts.features.len(),
             facts.classes.len(),
             limits.columns,

@@ -16,7 +16,7 @@ pub use archive::read_archive;
 pub(super) use description::{label, log_loss_of_shares};
 pub use export::{export, export_to};
 pub(super) use files::is_part_of_a_model;
-pub use files::read_directory;
+pub use files::{ImportLimits, read_directory};
 pub use import::{import, import_from};
 
 use super::BackendError;

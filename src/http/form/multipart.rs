@@ -1,12 +1,11 @@
 //! Reading `multipart/form-data`, part by part.
 
 use actix_multipart::{Field, Multipart, MultipartError};
-use actix_web::error::PayloadError;
 use actix_web::http::header::HeaderMap;
 use actix_web::web;
 use futures_util::StreamExt;
 
-use super::{Body, HttpError, in_time};
+use super::{Body, HttpError};
 use crate::http::spool::Spool;
 use crate::http::upload::{Arriving, Upload};
 
@@ -19,19 +18,14 @@ impl Body {
         payload: web::Payload,
         spool: &Spool,
     ) -> Result<Parts, HttpError> {
-        let mut parts = Multipart::new(headers, self.capped(payload));
+        let mut parts = Multipart::new(headers, self.arriving(payload));
         let mut values = Vec::new();
         let mut file = None;
         let mut count = 0;
-        while let Some(part) = in_time(parts.next()).await? {
+        while let Some(part) = parts.next().await {
             let part = part.map_err(|error| self.malformed(&error))?;
             count += 1;
-            if count > self.limits.parts {
-                return Err(HttpError::BadRequest(format!(
-                    "The form has more than {} parts. The server's MOODLE_MLBACKEND_MAX_PARTS sets this limit.",
-                    self.limits.parts
-                )));
-            }
+            self.check_parts(count)?;
             let name = part.name().unwrap_or_default().to_owned();
             let named = part.content_disposition().is_some_and(|about| about.get_filename().is_some());
             if file.is_none() && self.wanted.is_some_and(|wanted| wanted.name == name) {
@@ -51,7 +45,7 @@ impl Body {
         let failed = |error: std::io::Error| HttpError::keeping_an_upload(&error);
         let limit = self.wanted.map_or(0, |wanted| wanted.limit);
         let mut file = Arriving::new(spool.file().map_err(failed)?);
-        while let Some(chunk) = in_time(part.next()).await? {
+        while let Some(chunk) = part.next().await {
             file = file.push(&chunk.map_err(|error| self.malformed(&error))?).await.map_err(failed)?;
             if file.bytes() > limit {
                 return Err(self.too_large());
@@ -62,27 +56,13 @@ impl Body {
 
     async fn in_memory(&self, mut part: Field) -> Result<String, HttpError> {
         let mut value = Vec::new();
-        while let Some(chunk) = in_time(part.next()).await? {
+        while let Some(chunk) = part.next().await {
             value.extend_from_slice(&chunk.map_err(|error| self.malformed(&error))?);
             if value.len() as u64 > self.limits.field_bytes {
                 return Err(self.field_too_large());
             }
         }
         Ok(String::from_utf8_lossy(&value).into_owned())
-    }
-
-    /// Ends the stream with an error once it is longer than any body within the limits.
-    fn capped(
-        &self,
-        payload: web::Payload,
-    ) -> impl futures_util::Stream<Item = Result<web::Bytes, PayloadError>> + use<> {
-        let cap = self.cap;
-        let mut seen = 0_u64;
-        payload.map(move |chunk| {
-            let chunk = chunk?;
-            seen = seen.saturating_add(chunk.len() as u64);
-            if seen > cap { Err(PayloadError::Overflow) } else { Ok(chunk) }
-        })
     }
 
     fn malformed(&self, error: &MultipartError) -> HttpError {

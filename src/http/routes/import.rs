@@ -20,7 +20,7 @@ pub(super) async fn import(
     let model = Model::of(&form, &caller)?;
     let archive = form.into_file()?;
     let home = state.backend.home(&model.id, &model.dir);
-    let limits = state.dataset;
-    state.pool.replace(model, move || backend::import(&home, archive.path(), &limits)).await??;
+    let (limits, within) = (state.dataset, state.import);
+    state.pool.replace(model, move || backend::import(&home, archive.path(), &limits, &within)).await??;
     Ok(ok())
 }

@@ -46,10 +46,10 @@ impl Emit {
         self.nodes += nodes;
         self.elements = self.elements.saturating_add(elements);
         if self.nodes > MOST_NODES {
-            return refused(format!("it takes more than {MOST_NODES} plain operators"));
+            return refused(format!("it takes more than {MOST_NODES} plain operators, a fixed limit"));
         }
         if self.elements > MOST_ELEMENTS {
-            return refused(format!("its constants have more than {MOST_ELEMENTS} numbers"));
+            return refused(format!("its constants have more than {MOST_ELEMENTS} numbers, a fixed limit"));
         }
         Ok(())
     }

@@ -53,7 +53,9 @@ impl Ensemble {
         let (trees, ids) = (node.ints("nodes_treeids"), node.ints("nodes_nodeids"));
         let count = trees.len();
         if count == 0 || count > MOST_NODES {
-            return refused(format!("its trees have {count} nodes; there may be 1 to {MOST_NODES}"));
+            return refused(format!(
+                "its trees have {count} nodes; there may be 1 to {MOST_NODES}, a fixed limit"
+            ));
         }
         if ids.len() != count {
             return refused("its lists are not of one length");
