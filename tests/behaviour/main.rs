@@ -35,6 +35,7 @@ mod never_lose_faults;
 mod never_lose_kills;
 mod older_versions;
 mod parameters;
+mod planted_links;
 mod proxy_nginx;
 mod python_onnxruntime;
 mod python_server;
