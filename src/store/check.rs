@@ -13,6 +13,7 @@ use super::files::{self, NewDirs};
 use super::generation::Generation;
 use super::home::ModelHome;
 use super::id::{DirHash, ModelId};
+use super::links::{self, entries, links_below, links_in, unless_told};
 use super::record::{MODEL, POINTER, Pointer, RECORD, Record, SAMPLES, to_json};
 use super::workspace::NAME;
 use crate::beneath::{Kind, Place};
@@ -47,24 +48,14 @@ pub enum Mended {
 }
 
 impl Finding {
-    fn new(place: impl Into<String>, problem: impl Into<String>, mended: Mended) -> Self {
+    pub(super) fn new(place: impl Into<String>, problem: impl Into<String>, mended: Mended) -> Self {
         Self { place: place.into(), problem: problem.into(), mended }
     }
 
     fn note(place: impl Into<String>, problem: &str) -> Self {
         Self::new(place, problem, Mended::NoNeed)
     }
-
-    /// Whether it is about a link.
-    #[must_use]
-    pub fn is_link(&self) -> bool {
-        self.problem == LINK
-    }
 }
-
-/// What is said of a link, wherever it is.
-const LINK: &str = "a link; not followed";
-const UNLINK: Mended = Mended::Cannot("remove it, or put there what it leads to");
 
 const RESTORE: &str = "restore it from a backup, or delete the model (Clear predictions) and train it anew";
 
@@ -76,7 +67,7 @@ impl Store {
         for (name, kind) in entries(&self.root)? {
             let is_id = ModelId::new(&name).is_ok_and(|id| id.as_str() == name);
             match kind {
-                Kind::Link => findings.push(Finding::new(name, LINK, UNLINK)),
+                Kind::Link => findings.push(Finding::link(name)),
                 Kind::Directory if name == NAME => findings.extend(links_in(&self.root.join(NAME), NAME)?),
                 Kind::Directory if is_id => findings.extend(self.examine_id(&name)?),
                 _ => findings.push(Finding::note(name, "not ours")),
@@ -87,7 +78,7 @@ impl Store {
             unless_told(self.workspace.open(), &findings)?;
         }
         findings.extend(left.into_iter().map(|(name, kind)| {
-            let problem = if kind == Kind::Link { LINK } else { "left half-made by a crash" };
+            let problem = if kind == Kind::Link { links::PROBLEM } else { "left half-made by a crash" };
             Finding::new(format!("{NAME}/{name}"), problem, done)
         }));
         Ok(findings)
@@ -100,44 +91,12 @@ impl Store {
             let is_hash = DirHash::new("dirhash", &name).is_ok_and(|hash| hash.as_str() == name);
             let place = format!("{id}/{name}");
             match kind {
-                Kind::Link => findings.push(Finding::new(place, LINK, UNLINK)),
+                Kind::Link => findings.push(Finding::link(place)),
                 Kind::Directory if is_hash => {}
                 _ => findings.push(Finding::note(place, "not ours")),
             }
         }
         Ok(findings)
-    }
-}
-
-/// The links in one directory.
-fn links_in(directory: &Place, name: &str) -> Result<Vec<Finding>, StoreError> {
-    let links = entries(directory)?.into_iter().filter(|(_, kind)| *kind == Kind::Link);
-    Ok(links.map(|(inner, _)| Finding::new(format!("{name}/{inner}"), LINK, UNLINK)).collect())
-}
-
-/// All links below a model's directory.
-fn links_below(directory: &Place) -> Result<Vec<Finding>, StoreError> {
-    let mut links = Vec::new();
-    let mut ahead = vec![String::new()];
-    while let Some(below) = ahead.pop() {
-        for (name, kind) in entries(&directory.join(&below))? {
-            let inner = if below.is_empty() { name } else { format!("{below}/{name}") };
-            match kind {
-                Kind::Link => links.push(Finding::new(inner, LINK, UNLINK)),
-                Kind::Directory => ahead.push(inner),
-                Kind::File | Kind::Other => {}
-            }
-        }
-    }
-    links.sort_unstable_by(|one, other| one.place.cmp(&other.place));
-    Ok(links)
-}
-
-/// What was stopped by a link that was told of is no failure.
-fn unless_told<T>(result: Result<T, StoreError>, told: &[Finding]) -> Result<Option<T>, StoreError> {
-    match result {
-        Err(StoreError::Link { .. }) if told.iter().any(Finding::is_link) => Ok(None),
-        result => result.map(Some),
     }
 }
 
@@ -390,12 +349,6 @@ fn examine_files(dir: &Place, record: &Record) -> Result<Result<Generation, (Str
         read => drop(read?),
     }
     Ok(Ok(generation))
-}
-
-/// The names in a directory with what they are, sorted; none when it is not there.
-fn entries(directory: &Place) -> Result<Vec<(String, Kind)>, StoreError> {
-    let entries = files::entries(directory)?.into_iter();
-    Ok(entries.map(|entry| (entry.name.to_string_lossy().into_owned(), entry.kind)).collect())
 }
 
 /// The names of all but links.

@@ -93,9 +93,9 @@ pub fn entries(place: &Place) -> Result<Vec<Entry>, StoreError> {
     Ok(entries)
 }
 
-/// What is there, when it is of this kind. What it is instead, nobody asks.
-pub fn is(place: &Place, kind: Kind) -> Result<bool, StoreError> {
-    Ok(place.kind().during("look at", place)? == Some(kind))
+/// What kind of thing is there; `None` for nothing.
+pub fn kind(place: &Place) -> Result<Option<Kind>, StoreError> {
+    place.kind().during("look at", place)
 }
 
 /// Turns "there is nothing" into `None`.
@@ -128,7 +128,7 @@ impl NewDirs {
 
     fn need(&mut self, place: &Place) -> Result<(), StoreError> {
         let Some(parent) = place.parent() else { return ensure_top(&place.path()).during(MAKE, place) };
-        if is(place, Kind::Directory)? {
+        if kind(place)? == Some(Kind::Directory) {
             return Ok(());
         }
         self.need(&parent)?;

@@ -69,8 +69,7 @@ impl PythonServerFiles {
 
     /// A link in its place is not overlooked: reading says what is the matter.
     fn begins(&self) -> Result<bool, StoreError> {
-        let place = self.0.join(CLASSIFIER);
-        Ok(matches!(place.kind().during("look at", &place)?, Some(Kind::File | Kind::Link)))
+        Ok(matches!(files::kind(&self.0.join(CLASSIFIER))?, Some(Kind::File | Kind::Link)))
     }
 
     fn present(&self) -> impl Iterator<Item = Place> {

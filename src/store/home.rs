@@ -219,7 +219,7 @@ impl ModelHome {
     /// A published run. A deletion may take it away at any time.
     pub fn run(&self, run: RunId) -> Result<Option<Run>, StoreError> {
         let place = self.run_dir(run);
-        match place.kind().during("look at", &place)? {
+        match files::kind(&place)? {
             Some(Kind::Directory) => Ok(Some(Run::at(place))),
             Some(Kind::Link) => Err(place.is_link()).during("open", &place),
             _ => Ok(None),

@@ -34,6 +34,7 @@ mod foreign;
 mod generation;
 mod home;
 mod id;
+mod links;
 mod listing;
 mod lock;
 mod record;
@@ -55,7 +56,6 @@ use std::path::{self, Path};
 use std::sync::Arc;
 
 use crate::beneath::Place;
-use error::During;
 use workspace::{Temporary, Workspace};
 
 /// The data directory of a server.
@@ -120,7 +120,7 @@ impl Store {
     pub fn delete(&self, id: &ModelId) -> Result<(), StoreError> {
         let tree = self.root.join(id.as_str());
         let lock = self.workspace.lock(&home::tree_lock(id))?;
-        if tree.kind().during("look at", &tree)?.is_none() {
+        if files::kind(&tree)?.is_none() {
             return Ok(());
         }
         let trash = self.workspace.take(&tree)?;

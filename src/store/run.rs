@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use super::error::{During, StoreError};
+use super::error::StoreError;
 use super::files::{self, NewDirs};
 use super::home::ModelHome;
 use super::id::RunId;
@@ -24,10 +24,7 @@ pub struct NewRun {
 impl NewRun {
     pub(super) fn begin(home: &ModelHome) -> Result<Self, StoreError> {
         let temporary = home.workspace.temporary()?;
-        let taken = |id| {
-            let place = home.run_dir(id);
-            Ok(place.kind().during("look at", &place)?.is_some())
-        };
+        let taken = |id| Ok(files::kind(&home.run_dir(id))?.is_some());
         let id = home.workspace.next_run(taken)?;
         let tree = Tree::now(&home.tree)?;
         Ok(Self { id, home: home.clone(), tree, temporary, place: home.run_dir(id) })

@@ -141,7 +141,7 @@ impl Workspace {
                     held => held?,
                 };
                 // A lock that was let go of meanwhile is gone.
-                if !in_use && place.kind().during("look at", &place)?.is_some() {
+                if !in_use && files::kind(&place)?.is_some() {
                     left.push((format!("{part}/{}", entry.name.to_string_lossy()), entry.kind));
                 }
             }
@@ -239,10 +239,10 @@ impl Drop for Session {
 fn clear_session(session: &Place, kind: Kind) -> Result<(), StoreError> {
     let alive = session.join(ALIVE);
     // A link, or a link for a lock, is nobody's session.
-    let lockable = kind == Kind::Directory && !files::is(&alive, Kind::Link)?;
+    let lockable = kind == Kind::Directory && files::kind(&alive)? != Some(Kind::Link);
     // The lock is held while the rest is removed.
     let lock = if lockable { FileLock::take_free(&alive)? } else { None };
-    if lockable && lock.is_none() && alive.kind().during("look at", &alive)?.is_some() {
+    if lockable && lock.is_none() && files::kind(&alive)?.is_some() {
         return Ok(());
     }
     files::remove(session)
