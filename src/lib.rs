@@ -6,6 +6,7 @@
 //! [`dataset`] and [`learning`] are usable as a library on their own.
 
 pub mod backend;
+mod beneath;
 pub mod cli;
 pub mod dataset;
 mod faults;

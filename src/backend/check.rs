@@ -12,6 +12,10 @@ use crate::store::{Finding, Generation, Mended, ModelHome};
 /// [`BackendError`] when the disk cannot be read or written; damage is a finding.
 pub fn check(home: &ModelHome, repair: bool) -> Result<Vec<Finding>, BackendError> {
     let mut findings = home.examine(repair, &usable)?;
+    // What is behind a link cannot be examined, and links were told of.
+    if findings.iter().any(Finding::is_link) {
+        return Ok(findings);
+    }
     let untouched = home.has_python_server_files() && matches!(home.look(), Ok(None));
     if untouched && let Err(error) = python_server(home) {
         findings.push(Finding {

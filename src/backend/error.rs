@@ -10,6 +10,11 @@ use crate::store::StoreError;
 const DAMAGED: &str = "The model that is kept here was damaged on the server's disk: \"moodle-mlbackend check\" on the \
     server tells more. Restore it from a backup, or choose Clear predictions in the model's menu and train it anew.";
 
+/// What is said when something is not done because of a link in the data directory.
+const LINK: &str = "In the server's data directory a link stands where this model is kept, or something that it \
+    needs; links are not followed there. The server's log names the link, and so does \"moodle-mlbackend check\" on the \
+    server: remove it, or put there what it leads to.";
+
 /// Why an operation failed; `http` turns it into a status, `cli` into an exit code.
 #[derive(Debug, thiserror::Error)]
 pub enum BackendError {
@@ -79,6 +84,10 @@ impl From<StoreError> for BackendError {
             StoreError::Corrupt { .. } => {
                 tracing::error!(%error, "a stored model is damaged");
                 Self::Unusable(DAMAGED.to_owned())
+            }
+            StoreError::Link { .. } => {
+                tracing::error!(%error, "a link in the data directory is not followed");
+                Self::Unusable(LINK.to_owned())
             }
             other => Self::Internal(other.to_string()),
         }

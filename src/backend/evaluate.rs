@@ -13,8 +13,8 @@ use super::{BackendError, NOT_TRAINED, open};
 use crate::dataset::{Limits, read_labelled};
 use crate::learning::{self, Evaluation, Progress};
 use crate::model::Model;
-use crate::report::{self, DatasetFacts, RunReport};
-use crate::store::{ModelHome, NewRun, RunId};
+use crate::report::{self, DatasetFacts, ReportError, RunReport};
+use crate::store::{ModelHome, NewRun, Run, RunId};
 
 /// What Moodle asks of an evaluation.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,7 +74,6 @@ pub fn evaluate(
 
     let reply = reply(&verdict, request, &run);
     report::write(
-        run.dir(),
         &RunReport {
             run: run.id().to_string(),
             started,
@@ -88,6 +87,7 @@ pub fn evaluate(
             rated_trained_model: trained.is_some(),
             log: &[],
         },
+        |name, bytes| run.write(name, bytes),
     )?;
     run.publish()?;
     Ok(reply)
@@ -175,11 +175,15 @@ fn reply(verdict: &Verdict, request: &EvaluationRequest, run: &NewRun) -> Evalua
 /// # Errors
 /// [`BackendError`].
 pub fn evaluation_log(home: &ModelHome, run: Option<RunId>) -> Result<Vec<u8>, BackendError> {
-    let directory = run.map(|run| home.run(run)).transpose()?.flatten();
-    let Some(directory) = directory else { return Ok(report::EMPTY_ZIP.to_vec()) };
-    match report::zip_directory(&directory) {
+    let run = run.map(|run| home.run(run)).transpose()?.flatten();
+    let Some(run) = run else { return Ok(report::EMPTY_ZIP.to_vec()) };
+    match zipped(&run) {
         // Deleted meanwhile.
         Err(error) if error.is_not_found() => Ok(report::EMPTY_ZIP.to_vec()),
         zipped => Ok(zipped?),
     }
+}
+
+fn zipped(run: &Run) -> Result<Vec<u8>, ReportError> {
+    report::zip(&run.files().map_err(ReportError::file(""))?, |name| run.read(name))
 }

@@ -155,8 +155,8 @@ fn run_evaluation(
     let budget = Budget::new(USUAL_BUDGET, |done, asked| bar.show(done, asked));
     let mut reply = told(backend::evaluate(home, trained, dataset, request, &Limits::default(), &budget))?;
     drop(bar);
-    if let (Some(figures), Ok(Some(directory))) = (&mut reply.figures, home.run(reply.runid)) {
-        figures.dir = directory.display().to_string();
+    if let (Some(figures), Ok(Some(run))) = (&mut reply.figures, home.run(reply.runid)) {
+        figures.dir = run.path().display().to_string();
     }
     Ok(reply)
 }

@@ -4,11 +4,9 @@
 //! Owns pixels, the font and the encoding. Must not know what is drawn.
 //! Coordinates are those of the finished picture, from the upper left corner.
 
-use std::path::Path;
 use std::sync::OnceLock;
 
 use plotters::backend::BitMapBackend;
-use plotters::backend::DrawingBackend as _;
 use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, IntoDrawingArea as _};
 use plotters::element::{Circle, PathElement, Polygon};
@@ -65,13 +63,12 @@ pub(super) struct Canvas<'a> {
     area: DrawingArea<BitMapBackend<'a>, Shift>,
 }
 
-/// Draws a picture of `size` pixels and writes it to `path` as PNG.
+/// Draws a picture of `size` pixels, as a PNG.
 pub(super) fn paint(
-    path: &Path,
     size: (u32, u32),
     background: RGBColor,
     draw: impl FnOnce(&Canvas<'_>) -> Result<(), ReportError>,
-) -> Result<(), ReportError> {
+) -> Result<Vec<u8>, ReportError> {
     load_font()?;
     let large = (size.0 * SCALE, size.1 * SCALE);
     let mut pixels = vec![0_u8; large.0 as usize * large.1 as usize * 3];
@@ -81,9 +78,17 @@ pub(super) fn paint(
         draw(&Canvas { area })?;
     }
     let small = averaged(&pixels, large.0 as usize);
-    let mut file = BitMapBackend::new(path, size);
-    file.blit_bitmap((0, 0), size, &small).map_err(chart_error)?;
-    file.present().map_err(chart_error)
+    encoded(size, &small).map_err(chart_error)
+}
+
+fn encoded((width, height): (u32, u32), pixels: &[u8]) -> Result<Vec<u8>, png::EncodingError> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(pixels)?;
+    writer.finish()?;
+    Ok(bytes)
 }
 
 impl Canvas<'_> {

@@ -1,7 +1,5 @@
 //! `roc-curve.png`: the chart on the left; what it means is the panel's.
 
-use std::path::Path;
-
 use plotters::style::RGBColor;
 use plotters::style::text_anchor::HPos;
 
@@ -48,10 +46,10 @@ pub(super) fn colour(n: usize) -> RGBColor {
     PALETTE.get(n).copied().unwrap_or(OTHERS)
 }
 
-/// Draws the chart and writes it to `path`; without a curve the picture says why there is none.
-pub(super) fn save(path: &Path, report: &RunReport<'_>) -> Result<(), ReportError> {
+/// Draws the chart, as a PNG; without a curve the picture says why there is none.
+pub(super) fn draw(report: &RunReport<'_>) -> Result<Vec<u8>, ReportError> {
     let curves = report.evaluation.map(roc::by_class).unwrap_or_default();
-    paint(path, SIZE, WHITE, |canvas| {
+    paint(SIZE, WHITE, |canvas| {
         title(canvas, "ROC curve", report)?;
         axes(canvas, "False alarms (false positive rate)", "Found (true positive rate)")?;
         if curves.is_empty() {

@@ -38,7 +38,7 @@ impl ReportError {
     }
 
     /// An error of the file named `file`, for `map_err`.
-    pub(super) fn file(file: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+    pub(crate) fn file(file: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         move |source| Self::File { file: file.into(), source }
     }
 }

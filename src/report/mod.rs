@@ -4,7 +4,7 @@
 //! and packs them for the download.
 //!
 //! Owns what a report looks like. Must not know where runs are kept, who asked,
-//! or how anything was learnt: it is handed facts and writes files.
+//! or how anything was learnt: it is handed facts and hands out files.
 
 mod archive;
 mod canvas;
@@ -21,10 +21,10 @@ mod samples;
 mod tensorboard;
 mod words;
 
-pub use archive::{EMPTY_ZIP, zip_directory};
+pub use archive::{EMPTY_ZIP, zip};
 pub use error::ReportError;
 
-use std::path::Path;
+use std::io;
 
 use crate::faults::step;
 use crate::learning::Evaluation;
@@ -73,28 +73,24 @@ pub struct DatasetFacts {
     pub target: Option<String>,
 }
 
-/// Writes the report's files into `dir`, which exists and is empty.
+/// Makes the report's files and gives each to `keep` with its name, which has `/` between directories.
 ///
 /// # Errors
-/// When a file cannot be written or the chart cannot be encoded; what was written stays.
-pub fn write(dir: &Path, report: &RunReport<'_>) -> Result<(), ReportError> {
-    save(dir, "info.log", log::text(report).as_bytes())?;
-    save(dir, "report.json", &figures::json(report)?)?;
-    save(dir, &tensorboard::file_name(report.started), &tensorboard::events(report))?;
-    chart::save(&dir.join("roc-curve.png"), report)?;
-    reliability_chart::save(&dir.join("calibration.png"), report)
-}
-
-#[allow(
-    clippy::disallowed_methods,
-    reason = "a run's directory is private until the store publishes it whole, so a half-written file is never seen"
-)]
-fn save(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), ReportError> {
-    let path = dir.join(name);
-    if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent).map_err(ReportError::file(name))?;
-    }
-    step("write a report").and_then(|()| std::fs::write(path, bytes)).map_err(ReportError::file(name))
+/// When a file cannot be kept or a chart cannot be drawn; what was kept before stays.
+pub fn write(
+    report: &RunReport<'_>,
+    mut keep: impl FnMut(&str, &[u8]) -> io::Result<()>,
+) -> Result<(), ReportError> {
+    let mut keep = |name: &str, bytes: &[u8]| keep(name, bytes).map_err(ReportError::file(name));
+    let mut save = |name: &str, bytes: &[u8]| {
+        step("write a report").map_err(ReportError::file(name))?;
+        keep(name, bytes)
+    };
+    save("info.log", log::text(report).as_bytes())?;
+    save("report.json", &figures::json(report)?)?;
+    save(&tensorboard::file_name(report.started), &tensorboard::events(report))?;
+    keep("roc-curve.png", &chart::draw(report)?)?;
+    keep("calibration.png", &reliability_chart::draw(report)?)
 }
 
 #[cfg(test)]

@@ -1,18 +1,16 @@
 //! `calibration.png`: a reliability diagram. What was said (to the right)
 //! beside what was so (upwards); on the diagonal, probabilities are right.
 
-use std::path::Path;
-
 use super::canvas::{Canvas, Font, Point, paint};
 use super::chart::{self, CHANCE, INK, SIZE, SOFT_INK, WHITE, colour, pale, place};
 use super::panel::{self, Pen};
 use super::{ReportError, RunReport, reliability};
 use crate::learning::CalibrationBin;
 
-/// Draws the diagram and writes it to `path`; without a probability the picture says why there is none.
-pub(super) fn save(path: &Path, report: &RunReport<'_>) -> Result<(), ReportError> {
+/// Draws the diagram, as a PNG; without a probability the picture says why there is none.
+pub(super) fn draw(report: &RunReport<'_>) -> Result<Vec<u8>, ReportError> {
     let bins = report.evaluation.map(reliability::bins).unwrap_or_default();
-    paint(path, SIZE, WHITE, |canvas| {
+    paint(SIZE, WHITE, |canvas| {
         chart::title(canvas, "Calibration", report)?;
         let of = report.evaluation.map_or("a class".to_owned(), reliability::subject);
         chart::axes(canvas, &format!("Said: probability of {of}"), "Was so: share of the samples")?;

@@ -4,20 +4,19 @@
 //! model's `damaged/`, from where people can take what they need, and which a deletion of the model takes
 //! away too. What a generation is good for, the caller says.
 
-use std::fs;
-use std::path::Path;
-
 use jiff::Timestamp;
 
 use super::Store;
 use super::classifier::Classifier;
 use super::error::{During, StoreError};
-use super::files::{self, NewDirs, existing};
+use super::files::{self, NewDirs};
 use super::generation::Generation;
 use super::home::ModelHome;
 use super::id::{DirHash, ModelId};
+use super::links::{self, entries, links_below, links_in, unless_told};
 use super::record::{MODEL, POINTER, Pointer, RECORD, Record, SAMPLES, to_json};
 use super::workspace::NAME;
+use crate::beneath::{Kind, Place};
 
 /// Where a repair puts damaged generations, below a model's directory.
 const ASIDE: &str = "damaged";
@@ -49,7 +48,7 @@ pub enum Mended {
 }
 
 impl Finding {
-    fn new(place: impl Into<String>, problem: impl Into<String>, mended: Mended) -> Self {
+    pub(super) fn new(place: impl Into<String>, problem: impl Into<String>, mended: Mended) -> Self {
         Self { place: place.into(), problem: problem.into(), mended }
     }
 
@@ -64,23 +63,37 @@ impl Store {
     /// What crashes have left half-made, and what is no part of any model. With `repair`, the former goes.
     pub fn examine(&self, repair: bool) -> Result<Vec<Finding>, StoreError> {
         let done = if repair { Mended::Done("removed") } else { Mended::Would("remove it") };
-        let left = self.workspace.leftovers()?.into_iter();
-        let left = left.map(|name| Finding::new(format!("{NAME}/{name}"), "left half-made by a crash", done));
-        let mut findings: Vec<Finding> = left.collect();
-        if repair {
-            self.workspace.open()?;
+        let mut findings = Vec::new();
+        for (name, kind) in entries(&self.root)? {
+            let is_id = ModelId::new(&name).is_ok_and(|id| id.as_str() == name);
+            match kind {
+                Kind::Link => findings.push(Finding::link(name)),
+                Kind::Directory if name == NAME => findings.extend(links_in(&self.root.join(NAME), NAME)?),
+                Kind::Directory if is_id => findings.extend(self.examine_id(&name)?),
+                _ => findings.push(Finding::note(name, "not ours")),
+            }
         }
-        for name in names(&self.root)?.into_iter().filter(|name| name != NAME) {
-            if ModelId::new(&name).is_ok_and(|id| id.as_str() == name) && self.root.join(&name).is_dir() {
-                let inside = names(&self.root.join(&name))?;
-                let strange = |inner: &String| {
-                    DirHash::new("dirhash", inner).map_or(true, |hash| hash.as_str() != inner)
-                        || !self.root.join(&name).join(inner).is_dir()
-                };
-                let strange = inside.into_iter().filter(strange);
-                findings.extend(strange.map(|inner| Finding::note(format!("{name}/{inner}"), "not ours")));
-            } else {
-                findings.push(Finding::note(name, "not ours"));
+        let left = unless_told(self.workspace.leftovers(), &findings)?.unwrap_or_default();
+        if repair {
+            unless_told(self.workspace.open(), &findings)?;
+        }
+        findings.extend(left.into_iter().map(|(name, kind)| {
+            let problem = if kind == Kind::Link { links::PROBLEM } else { "left half-made by a crash" };
+            Finding::new(format!("{NAME}/{name}"), problem, done)
+        }));
+        Ok(findings)
+    }
+
+    /// What is no model's directory in that of one id.
+    fn examine_id(&self, id: &str) -> Result<Vec<Finding>, StoreError> {
+        let mut findings = Vec::new();
+        for (name, kind) in entries(&self.root.join(id))? {
+            let is_hash = DirHash::new("dirhash", &name).is_ok_and(|hash| hash.as_str() == name);
+            let place = format!("{id}/{name}");
+            match kind {
+                Kind::Link => findings.push(Finding::link(place)),
+                Kind::Directory if is_hash => {}
+                _ => findings.push(Finding::note(place, "not ours")),
             }
         }
         Ok(findings)
@@ -89,8 +102,20 @@ impl Store {
 
 impl ModelHome {
     /// Examines this model and, with `repair`, mends it. `usable` says of a generation whose bytes are as
-    /// they were published what else is wrong with it. Excludes publishing and deleting meanwhile.
+    /// they were published what else is wrong with it. Excludes publishing and deleting meanwhile. What is behind
+    /// a link is not examined.
     pub fn examine(
+        &self,
+        repair: bool,
+        usable: &dyn Fn(&Generation) -> Result<(), String>,
+    ) -> Result<Vec<Finding>, StoreError> {
+        let mut findings = links_below(&self.dir)?;
+        let others = unless_told(self.examine_what_is_here(repair, usable), &findings)?;
+        findings.extend(others.unwrap_or_default());
+        Ok(findings)
+    }
+
+    fn examine_what_is_here(
         &self,
         repair: bool,
         usable: &dyn Fn(&Generation) -> Result<(), String>,
@@ -252,7 +277,7 @@ impl State {
         let temporary = home.workspace.temporary()?;
         if current.record_lost {
             let record = to_json(record, &dir)?;
-            files::replace(&dir.join(RECORD), &record, &temporary.path().join(RECORD))?;
+            files::replace(&dir.join(RECORD), &record, &temporary.place().join(RECORD))?;
         }
         if Some(current.number) != self.pointed() {
             classifier.point_to(record, &temporary)?;
@@ -270,7 +295,7 @@ impl State {
 }
 
 /// The time makes the name new.
-fn set_aside(generation: &Path, aside: &Path, number: u64) -> Result<(), StoreError> {
+fn set_aside(generation: &Place, aside: &Place, number: u64) -> Result<(), StoreError> {
     NewDirs::ensure(aside)?.keep();
     files::rename(generation, &aside.join(format!("{number}-{}", Timestamp::now().as_nanosecond())))?;
     files::sync_dir(aside)
@@ -279,7 +304,7 @@ fn set_aside(generation: &Path, aside: &Path, number: u64) -> Result<(), StoreEr
 impl Examined {
     /// `pointed` is what the pointer says of it, when it is the current one.
     fn of(
-        dir: &Path,
+        dir: &Place,
         number: u64,
         pointed: Option<&Record>,
         usable: &dyn Fn(&Generation) -> Result<(), String>,
@@ -298,15 +323,15 @@ impl Examined {
 }
 
 /// Compares each file with its checksum; the first that differs is named with what is wrong.
-fn examine_files(dir: &Path, record: &Record) -> Result<Result<Generation, (String, String)>, StoreError> {
+fn examine_files(dir: &Place, record: &Record) -> Result<Result<Generation, (String, String)>, StoreError> {
     let files = [(MODEL, Some(&record.files.model)), (SAMPLES, record.files.samples.as_ref())];
     for (name, checksum) in files {
         let Some(checksum) = checksum else { continue };
         let path = dir.join(name);
-        let problem = match existing(fs::metadata(&path)).during("look at", &path)? {
+        let problem = match path.find().during("look at", &path)? {
             None => "it is missing".to_owned(),
-            Some(found) if found.len() != checksum.size => {
-                format!("it has {} bytes instead of {}", found.len(), checksum.size)
+            Some(found) if found.bytes != checksum.size => {
+                format!("it has {} bytes instead of {}", found.bytes, checksum.size)
             }
             Some(_) => continue,
         };
@@ -326,13 +351,8 @@ fn examine_files(dir: &Path, record: &Record) -> Result<Result<Generation, (Stri
     Ok(Ok(generation))
 }
 
-/// The names in a directory, sorted; none when it is not there.
-fn names(dir: &Path) -> Result<Vec<String>, StoreError> {
-    let Some(entries) = existing(files::list(dir)).during("list", dir)? else { return Ok(Vec::new()) };
-    let mut names = Vec::new();
-    for entry in entries {
-        names.push(entry.during("list", dir)?.file_name().to_string_lossy().into_owned());
-    }
-    names.sort_unstable();
-    Ok(names)
+/// The names of all but links.
+fn names(directory: &Place) -> Result<Vec<String>, StoreError> {
+    let entries = entries(directory)?.into_iter().filter(|(_, kind)| *kind != Kind::Link);
+    Ok(entries.map(|(name, _)| name).collect())
 }

@@ -6,22 +6,21 @@
 //! it, and the pointer changes in one rename. Files of other programs (the
 //! Python server's `classifier.pkl` and `model.ckpt/`) are never touched.
 
-use std::path::{Path, PathBuf};
-
 use super::error::{During, StoreError};
 use super::files::{self, NewDirs, existing};
 use super::foreign::PythonServerFiles;
 use super::generation::Generation;
 use super::record::{POINTER, Pointer, Record, to_json};
 use super::workspace::{Temporary, Workspace};
+use crate::beneath::Place;
 
 /// The directory `classifier/` of one model.
 #[derive(Debug)]
-pub struct Classifier(PathBuf);
+pub struct Classifier(Place);
 
 impl Classifier {
     /// The one in the model directory `home`.
-    pub fn of(home: &Path) -> Self {
+    pub fn of(home: &Place) -> Self {
         Self(home.join("classifier"))
     }
 
@@ -50,7 +49,7 @@ impl Classifier {
         }
         for number in self.numbers()?.into_iter().rev() {
             if let Some(generation) = self.open(number)? {
-                let classifier = self.0.display();
+                let classifier = &self.0;
                 tracing::warn!(%classifier, number, "the current generation is missing or damaged: using this one");
                 return Ok(Some(generation));
             }
@@ -131,7 +130,7 @@ impl Classifier {
 
     /// Moves a written generation and then a written pointer to their places. When it fails, the old
     /// ones stay, unless only the last step failed: bringing the change to the disk.
-    pub fn install(&self, number: u64, generation: &Path, pointer: &Path) -> Result<(), StoreError> {
+    pub fn install(&self, number: u64, generation: &Place, pointer: &Place) -> Result<(), StoreError> {
         let dirs = NewDirs::ensure(&self.0)?;
         let place = self.generation(number);
         files::rename(generation, &place)?;
@@ -150,7 +149,7 @@ impl Classifier {
     pub fn point_to(&self, record: &Record, temporary: &Temporary) -> Result<(), StoreError> {
         let path = self.pointer();
         let pointer = Pointer { record: record.clone(), previous: None };
-        files::replace(&path, &to_json(&pointer, &path)?, &temporary.path().join(POINTER))
+        files::replace(&path, &to_json(&pointer, &path)?, &temporary.place().join(POINTER))
     }
 
     /// Moves every generation but those in `keep` out of the way; they vanish with what is returned.
@@ -161,14 +160,8 @@ impl Classifier {
 
     /// The numbers of the generations that are there, ascending.
     pub fn numbers(&self) -> Result<Vec<u64>, StoreError> {
-        let Some(entries) = existing(files::list(&self.0)).during("list", &self.0)? else {
-            return Ok(Vec::new());
-        };
-        let mut numbers = Vec::new();
-        for entry in entries {
-            let name = entry.during("list", &self.0)?.file_name();
-            numbers.extend(name.to_str().and_then(number_of));
-        }
+        let entries = files::entries(&self.0)?.into_iter();
+        let mut numbers: Vec<u64> = entries.filter_map(|entry| number_of(entry.name.to_str()?)).collect();
         numbers.sort_unstable();
         Ok(numbers)
     }
@@ -179,12 +172,12 @@ impl Classifier {
     }
 
     /// Where the generation of that number is.
-    pub fn generation(&self, number: u64) -> PathBuf {
+    pub fn generation(&self, number: u64) -> Place {
         self.0.join(number.to_string())
     }
 
     /// Where the pointer is.
-    pub fn pointer(&self) -> PathBuf {
+    pub fn pointer(&self) -> Place {
         self.0.join(POINTER)
     }
 

@@ -6,6 +6,8 @@
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use crate::beneath::{Link, Place};
+
 /// Why something could not be stored or read. `Display` is for the log: it names paths.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -35,6 +37,12 @@ pub enum StoreError {
         /// What is wrong and what to do.
         problem: String,
     },
+    /// A link is where the store keeps something, or on the way there.
+    #[error("{path} is a link, which is not followed: remove it, or put there what it leads to")]
+    Link {
+        /// The link.
+        path: PathBuf,
+    },
     /// The system refused something else.
     #[error("could not {doing} {path}: {source}")]
     Io {
@@ -54,8 +62,8 @@ impl StoreError {
         matches!(self, Self::NoSpace { .. })
     }
 
-    pub(super) fn corrupt(path: &Path, problem: impl Into<String>) -> Self {
-        Self::Corrupt { path: path.to_owned(), problem: problem.into() }
+    pub(super) fn corrupt(place: &Place, problem: impl Into<String>) -> Self {
+        Self::Corrupt { path: place.path(), problem: problem.into() }
     }
 
     pub(super) fn unusable(path: &Path, problem: impl Into<String>) -> Self {
@@ -63,16 +71,19 @@ impl StoreError {
     }
 }
 
-/// Tells what was being done to which path when the system refused.
+/// Tells what was being done to which place when the system refused.
 pub(super) trait During<T> {
     /// `doing` is a verb that fits before the path: "write", "lock".
-    fn during(self, doing: &'static str, path: &Path) -> Result<T, StoreError>;
+    fn during(self, doing: &'static str, place: &Place) -> Result<T, StoreError>;
 }
 
 impl<T> During<T> for io::Result<T> {
-    fn during(self, doing: &'static str, path: &Path) -> Result<T, StoreError> {
+    fn during(self, doing: &'static str, place: &Place) -> Result<T, StoreError> {
         self.map_err(|source| {
-            let path = path.to_owned();
+            if let Some(Link { path }) = Link::behind(&source) {
+                return StoreError::Link { path: path.clone() };
+            }
+            let path = place.path();
             match source.kind() {
                 ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
                     StoreError::NoSpace { doing, path, source }
@@ -94,6 +105,6 @@ mod tests {
     #[case::not_allowed(ErrorKind::PermissionDenied, false)]
     fn a_lack_of_space_is_told_from_other_failures(#[case] kind: ErrorKind, #[case] expected: bool) {
         let failed: io::Result<()> = Err(kind.into());
-        assert_eq!(failed.during("write", Path::new("x")).unwrap_err().is_no_space(), expected);
+        assert_eq!(failed.during("write", &Place::top(Path::new("x"))).unwrap_err().is_no_space(), expected);
     }
 }

@@ -1,109 +1,101 @@
 //! The few ways in which the store touches the disk: private modes, synced to
-//! the disk before anything refers to it. Knows nothing of models.
+//! the disk before anything refers to it, no link followed. Knows nothing of models.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 
 use super::error::{During, StoreError};
+use crate::beneath::{Entry, Kind, Place};
 use crate::faults::step;
 
 /// Writes a new file to the disk itself; only its owner can read it (it may be about students).
-pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+pub fn write_new(place: &Place, bytes: &[u8]) -> Result<(), StoreError> {
     let write = || {
         step("make a file")?;
-        let mut file = private().write(true).create_new(true).open(path)?;
+        let mut file = place.create_new()?;
         step("write a file")?;
         file.write_all(bytes)?;
         step("sync a file")?;
         file.sync_all()
     };
-    write().during("write", path)
-}
-
-/// How every file of the store is opened for writing: for its owner alone.
-pub fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.mode(0o600);
-    options
+    write().during("write", place)
 }
 
 /// Makes one new directory for its owner alone; an existing one is an error.
-pub fn create_dir(path: &Path) -> io::Result<()> {
+pub fn create_dir(place: &Place) -> io::Result<()> {
     step("make a directory")?;
-    DirBuilder::new().mode(0o700).create(path)
+    place.create_directory()
 }
 
 /// Moves `from` to the free name `to` of the same file system, in one step. It is not on the disk
 /// before [`sync_dir`] of the parent.
-pub fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
-    step("rename").and_then(|()| fs::rename(from, to)).during("move a file or directory to", to)
+pub fn rename(from: &Place, to: &Place) -> Result<(), StoreError> {
+    step("rename").and_then(|()| from.rename(to)).during("move a file or directory to", to)
 }
 
 /// Writes a file that takes the place of another one in one step; until then it is at `aside`, on the same
 /// file system.
-pub fn replace(path: &Path, bytes: &[u8], aside: &Path) -> Result<(), StoreError> {
+pub fn replace(place: &Place, bytes: &[u8], aside: &Place) -> Result<(), StoreError> {
     write_new(aside, bytes)?;
-    rename(aside, path)?;
-    path.parent().map_or(Ok(()), sync_dir)
+    rename(aside, place)?;
+    place.parent().map_or(Ok(()), |parent| sync_dir(&parent))
 }
 
 /// Brings the names in a directory to the disk.
-pub fn sync_dir(path: &Path) -> Result<(), StoreError> {
-    step("sync a directory").and_then(|()| File::open(path)?.sync_all()).during("sync", path)
+pub fn sync_dir(place: &Place) -> Result<(), StoreError> {
+    step("sync a directory").and_then(|()| place.open_directory()?.sync_all()).during("sync", place)
 }
 
 /// Brings a directory with everything below it to the disk.
-pub fn sync_tree(path: &Path) -> Result<(), StoreError> {
-    for entry in list(path).during("list", path)? {
-        let entry = entry.during("list", path)?;
-        let kind = entry.file_type().during("look at", path)?;
-        if kind.is_dir() {
-            sync_tree(&entry.path())?;
-        } else if kind.is_file() {
-            let file = entry.path();
-            step("sync a file of a run")
-                .and_then(|()| File::open(&file)?.sync_all())
-                .during("sync", &file)?;
+pub fn sync_tree(place: &Place) -> Result<(), StoreError> {
+    for entry in list(place).during("list", place)? {
+        let inner = place.join(&entry.name);
+        match entry.kind {
+            Kind::Directory => sync_tree(&inner)?,
+            Kind::File => {
+                step("sync a file of a run")
+                    .and_then(|()| inner.open()?.sync_all())
+                    .during("sync", &inner)?;
+            }
+            Kind::Link | Kind::Other => {}
         }
     }
-    sync_dir(path)
+    sync_dir(place)
 }
 
-/// Removes a file or a directory with everything below it; fine when there is nothing.
-pub fn remove(path: &Path) -> Result<(), StoreError> {
-    let removed = match step("remove").and_then(|()| fs::symlink_metadata(path)) {
-        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
-        Ok(_) => fs::remove_file(path),
-        Err(error) => Err(error),
-    };
-    absent_is_fine(removed).during("remove", path)
+/// Removes a file, a link, or a directory with everything below it; fine when there is nothing.
+pub fn remove(place: &Place) -> Result<(), StoreError> {
+    let removed = step("remove").and_then(|()| place.remove());
+    existing(removed).map(Option::unwrap_or_default).during("remove", place)
 }
 
 /// Reads a whole file.
-pub fn read(path: &Path) -> io::Result<Vec<u8>> {
-    step("read a file").and_then(|()| fs::read(path))
+pub fn read(place: &Place) -> io::Result<Vec<u8>> {
+    step("read a file").and_then(|()| place.read())
 }
 
 /// Opens a file or a directory for reading.
-pub fn open(path: &Path) -> io::Result<File> {
-    step("open").and_then(|()| File::open(path))
+pub fn open(place: &Place) -> io::Result<File> {
+    step("open").and_then(|()| place.open())
 }
 
 /// Lists a directory.
-pub fn list(path: &Path) -> io::Result<fs::ReadDir> {
-    step("list a directory").and_then(|()| fs::read_dir(path))
+pub fn list(place: &Place) -> io::Result<Vec<Entry>> {
+    step("list a directory").and_then(|()| place.list())
 }
 
-/// Whether the open `file` is what `path` names now.
-pub fn is_at(file: &File, path: &Path) -> io::Result<bool> {
-    let held = file.metadata()?;
-    match fs::metadata(path) {
-        Ok(named) => Ok(held.dev() == named.dev() && held.ino() == named.ino()),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
+/// The names in a directory with what they are, sorted; none when it is not there.
+pub fn entries(place: &Place) -> Result<Vec<Entry>, StoreError> {
+    let mut entries = existing(list(place)).during("list", place)?.unwrap_or_default();
+    entries.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    Ok(entries)
+}
+
+/// What kind of thing is there; `None` for nothing.
+pub fn kind(place: &Place) -> Result<Option<Kind>, StoreError> {
+    place.kind().during("look at", place)
 }
 
 /// Turns "there is nothing" into `None`.
@@ -115,24 +107,17 @@ pub fn existing<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
-    existing(result).map(Option::unwrap_or_default)
-}
-
 /// The directories that had to be made for a new file; removed again when dropped without
 /// [`NewDirs::keep`], so that a failure leaves nothing.
 #[derive(Debug, Default)]
-pub struct NewDirs(Vec<PathBuf>);
+pub struct NewDirs(Vec<Place>);
 
 impl NewDirs {
-    /// Makes `path` and what is missing above it, on the disk itself.
-    pub fn ensure(path: &Path) -> Result<Self, StoreError> {
+    /// Makes `place` and what is missing above it, on the disk itself. Of these, the directory that everything
+    /// is beneath, and what is above it, stay in any case.
+    pub fn ensure(place: &Place) -> Result<Self, StoreError> {
         let mut made = Self::default();
-        let missing: Vec<&Path> =
-            path.ancestors().take_while(|dir| !dir.as_os_str().is_empty() && !dir.is_dir()).collect();
-        for dir in missing.into_iter().rev() {
-            made.make(dir)?;
-        }
+        made.need(place)?;
         Ok(made)
     }
 
@@ -141,22 +126,48 @@ impl NewDirs {
         self.0.clear();
     }
 
-    fn make(&mut self, dir: &Path) -> Result<(), StoreError> {
-        match create_dir(dir) {
-            Ok(()) => self.0.push(dir.to_owned()),
-            // Somebody else was quicker.
-            Err(error) if error.kind() == ErrorKind::AlreadyExists && dir.is_dir() => return Ok(()),
-            Err(error) => return Err(error).during("make the directory", dir),
+    fn need(&mut self, place: &Place) -> Result<(), StoreError> {
+        let Some(parent) = place.parent() else { return ensure_top(&place.path()).during(MAKE, place) };
+        if kind(place)? == Some(Kind::Directory) {
+            return Ok(());
         }
-        dir.parent().map_or(Ok(()), sync_dir)
+        self.need(&parent)?;
+        match create_dir(place) {
+            Ok(()) => self.0.push(place.clone()),
+            // Somebody else was quicker.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => match place.kind() {
+                Ok(Some(Kind::Directory)) => return Ok(()),
+                Ok(Some(Kind::Link)) => return Err(place.is_link()).during(MAKE, place),
+                _ => return Err(error).during(MAKE, place),
+            },
+            Err(error) => return Err(error).during(MAKE, place),
+        }
+        sync_dir(&parent)
     }
+}
+
+const MAKE: &str = "make the directory";
+
+/// A directory that Moodle names may be missing with some above it.
+fn ensure_top(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    parent.map_or(Ok(()), ensure_top)?;
+    match step("make a directory").and_then(|()| DirBuilder::new().mode(0o700).create(path)) {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => return Ok(()),
+        Err(error) => return Err(error),
+    }
+    parent.map_or(Ok(()), |parent| step("sync a directory").and_then(|()| File::open(parent)?.sync_all()))
 }
 
 impl Drop for NewDirs {
     fn drop(&mut self) {
         for dir in self.0.iter().rev() {
             // Not empty: somebody uses it already.
-            let _ = fs::remove_dir(dir);
+            let _ = dir.remove_directory();
         }
     }
 }

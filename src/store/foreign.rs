@@ -4,13 +4,12 @@
 //! that the store knows.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
 use std::io::Read;
-use std::path::{Path, PathBuf};
 
 use super::error::{During, StoreError};
 use super::files::{self, existing};
 use super::workspace::{Temporary, Workspace};
+use crate::beneath::{Kind, Place};
 
 /// Where the Python server begins to read: without it there is no model.
 const CLASSIFIER: &str = "classifier.pkl";
@@ -31,17 +30,17 @@ const MOST_BYTES: u64 = 32 << 20;
 
 /// The Python server's files in one directory.
 #[derive(Debug)]
-pub struct PythonServerFiles(PathBuf);
+pub struct PythonServerFiles(Place);
 
 impl PythonServerFiles {
     /// Those in a model's `classifier/`.
-    pub fn of(classifier: &Path) -> Self {
-        Self(classifier.to_owned())
+    pub fn of(classifier: &Place) -> Self {
+        Self(classifier.clone())
     }
 
     /// Reads those that are there, by their names with `/` between the parts; `None` when there is no model.
     pub fn read(&self) -> Result<Option<BTreeMap<String, Vec<u8>>>, StoreError> {
-        if !self.begins() {
+        if !self.begins()? {
             return Ok(None);
         }
         let mut left = MOST_BYTES;
@@ -52,7 +51,7 @@ impl PythonServerFiles {
             }
         }
         // Deleted meanwhile: what was read may be half of a model.
-        Ok(self.begins().then_some(read))
+        Ok(self.begins()?.then_some(read))
     }
 
     /// Whether anything of the Python server is there, whole or not.
@@ -63,40 +62,36 @@ impl PythonServerFiles {
     /// Moves all of them out of the way; they vanish with what is returned. What the others are found by goes
     /// first: half of a model is none.
     pub fn take(&self, workspace: &Workspace) -> Result<Vec<Temporary>, StoreError> {
-        let taken = self.present().map(|path| workspace.take(&path)).collect::<Result<_, _>>()?;
+        let taken = self.present().map(|place| workspace.take(&place)).collect::<Result<_, _>>()?;
         files::sync_dir(&self.0)?;
         Ok(taken)
     }
 
-    fn begins(&self) -> bool {
-        self.0.join(CLASSIFIER).is_file()
+    /// A link in its place is not overlooked: reading says what is the matter.
+    fn begins(&self) -> Result<bool, StoreError> {
+        Ok(matches!(files::kind(&self.0.join(CLASSIFIER))?, Some(Kind::File | Kind::Link)))
     }
 
-    fn present(&self) -> impl Iterator<Item = PathBuf> {
-        let paths = [CLASSIFIER, CHECKPOINT].map(|name| self.0.join(name));
-        paths.into_iter().filter(|path| path.symlink_metadata().is_ok())
+    fn present(&self) -> impl Iterator<Item = Place> {
+        let places = [CLASSIFIER, CHECKPOINT].map(|name| self.0.join(name));
+        places.into_iter().filter(|place| place.kind().is_ok_and(|kind| kind.is_some()))
     }
 }
 
-fn bounded(directory: &Path, name: &str, left: &mut u64) -> Result<Option<Vec<u8>>, StoreError> {
-    let path = &directory.join(name);
-    // A link may lead out of the data directory, and so may a directory on the way that is one.
-    let way = path.ancestors().take_while(|step| *step != directory);
-    if way.filter_map(|step| step.symlink_metadata().ok()).any(|found| found.is_symlink()) {
-        return Err(StoreError::corrupt(path, "it is a link; put a copy of the file there"));
-    }
-    // A pipe would keep its reader waiting.
-    let Some(found) = existing(fs::metadata(path)).during("look at", path)?.filter(fs::Metadata::is_file)
-    else {
+fn bounded(directory: &Place, name: &str, left: &mut u64) -> Result<Option<Vec<u8>>, StoreError> {
+    let place = &directory.join(name);
+    let Some(file) = existing(place.open()).during("open", place)? else { return Ok(None) };
+    let found = file.metadata().during("look at", place)?;
+    // Nothing that would keep its reader waiting, or never end.
+    if !found.is_file() {
         return Ok(None);
-    };
-    let too_large = || StoreError::corrupt(path, "it is larger than any file of the Python server");
+    }
+    let too_large = || StoreError::corrupt(place, "it is larger than any file of the Python server");
     if found.len() > *left {
         return Err(too_large());
     }
-    let Some(file) = existing(File::open(path)).during("open", path)? else { return Ok(None) };
     let mut bytes = Vec::new();
-    file.take(*left + 1).read_to_end(&mut bytes).during("read", path)?;
+    file.take(*left + 1).read_to_end(&mut bytes).during("read", place)?;
     *left = left.checked_sub(bytes.len() as u64).ok_or_else(too_large)?;
     Ok(Some(bytes))
 }

@@ -2,12 +2,12 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::{During, StoreError};
 use super::files::{self, existing};
 use super::record::{Checksum, MODEL, Record, SAMPLES};
+use crate::beneath::Place;
 use crate::faults::step;
 
 /// One published state of a model.
@@ -63,7 +63,7 @@ impl Generation {
 
     /// Opens the files in `dir`; `None` when one is missing or has another size. Checksums are only
     /// compared when the files are read.
-    pub(super) fn open(dir: &Path, record: Record) -> Result<Option<Self>, StoreError> {
+    pub(super) fn open(dir: &Place, record: Record) -> Result<Option<Self>, StoreError> {
         let Some(model) = Stored::open(dir.join(MODEL), &record.files.model)? else { return Ok(None) };
         let samples = match &record.files.samples {
             None => None,
@@ -79,30 +79,31 @@ impl Generation {
 /// An open file and what its bytes must be.
 #[derive(Debug)]
 struct Stored {
-    path: PathBuf,
+    place: Place,
     file: File,
     checksum: Checksum,
 }
 
 impl Stored {
-    fn open(path: PathBuf, checksum: &Checksum) -> Result<Option<Self>, StoreError> {
-        let Some(file) = existing(files::open(&path)).during("open", &path)? else { return Ok(None) };
-        let size = file.metadata().during("look at", &path)?.len();
-        Ok((size == checksum.size).then(|| Self { path, file, checksum: checksum.clone() }))
+    fn open(place: Place, checksum: &Checksum) -> Result<Option<Self>, StoreError> {
+        let Some(file) = existing(files::open(&place)).during("open", &place)? else { return Ok(None) };
+        let found = file.metadata().during("look at", &place)?;
+        let whole = found.is_file() && found.len() == checksum.size;
+        Ok(whole.then(|| Self { place, file, checksum: checksum.clone() }))
     }
 
     fn read(&self) -> Result<Vec<u8>, StoreError> {
         let size = usize::try_from(self.checksum.size)
-            .map_err(|_| StoreError::corrupt(&self.path, "it does not fit into memory"))?;
+            .map_err(|_| StoreError::corrupt(&self.place, "it does not fit into memory"))?;
         let mut bytes = vec![0; size];
         // Positioned reads: clones of this handle may read at the same time.
         let mut read = || step("read a generation").and_then(|()| self.file.read_exact_at(&mut bytes, 0));
-        read().during("read", &self.path)?;
+        read().during("read", &self.place)?;
         if Checksum::of(&bytes) == self.checksum {
             Ok(bytes)
         } else {
             Err(StoreError::corrupt(
-                &self.path,
+                &self.place,
                 "its bytes are not those that were published; restore it from a backup, or train the model anew",
             ))
         }

@@ -1,30 +1,31 @@
 //! The home of one model: reading, locking and publishing.
 
 use std::collections::BTreeMap;
-use std::path::{self, Path, PathBuf};
+use std::path::{self, Path};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::classifier::Classifier;
-use super::error::StoreError;
+use super::error::{During, StoreError};
 use super::files;
 use super::generation::Generation;
 use super::id::{DirHash, ModelId, RunId};
 use super::lock::{FileLock, ModelLock, Tree};
 use super::record::{Checksum, Files, MODEL, POINTER, Pointer, RECORD, Record, SAMPLES, to_json};
 use super::retention::Retention;
-use super::run::NewRun;
+use super::run::{NewRun, Run};
 use super::workspace::{Temporary, Workspace};
+use crate::beneath::{Kind, Place};
 
 /// Where one uniqueid/dirhash keeps its generations and its runs.
 #[derive(Debug, Clone)]
 pub struct ModelHome {
     /// Holds `classifier/` and `logs/`.
-    pub(super) dir: PathBuf,
+    pub(super) dir: Place,
     /// What a deletion takes away: `dir` or the directory above it.
-    pub(super) tree: PathBuf,
+    pub(super) tree: Place,
     tree_lock: String,
     model_lock: String,
     pub(super) workspace: Arc<Workspace>,
@@ -49,7 +50,7 @@ impl ModelHome {
     #[must_use]
     pub fn at(dir: &Path) -> Self {
         // Fails only without a working directory; then so does all that follows.
-        let dir = path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+        let dir = Place::top(&path::absolute(dir).unwrap_or_else(|_| dir.to_owned()));
         Self {
             workspace: Arc::new(Workspace::of(&dir)),
             tree: dir.clone(),
@@ -62,7 +63,7 @@ impl ModelHome {
 
     /// The home of `id` and `hash` in the data directory `root`.
     pub(super) fn within(
-        root: &Path,
+        root: &Place,
         workspace: &Arc<Workspace>,
         retention: Retention,
         id: &ModelId,
@@ -85,7 +86,7 @@ impl ModelHome {
     /// what a training starts from until publishing. One thread must not lock one model twice.
     pub fn lock(&self) -> Result<ModelLock, StoreError> {
         let file = self.workspace.lock(&self.model_lock)?;
-        Ok(ModelLock { home: self.dir.clone(), tree: Tree::now(&self.tree)?, _file: file })
+        Ok(ModelLock { home: self.dir.path(), tree: Tree::now(&self.tree)?, _file: file })
     }
 
     /// The newest published generation; needs no lock. `None` when nothing was published, also when
@@ -143,7 +144,7 @@ impl ModelHome {
     /// deletion: nothing is kept, because it may have learnt from what had to be deleted. The
     /// returned generation can be read all the same.
     pub fn publish(&self, lock: &ModelLock, new: &NewGeneration<'_>) -> Result<Generation, StoreError> {
-        debug_assert_eq!(lock.home, self.dir, "the lock of another model");
+        debug_assert_eq!(lock.home, self.dir.path(), "the lock of another model");
         let classifier = self.classifier();
         let mut keep = classifier.sound(self.retention.generations.saturating_sub(1))?;
         let previous = keep.first().copied();
@@ -169,7 +170,7 @@ impl ModelHome {
     /// Lets the pointer name the generation that [`Self::current`] finds. It does already, unless a crash has
     /// cut off the publishing of the first one, or the pointer was lost.
     pub fn settle(&self, lock: &ModelLock) -> Result<(), StoreError> {
-        debug_assert_eq!(lock.home, self.dir, "the lock of another model");
+        debug_assert_eq!(lock.home, self.dir.path(), "the lock of another model");
         let _tree = self.lock_tree()?;
         self.settle_behind_tree_lock()
     }
@@ -202,7 +203,7 @@ impl ModelHome {
 
     /// Removes what the Python server keeps here, and nothing else.
     pub fn remove_python_server_files(&self, lock: &ModelLock) -> Result<(), StoreError> {
-        debug_assert_eq!(lock.home, self.dir, "the lock of another model");
+        debug_assert_eq!(lock.home, self.dir.path(), "the lock of another model");
         let tree = self.lock_tree()?;
         let taken = self.classifier().python_server().take(&self.workspace)?;
         drop(tree);
@@ -215,17 +216,21 @@ impl ModelHome {
         NewRun::begin(self)
     }
 
-    /// The directory of a published run. A deletion may take it away at any time.
-    pub fn run(&self, run: RunId) -> Result<Option<PathBuf>, StoreError> {
-        let dir = self.run_dir(run);
-        Ok(dir.is_dir().then_some(dir))
+    /// A published run. A deletion may take it away at any time.
+    pub fn run(&self, run: RunId) -> Result<Option<Run>, StoreError> {
+        let place = self.run_dir(run);
+        match files::kind(&place)? {
+            Some(Kind::Directory) => Ok(Some(Run::at(place))),
+            Some(Kind::Link) => Err(place.is_link()).during("open", &place),
+            _ => Ok(None),
+        }
     }
 
-    pub(super) fn run_dir(&self, run: RunId) -> PathBuf {
+    pub(super) fn run_dir(&self, run: RunId) -> Place {
         self.logs().join(run.to_string())
     }
 
-    pub(super) fn logs(&self) -> PathBuf {
+    pub(super) fn logs(&self) -> Place {
         self.dir.join("logs")
     }
 
@@ -276,19 +281,19 @@ impl Staged {
         let generation = Generation::open(&dir, record.clone())?
             .ok_or_else(|| StoreError::corrupt(&dir, "it changed while it was written"))?;
         let pointer = to_json(&Pointer { record, previous }, &dir)?;
-        files::write_new(&temporary.path().join(POINTER), &pointer)?;
+        files::write_new(&temporary.place().join(POINTER), &pointer)?;
         Ok(Self { temporary, generation })
     }
 
-    fn dir(&self) -> PathBuf {
+    fn dir(&self) -> Place {
         staged_dir(&self.temporary)
     }
 
-    fn pointer(&self) -> PathBuf {
-        self.temporary.path().join(POINTER)
+    fn pointer(&self) -> Place {
+        self.temporary.place().join(POINTER)
     }
 }
 
-fn staged_dir(temporary: &Temporary) -> PathBuf {
-    temporary.path().join("generation")
+fn staged_dir(temporary: &Temporary) -> Place {
+    temporary.place().join("generation")
 }

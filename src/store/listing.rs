@@ -1,12 +1,11 @@
 //! Which models a data directory holds.
 
-use std::path::Path;
-
 use super::Store;
-use super::error::{During, StoreError};
-use super::files::{self, existing};
+use super::error::StoreError;
+use super::files;
 use super::home::ModelHome;
 use super::id::{DirHash, ModelId};
+use crate::beneath::{Kind, Place};
 
 impl Store {
     /// Every model with anything in its `classifier/`, by id and hash, in the order of their names.
@@ -27,30 +26,26 @@ impl Store {
             let tree = self.root.join(id.as_str());
             for hash in directories(&tree)? {
                 let known = DirHash::new("dirhash", &hash).ok().filter(|known| known.as_str() == hash);
-                let some =
-                    |hash: &DirHash| parts.iter().any(|part| tree.join(hash.as_str()).join(part).is_dir());
-                let Some(hash) = known.filter(some) else { continue };
-                let home = self.model(&id, &hash);
-                models.push((id.clone(), hash, home));
+                let Some(hash) = known else { continue };
+                if any_of(parts, &tree.join(hash.as_str())) {
+                    let home = self.model(&id, &hash);
+                    models.push((id.clone(), hash, home));
+                }
             }
         }
         Ok(models)
     }
 }
 
-/// The names of the directories in `path`, sorted.
-fn directories(path: &Path) -> Result<Vec<String>, StoreError> {
-    let mut names = Vec::new();
-    // Deleted meanwhile.
-    let Some(entries) = existing(files::list(path)).during("list", path)? else { return Ok(names) };
-    for entry in entries {
-        let entry = entry.during("list", path)?;
-        if entry.path().is_dir()
-            && let Ok(name) = entry.file_name().into_string()
-        {
-            names.push(name);
-        }
-    }
-    names.sort_unstable();
-    Ok(names)
+/// Whether one of these directories is there. Where there is a link instead, or what cannot be looked at, whoever
+/// uses the model meets it, and says so.
+fn any_of(parts: &[&str], home: &Place) -> bool {
+    parts.iter().any(|part| !matches!(home.join(part).kind(), Ok(None | Some(Kind::File | Kind::Other))))
+}
+
+/// The names of the directories in `place`, sorted; none when it was deleted meanwhile.
+fn directories(place: &Place) -> Result<Vec<String>, StoreError> {
+    let entries = files::entries(place)?.into_iter();
+    let directories = entries.filter(|entry| entry.kind == Kind::Directory);
+    Ok(directories.filter_map(|entry| entry.name.into_string().ok()).collect())
 }

@@ -7,12 +7,13 @@
 //! lock on a file that nobody else can find, so after locking everyone checks that
 //! the name still leads to the locked file, and starts again when it does not.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, ErrorKind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::error::{During, StoreError};
-use super::files::{self, NewDirs, existing, is_at, private};
+use super::files::{self, NewDirs, existing};
+use crate::beneath::Place;
 use crate::faults::step;
 
 /// Held while a model is changed; released when dropped.
@@ -30,42 +31,43 @@ pub struct ModelLock {
 pub struct Tree(Option<File>);
 
 impl Tree {
-    /// Remembers what is at `path` now.
-    pub fn now(path: &Path) -> Result<Self, StoreError> {
-        existing(files::open(path)).map(Self).during("open", path)
+    /// Remembers what is at `place` now.
+    pub fn now(place: &Place) -> Result<Self, StoreError> {
+        existing(files::open(place)).map(Self).during("open", place)
     }
 
     /// Whether something was there and has been deleted since. Nothing could be read from a tree
     /// that was not there: then it makes no difference.
-    pub fn deleted_since(&self, path: &Path) -> Result<bool, StoreError> {
-        self.0.as_ref().map_or(Ok(false), |dir| is_at(dir, path).map(|same| !same)).during("look at", path)
+    pub fn deleted_since(&self, place: &Place) -> Result<bool, StoreError> {
+        let deleted = self.0.as_ref().map_or(Ok(false), |dir| place.holds(dir).map(|same| !same));
+        deleted.during("look at", place)
     }
 }
 
 /// An exclusive lock on a file that exists only while somebody holds or wants it.
 #[derive(Debug)]
 pub struct FileLock {
-    path: PathBuf,
+    place: Place,
     file: File,
 }
 
 impl FileLock {
-    /// Waits for the lock. Two locks of one path in one thread wait for each other for ever.
-    pub fn acquire(path: &Path) -> Result<Self, StoreError> {
-        lock_file(path).map(|file| Self { path: path.to_owned(), file })
+    /// Waits for the lock. Two locks of one place in one thread wait for each other for ever.
+    pub fn acquire(place: &Place) -> Result<Self, StoreError> {
+        lock_file(place).map(|file| Self { place: place.clone(), file })
     }
 
     /// Takes the lock when it is free; `None` when it is held or gone.
-    pub fn take_free(path: &Path) -> Result<Option<Self>, StoreError> {
-        let Some(file) = existing(private().read(true).write(true).open(path)).during("open", path)? else {
+    pub fn take_free(place: &Place) -> Result<Option<Self>, StoreError> {
+        let Some(file) = existing(place.open_for_writing()).during("open", place)? else {
             return Ok(None);
         };
         match file.try_lock() {
-            Ok(()) if is_at(&file, path).during("look at", path)? => {
-                Ok(Some(Self { path: path.to_owned(), file }))
+            Ok(()) if place.holds(&file).during("look at", place)? => {
+                Ok(Some(Self { place: place.clone(), file }))
             }
             Ok(()) | Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error).during("lock", path),
+            Err(TryLockError::Error(error)) => Err(error).during("lock", place),
         }
     }
 }
@@ -73,48 +75,45 @@ impl FileLock {
 impl Drop for FileLock {
     fn drop(&mut self) {
         // Only while it is still ours: an administrator may have cleared the directory.
-        if is_at(&self.file, &self.path).unwrap_or(false) {
-            let _ = step("let go of a lock").and_then(|()| fs::remove_file(&self.path));
+        if self.place.holds(&self.file).unwrap_or(false) {
+            let _ = step("let go of a lock").and_then(|()| self.place.remove_file());
         }
     }
 }
 
 /// Whether a living process holds the lock on this file; changes nothing.
-pub fn is_held(path: &Path) -> Result<bool, StoreError> {
-    let Some(file) = existing(files::open(path)).during("open", path)? else { return Ok(false) };
+pub fn is_held(place: &Place) -> Result<bool, StoreError> {
+    let Some(file) = existing(files::open(place)).during("open", place)? else { return Ok(false) };
     match file.try_lock_shared() {
         Ok(()) => Ok(false),
         Err(TryLockError::WouldBlock) => Ok(true),
-        Err(TryLockError::Error(error)) => Err(error).during("lock", path),
+        Err(TryLockError::Error(error)) => Err(error).during("lock", place),
     }
 }
 
 /// Opens and locks a file, made when there is none; the lock goes when it is closed.
-pub fn lock_file(path: &Path) -> Result<File, StoreError> {
+pub fn lock_file(place: &Place) -> Result<File, StoreError> {
     loop {
-        let file = open_or_create(path)?;
-        step("lock").and_then(|()| uninterrupted(|| file.lock())).during("lock", path)?;
-        if is_at(&file, path).during("look at", path)? {
+        let file = open_or_create(place)?;
+        step("lock").and_then(|()| uninterrupted(|| file.lock())).during("lock", place)?;
+        if place.holds(&file).during("look at", place)? {
             return Ok(file);
         }
     }
 }
 
-fn open_or_create(path: &Path) -> Result<File, StoreError> {
-    let open = || {
-        step("open a lock")?;
-        private().read(true).write(true).create(true).truncate(false).open(path)
-    };
+fn open_or_create(place: &Place) -> Result<File, StoreError> {
+    let open = || step("open a lock").and_then(|()| place.open_or_create());
     match open() {
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            if let Some(parent) = path.parent() {
-                NewDirs::ensure(parent)?.keep();
+            if let Some(parent) = place.parent() {
+                NewDirs::ensure(&parent)?.keep();
             }
             open()
         }
         result => result,
     }
-    .during("open", path)
+    .during("open", place)
 }
 
 fn uninterrupted(mut wait: impl FnMut() -> io::Result<()>) -> io::Result<()> {
@@ -128,6 +127,7 @@ fn uninterrupted(mut wait: impl FnMut() -> io::Result<()>) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
@@ -135,47 +135,48 @@ mod tests {
     #[test]
     fn only_one_thread_holds_a_lock_and_no_file_stays() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("locks").join("one");
+        let place = Place::top(dir.path()).join("locks/one");
         let inside = AtomicU32::new(0);
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
                     for _ in 0..200 {
-                        let _lock = FileLock::acquire(&path).unwrap();
+                        let _lock = FileLock::acquire(&place).unwrap();
                         assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "two hold the lock");
                         inside.fetch_sub(1, Ordering::SeqCst);
                     }
                 });
             }
         });
-        assert!(!path.exists());
+        assert_eq!(place.kind().unwrap(), None);
     }
 
     #[test]
     fn a_held_lock_is_not_taken_and_a_left_one_is() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("one");
-        let held = FileLock::acquire(&path).unwrap();
-        assert!(FileLock::take_free(&path).unwrap().is_none());
+        let place = Place::top(dir.path()).join("one");
+        let held = FileLock::acquire(&place).unwrap();
+        assert!(FileLock::take_free(&place).unwrap().is_none());
         drop(held);
-        assert!(FileLock::take_free(&path).unwrap().is_none(), "it is gone");
-        File::options().create_new(true).write(true).open(&path).unwrap();
-        assert!(FileLock::take_free(&path).unwrap().is_some());
-        assert!(!path.exists());
+        assert!(FileLock::take_free(&place).unwrap().is_none(), "it is gone");
+        place.create_new().unwrap();
+        assert!(FileLock::take_free(&place).unwrap().is_some());
+        assert_eq!(place.kind().unwrap(), None);
     }
 
     #[test]
     fn a_tree_made_anew_is_not_the_tree_it_was() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("model");
-        let before = Tree::now(&path).unwrap();
+        let place = Place::top(dir.path()).join("model");
+        let before = Tree::now(&place).unwrap();
         fs::create_dir(&path).unwrap();
-        assert!(!before.deleted_since(&path).unwrap());
-        let first = Tree::now(&path).unwrap();
-        assert!(!first.deleted_since(&path).unwrap());
+        assert!(!before.deleted_since(&place).unwrap());
+        let first = Tree::now(&place).unwrap();
+        assert!(!first.deleted_since(&place).unwrap());
         fs::remove_dir(&path).unwrap();
-        assert!(first.deleted_since(&path).unwrap());
+        assert!(first.deleted_since(&place).unwrap());
         fs::create_dir(&path).unwrap();
-        assert!(first.deleted_since(&path).unwrap());
+        assert!(first.deleted_since(&place).unwrap());
     }
 }

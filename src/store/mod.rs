@@ -11,6 +11,10 @@
 //! DIR/.mlbackend/                                           locks and everything half-made
 //! ```
 //!
+//! No link in there is ever followed, whether it leads out or not: [`crate::beneath`] has the way. The data
+//! directory itself may be reached through links. What meets a link stops with [`StoreError::Link`]; a deletion
+//! removes a link and never what it leads to.
+//!
 //! Three rules keep it sound, also with several processes on one directory:
 //! - Whatever appears under a model is written elsewhere first, brought to the disk, and moved there
 //!   in one rename. Readers need no lock: they open files that nobody changes.
@@ -30,6 +34,7 @@ mod foreign;
 mod generation;
 mod home;
 mod id;
+mod links;
 mod listing;
 mod lock;
 mod record;
@@ -44,18 +49,19 @@ pub use home::{ModelHome, NewGeneration};
 pub use id::{DirHash, IdError, ModelId, RunId};
 pub use lock::ModelLock;
 pub use retention::{Outdated, Pruned, Retention};
-pub use run::NewRun;
+pub use run::{NewRun, Run};
 
 use std::io::ErrorKind;
-use std::path::{self, Path, PathBuf};
+use std::path::{self, Path};
 use std::sync::Arc;
 
+use crate::beneath::Place;
 use workspace::{Temporary, Workspace};
 
 /// The data directory of a server.
 #[derive(Debug, Clone)]
 pub struct Store {
-    root: PathBuf,
+    root: Place,
     workspace: Arc<Workspace>,
     retention: Retention,
 }
@@ -65,7 +71,10 @@ impl Store {
     /// what other live processes have in the making. [`StoreError::Unusable`] says what to mend.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         let store = Self::look(root)?;
-        store.workspace.open().map_err(|error| StoreError::unusable(&store.root, explained(&error)))?;
+        store
+            .workspace
+            .open()
+            .map_err(|error| StoreError::unusable(&store.root.path(), explained(&error)))?;
         Ok(store)
     }
 
@@ -82,6 +91,7 @@ impl Store {
             Ok(_) => {}
         }
         let root = path::absolute(root).map_err(|error| StoreError::unusable(root, error.to_string()))?;
+        let root = Place::top(&root);
         let workspace = Arc::new(Workspace::of(&root));
         Ok(Self { root, workspace, retention: Retention::default() })
     }
@@ -104,13 +114,13 @@ impl Store {
         ModelHome::within(&self.root, &self.workspace, self.retention, id, dir)
     }
 
-    /// Deletes everything under one model id; fine when there is nothing. Waits only for who is just
+    /// Deletes everything under one model id; fine when there is nothing. Of a link, only the link goes. Waits only for who is just
     /// publishing under this id. After an error the model is gone all the same as far as readers can
     /// tell, or untouched.
     pub fn delete(&self, id: &ModelId) -> Result<(), StoreError> {
         let tree = self.root.join(id.as_str());
         let lock = self.workspace.lock(&home::tree_lock(id))?;
-        if tree.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        if files::kind(&tree)?.is_none() {
             return Ok(());
         }
         let trash = self.workspace.take(&tree)?;
@@ -123,6 +133,7 @@ impl Store {
 fn explained(error: &StoreError) -> String {
     let hint = match error {
         StoreError::NoSpace { .. } => "make room",
+        StoreError::Link { .. } => return error.to_string(),
         _ => "it must be writable for the user that runs the server, on a file system with file locks",
     };
     format!("{error}; {hint}")

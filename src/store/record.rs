@@ -1,13 +1,12 @@
 //! What is written down about a generation: beside its files and, for the
 //! current one, in the pointer `current.json`.
 
-use std::path::Path;
-
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::error::{During, StoreError};
 use super::files::{self, existing};
+use crate::beneath::Place;
 
 /// The pointer's name inside `classifier/`.
 pub const POINTER: &str = "current.json";
@@ -68,34 +67,34 @@ impl Checksum {
 
 impl Pointer {
     /// Makes sense of a pointer's bytes; `None`, with a line in the log, when there is none.
-    pub fn parse(bytes: &[u8], path: &Path) -> Option<Self> {
+    pub fn parse(bytes: &[u8], path: &Place) -> Option<Self> {
         parse(bytes, path).filter(|pointer: &Self| pointer.record.is_unchanged(path))
     }
 }
 
 impl Record {
     /// With the checksum of itself.
-    pub fn sealed(self, path: &Path) -> Result<Self, StoreError> {
+    pub fn sealed(self, path: &Place) -> Result<Self, StoreError> {
         let seal = Some(self.checksum(path)?);
         Ok(Self { seal, ..self })
     }
 
-    fn checksum(&self, path: &Path) -> Result<String, StoreError> {
+    fn checksum(&self, path: &Place) -> Result<String, StoreError> {
         let bytes = to_json(&Self { seal: None, ..self.clone() }, path)?;
         Ok(hex::encode(Sha256::digest(bytes)))
     }
 
-    fn is_unchanged(&self, path: &Path) -> bool {
+    fn is_unchanged(&self, path: &Place) -> bool {
         let unchanged =
             self.seal.as_ref().is_none_or(|seal| self.checksum(path).is_ok_and(|checksum| &checksum == seal));
         if !unchanged {
-            tracing::warn!(path = %path.display(), "this file has changed: its checksum differs");
+            tracing::warn!(%path, "this file has changed: its checksum differs");
         }
         unchanged
     }
 
     /// Reads the record beside a generation's files; `None` when it is missing or makes no sense.
-    pub fn read(generation: &Path) -> Result<Option<Self>, StoreError> {
+    pub fn read(generation: &Place) -> Result<Option<Self>, StoreError> {
         let path = generation.join(RECORD);
         let bytes = existing(files::read(&path)).during("read", &path)?;
         let record: Option<Self> = bytes.and_then(|bytes| parse(&bytes, &path));
@@ -104,12 +103,12 @@ impl Record {
 }
 
 /// The bytes of a record or pointer.
-pub fn to_json<T: Serialize>(value: &T, path: &Path) -> Result<Vec<u8>, StoreError> {
+pub fn to_json<T: Serialize>(value: &T, path: &Place) -> Result<Vec<u8>, StoreError> {
     serde_json::to_vec_pretty(value).map_err(|error| StoreError::corrupt(path, error.to_string()))
 }
 
-fn parse<T: for<'a> Deserialize<'a>>(bytes: &[u8], path: &Path) -> Option<T> {
+fn parse<T: for<'a> Deserialize<'a>>(bytes: &[u8], path: &Place) -> Option<T> {
     serde_json::from_slice(bytes)
-        .inspect_err(|error| tracing::warn!(path = %path.display(), %error, "this file cannot be read"))
+        .inspect_err(|error| tracing::warn!(%path, %error, "this file cannot be read"))
         .ok()
 }

@@ -4,17 +4,17 @@
 //! the runs of a copied or taken-over data directory are not suddenly old. Runs go under the tree lock, one
 //! rename each, so that a reader has all of a run or none of it.
 
-use std::fs;
-use std::path::Path;
+use std::io::ErrorKind;
 use std::time::SystemTime;
 
 use jiff::Timestamp;
 
 use super::error::{During, StoreError};
-use super::files::{self, existing};
+use super::files;
 use super::home::ModelHome;
 use super::id::RunId;
 use super::{Store, Temporary};
+use crate::beneath::{Kind, Place};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
@@ -132,29 +132,23 @@ impl ModelHome {
     }
 
     /// The published runs.
-    fn runs(&self) -> Result<Vec<RunId>, StoreError> {
-        let logs = self.logs();
-        let Some(entries) = existing(files::list(&logs)).during("list", &logs)? else {
-            return Ok(Vec::new());
-        };
-        let mut runs = Vec::new();
-        for entry in entries {
-            let entry = entry.during("list", &logs)?;
-            let name = entry.file_name();
-            // As we write it, nothing like 007; what is no directory is not ours.
-            let run =
-                name.to_str().and_then(|name| name.parse().ok().filter(|run: &u64| run.to_string() == name));
-            if let Some(run) = run.filter(|_| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
-                runs.push(RunId(run));
-            }
-        }
-        Ok(runs)
+    pub fn runs(&self) -> Result<Vec<RunId>, StoreError> {
+        let entries = files::entries(&self.logs())?.into_iter();
+        // What is no directory is not ours.
+        let directories = entries.filter(|entry| entry.kind == Kind::Directory);
+        Ok(directories.filter_map(|entry| run_of(entry.name.to_str()?)).collect())
     }
 }
 
+/// The number that a run's directory is named with: as we write it, nothing like `007`.
+fn run_of(name: &str) -> Option<RunId> {
+    name.parse().ok().filter(|run: &u64| run.to_string() == name).map(RunId)
+}
+
 /// In milliseconds since 1970.
-fn born(run: RunId, dir: &Path) -> Result<u64, StoreError> {
-    let changed = fs::metadata(dir).and_then(|found| found.modified()).during("look at", dir)?;
+fn born(run: RunId, dir: &Place) -> Result<u64, StoreError> {
+    let found = dir.find().and_then(|found| found.ok_or_else(|| ErrorKind::NotFound.into()));
+    let changed = found.during("look at", dir)?.modified;
     let changed = changed.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis());
     Ok(run.0.max(u64::try_from(changed).unwrap_or(u64::MAX)))
 }
@@ -164,11 +158,13 @@ fn now() -> u64 {
 }
 
 /// Of all files below; what cannot be looked at counts nothing.
-fn size(path: &Path) -> u64 {
-    let Ok(found) = path.symlink_metadata() else { return 0 };
-    if !found.is_dir() {
-        return found.len();
+fn size(place: &Place) -> u64 {
+    match place.find() {
+        Ok(Some(found)) if found.kind == Kind::Directory => {
+            let entries = place.list().unwrap_or_default();
+            entries.iter().map(|entry| size(&place.join(&entry.name))).sum()
+        }
+        Ok(Some(found)) => found.bytes,
+        Ok(None) | Err(_) => 0,
     }
-    let entries = fs::read_dir(path).into_iter().flatten().flatten();
-    entries.map(|entry| size(&entry.path())).sum()
 }

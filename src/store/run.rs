@@ -1,6 +1,7 @@
 //! Evaluation runs: a directory that nobody sees before it is complete.
 
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::path::PathBuf;
 
 use super::error::StoreError;
 use super::files::{self, NewDirs};
@@ -8,6 +9,7 @@ use super::home::ModelHome;
 use super::id::RunId;
 use super::lock::Tree;
 use super::workspace::Temporary;
+use crate::beneath::{Kind, Place};
 
 /// An evaluation run that nobody sees before it is published.
 #[derive(Debug)]
@@ -16,13 +18,14 @@ pub struct NewRun {
     home: ModelHome,
     tree: Tree,
     temporary: Temporary,
-    place: PathBuf,
+    place: Place,
 }
 
 impl NewRun {
     pub(super) fn begin(home: &ModelHome) -> Result<Self, StoreError> {
         let temporary = home.workspace.temporary()?;
-        let id = home.workspace.next_run(|id| home.run_dir(id).exists())?;
+        let taken = |id| Ok(files::kind(&home.run_dir(id))?.is_some());
+        let id = home.workspace.next_run(taken)?;
         let tree = Tree::now(&home.tree)?;
         Ok(Self { id, home: home.clone(), tree, temporary, place: home.run_dir(id) })
     }
@@ -33,22 +36,18 @@ impl NewRun {
         self.id
     }
 
-    /// Where to write its files meanwhile. It survives a deletion of the model.
-    #[must_use]
-    pub fn dir(&self) -> &Path {
-        self.temporary.path()
-    }
-
-    /// Where they will be once it is published.
-    #[must_use]
-    pub fn published_dir(&self) -> &Path {
-        &self.place
+    /// Writes one of its files; of a name with `/`, the directories too. Files survive a deletion of the
+    /// model meanwhile.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let file = self.temporary.place().join(name);
+        ensure_above(&file, self.temporary.place())?;
+        file.create_new()?.write_all(bytes)
     }
 
     /// Makes it visible; dropped without this, its files vanish. They vanish also when the model
     /// was deleted since the run began: it counts as published before the deletion.
     pub fn publish(self) -> Result<RunId, StoreError> {
-        files::sync_tree(self.dir())?;
+        files::sync_tree(self.temporary.place())?;
         let tree = self.home.lock_tree()?;
         if self.tree.deleted_since(&self.home.tree)? {
             tracing::info!(run = %self.id, "the model was deleted during the evaluation: nothing is kept");
@@ -56,7 +55,7 @@ impl NewRun {
         }
         let logs = self.home.logs();
         let dirs = NewDirs::ensure(&logs)?;
-        files::rename(self.dir(), &self.place)?;
+        files::rename(self.temporary.place(), &self.place)?;
         dirs.keep();
         files::sync_dir(&logs)?;
         let old = self.home.take_out_old_runs();
@@ -66,4 +65,57 @@ impl NewRun {
         }
         Ok(self.id)
     }
+}
+
+/// Makes the directories between `top` and a file.
+fn ensure_above(file: &Place, top: &Place) -> io::Result<()> {
+    let Some(parent) = file.parent().filter(|parent| parent.path() != top.path()) else { return Ok(()) };
+    ensure_above(&parent, top)?;
+    match parent.create_directory() {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// A published run.
+#[derive(Debug)]
+pub struct Run(Place);
+
+impl Run {
+    pub(super) fn at(place: Place) -> Self {
+        Self(place)
+    }
+
+    /// Where it is, for people.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        self.0.path()
+    }
+
+    /// The names of its files, with `/` between directories, sorted. What is neither a file nor a directory is
+    /// left out.
+    pub fn files(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        collect(&self.0, "", &mut names)?;
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Reads one of its files.
+    pub fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+        self.0.join(name).read()
+    }
+}
+
+fn collect(directory: &Place, prefix: &str, names: &mut Vec<String>) -> io::Result<()> {
+    for entry in directory.list()? {
+        // What we write has names that are text.
+        let Some(name) = entry.name.to_str().map(|name| format!("{prefix}{name}")) else { continue };
+        match entry.kind {
+            Kind::Directory => collect(&directory.join(&entry.name), &format!("{name}/"), names)?,
+            Kind::File => names.push(name),
+            Kind::Link | Kind::Other => {}
+        }
+    }
+    Ok(())
 }

@@ -14,7 +14,6 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, Write};
-use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,24 +21,27 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 
 use super::error::{During, StoreError};
-use super::files::{self, NewDirs, existing, is_at};
+use super::files::{self, NewDirs, entries};
 use super::id::RunId;
 use super::lock::{FileLock, is_held, lock_file};
+use crate::beneath::{Kind, Place};
 use crate::faults::step;
 
 /// The hidden directory's name.
 pub const NAME: &str = ".mlbackend";
+const SESSIONS: &str = "sessions";
+const LOCKS: &str = "locks";
 
 /// The hidden directory of a data directory or of a model directory.
 #[derive(Debug)]
 pub struct Workspace {
-    dir: PathBuf,
+    dir: Place,
     session: Mutex<Option<Arc<Session>>>,
 }
 
 impl Workspace {
     /// The workspace inside `root`; nothing is made before it is needed.
-    pub fn of(root: &Path) -> Self {
+    pub fn of(root: &Place) -> Self {
         Self { dir: root.join(NAME), session: Mutex::new(None) }
     }
 
@@ -51,7 +53,7 @@ impl Workspace {
     /// Removes the session with all that is half-made in it, though others may still hold it.
     pub fn abandon(&self) {
         let session = self.session.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(Err(error)) = session.map(|session| files::remove(&session.dir)) {
+        if let Some(Err(error)) = session.map(|session| files::remove(&session.place)) {
             tracing::warn!(%error, "something half-made stays until the next start");
         }
     }
@@ -64,40 +66,40 @@ impl Workspace {
     /// A new empty directory that vanishes with its handle, or after a crash with the next start.
     pub fn temporary(&self) -> Result<Temporary, StoreError> {
         let temporary = self.free_place()?;
-        files::create_dir(&temporary.path).during("make the directory", &temporary.path)?;
+        files::create_dir(&temporary.place).during("make the directory", &temporary.place)?;
         Ok(temporary)
     }
 
-    /// Takes a directory or file away in one rename (that works on a full disk, too); its parent is
+    /// Takes a directory, file or link away in one rename (that works on a full disk, too); its parent is
     /// not synced.
-    pub fn take(&self, path: &Path) -> Result<Temporary, StoreError> {
+    pub fn take(&self, place: &Place) -> Result<Temporary, StoreError> {
         let temporary = self.free_place()?;
-        files::rename(path, &temporary.path)?;
+        files::rename(place, &temporary.place)?;
         Ok(temporary)
     }
 
     fn free_place(&self) -> Result<Temporary, StoreError> {
         let session = self.session()?;
-        let path = session.dir.join(session.made.fetch_add(1, Ordering::Relaxed).to_string());
-        Ok(Temporary { path, _session: session })
+        let place = session.place.join(session.made.fetch_add(1, Ordering::Relaxed).to_string());
+        Ok(Temporary { place, _session: session })
     }
 
     /// A run id that nobody got before, in any process: the time, or one more than the last one.
-    pub fn next_run(&self, taken: impl Fn(RunId) -> bool) -> Result<RunId, StoreError> {
-        let path = self.dir.join("last-run");
-        let mut file = lock_file(&path)?;
+    pub fn next_run(&self, taken: impl Fn(RunId) -> Result<bool, StoreError>) -> Result<RunId, StoreError> {
+        let place = self.dir.join("last-run");
+        let mut file = lock_file(&place)?;
         let mut text = String::new();
         // An unreadable number only costs the guard against a clock that was set back.
         let last = file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok()).unwrap_or(0u64);
         let now = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or(0);
         let mut id = now.max(last.saturating_add(1));
-        while taken(RunId(id)) {
+        while taken(RunId(id))? {
             id = id.saturating_add(1);
         }
         // Always as long, so that it is overwritten and never cut.
         let write =
             step("write a number").and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{id:020}"));
-        write.during("write", &path)?;
+        write.during("write", &place)?;
         Ok(RunId(id))
     }
 
@@ -117,72 +119,83 @@ impl Workspace {
 
     /// Call it behind the gate.
     fn clear_sessions(&self) -> Result<(), StoreError> {
-        for dir in entries(&self.sessions())? {
-            if let Err(error) = clear_session(&dir) {
+        let sessions = self.sessions();
+        for entry in entries(&sessions)? {
+            if let Err(error) = clear_session(&sessions.join(&entry.name), entry.kind) {
                 tracing::warn!(%error, "what a crash left half-made stays");
             }
         }
         Ok(())
     }
 
-    /// The names of what dead processes have left, below the hidden directory; changes nothing.
-    pub fn leftovers(&self) -> Result<Vec<String>, StoreError> {
+    /// The names of what dead processes have left, below the hidden directory, and what it is; changes nothing.
+    /// A link there is nobody's, and goes as well.
+    pub fn leftovers(&self) -> Result<Vec<(String, Kind)>, StoreError> {
         let mut left = Vec::new();
-        for dir in entries(&self.sessions())? {
-            if !is_held(&dir.join(ALIVE))? {
-                left.push(dir);
+        for (part, held) in [(SESSIONS, Some(ALIVE)), (LOCKS, None)] {
+            for entry in entries(&self.dir.join(part))? {
+                let place = self.dir.join(part).join(&entry.name);
+                let lock = held.map_or_else(|| place.clone(), |held| place.join(held));
+                let in_use = match is_held(&lock) {
+                    Err(StoreError::Link { .. }) => false,
+                    held => held?,
+                };
+                // A lock that was let go of meanwhile is gone.
+                if !in_use && files::kind(&place)?.is_some() {
+                    left.push((format!("{part}/{}", entry.name.to_string_lossy()), entry.kind));
+                }
             }
         }
-        for lock in entries(&self.locks())? {
-            if lock.exists() && !is_held(&lock)? {
-                left.push(lock);
-            }
-        }
-        let below = |path: &PathBuf| path.strip_prefix(&self.dir).ok()?.to_str().map(str::to_owned);
-        Ok(left.iter().filter_map(below).collect())
+        Ok(left)
     }
 
     fn clear_locks(&self) -> Result<(), StoreError> {
-        for path in entries(&self.locks())? {
-            // Dropping a free lock removes its file.
-            if let Err(error) = FileLock::take_free(&path) {
+        let locks = self.locks();
+        for entry in entries(&locks)? {
+            let place = locks.join(&entry.name);
+            let cleared = match entry.kind {
+                Kind::Link => files::remove(&place),
+                // Dropping a free lock removes its file.
+                _ => FileLock::take_free(&place).map(drop),
+            };
+            if let Err(error) = cleared {
                 tracing::warn!(%error, "an unused lock file stays");
             }
         }
         Ok(())
     }
 
-    fn sessions(&self) -> PathBuf {
-        self.dir.join("sessions")
+    fn sessions(&self) -> Place {
+        self.dir.join(SESSIONS)
     }
 
-    fn locks(&self) -> PathBuf {
-        self.dir.join("locks")
+    fn locks(&self) -> Place {
+        self.dir.join(LOCKS)
     }
 }
 
 /// A directory that vanishes with its handle, unless it was renamed away.
 #[derive(Debug)]
 pub struct Temporary {
-    path: PathBuf,
+    place: Place,
     _session: Arc<Session>,
 }
 
 impl Temporary {
     /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.path
+    pub fn place(&self) -> &Place {
+        &self.place
     }
 
     /// Removes it now, and tells when that fails.
     pub fn remove(self) -> Result<(), StoreError> {
-        files::remove(&self.path)
+        files::remove(&self.place)
     }
 }
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        if let Err(error) = files::remove(&self.path) {
+        if let Err(error) = files::remove(&self.place) {
             tracing::warn!(%error, "something half-made stays until the next start");
         }
     }
@@ -194,46 +207,43 @@ const ALIVE: &str = "alive";
 /// What one open store has half-made.
 #[derive(Debug)]
 struct Session {
-    dir: PathBuf,
+    place: Place,
     alive: File,
     made: AtomicU64,
 }
 
 impl Session {
     /// Call it behind the gate.
-    fn start(sessions: &Path) -> Result<Self, StoreError> {
+    fn start(sessions: &Place) -> Result<Self, StoreError> {
         NewDirs::ensure(sessions)?.keep();
         // The time, so that no name ever comes back; the process, for people who look.
-        let dir = sessions.join(format!("{}-{}", Timestamp::now().as_nanosecond(), process::id()));
-        files::create_dir(&dir).during("make the directory", &dir)?;
-        let alive = lock_file(&dir.join(ALIVE))?;
-        Ok(Self { dir, alive, made: AtomicU64::new(0) })
+        let place = sessions.join(format!("{}-{}", Timestamp::now().as_nanosecond(), process::id()));
+        files::create_dir(&place).during("make the directory", &place)?;
+        let alive = lock_file(&place.join(ALIVE))?;
+        Ok(Self { place, alive, made: AtomicU64::new(0) })
     }
 
     fn exists(&self) -> bool {
-        is_at(&self.alive, &self.dir.join(ALIVE)).unwrap_or(false)
+        self.place.join(ALIVE).holds(&self.alive).unwrap_or(false)
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
         // Failing is harmless: the next start clears it.
-        let _ = files::remove(&self.dir);
+        let _ = files::remove(&self.place);
     }
 }
 
 /// Removes the session unless its process lives.
-fn clear_session(dir: &Path) -> Result<(), StoreError> {
-    let alive = dir.join(ALIVE);
+fn clear_session(session: &Place, kind: Kind) -> Result<(), StoreError> {
+    let alive = session.join(ALIVE);
+    // A link, or a link for a lock, is nobody's session.
+    let lockable = kind == Kind::Directory && files::kind(&alive)? != Some(Kind::Link);
     // The lock is held while the rest is removed.
-    let lock = FileLock::take_free(&alive)?;
-    if lock.is_none() && alive.try_exists().during("look at", &alive)? {
+    let lock = if lockable { FileLock::take_free(&alive)? } else { None };
+    if lockable && lock.is_none() && files::kind(&alive)?.is_some() {
         return Ok(());
     }
-    files::remove(dir)
-}
-
-fn entries(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
-    let Some(list) = existing(files::list(dir)).during("list", dir)? else { return Ok(Vec::new()) };
-    list.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().during("list", dir)
+    files::remove(session)
 }

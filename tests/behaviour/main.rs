@@ -39,6 +39,7 @@ mod never_lose_kills;
 mod no_secrets;
 mod older_versions;
 mod parameters;
+mod planted_links;
 mod promises;
 mod proxy_nginx;
 mod python_onnxruntime;

@@ -23,7 +23,7 @@ fn tensorboard_reads_loss_accuracy_and_auc_of_each_iteration() {
     let home = Home::new();
     let reply = home.evaluate(&waves(200, 1).labelled(), 4);
     let run = home.model().run(reply.runid).expect("readable").expect("the run is there");
-    let events = run_script(&python, "read_tensorboard.py", &[&run]);
+    let events = run_script(&python, "read_tensorboard.py", &[&run.path()]);
     let mean = |tag: &str| {
         let values = values(&events, tag);
         assert_eq!(values.len(), 4, "{tag}: {events}");
@@ -42,7 +42,7 @@ fn tensorboard_reads_the_rating_of_a_trained_model() {
     let home = Home::new();
     let reply = home.rate(&trained, &waves(100, 2).labelled());
     let run = home.model().run(reply.runid).expect("readable").expect("the run is there");
-    let events = run_script(&python, "read_tensorboard.py", &[&run]);
+    let events = run_script(&python, "read_tensorboard.py", &[&run.path()]);
     let accuracy = values(&events, "epoch_categorical_accuracy");
     assert_eq!(accuracy.len(), 1, "{events}");
     assert!((accuracy[0] - figures(&reply).accuracy).abs() < 1e-5, "{events}");

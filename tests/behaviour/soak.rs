@@ -256,6 +256,7 @@ fn picture(measured: &[Measured], requests: usize) {
         Panel { title: "Files in its directories", line: line(|measured| measured.files as f64) },
     ];
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/soak.png");
+    let _ = fs::remove_file(&path);
     draw(&path, "Thousands of requests", &panels);
     eprintln!("{}", path.display());
 }

@@ -85,7 +85,7 @@ fn an_imported_model_has_no_samples() {
 fn looking_and_locking_create_no_model() {
     let (dir, store, home) = store();
     assert!(home.current().unwrap().is_none());
-    assert_eq!(home.run(RunId(1)).unwrap(), None);
+    assert!(home.run(RunId(1)).unwrap().is_none());
     drop(home.lock().unwrap());
     store.delete(&id()).unwrap();
     assert_eq!(names(dir.path()), [".mlbackend"]);
@@ -227,7 +227,7 @@ fn what_was_learnt_before_a_deletion_does_not_come_back_after_it() {
     assert_eq!(published.model().unwrap(), b"two", "who published can still read it");
     assert!(home.current().unwrap().is_none());
     let run = run.publish().unwrap();
-    assert_eq!(home.run(run).unwrap(), None);
+    assert!(home.run(run).unwrap().is_none());
     assert_eq!(names(dir.path()), [".mlbackend"]);
     drop(training);
     assert_eq!(publish(&home, "fresh"), 1);
@@ -245,26 +245,30 @@ fn a_deletion_does_not_wait_for_a_training() {
 
 #[test]
 fn a_run_is_seen_when_it_is_published_and_not_before() {
-    let (_dir, _store, home) = store();
+    let (dir, _store, home) = store();
     let run = home.begin_run().unwrap();
-    fs::write(run.dir().join("info.log"), b"log").unwrap();
-    assert_eq!(home.run(run.id()).unwrap(), None);
-    assert!(!run.published_dir().exists());
-    let place = run.published_dir().to_owned();
+    run.write("tensor/train/events", b"events").unwrap();
+    run.write("info.log", b"log").unwrap();
+    assert!(home.run(run.id()).unwrap().is_none());
+    assert!(!dir.path().join("model").exists());
     let id = run.publish().unwrap();
-    assert_eq!(home.run(id).unwrap(), Some(place.clone()));
-    assert_eq!(fs::read(place.join("info.log")).unwrap(), b"log");
+    let run = home.run(id).unwrap().unwrap();
+    assert_eq!(run.path(), dir.path().join(format!("model/hash/logs/{id}")));
+    assert_eq!(run.files().unwrap(), ["info.log", "tensor/train/events"]);
+    assert_eq!(run.read("info.log").unwrap(), b"log");
+    assert_eq!(fs::read(run.path().join("tensor/train/events")).unwrap(), b"events");
 }
 
 #[test]
 fn a_run_that_is_given_up_leaves_nothing() {
     let (dir, _store, home) = store();
     let run = home.begin_run().unwrap();
-    fs::write(run.dir().join("info.log"), b"log").unwrap();
-    let (id, place) = (run.id(), run.dir().to_owned());
+    run.write("info.log", b"log").unwrap();
+    let id = run.id();
+    assert!(tree(dir.path()).iter().any(|path| path.ends_with("info.log")));
     drop(run);
-    assert!(!place.exists());
-    assert_eq!(home.run(id).unwrap(), None);
+    assert!(!tree(dir.path()).iter().any(|path| path.ends_with("info.log")));
+    assert!(home.run(id).unwrap().is_none());
     assert_eq!(names(dir.path()), [".mlbackend"]);
 }
 
@@ -275,8 +279,7 @@ fn a_run_never_takes_the_id_of_one_that_is_there() {
     // As after a restored backup: the run is there, the memory of the last id is not.
     fs::remove_file(dir.path().join(".mlbackend/last-run")).unwrap();
     for ahead in 0..2000 {
-        fs::create_dir_all(home.run(first).unwrap().unwrap().with_file_name((first.0 + ahead).to_string()))
-            .unwrap();
+        fs::create_dir_all(dir.path().join(format!("model/hash/logs/{}", first.0 + ahead))).unwrap();
     }
     assert!(home.begin_run().unwrap().id().0 >= first.0 + 2000);
 }
@@ -300,7 +303,7 @@ fn a_model_directory_outside_of_a_store_works_alike() {
     assert!(!dir.path().join("hash").exists());
     publish(&home, "one");
     let run = home.begin_run().unwrap().publish().unwrap();
-    assert_eq!(home.run(run).unwrap(), Some(dir.path().join(format!("hash/logs/{run}"))));
+    assert_eq!(home.run(run).unwrap().unwrap().path(), dir.path().join(format!("hash/logs/{run}")));
     assert!(dir.path().join("hash/classifier/1/model.onnx").is_file());
     // Moodle deletes the directory by itself.
     fs::remove_dir_all(dir.path().join("hash")).unwrap();
@@ -333,7 +336,7 @@ fn opening_says_what_is_wrong_with_the_directory() {
 fn opening_clears_what_dead_processes_left_and_spares_the_living() {
     let (dir, _store, home) = store();
     let run = home.begin_run().unwrap();
-    fs::write(run.dir().join("info.log"), b"log").unwrap();
+    run.write("info.log", b"log").unwrap();
     let training = home.lock().unwrap();
     let left = dir.path().join(".mlbackend/sessions/1-1/0");
     fs::create_dir_all(&left).unwrap();
@@ -343,8 +346,8 @@ fn opening_clears_what_dead_processes_left_and_spares_the_living() {
     assert!(!left.exists());
     assert!(!dir.path().join(".mlbackend/locks/left.model").exists());
     assert_eq!(names(&dir.path().join(".mlbackend/locks")).len(), 1, "the lock that is held");
-    assert!(run.dir().join("info.log").exists());
+    assert!(tree(dir.path()).iter().any(|path| path.ends_with("info.log")));
     drop(training);
     let id = run.publish().unwrap();
-    assert!(home.run(id).unwrap().is_some());
+    assert_eq!(home.run(id).unwrap().unwrap().read("info.log").unwrap(), b"log");
 }

@@ -1,5 +1,6 @@
 //! Plain line charts of what a long test measured, one below the other.
 
+use std::fs::File;
 use std::path::Path;
 
 use plotters::prelude::*;
@@ -13,11 +14,13 @@ pub struct Panel {
 const FONT: &str = "sans-serif";
 const SIZE: (u32, u32) = (900, 260);
 
-/// Draws charts that share what is to the right; upwards, each begins at nought.
+/// Draws charts that share what is to the right; upwards, each begins at nought. The file must be new.
 pub fn draw(path: &Path, to_the_right: &str, panels: &[Panel]) {
     let known = plotters::style::register_font(FONT, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT);
     assert!(known.is_ok(), "the font is one");
-    let area = BitMapBackend::new(path, (SIZE.0, SIZE.1 * panels.len() as u32)).into_drawing_area();
+    let (width, height) = (SIZE.0, SIZE.1 * panels.len() as u32);
+    let mut pixels = vec![0; (width * height * 3) as usize];
+    let area = BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area();
     area.fill(&WHITE).expect("drawn");
     for (area, panel) in area.split_evenly((panels.len(), 1)).iter().zip(panels) {
         let last = panel.line.last().expect("something was measured").0;
@@ -42,5 +45,11 @@ pub fn draw(path: &Path, to_the_right: &str, panels: &[Panel]) {
             .draw_series(LineSeries::new(panel.line.iter().copied(), colour.stroke_width(3)))
             .expect("drawn");
     }
-    area.present().expect("written");
+    area.present().expect("drawn");
+    drop(area);
+
+    let mut encoder = png::Encoder::new(File::create_new(path).expect("a new file"), width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    let mut writer = encoder.write_header().expect("written");
+    writer.write_image_data(&pixels).expect("written");
 }

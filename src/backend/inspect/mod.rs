@@ -68,7 +68,9 @@ fn directory(path: &Path) -> Result<Found, BackendError> {
     if parts {
         return Ok(Found::Model(ModelReport::of_files("the files of an export", read_directory(path)?)));
     }
-    PlaceReport::of_store(path).map(Found::Models).ok_or_else(|| {
+    let store =
+        PlaceReport::of_store(path).map_err(|error| refused(format!("It cannot be read: {error}.")))?;
+    store.map(Found::Models).ok_or_else(|| {
         refused(
             "This directory holds no model: neither the files of an export (model.onnx), nor classifier/ as a \
              model's directory does, nor UNIQUEID/DIRHASH/classifier/ as a server's data directory does."

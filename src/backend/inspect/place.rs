@@ -1,6 +1,5 @@
 //! The models that lie in a directory, of a server or of Moodle's local mode.
 
-use std::fs;
 use std::path::Path;
 
 use serde::Serialize;
@@ -8,8 +7,8 @@ use serde_json::Value;
 
 use super::model::ModelReport;
 use crate::backend::transfer::label;
-use crate::model::{CLASSIFIER, MODEL, ModelFacts};
-use crate::store::{Generation, ModelHome};
+use crate::model::{BroughtFiles, MODEL, ModelFacts};
+use crate::store::{Generation, ModelHome, Store, StoreError};
 
 /// The models that lie in a directory.
 #[derive(Debug, Serialize)]
@@ -52,54 +51,42 @@ pub struct StoredModel {
 impl PlaceReport {
     /// The directory of one model, `classifier/` and `logs/` inside.
     pub(super) fn of_model(path: &Path) -> Self {
-        let (stored, model) = look(path);
+        let (stored, model) = look(&ModelHome::at(path));
         Self { store: false, models: vec![stored], model: Some(model) }
     }
 
     /// A server's data directory; `None` when no model lies in it.
-    pub(super) fn of_store(path: &Path) -> Option<Self> {
-        let mut models = Vec::new();
-        for uniqueid in names(path) {
-            for dirhash in names(&path.join(&uniqueid)) {
-                let home = path.join(&uniqueid).join(&dirhash);
-                if home.join("classifier").is_dir() || home.join("logs").is_dir() {
-                    let (stored, _) = look(&home);
-                    models.push(StoredModel { uniqueid: uniqueid.clone(), dirhash, ..stored });
-                }
-            }
-        }
-        (!models.is_empty()).then_some(Self { store: true, models, model: None })
+    pub(super) fn of_store(path: &Path) -> Result<Option<Self>, StoreError> {
+        let models: Vec<StoredModel> = Store::look(path)?
+            .homes()?
+            .into_iter()
+            .map(|(id, hash, home)| StoredModel {
+                uniqueid: id.as_str().to_owned(),
+                dirhash: hash.as_str().to_owned(),
+                ..look(&home).0
+            })
+            .collect();
+        Ok((!models.is_empty()).then_some(Self { store: true, models, model: None }))
     }
 }
 
-/// The directories in a directory, sorted; hidden ones are not models.
-fn names(path: &Path) -> Vec<String> {
-    let entries = fs::read_dir(path).into_iter().flatten().flatten();
-    let directories = entries.filter(|entry| entry.path().is_dir());
-    let mut names: Vec<String> =
-        directories.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-    names.retain(|name| !name.starts_with('.'));
-    names.sort_unstable();
-    names
+fn look(home: &ModelHome) -> (StoredModel, ModelReport) {
+    let seen = home.look().and_then(|generation| match generation {
+        Some(generation) => Ok(of_generation(&generation)),
+        None => Ok(home.python_server_files()?.map(of_python_server).unwrap_or_default()),
+    });
+    // The cause names files, which whoever looks at the directory may know.
+    let (stored, report) = seen.unwrap_or_else(|error| unusable(&error));
+    let evaluations = home.runs().map_or(0, |runs| runs.len());
+    (StoredModel { evaluations, ..stored }, report)
 }
 
-fn look(home: &Path) -> (StoredModel, ModelReport) {
-    let evaluations = names(&home.join("logs")).len();
-    let classifier = home.join("classifier");
-    let seen = match ModelHome::at(home).look() {
-        Ok(Some(generation)) => of_generation(&generation),
-        Ok(None) if classifier.join(CLASSIFIER).is_file() => of_python_server(home),
-        Ok(None) => (StoredModel::default(), ModelReport::default()),
-        // The cause names files, which whoever looks at the directory may know.
-        Err(error) => {
-            let problem = Some(format!("{error}."));
-            (
-                StoredModel { problem: problem.clone(), ..StoredModel::default() },
-                ModelReport { problem, ..ModelReport::default() },
-            )
-        }
-    };
-    (StoredModel { evaluations, ..seen.0 }, seen.1)
+fn unusable(error: &StoreError) -> (StoredModel, ModelReport) {
+    let problem = Some(format!("{error}."));
+    (
+        StoredModel { problem: problem.clone(), ..StoredModel::default() },
+        ModelReport { problem, ..ModelReport::default() },
+    )
 }
 
 fn of_generation(generation: &Generation) -> (StoredModel, ModelReport) {
@@ -114,8 +101,7 @@ fn of_generation(generation: &Generation) -> (StoredModel, ModelReport) {
     let (model, samples) = match read {
         Ok(read) => read,
         Err(error) => {
-            let problem = Some(format!("{error}."));
-            let report = ModelReport { problem: problem.clone(), ..ModelReport::default() };
+            let (StoredModel { problem, .. }, report) = unusable(&error);
             return (StoredModel { problem, ..stored }, report);
         }
     };
@@ -133,11 +119,8 @@ fn of_generation(generation: &Generation) -> (StoredModel, ModelReport) {
 }
 
 /// A directory that the Python server wrote.
-fn of_python_server(home: &Path) -> (StoredModel, ModelReport) {
-    let report = match ModelHome::at(home).python_server_files() {
-        Ok(files) => ModelReport::of_files("the files of a Python server", files.unwrap_or_default()),
-        Err(error) => ModelReport { problem: Some(error.to_string()), ..ModelReport::default() },
-    };
+fn of_python_server(files: BroughtFiles) -> (StoredModel, ModelReport) {
+    let report = ModelReport::of_files("the files of a Python server", files);
     let stored = StoredModel {
         origin: "the Python server".to_owned(),
         classes: report.classes.clone(),

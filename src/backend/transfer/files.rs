@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::unusable;
 use crate::backend::BackendError;
+use crate::beneath::{self, Link};
 use crate::model::{BroughtFiles, CLASSIFIER, DESCRIPTION, MODEL, MOST_MODEL_BYTES};
 
 /// What people read about a model; nothing of it is needed to run the model.
@@ -125,23 +126,15 @@ pub fn read_directory(directory: &Path) -> Result<BroughtFiles, BackendError> {
 /// Opens a file that lies in a directory; `None` when it is not there. A link may lead anywhere, and a pipe would
 /// keep its reader waiting.
 fn regular(directory: &Path, part: &Part) -> Result<Option<File>, BackendError> {
-    let failed = |error: &io::Error| unusable(&format!("its {} cannot be read ({error})", part.name));
-    let mut path = directory.to_owned();
-    let mut pieces = part.name.split('/').peekable();
-    while let Some(piece) = pieces.next() {
-        path.push(piece);
-        let found = match path.symlink_metadata() {
-            Ok(found) => found,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed(&error)),
-        };
-        let expected = if pieces.peek().is_some() { found.is_dir() } else { found.is_file() };
-        if !expected {
-            let name = part.name;
-            return Err(unusable(&format!("its {name} is a link or no file; put a copy of the file there")));
-        }
+    let name = part.name;
+    let failed = |error: &io::Error| unusable(&format!("its {name} cannot be read ({error})"));
+    let is_file = |file: &File| file.metadata().map(|found| found.is_file());
+    match beneath::Place::top(directory).join(name).open() {
+        Ok(file) if is_file(&file).map_err(|error| failed(&error))? => Ok(Some(file)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) if Link::behind(&error).is_none() => Err(failed(&error)),
+        _ => Err(unusable(&format!("its {name} is a link or no file; put a copy of the file there"))),
     }
-    File::open(path).map(Some).map_err(|error| failed(&error))
 }
 
 /// How much may still be read.
