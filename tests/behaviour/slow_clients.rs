@@ -62,7 +62,7 @@ impl Slow {
             Self::SecondHead => answer.starts_with("HTTP/1.1 200"),
             Self::Body | Self::ChunkedBody => {
                 let rate = "for less than 200 bytes a second (MOODLE_MLBACKEND_SLOWEST_BYTES).";
-                let time = "waits 2 s (MOODLE_MLBACKEND_STALL_SECONDS)";
+                let time = "waits 3 s (MOODLE_MLBACKEND_STALL_SECONDS)";
                 answer.starts_with("HTTP/1.1 408") && answer.ends_with(&format!("{time} {rate}"))
             }
             Self::BodyOfAStranger | Self::ChunkedBodyOfAStranger => answer.starts_with("HTTP/1.1 401"),
@@ -126,9 +126,9 @@ fn open(server: &TestServer) -> usize {
 fn impatient() -> Launch {
     Launch::new()
         .env("MOODLE_MLBACKEND_HEAD_SECONDS", "1")
-        .env("MOODLE_MLBACKEND_STALL_SECONDS", "2")
+        .env("MOODLE_MLBACKEND_STALL_SECONDS", "3")
         .env("MOODLE_MLBACKEND_SLOWEST_BYTES", "200")
-        .env("MOODLE_MLBACKEND_LINGER_SECONDS", "1")
+        .env("MOODLE_MLBACKEND_LINGER_SECONDS", "3")
         .env("MOODLE_MLBACKEND_ANSWER_SECONDS", "1")
 }
 
