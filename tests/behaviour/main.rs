@@ -55,6 +55,7 @@ mod route_evaluation;
 mod route_export_import;
 mod route_parallel;
 mod route_prediction;
+mod route_serial;
 mod route_training;
 mod route_wire;
 mod shipped_models;
