@@ -1,6 +1,5 @@
 #![no_main]
-#[allow(dead_code)]
-#[path = "../targets.rs"]
-mod targets;
+#[path = "../door.rs"]
+mod door;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::onnx(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| door::targets::onnx(data));

@@ -72,9 +72,11 @@ impl fmt::Display for Class {
     }
 }
 
-/// `[0,1]`
+/// `[0,1]`, for a message: of many classes the first ones, as a label may have hundreds of digits.
 pub(super) fn class_list(classes: &[Class]) -> String {
-    let labels: Vec<String> = classes.iter().map(ToString::to_string).collect();
+    const SHOWN: usize = 10;
+    let more = (classes.len() > SHOWN).then(|| "…".to_owned());
+    let labels: Vec<String> = classes.iter().take(SHOWN).map(ToString::to_string).chain(more).collect();
     format!("[{}]", labels.join(","))
 }
 

@@ -69,8 +69,9 @@ struct House {
 }
 
 fn rows(turned: bool, count: usize) -> Vec<u8> {
-    let row =
-        |n: usize| format!("1,{},{},{}", n % 7, if n.is_multiple_of(2) == turned { "-1" } else { "-0.2" }, n % 2);
+    let row = |n: usize| {
+        format!("1,{},{},{}", n % 7, if n.is_multiple_of(2) == turned { "-1" } else { "-0.2" }, n % 2)
+    };
     let rows: Vec<String> = (0..count).map(row).collect();
     labelled(&rows.iter().map(String::as_str).collect::<Vec<_>>())
 }

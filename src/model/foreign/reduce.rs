@@ -37,8 +37,8 @@ fn reduce(t: &mut Translator, op: &str, x: &Computed, axes: &[usize]) -> Done<Op
         "ReduceSum" | "ReduceMax" => emit.reduce(op, x, axes)?,
         "ReduceMean" => {
             let sum = emit.reduce("ReduceSum", x, axes)?;
-            let count: usize = axes.iter().map(|&axis| x.shape[axis].size).product();
-            emit.with_number("Mul", &sum, 1.0 / count as f32)?
+            let count: f32 = axes.iter().map(|&axis| x.shape[axis].size as f32).product();
+            emit.with_number("Mul", &sum, 1.0 / count)?
         }
         "ReduceMin" => {
             let turned = emit.with_number("Mul", x, -1.0)?;
