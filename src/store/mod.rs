@@ -11,7 +11,7 @@
 //! DIR/.mlbackend/                                           locks and everything half-made
 //! ```
 //!
-//! No link in there is ever followed, whether it leads out or not: [`crate::beneath`] has the way. The data
+//! No link in there is ever followed, whether it leads out or not: `beneath.rs` has the way. The data
 //! directory itself may be reached through links. What meets a link stops with [`StoreError::Link`]; a deletion
 //! removes a link and never what it leads to.
 //!
