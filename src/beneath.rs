@@ -366,13 +366,14 @@ mod tests {
     /// A directory with `inside/`, `file`, a link `out` that leads to the other directory, and that one with
     /// `secret` in it.
     fn directories() -> (tempfile::TempDir, tempfile::TempDir, Place) {
-        let (dir, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        fs::create_dir(dir.path().join("inside")).unwrap();
+        let directory = || tempfile::tempdir().expect("a temporary directory");
+        let (dir, outside) = (directory(), directory());
+        fs::create_dir(dir.path().join("inside")).expect("a directory");
         for file in [dir.path().join("file"), outside.path().join("secret")] {
-            File::create_new(file).unwrap();
+            File::create_new(file).expect("a new file");
         }
-        symlink(outside.path(), dir.path().join("out")).unwrap();
-        symlink("file", dir.path().join("alias")).unwrap();
+        symlink(outside.path(), dir.path().join("out")).expect("a link");
+        symlink("file", dir.path().join("alias")).expect("a link");
         let top = Place::top(dir.path());
         (dir, outside, top)
     }
@@ -384,22 +385,22 @@ mod tests {
     #[case::to_remove("out/secret", Place::remove)]
     #[case::to_look("out/secret", |place: &Place| place.find().map(drop))]
     #[case::to_list("out", |place: &Place| place.list().map(drop))]
-    #[case::to_move("out/secret", |place: &Place| place.rename(&place.parent().unwrap().parent().unwrap().join("new")))]
+    #[case::to_move("out/secret", |place: &Place| place.rename(&Place::top(&place.top.path).join("new")))]
     #[case::that_stays_inside("alias", |place: &Place| place.read().map(drop))]
     #[case::to_open_for_writing("alias", |place: &Place| place.open_or_create().map(drop))]
     fn a_link_is_never_followed(#[case] below: &str, #[case] attempt: fn(&Place) -> io::Result<()>) {
         let (dir, outside, top) = directories();
-        let error = attempt(&top.join(below)).unwrap_err();
-        let link = dir.path().join(below.split('/').next().unwrap());
+        let error = attempt(&top.join(below)).expect_err("the link is in the way");
+        let link = dir.path().join(below.split('/').next().expect("a name"));
         assert_eq!(Link::behind(&error).map(|link| &link.path), Some(&link), "{error}");
-        assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(outside.path()).expect("it is there").count(), 1);
     }
 
     #[test]
     fn a_name_that_leads_upwards_is_refused() {
         let (_dir, _outside, top) = directories();
         for below in ["../x", "inside/../../x", "/etc/passwd", ".."] {
-            let error = top.join(below).find().unwrap_err();
+            let error = top.join(below).find().expect_err("it leads upwards");
             assert_eq!(error.kind(), ErrorKind::InvalidInput, "{below}: {error}");
         }
     }
@@ -407,11 +408,12 @@ mod tests {
     #[test]
     fn removing_takes_links_and_not_what_they_lead_to() {
         let (dir, outside, top) = directories();
-        symlink(outside.path(), dir.path().join("inside/out")).unwrap();
-        top.join("inside").remove().unwrap();
-        top.join("out").remove().unwrap();
+        symlink(outside.path(), dir.path().join("inside/out")).expect("a link");
+        top.join("inside").remove().expect("it goes");
+        top.join("out").remove().expect("it goes");
         assert!(outside.path().join("secret").exists());
-        let mut left: Vec<_> = top.list().unwrap().into_iter().map(|entry| entry.name).collect();
+        let mut left: Vec<_> =
+            top.list().expect("it can be listed").into_iter().map(|entry| entry.name).collect();
         left.sort();
         assert_eq!(left, ["alias", "file"]);
     }
@@ -420,13 +422,13 @@ mod tests {
     fn the_top_may_be_reached_by_a_link_and_may_be_replaced() {
         let (dir, _outside, _) = directories();
         let link = dir.path().join("link");
-        symlink(dir.path().join("inside"), &link).unwrap();
+        symlink(dir.path().join("inside"), &link).expect("a link");
         let top = Place::top(&link);
-        top.join("one").create_directory().unwrap();
-        fs::rename(dir.path().join("inside"), dir.path().join("moved")).unwrap();
-        assert_eq!(top.join("one").kind().unwrap(), None);
-        fs::create_dir(dir.path().join("inside")).unwrap();
-        top.join("two").create_directory().unwrap();
+        top.join("one").create_directory().expect("a directory");
+        fs::rename(dir.path().join("inside"), dir.path().join("moved")).expect("moved");
+        assert_eq!(top.join("one").kind().expect("it can be looked at"), None);
+        fs::create_dir(dir.path().join("inside")).expect("a directory");
+        top.join("two").create_directory().expect("a directory");
         assert!(dir.path().join("inside/two").is_dir());
     }
 }
