@@ -22,8 +22,8 @@ pub fn predict(home: &ModelHome, dataset: &Path, limits: &Limits) -> Result<Pred
     };
     let model = Model::load(&answering.onnx)?;
     let features = samples.features;
-    let by_position = samples.named || !model.facts().named;
-    let features = if by_position { features } else { features.renamed(&model.facts().features)? };
+    let as_they_are = samples.named || !model.facts().named;
+    let features = if as_they_are { features } else { features.renamed(&model.facts().features)? };
     let probabilities = model.predict(features)?;
     let classes: Vec<String> = model.facts().classes.iter().map(ToString::to_string).collect();
     let predictions = samples

@@ -47,22 +47,25 @@ pub(super) async fn observe(
     let client = client(&request, state.as_ref());
     request.extensions_mut().insert(client);
     let running = state.as_ref().map(|state| state.stopping.begin());
-    // Who only asks for the version makes no work.
-    let refused = matches!(running, Some(None)) && request.path() != "/version";
-    let head = state.as_ref().map_or(Ok(()), |state| head::check(request.request(), &state.head));
-    let mut response = if refused {
-        request.into_response(HttpError::Stopping.answer(&id))
-    } else if let Err(error) = head {
-        request.into_response(error.answer(&id))
-    } else {
-        let response = next.call(request).instrument(span).await?.map_into_boxed_body();
-        answered(response, &id)
+    let refusal = state.as_ref().and_then(|state| refusal(&request, state, matches!(running, Some(None))));
+    let mut response = match refusal {
+        Some(error) => request.into_response(error.answer(&id)),
+        None => answered(next.call(request).instrument(span).await?.map_into_boxed_body(), &id),
     };
     if let Ok(value) = HeaderValue::try_from(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     log(&response, &id, client, started);
     Ok(response)
+}
+
+/// Why a request is not even looked at.
+fn refusal(request: &ServiceRequest, state: &AppState, stopping: bool) -> Option<HttpError> {
+    // Who only asks for the version makes no work.
+    if stopping && request.path() != "/version" {
+        return Some(HttpError::Stopping);
+    }
+    head::check(request.request(), &state.head).err()
 }
 
 /// Where a request came from. Says once in a process' life when that is a proxy that was not named.
