@@ -4,10 +4,13 @@
 //! itself, …), and an index outside of a tensor makes a runtime panic. With the
 //! batch's size known all shapes are, so both are found out here.
 
+mod rules;
+
 use std::collections::{HashMap, HashSet};
 
 use tract_onnx::pb::{GraphProto, NodeProto, TensorProto};
 
+use self::rules::{EXACT, FLOAT, axis, broadcast, elements, integers, ints, most, reduce, transpose};
 use super::ModelError;
 
 /// Most elements of one value, for one batch: 80 MB.
@@ -25,8 +28,6 @@ const MOST_PRODUCTS: usize = 4_000_000_000;
 
 /// Most dimensions of a value that is given a new shape.
 const MOST_DIMENSIONS: usize = 8;
-
-const FLOAT: i32 = tract_onnx::pb::tensor_proto::DataType::Float as i32;
 
 type Shape = Vec<usize>;
 
@@ -280,7 +281,7 @@ impl<'a> Values<'a> {
         let fixed = target.iter().filter(|&&size| size != -1);
         let fixed = fixed.map(|&size| usize::try_from(size).ok().filter(|&size| size > 0));
         let fixed: Option<Shape> = fixed.collect();
-        let known = self::elements(&fixed?)?;
+        let known = rules::elements(&fixed?)?;
         let left = elements.checked_div(known)?;
         let fits = left.checked_mul(known) == Some(elements) && elements > 0;
         let fits = fits && (open == 1 || (open == 0 && left == 1)) && target.len() <= MOST_DIMENSIONS;
@@ -298,190 +299,5 @@ impl<'a> Values<'a> {
     }
 }
 
-/// Whole numbers up to here are exact in single precision.
-const EXACT: f64 = 16_777_216.0;
-
-/// The largest value of a tensor of floats of which none is below 0.
-fn most(tensor: &TensorProto) -> Option<f64> {
-    let float = tensor.data_type == tract_onnx::pb::tensor_proto::DataType::Float as i32;
-    let mut values = tensor.raw_data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-    let most = values.try_fold(0.0_f32, |most, value| (value >= 0.0).then_some(most.max(value)));
-    most.filter(|_| float).map(f64::from)
-}
-
-fn axis(node: &NodeProto, shape: &[usize]) -> Option<usize> {
-    let axis =
-        node.attribute.iter().find(|attribute| attribute.name == "axis").map_or(0, |attribute| attribute.i);
-    usize::try_from(axis).ok().filter(|&axis| axis < shape.len())
-}
-
-/// The list of integers that an attribute holds.
-fn ints<'a>(node: &'a NodeProto, name: &str) -> Option<&'a [i64]> {
-    node.attribute.iter().find(|attribute| attribute.name == name).map(|attribute| attribute.ints.as_slice())
-}
-
-fn elements(shape: &[usize]) -> Option<usize> {
-    shape.iter().try_fold(1_usize, |product, &dim| product.checked_mul(dim))
-}
-
-/// The axes in another order: turned around when none is given.
-fn transpose(node: &NodeProto, shape: &[usize]) -> Option<Shape> {
-    let Some(order) = ints(node, "perm") else { return Some(shape.iter().rev().copied().collect()) };
-    let mut sorted = order.to_vec();
-    sorted.sort_unstable();
-    let all_once = sorted.iter().copied().eq(0..shape.len() as i64);
-    all_once.then(|| order.iter().map(|&axis| shape[axis as usize]).collect())
-}
-
-/// Axes put into one value each; they stay with size 1.
-fn reduce(node: &NodeProto, shape: &[usize], axes: &[i64]) -> Option<Shape> {
-    let kept = node.attribute.iter().all(|attribute| match attribute.name.as_str() {
-        "keepdims" => attribute.i == 1,
-        name => name == "axes",
-    });
-    let mut reduced = shape.to_vec();
-    for &axis in axes {
-        let size = reduced.get_mut(usize::try_from(axis).ok()?)?;
-        if *size == 0 {
-            return None;
-        }
-        *size = 1;
-    }
-    (kept && !axes.is_empty()).then_some(reduced)
-}
-
-fn broadcast(a: &[usize], b: &[usize]) -> Option<Shape> {
-    let rank = a.len().max(b.len());
-    let dim = |shape: &[usize], at: usize| (at + shape.len()).checked_sub(rank).map_or(1, |at| shape[at]);
-    (0..rank)
-        .map(|at| match (dim(a, at), dim(b, at)) {
-            (x, y) if x == y => Some(x),
-            (1, x) | (x, 1) => Some(x),
-            _ => None,
-        })
-        .collect()
-}
-
-/// The values of a tensor of 64-bit integers.
-fn integers(tensor: &TensorProto) -> Option<Vec<i64>> {
-    let whole = tensor.data_type == tract_onnx::pb::tensor_proto::DataType::Int64 as i32;
-    let values = tensor.raw_data.chunks_exact(8).map(|bytes| {
-        let mut eight = [0; 8];
-        eight.copy_from_slice(bytes);
-        i64::from_le_bytes(eight)
-    });
-    whole.then(|| values.collect())
-}
-
 #[cfg(test)]
-mod tests {
-    use prost::Message;
-    use tract_onnx::pb::{AttributeProto, ModelProto};
-
-    use super::super::Model;
-    use super::*;
-
-    const OURS: &[u8] = include_bytes!("../../models/ours/model.onnx");
-
-    fn refusal(spoil: impl FnOnce(&mut GraphProto)) -> String {
-        let mut proto = ModelProto::decode(OURS).expect("a model");
-        spoil(proto.graph.as_mut().expect("a graph"));
-        match Model::load(&proto.encode_to_vec()) {
-            Err(ModelError::Refused(why)) => why,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn beside_itself(input: String, output: String) -> NodeProto {
-        let axis = AttributeProto { name: "axis".to_owned(), i: 1, r#type: 2, ..AttributeProto::default() };
-        NodeProto {
-            op_type: "Concat".to_owned(),
-            input: vec![input.clone(), input],
-            output: vec![output],
-            attribute: vec![axis],
-            ..NodeProto::default()
-        }
-    }
-
-    #[test]
-    fn our_own_model_fits() {
-        assert!(Model::load(OURS).is_ok());
-    }
-
-    #[test]
-    fn a_graph_that_doubles_a_tensor_again_and_again_is_refused() {
-        let why = refusal(|graph| {
-            let name = |at: usize| if at == 0 { "features".to_owned() } else { format!("double_{at}") };
-            graph.node.splice(0..0, (0..40).map(|at| beside_itself(name(at), name(at + 1))));
-        });
-        assert!(why.contains("too much memory"), "{why}");
-    }
-
-    #[test]
-    fn an_index_outside_of_its_tensor_is_refused() {
-        let why = refusal(|graph| {
-            let gather = graph.node.iter().find(|node| node.op_type == "Gather").expect("a gather").clone();
-            let indices = graph.initializer.iter_mut().find(|tensor| tensor.name == gather.input[1]);
-            let indices = indices.expect("constant indices");
-            indices.raw_data[..8].copy_from_slice(&1_000_i64.to_le_bytes());
-        });
-        assert!(why.contains("Gather"), "{why}");
-    }
-
-    #[test]
-    fn a_graph_without_nodes_is_refused() {
-        let why = refusal(|graph| graph.node.clear());
-        assert!(why.contains("not computed"), "{why}");
-    }
-
-    fn node(op: &str, inputs: &[&str], list: Option<(&str, &[i64])>) -> NodeProto {
-        let attribute = list.map(|(name, ints)| AttributeProto {
-            name: name.to_owned(),
-            ints: ints.to_vec(),
-            i: ints.first().copied().unwrap_or(0),
-            r#type: 7,
-            ..AttributeProto::default()
-        });
-        NodeProto {
-            op_type: op.to_owned(),
-            input: inputs.iter().map(|&input| input.to_owned()).collect(),
-            output: vec!["more".to_owned()],
-            attribute: attribute.into_iter().collect(),
-            ..NodeProto::default()
-        }
-    }
-
-    #[rstest::rstest]
-    #[case::an_axis_twice(node("Transpose", &["features"], Some(("perm", &[0, 0]))), &[])]
-    #[case::an_axis_too_few(node("Transpose", &["features"], Some(("perm", &[0]))), &[])]
-    #[case::an_axis_outside(node("Transpose", &["features"], Some(("perm", &[1, 2]))), &[])]
-    #[case::a_maximum_along_no_axis(node("ReduceMax", &["features"], None), &[])]
-    #[case::a_maximum_outside(node("ReduceMax", &["features"], Some(("axes", &[2]))), &[])]
-    #[case::a_maximum_from_behind(node("ReduceMax", &["features"], Some(("axes", &[-1]))), &[])]
-    #[case::a_sum_outside(node("ReduceSum", &["features", "list"], None), &[7])]
-    #[case::a_sum_along_what_is_computed(node("ReduceSum", &["features", "features"], None), &[])]
-    #[case::a_sum_that_drops_its_axis(node("ReduceSum", &["features", "list"], Some(("keepdims", &[0]))), &[1])]
-    #[case::two_open_sizes(node("Reshape", &["features", "list"], None), &[-1, -1])]
-    #[case::a_size_of_nothing(node("Reshape", &["features", "list"], None), &[0, -1])]
-    #[case::a_negative_size(node("Reshape", &["features", "list"], None), &[-2, -1])]
-    #[case::a_size_that_does_not_fit(node("Reshape", &["features", "list"], None), &[256, 30])]
-    #[case::sizes_that_overflow(node("Reshape", &["features", "list"], None), &[i64::MAX, i64::MAX, 2])]
-    #[case::too_many_dimensions(node("Reshape", &["features", "list"], None), &[1, 1, 1, 1, 1, 1, 1, 1, -1])]
-    #[case::shares_along_an_axis_outside(node("Softmax", &["features"], Some(("axis", &[2]))), &[])]
-    #[case::three_of_two(node("Max", &["features", "features", "features"], None), &[])]
-    #[case::one_of_two(node("Div", &["features"], None), &[])]
-    fn a_node_whose_inputs_do_not_fit_is_refused(#[case] node: NodeProto, #[case] list: &[i64]) {
-        let op = node.op_type.clone();
-        let why = refusal(|graph| {
-            graph.initializer.push(TensorProto {
-                name: "list".to_owned(),
-                dims: vec![list.len() as i64],
-                data_type: tract_onnx::pb::tensor_proto::DataType::Int64 as i32,
-                raw_data: list.iter().flat_map(|number| number.to_le_bytes()).collect(),
-                ..TensorProto::default()
-            });
-            graph.node.insert(0, node);
-        });
-        assert!(why.contains(&format!("a node {op} do not fit")), "{why}");
-    }
-}
+mod tests;

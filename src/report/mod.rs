@@ -19,6 +19,7 @@ mod roc;
 #[cfg(test)]
 mod samples;
 mod tensorboard;
+mod verdict;
 mod words;
 
 pub use archive::{EMPTY_ZIP, zip};

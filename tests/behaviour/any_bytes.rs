@@ -89,6 +89,22 @@ fn any_bytes_as_an_authorization_header() {
 }
 
 #[test]
+fn bytes_that_are_no_http_are_refused_and_raise_no_alarm_in_the_log() {
+    let server = TestServer::start();
+    let secure = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n";
+    let newer = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let lengths = b"POST /training HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n";
+    for bytes in [&secure[..], newer, lengths] {
+        assert_eq!(server.raw(bytes).status, 400, "{}", String::from_utf8_lossy(bytes));
+    }
+    server.get("/version").expect(200, "3.0.5");
+    let log = server.log();
+    assert!(log.contains("/version"), "{log}");
+    let alarm = log.lines().find(|line| line.contains("ERROR") || line.contains("WARN"));
+    assert!(alarm.is_none(), "{alarm:?}");
+}
+
+#[test]
 fn any_text_as_a_number() {
     let server = TestServer::start();
     proptest!(cases(64), |(value in "\\PC{0,30}")| {

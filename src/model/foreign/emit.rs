@@ -229,8 +229,8 @@ impl Emit {
 
     pub(super) fn transpose(&mut self, x: &Computed, order: &[usize]) -> Done<Computed> {
         self.count(1, order.len())?;
-        let order_: Vec<i64> = order.iter().map(|&axis| axis as i64).collect();
-        let name = self.graph.op_with_list("Transpose", &[&x.name], "perm", &order_);
+        let perm: Vec<i64> = order.iter().map(|&axis| axis as i64).collect();
+        let name = self.graph.op_with_list("Transpose", &[&x.name], "perm", &perm);
         let shape = order.iter().map(|&axis| x.shape[axis]).collect();
         Ok(Computed { name, shape, ..x.clone() })
     }

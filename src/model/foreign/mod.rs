@@ -15,6 +15,7 @@ mod learners;
 mod node;
 mod plain;
 mod reduce;
+mod sizes;
 mod translate;
 mod trees;
 mod value;
