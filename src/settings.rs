@@ -36,6 +36,8 @@ pub const USERS: &str = "MOODLE_MLBACKEND_PYTHON_USERS";
 const DATA_DIR: &str = "MOODLE_MLBACKEND_PYTHON_DIR";
 const TEMP_DIR: &str = "MOODLE_MLBACKEND_TEMPDIR";
 const STASH_DIR: &str = "MOODLE_ML_STASH_DIR";
+/// Seconds of a day: nothing need take longer.
+const DAY: u64 = 24 * 60 * 60;
 const S3_BUCKET: &str = "MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME";
 const DEFAULT_PORT: u16 = 5000;
 
@@ -114,7 +116,7 @@ pub struct ServeArgs {
     #[command(flatten)]
     retention: RetentionArgs,
     /// Seconds that running work may go on after SIGTERM; what is not done then is dropped, as if never begun
-    #[arg(long, env = "MOODLE_MLBACKEND_STOP_SECONDS", value_name = "SECONDS", default_value_t = 30)]
+    #[arg(long, env = "MOODLE_MLBACKEND_STOP_SECONDS", value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(..=DAY))]
     stop_seconds: u64,
     /// The version that Moodle is told; Moodle wants 3.0.5 or later, before 4
     #[arg(long, env = "MOODLE_MLBACKEND_REPORTED_VERSION", value_name = "VERSION", default_value = "3.0.5", value_parser = version)]

@@ -4,19 +4,27 @@
 //! client that sends one request and then drips a second one, that drips what nobody reads any more, or
 //! that takes no answer, would stay for ever: such are ended here. While a request is worked on nothing
 //! here counts: how slow its body may be is the business of [`super::pace`].
+//!
+//! Nor does a client get ahead of its answers. The library takes apart whatever has come, and some bytes are
+//! enough for a request that takes kilobytes: so nothing is taken from a client while it is its turn to
+//! take an answer or to wait for one, and little at a time otherwise, unless a body is read.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
+use super::crowd::Counted;
 use crate::settings::Connections;
+
+/// What is taken at once from a client while no body is read: most heads, and at most some dozens of tiny ones.
+const PIECE: usize = 1024;
 
 /// A stream of bytes with an eye on its client.
 pub(super) struct Watched<S> {
@@ -24,33 +32,84 @@ pub(super) struct Watched<S> {
     attention: Attention,
     reading: Reading,
     writing: Writing,
+    /// That it is one of its client's.
+    _counted: Counted,
 }
 
 /// Whether somebody works on a request of the connection; the watched stream and the request share it.
 #[derive(Clone, Default)]
-pub(super) struct Attention(Rc<Cell<State>>);
+pub(super) struct Attention(Rc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    state: Cell<State>,
+    /// Who is to look at the stream again when the state has changed.
+    waiting: RefCell<Option<Waker>>,
+}
 
 #[derive(Clone, Copy, Default)]
 struct State {
     working: bool,
+    /// Whether that needs the body of the request.
+    needs_body: bool,
+    /// How much may still come when it has what it needs: a body may end a little later.
+    rest: usize,
     requests: u64,
 }
 
 /// A request of the connection is worked on as long as this is held.
 pub(super) struct Working(Attention);
 
+/// The body of a request is read as long as this is held.
+pub(super) struct NeedsBody(Attention);
+
 impl Attention {
     pub(super) fn begin(&self) -> Working {
-        let requests = self.0.get().requests + 1;
-        self.0.set(State { working: true, requests });
+        let requests = self.state().requests + 1;
+        self.0.state.set(State { working: true, needs_body: false, rest: 0, requests });
         Working(self.clone())
+    }
+
+    pub(super) fn needs_body(&self) -> NeedsBody {
+        self.set(State { needs_body: true, ..self.state() });
+        NeedsBody(self.clone())
+    }
+
+    /// So much was taken from the client.
+    fn took(&self, bytes: usize) {
+        let state = self.state();
+        self.0.state.set(State { rest: state.rest.saturating_sub(bytes), ..state });
+    }
+
+    fn state(&self) -> State {
+        self.0.state.get()
+    }
+
+    fn set(&self, state: State) {
+        self.0.state.set(state);
+        self.wake();
+    }
+
+    fn wake(&self) {
+        if let Some(waiting) = self.0.waiting.take() {
+            waiting.wake();
+        }
+    }
+
+    fn wait(&self, cx: &Context<'_>) {
+        self.0.waiting.replace(Some(cx.waker().clone()));
     }
 }
 
 impl Drop for Working {
     fn drop(&mut self) {
-        let attention = &self.0.0;
-        attention.set(State { working: false, ..attention.get() });
+        self.0.set(State { working: false, ..self.0.state() });
+    }
+}
+
+impl Drop for NeedsBody {
+    fn drop(&mut self) {
+        self.0.set(State { needs_body: false, rest: PIECE, ..self.0.state() });
     }
 }
 
@@ -59,6 +118,8 @@ struct Reading {
     most: Duration,
     /// How many requests there were when it began, and when it ends.
     clock: Option<(u64, Timer)>,
+    /// Whether a piece has just been taken: what is in it is looked at before there is more.
+    pausing: bool,
 }
 
 /// The clock of an answer that is not taken.
@@ -70,14 +131,15 @@ struct Writing {
 type Timer = Pin<Box<Sleep>>;
 
 impl<S> Watched<S> {
-    pub(super) fn new(stream: S, limits: &Connections) -> Self {
+    pub(super) fn new(stream: S, limits: &Connections, counted: Counted) -> Self {
         // A little later than the HTTP library, which can still answer with 408.
         let unattended = limits.head.max(limits.linger) + Duration::from_millis(500);
         Self {
             stream,
             attention: Attention::default(),
-            reading: Reading { most: unattended, clock: None },
+            reading: Reading { most: unattended, clock: None, pausing: false },
             writing: Writing { most: limits.answer, clock: None },
+            _counted: counted,
         }
     }
 
@@ -111,13 +173,49 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        let state = this.attention.state();
+        let most = match state {
+            State { needs_body: true, .. } => usize::MAX,
+            State { working: true, rest, .. } => rest,
+            _ => PIECE,
+        };
+        if this.writing.clock.is_some() || most == 0 {
+            this.attention.wait(cx);
+            return Poll::Pending;
+        }
         let before = buffer.filled().len();
-        let read = Pin::new(&mut this.stream).poll_read(cx, buffer);
+        let read = if most > PIECE {
+            Pin::new(&mut this.stream).poll_read(cx, buffer)
+        } else {
+            this.poll_piece(cx, buffer, most)
+        };
         let came = buffer.filled().len() > before;
-        match this.reading.poll_over(came, this.attention.0.get(), cx) {
+        match this.reading.poll_over(came, state, cx) {
             Poll::Ready(()) => Poll::Ready(Err(ended())),
             Poll::Pending => read,
         }
+    }
+}
+
+impl<S: AsyncRead + Unpin> Watched<S> {
+    /// Reads a little, and the next time nothing: the library reads until it is told that there is no more.
+    fn poll_piece(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+        most: usize,
+    ) -> Poll<io::Result<()>> {
+        if std::mem::take(&mut self.reading.pausing) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let mut bytes = [0; PIECE];
+        let mut piece = ReadBuf::new(&mut bytes[..most.min(buffer.remaining())]);
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut piece))?;
+        buffer.put_slice(piece.filled());
+        self.reading.pausing = !piece.filled().is_empty();
+        self.attention.took(piece.filled().len());
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -126,7 +224,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         let this = &mut *self;
         let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
         if written.is_ready() {
-            this.writing.clock = None;
+            if this.writing.clock.take().is_some() {
+                this.attention.wake();
+            }
             // A client that takes its answer may take its time before it asks for more.
             this.reading.clock = None;
             return written;
@@ -143,5 +243,121 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    use super::*;
+    use crate::http::crowd::Crowd;
+    use crate::http::proxies::TrustedProxies;
+    use crate::settings::Pace;
+
+    const ROOM: usize = 64 << 10;
+
+    /// A watched stream, and its client, between whom so much may be on its way.
+    fn connected(room: usize) -> (Watched<DuplexStream>, DuplexStream) {
+        let second = Duration::from_secs(1);
+        let pace = Pace { stall: second, bytes_per_second: 1 };
+        let limits = Connections { most: 1, head: second, pace, linger: second, answer: second };
+        let crowd = Crowd::new(1, TrustedProxies::default());
+        let (client, stream) = duplex(room);
+        let counted = crowd.count(std::net::Ipv4Addr::LOCALHOST.into()).expect("there is room for one");
+        (Watched::new(stream, &limits, counted), client)
+    }
+
+    /// What can be read before nothing comes, as the HTTP library reads.
+    async fn at_once(stream: &mut Watched<DuplexStream>) -> usize {
+        std::future::poll_fn(|cx| {
+            let mut taken = 0;
+            let mut bytes = vec![0; 8 << 10];
+            loop {
+                let mut buffer = ReadBuf::new(&mut bytes);
+                match Pin::new(&mut *stream).poll_read(cx, &mut buffer) {
+                    Poll::Ready(Ok(())) => taken += buffer.filled().len(),
+                    Poll::Ready(Err(error)) => panic!("{error}"),
+                    Poll::Pending => return Poll::Ready(taken),
+                }
+            }
+        })
+        .await
+    }
+
+    fn run(test: impl Future<Output = ()>) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        runtime.block_on(test);
+    }
+
+    #[test]
+    fn heads_are_taken_piece_by_piece() {
+        run(async {
+            let (mut stream, mut client) = connected(ROOM);
+            client.write_all(&[b'x'; 3000]).await.expect("there is room");
+            let mut pieces = Vec::new();
+            while pieces.iter().sum::<usize>() < 3000 {
+                pieces.push(at_once(&mut stream).await);
+            }
+            assert!(pieces.iter().all(|&piece| piece <= PIECE), "{pieces:?}");
+        });
+    }
+
+    #[test]
+    fn while_a_request_is_worked_on_only_its_body_is_taken_and_a_little_after_it() {
+        run(async {
+            let (mut stream, mut client) = connected(ROOM);
+            client.write_all(&[b'x'; 40_000]).await.expect("there is room");
+            let working = stream.attention().clone().begin();
+            assert_eq!(at_once(&mut stream).await, 0);
+            let body = stream.attention().clone().needs_body();
+            assert_eq!(at_once(&mut stream).await, 40_000);
+            drop(body);
+            client.write_all(&[b'x'; 3000]).await.expect("there is room");
+            let after: usize =
+                [at_once(&mut stream).await, at_once(&mut stream).await, at_once(&mut stream).await]
+                    .into_iter()
+                    .sum();
+            assert_eq!(after, PIECE);
+            drop(working);
+            let next = at_once(&mut stream).await + at_once(&mut stream).await;
+            assert!(next > 0, "the next request");
+        });
+    }
+
+    #[test]
+    fn whoever_waits_to_read_is_woken_when_the_work_is_done() {
+        run(async {
+            let (mut stream, mut client) = connected(ROOM);
+            let working = stream.attention().clone().begin();
+            client.write_all(b"next").await.expect("there is room");
+            let reading = async {
+                let mut next = [0; 4];
+                stream.read_exact(&mut next).await.map(|_| next)
+            };
+            let (next, ()) = tokio::join!(reading, async {
+                tokio::task::yield_now().await;
+                drop(working);
+            });
+            assert_eq!(&next.expect("it comes"), b"next");
+        });
+    }
+
+    #[test]
+    fn who_takes_no_answer_is_not_listened_to_until_it_does() {
+        run(async {
+            let (mut stream, mut client) = connected(10);
+            client.write_all(b"more").await.expect("there is room");
+            let mut answer = Box::pin(stream.write_all(&[b'a'; 30]));
+            // The answer is blocked now.
+            let blocked = std::future::poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx).is_pending())).await;
+            assert!(blocked);
+            drop(answer);
+            assert_eq!(at_once(&mut stream).await, 0);
+            let mut taken = [0; 10];
+            client.read_exact(&mut taken).await.expect("the first part of the answer");
+            stream.write_all(b"end").await.expect("there is room again");
+            assert_eq!(at_once(&mut stream).await, 4);
+        });
     }
 }

@@ -10,6 +10,7 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, He
 use actix_web::{HttpRequest, web};
 use futures_util::{Stream, StreamExt};
 
+use super::connection::Attention;
 use super::error::HttpError;
 use super::pace::{is_too_slow, paced};
 use super::spool::Spool;
@@ -66,6 +67,7 @@ impl Form {
         state: &AppState,
         wanted: Option<FilePart>,
     ) -> Result<Self, HttpError> {
+        let _body = request.conn_data::<Attention>().map(Attention::needs_body);
         Self::read_within(request, payload, (&state.uploads, state.pace), &state.spool, wanted).await
     }
 

@@ -1,7 +1,8 @@
 //! The open port: how many connections are taken from it, and what each of them passes through before it
 //! becomes requests.
 
-use std::io;
+use std::future::ready;
+use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
 
 use actix_http::HttpService;
@@ -13,6 +14,7 @@ use actix_web::rt::net::{TcpSocket, TcpStream};
 use actix_web::{App, middleware, web};
 
 use super::connection::Watched;
+use super::crowd::Crowd;
 use super::observe::{SERVER, observe};
 use super::state::AppState;
 use super::{methods, routes};
@@ -74,6 +76,7 @@ pub(super) fn serve(
         .shutdown_timeout(LAST_ANSWERS_SECONDS)
         .disable_signals();
     let (state, ending) = (state.clone(), builder.graceful_shutdown_signal());
+    let crowd = Crowd::new(most, state.proxies.clone());
     let server = builder.listen("http", listener, move || {
         let ending = ending.clone();
         let http = HttpService::build()
@@ -95,9 +98,15 @@ pub(super) fn serve(
                     .default_service(web::to(methods::not_found)),
                 |()| AppConfig::default(),
             ));
-        let watched = fn_service(move |stream: TcpStream| async move {
+        let crowd = crowd.clone();
+        let watched = fn_service(move |stream: TcpStream| {
             let client = stream.peer_addr().ok();
-            Ok::<_, DispatchError>((Watched::new(stream, &limits), client))
+            let counted = client.and_then(|client| crowd.count(client.ip()));
+            // Who has gone again has no address.
+            ready(match counted {
+                Some(counted) => Ok((Watched::new(stream, &limits, counted), client)),
+                None => Err(DispatchError::Io(ErrorKind::ConnectionRefused.into())),
+            })
         });
         watched.and_then(http)
     })?;

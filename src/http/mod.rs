@@ -3,10 +3,12 @@
 //!
 //! Must not know how a dataset is read, what a model is or how it is kept.
 
+mod address;
 mod auth;
 mod caller;
 mod caution;
 mod connection;
+mod crowd;
 #[doc(hidden)]
 pub mod doors;
 mod error;

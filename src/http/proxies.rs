@@ -44,7 +44,8 @@ impl TrustedProxies {
         near && headers.contains_key(FORWARDED_FOR) && !self.trusts(peer.to_canonical())
     }
 
-    fn trusts(&self, address: IpAddr) -> bool {
+    /// Whether its word is taken.
+    pub(super) fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
 
-use super::{Bytes, at_least_one};
+use super::{Bytes, DAY, at_least_one};
 
 /// The flags about connections.
 #[derive(Debug, Clone, Copy, Args)]
@@ -73,6 +73,5 @@ impl From<ConnectionArgs> for Connections {
 
 /// Never 0, which would mean no time at all to one part of the server and no limit to another.
 fn seconds() -> RangedU64ValueParser {
-    const DAY: u64 = 24 * 60 * 60;
     RangedU64ValueParser::new().range(1..=DAY)
 }

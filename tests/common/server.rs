@@ -177,8 +177,7 @@ impl TestServer {
     pub fn uploads(&self) -> Vec<PathBuf> {
         let spools = fs::read_dir(self.dir.path().join("temp")).expect("the directory is there");
         let files = spools.flatten().flat_map(|spool| fs::read_dir(spool.path()).into_iter().flatten());
-        let paths = files.flatten().map(|file| file.path());
-        paths.filter(|path| path.file_name().is_some_and(|name| name != "lock")).collect()
+        files.flatten().map(|file| file.path()).collect()
     }
 
     /// A figure of the process in bytes, such as `VmRSS` or `VmHWM`; `None` where there is no /proc.

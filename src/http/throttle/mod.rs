@@ -14,12 +14,13 @@
 mod blame;
 
 use std::hash::{BuildHasher, RandomState};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use blame::Ledger;
+use self::blame::Ledger;
+use super::address::network;
 
 /// The time within which the failures are counted.
 const WINDOW: Duration = Duration::from_mins(1);
@@ -116,14 +117,6 @@ impl Drop for Attempt<'_> {
             books.addresses.end(&self.address, self.forgiven, now);
             books.names.end(&self.name, self.forgiven, now);
         }
-    }
-}
-
-/// What counts as one address: with IPv6, everybody has at least 2^64 of them.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
     }
 }
 
