@@ -1,5 +1,6 @@
 //! Log lines on stderr: which there are, and what they look like.
 
+mod panics;
 mod queue;
 
 use std::io::{self, IsTerminal};
@@ -47,5 +48,6 @@ pub(super) fn start(format: LogFormat, debug: bool) -> io::Result<Log> {
         LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),
     };
+    panics::log_them(debug);
     Ok(Log(queue))
 }
