@@ -4,7 +4,8 @@
 #
 #   benches/quality.sh [DIRECTORY] [quick]
 #
-# DIRECTORY holds Moodle's datasets (default: ../shared/data); what is not there is skipped, visibly.
+# DIRECTORY holds Moodle's datasets (default: $MLBACKEND_TEST_DATA, or ../shared/data); what is not there is skipped,
+# visibly. benches/README.md says what belongs there.
 # Any *.csv or *.csv.gz directly in it is measured too: put your own site's there.
 # The Python environment is $QUALITY_VENV (default: target/quality/venv). It is made with:
 #   python3 -m venv target/quality/venv
@@ -13,7 +14,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-data=${1:-../shared/data}
+data=${1:-${MLBACKEND_TEST_DATA:-../shared/data}}
 repeats=10 few=5 seeds=10
 if [ "${2:-}" = quick ]; then repeats=2 few=2 seeds=2; fi
 readonly data repeats few seeds

@@ -4,9 +4,9 @@
 //! knows nothing of what the steps are for; each says its name. Two ways to order a fault: a unit test
 //! arms its own thread; a test of the whole program names a file in `MLBACKEND_TEST_FAULTS` and writes an
 //! order into it, such as `28 5`: let five steps pass, then one fail with the system's error 28. `die 5`
-//! lets the process end there, as kill -9 does; `hold write a report` lets that step wait until there is a file
-//! of the same name with the ending `.go`. What happened, and at which step, is then in a file of the
-//! same name with the ending `.fired`.
+//! lets the process end there, as kill -9 does; `panic 5` is a mistake in the program; `hold write a report`
+//! lets that step wait until there is a file of the same name with the ending `.go`. What happened, and at
+//! which step, is then in a file of the same name with the ending `.fired`.
 
 #[cfg(debug_assertions)]
 pub(crate) use armed::step;
@@ -41,6 +41,8 @@ mod armed {
         Error(i32),
         /// The end of the process, with nothing tidied up.
         Death,
+        /// A mistake in the program.
+        Panic,
     }
 
     /// After so many more steps.
@@ -78,6 +80,7 @@ mod armed {
             return Ok(());
         }
         let Some(fault) = due(armed.take(), |later| *armed = later) else { return Ok(()) };
+        drop((armed, held));
         note(file, name);
         happen(fault)
     }
@@ -108,12 +111,17 @@ mod armed {
         match fault {
             Fault::Error(number) => Err(io::Error::from_raw_os_error(number)),
             Fault::Death => std::process::abort(),
+            Fault::Panic => panic!("a test ordered this"),
         }
     }
 
     fn parse(order: &str) -> Armed {
         let (what, steps) = order.trim().split_once(' ')?;
-        let fault = if what == "die" { Fault::Death } else { Fault::Error(what.parse().ok()?) };
+        let fault = match what {
+            "die" => Fault::Death,
+            "panic" => Fault::Panic,
+            number => Fault::Error(number.parse().ok()?),
+        };
         Some((steps.parse().ok()?, fault))
     }
 

@@ -34,7 +34,8 @@ use crate::store::Retention;
 /// The variable that names the users; never a flag, because command lines are visible to everybody.
 pub const USERS: &str = "MOODLE_MLBACKEND_PYTHON_USERS";
 const DATA_DIR: &str = "MOODLE_MLBACKEND_PYTHON_DIR";
-const TEMP_DIR: &str = "MOODLE_MLBACKEND_TEMPDIR";
+/// Names the directory for uploads.
+pub const TEMP_DIR: &str = "MOODLE_MLBACKEND_TEMPDIR";
 const STASH_DIR: &str = "MOODLE_ML_STASH_DIR";
 /// Seconds of a day: nothing need take longer.
 const DAY: u64 = 24 * 60 * 60;

@@ -77,7 +77,7 @@ impl From<StoreError> for BackendError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NoSpace { .. } => {
-                tracing::error!(%error, "the disk is full");
+                tracing::error!(%error, "the disk is full where models are kept");
                 Self::NoSpace
             }
             // Who runs the site can do something about it, but needs no path for that.
@@ -97,6 +97,7 @@ impl From<StoreError> for BackendError {
 impl From<ReportError> for BackendError {
     fn from(error: ReportError) -> Self {
         if error.is_no_space() {
+            tracing::error!(%error, "the disk is full where an evaluation's report is kept");
             return Self::NoSpace;
         }
         Self::Internal(format!("the evaluation's report cannot be written or read: {error}"))

@@ -12,6 +12,7 @@ mod progress;
 pub mod prune;
 mod table;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -66,7 +67,7 @@ pub fn run() -> ExitCode {
         Ok(Cli { command: Command::Prune(args) }) => prune::run(&args),
         Ok(Cli { command: Command::Check(args) }) => check::run(&args),
         Err(told) if told.use_stderr() => {
-            eprint!("{}", explain(&told));
+            let _ = write!(std::io::stderr(), "{}", explain(&told));
             ExitCode::FAILURE
         }
         Err(told) => {

@@ -16,7 +16,7 @@ use actix_web_httpauth::headers::www_authenticate::basic::Basic;
 use super::pool::PoolError;
 use super::throttle::Wait;
 use crate::backend::BackendError;
-use crate::settings::{Bytes, LOGIN_FAILURES, Pace, SettingsError, USERS};
+use crate::settings::{Bytes, LOGIN_FAILURES, Pace, SettingsError, TEMP_DIR, USERS};
 use crate::store::{IdError, StoreError};
 
 /// Why the server could not start.
@@ -121,7 +121,10 @@ impl HttpError {
     /// An upload could not be kept while it is worked on.
     pub(super) fn keeping_an_upload(error: &io::Error) -> Self {
         match error.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => Self::NoSpace,
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+                tracing::error!(%error, "the disk is full where uploads are kept, in the directory of {TEMP_DIR}");
+                Self::NoSpace
+            }
             _ => Self::internal("keeping an upload", error),
         }
     }

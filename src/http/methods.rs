@@ -1,4 +1,4 @@
-//! Answers for what no route takes: other methods, other paths.
+//! Methods by their names, and answers for what no route takes: other methods, other paths.
 
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse};
@@ -9,6 +9,22 @@ use super::routes::text;
 pub(super) const READING: &str = "GET, HEAD, OPTIONS";
 /// The methods of the routes that take a body.
 pub(super) const SENDING: &str = "OPTIONS, POST";
+
+/// What a method is called in the log; those that HTTP does not know may be called anything.
+pub(super) fn name(method: &Method) -> &str {
+    match *method {
+        Method::GET
+        | Method::HEAD
+        | Method::POST
+        | Method::PUT
+        | Method::DELETE
+        | Method::OPTIONS
+        | Method::PATCH
+        | Method::CONNECT
+        | Method::TRACE => method.as_str(),
+        _ => "other",
+    }
+}
 
 /// OPTIONS, and the methods that a route does not have.
 pub(super) fn other(request: &HttpRequest, allowed: &'static str) -> HttpResponse {

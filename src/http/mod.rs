@@ -1,4 +1,4 @@
-//! The nine routes that Moodle calls: who is it, what do they ask, is it small
+//! The eight routes that Moodle calls: who is it, what do they ask, is it small
 //! enough? What comes out is a typed request for [`crate::backend`].
 //!
 //! Must not know how a dataset is read, what a model is or how it is kept.

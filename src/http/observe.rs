@@ -13,6 +13,7 @@ use tracing::Instrument;
 use super::connection::Attention;
 use super::error::HttpError;
 use super::head;
+use super::methods;
 use super::state::AppState;
 use crate::settings::TRUSTED_PROXIES;
 
@@ -101,8 +102,8 @@ fn log(response: &ServiceResponse, id: &str, client: Client, started: Instant) {
     tracing::info!(
         id,
         client = %client.0,
-        method = %request.method(),
-        // The pattern, not the path: nothing that a stranger wrote gets into the log.
+        // Nothing that a stranger wrote gets into the log: of methods the known ones, and the pattern, not the path.
+        method = methods::name(request.method()),
         route = request.match_pattern().as_deref().unwrap_or("unknown"),
         uniqueid = about.as_ref().map(|about| about.0.as_str()),
         status = response.status().as_u16(),

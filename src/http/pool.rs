@@ -19,7 +19,7 @@ pub(super) enum PoolError {
     Full { waiting: usize, limit: &'static str },
     #[error("nothing was free for {0:?}")]
     Waited(Duration),
-    #[error("a job panicked: {0}")]
+    #[error("a job gave up: {0}")]
     Panicked(String),
 }
 

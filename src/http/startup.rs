@@ -87,19 +87,21 @@ pub fn serve(args: ServeArgs) -> ExitCode {
     match Settings::load(args).map_err(StartError::from).and_then(run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("moodle-mlbackend: {error}");
+            // Nobody may be able to read it; that is no reason to panic.
+            let _ = writeln!(std::io::stderr(), "moodle-mlbackend: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
 fn run(settings: Settings) -> Result<(), StartError> {
-    logging::start(settings.log_format, settings.debug_mode);
+    let log = logging::start(settings.log_format, settings.debug_mode).map_err(StartError::Server)?;
     actix_web::rt::System::new().block_on(async {
         let application = Application::build(settings)?;
         announce(&application.url());
         if application.run_until_stopped().await? {
             // The runtime would wait for the threads that still compute.
+            log.finish();
             std::process::exit(0);
         }
         Ok(())

@@ -31,6 +31,7 @@ mod install_guide;
 mod isolation;
 mod learning_quality;
 mod limits;
+mod log_lines;
 mod memory;
 mod methods_and_paths;
 mod migrate_crash;

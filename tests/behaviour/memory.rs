@@ -1,6 +1,6 @@
 //! A server that has worked much needs no more memory afterwards than before.
 
-use crate::common::{Dice, Form, Table, TestServer};
+use crate::common::{Dice, Form, Table, TestServer, skip};
 
 /// 60 columns, half of which tell something.
 fn many(samples: usize) -> Table {
@@ -32,8 +32,7 @@ fn a_large_evaluation_leaves_memory_as_it_found_it() {
     // Fonts, threads and connections come with the first one and stay.
     evaluate(&server, 200);
     let Some(before) = resident(&server) else {
-        eprintln!("SKIPPED: this system does not tell how much memory a process needs");
-        return;
+        return skip("memory", "this system does not tell how much memory a process needs");
     };
     // Where memory is not given back, more than 100 MiB stay of this.
     evaluate(&server, 6_000);

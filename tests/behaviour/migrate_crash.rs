@@ -1,6 +1,6 @@
 //! `moodle-mlbackend migrate` that is killed at any moment: each model goes on answering as before, beside a
-//! running server, and the next `migrate` finishes the work. `MIGRATE_KILLS=200 cargo test migrate_crash`
-//! kills so many times.
+//! running server, and the next `migrate` finishes the work. With the variable `MLBACKEND_TEST_LONG` set
+//! it is killed 200 times.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::common::{Dice, Form, Network, Table, TestServer, fired, order_at, untouched};
+use crate::common::{Dice, Form, Network, Table, TestServer, fired, long, order_at, untouched};
 
 /// So many models are there.
 const MODELS: usize = 5;
@@ -96,7 +96,7 @@ fn a_migration_that_dies_before_any_step_is_finished_by_the_next_one(#[case] fla
 
 #[test]
 fn a_migration_killed_at_any_moment_changes_no_answer_and_the_next_one_finishes_it() {
-    let kills = std::env::var("MIGRATE_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(20);
+    let kills = if long() { 200 } else { 20 };
     let server = TestServer::start();
     let data = server.data_dir();
     python_server(&data, MODELS, 0);

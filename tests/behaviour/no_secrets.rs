@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use crate::common::{
     DATA, Entry, Form, Launch, Network, PICKLE, RawZip, Reply, Request, TestServer, labelled, order,
+    unlabelled,
 };
 
 const SECRET: &str = "Zq7-not-for-anybody";
@@ -27,9 +28,12 @@ struct Watched {
 
 impl Watched {
     fn start(launch: Launch) -> Self {
-        let users = format!("a:{SECRET}");
-        let launch =
-            launch.env("MOODLE_MLBACKEND_PYTHON_USERS", &users).env("MOODLE_MLBACKEND_DEBUG_MODE", "1");
+        Self::with_usual_log(launch.env("MOODLE_MLBACKEND_DEBUG_MODE", "1"))
+    }
+
+    /// One that logs what any server does.
+    fn with_usual_log(launch: Launch) -> Self {
+        let launch = launch.env("MOODLE_MLBACKEND_PYTHON_USERS", &format!("a:{SECRET}"));
         let server = launch.env("RUST_BACKTRACE", "1").with_faults().start();
         let root = server.data_dir().parent().expect("a directory").to_owned();
         let program = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
@@ -174,6 +178,38 @@ fn a_disk_that_fails_tells_clients_nothing_of_the_disk() {
     }
     assert!(failed > 10, "{failed}");
     watched.judge_log();
+}
+
+#[test]
+#[cfg(debug_assertions)]
+fn a_mistake_in_the_program_ends_one_request_and_is_a_line_of_the_log() {
+    let watched = Watched::with_usual_log(Launch::new().env("MOODLE_MLBACKEND_LOG_FORMAT", "json"));
+    watched.train();
+    let form = Form::model("m", "d").file("dataset", &unlabelled(&["1-0,1,0,0.5", "2-0,0,1,0.5"]));
+    let ask = || watched.server.raw(&Watched::post("/prediction", &form).bytes()).json();
+    let before = ask();
+    // After the upload's own steps and before the last ones, which publish.
+    let steps = [5, 10, 20];
+    for step in steps {
+        order(&watched.server, &format!("panic {step}"));
+        let form = Form::model("m", "d").file("dataset", &labelled(&["0,0,0.5,1", "1,1,0.25,0"]));
+        let reply = watched.server.raw(&Watched::post("/training", &form).bytes());
+        assert_eq!(reply.status, 500, "step {step}: {}", reply.text());
+        watched.judge(&reply);
+        let id = reply.header("x-request-id").expect("an id");
+        assert!(reply.text().contains(id), "{}", reply.text());
+        let log = watched.server.log();
+        let cause = log.lines().find(|line| line.contains(id) && line.contains("a test ordered this"));
+        assert!(cause.is_some_and(|line| line.contains("ERROR")), "{log}");
+        assert_eq!(ask(), before, "step {step}");
+    }
+    watched.train();
+    watched.judge_log();
+    let log = watched.server.log();
+    for line in log.lines() {
+        assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line}");
+    }
+    assert_eq!(log.lines().filter(|line| line.contains("gave up\"")).count(), steps.len(), "{log}");
 }
 
 #[test]

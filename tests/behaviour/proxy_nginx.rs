@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::common::{Launch, Request, TestServer, find, free_port, labelled, tool, unlabelled, untouched};
+use crate::common::{
+    Launch, Request, TestServer, find, free_port, labelled, skip, tool, unlabelled, untouched,
+};
 
 /// The name in our configuration, which the certificate is made for.
 const NAME: &str = "mlbackend.example.org";
@@ -157,7 +159,7 @@ impl Site {
         let directory = TempDir::new().unwrap();
         let certificate = Certificate::make(directory.path());
         if certificate.is_none() {
-            eprintln!("SKIPPED: {test}: HTTPS, for openssl is not installed; plain HTTP instead");
+            skip(test, "plain HTTP instead of HTTPS: openssl is not installed");
         }
         let port = free_port();
         let backend = server.address.to_string();

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::common::{Form, Launch, Request, TestServer, labelled, long, unlabelled, until};
+use crate::common::{Form, Launch, Request, TestServer, labelled, long, skip, unlabelled, until};
 
 const DROP_AFTER: Duration = Duration::from_millis(250);
 
@@ -236,9 +236,7 @@ fn too_few_descriptors_lower_the_bound_instead_of_running_out() {
 #[test]
 fn a_healthy_client_beside_a_thousand_drippers() {
     if !long() {
-        return eprintln!(
-            "SKIPPED: a_healthy_client_beside_a_thousand_drippers: MLBACKEND_TEST_LONG is not set"
-        );
+        return skip("a_healthy_client_beside_a_thousand_drippers", "MLBACKEND_TEST_LONG is not set");
     }
     let server = trained(Launch::new());
     let version = Request::new("GET", "/version");

@@ -4,13 +4,13 @@ use std::process::{Command, Output};
 
 use rstest::rstest;
 
-use crate::common::TestServer;
+use crate::common::{TestServer, skip};
 
 /// Runs a tool; `None`, and a visible word about it, where it is not installed.
 fn run(tool: &str, arguments: &[&str]) -> Option<Output> {
     let output = Command::new(tool).args(arguments).env_remove("http_proxy").output();
     if output.is_err() {
-        eprintln!("SKIPPED: {tool} is not installed");
+        skip(std::thread::current().name().unwrap_or("a test"), &format!("{tool} is not installed"));
     }
     output.ok()
 }

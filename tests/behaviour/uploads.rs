@@ -2,10 +2,14 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+#[cfg(debug_assertions)]
+use std::path::Path;
 
 use rstest::rstest;
 
-use crate::common::{Form, Launch, Request, TestServer, until};
+use crate::common::{Form, Launch, Request, TestServer, labelled, until};
+#[cfg(debug_assertions)]
+use crate::common::{fired, order, order_at};
 
 fn small() -> TestServer {
     Launch::new()
@@ -32,6 +36,30 @@ fn a_dataset_beyond_the_limit_is_refused_with_the_name_of_the_setting() {
     let reply = server.post("/import", &form);
     assert!(reply.status == 413 && reply.text().contains("MAX_ARCHIVE_BYTES"), "{}", reply.text());
     assert!(server.uploads().is_empty(), "{:?}", server.uploads());
+}
+
+#[rstest]
+#[cfg(debug_assertions)]
+#[case("../../../escaped.csv")]
+#[case("/tmp/escaped-from-an-upload.csv")]
+#[case("escaped.csv")]
+#[case("")]
+fn the_name_that_an_upload_comes_with_is_used_for_nothing(#[case] called: &str) {
+    let server = Launch::new().with_faults().start();
+    // The upload still lies there when the model's first file is made.
+    let form = Form::model("m", "d").file_called("dataset", called, &labelled(&["1,0,0.5,1", "0,1,0.25,0"]));
+    let seen = std::thread::scope(|scope| {
+        order(&server, "hold make a file");
+        let training = scope.spawn(|| server.post("/training", &form));
+        until("the model is written", || fired(&server.orders()).is_some());
+        let seen = server.uploads();
+        order_at(&server.orders().with_extension("go"), "");
+        assert_eq!(training.join().expect("an answer").json()["status"], 0);
+        seen
+    });
+    assert_eq!(seen.len(), 1, "{seen:?}");
+    assert!(seen.iter().all(|path| !path.to_string_lossy().contains("escaped")), "{seen:?}");
+    assert!(!Path::new("/tmp/escaped-from-an-upload.csv").exists());
 }
 
 #[test]

@@ -84,9 +84,14 @@ impl Form {
         self
     }
 
-    pub fn file(mut self, name: &str, content: &[u8]) -> Self {
+    pub fn file(self, name: &str, content: &[u8]) -> Self {
+        self.file_called(name, "1795231297.2977.csv", content)
+    }
+
+    /// A file with the name that it has, or is said to have, where it comes from.
+    pub fn file_called(mut self, name: &str, called: &str, content: &[u8]) -> Self {
         let head = format!(
-            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"1795231297.2977.csv\"\r\n\
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{called}\"\r\n\
              Content-Type: application/octet-stream\r\n\r\n"
         );
         self.0.extend(head.bytes().chain(content.iter().copied()).chain(*b"\r\n"));

@@ -5,6 +5,11 @@ use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
 
+use super::skip::skip;
+
+/// Names the directory of the recorded datasets; what it has is told in `benches/README.md`.
+const DATA: &str = "MLBACKEND_TEST_DATA";
+
 const KEYS: &str = "timesplitting,nfeatures,moodleversion,targetcolumn,targettype,targetclasses";
 
 /// A dataset of three features with two classes, as Moodle writes it.
@@ -31,12 +36,13 @@ fn dataset(classes: &str, columns: &str, rows: &[&str]) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// A file of the shared test data; `None`, and a visible word about it, where there is none.
+/// A recorded file; `None`, and a visible word about it, where there is none.
 pub fn shared(test: &str, path: &str) -> Option<Vec<u8>> {
-    let file = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data")).join(path);
-    let bytes = fs::read(&file).ok();
+    let usual = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data");
+    let data = std::env::var_os(DATA).filter(|data| !data.is_empty());
+    let bytes = fs::read(data.map_or_else(|| PathBuf::from(usual), PathBuf::from).join(path)).ok();
     if bytes.is_none() {
-        eprintln!("SKIPPED: {test}: no {path} in the shared test data");
+        skip(test, &format!("there is no {path} in the directory of recorded data, {DATA}"));
     }
     bytes
 }

@@ -4,6 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::{Command, Output};
 
+use super::skip::skip;
+
 /// The environment variable that names it.
 const PYTHON: &str = "MLBACKEND_TEST_PYTHON";
 
@@ -12,9 +14,7 @@ pub fn python() -> Option<OsString> {
     let python = std::env::var_os(PYTHON).filter(|python| !python.is_empty());
     if python.is_none() {
         let test = std::thread::current().name().unwrap_or("a test").to_owned();
-        eprintln!(
-            "SKIPPED: {test}: {PYTHON} names no Python with the packages of tests/python/requirements.txt"
-        );
+        skip(&test, &format!("{PYTHON} names no Python with the packages of tests/python/requirements.txt"));
     }
     python
 }

@@ -10,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 use super::client::{Form, Reply, Request, exchange, try_exchange};
+use super::tools::until;
 
 /// Names another program to test than the one that was built with the tests: that of a release.
 const PROGRAM: &str = "MLBACKEND_TEST_PROGRAM";
@@ -109,8 +110,13 @@ impl Launch {
     }
 
     /// Starts a server that must come up.
-    pub fn start(mut self) -> TestServer {
+    pub fn start(self) -> TestServer {
         let log = File::create_new(self.dir.path().join("log")).expect("a log file");
+        self.start_with_log(log.into())
+    }
+
+    /// The same, with its log elsewhere: [`TestServer::log`] does not find it.
+    pub fn start_with_log(mut self, log: Stdio) -> TestServer {
         let mut child = self.command.stdout(Stdio::piped()).stderr(log).spawn().expect("the binary starts");
         let mut line = String::new();
         let out = child.stdout.take().expect("stdout is piped");
@@ -164,9 +170,15 @@ impl TestServer {
         self.send(&Request::new("POST", path_and_query).credentials("a", "b").form(form))
     }
 
-    /// What the server has logged so far.
+    /// What the server has logged so far. Lines are written beside the requests: when that of one more request is
+    /// there, so are all before it.
     pub fn log(&self) -> String {
-        fs::read_to_string(self.dir.path().join("log")).expect("the log is text")
+        let read = || fs::read_to_string(self.dir.path().join("log")).expect("the log is text");
+        let last = self.try_raw(&Request::new("GET", "/version").bytes());
+        // A server that is at its end writes all before that.
+        let Some(id) = last.as_ref().and_then(|reply| reply.header("x-request-id")) else { return read() };
+        until("the log is written", || read().lines().any(|line| line.contains(id)));
+        read().split_inclusive('\n').filter(|line| !line.contains(id)).collect()
     }
 
     pub fn data_dir(&self) -> PathBuf {

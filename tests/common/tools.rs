@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use super::skip::skip;
+
 /// Below the ports that the system gives to connections and to servers that ask for port 0, so that
 /// no other test can take a port between its choice and its use.
 const FIRST_PORT: u16 = 20_000;
@@ -15,7 +17,7 @@ const PORTS: u16 = 10_000;
 pub fn tool(test: &str, name: &str) -> Option<PathBuf> {
     let found = find(name);
     if found.is_none() {
-        eprintln!("SKIPPED: {test}: {name} is not installed");
+        skip(test, &format!("{name} is not installed"));
     }
     found
 }

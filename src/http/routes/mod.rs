@@ -1,4 +1,4 @@
-//! The nine routes, one file each, and what their handlers have in common.
+//! The eight routes, one file each, and what their handlers have in common.
 
 mod delete;
 mod evaluation;
@@ -23,7 +23,7 @@ use super::params;
 use super::state::AppState;
 use super::{auth, methods};
 
-/// Registers the nine routes. Only the right method asks for credentials: a wrong one is told so
+/// Registers the eight routes. Only the right method asks for credentials: a wrong one is told so
 /// first, and `OPTIONS` needs none.
 pub(super) fn register(config: &mut web::ServiceConfig) {
     let protected = |route: Route| route.wrap(HttpAuthentication::with_fn(auth::check));
