@@ -43,6 +43,12 @@ pub enum StoreError {
         /// The link.
         path: PathBuf,
     },
+    /// The session in which something was being made has ended; nothing was changed.
+    #[error("{path} has ended meanwhile: what was being made in it is not stored")]
+    Ended {
+        /// The session, or the directory of all.
+        path: PathBuf,
+    },
     /// The system refused something else.
     #[error("could not {doing} {path}: {source}")]
     Io {

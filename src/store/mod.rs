@@ -21,8 +21,10 @@
 //! - The *model lock* (one uniqueid and dirhash) is held for a whole training. The *tree lock* (one
 //!   uniqueid) is held for the few renames of publishing and of deleting, taken after the model lock.
 //! - A deletion never waits for a training. Who publishes what was begun before a deletion counts as
-//!   having published before it, so that deleted samples do not come back.
+//!   having published before it, so that deleted samples do not come back, also where there was nothing to
+//!   delete yet: `begun.rs` has the way.
 
+mod begun;
 mod check;
 mod classifier;
 mod error;
@@ -102,8 +104,8 @@ impl Store {
         Self { retention, ..self }
     }
 
-    /// Ends this process' session: whatever is still half-made in it can no longer be published. For the
-    /// end of the process, when somebody may still be at work.
+    /// Ends this process' session for good: whatever is still half-made in it can no longer be published, and
+    /// nothing new can be made. For the end of the process, when somebody may still be at work.
     pub fn abandon(&self) {
         self.workspace.abandon();
     }
@@ -114,19 +116,22 @@ impl Store {
         ModelHome::within(&self.root, &self.workspace, self.retention, id, dir)
     }
 
-    /// Deletes everything under one model id; fine when there is nothing. Of a link, only the link goes. Waits only for who is just
-    /// publishing under this id. After an error the model is gone all the same as far as readers can
-    /// tell, or untouched.
+    /// Deletes everything under one model id, also what is being made there; fine when there is nothing. Of a
+    /// link, only the link goes. Waits only for who is just publishing under this id. After an error the model
+    /// is gone all the same as far as readers can tell, or untouched.
     pub fn delete(&self, id: &ModelId) -> Result<(), StoreError> {
         let tree = self.root.join(id.as_str());
-        let lock = self.workspace.lock(&home::tree_lock(id))?;
-        if files::kind(&tree)?.is_none() {
-            return Ok(());
+        let lock = self.workspace.lock(&home::tree_lock(id.as_str()))?;
+        let trash = match files::kind(&tree)? {
+            None => None,
+            Some(_) => Some(self.workspace.take(&tree)?),
+        };
+        self.workspace.take_marks(id.as_str())?;
+        if trash.is_some() {
+            files::sync_dir(&self.root)?;
         }
-        let trash = self.workspace.take(&tree)?;
-        files::sync_dir(&self.root)?;
         drop(lock);
-        trash.remove()
+        trash.map_or(Ok(()), Temporary::remove)
     }
 }
 

@@ -235,6 +235,43 @@ fn what_was_learnt_before_a_deletion_does_not_come_back_after_it() {
 }
 
 #[test]
+fn what_begins_before_a_deletion_by_another_process_does_not_come_back_though_nothing_was_there() {
+    let (dir, _store, home) = store();
+    let other = Store::open(dir.path()).unwrap();
+    let training = home.lock().unwrap();
+    let run = home.begin_run().unwrap();
+    other.delete(&id()).unwrap();
+    let beside = other.model(&id(), &DirHash::new("dirhash", "beside").unwrap());
+    publish(&beside, "begun after it");
+
+    let new = NewGeneration { model: b"one", samples: None, facts: &Value::Null };
+    home.publish(&training, &new).unwrap();
+    assert!(home.current().unwrap().is_none());
+    let run = run.publish().unwrap();
+    assert!(home.run(run).unwrap().is_none());
+    assert_eq!(current_text(&beside).unwrap(), "begun after it");
+    drop(training);
+    publish(&home, "fresh");
+    assert_eq!(current_text(&home).unwrap(), "fresh");
+}
+
+#[test]
+fn work_that_goes_on_after_the_end_of_the_session_is_not_published() {
+    let (dir, store, home) = store();
+    publish(&home, "one");
+    let training = home.lock().unwrap();
+    let run = home.begin_run().unwrap();
+    store.abandon();
+    let new = NewGeneration { model: b"two", samples: None, facts: &Value::Null };
+    assert!(home.publish(&training, &new).is_err());
+    assert!(run.publish().is_err());
+    assert!(home.begin_run().is_err());
+    assert_eq!(current_text(&home).unwrap(), "one");
+    assert_eq!(names(&classifier(&dir)), ["1", "current.json"]);
+    assert!(names(&dir.path().join(".mlbackend/sessions")).is_empty());
+}
+
+#[test]
 fn a_deletion_does_not_wait_for_a_training() {
     let (_dir, store, home) = store();
     publish(&home, "one");
