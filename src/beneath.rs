@@ -73,6 +73,8 @@ pub(crate) struct Found {
     pub(crate) bytes: u64,
     /// When it was last changed.
     pub(crate) modified: SystemTime,
+    /// The number of the user to whom it belongs.
+    pub(crate) owner: u32,
 }
 
 /// Something in a directory.
@@ -116,6 +118,7 @@ impl Place {
             kind: kind(FileType::from_raw_mode(stat.st_mode)),
             bytes: u64::try_from(stat.st_size).unwrap_or(0),
             modified: SystemTime::UNIX_EPOCH + since_1970(&stat),
+            owner: stat.st_uid,
         }))
     }
 

@@ -7,13 +7,13 @@ use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::data_directory::{DataDirectory, end};
+use super::data_directory::{DataDirectory, OpenError, end};
 use super::table::{counted, model as named, table};
 use crate::backend::{
     BackendError, Left, convert_python_server, look_at_python_server, remove_python_server,
 };
 use crate::model::ModelFacts;
-use crate::store::{ModelHome, Store, StoreError};
+use crate::store::ModelHome;
 
 /// Converts the models that the Python server left in a data directory.
 ///
@@ -57,8 +57,8 @@ enum Outcome {
     Removed,
 }
 
-fn migrate(args: &Args) -> Result<Vec<Row>, StoreError> {
-    let store = Store::open(&args.data.directory)?;
+fn migrate(args: &Args) -> Result<Vec<Row>, OpenError> {
+    let store = args.data.open("migrate", args.dry_run)?;
     let models = store.models()?;
     let bar = bar(models.len() as u64);
     let mut rows = Vec::new();

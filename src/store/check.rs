@@ -102,8 +102,10 @@ impl Store {
 
 impl ModelHome {
     /// Examines this model and, with `repair`, mends it. `usable` says of a generation whose bytes are as
-    /// they were published what else is wrong with it. Excludes publishing and deleting meanwhile. What is behind
-    /// a link is not examined.
+    /// they were published what else is wrong with it. What is behind a link is not examined.
+    ///
+    /// Nobody is kept waiting by the examination of a sound model. What looks damaged, and may just be replaced or
+    /// deleted, is examined again while nobody publishes or deletes. Without `repair`, nothing is made.
     pub fn examine(
         &self,
         repair: bool,
@@ -120,15 +122,16 @@ impl ModelHome {
         repair: bool,
         usable: &dyn Fn(&Generation) -> Result<(), String>,
     ) -> Result<Vec<Finding>, StoreError> {
-        let _tree = match self.lock_tree() {
-            // A copy on a read-only disk can be looked at, too.
-            Err(_) if !repair => None,
-            lock => Some(lock?),
-        };
         let classifier = self.classifier();
-        let state = State::of(&classifier, usable)?;
+        let mut state = State::of(&classifier, usable)?;
+        let looks_damaged = !state.findings().is_empty();
+        let mut tree = None;
+        if looks_damaged {
+            tree = if repair { Some(self.lock_tree()?) } else { self.lock_tree_if_used() };
+            state = State::of(&classifier, usable)?;
+        }
         let mut findings = state.findings();
-        if repair && state.current().is_some() {
+        if repair && looks_damaged && state.current().is_some() {
             state.repair(self, &classifier)?;
             for finding in &mut findings {
                 if let Mended::Would(what) = finding.mended {
@@ -136,6 +139,7 @@ impl ModelHome {
                 }
             }
         }
+        drop(tree);
         findings.extend(self.strangers(&classifier)?);
         Ok(findings)
     }

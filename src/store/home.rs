@@ -260,6 +260,12 @@ impl ModelHome {
         self.workspace.lock(&tree_lock(&self.tree_name))
     }
 
+    /// The same for who only looks and leaves nothing behind. `None` where nobody can have published, or on a
+    /// disk that cannot be written.
+    pub(super) fn lock_tree_if_used(&self) -> Option<FileLock> {
+        self.workspace.lock_if_used(&tree_lock(&self.tree_name)).ok().flatten()
+    }
+
     pub(super) fn classifier(&self) -> Classifier {
         Classifier::of(&self.dir)
     }

@@ -19,7 +19,8 @@
 //! - Whatever appears under a model is written elsewhere first, brought to the disk, and moved there
 //!   in one rename. Readers need no lock: they open files that nobody changes.
 //! - The *model lock* (one uniqueid and dirhash) is held for a whole training. The *tree lock* (one
-//!   uniqueid) is held for the few renames of publishing and of deleting, taken after the model lock.
+//!   uniqueid) is held for the few renames of publishing and of deleting, taken after the model lock. Only who
+//!   examines or repairs a model that looks damaged holds it for longer.
 //! - A deletion never waits for a training. Who publishes what was begun before a deletion counts as
 //!   having published before it, so that deleted samples do not come back, also where there was nothing to
 //!   delete yet: `begun.rs` has the way.
@@ -58,6 +59,7 @@ use std::path::{self, Path};
 use std::sync::Arc;
 
 use crate::beneath::Place;
+use error::During;
 use workspace::{Temporary, Workspace};
 
 /// The data directory of a server.
@@ -96,6 +98,16 @@ impl Store {
         let root = Place::top(&root);
         let workspace = Arc::new(Workspace::of(&root));
         Ok(Self { root, workspace, retention: Retention::default() })
+    }
+
+    /// The number of the user who keeps something here: the one of the server, once it has run.
+    pub fn owner(&self) -> Result<u32, StoreError> {
+        for place in [self.root.join(workspace::NAME), self.root.clone()] {
+            if let Some(found) = place.find().during("look at", &place)? {
+                return Ok(found.owner);
+            }
+        }
+        Err(StoreError::unusable(&self.root.path(), "it has just gone"))
     }
 
     /// With another retention than the default one, for all homes that are asked for from now on.

@@ -76,7 +76,7 @@ impl Store {
 
 impl ModelHome {
     fn prune(&self, dry_run: bool) -> Result<Vec<Outdated>, StoreError> {
-        let tree = self.lock_tree()?;
+        let tree = if dry_run { self.lock_tree_if_used() } else { Some(self.lock_tree()?) };
         if !dry_run {
             self.settle_behind_tree_lock()?;
         }

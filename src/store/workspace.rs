@@ -90,6 +90,14 @@ impl Workspace {
         FileLock::acquire(&self.locks().join(name))
     }
 
+    /// The same for who only looks and leaves nothing behind: `None` where nobody has ever locked anything.
+    pub fn lock_if_used(&self, name: &str) -> Result<Option<FileLock>, StoreError> {
+        match files::kind(&self.locks())? {
+            Some(Kind::Directory) => self.lock(name).map(Some),
+            _ => Ok(None),
+        }
+    }
+
     /// A new mark of work under this name; it vanishes with its handle, or in [`Self::take_marks`].
     pub fn mark(&self, name: &str) -> Result<Temporary, StoreError> {
         let session = self.session()?;
