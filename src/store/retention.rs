@@ -1,8 +1,8 @@
 //! How much of the past is kept, and the removal of the rest.
 //!
 //! A run is as old as its number says (the time in milliseconds) or its directory, whichever is younger:
-//! the runs of a copied or taken-over data directory are not suddenly old. Runs go under the tree lock, one
-//! rename each, so that a reader has all of a run or none of it.
+//! the runs of a copied or taken-over data directory are not suddenly old. A number from a clock that was ahead
+//! says nothing. Runs go under the tree lock, one rename each, so that a reader has all of a run or none of it.
 
 use std::io::ErrorKind;
 use std::time::SystemTime;
@@ -111,7 +111,7 @@ impl ModelHome {
         let now = now();
         let mut runs = Vec::new();
         for run in self.runs()? {
-            runs.push((born(run, &self.run_dir(run))?, run));
+            runs.push((born(run, &self.run_dir(run), now)?, run));
         }
         runs.sort_unstable();
         let keep = if self.retention.runs == 0 { usize::MAX } else { self.retention.runs };
@@ -146,11 +146,12 @@ fn run_of(name: &str) -> Option<RunId> {
 }
 
 /// In milliseconds since 1970.
-fn born(run: RunId, dir: &Place) -> Result<u64, StoreError> {
+fn born(run: RunId, dir: &Place, now: u64) -> Result<u64, StoreError> {
     let found = dir.find().and_then(|found| found.ok_or_else(|| ErrorKind::NotFound.into()));
     let changed = found.during("look at", dir)?.modified;
     let changed = changed.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis());
-    Ok(run.0.max(u64::try_from(changed).unwrap_or(u64::MAX)))
+    let changed = u64::try_from(changed).unwrap_or(u64::MAX);
+    Ok(if run.0 <= now { run.0.max(changed) } else { changed })
 }
 
 fn now() -> u64 {

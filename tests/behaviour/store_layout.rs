@@ -4,8 +4,11 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use moodle_mlbackend::store::{DirHash, ModelHome, ModelId, NewGeneration, RunId, Store, StoreError};
+use moodle_mlbackend::store::{
+    DirHash, ModelHome, ModelId, NewGeneration, Retention, RunId, Store, StoreError,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -269,6 +272,22 @@ fn work_that_goes_on_after_the_end_of_the_session_is_not_published() {
     assert_eq!(current_text(&home).unwrap(), "one");
     assert_eq!(names(&classifier(&dir)), ["1", "current.json"]);
     assert!(names(&dir.path().join(".mlbackend/sessions")).is_empty());
+}
+
+#[test]
+fn a_run_whose_number_is_from_a_clock_that_was_ahead_is_as_old_as_its_directory() {
+    const DAY: Duration = Duration::from_hours(24);
+    let (dir, store, _) = store();
+    let ahead = (SystemTime::now() + DAY * 3650).duration_since(UNIX_EPOCH).unwrap().as_millis();
+    let run = |number: u128, age: Duration| {
+        let place = dir.path().join(format!("model/hash/logs/{number}"));
+        fs::create_dir_all(&place).unwrap();
+        fs::File::open(&place).unwrap().set_modified(SystemTime::now() - age).unwrap();
+    };
+    run(ahead, DAY * 40);
+    run(ahead + 1, DAY * 20);
+    store.keeping(Retention { run_days: 30, ..Retention::USUAL }).prune(false).unwrap();
+    assert_eq!(names(&dir.path().join("model/hash/logs")), [(ahead + 1).to_string()]);
 }
 
 #[test]
