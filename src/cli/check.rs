@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use super::data_directory::{DataDirectory, OpenError, end};
 use super::table::{counted, table};
 use crate::backend::check;
-use crate::store::{Finding, Mended};
+use crate::store::{Finding, Listing, Mended};
 
 /// Examines every model of a data directory: its files by their checksums, whether it loads, and whether the
 /// samples that it has learnt from can be decoded. Ends with 1 when something is wrong.
@@ -37,7 +37,8 @@ pub fn run(args: &Args) -> ExitCode {
 fn examine(args: &Args) -> Result<(usize, Vec<Finding>), OpenError> {
     let store = args.data.open("check", true)?;
     let mut findings = store.examine(args.repair)?;
-    let models = store.homes()?;
+    // What of it is unreadable was told of.
+    let Listing { models, .. } = store.homes()?;
     let examined = models.len();
     for (id, hash, home) in models {
         let model = format!("{}/{}", id.as_str(), hash.as_str());
@@ -47,11 +48,7 @@ fn examine(args: &Args) -> Result<(usize, Vec<Finding>), OpenError> {
                     .into_iter()
                     .map(|finding| Finding { place: format!("{model}/{}", finding.place), ..finding }),
             ),
-            Err(error) => findings.push(Finding {
-                place: model,
-                problem: error.to_string(),
-                mended: Mended::Cannot("see to it that this user can read and write it, then check again"),
-            }),
+            Err(error) => findings.push(Finding::unreadable(model, error)),
         }
     }
     Ok((examined, findings))

@@ -13,7 +13,7 @@ use crate::backend::{
     BackendError, Left, convert_python_server, look_at_python_server, remove_python_server,
 };
 use crate::model::ModelFacts;
-use crate::store::ModelHome;
+use crate::store::{Listing, ModelHome};
 
 /// Converts the models that the Python server left in a data directory.
 ///
@@ -59,7 +59,7 @@ enum Outcome {
 
 fn migrate(args: &Args) -> Result<Vec<Row>, OpenError> {
     let store = args.data.open("migrate", args.dry_run)?;
-    let models = store.models()?;
+    let Listing { models, unreadable } = store.models()?;
     let bar = bar(models.len() as u64);
     let mut rows = Vec::new();
     for (id, hash, home) in models {
@@ -77,6 +77,12 @@ fn migrate(args: &Args) -> Result<Vec<Row>, OpenError> {
         bar.inc(1);
     }
     bar.finish_and_clear();
+    rows.extend(unreadable.into_iter().map(|(id, error)| Row {
+        uniqueid: id.as_str().to_owned(),
+        dirhash: "?".to_owned(),
+        found: "a directory that cannot be read".to_owned(),
+        outcome: Err(error.to_string()),
+    }));
     Ok(rows)
 }
 

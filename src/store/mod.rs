@@ -50,6 +50,7 @@ pub use error::StoreError;
 pub use generation::Generation;
 pub use home::{ModelHome, NewGeneration};
 pub use id::{DirHash, IdError, ModelId, RunId};
+pub use listing::Listing;
 pub use lock::ModelLock;
 pub use retention::{Outdated, Pruned, Retention};
 pub use run::{NewRun, Run};

@@ -13,7 +13,7 @@ use super::error::{During, StoreError};
 use super::files;
 use super::home::ModelHome;
 use super::id::RunId;
-use super::{Store, Temporary};
+use super::{Listing, Store, Temporary};
 use crate::beneath::{Kind, Place};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
@@ -55,7 +55,7 @@ pub struct Outdated {
 /// What became of one model's past.
 #[derive(Debug)]
 pub struct Pruned {
-    /// `uniqueid/dirhash`.
+    /// `uniqueid/dirhash`, or `uniqueid` where that cannot be read.
     pub model: String,
     /// What is outdated (and gone, unless nothing was to be removed).
     pub outcome: Result<Vec<Outdated>, StoreError>,
@@ -65,12 +65,18 @@ impl Store {
     /// Applies the retention to every model; with `dry_run`, only tells what would go. What is left of
     /// publishing that a crash cut off goes too. Models of which nothing goes are not in the answer.
     pub fn prune(&self, dry_run: bool) -> Result<Vec<Pruned>, StoreError> {
-        let homes = self.homes()?.into_iter();
-        let pruned = homes.map(|(id, hash, home)| Pruned {
+        let Listing { models, unreadable } = self.homes()?;
+        let pruned = models.into_iter().map(|(id, hash, home)| Pruned {
             model: format!("{}/{}", id.as_str(), hash.as_str()),
             outcome: home.prune(dry_run),
         });
-        Ok(pruned.filter(|pruned| !matches!(&pruned.outcome, Ok(gone) if gone.is_empty())).collect())
+        let unreadable = unreadable
+            .into_iter()
+            .map(|(id, error)| Pruned { model: id.as_str().to_owned(), outcome: Err(error) });
+        Ok(pruned
+            .chain(unreadable)
+            .filter(|pruned| !matches!(&pruned.outcome, Ok(gone) if gone.is_empty()))
+            .collect())
     }
 }
 

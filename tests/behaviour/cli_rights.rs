@@ -1,14 +1,15 @@
-//! The commands on a data directory: for its owner alone.
+//! The commands on a data directory: for its owner alone, and not kept by what cannot be read from what can.
 #![allow(clippy::disallowed_methods, reason = "these tests prepare files of their own")]
 
-use std::fs;
-use std::os::unix::fs::chown;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, SystemTime};
 
 use rstest::rstest;
 
-use crate::common::{Launch, Network, untouched};
+use crate::common::{DATA, Launch, Network, tool, untouched, write_files};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_moodle-mlbackend");
 /// A user without a name.
@@ -94,4 +95,43 @@ fn who_only_looks_leaves_nothing_that_was_not_there(#[case] command: &str, #[cas
     let (code, told) = run(&mut Command::new(PROGRAM), command, data.path(), flags);
     assert!(code.is_some(), "{told}");
     assert_eq!(everything(data.path()), before);
+}
+
+/// The program for a user whom permissions hold up, as they do not hold up root.
+fn without_privileges(test: &str, unreadable: &Path) -> Option<Command> {
+    if fs::read_dir(unreadable).is_err() {
+        return Some(Command::new(PROGRAM));
+    }
+    let mut command = Command::new(tool(test, "setpriv")?);
+    command.args(["--bounding-set=-all", "--inh-caps=-all", PROGRAM]);
+    Some(command)
+}
+
+#[rstest]
+#[case::check("check", &[])]
+#[case::prune("prune", &["--keep-run-days", "1"])]
+#[case::migrate("migrate", &[])]
+fn a_model_that_cannot_be_read_is_named_and_keeps_no_command_from_the_others(
+    #[case] command: &str,
+    #[case] flags: &[&str],
+) {
+    let data = tempfile::tempdir().unwrap();
+    let (unreadable, run_of_old) = (data.path().join("locked"), data.path().join("m/d/logs/1"));
+    fs::create_dir_all(unreadable.join("d/classifier")).unwrap();
+    let mut files = Network::of_a_line(1.0, 0.5, 2.0).files();
+    files.get_mut(DATA).unwrap()[3] ^= 1;
+    write_files(&files, &data.path().join("m/d"));
+    fs::create_dir_all(&run_of_old).unwrap();
+    let long_ago = SystemTime::now() - Duration::from_hours(72);
+    fs::File::open(&run_of_old).unwrap().set_modified(long_ago).unwrap();
+    fs::set_permissions(&unreadable, Permissions::from_mode(0o000)).unwrap();
+
+    let test = "a_model_that_cannot_be_read_is_named_and_keeps_no_command_from_the_others";
+    if let Some(mut program) = without_privileges(test, &unreadable) {
+        let (code, told) = run(&mut program, command, data.path(), flags);
+        assert_eq!(code, Some(1), "{told}");
+        assert!(told.contains("locked") && told.contains("Permission denied"), "{told}");
+        assert!(told.lines().any(|line| line.contains("m/d")), "{told}");
+    }
+    fs::set_permissions(&unreadable, Permissions::from_mode(0o700)).unwrap();
 }
