@@ -340,18 +340,21 @@ fn list(directory: &File) -> io::Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// What somebody else removes meanwhile is removed.
+/// Removes as much as can be; the error is the first of what cannot. What somebody else removes meanwhile is
+/// removed.
 fn remove(above: &File, name: &OsStr, kind: Kind) -> io::Result<()> {
     if kind != Kind::Directory {
         return Ok(unlinkat(above, name, AtFlags::empty())?);
     }
     let directory = File::from(open(above, name, LISTING)?);
+    let mut removed = Ok(());
     for entry in list(&directory)? {
         match remove(&directory, &entry.name, entry.kind) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            Err(error) if error.kind() != ErrorKind::NotFound => removed = removed.and(Err(error)),
             _ => {}
         }
     }
+    removed?;
     Ok(unlinkat(above, name, AtFlags::REMOVEDIR)?)
 }
 

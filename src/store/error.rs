@@ -68,6 +68,12 @@ impl StoreError {
         matches!(self, Self::NoSpace { .. })
     }
 
+    /// Whether something could not be removed because somebody still reads it.
+    pub(super) fn is_in_use(&self) -> bool {
+        let in_use = [ErrorKind::DirectoryNotEmpty, ErrorKind::ResourceBusy];
+        matches!(self, Self::Io { source, .. } if in_use.contains(&source.kind()))
+    }
+
     pub(super) fn corrupt(place: &Place, problem: impl Into<String>) -> Self {
         Self::Corrupt { path: place.path(), problem: problem.into() }
     }

@@ -144,7 +144,14 @@ impl Store {
             files::sync_dir(&self.root)?;
         }
         drop(lock);
-        trash.map_or(Ok(()), Temporary::remove)
+        match trash.map_or(Ok(()), Temporary::remove) {
+            // A file server keeps what somebody has open, under another name in the same directory.
+            Err(error) if error.is_in_use() => {
+                tracing::warn!(%error, "deleted all the same: what is still being read goes when the server ends");
+                Ok(())
+            }
+            removed => removed,
+        }
     }
 }
 

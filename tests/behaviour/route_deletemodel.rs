@@ -119,3 +119,24 @@ fn begun(server: &TestServer, id: &str) -> usize {
     let inside = list(server.data_dir().join(".mlbackend/sessions")).flat_map(|session| list(session.path()));
     inside.filter(|entry| entry.file_name().to_string_lossy().starts_with(&format!("{id}."))).count()
 }
+
+#[rstest::rstest]
+#[case::directory_not_empty(39)]
+#[case::resource_busy(16)]
+fn a_deletion_is_done_though_a_file_server_still_keeps_what_is_being_read(#[case] error: u32) {
+    let scene = Scene::new();
+    let server = scene.server();
+    for step in 0.. {
+        let id = format!("m{step}");
+        scene.copy_model(&server, &id);
+        order(&server, &format!("{error} {step}"));
+        let reply = server.send(&scene.request(Operation::Delete, &id));
+        let name = fired(&server.orders()).expect("a step that removes");
+        if name == "remove" {
+            reply.expect(200, "Ok");
+            assert_eq!(ask(&server, &id)["status"], json!(2));
+            assert!(server.log().contains("deleted all the same"), "{}", server.log());
+            return;
+        }
+    }
+}
