@@ -73,6 +73,8 @@ pub(crate) struct Found {
     pub(crate) bytes: u64,
     /// When it was last changed.
     pub(crate) modified: SystemTime,
+    /// The number of the user to whom it belongs.
+    pub(crate) owner: u32,
 }
 
 /// Something in a directory.
@@ -116,6 +118,7 @@ impl Place {
             kind: kind(FileType::from_raw_mode(stat.st_mode)),
             bytes: u64::try_from(stat.st_size).unwrap_or(0),
             modified: SystemTime::UNIX_EPOCH + since_1970(&stat),
+            owner: stat.st_uid,
         }))
     }
 
@@ -337,18 +340,21 @@ fn list(directory: &File) -> io::Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// What somebody else removes meanwhile is removed.
+/// Removes as much as can be; the error is the first of what cannot. What somebody else removes meanwhile is
+/// removed.
 fn remove(above: &File, name: &OsStr, kind: Kind) -> io::Result<()> {
     if kind != Kind::Directory {
         return Ok(unlinkat(above, name, AtFlags::empty())?);
     }
     let directory = File::from(open(above, name, LISTING)?);
+    let mut removed = Ok(());
     for entry in list(&directory)? {
         match remove(&directory, &entry.name, entry.kind) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            Err(error) if error.kind() != ErrorKind::NotFound => removed = removed.and(Err(error)),
             _ => {}
         }
     }
+    removed?;
     Ok(unlinkat(above, name, AtFlags::REMOVEDIR)?)
 }
 

@@ -20,7 +20,7 @@ pub enum Left {
 /// # Errors
 /// [`BackendError::Unusable`] when it is a model that cannot be used.
 pub fn look_at_python_server(home: &ModelHome) -> Result<Option<Left>, BackendError> {
-    if home.current()?.is_some() {
+    if home.look()?.is_some() {
         return Ok(home.has_python_server_files().then_some(Left::Converted));
     }
     let Some(onnx) = python_server(home)? else { return Ok(None) };

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::BackendError;
 use super::train::IMPORTED;
 use crate::model::{ModelError, ModelFacts, bring};
-use crate::store::{Generation, ModelHome};
+use crate::store::{Generation, ModelHome, StoreError};
 
 /// The model that answers now.
 pub(super) struct Answering {
@@ -22,11 +22,11 @@ pub(super) type WithSamples = (Answering, Option<Vec<u8>>);
 impl Answering {
     /// `None` when nothing was trained or imported here.
     pub(super) fn at(home: &ModelHome) -> Result<Option<Self>, BackendError> {
-        if let Some((generation, onnx)) = home.newest(Generation::model)? {
-            return Ok(Some(Self { onnx, generation: Some(generation) }));
-        }
-        let onnx = python_server(home)?;
-        Ok(onnx.map(|onnx| Self { onnx, generation: None }))
+        Ok(match find(home, Generation::model)? {
+            Some(Kept::Ours(generation, onnx)) => Some(Self { onnx, generation: Some(generation) }),
+            Some(Kept::PythonServers(onnx)) => Some(Self { onnx, generation: None }),
+            None => None,
+        })
     }
 
     /// What a training goes on from: with the samples that are kept. When the newest generation is damaged
@@ -38,17 +38,42 @@ impl Answering {
             let onnx = if imported(generation) { generation.model()? } else { Vec::new() };
             Ok((onnx, samples))
         };
-        if let Some((generation, (onnx, samples))) = home.newest(parts)? {
-            return Ok(Some((Self { onnx, generation: Some(generation) }, samples)));
-        }
-        let onnx = python_server(home)?;
-        Ok(onnx.map(|onnx| (Self { onnx, generation: None }, None)))
+        Ok(match find(home, parts)? {
+            Some(Kept::Ours(generation, (onnx, samples))) => {
+                Some((Self { onnx, generation: Some(generation) }, samples))
+            }
+            Some(Kept::PythonServers(onnx)) => Some((Self { onnx, generation: None }, None)),
+            None => None,
+        })
     }
 
     /// Whether it was trained elsewhere, so that its samples are not here.
     pub(super) fn is_brought(&self) -> bool {
         self.generation.as_ref().is_none_or(imported)
     }
+}
+
+/// What is kept of a model.
+enum Kept<T> {
+    /// A generation, and what was read of it.
+    Ours(Generation, T),
+    /// The model file that the Python server's files become.
+    PythonServers(Vec<u8>),
+}
+
+/// `None` when nothing was trained or imported here.
+fn find<T>(
+    home: &ModelHome,
+    read: impl Fn(&Generation) -> Result<T, StoreError>,
+) -> Result<Option<Kept<T>>, BackendError> {
+    if let Some((generation, parts)) = home.newest(&read)? {
+        return Ok(Some(Kept::Ours(generation, parts)));
+    }
+    if let Some(onnx) = python_server(home)? {
+        return Ok(Some(Kept::PythonServers(onnx)));
+    }
+    // A migration may just have put the one in the place of the other.
+    Ok(home.newest(&read)?.map(|(generation, parts)| Kept::Ours(generation, parts)))
 }
 
 fn imported(generation: &Generation) -> bool {

@@ -51,6 +51,12 @@ impl Backend {
         self.store.model(id, dir)
     }
 
+    /// The same for work that begins now and will change the model: a deletion from now on comes after it,
+    /// however long it waits for its turn.
+    pub fn begin(&self, id: &ModelId, dir: &DirHash) -> Result<ModelHome, BackendError> {
+        Ok(self.home(id, dir).begin()?)
+    }
+
     /// Deletes everything under `id`, and nothing else; fine when there is nothing.
     pub fn delete(&self, id: &ModelId) -> Result<(), BackendError> {
         Ok(self.store.delete(id)?)

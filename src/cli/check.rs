@@ -4,10 +4,10 @@
 
 use std::process::ExitCode;
 
-use super::data_directory::{DataDirectory, end};
+use super::data_directory::{DataDirectory, OpenError, end};
 use super::table::{counted, table};
-use crate::backend::{BackendError, check};
-use crate::store::{Finding, Mended, Store, StoreError};
+use crate::backend::check;
+use crate::store::{Finding, Listing, Mended};
 
 /// Examines every model of a data directory: its files by their checksums, whether it loads, and whether the
 /// samples that it has learnt from can be decoded. Ends with 1 when something is wrong.
@@ -34,12 +34,13 @@ pub fn run(args: &Args) -> ExitCode {
 }
 
 /// How many models there are, and what was found.
-fn examine(args: &Args) -> Result<(usize, Vec<Finding>), BackendError> {
-    let store = Store::look(&args.data.directory).map_err(|error| told(&error))?;
-    let mut findings = store.examine(args.repair).map_err(|error| told(&error))?;
-    let homes = store.homes().map_err(|error| told(&error))?;
-    let models = homes.len();
-    for (id, hash, home) in homes {
+fn examine(args: &Args) -> Result<(usize, Vec<Finding>), OpenError> {
+    let store = args.data.open("check", true)?;
+    let mut findings = store.examine(args.repair)?;
+    // What of it is unreadable was told of.
+    let Listing { models, .. } = store.homes()?;
+    let examined = models.len();
+    for (id, hash, home) in models {
         let model = format!("{}/{}", id.as_str(), hash.as_str());
         match check(&home, args.repair) {
             Ok(found) => findings.extend(
@@ -47,19 +48,10 @@ fn examine(args: &Args) -> Result<(usize, Vec<Finding>), BackendError> {
                     .into_iter()
                     .map(|finding| Finding { place: format!("{model}/{}", finding.place), ..finding }),
             ),
-            Err(error) => findings.push(Finding {
-                place: model,
-                problem: error.to_string(),
-                mended: Mended::Cannot("see to it that this user can read and write it, then check again"),
-            }),
+            Err(error) => findings.push(Finding::unreadable(model, error)),
         }
     }
-    Ok((models, findings))
-}
-
-/// The administrator of the machine may read every path.
-fn told(error: &StoreError) -> BackendError {
-    BackendError::Internal(error.to_string())
+    Ok((examined, findings))
 }
 
 fn wrong(findings: &[Finding]) -> usize {

@@ -7,13 +7,13 @@ use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::data_directory::{DataDirectory, end};
+use super::data_directory::{DataDirectory, OpenError, end};
 use super::table::{counted, model as named, table};
 use crate::backend::{
     BackendError, Left, convert_python_server, look_at_python_server, remove_python_server,
 };
 use crate::model::ModelFacts;
-use crate::store::{ModelHome, Store, StoreError};
+use crate::store::{Listing, ModelHome};
 
 /// Converts the models that the Python server left in a data directory.
 ///
@@ -57,9 +57,9 @@ enum Outcome {
     Removed,
 }
 
-fn migrate(args: &Args) -> Result<Vec<Row>, StoreError> {
-    let store = Store::open(&args.data.directory)?;
-    let models = store.models()?;
+fn migrate(args: &Args) -> Result<Vec<Row>, OpenError> {
+    let store = args.data.open("migrate", args.dry_run)?;
+    let Listing { models, unreadable } = store.models()?;
     let bar = bar(models.len() as u64);
     let mut rows = Vec::new();
     for (id, hash, home) in models {
@@ -77,6 +77,12 @@ fn migrate(args: &Args) -> Result<Vec<Row>, StoreError> {
         bar.inc(1);
     }
     bar.finish_and_clear();
+    rows.extend(unreadable.into_iter().map(|(id, error)| Row {
+        uniqueid: id.as_str().to_owned(),
+        dirhash: "?".to_owned(),
+        found: "a directory that cannot be read".to_owned(),
+        outcome: Err(error.to_string()),
+    }));
     Ok(rows)
 }
 

@@ -4,10 +4,10 @@
 
 use std::process::ExitCode;
 
-use super::data_directory::{DataDirectory, end};
+use super::data_directory::{DataDirectory, OpenError, end};
 use super::table::table;
 use crate::settings::{Bytes, RetentionArgs};
-use crate::store::{Pruned, Store, StoreError};
+use crate::store::Pruned;
 
 /// Removes evaluation reports and generations of models that are older or more than the settings keep.
 ///
@@ -35,9 +35,9 @@ pub fn run(args: &Args) -> ExitCode {
     })
 }
 
-fn prune(args: &Args) -> Result<Vec<Pruned>, StoreError> {
-    let open = if args.dry_run { Store::look } else { Store::open };
-    open(&args.data.directory)?.keeping(args.retention.into()).prune(args.dry_run)
+fn prune(args: &Args) -> Result<Vec<Pruned>, OpenError> {
+    let store = args.data.open("prune", args.dry_run)?.keeping(args.retention.into());
+    Ok(store.prune(args.dry_run)?)
 }
 
 fn print(pruned: &[Pruned], dry_run: bool) {

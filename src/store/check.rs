@@ -4,6 +4,8 @@
 //! model's `damaged/`, from where people can take what they need, and which a deletion of the model takes
 //! away too. What a generation is good for, the caller says.
 
+use std::fmt::Display;
+
 use jiff::Timestamp;
 
 use super::Store;
@@ -52,6 +54,12 @@ impl Finding {
         Self { place: place.into(), problem: problem.into(), mended }
     }
 
+    /// Of something that cannot be examined.
+    pub fn unreadable(place: impl Into<String>, why: impl Display) -> Self {
+        let remedy = "see to it that this user can read and write it, then check again";
+        Self::new(place, why.to_string(), Mended::Cannot(remedy))
+    }
+
     fn note(place: impl Into<String>, problem: &str) -> Self {
         Self::new(place, problem, Mended::NoNeed)
     }
@@ -60,7 +68,8 @@ impl Finding {
 const RESTORE: &str = "restore it from a backup, or delete the model (Clear predictions) and train it anew";
 
 impl Store {
-    /// What crashes have left half-made, and what is no part of any model. With `repair`, the former goes.
+    /// What crashes have left half-made, what is no part of any model, and what cannot be read. With `repair`,
+    /// the first goes.
     pub fn examine(&self, repair: bool) -> Result<Vec<Finding>, StoreError> {
         let done = if repair { Mended::Done("removed") } else { Mended::Would("remove it") };
         let mut findings = Vec::new();
@@ -69,7 +78,10 @@ impl Store {
             match kind {
                 Kind::Link => findings.push(Finding::link(name)),
                 Kind::Directory if name == NAME => findings.extend(links_in(&self.root.join(NAME), NAME)?),
-                Kind::Directory if is_id => findings.extend(self.examine_id(&name)?),
+                Kind::Directory if is_id => {
+                    let found = self.examine_id(&name);
+                    findings.extend(found.unwrap_or_else(|error| vec![Finding::unreadable(name, error)]));
+                }
                 _ => findings.push(Finding::note(name, "not ours")),
             }
         }
@@ -102,8 +114,10 @@ impl Store {
 
 impl ModelHome {
     /// Examines this model and, with `repair`, mends it. `usable` says of a generation whose bytes are as
-    /// they were published what else is wrong with it. Excludes publishing and deleting meanwhile. What is behind
-    /// a link is not examined.
+    /// they were published what else is wrong with it. What is behind a link is not examined.
+    ///
+    /// Nobody is kept waiting by the examination of a sound model. What looks damaged, and may just be replaced or
+    /// deleted, is examined again while nobody publishes or deletes. Without `repair`, nothing is made.
     pub fn examine(
         &self,
         repair: bool,
@@ -120,15 +134,16 @@ impl ModelHome {
         repair: bool,
         usable: &dyn Fn(&Generation) -> Result<(), String>,
     ) -> Result<Vec<Finding>, StoreError> {
-        let _tree = match self.lock_tree() {
-            // A copy on a read-only disk can be looked at, too.
-            Err(_) if !repair => None,
-            lock => Some(lock?),
-        };
         let classifier = self.classifier();
-        let state = State::of(&classifier, usable)?;
+        let mut state = State::of(&classifier, usable)?;
+        let looks_damaged = !state.findings().is_empty();
+        let mut tree = None;
+        if looks_damaged {
+            tree = if repair { Some(self.lock_tree()?) } else { self.lock_tree_if_used() };
+            state = State::of(&classifier, usable)?;
+        }
         let mut findings = state.findings();
-        if repair && state.current().is_some() {
+        if repair && looks_damaged && state.current().is_some() {
             state.repair(self, &classifier)?;
             for finding in &mut findings {
                 if let Mended::Would(what) = finding.mended {
@@ -136,6 +151,7 @@ impl ModelHome {
                 }
             }
         }
+        drop(tree);
         findings.extend(self.strangers(&classifier)?);
         Ok(findings)
     }

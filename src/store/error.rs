@@ -43,6 +43,12 @@ pub enum StoreError {
         /// The link.
         path: PathBuf,
     },
+    /// The session in which something was being made has ended; nothing was changed.
+    #[error("{path} has ended meanwhile: what was being made in it is not stored")]
+    Ended {
+        /// The session, or the directory of all.
+        path: PathBuf,
+    },
     /// The system refused something else.
     #[error("could not {doing} {path}: {source}")]
     Io {
@@ -60,6 +66,12 @@ impl StoreError {
     #[must_use]
     pub const fn is_no_space(&self) -> bool {
         matches!(self, Self::NoSpace { .. })
+    }
+
+    /// Whether something could not be removed because somebody still reads it.
+    pub(super) fn is_in_use(&self) -> bool {
+        let in_use = [ErrorKind::DirectoryNotEmpty, ErrorKind::ResourceBusy];
+        matches!(self, Self::Io { source, .. } if in_use.contains(&source.kind()))
     }
 
     pub(super) fn corrupt(place: &Place, problem: impl Into<String>) -> Self {

@@ -134,6 +134,27 @@ fn a_deletion_that_fails_has_deleted_all_or_nothing() {
     }
 }
 
+#[test]
+fn an_id_that_cannot_be_listed_is_told_of_and_keeps_nobody_from_the_others() {
+    let (dir, store, _) = store_with(3);
+    let beside = store.model(&ModelId::new("beside").unwrap(), &DirHash::new("dirhash", "hash").unwrap());
+    publish(&beside, "beside").unwrap();
+    std::fs::create_dir(dir.path().join("beside/hash/classifier/7")).unwrap();
+    // The data directory is listed, then `beside`, then `model`.
+    for (steps, unreadable, listed) in [(1, "beside", 1), (2, "model", 1)] {
+        arm(steps, Fault::Error(5));
+        let listing = store.homes().unwrap();
+        assert!(!was_spared());
+        assert_eq!(listing.models.len(), listed);
+        assert_eq!(listing.unreadable[0].0.as_str(), unreadable);
+    }
+    arm(2, Fault::Error(5));
+    let pruned = store.prune(false).unwrap();
+    let of = |model: &str| pruned.iter().find(|pruned| pruned.model == model).unwrap();
+    assert!(of("model").outcome.is_err());
+    assert_eq!(of("beside/hash").outcome.as_ref().unwrap().len(), 1);
+}
+
 /// Names the directory, the operation and the step for the test that plays the dying process.
 const VICTIM: [&str; 3] = ["STORE_FAULTS_DIRECTORY", "STORE_FAULTS_OPERATION", "STORE_FAULTS_STEP"];
 

@@ -10,6 +10,7 @@ use super::error::{During, StoreError};
 use super::files::{self, existing};
 use super::workspace::{Temporary, Workspace};
 use crate::beneath::{Kind, Place};
+use crate::faults::step;
 
 /// Where the Python server begins to read: without it there is no model.
 const CLASSIFIER: &str = "classifier.pkl";
@@ -40,6 +41,7 @@ impl PythonServerFiles {
 
     /// Reads those that are there, by their names with `/` between the parts; `None` when there is no model.
     pub fn read(&self) -> Result<Option<BTreeMap<String, Vec<u8>>>, StoreError> {
+        step("look for a model of the Python server").during("read", &self.0)?;
         if !self.begins()? {
             return Ok(None);
         }

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
+use super::begun::Begun;
 use super::classifier::Classifier;
 use super::error::{During, StoreError};
 use super::files;
 use super::generation::Generation;
 use super::id::{DirHash, ModelId, RunId};
-use super::lock::{FileLock, ModelLock, Tree};
+use super::lock::{FileLock, ModelLock};
 use super::record::{Checksum, Files, MODEL, POINTER, Pointer, RECORD, Record, SAMPLES, to_json};
 use super::retention::Retention;
 use super::run::{NewRun, Run};
@@ -26,10 +27,12 @@ pub struct ModelHome {
     pub(super) dir: Place,
     /// What a deletion takes away: `dir` or the directory above it.
     pub(super) tree: Place,
-    tree_lock: String,
+    /// What the tree's lock and marks are named after.
+    tree_name: String,
     model_lock: String,
     pub(super) workspace: Arc<Workspace>,
     pub(super) retention: Retention,
+    begun: Option<Arc<Begun>>,
 }
 
 /// What a new generation consists of.
@@ -55,9 +58,10 @@ impl ModelHome {
             workspace: Arc::new(Workspace::of(&dir)),
             tree: dir.clone(),
             dir,
-            tree_lock: "home.tree".to_owned(),
+            tree_name: "home".to_owned(),
             model_lock: "home.model".to_owned(),
             retention: Retention::default(),
+            begun: None,
         }
     }
 
@@ -75,18 +79,34 @@ impl ModelHome {
         Self {
             dir: tree.join(hash.as_str()),
             tree,
-            tree_lock: tree_lock(id),
+            tree_name: id.as_str().to_owned(),
             model_lock: format!("{}.model", hex::encode(both)),
             workspace: Arc::clone(workspace),
             retention,
+            begun: None,
+        }
+    }
+
+    /// The home for one piece of work that begins now, before it waits for anything: a deletion from now on
+    /// comes after it, whenever [`Self::lock`] or [`Self::begin_run`] is called. Without this, work begins with
+    /// these. A mark on the disk stays as long as the home.
+    pub fn begin(self) -> Result<Self, StoreError> {
+        Ok(Self { begun: Some(self.beginning()?), ..self })
+    }
+
+    pub(super) fn beginning(&self) -> Result<Arc<Begun>, StoreError> {
+        match &self.begun {
+            Some(begun) => Ok(Arc::clone(begun)),
+            None => Begun::now(&self.workspace, &self.tree_name, &self.tree).map(Arc::new),
         }
     }
 
     /// Waits until nobody else changes this model, also in other processes. Hold it from reading
     /// what a training starts from until publishing. One thread must not lock one model twice.
     pub fn lock(&self) -> Result<ModelLock, StoreError> {
+        let begun = self.beginning()?;
         let file = self.workspace.lock(&self.model_lock)?;
-        Ok(ModelLock { home: self.dir.path(), tree: Tree::now(&self.tree)?, _file: file })
+        Ok(ModelLock { home: self.dir.path(), begun, _file: file })
     }
 
     /// The newest published generation; needs no lock. `None` when nothing was published, also when
@@ -140,7 +160,7 @@ impl ModelHome {
     /// new one is current, whole; after an error the old one is (or the new one, when all that failed
     /// was bringing the switch to the disk). As many before it are kept as the retention says.
     ///
-    /// When the model was deleted since `lock` was taken, this counts as published before the
+    /// When the model was deleted since the work began, this counts as published before the
     /// deletion: nothing is kept, because it may have learnt from what had to be deleted. The
     /// returned generation can be read all the same.
     pub fn publish(&self, lock: &ModelLock, new: &NewGeneration<'_>) -> Result<Generation, StoreError> {
@@ -154,13 +174,14 @@ impl ModelHome {
 
         // All that needs time is done: a deletion waits for a few renames only.
         let tree = self.lock_tree()?;
-        if lock.tree.deleted_since(&self.tree)? {
+        let moving = self.workspace.moving();
+        if lock.begun.is_void(&self.tree)? {
             tracing::info!(number, "the model was deleted during the training: nothing is kept");
             return Ok(staged.generation);
         }
         classifier.install(number, &staged.dir(), &staged.pointer())?;
         let outdated = classifier.take_out_others(&keep, &self.workspace);
-        drop(tree);
+        drop((moving, tree));
         if let Err(error) = outdated {
             tracing::warn!(%error, "older generations stay until the next training");
         }
@@ -236,7 +257,13 @@ impl ModelHome {
 
     /// Excludes deletions and other publishing under the same model id.
     pub(super) fn lock_tree(&self) -> Result<FileLock, StoreError> {
-        self.workspace.lock(&self.tree_lock)
+        self.workspace.lock(&tree_lock(&self.tree_name))
+    }
+
+    /// The same for who only looks and leaves nothing behind. `None` where nobody can have published, or on a
+    /// disk that cannot be written.
+    pub(super) fn lock_tree_if_used(&self) -> Option<FileLock> {
+        self.workspace.lock_if_used(&tree_lock(&self.tree_name)).ok().flatten()
     }
 
     pub(super) fn classifier(&self) -> Classifier {
@@ -245,8 +272,8 @@ impl ModelHome {
 }
 
 /// The name of the lock that excludes publishing and deleting under one model id.
-pub(super) fn tree_lock(id: &ModelId) -> String {
-    format!("{}.tree", id.as_str())
+pub(super) fn tree_lock(id: &str) -> String {
+    format!("{id}.tree")
 }
 
 /// A generation and its pointer on the disk, not yet at their places.

@@ -7,33 +7,49 @@ use super::home::ModelHome;
 use super::id::{DirHash, ModelId};
 use crate::beneath::{Kind, Place};
 
+/// What a data directory holds.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// The models by id and hash, in the order of their names.
+    pub models: Vec<(ModelId, DirHash, ModelHome)>,
+    /// The ids of which nobody can say what they hold, and why.
+    pub unreadable: Vec<(ModelId, StoreError)>,
+}
+
 impl Store {
-    /// Every model with anything in its `classifier/`, by id and hash, in the order of their names.
-    pub fn models(&self) -> Result<Vec<(ModelId, DirHash, ModelHome)>, StoreError> {
+    /// Every model with anything in its `classifier/`.
+    pub fn models(&self) -> Result<Listing, StoreError> {
         self.with_any_of(&["classifier"])
     }
 
     /// Every model, also where only evaluations are.
-    pub fn homes(&self) -> Result<Vec<(ModelId, DirHash, ModelHome)>, StoreError> {
+    pub fn homes(&self) -> Result<Listing, StoreError> {
         self.with_any_of(&["classifier", "logs"])
     }
 
-    fn with_any_of(&self, parts: &[&str]) -> Result<Vec<(ModelId, DirHash, ModelHome)>, StoreError> {
-        let mut models = Vec::new();
+    fn with_any_of(&self, parts: &[&str]) -> Result<Listing, StoreError> {
+        let mut listing = Listing::default();
         for id in directories(&self.root)? {
             // Names that no request can have are not ours.
             let Some(id) = ModelId::new(&id).ok().filter(|known| known.as_str() == id) else { continue };
             let tree = self.root.join(id.as_str());
-            for hash in directories(&tree)? {
+            let hashes = match directories(&tree) {
+                Ok(hashes) => hashes,
+                Err(error) => {
+                    listing.unreadable.push((id, error));
+                    continue;
+                }
+            };
+            for hash in hashes {
                 let known = DirHash::new("dirhash", &hash).ok().filter(|known| known.as_str() == hash);
                 let Some(hash) = known else { continue };
                 if any_of(parts, &tree.join(hash.as_str())) {
                     let home = self.model(&id, &hash);
-                    models.push((id.clone(), hash, home));
+                    listing.models.push((id.clone(), hash, home));
                 }
             }
         }
-        Ok(models)
+        Ok(listing)
     }
 }
 

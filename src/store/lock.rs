@@ -1,5 +1,4 @@
-//! Locks that hold across threads and processes, and whether a tree is still
-//! the one it was.
+//! Locks that hold across threads and processes.
 //!
 //! A lock is an exclusive lock on an open file; the system releases it when its
 //! process ends, however it ends. The file is removed on release so that lock
@@ -10,7 +9,9 @@
 use std::fs::{File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use super::begun::Begun;
 use super::error::{During, StoreError};
 use super::files::{self, NewDirs, existing};
 use crate::beneath::Place;
@@ -20,28 +21,8 @@ use crate::faults::step;
 #[derive(Debug)]
 pub struct ModelLock {
     pub(super) home: PathBuf,
-    pub(super) tree: Tree,
+    pub(super) begun: Arc<Begun>,
     pub(super) _file: FileLock,
-}
-
-/// The directory that a deletion takes away, as it was at one moment.
-///
-/// It is kept open, so that its inode cannot come back as another directory.
-#[derive(Debug)]
-pub struct Tree(Option<File>);
-
-impl Tree {
-    /// Remembers what is at `place` now.
-    pub fn now(place: &Place) -> Result<Self, StoreError> {
-        existing(files::open(place)).map(Self).during("open", place)
-    }
-
-    /// Whether something was there and has been deleted since. Nothing could be read from a tree
-    /// that was not there: then it makes no difference.
-    pub fn deleted_since(&self, place: &Place) -> Result<bool, StoreError> {
-        let deleted = self.0.as_ref().map_or(Ok(false), |dir| place.holds(dir).map(|same| !same));
-        deleted.during("look at", place)
-    }
 }
 
 /// An exclusive lock on a file that exists only while somebody holds or wants it.
@@ -127,7 +108,6 @@ fn uninterrupted(mut wait: impl FnMut() -> io::Result<()>) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
@@ -162,21 +142,5 @@ mod tests {
         place.create_new().unwrap();
         assert!(FileLock::take_free(&place).unwrap().is_some());
         assert_eq!(place.kind().unwrap(), None);
-    }
-
-    #[test]
-    fn a_tree_made_anew_is_not_the_tree_it_was() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("model");
-        let place = Place::top(dir.path()).join("model");
-        let before = Tree::now(&place).unwrap();
-        fs::create_dir(&path).unwrap();
-        assert!(!before.deleted_since(&place).unwrap());
-        let first = Tree::now(&place).unwrap();
-        assert!(!first.deleted_since(&place).unwrap());
-        fs::remove_dir(&path).unwrap();
-        assert!(first.deleted_since(&place).unwrap());
-        fs::create_dir(&path).unwrap();
-        assert!(first.deleted_since(&place).unwrap());
     }
 }

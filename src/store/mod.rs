@@ -19,10 +19,13 @@
 //! - Whatever appears under a model is written elsewhere first, brought to the disk, and moved there
 //!   in one rename. Readers need no lock: they open files that nobody changes.
 //! - The *model lock* (one uniqueid and dirhash) is held for a whole training. The *tree lock* (one
-//!   uniqueid) is held for the few renames of publishing and of deleting, taken after the model lock.
+//!   uniqueid) is held for the few renames of publishing and of deleting, taken after the model lock. Only who
+//!   examines or repairs a model that looks damaged holds it for longer.
 //! - A deletion never waits for a training. Who publishes what was begun before a deletion counts as
-//!   having published before it, so that deleted samples do not come back.
+//!   having published before it, so that deleted samples do not come back, also where there was nothing to
+//!   delete yet: `begun.rs` has the way.
 
+mod begun;
 mod check;
 mod classifier;
 mod error;
@@ -47,6 +50,7 @@ pub use error::StoreError;
 pub use generation::Generation;
 pub use home::{ModelHome, NewGeneration};
 pub use id::{DirHash, IdError, ModelId, RunId};
+pub use listing::Listing;
 pub use lock::ModelLock;
 pub use retention::{Outdated, Pruned, Retention};
 pub use run::{NewRun, Run};
@@ -56,6 +60,7 @@ use std::path::{self, Path};
 use std::sync::Arc;
 
 use crate::beneath::Place;
+use error::During;
 use workspace::{Temporary, Workspace};
 
 /// The data directory of a server.
@@ -96,14 +101,24 @@ impl Store {
         Ok(Self { root, workspace, retention: Retention::default() })
     }
 
+    /// The number of the user who keeps something here: the one of the server, once it has run.
+    pub fn owner(&self) -> Result<u32, StoreError> {
+        for place in [self.root.join(workspace::NAME), self.root.clone()] {
+            if let Some(found) = place.find().during("look at", &place)? {
+                return Ok(found.owner);
+            }
+        }
+        Err(StoreError::unusable(&self.root.path(), "it has just gone"))
+    }
+
     /// With another retention than the default one, for all homes that are asked for from now on.
     #[must_use]
     pub fn keeping(self, retention: Retention) -> Self {
         Self { retention, ..self }
     }
 
-    /// Ends this process' session: whatever is still half-made in it can no longer be published. For the
-    /// end of the process, when somebody may still be at work.
+    /// Ends this process' session for good: whatever is still half-made in it can no longer be published, and
+    /// nothing new can be made. For the end of the process, when somebody may still be at work.
     pub fn abandon(&self) {
         self.workspace.abandon();
     }
@@ -114,19 +129,29 @@ impl Store {
         ModelHome::within(&self.root, &self.workspace, self.retention, id, dir)
     }
 
-    /// Deletes everything under one model id; fine when there is nothing. Of a link, only the link goes. Waits only for who is just
-    /// publishing under this id. After an error the model is gone all the same as far as readers can
-    /// tell, or untouched.
+    /// Deletes everything under one model id, also what is being made there; fine when there is nothing. Of a
+    /// link, only the link goes. Waits only for who is just publishing under this id. After an error the model
+    /// is gone all the same as far as readers can tell, or untouched.
     pub fn delete(&self, id: &ModelId) -> Result<(), StoreError> {
         let tree = self.root.join(id.as_str());
-        let lock = self.workspace.lock(&home::tree_lock(id))?;
-        if files::kind(&tree)?.is_none() {
-            return Ok(());
+        let lock = self.workspace.lock(&home::tree_lock(id.as_str()))?;
+        let trash = match files::kind(&tree)? {
+            None => None,
+            Some(_) => Some(self.workspace.take(&tree)?),
+        };
+        self.workspace.take_marks(id.as_str())?;
+        if trash.is_some() {
+            files::sync_dir(&self.root)?;
         }
-        let trash = self.workspace.take(&tree)?;
-        files::sync_dir(&self.root)?;
         drop(lock);
-        trash.remove()
+        match trash.map_or(Ok(()), Temporary::remove) {
+            // A file server keeps what somebody has open, under another name in the same directory.
+            Err(error) if error.is_in_use() => {
+                tracing::warn!(%error, "deleted all the same: what is still being read goes when the server ends");
+                Ok(())
+            }
+            removed => removed,
+        }
     }
 }
 

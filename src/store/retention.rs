@@ -1,8 +1,8 @@
 //! How much of the past is kept, and the removal of the rest.
 //!
 //! A run is as old as its number says (the time in milliseconds) or its directory, whichever is younger:
-//! the runs of a copied or taken-over data directory are not suddenly old. Runs go under the tree lock, one
-//! rename each, so that a reader has all of a run or none of it.
+//! the runs of a copied or taken-over data directory are not suddenly old. A number from a clock that was ahead
+//! says nothing. Runs go under the tree lock, one rename each, so that a reader has all of a run or none of it.
 
 use std::io::ErrorKind;
 use std::time::SystemTime;
@@ -13,7 +13,7 @@ use super::error::{During, StoreError};
 use super::files;
 use super::home::ModelHome;
 use super::id::RunId;
-use super::{Store, Temporary};
+use super::{Listing, Store, Temporary};
 use crate::beneath::{Kind, Place};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
@@ -55,7 +55,7 @@ pub struct Outdated {
 /// What became of one model's past.
 #[derive(Debug)]
 pub struct Pruned {
-    /// `uniqueid/dirhash`.
+    /// `uniqueid/dirhash`, or `uniqueid` where that cannot be read.
     pub model: String,
     /// What is outdated (and gone, unless nothing was to be removed).
     pub outcome: Result<Vec<Outdated>, StoreError>,
@@ -65,18 +65,24 @@ impl Store {
     /// Applies the retention to every model; with `dry_run`, only tells what would go. What is left of
     /// publishing that a crash cut off goes too. Models of which nothing goes are not in the answer.
     pub fn prune(&self, dry_run: bool) -> Result<Vec<Pruned>, StoreError> {
-        let homes = self.homes()?.into_iter();
-        let pruned = homes.map(|(id, hash, home)| Pruned {
+        let Listing { models, unreadable } = self.homes()?;
+        let pruned = models.into_iter().map(|(id, hash, home)| Pruned {
             model: format!("{}/{}", id.as_str(), hash.as_str()),
             outcome: home.prune(dry_run),
         });
-        Ok(pruned.filter(|pruned| !matches!(&pruned.outcome, Ok(gone) if gone.is_empty())).collect())
+        let unreadable = unreadable
+            .into_iter()
+            .map(|(id, error)| Pruned { model: id.as_str().to_owned(), outcome: Err(error) });
+        Ok(pruned
+            .chain(unreadable)
+            .filter(|pruned| !matches!(&pruned.outcome, Ok(gone) if gone.is_empty()))
+            .collect())
     }
 }
 
 impl ModelHome {
     fn prune(&self, dry_run: bool) -> Result<Vec<Outdated>, StoreError> {
-        let tree = self.lock_tree()?;
+        let tree = if dry_run { self.lock_tree_if_used() } else { Some(self.lock_tree()?) };
         if !dry_run {
             self.settle_behind_tree_lock()?;
         }
@@ -111,7 +117,7 @@ impl ModelHome {
         let now = now();
         let mut runs = Vec::new();
         for run in self.runs()? {
-            runs.push((born(run, &self.run_dir(run))?, run));
+            runs.push((born(run, &self.run_dir(run), now)?, run));
         }
         runs.sort_unstable();
         let keep = if self.retention.runs == 0 { usize::MAX } else { self.retention.runs };
@@ -146,11 +152,12 @@ fn run_of(name: &str) -> Option<RunId> {
 }
 
 /// In milliseconds since 1970.
-fn born(run: RunId, dir: &Place) -> Result<u64, StoreError> {
+fn born(run: RunId, dir: &Place, now: u64) -> Result<u64, StoreError> {
     let found = dir.find().and_then(|found| found.ok_or_else(|| ErrorKind::NotFound.into()));
     let changed = found.during("look at", dir)?.modified;
     let changed = changed.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis());
-    Ok(run.0.max(u64::try_from(changed).unwrap_or(u64::MAX)))
+    let changed = u64::try_from(changed).unwrap_or(u64::MAX);
+    Ok(if run.0 <= now { run.0.max(changed) } else { changed })
 }
 
 fn now() -> u64 {

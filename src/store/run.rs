@@ -2,12 +2,13 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use super::begun::Begun;
 use super::error::StoreError;
 use super::files::{self, NewDirs};
 use super::home::ModelHome;
 use super::id::RunId;
-use super::lock::Tree;
 use super::workspace::Temporary;
 use crate::beneath::{Kind, Place};
 
@@ -16,18 +17,18 @@ use crate::beneath::{Kind, Place};
 pub struct NewRun {
     id: RunId,
     home: ModelHome,
-    tree: Tree,
+    begun: Arc<Begun>,
     temporary: Temporary,
     place: Place,
 }
 
 impl NewRun {
     pub(super) fn begin(home: &ModelHome) -> Result<Self, StoreError> {
+        let begun = home.beginning()?;
         let temporary = home.workspace.temporary()?;
         let taken = |id| Ok(files::kind(&home.run_dir(id))?.is_some());
         let id = home.workspace.next_run(taken)?;
-        let tree = Tree::now(&home.tree)?;
-        Ok(Self { id, home: home.clone(), tree, temporary, place: home.run_dir(id) })
+        Ok(Self { id, home: home.clone(), begun, temporary, place: home.run_dir(id) })
     }
 
     /// Its id.
@@ -49,7 +50,8 @@ impl NewRun {
     pub fn publish(self) -> Result<RunId, StoreError> {
         files::sync_tree(self.temporary.place())?;
         let tree = self.home.lock_tree()?;
-        if self.tree.deleted_since(&self.home.tree)? {
+        let moving = self.home.workspace.moving();
+        if self.begun.is_void(&self.home.tree)? {
             tracing::info!(run = %self.id, "the model was deleted during the evaluation: nothing is kept");
             return Ok(self.id);
         }
@@ -59,7 +61,7 @@ impl NewRun {
         dirs.keep();
         files::sync_dir(&logs)?;
         let old = self.home.take_out_old_runs();
-        drop(tree);
+        drop((moving, tree));
         if let Err(error) = old {
             tracing::warn!(%error, "older runs stay until the next evaluation");
         }

@@ -6,6 +6,8 @@
 //! .mlbackend/locks/*       locks of models, see `lock`
 //! .mlbackend/last-run      the newest evaluation run's id
 //! .mlbackend/sessions/*/   one per open store; its file `alive` is locked as long as it lives
+//! .mlbackend/sessions/*/N  something half-made, or on its way to be removed
+//! .mlbackend/sessions/*/ID.N  the mark of work that has begun under a model id, see `begun`
 //! ```
 //! Identifiers never hold a dot, so no model can have this name. Other live
 //! processes may share the directory: a session whose `alive` is locked is left
@@ -16,7 +18,7 @@ use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use jiff::Timestamp;
 
@@ -36,13 +38,26 @@ const LOCKS: &str = "locks";
 #[derive(Debug)]
 pub struct Workspace {
     dir: Place,
-    session: Mutex<Option<Arc<Session>>>,
+    stage: Mutex<Stage>,
+    /// Shared by those who just move something to its place: the end of the session waits for them.
+    moving: RwLock<()>,
+}
+
+/// How far this process has come in a workspace.
+#[derive(Debug)]
+enum Stage {
+    /// Nothing was needed yet.
+    Idle,
+    /// A session is there.
+    Open(Arc<Session>),
+    /// The process ends: there will be no other session.
+    Abandoned,
 }
 
 impl Workspace {
     /// The workspace inside `root`; nothing is made before it is needed.
     pub fn of(root: &Place) -> Self {
-        Self { dir: root.join(NAME), session: Mutex::new(None) }
+        Self { dir: root.join(NAME), stage: Mutex::new(Stage::Idle), moving: RwLock::new(()) }
     }
 
     /// Starts the session, clearing what crashed ones left.
@@ -50,17 +65,62 @@ impl Workspace {
         self.session().map(drop)
     }
 
-    /// Removes the session with all that is half-made in it, though others may still hold it.
+    /// Ends the session for good and removes it with all that is half-made in it, though others may still
+    /// hold it. Waits for those who are [`Self::moving`] something.
     pub fn abandon(&self) {
-        let session = self.session.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(Err(error)) = session.map(|session| files::remove(&session.place)) {
+        let _nobody_moves = self.moving.write().unwrap_or_else(PoisonError::into_inner);
+        let stage = std::mem::replace(
+            &mut *self.stage.lock().unwrap_or_else(PoisonError::into_inner),
+            Stage::Abandoned,
+        );
+        let Stage::Open(session) = stage else { return };
+        if let Err(error) = files::remove(&session.place) {
             tracing::warn!(%error, "something half-made stays until the next start");
         }
+    }
+
+    /// Keeps the session from being abandoned while something whole is moved to its place: it gets there as a
+    /// whole or not at all. Take it after the tree lock, and for a few renames only.
+    pub fn moving(&self) -> RwLockReadGuard<'_, ()> {
+        self.moving.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for the lock of that name.
     pub fn lock(&self, name: &str) -> Result<FileLock, StoreError> {
         FileLock::acquire(&self.locks().join(name))
+    }
+
+    /// The same for who only looks and leaves nothing behind: `None` where nobody has ever locked anything.
+    pub fn lock_if_used(&self, name: &str) -> Result<Option<FileLock>, StoreError> {
+        match files::kind(&self.locks())? {
+            Some(Kind::Directory) => self.lock(name).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// A new mark of work under this name; it vanishes with its handle, or in [`Self::take_marks`].
+    pub fn mark(&self, name: &str) -> Result<Temporary, StoreError> {
+        let session = self.session()?;
+        let number = session.made.fetch_add(1, Ordering::Relaxed);
+        let place = session.place.join(format!("{name}.{number}"));
+        step("make a mark").and_then(|()| place.create_new()).during("make", &place)?;
+        Ok(Temporary { place, session })
+    }
+
+    /// Removes the marks of that name in the sessions of all processes.
+    pub fn take_marks(&self, name: &str) -> Result<(), StoreError> {
+        let sessions = self.sessions();
+        // A link is nobody's session.
+        for session in entries(&sessions)?.into_iter().filter(|entry| entry.kind == Kind::Directory) {
+            let session = sessions.join(&session.name);
+            for entry in entries(&session)? {
+                let marked = entry.name.to_str().and_then(|mark| mark.rsplit_once('.'));
+                if marked.is_some_and(|(marked, _)| marked == name) {
+                    files::remove(&session.join(&entry.name))?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// A new empty directory that vanishes with its handle, or after a crash with the next start.
@@ -81,7 +141,7 @@ impl Workspace {
     fn free_place(&self) -> Result<Temporary, StoreError> {
         let session = self.session()?;
         let place = session.place.join(session.made.fetch_add(1, Ordering::Relaxed).to_string());
-        Ok(Temporary { place, _session: session })
+        Ok(Temporary { place, session })
     }
 
     /// A run id that nobody got before, in any process: the time, or one more than the last one.
@@ -105,15 +165,17 @@ impl Workspace {
 
     /// The session of this process; a new one when somebody has cleared the directory.
     fn session(&self) -> Result<Arc<Session>, StoreError> {
-        let mut current = self.session.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(session) = current.as_ref().filter(|session| session.exists()) {
-            return Ok(Arc::clone(session));
+        let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*stage {
+            Stage::Abandoned => return Err(StoreError::Ended { path: self.sessions().path() }),
+            Stage::Open(session) if session.exists() => return Ok(Arc::clone(session)),
+            Stage::Open(_) | Stage::Idle => {}
         }
         let _gate = FileLock::acquire(&self.dir.join("gate"))?;
         self.clear_sessions()?;
         self.clear_locks()?;
         let session = Arc::new(Session::start(&self.sessions())?);
-        *current = Some(Arc::clone(&session));
+        *stage = Stage::Open(Arc::clone(&session));
         Ok(session)
     }
 
@@ -174,17 +236,29 @@ impl Workspace {
     }
 }
 
-/// A directory that vanishes with its handle, unless it was renamed away.
+/// A directory or a mark that vanishes with its handle, unless it was moved or taken away.
 #[derive(Debug)]
 pub struct Temporary {
     place: Place,
-    _session: Arc<Session>,
+    session: Arc<Session>,
 }
 
 impl Temporary {
     /// Where it is.
     pub fn place(&self) -> &Place {
         &self.place
+    }
+
+    /// Whether somebody took it away; [`StoreError::Ended`] when the whole session is gone.
+    pub fn was_taken(&self) -> Result<bool, StoreError> {
+        if files::kind(&self.place)?.is_some() {
+            return Ok(false);
+        }
+        if self.session.exists() {
+            Ok(true)
+        } else {
+            Err(StoreError::Ended { path: self.session.place.path() })
+        }
     }
 
     /// Removes it now, and tells when that fails.

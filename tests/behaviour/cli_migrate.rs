@@ -3,11 +3,15 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 
 use serde_json::json;
 
 use super::python_server_in_place::of_tensorflow1;
-use crate::common::{DATA, Form, Network, Table, TestServer, untouched, write_files};
+use crate::common::{
+    DATA, Form, Launch, Network, Table, TestServer, fired, order, order_at, settled, until, untouched,
+    write_files,
+};
 
 /// The exit code, and what was printed.
 fn migrate(directory: &Path, flags: &[&str]) -> (Option<i32>, String) {
@@ -153,4 +157,22 @@ fn a_directory_that_is_not_there_is_named() {
     let (code, told) = migrate(Path::new("nowhere-at-all"), &[]);
     assert_eq!(code, Some(1));
     assert!(told.contains("nowhere-at-all") && told.contains("does not exist"), "{told}");
+}
+
+#[test]
+fn a_prediction_that_meets_the_end_of_a_migration_is_answered_as_before() {
+    let server = settled(Launch::new().with_faults());
+    let data = server.data_dir();
+    network().write(&data.join("m/d"));
+    let before = answers(&server);
+    order(&server, "hold look for a model of the Python server");
+    thread::scope(|scope| {
+        let asked = scope.spawn(|| answers(&server));
+        until("no model of ours was found", || fired(&server.orders()).is_some());
+        let (code, told) = migrate(&data, &["--remove-old"]);
+        assert_eq!(code, Some(0), "{told}");
+        assert!(!old_files(&data.join("m/d")));
+        order_at(&server.orders().with_extension("go"), "");
+        assert_eq!(asked.join().expect("an answer"), before);
+    });
 }

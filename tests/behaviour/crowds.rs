@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 
-use crate::common::{Launch, until};
+use crate::common::{Launch, skip, until};
 
 /// An address of this machine that is not one for itself alone; `None` without a network. Nothing is sent.
 fn own_address() -> Option<IpAddr> {
@@ -26,7 +26,10 @@ fn version_of(address: SocketAddr) -> Option<TcpStream> {
 #[test]
 fn a_client_gets_its_share_of_the_connections_and_others_get_theirs() {
     let Some(own) = own_address() else {
-        return eprintln!("SKIPPED: this machine has no address that others could use");
+        return skip(
+            "a_client_gets_its_share_of_the_connections_and_others_get_theirs",
+            "this machine has no address that others could use",
+        );
     };
     let server = Launch::new().arg("--world-visible").env("MOODLE_MLBACKEND_MAX_CONNECTIONS", "200").start();
     let address = SocketAddr::new(own, server.address.port());

@@ -16,6 +16,7 @@ mod cli_demo;
 mod cli_local;
 mod cli_migrate;
 mod cli_passwd;
+mod cli_rights;
 mod crowds;
 mod dataset_files;
 mod foreign_models;

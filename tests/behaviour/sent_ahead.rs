@@ -7,7 +7,7 @@ use std::process::Command;
 
 use tokio::net::TcpSocket;
 
-use crate::common::{Form, Launch, Request, TestServer, labelled, until};
+use crate::common::{Form, Launch, Request, TestServer, labelled, skip, until};
 
 /// More memory may not be needed by all the clients that take no answers.
 const MOST_MEMORY: u64 = 100 << 20;
@@ -56,7 +56,10 @@ fn who_asks_and_asks_and_takes_no_answer_costs_little() {
     let ask = b"GET /export HTTP/1.1\r\nHost: x\r\nAuthorization: Basic eDp5\r\n\r\n";
     assert_eq!(server.raw(ask).status, 401);
     let Some(before) = server.memory("VmHWM") else {
-        return eprintln!("SKIPPED: this system does not tell what a process needs");
+        return skip(
+            "who_asks_and_asks_and_takes_no_answer_costs_little",
+            "this system does not tell what a process needs",
+        );
     };
     let asked = ask.repeat(5_000);
     let clients: Vec<TcpStream> = (0..20).map(|_| connect_with_little_room(server.address)).collect();

@@ -4,8 +4,11 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use moodle_mlbackend::store::{DirHash, ModelHome, ModelId, NewGeneration, RunId, Store, StoreError};
+use moodle_mlbackend::store::{
+    DirHash, ModelHome, ModelId, NewGeneration, Retention, RunId, Store, StoreError,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -232,6 +235,59 @@ fn what_was_learnt_before_a_deletion_does_not_come_back_after_it() {
     drop(training);
     assert_eq!(publish(&home, "fresh"), 1);
     assert_eq!(current_text(&home).unwrap(), "fresh");
+}
+
+#[test]
+fn what_begins_before_a_deletion_by_another_process_does_not_come_back_though_nothing_was_there() {
+    let (dir, _store, home) = store();
+    let other = Store::open(dir.path()).unwrap();
+    let training = home.lock().unwrap();
+    let run = home.begin_run().unwrap();
+    other.delete(&id()).unwrap();
+    let beside = other.model(&id(), &DirHash::new("dirhash", "beside").unwrap());
+    publish(&beside, "begun after it");
+
+    let new = NewGeneration { model: b"one", samples: None, facts: &Value::Null };
+    home.publish(&training, &new).unwrap();
+    assert!(home.current().unwrap().is_none());
+    let run = run.publish().unwrap();
+    assert!(home.run(run).unwrap().is_none());
+    assert_eq!(current_text(&beside).unwrap(), "begun after it");
+    drop(training);
+    publish(&home, "fresh");
+    assert_eq!(current_text(&home).unwrap(), "fresh");
+}
+
+#[test]
+fn work_that_goes_on_after_the_end_of_the_session_is_not_published() {
+    let (dir, store, home) = store();
+    publish(&home, "one");
+    let training = home.lock().unwrap();
+    let run = home.begin_run().unwrap();
+    store.abandon();
+    let new = NewGeneration { model: b"two", samples: None, facts: &Value::Null };
+    assert!(home.publish(&training, &new).is_err());
+    assert!(run.publish().is_err());
+    assert!(home.begin_run().is_err());
+    assert_eq!(current_text(&home).unwrap(), "one");
+    assert_eq!(names(&classifier(&dir)), ["1", "current.json"]);
+    assert!(names(&dir.path().join(".mlbackend/sessions")).is_empty());
+}
+
+#[test]
+fn a_run_whose_number_is_from_a_clock_that_was_ahead_is_as_old_as_its_directory() {
+    const DAY: Duration = Duration::from_hours(24);
+    let (dir, store, _) = store();
+    let ahead = (SystemTime::now() + DAY * 3650).duration_since(UNIX_EPOCH).unwrap().as_millis();
+    let run = |number: u128, age: Duration| {
+        let place = dir.path().join(format!("model/hash/logs/{number}"));
+        fs::create_dir_all(&place).unwrap();
+        fs::File::open(&place).unwrap().set_modified(SystemTime::now() - age).unwrap();
+    };
+    run(ahead, DAY * 40);
+    run(ahead + 1, DAY * 20);
+    store.keeping(Retention { run_days: 30, ..Retention::USUAL }).prune(false).unwrap();
+    assert_eq!(names(&dir.path().join("model/hash/logs")), [(ahead + 1).to_string()]);
 }
 
 #[test]

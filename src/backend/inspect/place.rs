@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::model::ModelReport;
 use crate::backend::transfer::label;
 use crate::model::{BroughtFiles, MODEL, ModelFacts};
-use crate::store::{Generation, ModelHome, Store, StoreError};
+use crate::store::{Generation, Listing, ModelHome, Store, StoreError};
 
 /// The models that lie in a directory.
 #[derive(Debug, Serialize)]
@@ -57,15 +57,16 @@ impl PlaceReport {
 
     /// A server's data directory; `None` when no model lies in it.
     pub(super) fn of_store(path: &Path) -> Result<Option<Self>, StoreError> {
-        let models: Vec<StoredModel> = Store::look(path)?
-            .homes()?
+        let Listing { models, unreadable } = Store::look(path)?.homes()?;
+        let models = models.into_iter().map(|(id, hash, home)| StoredModel {
+            uniqueid: id.as_str().to_owned(),
+            dirhash: hash.as_str().to_owned(),
+            ..look(&home).0
+        });
+        let unreadable = unreadable
             .into_iter()
-            .map(|(id, hash, home)| StoredModel {
-                uniqueid: id.as_str().to_owned(),
-                dirhash: hash.as_str().to_owned(),
-                ..look(&home).0
-            })
-            .collect();
+            .map(|(id, error)| StoredModel { uniqueid: id.as_str().to_owned(), ..unusable(&error).0 });
+        let models: Vec<StoredModel> = models.chain(unreadable).collect();
         Ok((!models.is_empty()).then_some(Self { store: true, models, model: None }))
     }
 }

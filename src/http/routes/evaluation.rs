@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::{json, sent};
+use super::{begin, json, sent};
 use crate::backend::{self, Budget};
 use crate::http::caller::Caller;
 use crate::http::error::HttpError;
@@ -24,7 +24,7 @@ pub(super) async fn evaluate(
     let wanted = params::evaluation(&form, state.max_iterations)?;
     let trained = params::trained_dir(&form)?.map(|dir| state.backend.home(&model.id, &dir));
     let dataset = form.into_file()?;
-    let home = state.backend.home(&model.id, &model.dir);
+    let home = begin(&state, &model).await?;
     let limits = state.dataset;
     let time = state.evaluation_time;
     let job = move || {

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::{ok, sent};
+use super::{begin, ok, sent};
 use crate::backend;
 use crate::http::caller::Caller;
 use crate::http::error::HttpError;
@@ -19,7 +19,7 @@ pub(super) async fn import(
     let form = sent(&request, &caller, payload, &state, Some(FilePart::archive(&state.uploads))).await?;
     let model = Model::of(&form, &caller)?;
     let archive = form.into_file()?;
-    let home = state.backend.home(&model.id, &model.dir);
+    let home = begin(&state, &model).await?;
     let (limits, within) = (state.dataset, state.import);
     state.pool.replace(model, move || backend::import(&home, archive.path(), &limits, &within)).await??;
     Ok(ok())

@@ -19,9 +19,10 @@ use super::caller::Caller;
 use super::error::HttpError;
 use super::form::{FilePart, Form};
 use super::observe::{About, RequestId};
-use super::params;
+use super::params::{self, Model};
 use super::state::AppState;
 use super::{auth, methods};
+use crate::store::ModelHome;
 
 /// Registers the eight routes. Only the right method asks for credentials: a wrong one is told so
 /// first, and `OPTIONS` needs none.
@@ -98,6 +99,12 @@ async fn arrived(
         form
     };
     Ok(state.pool.quick(keep).await?)
+}
+
+/// The home of a model for work that will change it. The work begins now, before it waits for its turn.
+async fn begin(state: &web::Data<AppState>, model: &Model) -> Result<ModelHome, HttpError> {
+    let (backend, Model { id, dir }) = (state.backend.clone(), model.clone());
+    Ok(state.pool.quick(move || backend.begin(&id, &dir)).await??)
 }
 
 /// A plain-text answer, without a newline at its end.

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::{json, sent};
+use super::{begin, json, sent};
 use crate::backend;
 use crate::http::caller::Caller;
 use crate::http::error::HttpError;
@@ -21,7 +21,7 @@ pub(super) async fn train(
     let form = sent(&request, &caller, payload, &state, Some(FilePart::dataset(&state.uploads))).await?;
     let model = Model::of(&form, &caller)?;
     let dataset = form.into_file()?;
-    let home = state.backend.home(&model.id, &model.dir);
+    let home = begin(&state, &model).await?;
     let limits = state.dataset;
     let job = move || {
         let started = Instant::now();

@@ -1,0 +1,85 @@
+//! The beginning of work that will be published, so that a deletion meanwhile counts for it.
+//!
+//! Two things are remembered: which directory was there, and a *mark*, a file in the session of this process.
+//! A deletion takes the directory away, and the marks of all sessions under its model id, also where there is
+//! no directory yet. Work without its mark, or whose directory was replaced, publishes nothing.
+
+use std::fs::File;
+
+use super::error::{During, StoreError};
+use super::files::{self, existing};
+use super::workspace::{Temporary, Workspace};
+use crate::beneath::Place;
+
+/// Work that has begun and will be published under one model id.
+#[derive(Debug)]
+pub struct Begun {
+    /// The directory that a deletion takes away; open, so that its inode cannot come back as another one's.
+    tree: Option<File>,
+    /// Goes with the work.
+    mark: Temporary,
+}
+
+impl Begun {
+    /// The work begins now. `name` is what the marks under this `tree` are named after.
+    pub fn now(workspace: &Workspace, name: &str, tree: &Place) -> Result<Self, StoreError> {
+        // The mark first: a deletion between the two then takes it.
+        let mark = workspace.mark(name)?;
+        let tree = existing(files::open(tree)).during("open", tree)?;
+        Ok(Self { tree, mark })
+    }
+
+    /// Whether what is at `tree` was deleted since. Call it behind the tree lock.
+    pub fn is_void(&self, tree: &Place) -> Result<bool, StoreError> {
+        let is_there = self.tree.as_ref().map_or(Ok(true), |dir| tree.holds(dir)).during("look at", tree)?;
+        Ok(!is_there || self.mark.was_taken()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_tree_made_anew_is_not_the_tree_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let top = Place::top(dir.path());
+        let (workspace, tree, path) = (Workspace::of(&top), top.join("model"), dir.path().join("model"));
+        let begin = || Begun::now(&workspace, "model", &tree).unwrap();
+        let before = begin();
+        fs::create_dir(&path).unwrap();
+        assert!(!before.is_void(&tree).unwrap());
+        let first = begin();
+        assert!(!first.is_void(&tree).unwrap());
+        fs::remove_dir(&path).unwrap();
+        assert!(first.is_void(&tree).unwrap());
+        fs::create_dir(&path).unwrap();
+        assert!(first.is_void(&tree).unwrap());
+    }
+
+    #[test]
+    fn a_deletion_takes_the_marks_of_one_id_in_all_sessions() {
+        let dir = tempfile::tempdir().unwrap();
+        let top = Place::top(dir.path());
+        let (one, other) = (Workspace::of(&top), Workspace::of(&top));
+        let (tree, beside) = (top.join("model"), top.join("model2"));
+        let begun = [&one, &other].map(|workspace| Begun::now(workspace, "model", &tree).unwrap());
+        let unconcerned = Begun::now(&other, "model2", &beside).unwrap();
+        one.take_marks("model").unwrap();
+        assert!(begun.iter().all(|begun| begun.is_void(&tree).unwrap()));
+        assert!(!unconcerned.is_void(&beside).unwrap());
+        assert!(!Begun::now(&one, "model", &tree).unwrap().is_void(&tree).unwrap());
+    }
+
+    #[test]
+    fn work_whose_session_was_cleared_fails_as_nobody_knows_whether_a_deletion_came() {
+        let dir = tempfile::tempdir().unwrap();
+        let top = Place::top(dir.path());
+        let (workspace, tree) = (Workspace::of(&top), top.join("model"));
+        let begun = Begun::now(&workspace, "model", &tree).unwrap();
+        fs::remove_dir_all(dir.path().join(super::super::workspace::NAME)).unwrap();
+        assert!(matches!(begun.is_void(&tree), Err(StoreError::Ended { .. })));
+    }
+}
