@@ -6,7 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::common::{
-    DATA, Entry, Form, Launch, Network, PICKLE, RawZip, Reply, Request, TestServer, labelled, order,
+    DATA, Entry, Form, Launch, Network, PICKLE, RawZip, Reply, Request, TestServer, labelled, order, settled,
     unlabelled,
 };
 
@@ -34,7 +34,7 @@ impl Watched {
     /// One that logs what any server does.
     fn with_usual_log(launch: Launch) -> Self {
         let launch = launch.env("MOODLE_MLBACKEND_PYTHON_USERS", &format!("a:{SECRET}"));
-        let server = launch.env("RUST_BACKTRACE", "1").with_faults().start();
+        let server = settled(launch.env("RUST_BACKTRACE", "1").with_faults());
         let root = server.data_dir().parent().expect("a directory").to_owned();
         let program = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
         Self { paths: [root, program].map(|path| path.display().to_string()).into(), server }
