@@ -12,6 +12,8 @@ mod python;
 mod server;
 mod table;
 mod tools;
+#[cfg(target_os = "linux")]
+mod watch;
 mod zips;
 
 pub use client::{Form, Reply, Request, try_exchange};
@@ -24,5 +26,7 @@ pub use picture::{Panel, draw};
 pub use python::{python, run_script, script_fails};
 pub use server::{Launch, TestServer};
 pub use table::{Dice, Table, waves};
-pub use tools::{find, free_port, tool, until, untouched};
+pub use tools::{find, free_port, meanwhile, tool, until, untouched};
+#[cfg(target_os = "linux")]
+pub use watch::Watch;
 pub use zips::{Entry, RawZip, unzipped};
