@@ -85,13 +85,26 @@ fn hashed_passwords_work_over_http() {
     }
 }
 
-#[test]
-fn a_rejected_credential_is_answered_before_the_body_is_read() {
-    let server = TestServer::start();
-    // The body is announced and never sent.
-    let head = "POST /training HTTP/1.1\r\nHost: x\r\nContent-Length: 30000000\r\n\
-                Content-Type: multipart/form-data; boundary=x\r\n\r\n";
-    server.raw(head.as_bytes()).expect(401, NONE);
+#[rstest]
+#[case::none(None, NONE)]
+#[case::a_wrong_password(Some(("a", "c")), WRONG)]
+#[case::an_unknown_name(Some(("x", "b")), WRONG)]
+fn a_rejected_credential_is_answered_before_the_body_is_read(
+    #[case] credentials: Option<(&str, &str)>,
+    #[case] told: &str,
+) {
+    let argon = moodle_mlbackend::http::users::argon2id_entry("a", "b").expect("an entry");
+    for users in ["a:b", &argon] {
+        let server = Launch::new().env("MOODLE_MLBACKEND_PYTHON_USERS", users).start();
+        for (_, path) in PROTECTED.into_iter().filter(|(method, _)| *method == "POST") {
+            let head = Request::new("POST", path).header("Content-Length", "30000000");
+            let head = head.header("Content-Type", "multipart/form-data; boundary=x");
+            let head =
+                credentials.into_iter().fold(head, |head, (user, password)| head.credentials(user, password));
+            // The body is announced and never sent.
+            server.raw(&head.bytes()).expect(401, told);
+        }
+    }
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn inspect(path: &Path, flags: &[&str]) -> Said {
 
 /// What is sound, as JSON; as tables it is said, too.
 #[track_caller]
-fn sound(path: &Path) -> Value {
+pub(super) fn sound(path: &Path) -> Value {
     let (tables, json) = (inspect(path, &[]), inspect(path, &["--json"]));
     assert_eq!((tables.code, json.code), (Some(0), Some(0)), "{}{}{}", tables.out, tables.err, json.out);
     assert!(tables.out.contains('|') && tables.err.is_empty(), "{}", tables.out);

@@ -3,13 +3,17 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::mpsc::channel;
 use std::thread;
+use std::time::Duration;
 
 use rstest::rstest;
 use serde_json::json;
 
+use super::inspect::sound;
 use crate::common::{
-    Entry, Form, Launch, RawZip, Request, TestServer, fired, labelled, labelled_with_classes, order, until,
+    Entry, Form, Launch, RawZip, Reply, Request, TestServer, fired, labelled, labelled_with_classes, order,
+    order_at, until,
 };
 
 /// A limit, what fits just within it, and what does not fit.
@@ -197,26 +201,77 @@ fn a_limit_lets_through_what_is_just_within_and_names_itself_to_what_is_beyond(#
     assert!(server.uploads().is_empty(), "{:?}", server.uploads());
 }
 
-/// A server with one slot, in which an evaluation runs until the server ends.
+/// A server with one slot, in which an evaluation runs until [`free`] is called.
 fn busy(launch: Launch) -> TestServer {
     let server = launch.env("MOODLE_MLBACKEND_JOBS", "1").with_faults().start();
     order(&server, "hold write a report");
     let (address, bytes) = (server.address, evaluate(1).bytes());
-    // Its answer never comes: the server is ended before.
     thread::spawn(move || crate::common::try_exchange(address, &bytes));
     until("an evaluation runs", || fired(&server.orders()).is_some());
     server
 }
 
-#[rstest]
-#[case("MOODLE_MLBACKEND_QUEUE_LENGTH", "0")]
-#[case("MOODLE_MLBACKEND_QUEUE_SECONDS", "1")]
-fn what_may_not_wait_or_not_longer_is_told_to_come_back_and_why(#[case] variable: &str, #[case] value: &str) {
-    let server = busy(Launch::new().env(variable, value));
-    let reply = server.send(&train(&labelled(&ROWS)));
+fn free(server: &TestServer) {
+    order_at(&server.orders().with_extension("go"), "");
+}
+
+#[track_caller]
+fn told_to_come_back(reply: &Reply, why: &str) {
     assert_eq!(reply.status, 503, "{}", reply.text());
     assert!(reply.header("retry-after").is_some());
-    assert!(reply.text().contains(variable) && reply.text().contains(value), "{}", reply.text());
+    assert!(reply.text().contains(why), "{}", reply.text());
+}
+
+#[test]
+fn of_as_many_as_may_wait_all_wait_and_one_more_is_told_to_come_back() {
+    for waiting in [0, 1, 3] {
+        let server = busy(Launch::new().env("MOODLE_MLBACKEND_QUEUE_LENGTH", &waiting.to_string()));
+        let (tell, told) = channel();
+        thread::scope(|scope| {
+            for at in 0..=waiting {
+                let (tell, server) = (tell.clone(), &server);
+                let request =
+                    post("/training", &Form::model(&format!("m{at}"), "d").file("dataset", &labelled(&ROWS)));
+                scope.spawn(move || tell.send(server.send(&request)));
+            }
+            drop(tell);
+            // As long as the evaluation runs, only that one is answered.
+            let reply = told.recv_timeout(Duration::from_mins(1));
+            free(&server);
+            let reply = reply.expect("one is not let wait");
+            let why = format!("as many requests wait as may, {waiting} (MOODLE_MLBACKEND_QUEUE_LENGTH).");
+            told_to_come_back(&reply, &why);
+            for _ in 0..waiting {
+                let reply = told.recv().expect("an answer");
+                assert_eq!(reply.status, 200, "{waiting} may wait: {}", reply.text());
+            }
+        });
+    }
+}
+
+#[test]
+fn who_waits_no_longer_than_is_set_gets_its_turn() {
+    let server = busy(Launch::new().env("MOODLE_MLBACKEND_QUEUE_SECONDS", "600"));
+    thread::scope(|scope| {
+        let training = scope.spawn(|| server.send(&train(&labelled(&ROWS))));
+        until("its upload is there, too", || server.uploads().len() == 2 || training.is_finished());
+        free(&server);
+        let reply = training.join().expect("an answer");
+        assert_eq!(reply.status, 200, "{}", reply.text());
+    });
+}
+
+#[test]
+fn who_waits_longer_than_is_set_is_told_to_come_back_and_finds_room_later() {
+    let server = busy(Launch::new().env("MOODLE_MLBACKEND_QUEUE_SECONDS", "1"));
+    let training = train(&labelled(&ROWS));
+    told_to_come_back(
+        &server.send(&training),
+        "has waited 1 s for its turn (MOODLE_MLBACKEND_QUEUE_SECONDS).",
+    );
+    free(&server);
+    until("there is room", || server.uploads().is_empty());
+    assert_eq!(server.send(&training).status, 200);
 }
 
 #[test]
@@ -226,9 +281,12 @@ fn samples_beyond_those_that_are_kept_are_no_mistake_of_the_sender() {
         let rows: Vec<String> = (from..to).map(|n| format!("0.{n},1,0,{}", n % 2)).collect();
         train(&labelled(&rows.iter().map(String::as_str).collect::<Vec<_>>()))
     };
+    let kept = || sound(&server.data_dir())["models"][0]["samples"].clone();
     assert_eq!(server.send(&batch(100, 150)).json()["status"], json!(0));
+    assert_eq!(kept(), json!(50));
     assert!(!server.log().contains("MOODLE_MLBACKEND_MAX_KEPT_ROWS"), "{}", server.log());
     assert_eq!(server.send(&batch(150, 160)).json()["status"], json!(0));
+    assert_eq!(kept(), json!(50));
     assert!(server.log().contains("MOODLE_MLBACKEND_MAX_KEPT_ROWS"), "{}", server.log());
 }
 

@@ -7,11 +7,8 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 
 use rstest::rstest;
-use rustix::fs::{CWD, RenameFlags, renameat_with};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -246,22 +243,27 @@ fn no_command_follows_a_planted_link_and_check_names_it(#[case] place: &str, #[c
 #[case::the_logs("m/d/logs")]
 #[case::the_sessions(".mlbackend/sessions")]
 #[case::the_locks(".mlbackend/locks")]
+#[cfg(target_os = "linux")] // which tells who opens a file
 fn a_directory_that_changes_places_with_a_link_all_the_time_leads_nowhere(#[case] place: &str) {
+    use crate::common::{Watch, meanwhile};
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+
     let mut house = House::new();
     let server = house.server();
     let (place, link) = (house.place(place), house.data.join("link.swapped"));
-    copy(&place, &house.outside.path().join("target"));
-    symlink(house.outside.path().join("target"), &link).unwrap();
+    let target = house.outside.path().join("target");
+    copy(&place, &target);
+    for log in everything(&target).into_keys().filter(|path| path.ends_with("info.log")) {
+        fs::write(log, SECRET).unwrap();
+    }
+    symlink(&target, &link).unwrap();
     let before = everything(house.outside.path());
-    let done = AtomicBool::new(false);
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            while !done.load(Ordering::Relaxed) {
-                // What is deleted meanwhile cannot be swapped; then the link stays where it is.
-                let _ = renameat_with(CWD, &place, CWD, &link, RenameFlags::EXCHANGE);
-            }
-        });
-        let round = ["train", "predict", "evaluate", "export", "log", "import"];
+    let watch = Watch::over(house.outside.path());
+    let round = ["train", "predict", "evaluate", "export", "log", "import"];
+    let mut swaps = 0;
+    // What is deleted meanwhile cannot be swapped; then the link stays where it is.
+    let swap = || swaps += usize::from(renameat_with(CWD, &place, CWD, &link, RenameFlags::EXCHANGE).is_ok());
+    meanwhile(swap, || {
         // The deletion comes last: it may take one of the two.
         for what in round.repeat(4).into_iter().chain(["delete", "train"]) {
             let reply = server.send(&house.request(what, "m"));
@@ -269,9 +271,12 @@ fn a_directory_that_changes_places_with_a_link_all_the_time_leads_nowhere(#[case
             assert!([200, 500, 503].contains(&reply.status), "{what}: {}", reply.status);
             assert!(!shows(&reply, &house), "{what}");
         }
-        done.store(true, Ordering::Relaxed);
     });
+    assert!(swaps > 1_000, "only {swaps} swaps");
+    // Of a model that is the same outside, no answer would show that it was read.
+    assert_eq!(watch.seen(), [""; 0], "nobody opens what is outside");
     assert_eq!(everything(house.outside.path()), before);
+    assert!(!watch.seen().is_empty(), "had somebody opened it, it would have been seen");
     assert_eq!(ask(&server, "other"), house.beside);
 }
 

@@ -1,16 +1,22 @@
 //! What of the past is kept, and what goes.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
+use moodle_mlbackend::backend::evaluation_log;
 use moodle_mlbackend::store::{DirHash, ModelHome, ModelId, NewGeneration, Retention, RunId, Store};
 use serde_json::json;
 
-use crate::common::{Form, Launch, TestServer, labelled, untouched};
+use crate::common::{Form, Launch, TestServer, labelled, meanwhile, settled, until, untouched};
 
 const DAY: Duration = Duration::from_hours(24);
+/// The length of the zip of a run that there is not.
+const EMPTY: usize = 22;
 
 fn home(store: &Store) -> ModelHome {
     store.model(&ModelId::new("m").unwrap(), &DirHash::new("dirhash", "d").unwrap())
@@ -25,8 +31,10 @@ fn old_run(data: &Path, days: u32) -> u64 {
     let born = SystemTime::now() - DAY * days;
     let number = born.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as u64;
     let dir = data.join("m/d/logs").join(number.to_string());
-    fs::create_dir_all(&dir).unwrap();
-    File::create_new(dir.join("info.log")).unwrap();
+    fs::create_dir_all(dir.join("tensor")).unwrap();
+    for name in ["info.log", "tensor/events"] {
+        File::create_new(dir.join(name)).unwrap().write_all(name.as_bytes()).unwrap();
+    }
     File::open(&dir).unwrap().set_modified(born).unwrap();
     number
 }
@@ -82,7 +90,7 @@ fn an_evaluation_is_there_for_moodle_to_fetch_however_few_runs_are_kept() {
         (0..4).map(|_| server.post("/evaluation", &evaluation()).json()["runid"].as_u64().unwrap()).collect();
     for number in numbers {
         let log = server.get(&format!("/evaluationlog?uniqueid=m&dirhash=d&runid={number}"));
-        assert!(log.body.len() > 22, "the run {number} is gone");
+        assert!(log.body.len() > EMPTY, "the run {number} is gone");
     }
 }
 
@@ -102,13 +110,15 @@ fn an_evaluation_lets_the_runs_go_that_are_too_many_or_too_old() {
 fn by_default_a_year_and_a_hundred_runs_are_kept() {
     let server = TestServer::start();
     let data = server.data_dir();
-    let (gone, kept) = (old_run(&data, 366), old_run(&data, 364));
-    let many: Vec<u64> = (2..100).rev().map(|days| old_run(&data, days)).collect();
-    let new = server.post("/evaluation", &evaluation()).json()["runid"].as_u64().unwrap();
-    let left = runs(&data);
-    assert_eq!(left.len(), 100);
-    assert!(!left.contains(&gone) && left.contains(&kept) && left.contains(&new));
-    assert!(many.iter().all(|run| left.contains(run)));
+    let evaluate = || server.post("/evaluation", &evaluation()).json()["runid"].as_u64().unwrap();
+    let (too_old, oldest) = (old_run(&data, 366), old_run(&data, 364));
+    let new = evaluate();
+    assert_eq!(runs(&data), [oldest, new], "{too_old} is too old");
+
+    let mut kept: Vec<u64> = (2..100).rev().map(|days| old_run(&data, days)).collect();
+    kept.extend([new, evaluate()]);
+    assert_eq!(kept.len(), 100);
+    assert_eq!(runs(&data), kept, "{oldest} is one too many");
 }
 
 #[test]
@@ -170,10 +180,7 @@ fn a_generation_that_a_crash_kept_from_becoming_current_goes_at_the_next_start()
     drop(store);
     let dir = server.kill();
     fs::create_dir(dir.path().join("data/m/d/classifier/2")).unwrap();
-    let server = Launch::again(dir).start();
-    while !server.log().contains("retention settings applied") {
-        std::thread::yield_now();
-    }
+    let server = settled(Launch::again(dir));
     assert_eq!(generations(&server.data_dir()), ["1"]);
 }
 
@@ -201,7 +208,7 @@ fn prune_shows_what_would_go_and_then_lets_it_go_beside_a_running_server() {
     let (code, told) = prune(&data, &flags);
     assert!(code == Some(0) && told.starts_with("0 directories removed"), "{told}");
     let log = server.get(&format!("/evaluationlog?uniqueid=m&dirhash=d&runid={old}"));
-    assert_eq!(log.body.len(), 22, "as of an unknown run");
+    assert_eq!(log.body.len(), EMPTY, "as of an unknown run");
 }
 
 #[test]
@@ -214,18 +221,23 @@ fn prune_says_which_directory_is_missing() {
 fn a_run_that_goes_while_its_log_is_fetched_is_there_as_a_whole_or_not_at_all() {
     let dir = tempfile::tempdir().unwrap();
     let store = keeping(dir.path(), 1, 365, 2);
-    let run = RunId(old_run(dir.path(), 10));
+    let home = home(&store);
     old_run(dir.path(), 5);
-    std::thread::scope(|scope| {
-        let reading = scope.spawn(|| {
-            let mut seen = Vec::new();
-            while home(&store).run(run).unwrap().is_some() {
-                seen.push(moodle_mlbackend::backend::evaluation_log(&home(&store), Some(run)).unwrap().len());
-            }
-            seen
+    for round in 10..60 {
+        let run = RunId(old_run(dir.path(), round));
+        let size = || evaluation_log(&home, Some(run)).unwrap().len();
+        let (whole, begun) = (size(), AtomicBool::new(false));
+        assert!(whole > EMPTY);
+        let mut seen = BTreeSet::new();
+        let read = || {
+            seen.insert(size());
+            begun.store(true, Ordering::SeqCst);
+        };
+        meanwhile(read, || {
+            until("it is read", || begun.load(Ordering::SeqCst));
+            store.prune(false).unwrap();
         });
-        store.prune(false).unwrap();
-        let sizes: std::collections::BTreeSet<usize> = reading.join().unwrap().into_iter().collect();
-        assert!(sizes.len() <= 2, "{sizes:?}");
-    });
+        seen.insert(size());
+        assert_eq!(seen, [EMPTY, whole].into(), "as a whole or not at all");
+    }
 }

@@ -4,7 +4,8 @@ use std::thread;
 
 use serde_json::json;
 
-use crate::common::{Form, Launch, TestServer, labelled, unlabelled};
+use super::inspect::sound;
+use crate::common::{Form, Launch, TestServer, fired, labelled, long, order, order_at, unlabelled, until};
 
 fn rows(count: usize) -> Vec<u8> {
     let rows: Vec<String> = (0..count)
@@ -34,31 +35,63 @@ fn trainings_evaluations_and_predictions_of_one_model_in_parallel_all_succeed() 
 }
 
 #[test]
+fn what_clients_of_two_servers_train_one_model_with_at_once_is_all_kept() {
+    const CLIENTS: usize = 8;
+    const SAMPLES: usize = 4;
+    let trainings = if long() { 5 } else { 2 };
+    let first = TestServer::start();
+    let second = Launch::new().env("MOODLE_MLBACKEND_PYTHON_DIR", first.data_dir().to_str().expect("text"));
+    let second = second.start();
+    thread::scope(|scope| {
+        for (client, server) in [&first, &second].into_iter().cycle().take(2 * CLIENTS).enumerate() {
+            scope.spawn(move || {
+                for training in 0..trainings {
+                    // No two samples are the same.
+                    let row = |at: usize| format!("{client},{training},{at},{}", at % 2);
+                    let rows: Vec<String> = (0..SAMPLES).map(row).collect();
+                    let dataset = labelled(&rows.iter().map(String::as_str).collect::<Vec<_>>());
+                    let reply = server.post("/training", &Form::model("m", "d").file("dataset", &dataset));
+                    assert_eq!(reply.json()["status"], json!(0), "{}", reply.text());
+                }
+            });
+        }
+    });
+    let told = sound(&first.data_dir())["models"][0].clone();
+    let all = 2 * CLIENTS * trainings;
+    assert_eq!((&told["generation"], &told["samples"]), (&json!(all), &json!(all * SAMPLES)));
+    println!("{all}/{all} trainings of two servers kept");
+}
+
+#[test]
 fn a_full_queue_is_503_with_retry_after_while_version_and_predictions_are_answered() {
-    let server =
-        Launch::new().env("MOODLE_MLBACKEND_JOBS", "1").env("MOODLE_MLBACKEND_QUEUE_LENGTH", "0").start();
-    let small = Form::model("m", "d").file("dataset", &rows(40));
-    assert_eq!(server.post("/training", &small).json()["status"], json!(0));
-    let long = Form::model("m", "e")
+    let server = Launch::new()
+        .env("MOODLE_MLBACKEND_JOBS", "1")
+        .env("MOODLE_MLBACKEND_QUEUE_LENGTH", "0")
+        .with_faults()
+        .start();
+    let train = Form::model("m", "d").file("dataset", &rows(40));
+    assert_eq!(server.post("/training", &train).json()["status"], json!(0));
+    let evaluate = Form::model("m", "e")
         .field("minscore", "0.1")
         .field("maxdeviation", "0.9")
-        .field("niterations", "10")
-        .file("dataset", &rows(400));
+        .field("niterations", "1")
+        .file("dataset", &rows(40));
+    // The first evaluation stays at its last steps until all that is to happen meanwhile has happened.
+    order(&server, "hold write a report");
     thread::scope(|scope| {
-        let first = scope.spawn(|| server.post("/evaluation", &long));
-        while server.uploads().is_empty() {
-            thread::yield_now();
+        let first = scope.spawn(|| server.post("/evaluation", &evaluate));
+        until("the first evaluation runs", || fired(&server.orders()).is_some());
+        for (path, form) in [("/evaluation", &evaluate), ("/training", &train)] {
+            let refused = server.post(path, form);
+            assert_eq!(refused.status, 503, "{}", refused.text());
+            assert!(refused.header("retry-after").is_some() && refused.text().contains("busy"));
         }
-        let second = scope.spawn(|| server.post("/evaluation", &long));
         let ask = Form::model("m", "d").file("dataset", &unlabelled(&["1-0,1,3,-1"]));
-        while !first.is_finished() && !second.is_finished() {
-            server.get("/version").expect(200, "3.0.5");
-            assert_eq!(server.post("/prediction", &ask).json()["status"], json!(0));
-        }
-        let replies = [first.join().expect("an answer"), second.join().expect("an answer")];
-        let refused: Vec<_> = replies.iter().filter(|reply| reply.status == 503).collect();
-        assert_eq!(refused.len(), 1, "one runs, one is refused");
-        assert!(refused[0].header("retry-after").is_some() && refused[0].text().contains("busy"));
+        server.get("/version").expect(200, "3.0.5");
+        assert_eq!(server.post("/prediction", &ask).json()["status"], json!(0));
+        assert!(!first.is_finished());
+        order_at(&server.orders().with_extension("go"), "");
+        assert_eq!(first.join().expect("an answer").json()["status"], json!(0));
     });
 }
 
@@ -75,9 +108,7 @@ fn predictions_do_not_queue_behind_a_long_evaluation() {
     let ask = Form::model("m", "d").file("dataset", &unlabelled(&["1-0,1,3,-1"]));
     thread::scope(|scope| {
         let evaluation = scope.spawn(|| server.post("/evaluation", &long));
-        while server.uploads().is_empty() {
-            thread::yield_now();
-        }
+        until("its upload is there", || !server.uploads().is_empty());
         let mut answered_meanwhile = 0;
         while !evaluation.is_finished() {
             assert_eq!(server.post("/prediction", &ask).json()["status"], json!(0));

@@ -2,13 +2,17 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::common::{Form, Launch, Request, TestServer, labelled, long, skip, unlabelled, until};
+use crate::common::{Form, Launch, Request, TestServer, labelled, long, meanwhile, skip, unlabelled, until};
 
 const DROP_AFTER: Duration = Duration::from_millis(250);
+/// Far beyond the times that an [`impatient`] server is given, and far below those that it would take by itself
+/// for a body or an answer: whoever is still there then would stay.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Most that a request's slowest answers may take longer beside slow clients than without them.
+const MOST_RATIO: f64 = 3.0;
 
 /// What a slow client sends: at once, and then again and again, a byte or so at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,9 +108,13 @@ impl Dripper {
 }
 
 /// Lets all drip until the server has ended each; gives what each was told.
+#[track_caller]
 fn drip_to_the_end(mut drippers: Vec<Dripper>) -> Vec<(Slow, String)> {
     let mut told = Vec::new();
+    let mut last_ended = Instant::now();
     while !drippers.is_empty() {
+        let left: Vec<Slow> = drippers.iter().map(|one| one.slow).collect();
+        assert!(last_ended.elapsed() < PATIENCE, "nobody ends {left:?}");
         thread::sleep(DROP_AFTER);
         let (on, over) =
             drippers.into_iter().map(|mut one| (one.drip(), one)).partition::<Vec<_>, _>(|(on, _)| *on);
@@ -114,6 +122,9 @@ fn drip_to_the_end(mut drippers: Vec<Dripper>) -> Vec<(Slow, String)> {
         let answers =
             over.into_iter().map(|(_, one)| (one.slow, String::from_utf8_lossy(&one.answer).into_owned()));
         told.extend(answers);
+        if drippers.len() < left.len() {
+            last_ended = Instant::now();
+        }
     }
     told
 }
@@ -155,14 +166,34 @@ fn drippers_are_ended_and_disturb_nobody() {
     while !dripping.is_finished() {
         server.get("/version").expect(200, "3.0.5");
         assert_eq!(server.send(&prediction()).status, 200);
-        answered += 1;
+        answered += usize::from(!dripping.is_finished());
     }
-    assert!(answered > 0, "there was time for a request beside them");
+    assert!(answered >= 3, "only {answered} answers before the slow ones had been ended");
     for (slow, answer) in dripping.join().expect("no panic") {
         assert!(slow.is_told(&answer), "{slow:?} was told {answer:?}");
     }
     until("all that was open is closed", || open(&server) <= before);
     assert!(server.uploads().is_empty(), "{:?}", server.uploads());
+}
+
+/// A server that took no notice of a setting would end them, too, only later: when the other one does.
+#[test]
+fn shorter_times_end_drippers_while_a_server_with_the_usual_times_bears_with_them() {
+    let short = impatient().env("MOODLE_MLBACKEND_STALL_SECONDS", "1");
+    let short = short.env("MOODLE_MLBACKEND_LINGER_SECONDS", "1").start();
+    let usual = TestServer::start();
+    let connect = |server: &TestServer| ALL.map(|slow| Dripper::connect(server.address, slow)).into();
+    let (ended, mut borne): (Vec<Dripper>, Vec<Dripper>) = (connect(&short), connect(&usual));
+    let mut dripping = vec![true; borne.len()];
+    let drip_all = || {
+        thread::sleep(DROP_AFTER);
+        for (one, on) in borne.iter_mut().zip(&mut dripping) {
+            *on &= one.drip();
+        }
+    };
+    meanwhile(drip_all, || drip_to_the_end(ended));
+    let gone: Vec<Slow> = borne.iter().zip(dripping).filter(|(_, on)| !on).map(|(one, _)| one.slow).collect();
+    assert!(gone.is_empty(), "{gone:?} as soon as where a shorter time is set");
 }
 
 #[test]
@@ -187,8 +218,16 @@ fn a_client_that_takes_no_answers_is_ended() {
     let before = open(&server);
     let ask = Request::new("GET", "/export?uniqueid=m&dirhash=d").credentials("a", "b").bytes().repeat(50);
     let mut stream = TcpStream::connect(server.address).expect("a connection");
-    // Ends with an error only when the server has closed the connection.
-    while stream.write_all(&ask).is_ok() {}
+    stream.set_write_timeout(Some(PATIENCE)).expect("a time-out can be set");
+    let begun = Instant::now();
+    let error = loop {
+        if let Err(error) = stream.write_all(&ask) {
+            break error;
+        }
+        assert!(begun.elapsed() < PATIENCE, "its requests are read on and on");
+    };
+    let closed = [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe].contains(&error.kind());
+    assert!(closed, "not ended by the server: {error}");
     drop(stream);
     until("its connection is closed", || open(&server) <= before);
 }
@@ -200,23 +239,17 @@ fn beyond_the_bound_of_connections_clients_wait_and_are_served_when_there_is_roo
     server.get("/version").expect(200, "3.0.5");
     let before = open(&server);
     let drippers: Vec<_> = (0..40).map(|_| Dripper::connect(server.address, Slow::Head)).collect();
-    let over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let dripping = scope.spawn(|| drip_to_the_end(drippers));
-        let most = scope.spawn(|| {
-            let mut most = 0;
-            while !over.load(Ordering::SeqCst) {
-                most = most.max(open(&server));
-            }
-            most
-        });
-        // It stands in the line behind them.
-        server.get("/version").expect(200, "3.0.5");
-        dripping.join().expect("no panic");
-        over.store(true, Ordering::SeqCst);
-        let most = most.join().expect("no panic");
-        assert!(most <= before + 4, "{most} open, {before} before");
-    });
+    let mut most = 0;
+    meanwhile(
+        || most = most.max(open(&server)),
+        || {
+            let dripping = thread::spawn(|| drip_to_the_end(drippers));
+            // It stands in the line behind them.
+            server.get("/version").expect(200, "3.0.5");
+            dripping.join().expect("no panic");
+        },
+    );
+    assert!(most <= before + 4, "{most} open, {before} before");
     server.get("/version").expect(200, "3.0.5");
 }
 
@@ -249,7 +282,10 @@ fn a_healthy_client_beside_a_thousand_drippers() {
         println!("… beside 500 + 500 drippers ({ended} ended): {beside}");
         println!("… alone again:                      {again}");
         let [alone, beside, again] = [alone, beside, again].map(|waits| waits.share(0.99).as_secs_f64());
-        println!("… p99 beside drippers / alone: {:.2}", 2.0 * beside / (alone + again));
+        let ratio = 2.0 * beside / (alone + again);
+        println!("… p99 beside drippers / alone: {ratio:.2}");
+        assert!(ended > 0, "slow clients were ended meanwhile");
+        assert!(ratio < MOST_RATIO, "{what}: beside slow clients it takes {ratio:.2} times as long");
     }
 }
 
@@ -265,26 +301,19 @@ fn beside_drippers<T>(address: SocketAddr, work: impl FnOnce() -> T) -> (T, usiz
         };
         Dripper::connect(address, slow)
     };
-    let over = AtomicBool::new(false);
     let mut drippers: Vec<_> = (0..1000).map(connect).collect();
-    thread::scope(|scope| {
-        let dripping = scope.spawn(|| {
-            let mut ended = 0;
-            while !over.load(Ordering::SeqCst) {
-                thread::sleep(DROP_AFTER);
-                for (at, one) in drippers.iter_mut().enumerate() {
-                    if !one.drip() {
-                        ended += 1;
-                        *one = connect(at);
-                    }
-                }
+    let mut ended = 0;
+    let drip_all = || {
+        thread::sleep(DROP_AFTER);
+        for (at, one) in drippers.iter_mut().enumerate() {
+            if !one.drip() {
+                ended += 1;
+                *one = connect(at);
             }
-            ended
-        });
-        let done = work();
-        over.store(true, Ordering::SeqCst);
-        (done, dripping.join().expect("no panic"))
-    })
+        }
+    };
+    let done = meanwhile(drip_all, work);
+    (done, ended)
 }
 
 /// How long each of many answers took, the shortest first.

@@ -31,9 +31,7 @@ fn ask(server: &TestServer) -> Reply {
 }
 
 fn wait_for(server: &TestServer, line: &str) {
-    while !server.log().contains(line) {
-        thread::yield_now();
-    }
+    until(&format!("the log says: {line}"), || server.log().contains(line));
 }
 
 #[test]
@@ -67,11 +65,15 @@ fn running_work_is_finished_while_new_work_is_told_to_come_back() {
 
 #[test]
 fn a_training_that_runs_at_sigterm_is_published() {
-    let server = Launch::new().env("MOODLE_MLBACKEND_STOP_SECONDS", "300").start();
+    let server = Launch::new().env("MOODLE_MLBACKEND_STOP_SECONDS", "300").with_faults().start();
+    order(&server, "hold make a file");
     thread::scope(|scope| {
-        let training = scope.spawn(|| server.post("/training", &train(2000)));
-        wait_for(&server, "training begins");
+        let training = scope.spawn(|| server.post("/training", &train(40)));
+        until("it is about to be published", || fired(&server.orders()).is_some());
         server.signal("TERM");
+        wait_for(&server, "new work is refused");
+        assert!(!training.is_finished());
+        order_at(&server.orders().with_extension("go"), "");
         assert_eq!(training.join().expect("an answer").json()["status"], json!(0));
     });
     let (code, dir) = server.ended();

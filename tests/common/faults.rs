@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use super::client::{Form, Reply, Request};
 use super::data::{labelled, unlabelled};
 use super::server::{Launch, TestServer};
+use super::tools::until;
 
 /// Set it for the long forms of the tests that disturb the server.
 pub const LONG: &str = "MLBACKEND_TEST_LONG";
@@ -93,9 +94,7 @@ impl Scene {
 /// Starts it and waits until it has tidied up.
 pub fn settled(launch: Launch) -> TestServer {
     let server = launch.start();
-    while !server.log().contains("retention settings applied") {
-        std::thread::yield_now();
-    }
+    until("it has tidied up", || server.log().contains("retention settings applied"));
     server
 }
 

@@ -13,6 +13,8 @@ mod server;
 mod skip;
 mod table;
 mod tools;
+#[cfg(target_os = "linux")]
+mod watch;
 mod zips;
 
 pub use client::{Form, Reply, Request, try_exchange};
@@ -26,5 +28,7 @@ pub use python::{python, run_script, script_fails};
 pub use server::{Launch, TestServer};
 pub use skip::skip;
 pub use table::{Dice, Table, waves};
-pub use tools::{find, free_port, tool, until, untouched};
+pub use tools::{find, free_port, meanwhile, tool, until, untouched};
+#[cfg(target_os = "linux")]
+pub use watch::Watch;
 pub use zips::{Entry, RawZip, unzipped};

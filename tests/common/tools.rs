@@ -1,10 +1,12 @@
-//! Programs that an administrator has beside ours.
+//! Programs that an administrator has beside ours, and waiting for what others do.
 
 use std::env;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::skip::skip;
 
@@ -54,14 +56,38 @@ pub fn free_port() -> u16 {
     panic!("no free port from {FIRST_PORT} on")
 }
 
+/// Far beyond what anything that is waited for takes; a test must not hang for ever.
+const PATIENCE: Duration = Duration::from_mins(2);
+
 /// Waits for what must come true some time.
 #[track_caller]
 pub fn until(what: &str, holds: impl Fn() -> bool) {
-    for _ in 0..600 {
-        if holds() {
-            return;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(50));
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < PATIENCE, "it never came true that {what}");
+        thread::sleep(Duration::from_millis(5));
     }
-    panic!("it never came true that {what}");
+}
+
+/// Does one thing over and over in another thread as long as something else is done, also when that panics.
+pub fn meanwhile<T>(mut again: impl FnMut() + Send, work: impl FnOnce() -> T) -> T {
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::SeqCst) {
+                again();
+            }
+        });
+        let _end = RaisedAtTheEnd(&over);
+        work()
+    })
+}
+
+/// Without it, a test that fails would leave a thread that goes on, and wait for it for ever.
+struct RaisedAtTheEnd<'a>(&'a AtomicBool);
+
+impl Drop for RaisedAtTheEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
