@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use rstest::rstest;
 
-use crate::common::{DATA, Launch, Network, tool, untouched, write_files};
+use crate::common::{DATA, Launch, Network, skip, tool, untouched, write_files};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_moodle-mlbackend");
 /// A user without a name.
@@ -41,7 +41,7 @@ fn everything(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 fn given_away(test: &str, directory: &Path) -> bool {
     let given = chown(directory, Some(SOMEBODY), Some(SOMEBODY)).is_ok();
     if !given {
-        eprintln!("SKIPPED: {test}: this user may not give a directory away");
+        skip(test, "this user may not give a directory away");
     }
     given
 }

@@ -102,7 +102,7 @@ fn is_whole(server: &TestServer, before: &Value, after: &Value, reply: Option<&R
     let answer = ask(server, "m");
     assert!(&answer == after || (!promised && &answer == before), "{when}: {answer}");
     let runs = reports(server, when);
-    let promised_run = reply.filter(|_| promised).and_then(|reply| run_of(reply));
+    let promised_run = reply.filter(|_| promised).and_then(run_of);
     assert!(promised_run.is_none_or(|run| runs.contains(&run)), "{when}: its report is gone");
     assert_eq!(half_made(server), Vec::<std::path::PathBuf>::new(), "{when}");
     let (code, told) = check(&server.data_dir());
