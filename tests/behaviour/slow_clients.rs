@@ -273,6 +273,7 @@ fn a_healthy_client_beside_a_thousand_drippers() {
     }
     let server = trained(Launch::new());
     let version = Request::new("GET", "/version");
+    let mut ended_in_all = 0;
     for (what, request, count) in [("/version", &version, 5000), ("/prediction", &prediction(), 200)] {
         let measure = || Waits::measure(&server, request, count);
         let alone = measure();
@@ -284,9 +285,10 @@ fn a_healthy_client_beside_a_thousand_drippers() {
         let [alone, beside, again] = [alone, beside, again].map(|waits| waits.share(0.99).as_secs_f64());
         let ratio = 2.0 * beside / (alone + again);
         println!("… p99 beside drippers / alone: {ratio:.2}");
-        assert!(ended > 0, "slow clients were ended meanwhile");
         assert!(ratio < MOST_RATIO, "{what}: beside slow clients it takes {ratio:.2} times as long");
+        ended_in_all += ended;
     }
+    assert!(ended_in_all > 0, "slow clients were ended meanwhile");
 }
 
 /// Does something while 500 clients drip heads and 500 bodies; each that is ended comes back. Also gives how
