@@ -17,7 +17,9 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
+use futures_util::{Stream, StreamExt, stream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
 use super::crowd::Counted;
@@ -26,8 +28,23 @@ use crate::settings::Connections;
 /// What is taken at once from a client while no body is read: most heads, and at most some dozens of tiny ones.
 const PIECE: usize = 1024;
 
+/// What is thrown away of what a client has sent when its connection ends, at most.
+const LEFT_OVER: usize = 256 << 10;
+
+/// A stream that can be emptied without waiting.
+pub(super) trait Empty {
+    /// Reads something into the buffer that has come already; 0 when there is nothing.
+    fn take_some(&self, buffer: &mut [u8]) -> usize;
+}
+
+impl Empty for TcpStream {
+    fn take_some(&self, buffer: &mut [u8]) -> usize {
+        self.try_read(buffer).unwrap_or(0)
+    }
+}
+
 /// A stream of bytes with an eye on its client.
-pub(super) struct Watched<S> {
+pub(super) struct Watched<S: Empty> {
     stream: S,
     attention: Attention,
     reading: Reading,
@@ -50,18 +67,15 @@ struct Shared {
 #[derive(Clone, Copy, Default)]
 struct State {
     working: bool,
-    /// Whether that needs the body of the request.
+    /// Whether that waits for more of the body.
     needs_body: bool,
-    /// How much may still come when it has what it needs: a body may end a little later.
+    /// How much may still come when it does not: a body may end a little later than what matters of it.
     rest: usize,
     requests: u64,
 }
 
 /// A request of the connection is worked on as long as this is held.
 pub(super) struct Working(Attention);
-
-/// The body of a request is read as long as this is held.
-pub(super) struct NeedsBody(Attention);
 
 impl Attention {
     pub(super) fn begin(&self) -> Working {
@@ -70,9 +84,14 @@ impl Attention {
         Working(self.clone())
     }
 
-    pub(super) fn needs_body(&self) -> NeedsBody {
-        self.set(State { needs_body: true, ..self.state() });
-        NeedsBody(self.clone())
+    /// Whether the one who works on it waits for more of its body.
+    fn waits_for_body(&self, waits: bool) {
+        let state = self.state();
+        if waits && !state.needs_body {
+            self.set(State { needs_body: true, ..state });
+        } else if !waits {
+            self.0.state.set(State { needs_body: false, rest: PIECE, ..state });
+        }
     }
 
     /// So much was taken from the client.
@@ -103,14 +122,22 @@ impl Attention {
 
 impl Drop for Working {
     fn drop(&mut self) {
-        self.0.set(State { working: false, ..self.0.state() });
+        self.0.set(State { working: false, needs_body: false, ..self.0.state() });
     }
 }
 
-impl Drop for NeedsBody {
-    fn drop(&mut self) {
-        self.0.set(State { needs_body: false, rest: PIECE, ..self.0.state() });
-    }
+/// The chunks of a request's body; whoever waits for them has them taken from the client.
+pub(super) fn wanted<T>(
+    attention: Option<Attention>,
+    mut chunks: impl Stream<Item = T> + Unpin,
+) -> impl Stream<Item = T> + Unpin {
+    stream::poll_fn(move |cx| {
+        let polled = chunks.poll_next_unpin(cx);
+        if let Some(attention) = &attention {
+            attention.waits_for_body(polled.is_pending());
+        }
+        polled
+    })
 }
 
 /// The clock of bytes that belong to no request yet, or no more.
@@ -130,7 +157,7 @@ struct Writing {
 
 type Timer = Pin<Box<Sleep>>;
 
-impl<S> Watched<S> {
+impl<S: Empty> Watched<S> {
     pub(super) fn new(stream: S, limits: &Connections, counted: Counted) -> Self {
         // A little later than the HTTP library, which can still answer with 408.
         let unattended = limits.head.max(limits.linger) + Duration::from_millis(500);
@@ -166,7 +193,7 @@ fn ended() -> io::Error {
     io::ErrorKind::TimedOut.into()
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+impl<S: AsyncRead + Empty + Unpin> AsyncRead for Watched<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -184,11 +211,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
             return Poll::Pending;
         }
         let before = buffer.filled().len();
-        let read = if most > PIECE {
-            Pin::new(&mut this.stream).poll_read(cx, buffer)
-        } else {
-            this.poll_piece(cx, buffer, most)
-        };
+        let read = this.poll_piece(cx, buffer, most);
         let came = buffer.filled().len() > before;
         match this.reading.poll_over(came, state, cx) {
             Poll::Ready(()) => Poll::Ready(Err(ended())),
@@ -197,8 +220,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> Watched<S> {
-    /// Reads a little, and the next time nothing: the library reads until it is told that there is no more.
+impl<S: AsyncRead + Empty + Unpin> Watched<S> {
+    /// Reads once, and the next time nothing: the library reads until it is told that there is no more, and looks
+    /// at what it has only then.
     fn poll_piece(
         &mut self,
         cx: &mut Context<'_>,
@@ -209,17 +233,23 @@ impl<S: AsyncRead + Unpin> Watched<S> {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let mut bytes = [0; PIECE];
-        let mut piece = ReadBuf::new(&mut bytes[..most.min(buffer.remaining())]);
-        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut piece))?;
-        buffer.put_slice(piece.filled());
-        self.reading.pausing = !piece.filled().is_empty();
-        self.attention.took(piece.filled().len());
+        let before = buffer.filled().len();
+        if most > PIECE {
+            ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        } else {
+            let mut bytes = [0; PIECE];
+            let mut piece = ReadBuf::new(&mut bytes[..most.min(buffer.remaining())]);
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut piece))?;
+            buffer.put_slice(piece.filled());
+        }
+        let taken = buffer.filled().len() - before;
+        self.reading.pausing = taken > 0;
+        self.attention.took(taken);
         Poll::Ready(Ok(()))
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncWrite + Empty + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
@@ -246,6 +276,20 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     }
 }
 
+/// A system that finds unread bytes at the end resets the connection, and the client may never see its answer.
+impl<S: Empty> Drop for Watched<S> {
+    fn drop(&mut self) {
+        let mut buffer = [0; 8 << 10];
+        let mut emptied = 0;
+        while emptied < LEFT_OVER {
+            match self.stream.take_some(&mut buffer) {
+                0 => break,
+                some => emptied += some,
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
@@ -256,6 +300,12 @@ mod tests {
     use crate::settings::Pace;
 
     const ROOM: usize = 64 << 10;
+
+    impl Empty for DuplexStream {
+        fn take_some(&self, _: &mut [u8]) -> usize {
+            0
+        }
+    }
 
     /// A watched stream, and its client, between whom so much may be on its way.
     fn connected(room: usize) -> (Watched<DuplexStream>, DuplexStream) {
@@ -310,9 +360,10 @@ mod tests {
             client.write_all(&[b'x'; 12_000]).await.expect("there is room");
             let working = stream.attention().clone().begin();
             assert_eq!(at_once(&mut stream).await, 0);
-            let body = stream.attention().clone().needs_body();
-            assert_eq!(at_once(&mut stream).await, 12_000);
-            drop(body);
+            stream.attention().waits_for_body(true);
+            let body = at_once(&mut stream).await + at_once(&mut stream).await + at_once(&mut stream).await;
+            assert_eq!(body, 12_000);
+            stream.attention().waits_for_body(false);
             client.write_all(&[b'x'; 3000]).await.expect("there is room");
             let after: usize =
                 [at_once(&mut stream).await, at_once(&mut stream).await, at_once(&mut stream).await]

@@ -10,7 +10,7 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, He
 use actix_web::{HttpRequest, web};
 use futures_util::{Stream, StreamExt};
 
-use super::connection::Attention;
+use super::connection::{Attention, wanted};
 use super::error::HttpError;
 use super::pace::{is_too_slow, paced};
 use super::spool::Spool;
@@ -67,7 +67,6 @@ impl Form {
         state: &AppState,
         wanted: Option<FilePart>,
     ) -> Result<Self, HttpError> {
-        let _body = request.conn_data::<Attention>().map(Attention::needs_body);
         Self::read_within(request, payload, (&state.uploads, state.pace), &state.spool, wanted).await
     }
 
@@ -81,7 +80,8 @@ impl Form {
     ) -> Result<Self, HttpError> {
         let headers = request.headers();
         refuse_encoded(headers)?;
-        let body = Body { limits: *limits, pace, wanted, cap: cap(limits, wanted) };
+        let attention = request.conn_data::<Attention>().cloned();
+        let body = Body { limits: *limits, pace, wanted, cap: cap(limits, wanted), attention };
         body.check_announced(headers)?;
         let mut form = Self::of_query(request);
         let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
@@ -148,6 +148,8 @@ struct Body {
     pace: Pace,
     wanted: Option<FilePart>,
     cap: u64,
+    /// Where a connection learns that it is waited for.
+    attention: Option<Attention>,
 }
 
 impl Body {
@@ -164,7 +166,7 @@ impl Body {
     ) -> impl Stream<Item = Result<web::Bytes, PayloadError>> + Unpin + use<> {
         let cap = self.cap;
         let mut seen = 0_u64;
-        paced(payload, self.pace).map(move |chunk| {
+        paced(wanted(self.attention.clone(), payload), self.pace).map(move |chunk| {
             let chunk = chunk?;
             seen = seen.saturating_add(chunk.len() as u64);
             if seen > cap { Err(PayloadError::Overflow) } else { Ok(chunk) }

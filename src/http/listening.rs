@@ -24,7 +24,7 @@ use crate::settings::Connections;
 const LAST_ANSWERS_SECONDS: u64 = 5;
 /// Clients that the system lets wait until their connections are taken; it may have a lower limit.
 const BACKLOG: u32 = 1024;
-/// A connection, and the file in which its upload lies.
+/// A connection, and the file in which its upload lies or the directory of the model that it is about.
 const DESCRIPTORS_OF_A_CLIENT: u64 = 2;
 /// What else is open: models, logs, and what the system's libraries need.
 const OTHER_DESCRIPTORS: u64 = 200;

@@ -3,8 +3,9 @@
 //! Every server has one of its own, so that the next one can tell what a crash
 //! left behind from what another server is using.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -13,7 +14,7 @@ use tempfile::{NamedTempFile, TempDir};
 use crate::faults::step;
 
 const PREFIX: &str = "moodle-mlbackend-uploads-";
-/// So often another server that starts may take a new directory for an abandoned one.
+/// A server that starts at the same time may take a new directory for an abandoned one, but hardly again and again.
 const TRIES: usize = 5;
 
 /// The directory in which uploads lie while they are worked on; gone with the server.
@@ -62,7 +63,7 @@ impl Spool {
 
 impl Locked {
     fn make(parent: &Path) -> io::Result<Self> {
-        for _ in 1..TRIES {
+        for _ in 0..TRIES {
             let made = Self::try_make(parent)?;
             // Not if a server that tidied up came between making and locking it.
             if let Some(locked) = made.filter(|made| made.dir.path().exists()) {
@@ -73,7 +74,8 @@ impl Locked {
     }
 
     fn try_make(parent: &Path) -> io::Result<Option<Self>> {
-        let dir = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?;
+        let owner_alone = Permissions::from_mode(0o700);
+        let dir = tempfile::Builder::new().prefix(PREFIX).permissions(owner_alone).tempdir_in(parent)?;
         match lock(dir.path()) {
             Ok(lock) => Ok(lock.map(|lock| Self { dir, _lock: lock })),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),

@@ -117,7 +117,7 @@ impl ModelHome {
     /// they were published what else is wrong with it. What is behind a link is not examined.
     ///
     /// Nobody is kept waiting by the examination of a sound model. What looks damaged, and may just be replaced or
-    /// deleted, is examined again while nobody publishes or deletes. Without `repair`, nothing is made.
+    /// deleted, is examined again while nobody publishes or deletes. Without `repair`, nothing is left behind.
     pub fn examine(
         &self,
         repair: bool,

@@ -74,6 +74,11 @@ impl StoreError {
         matches!(self, Self::Io { source, .. } if in_use.contains(&source.kind()))
     }
 
+    /// Whether this user may not do that.
+    pub(super) fn is_denied(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied)
+    }
+
     pub(super) fn corrupt(place: &Place, problem: impl Into<String>) -> Self {
         Self::Corrupt { path: place.path(), problem: problem.into() }
     }

@@ -107,20 +107,21 @@ impl Workspace {
         Ok(Temporary { place, session })
     }
 
-    /// Removes the marks of that name in the sessions of all processes.
+    /// Removes the marks of that name in the sessions of all processes, as far as that can be done.
     pub fn take_marks(&self, name: &str) -> Result<(), StoreError> {
         let sessions = self.sessions();
+        let mut failed = Ok(());
         // A link is nobody's session.
         for session in entries(&sessions)?.into_iter().filter(|entry| entry.kind == Kind::Directory) {
-            let session = sessions.join(&session.name);
-            for entry in entries(&session)? {
-                let marked = entry.name.to_str().and_then(|mark| mark.rsplit_once('.'));
-                if marked.is_some_and(|(marked, _)| marked == name) {
-                    files::remove(&session.join(&entry.name))?;
+            match take_marks_of(&sessions.join(&session.name), name) {
+                // That of another user, who can publish nothing here either.
+                Err(error) if error.is_denied() => {
+                    tracing::warn!(%error, "a session of another user is left alone");
                 }
+                taken => failed = failed.and(taken),
             }
         }
-        Ok(())
+        failed
     }
 
     /// A new empty directory that vanishes with its handle, or after a crash with the next start.
@@ -234,6 +235,16 @@ impl Workspace {
     fn locks(&self) -> Place {
         self.dir.join(LOCKS)
     }
+}
+
+fn take_marks_of(session: &Place, name: &str) -> Result<(), StoreError> {
+    for entry in entries(session)? {
+        let marked = entry.name.to_str().and_then(|mark| mark.rsplit_once('.'));
+        if marked.is_some_and(|(marked, _)| marked == name) {
+            files::remove(&session.join(&entry.name))?;
+        }
+    }
+    Ok(())
 }
 
 /// A directory or a mark that vanishes with its handle, unless it was moved or taken away.

@@ -1,13 +1,14 @@
 //! Requests that a client sends ahead, without waiting for the answers.
 
-use std::cell::Cell;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use tokio::net::TcpSocket;
 
-use crate::common::{Form, Launch, Request, TestServer, labelled, skip, until};
+use crate::common::{Form, Launch, Request, TestServer, labelled, skip};
 
 /// More memory may not be needed by all the clients that take no answers.
 const MOST_MEMORY: u64 = 100 << 20;
@@ -25,7 +26,7 @@ fn requests_that_are_sent_ahead_are_answered_in_their_order() {
     let mut stream = TcpStream::connect(server.address).expect("a connection");
     let mut sending = stream.try_clone().expect("a second handle");
     let mut answers = Vec::new();
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         scope.spawn(move || sending.write_all(&all).expect("all is taken"));
         stream.read_to_end(&mut answers).expect("answers, and the end");
     });
@@ -55,44 +56,60 @@ fn who_asks_and_asks_and_takes_no_answer_costs_little() {
     let server = launch.env("MOODLE_MLBACKEND_LOGIN_FAILURES", "0").start();
     let ask = b"GET /export HTTP/1.1\r\nHost: x\r\nAuthorization: Basic eDp5\r\n\r\n";
     assert_eq!(server.raw(ask).status, 401);
+    costs_little(&server, b"", ask, "who_asks_and_asks_and_takes_no_answer_costs_little");
+}
+
+#[test]
+fn who_asks_and_asks_behind_a_body_costs_little() {
+    let server = Launch::new().env("MOODLE_MLBACKEND_JOBS", "1").start();
+    let form = Form::model("m", "d").file("dataset", &labelled(&["1,1,0,0", "-1,0,0,1"].repeat(2_000)));
+    let training = Request::new("POST", "/training").credentials("a", "b").form(&form);
+    assert_eq!(server.send(&training).status, 200);
+    let ask = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    costs_little(&server, &training.bytes(), ask, "who_asks_and_asks_behind_a_body_costs_little");
+}
+
+/// Twenty clients send a first request and then the same again and again, and read nothing.
+fn costs_little(server: &TestServer, first: &[u8], again: &[u8], test: &str) {
     let Some(before) = server.memory("VmHWM") else {
-        return skip(
-            "who_asks_and_asks_and_takes_no_answer_costs_little",
-            "this system does not tell what a process needs",
-        );
+        return skip(test, "this system does not tell what a process needs");
     };
-    let asked = ask.repeat(5_000);
-    let clients: Vec<TcpStream> = (0..20).map(|_| connect_with_little_room(server.address)).collect();
-    let rounds = Cell::new(0);
-    until("they have sent for a while", || {
-        clients.iter().for_each(|client| send_what_is_taken(client, &asked));
-        rounds.set(rounds.get() + 1);
-        rounds.get() == 40
-    });
+    let asked = [first, &again.repeat(20_000)].concat();
+    let mut clients: Vec<Greedy> = (0..20).map(|_| Greedy::connect(server.address)).collect();
+    for _ in 0..40 {
+        clients.iter_mut().for_each(|client| client.send(&asked));
+        thread::sleep(Duration::from_millis(50));
+    }
     let during = server.memory("VmHWM").expect("told before");
     assert!(during < before + MOST_MEMORY, "{before} bytes became {during}");
     assert_eq!(server.raw(b"GET /version HTTP/1.1\r\nHost: x\r\n\r\n").status, 200);
 }
 
-/// A client whose system keeps few answers for it.
-fn connect_with_little_room(address: SocketAddr) -> TcpStream {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().expect("a runtime");
-    let connected = runtime.block_on(async {
-        let socket = TcpSocket::new_v4()?;
-        socket.set_recv_buffer_size(4096)?;
-        socket.connect(address).await?.into_std()
-    });
-    connected.expect("a connection that need not block")
+/// A client that sends whatever the system takes, for the server or on its way there, and reads nothing.
+struct Greedy {
+    stream: TcpStream,
+    sent: usize,
 }
 
-/// Sends as much as the system takes now, for the server or on its way there.
-fn send_what_is_taken(mut stream: &TcpStream, bytes: &[u8]) {
-    let mut sent = 0;
-    while sent < bytes.len() {
-        match stream.write(&bytes[sent..]) {
-            Ok(count) => sent += count,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-            Err(error) => panic!("the connection was ended: {error}"),
+impl Greedy {
+    /// Its system keeps few answers for it.
+    fn connect(address: SocketAddr) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().expect("a runtime");
+        let connected = runtime.block_on(async {
+            let socket = TcpSocket::new_v4()?;
+            socket.set_recv_buffer_size(4096)?;
+            socket.connect(address).await?.into_std()
+        });
+        Self { stream: connected.expect("a connection that need not block"), sent: 0 }
+    }
+
+    fn send(&mut self, bytes: &[u8]) {
+        while self.sent < bytes.len() {
+            match self.stream.write(&bytes[self.sent..]) {
+                Ok(count) => self.sent += count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) => panic!("the connection was ended: {error}"),
+            }
         }
     }
 }

@@ -48,6 +48,6 @@ pub(super) fn start(format: LogFormat, debug: bool) -> io::Result<Log> {
         LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),
     };
-    panics::log_them(debug);
+    panics::log_them(debug, queue.clone());
     Ok(Log(queue))
 }

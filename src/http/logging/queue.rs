@@ -12,6 +12,9 @@ use std::time::Duration;
 /// Bytes that may wait: thousands of lines. As many may be with the thread that writes.
 const ROOM: usize = 1 << 20;
 
+/// The name of the thread that writes.
+pub(super) const WRITER: &str = "log";
+
 /// After which a writer that cannot take anything at the moment is asked again.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -44,7 +47,7 @@ impl Queue {
     ) -> io::Result<Self> {
         let shared = Arc::<Shared>::default();
         let queue = Self(Arc::clone(&shared));
-        thread::Builder::new().name("log".to_owned()).spawn(move || shared.empty(out, tell))?;
+        thread::Builder::new().name(WRITER.to_owned()).spawn(move || shared.empty(out, tell))?;
         Ok(queue)
     }
 
