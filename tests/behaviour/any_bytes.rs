@@ -1,6 +1,8 @@
 //! Whatever bytes come, there is a clear answer and the server lives on.
 
 use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -102,6 +104,19 @@ fn bytes_that_are_no_http_are_refused_and_raise_no_alarm_in_the_log() {
     assert!(log.contains("/version"), "{log}");
     let alarm = log.lines().find(|line| line.contains("ERROR") || line.contains("WARN"));
     assert!(alarm.is_none(), "{alarm:?}");
+}
+
+#[test]
+fn a_head_that_is_refused_before_its_end_is_answered_and_the_connection_ends_in_peace() {
+    let server = TestServer::start();
+    let line = format!("X-Line: {}\r\n", "x".repeat(100));
+    let head = format!("GET /version HTTP/1.1\r\nHost: x\r\n{}\r\n", line.repeat(200));
+    let mut stream = TcpStream::connect(server.address).expect("a connection");
+    stream.write_all(head.as_bytes()).expect("there is room for all of it");
+    let mut answer = String::new();
+    // Bytes that nobody has read would reset the connection.
+    stream.read_to_string(&mut answer).expect("an answer and the end");
+    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
 }
 
 #[test]
