@@ -1,9 +1,8 @@
 //! What the service may do on its machine: as little as it needs, shown by taking the rest away.
 
-use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::common::{skip, tool, untouched};
+use crate::common::{namespaces, tool, untouched};
 
 const UNIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/systemd/moodle-mlbackend.service");
 
@@ -28,25 +27,9 @@ fn systemd_finds_little_that_the_unit_leaves_open() {
 #[test]
 fn the_main_job_needs_neither_a_writable_root_nor_a_network_nor_a_privilege() {
     let test = "the_main_job_needs_neither_a_writable_root_nor_a_network_nor_a_privilege";
-    let (Some(unshare), Some(ip), Some(setpriv)) =
-        (tool(test, "unshare"), tool(test, "ip"), tool(test, "setpriv"))
-    else {
-        return;
-    };
-    let namespaces = |owner: &[&str], script: &str, directory: &Path| {
-        let mut command = Command::new(&unshare);
-        command.args(owner).args(["--mount", "--net", "sh", "-eu", "-c", script]);
-        command.env("ROOM", directory).env("IP", &ip).env("SETPRIV", &setpriv).env("TMPDIR", directory);
-        untouched(&mut command).env("PROGRAM", env!("CARGO_BIN_EXE_moodle-mlbackend"));
-        command.output().expect("unshare runs")
-    };
+    let (Some(ip), Some(setpriv)) = (tool(test, "ip"), tool(test, "setpriv")) else { return };
+    let Some(mut alone) = namespaces(test, &["--mount", "--net"]) else { return };
     let room = tempfile::tempdir().expect("a directory");
-    // Everybody may where namespaces belong to who makes them; root may also where they do not.
-    let owners: [&[&str]; 2] = [&["--user", "--map-root-user"], &[]];
-    let may = |owner: &&&[&str]| namespaces(owner, "true", room.path()).status.success();
-    let Some(owner) = owners.iter().find(may) else {
-        return skip(test, "this user may not make namespaces");
-    };
     // All is read-only but one directory; of the network only the loopback is there; and no privilege is left.
     let begin = r#"
         mount --make-rprivate /
@@ -61,7 +44,9 @@ fn the_main_job_needs_neither_a_writable_root_nor_a_network_nor_a_privilege() {
     let main_job = r#"
         exec "$SETPRIV" --bounding-set=-all --inh-caps=-all --no-new-privs "$PROGRAM" demo --samples 500
     "#;
-    let played = namespaces(owner, &[begin, nothing_else, main_job].concat(), room.path());
+    untouched(alone.args(["sh", "-eu", "-c", &[begin, nothing_else, main_job].concat()]));
+    alone.env("ROOM", room.path()).env("IP", &ip).env("SETPRIV", &setpriv).env("TMPDIR", room.path());
+    let played = alone.env("PROGRAM", env!("CARGO_BIN_EXE_moodle-mlbackend")).output().expect("unshare runs");
     assert!(played.status.success(), "{}", text(&played));
     assert!(text(&played).contains("import"), "{}", text(&played));
 }

@@ -28,7 +28,7 @@ pub use python::{python, run_script, script_fails};
 pub use server::{Launch, TestServer};
 pub use skip::skip;
 pub use table::{Dice, Table, waves};
-pub use tools::{find, free_port, meanwhile, tool, until, untouched};
+pub use tools::{find, free_port, meanwhile, namespaces, tool, until, untouched};
 #[cfg(target_os = "linux")]
 pub use watch::Watch;
 pub use zips::{Entry, RawZip, unzipped};

@@ -56,6 +56,25 @@ pub fn free_port() -> u16 {
     panic!("no free port from {FIRST_PORT} on")
 }
 
+/// A command that runs the program after it in namespaces of its own, such as `--net`; `None`, with a word, where
+/// this user may not.
+pub fn namespaces(test: &str, kinds: &[&str]) -> Option<Command> {
+    let unshare = tool(test, "unshare")?;
+    let command = |owner: &[&str]| {
+        let mut command = Command::new(&unshare);
+        command.args(owner).args(kinds);
+        command
+    };
+    // Everybody may where namespaces belong to who makes them; root may also where they do not.
+    let owners: [&[&str]; 2] = [&["--user", "--map-root-user"], &[]];
+    let may = |owner: &&&[&str]| command(owner).arg("true").output().is_ok_and(|done| done.status.success());
+    let owner = owners.iter().find(may);
+    if owner.is_none() {
+        skip(test, "this user may not make namespaces");
+    }
+    owner.map(|owner| command(owner))
+}
+
 /// Far beyond what anything that is waited for takes; a test must not hang for ever.
 const PATIENCE: Duration = Duration::from_mins(2);
 
