@@ -1,6 +1,6 @@
 //! Long mixed use: memory, descriptors and directories are afterwards as they were.
 //!
-//! `SOAK_REQUESTS=100000 MLBACKEND_TEST_PROGRAM=target/release/moodle-mlbackend cargo test soak` asks a release so
+//! `SOAK_REQUESTS=300000 MLBACKEND_TEST_PROGRAM=target/release/moodle-mlbackend cargo test soak` asks a release so
 //! often, and draws `target/soak.png`.
 
 use std::collections::BTreeMap;
