@@ -19,6 +19,10 @@ fn runner(cases: u32) -> TestRunner {
     })
 }
 
+/// How far the log-loss of the samples learnt from may be above that of the classes' shares: models are chosen and
+/// calibrated by samples that are held out, which may cost the others a hair where there is nothing to learn.
+const HELD_OUT: f64 = 1e-3;
+
 /// Mean log-loss of the classes' shares: what is reached without looking at any feature.
 fn loss_of_shares(table: &Table) -> f64 {
     let n = table.targets.len() as f64;
@@ -50,7 +54,7 @@ fn trained_soundly(table: &Table) -> Result<Home, TestCaseError> {
         loss -= row[target as usize].max(1e-30).ln() / samples.targets().len() as f64;
     }
     let shares = loss_of_shares(table);
-    prop_assert!(loss <= shares + 1e-6, "log-loss {} where the classes' shares have {}", loss, shares);
+    prop_assert!(loss <= shares + HELD_OUT, "log-loss {} where the classes' shares have {}", loss, shares);
     Ok(home)
 }
 
