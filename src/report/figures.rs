@@ -132,19 +132,24 @@ mod tests {
     use super::*;
     use crate::report::samples;
 
+    /// What another program finds in `report.json`.
+    fn read_back(evaluation: Option<&Evaluation>, status: u8) -> Value {
+        let bytes = json(&samples::report(evaluation, status)).expect("a report can be written");
+        serde_json::from_slice(&bytes).expect("it is JSON")
+    }
+
     #[test]
     fn the_figures_can_be_read_back() {
         let evaluation = samples::two_classes(2);
-        let bytes = json(&samples::report(Some(&evaluation), 4)).unwrap();
-        let read: Value = serde_json::from_slice(&bytes).unwrap();
+        let read = read_back(Some(&evaluation), 4);
         assert_eq!(read["status"], 4);
         assert_eq!(read["evaluation"]["score"].as_f64(), Some(evaluation.mean.f1));
-        assert_eq!(read["evaluation"]["iterations"].as_array().unwrap().len(), 2);
+        assert_eq!(read["evaluation"]["iterations"].as_array().map(Vec::len), Some(2));
         assert_eq!(read["dataset"]["classes"][1]["label"], "1");
         assert_eq!(read["evaluation"]["iterations_asked"], 2);
         let (bins, classes) = (&evaluation.calibration.bins, &evaluation.per_class);
         let told = &read["evaluation"]["calibration"]["bins"];
-        assert_eq!(told.as_array().unwrap().len(), bins.len());
+        assert_eq!(told.as_array().map(Vec::len), Some(bins.len()));
         assert_eq!(told[0]["observed"].as_f64(), Some(bins[0].observed));
         assert_eq!(read["evaluation"]["per_class"][1]["recall"].as_f64(), Some(classes[1].recall));
     }
@@ -153,14 +158,13 @@ mod tests {
     fn a_figure_that_is_no_number_is_null() {
         let mut evaluation = samples::two_classes(1);
         evaluation.mean.log_loss = f64::INFINITY;
-        let bytes = json(&samples::report(Some(&evaluation), 0)).unwrap();
-        let read: Value = serde_json::from_slice(&bytes).unwrap();
+        let read = read_back(Some(&evaluation), 0);
         assert!(read["evaluation"]["mean"]["log_loss"].is_null());
     }
 
     #[test]
     fn a_run_that_measured_nothing_says_so() {
-        let read: Value = serde_json::from_slice(&json(&samples::report(None, 1)).unwrap()).unwrap();
+        let read = read_back(None, 1);
         assert!(read["evaluation"].is_null());
         assert_eq!(read["info"][0], samples::INFO);
     }

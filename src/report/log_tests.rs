@@ -73,7 +73,7 @@ fn the_first_iterations_decisions_stand_for_all() {
 #[test]
 fn mix_ups_are_added_up_over_the_iterations() {
     let log = text(&samples::report(Some(&samples::two_classes(3)), 0));
-    let row = log.lines().find(|l| l.starts_with("was 1")).unwrap();
+    let row = log.lines().find(|l| l.starts_with("was 1")).expect("a row for class 1");
     assert_eq!(row.split_whitespace().collect::<Vec<_>>(), ["was", "1", "21", "300"]);
 }
 

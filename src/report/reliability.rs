@@ -114,9 +114,9 @@ mod tests {
     #[test]
     fn right_probabilities_are_believed() {
         let evaluation = said(&[(0.1, 0.11), (0.8, 0.78)], 0.015);
-        let verdict = verdict(&samples::report(Some(&evaluation), 0)).unwrap();
+        let verdict = verdict(&samples::report(Some(&evaluation), 0)).expect("a verdict");
         assert!(verdict.starts_with("Yes") && verdict.contains("off by 1.5 points"), "{verdict}");
-        let example = example(&evaluation).unwrap();
+        let example = example(&evaluation).expect("an example");
         assert!(example.contains("it said 80.0 %, and was right 78.0 % of the time"), "{example}");
     }
 
@@ -126,7 +126,7 @@ mod tests {
             [([(0.02, 0.2), (0.98, 0.8)], "too sure of itself"), ([(0.3, 0.1), (0.7, 0.9)], "too cautious")]
         {
             let evaluation = said(&bins, 0.19);
-            let verdict = verdict(&samples::report(Some(&evaluation), 0)).unwrap();
+            let verdict = verdict(&samples::report(Some(&evaluation), 0)).expect("a verdict");
             assert!(verdict.starts_with("With care only") && verdict.contains(temper), "{verdict}");
         }
     }

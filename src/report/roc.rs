@@ -159,7 +159,9 @@ mod tests {
         evaluation.iterations[1].roc[0].points = vec![(0.0, 0.0), (1.0, 1.0)];
         let curves = by_class(&evaluation);
         assert_eq!(curves.len(), 1);
-        let at = |x: f64| curves[0].band.iter().find(|p| (p.0 - x).abs() < 1e-9).copied().unwrap();
+        let at = |x: f64| {
+            curves[0].band.iter().find(|p| (p.0 - x).abs() < 1e-9).copied().expect("the band goes there")
+        };
         let (_, lowest, highest) = at(0.5);
         assert!((lowest - 0.5).abs() < 1e-12 && (highest - 1.0).abs() < 1e-12);
         assert_eq!((curves[0].mean.first(), curves[0].mean.last()), (Some(&(0.0, 0.0)), Some(&(1.0, 1.0))));
@@ -169,7 +171,7 @@ mod tests {
     fn one_curve_has_no_band_and_no_deviation() {
         let curves = by_class(&samples::two_classes(1));
         assert!(curves[0].band.is_empty());
-        assert_eq!(curves[0].auc.unwrap().deviation, None);
+        assert_eq!(curves[0].auc.expect("both classes were rated").deviation, None);
     }
 
     #[test]
@@ -188,7 +190,7 @@ mod tests {
         let evaluation = samples::three_classes(4);
         let curves = by_class(&evaluation);
         assert_eq!(curves.iter().map(|c| c.label.as_str()).collect::<Vec<_>>(), ["0", "1", "2"]);
-        let mean = curves.iter().map(|c| c.auc.unwrap().mean).sum::<f64>() / 3.0;
-        assert!((overall_auc(&evaluation).unwrap().mean - mean).abs() < 1e-9);
+        let mean = curves.iter().map(|c| c.auc.expect("each class was rated").mean).sum::<f64>() / 3.0;
+        assert!((overall_auc(&evaluation).expect("all classes were rated").mean - mean).abs() < 1e-9);
     }
 }

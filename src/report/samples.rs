@@ -10,8 +10,8 @@ pub(super) fn report(evaluation: Option<&Evaluation>, status: u8) -> RunReport<'
     static TEXT: std::sync::LazyLock<Vec<String>> = std::sync::LazyLock::new(|| vec![INFO.to_owned()]);
     RunReport {
         run: "1795231887123".to_owned(),
-        started: "2026-11-21T06:14:03.25Z".parse().unwrap(),
-        finished: "2026-11-21T06:14:05.35Z".parse().unwrap(),
+        started: "2026-11-21T06:14:03.25Z".parse().expect("a time"),
+        finished: "2026-11-21T06:14:05.35Z".parse().expect("a time"),
         dataset: DatasetFacts {
             samples: 1904,
             features: 365,

@@ -109,7 +109,7 @@ mod tests {
     /// Takes a file apart as its format says, checking both checksums of every record.
     fn read_records(mut file: &[u8]) -> Vec<Event> {
         let checked = |bytes: &[u8], crc: &[u8]| {
-            let plain = u32::from_le_bytes(crc.try_into().unwrap()).wrapping_sub(0xa282_ead8);
+            let plain = u32::from_le_bytes(crc.try_into().expect("four bytes")).wrapping_sub(0xa282_ead8);
             assert_eq!(plain.rotate_left(15), crc32c_slowly(bytes));
         };
         let mut events = Vec::new();
@@ -117,11 +117,11 @@ mod tests {
             let (length, rest) = file.split_at(8);
             let (crc, rest) = rest.split_at(4);
             checked(length, crc);
-            let length = usize::try_from(u64::from_le_bytes(length.try_into().unwrap())).unwrap();
+            let length = u64::from_le_bytes(length.try_into().expect("eight bytes")) as usize;
             let (data, rest) = rest.split_at(length);
             let (crc, rest) = rest.split_at(4);
             checked(data, crc);
-            events.push(Event::decode(data).unwrap());
+            events.push(Event::decode(data).expect("an event"));
             file = rest;
         }
         events
@@ -140,7 +140,7 @@ mod tests {
         assert_eq!(records[0].file_version.as_deref(), Some("brain.Event:2"));
         for (step, (record, iteration)) in (1..).zip(records[1..].iter().zip(&evaluation.iterations)) {
             assert_eq!(record.step, step);
-            let values = &record.summary.as_ref().unwrap().value;
+            let values = &record.summary.as_ref().expect("figures").value;
             let tags: Vec<_> = values.iter().map(|v| v.tag.as_str()).collect();
             assert_eq!(
                 tags,
@@ -169,7 +169,7 @@ mod tests {
         let mut evaluation = samples::two_classes(1);
         evaluation.iterations[0].figures.log_loss = f64::INFINITY;
         let records = read_records(&events(&samples::report(Some(&evaluation), 0)));
-        let values = &records[1].summary.as_ref().unwrap().value;
+        let values = &records[1].summary.as_ref().expect("figures").value;
         assert!(values.iter().all(|v| v.tag != "epoch_loss") && values.len() == 5);
     }
 }

@@ -15,14 +15,14 @@ fn written(report: &RunReport<'_>) -> BTreeMap<String, Vec<u8>> {
         files.insert(name.to_owned(), bytes.to_vec());
         Ok(())
     };
-    write(report, keep).unwrap();
+    write(report, keep).expect("a report can be written");
     files
 }
 
 /// Width, height and pixels of a PNG.
 fn pixels(bytes: &[u8]) -> (u32, u32, Vec<[u8; 3]>) {
     assert_eq!(&bytes[..8], b"\x89PNG\r\n\x1a\n");
-    let number = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
+    let number = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
     let (width, height) = (number(16), number(20));
     let mut at = 8;
     let mut packed = Vec::new();
@@ -34,7 +34,7 @@ fn pixels(bytes: &[u8]) -> (u32, u32, Vec<[u8; 3]>) {
         at += length + 12;
     }
     let mut rows = Vec::new();
-    std::io::Read::read_to_end(&mut flate2::read::ZlibDecoder::new(&packed[..]), &mut rows).unwrap();
+    std::io::Read::read_to_end(&mut flate2::read::ZlibDecoder::new(&packed[..]), &mut rows).expect("pixels");
     let stride = width as usize * 3 + 1;
     let mut image = vec![0_u8; stride * height as usize];
     for y in 0..height as usize {
@@ -53,13 +53,13 @@ fn pixels(bytes: &[u8]) -> (u32, u32, Vec<[u8; 3]>) {
 /// PNG's row filters.
 fn predicted(filter: u8, left: u8, above: u8, corner: u8) -> u8 {
     let (a, b, c) = (i16::from(left), i16::from(above), i16::from(corner));
-    let nearest = [a, b, c].into_iter().min_by_key(|p| (a + b - c - p).abs()).unwrap();
+    let nearest = [a, b, c].into_iter().min_by_key(|p| (a + b - c - p).abs()).expect("three of them");
     match filter {
         0 => 0,
         1 => left,
         2 => above,
         3 => u8::midpoint(left, above),
-        _ => u8::try_from(nearest).unwrap(),
+        _ => u8::try_from(nearest).expect("it is one of three bytes"),
     }
 }
 
@@ -156,8 +156,8 @@ fn sample_reports_to_look_at() {
         let files = written(&samples::report(evaluation.as_ref(), if evaluation.is_some() { 0 } else { 8 }));
         for (name, bytes) in files {
             let path = dir.join(name);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, bytes).unwrap();
+            std::fs::create_dir_all(path.parent().expect("a directory")).expect("made");
+            std::fs::write(path, bytes).expect("written");
         }
     }
 }
@@ -251,7 +251,7 @@ proptest! {
         let mut report = samples::report(evaluation.as_ref(), status);
         report.dataset.class_counts = vec![(label, samples / 2), ("1".to_owned(), samples / 2)];
         report.dataset.samples = samples;
-        report.started = jiff::Timestamp::from_second(started).unwrap();
+        report.started = jiff::Timestamp::from_second(started).expect("a time");
         report.rated_trained_model = rated_trained_model;
         prop_assert!(written(&report).values().all(|bytes| !bytes.is_empty()));
     }

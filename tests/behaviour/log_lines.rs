@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 
 use serde_json::json;
 
@@ -47,13 +48,19 @@ fn a_log_whose_reader_has_died_hinders_nothing() {
 /// More lines than a pipe holds, which is 64 KiB.
 const MANY: usize = 1000;
 
-#[test]
-fn a_log_whose_reader_stands_still_hinders_nothing_and_is_read_later() {
-    let (reader, writer) = std::io::pipe().expect("a pipe");
-    let server = Launch::new().start_with_log(writer.into());
+/// A server that has logged more than its log takes while nobody reads it.
+fn asked_often(log: Stdio) -> TestServer {
+    let server = Launch::new().start_with_log(log);
     for _ in 0..MANY {
         server.get("/version").expect(200, "3.0.5");
     }
+    server
+}
+
+#[test]
+fn a_log_whose_reader_stands_still_hinders_nothing_and_is_read_later() {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let server = asked_often(writer.into());
     does_its_work(&server);
     let ends = std::thread::spawn(|| server.terminate());
     let lines: Vec<String> = BufReader::new(reader).lines().map(|line| line.expect("text")).collect();
@@ -65,10 +72,7 @@ fn a_log_whose_reader_stands_still_hinders_nothing_and_is_read_later() {
 #[test]
 fn a_server_whose_log_nobody_reads_ends_when_it_is_told_to() {
     let (_reader, writer) = std::io::pipe().expect("a pipe");
-    let server = Launch::new().start_with_log(writer.into());
-    for _ in 0..MANY {
-        server.get("/version").expect(200, "3.0.5");
-    }
+    let server = asked_often(writer.into());
     let (code, _) = server.terminate();
     assert_eq!(code, Some(0));
 }

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use moodle_mlbackend::store::{
-    DirHash, ModelHome, ModelId, NewGeneration, Retention, RunId, Store, StoreError,
+    DirHash, Generation, ModelHome, ModelId, ModelLock, NewGeneration, NewRun, Retention, RunId, Store,
+    StoreError,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -218,6 +219,16 @@ fn deleting_takes_everything_of_one_id_and_nothing_else() {
     store.delete(&id()).unwrap();
 }
 
+/// Publishes a model and a run that a deletion has made void: both without an error, and nobody finds them.
+fn published_in_vain(home: &ModelHome, training: &ModelLock, run: NewRun) -> Generation {
+    let new = NewGeneration { model: b"late", samples: None, facts: &Value::Null };
+    let published = home.publish(training, &new).unwrap();
+    assert!(home.current().unwrap().is_none());
+    let run = run.publish().unwrap();
+    assert!(home.run(run).unwrap().is_none());
+    published
+}
+
 #[test]
 fn what_was_learnt_before_a_deletion_does_not_come_back_after_it() {
     let (dir, store, home) = store();
@@ -225,12 +236,8 @@ fn what_was_learnt_before_a_deletion_does_not_come_back_after_it() {
     let training = home.lock().unwrap();
     let run = home.begin_run().unwrap();
     store.delete(&id()).unwrap();
-    let new = NewGeneration { model: b"two", samples: None, facts: &Value::Null };
-    let published = home.publish(&training, &new).unwrap();
-    assert_eq!(published.model().unwrap(), b"two", "who published can still read it");
-    assert!(home.current().unwrap().is_none());
-    let run = run.publish().unwrap();
-    assert!(home.run(run).unwrap().is_none());
+    let published = published_in_vain(&home, &training, run);
+    assert_eq!(published.model().unwrap(), b"late", "who published can still read it");
     assert_eq!(names(dir.path()), [".mlbackend"]);
     drop(training);
     assert_eq!(publish(&home, "fresh"), 1);
@@ -247,11 +254,7 @@ fn what_begins_before_a_deletion_by_another_process_does_not_come_back_though_no
     let beside = other.model(&id(), &DirHash::new("dirhash", "beside").unwrap());
     publish(&beside, "begun after it");
 
-    let new = NewGeneration { model: b"one", samples: None, facts: &Value::Null };
-    home.publish(&training, &new).unwrap();
-    assert!(home.current().unwrap().is_none());
-    let run = run.publish().unwrap();
-    assert!(home.run(run).unwrap().is_none());
+    published_in_vain(&home, &training, run);
     assert_eq!(current_text(&beside).unwrap(), "begun after it");
     drop(training);
     publish(&home, "fresh");

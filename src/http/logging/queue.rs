@@ -182,6 +182,11 @@ mod tests {
             self.queue.clone().write_all(line.as_bytes()).expect("it never fails");
         }
 
+        /// Does with the next write that is asked for what is told.
+        fn order(&self, write: Result<usize, ErrorKind>) {
+            self.orders.send(write.map_err(io::Error::from)).expect("it is asked");
+        }
+
         /// Lets everything be written.
         fn end(self) -> (String, Vec<usize>) {
             drop(self.orders);
@@ -215,10 +220,9 @@ mod tests {
     #[test]
     fn lines_that_cannot_be_written_are_told_of_when_others_can() {
         let scene = scene();
-        let full = || io::Error::from(ErrorKind::StorageFull);
         for line in ["one\n", "two\n"] {
             scene.log(line);
-            scene.orders.send(Err(full())).expect("it is asked");
+            scene.order(Err(ErrorKind::StorageFull));
             scene.queue.flush(LONG);
         }
         assert!(scene.lost.try_recv().is_err(), "there is no room for saying so");
@@ -230,8 +234,8 @@ mod tests {
     fn a_line_that_was_broken_off_stays_a_line_of_its_own() {
         let scene = scene();
         scene.log("one\n");
-        scene.orders.send(Ok(2)).expect("it is asked");
-        scene.orders.send(Err(ErrorKind::StorageFull.into())).expect("it is asked");
+        scene.order(Ok(2));
+        scene.order(Err(ErrorKind::StorageFull));
         scene.queue.flush(LONG);
         scene.log("two\n");
         assert_eq!(scene.end(), ("on\ntwo\n".to_owned(), vec![1]));
@@ -241,8 +245,8 @@ mod tests {
     fn a_writer_that_is_busy_is_asked_again() {
         let scene = scene();
         scene.log("one\n");
-        scene.orders.send(Err(ErrorKind::WouldBlock.into())).expect("it is asked");
-        scene.orders.send(Err(ErrorKind::Interrupted.into())).expect("it is asked");
+        scene.order(Err(ErrorKind::WouldBlock));
+        scene.order(Err(ErrorKind::Interrupted));
         assert_eq!(scene.end(), ("one\n".to_owned(), vec![]));
     }
 
