@@ -9,24 +9,19 @@
 //! enough for a request that takes kilobytes: so nothing is taken from a client while it is its turn to
 //! take an answer or to wait for one, and little at a time otherwise, unless a body is read.
 
-use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::rc::Rc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures_util::{Stream, StreamExt, stream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
+use super::attention::{Attention, PIECE, State};
 use super::crowd::Counted;
 use crate::settings::Connections;
-
-/// What is taken at once from a client while no body is read: most heads, and at most some dozens of tiny ones.
-const PIECE: usize = 1024;
 
 /// What is thrown away of what a client has sent when its connection ends, at most.
 const LEFT_OVER: usize = 256 << 10;
@@ -51,93 +46,6 @@ pub(super) struct Watched<S: Empty> {
     writing: Writing,
     /// That it is one of its client's.
     _counted: Counted,
-}
-
-/// Whether somebody works on a request of the connection; the watched stream and the request share it.
-#[derive(Clone, Default)]
-pub(super) struct Attention(Rc<Shared>);
-
-#[derive(Default)]
-struct Shared {
-    state: Cell<State>,
-    /// Who is to look at the stream again when the state has changed.
-    waiting: RefCell<Option<Waker>>,
-}
-
-#[derive(Clone, Copy, Default)]
-struct State {
-    working: bool,
-    /// Whether that waits for more of the body.
-    needs_body: bool,
-    /// How much may still come when it does not: a body may end a little later than what matters of it.
-    rest: usize,
-    requests: u64,
-}
-
-/// A request of the connection is worked on as long as this is held.
-pub(super) struct Working(Attention);
-
-impl Attention {
-    pub(super) fn begin(&self) -> Working {
-        let requests = self.state().requests + 1;
-        self.0.state.set(State { working: true, needs_body: false, rest: 0, requests });
-        Working(self.clone())
-    }
-
-    /// Whether the one who works on it waits for more of its body.
-    fn waits_for_body(&self, waits: bool) {
-        let state = self.state();
-        if waits && !state.needs_body {
-            self.set(State { needs_body: true, ..state });
-        } else if !waits {
-            self.0.state.set(State { needs_body: false, rest: PIECE, ..state });
-        }
-    }
-
-    /// So much was taken from the client.
-    fn took(&self, bytes: usize) {
-        let state = self.state();
-        self.0.state.set(State { rest: state.rest.saturating_sub(bytes), ..state });
-    }
-
-    fn state(&self) -> State {
-        self.0.state.get()
-    }
-
-    fn set(&self, state: State) {
-        self.0.state.set(state);
-        self.wake();
-    }
-
-    fn wake(&self) {
-        if let Some(waiting) = self.0.waiting.take() {
-            waiting.wake();
-        }
-    }
-
-    fn wait(&self, cx: &Context<'_>) {
-        self.0.waiting.replace(Some(cx.waker().clone()));
-    }
-}
-
-impl Drop for Working {
-    fn drop(&mut self) {
-        self.0.set(State { working: false, needs_body: false, ..self.0.state() });
-    }
-}
-
-/// The chunks of a request's body; whoever waits for them has them taken from the client.
-pub(super) fn wanted<T>(
-    attention: Option<Attention>,
-    mut chunks: impl Stream<Item = T> + Unpin,
-) -> impl Stream<Item = T> + Unpin {
-    stream::poll_fn(move |cx| {
-        let polled = chunks.poll_next_unpin(cx);
-        if let Some(attention) = &attention {
-            attention.waits_for_body(polled.is_pending());
-        }
-        polled
-    })
 }
 
 /// The clock of bytes that belong to no request yet, or no more.
@@ -201,11 +109,7 @@ impl<S: AsyncRead + Empty + Unpin> AsyncRead for Watched<S> {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let state = this.attention.state();
-        let most = match state {
-            State { needs_body: true, .. } => usize::MAX,
-            State { working: true, rest, .. } => rest,
-            _ => PIECE,
-        };
+        let most = state.room();
         if this.writing.clock.is_some() || most == 0 {
             this.attention.wait(cx);
             return Poll::Pending;

@@ -10,7 +10,7 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, He
 use actix_web::{HttpRequest, web};
 use futures_util::{Stream, StreamExt};
 
-use super::connection::{Attention, wanted};
+use super::attention::{Attention, wanted};
 use super::error::HttpError;
 use super::pace::{is_too_slow, paced};
 use super::spool::Spool;

@@ -4,6 +4,7 @@
 //! Must not know how a dataset is read, what a model is or how it is kept.
 
 mod address;
+mod attention;
 mod auth;
 mod caller;
 mod caution;

@@ -10,7 +10,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
 use tracing::Instrument;
 
-use super::connection::Attention;
+use super::attention::Attention;
 use super::error::HttpError;
 use super::head;
 use super::methods;
