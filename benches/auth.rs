@@ -2,7 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "criterion's macros document nothing")]
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use moodle_mlbackend::http::users::{Users, argon2id_entry};
+use moodle_mlbackend::auth::{Users, argon2id_entry};
 
 fn auth(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("auth");

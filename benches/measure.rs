@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use comfy_table::{Table, presets};
 use common::{LARGE, MIDDLE, Shape, TO_PREDICT};
-use moodle_mlbackend::http::users::argon2id_entry;
+use moodle_mlbackend::auth::argon2id_entry;
 use tempfile::TempDir;
 use ureq::Agent;
 

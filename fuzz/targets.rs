@@ -8,10 +8,11 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use moodle_mlbackend::auth::users::Users;
 use moodle_mlbackend::backend::{ImportLimits, read_archive};
 use moodle_mlbackend::dataset::{Labelled, Limits, read_labelled, read_unlabelled};
-use moodle_mlbackend::http::{doors, users::Users};
-use moodle_mlbackend::model::{BroughtFiles, CLASSIFIER, DESCRIPTION, MODEL, ModelFacts, bring, outline};
+use moodle_mlbackend::fuzzing;
+use moodle_mlbackend::model::{self, BroughtFiles, CLASSIFIER, DESCRIPTION, MODEL, ModelFacts};
 
 /// A door and what is done with the bytes that come in there.
 pub type Target = (&'static str, fn(&[u8]));
@@ -73,7 +74,7 @@ pub fn checkpoint(data: &[u8]) {
 
 /// A model.onnx, of ours or of anybody's.
 pub fn onnx(data: &[u8]) {
-    let _ = outline(data);
+    let _ = model::summary(data);
     brought(files(&[(MODEL, data), (DESCRIPTION, br#"{"features":3,"classes":[0,1]}"#)]));
 }
 
@@ -108,7 +109,7 @@ pub fn form(data: &[u8]) {
     let own = own.filter(|(kind, _)| kind.contains('/'));
     let usual = [("multipart/form-data; boundary=q", data), ("application/x-www-form-urlencoded", data)];
     for (kind, body) in usual.into_iter().chain(own) {
-        if let Err((status, sentence)) = doors::form(kind, body) {
+        if let Err((status, sentence)) = fuzzing::form(kind, body) {
             assert!([400, 413].contains(&status), "{status} {sentence}");
             is_told(&sentence);
         }
@@ -117,14 +118,14 @@ pub fn form(data: &[u8]) {
 
 /// An `Authorization` header.
 pub fn authorization(data: &[u8]) {
-    if let Some((name, _)) = doors::authorization(data) {
+    if let Some((name, _)) = fuzzing::authorization(data) {
         assert!(!name.is_empty());
     }
 }
 
 /// A query string.
 pub fn query(data: &[u8]) {
-    assert!(doors::query(data) <= 5);
+    assert!(fuzzing::query(data) <= 5);
 }
 
 /// The users variable.
@@ -162,7 +163,7 @@ fn files(files: &[(&str, &[u8])]) -> BroughtFiles {
 
 /// What is brought in is a model that can be run, or refused with a reason.
 fn brought(files: BroughtFiles) {
-    match bring(files) {
+    match model::import(files) {
         Ok(bytes) => {
             let facts = ModelFacts::read(&bytes).expect("what was brought has facts");
             assert!(facts.classes.len() >= 2 && !facts.features.is_empty());

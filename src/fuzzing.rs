@@ -11,19 +11,20 @@ use actix_web::{FromRequest, ResponseError, web};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use super::caller::Caller;
-use super::error::HttpError;
-use super::form::{FilePart, Form};
-use super::spool::Spool;
-use super::{auth, params};
-use crate::settings::{Pace, UploadLimits};
+use crate::config::{Pace, UploadLimits};
+use crate::http::error::HttpError;
+use crate::http::extract::form::{FilePart, Form};
+use crate::http::extract::params;
+use crate::http::extract::tenant::Caller;
+use crate::http::middleware::basic_auth;
+use crate::http::spool::Spool;
 
 /// The user and password that an `Authorization` header holds.
 #[must_use]
 pub fn authorization(header: &[u8]) -> Option<(String, String)> {
     let mut headers = HeaderMap::new();
     headers.insert(AUTHORIZATION, HeaderValue::from_bytes(header).ok()?);
-    auth::read(&headers)
+    basic_auth::read(&headers)
 }
 
 /// Reads a query string as every route does; how many of the five kinds of parameters it holds.

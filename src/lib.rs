@@ -5,14 +5,19 @@
 //! [`learning`] → [`model`] → [`store`], and a reply goes back.
 //! [`dataset`] and [`learning`] are usable as a library on their own.
 
+pub mod auth;
 pub mod backend;
-mod beneath;
 pub mod cli;
+pub mod config;
 pub mod dataset;
-mod faults;
+mod fs;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod http;
+mod jobs;
 pub mod learning;
 pub mod model;
+pub mod net;
 pub mod report;
-pub mod settings;
 pub mod store;
+mod telemetry;

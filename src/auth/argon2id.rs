@@ -5,8 +5,8 @@
 
 use argon2::{Algorithm, Argon2, Params, Version};
 
-use super::UsersError;
 use super::entry::check_name;
+use super::users::UsersError;
 
 /// KiB, passes and lanes of new entries: OWASP's recommendation of 2023.
 const NEW: (u32, u32, u32) = (19_456, 2, 1);
@@ -34,15 +34,15 @@ pub fn argon2id_entry(user: &str, password: &str) -> Result<String, UsersError> 
 }
 
 /// One argon2id hash.
-pub(super) struct Argon {
+pub(crate) struct Argon {
     params: Params,
     salt: Vec<u8>,
-    pub(super) hash: Vec<u8>,
+    pub(crate) hash: Vec<u8>,
 }
 
 impl Argon {
     /// Reads the last two fields of an entry.
-    pub(super) fn parse(settings: &str, hash: &str) -> Result<Self, &'static str> {
+    pub(crate) fn parse(settings: &str, hash: &str) -> Result<Self, &'static str> {
         let hash = hex::decode(hash).map_err(|_| MALFORMED)?;
         let mut parts = settings.split('.');
         let mut number = |letter: char| -> Option<u32> { parts.next()?.strip_prefix(letter)?.parse().ok() };
@@ -64,7 +64,7 @@ impl Argon {
     }
 
     /// The hash of a password; `None` when the memory for it is not there.
-    pub(super) fn hash_of(&self, password: &str) -> Option<Vec<u8>> {
+    pub(crate) fn hash_of(&self, password: &str) -> Option<Vec<u8>> {
         let mut out = vec![0; self.hash.len()];
         Argon2::new(Algorithm::Argon2id, Version::V0x13, self.params.clone())
             .hash_password_into(password.as_bytes(), &self.salt, &mut out)
@@ -73,12 +73,12 @@ impl Argon {
     }
 
     /// Whether comparing with the other takes as long.
-    pub(super) fn costs_as(&self, other: &Self) -> bool {
+    pub(crate) fn costs_as(&self, other: &Self) -> bool {
         self.params == other.params && self.salt.len() == other.salt.len()
     }
 
     /// Something that costs as much to compare with.
-    pub(super) fn decoy(&self) -> Self {
+    pub(crate) fn decoy(&self) -> Self {
         Self { params: self.params.clone(), salt: self.salt.clone(), hash: vec![0; self.hash.len()] }
     }
 }

@@ -2,22 +2,22 @@
 
 use sha2::{Digest, Sha256};
 
-use super::UsersError;
-use super::argon::Argon;
+use super::argon2id::Argon;
 use super::secret::{Salted, Scheme, Secret};
-use super::weakness::Weakness;
+use super::users::UsersError;
+use super::weak_password::Weakness;
 
 /// One entry.
-pub(super) struct User {
-    pub(super) name: String,
+pub(crate) struct User {
+    pub(crate) name: String,
     /// Of the name, for comparing in constant time.
-    pub(super) digest: [u8; 32],
-    pub(super) weakness: Option<Weakness>,
-    pub(super) secret: Secret,
+    pub(crate) digest: [u8; 32],
+    pub(crate) weakness: Option<Weakness>,
+    pub(crate) secret: Secret,
 }
 
 /// Reads `name:password` and `name:SCHEME:SALT:HASH`, separated by commas.
-pub(super) fn parse(text: &str) -> Result<Vec<User>, UsersError> {
+pub(crate) fn parse(text: &str) -> Result<Vec<User>, UsersError> {
     let mut users: Vec<User> = Vec::new();
     for (index, text) in text.split(',').enumerate() {
         let refuse = |name: Option<&str>, problem| UsersError::Entry {
@@ -67,7 +67,7 @@ fn user(text: &str) -> Result<User, Refusal<'_>> {
 }
 
 /// What a user may not be called; the text tells what to do.
-pub(super) fn check_name(name: &str) -> Result<(), &'static str> {
+pub(crate) fn check_name(name: &str) -> Result<(), &'static str> {
     match name {
         "" => Err("the user name is empty: write user:password"),
         _ if name.contains([',', ':']) => Err("a user name may contain neither a comma nor a colon"),

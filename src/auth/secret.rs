@@ -3,10 +3,10 @@
 use sha2::{Digest, Sha256, Sha512};
 use subtle::ConstantTimeEq;
 
-use super::argon::Argon;
+use super::argon2id::Argon;
 
 /// What is kept of a password.
-pub(super) enum Secret {
+pub(crate) enum Secret {
     /// The hash of a password that was given as it is: hashed, the time does not depend on its length.
     Plain([u8; 32]),
     /// A fast hash.
@@ -16,25 +16,25 @@ pub(super) enum Secret {
 }
 
 /// HASH(salt ‖ password).
-pub(super) struct Salted {
-    pub(super) scheme: Scheme,
-    pub(super) salt: Vec<u8>,
-    pub(super) hash: Vec<u8>,
+pub(crate) struct Salted {
+    pub(crate) scheme: Scheme,
+    pub(crate) salt: Vec<u8>,
+    pub(crate) hash: Vec<u8>,
 }
 
 /// The fast hashes.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scheme {
+pub(crate) enum Scheme {
     Sha256,
     Sha512,
 }
 
 impl Secret {
-    pub(super) fn plain(password: &str) -> Self {
+    pub(crate) fn plain(password: &str) -> Self {
         Self::Plain(Sha256::digest(password).into())
     }
 
-    pub(super) fn matches(&self, password: &str) -> bool {
+    pub(crate) fn matches(&self, password: &str) -> bool {
         match self {
             Self::Plain(known) => same(known, &Sha256::digest(password)),
             Self::Salted(known) => same(&known.hash, &known.scheme.hash(&known.salt, password)),
@@ -42,12 +42,12 @@ impl Secret {
         }
     }
 
-    pub(super) fn is_slow(&self) -> bool {
+    pub(crate) fn is_slow(&self) -> bool {
         matches!(self, Self::Argon(_))
     }
 
     /// Whether comparing with the other takes as long.
-    pub(super) fn costs_as(&self, other: &Self) -> bool {
+    pub(crate) fn costs_as(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Plain(_), Self::Plain(_)) => true,
             (Self::Salted(one), Self::Salted(other)) => {
@@ -59,7 +59,7 @@ impl Secret {
     }
 
     /// Something that costs as much to compare with, and that no password matches.
-    pub(super) fn decoy(&self) -> Self {
+    pub(crate) fn decoy(&self) -> Self {
         match self {
             Self::Plain(_) => Self::Plain([0; 32]),
             Self::Salted(known) => Self::Salted(Salted {

@@ -11,7 +11,7 @@
 //! address that has not failed within the window may always try: the limit by name is for those who
 //! have. Names that there are not are treated alike, so nobody learns which there are.
 
-mod blame;
+mod failure_ledger;
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
@@ -19,8 +19,8 @@ use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use self::blame::Ledger;
-use super::address::network;
+use crate::net::client_network::network;
+use failure_ledger::Ledger;
 
 /// The time within which the failures are counted.
 const WINDOW: Duration = Duration::from_mins(1);
@@ -28,7 +28,7 @@ const WINDOW: Duration = Duration::from_mins(1);
 const MOST: usize = 1 << 14;
 
 /// Slows down who guesses passwords.
-pub(super) struct Throttle {
+pub struct Throttle {
     /// `None` lets everybody guess.
     books: Option<Mutex<Books>>,
     /// New in every process: nobody can choose names that share a key.
@@ -42,18 +42,18 @@ struct Books {
 
 /// How long to wait before the next attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Wait(Duration);
+pub struct Wait(Duration);
 
 impl Wait {
     /// Rounded up, so that who waits as long is let in.
-    pub(super) fn seconds(self) -> u64 {
+    pub fn seconds(self) -> u64 {
         self.0.as_secs() + u64::from(self.0.subsec_nanos() > 0)
     }
 }
 
 impl Throttle {
     /// Allows so many failures a minute; `None` allows any number.
-    pub(super) fn new(failures: Option<NonZeroU32>) -> Self {
+    pub fn new(failures: Option<NonZeroU32>) -> Self {
         let books = failures.map(|failures| {
             let share = WINDOW / failures.get();
             Mutex::new(Books { addresses: Ledger::new(share, MOST), names: Ledger::new(share, MOST) })
@@ -62,12 +62,12 @@ impl Throttle {
     }
 
     /// Whether an attempt may be made now; nothing is counted.
-    pub(super) fn admit(&self, address: IpAddr, name: &str, now: Instant) -> Result<(), Wait> {
+    pub fn admit(&self, address: IpAddr, name: &str, now: Instant) -> Result<(), Wait> {
         self.books().map_or(Ok(()), |books| books.admit(network(address), self.hasher.hash_one(name), now))
     }
 
     /// Begins an attempt, which counts as failed unless it is forgiven.
-    pub(super) fn begin(&self, address: IpAddr, name: &str, now: Instant) -> Result<Attempt<'_>, Wait> {
+    pub fn begin(&self, address: IpAddr, name: &str, now: Instant) -> Result<Attempt<'_>, Wait> {
         let (address, name) = (network(address), self.hasher.hash_one(name));
         if let Some(mut books) = self.books() {
             books.admit(address, name, now)?;
@@ -96,7 +96,7 @@ impl Books {
 }
 
 /// A login that was begun. Dropped, also by a client that goes away, it has failed.
-pub(super) struct Attempt<'a> {
+pub struct Attempt<'a> {
     throttle: &'a Throttle,
     address: IpAddr,
     name: u64,
@@ -105,7 +105,7 @@ pub(super) struct Attempt<'a> {
 
 impl Attempt<'_> {
     /// The password was right, or could not be looked at.
-    pub(super) fn forgive(mut self) {
+    pub fn forgive(mut self) {
         self.forgiven = true;
     }
 }

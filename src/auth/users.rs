@@ -3,14 +3,6 @@
 //! Owns the entries and their hashes. Must not know HTTP. No text that leaves
 //! this room, no `Debug` output and no error, ever holds a password or a hash.
 
-mod argon;
-mod entry;
-mod secret;
-mod weakness;
-
-pub use argon::argon2id_entry;
-pub use weakness::Weakness;
-
 use std::fmt;
 use std::str::FromStr;
 use std::sync::{PoisonError, RwLock};
@@ -18,8 +10,9 @@ use std::sync::{PoisonError, RwLock};
 use sha2::{Digest, Sha256, Sha512};
 use subtle::{ConditionallySelectable, ConstantTimeEq};
 
-use entry::User;
-use secret::Secret;
+use super::entry::{self, User};
+use super::secret::Secret;
+use super::weak_password::Weakness;
 
 /// Why a users variable cannot be used; never tells a password.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]

@@ -51,7 +51,7 @@ impl Weakness {
 
     /// Of a hash that is quickly tried. The memory-hard ones would delay the start, and `passwd`, which makes
     /// them, refuses such passwords itself.
-    pub(super) fn of_hash(name: &str, secret: &Secret) -> Option<Self> {
+    pub(crate) fn of_hash(name: &str, secret: &Secret) -> Option<Self> {
         let known = |password: &&str| secret.matches(password);
         let found = !secret.is_slow() && WELL_KNOWN.iter().chain([&name]).any(known);
         found.then_some(Self::WellKnown)

@@ -1,7 +1,7 @@
 //! Examines what is kept: whether models load and samples decode, on top of what the store compares.
 
 use super::BackendError;
-use super::answering::python_server;
+use super::current_model::python_server;
 use crate::dataset::Labelled;
 use crate::model::Model;
 use crate::store::{Finding, Generation, Mended, ModelHome};

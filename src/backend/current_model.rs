@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::BackendError;
 use super::train::IMPORTED;
-use crate::model::{ModelError, ModelFacts, bring};
+use crate::model::{ModelError, ModelFacts, import};
 use crate::store::{Generation, ModelHome, StoreError};
 
 /// The model that answers now.
@@ -83,7 +83,7 @@ fn imported(generation: &Generation) -> bool {
 /// The model that the Python server keeps at `home`, as a model file of ours.
 pub(super) fn python_server(home: &ModelHome) -> Result<Option<Vec<u8>>, BackendError> {
     let Some(files) = home.python_server_files()? else { return Ok(None) };
-    bring(files).map(Some).map_err(|error| {
+    import(files).map(Some).map_err(|error| {
         let way_out = match error {
             ModelError::TensorFlow1 => "Export it with the server that stored it and import that",
             _ => "Restore it from a backup",

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::answering::Answering;
-use super::compute::at_length;
-use super::rate::rate;
+use super::current_model::Answering;
+use super::learning_threads::at_length;
 use super::reply::{EvaluationFigures, EvaluationReply, Status};
+use super::score::rate;
 use super::{BackendError, NOT_TRAINED, open};
 use crate::dataset::{Limits, read_labelled};
 use crate::learning::{self, Evaluation, Progress};

@@ -1,7 +1,7 @@
 //! Makes the models that the Python server keeps in a data directory our own, in place.
 
 use super::BackendError;
-use super::answering::{Answering, facts_of_brought, python_server};
+use super::current_model::{Answering, facts_of_brought, python_server};
 use crate::dataset::Features;
 use crate::model::{Model, ModelFacts};
 use crate::store::{ModelHome, NewGeneration};

@@ -1,35 +1,35 @@
 //! The operations that Moodle asks for. The only room that knows all the
 //! others; `http` and `cli` call it, it knows neither.
 
-mod adopt;
-mod answering;
 mod check;
-mod compute;
+mod current_model;
 mod error;
 mod evaluate;
 mod inspect;
+mod learning_threads;
+mod migrate;
 mod predict;
-mod progress;
-mod rate;
 mod reply;
+mod score;
+mod time_budget;
 mod train;
 mod transfer;
 
-pub use adopt::{Left, convert_python_server, look_at_python_server, remove_python_server};
 pub use check::check;
 pub use error::BackendError;
 pub use evaluate::{EvaluationRequest, evaluate, evaluation_log};
 pub use inspect::{DatasetReport, Found, ModelReport, PlaceReport, StoredModel, inspect};
+pub use migrate::{Left, convert_python_server, look_at_python_server, remove_python_server};
 pub use predict::predict;
-pub use progress::{Budget, USUAL_BUDGET};
 pub use reply::{EvaluationFigures, EvaluationReply, Prediction, Status, Training};
+pub use time_budget::{Budget, USUAL_BUDGET};
 pub use train::train;
 pub use transfer::{ImportLimits, export, export_to, import, import_from, read_archive, read_directory};
 
 use std::fs::File;
 use std::path::Path;
 
-use crate::faults::step;
+use crate::fs::failpoints::step;
 use crate::store::{DirHash, ModelHome, ModelId, Pruned, Store};
 
 /// The models of one data directory.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::answering::Answering;
+use super::current_model::Answering;
 use super::reply::{Prediction, Status};
 use super::{BackendError, NOT_TRAINED, open};
 use crate::dataset::{Limits, read_unlabelled};

@@ -4,7 +4,8 @@ use ndarray::Array2;
 
 use super::BackendError;
 use crate::dataset::Labelled;
-use crate::learning::{self, Evaluation};
+use crate::learning;
+use crate::learning::Evaluation;
 use crate::model::Model;
 
 /// Rates a stored model on samples.

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::answering::Answering;
-use super::compute::at_length;
-use super::rate::answers;
+use super::current_model::Answering;
+use super::learning_threads::at_length;
 use super::reply::{Status, Training};
+use super::score::answers;
 use super::{BackendError, open};
 use crate::dataset::{Labelled, Limits, read_labelled};
 use crate::learning::{self, TrainedModel};

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::settings::{ServeArgs, explain};
+use crate::config::{ServeArgs, explain};
 
 /// A machine-learning backend for Moodle analytics, in one binary.
 #[derive(Debug, Parser)]

@@ -9,7 +9,8 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 use sha2::{Digest, Sha256, Sha512};
 
-use crate::http::users::{self, Weakness};
+use crate::auth::Weakness;
+use crate::auth::{self, users};
 
 /// Passwords below this length get a warning.
 const SHORT: usize = 12;
@@ -177,7 +178,7 @@ pub(super) fn generate() -> Result<String, getrandom::Error> {
 
 fn entry(scheme: Scheme, user: &str, password: &str) -> Result<String, PasswdError> {
     match scheme {
-        Scheme::Argon2id => Ok(users::argon2id_entry(user, password)?),
+        Scheme::Argon2id => Ok(auth::argon2id_entry(user, password)?),
         Scheme::Sha256 => salted::<Sha256>("sha256", user, password),
         Scheme::Sha512 => salted::<Sha512>("sha512", user, password),
     }

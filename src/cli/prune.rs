@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use super::data_directory::{DataDirectory, OpenError, end};
 use super::table::table;
-use crate::settings::{Bytes, RetentionArgs};
+use crate::config::{Bytes, RetentionArgs};
 use crate::store::Pruned;
 
 /// Removes evaluation reports and generations of models that are older or more than the settings keep.

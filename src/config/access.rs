@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use clap::Args;
 use clap::builder::BoolishValueParser;
 
-use crate::http::proxies::TrustedProxies;
+use crate::net::trusted_proxies::TrustedProxies;
 
 /// The variable that names the proxies.
 pub const TRUSTED_PROXIES: &str = "MOODLE_MLBACKEND_TRUSTED_PROXIES";

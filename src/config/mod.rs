@@ -5,14 +5,14 @@
 
 mod access;
 mod bytes;
-mod complaint;
+mod clap_errors;
 mod connections;
 mod requests;
 mod retention;
 
 pub use access::{Access, AccessArgs, LOGIN_FAILURES, TRUSTED_PROXIES};
 pub use bytes::Bytes;
-pub use complaint::explain;
+pub use clap_errors::explain;
 pub use connections::{ConnectionArgs, Connections, Pace};
 pub use requests::{HeadLimits, RequestArgs};
 pub use retention::RetentionArgs;
@@ -26,9 +26,9 @@ use std::time::Duration;
 use clap::builder::{BoolishValueParser, OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
+use crate::auth::{Users, UsersError, Weakness};
 use crate::backend::{ImportLimits, USUAL_BUDGET};
 use crate::dataset::Limits;
-use crate::http::users::{Users, UsersError, Weakness};
 use crate::store::Retention;
 
 /// The variable that names the users; never a flag, because command lines are visible to everybody.

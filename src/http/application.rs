@@ -8,12 +8,13 @@ use std::time::Duration;
 use actix_web::dev::Server;
 use actix_web::{rt, web};
 
-use super::caution::caution;
+use super::connection::listener;
 use super::error::StartError;
+use super::shutdown::end_on_signal;
+use super::startup_warnings::caution;
 use super::state::AppState;
-use super::stopping::end_on_signal;
-use super::{listening, logging};
-use crate::settings::{ServeArgs, Settings};
+use crate::config::{ServeArgs, Settings};
+use crate::telemetry;
 
 /// How often is looked for what the retention settings no longer keep.
 const SWEEP: Duration = Duration::from_hours(1);
@@ -33,9 +34,9 @@ impl Application {
         let (stop_time, connections) = (settings.stop_time, settings.connections);
         caution(&settings);
         let state = web::Data::new(AppState::new(settings)?);
-        let listener = listening::open(wanted).map_err(|source| StartError::Bind { wanted, source })?;
+        let listener = listener::open(wanted).map_err(|source| StartError::Bind { wanted, source })?;
         let address = listener.local_addr().map_err(StartError::Server)?;
-        let server = listening::serve(listener, &state, connections).map_err(StartError::Server)?;
+        let server = listener::serve(listener, &state, connections).map_err(StartError::Server)?;
         Ok(Self { address, server, state, stop_time })
     }
 
@@ -95,7 +96,7 @@ pub fn serve(args: ServeArgs) -> ExitCode {
 }
 
 fn run(settings: Settings) -> Result<(), StartError> {
-    let log = logging::start(settings.log_format, settings.debug_mode).map_err(StartError::Server)?;
+    let log = telemetry::start(settings.log_format, settings.debug_mode).map_err(StartError::Server)?;
     actix_web::rt::System::new().block_on(async {
         let application = Application::build(settings)?;
         announce(&application.url());

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::form::Form;
+use super::extract::form::Form;
 
 const KNOWN: [&str; 7] =
     ["uniqueid", "dirhash", "minscore", "maxdeviation", "niterations", "runid", "trainedmodeldirhash"];

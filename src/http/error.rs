@@ -13,10 +13,10 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use actix_web_httpauth::headers::www_authenticate::basic::Basic;
 
-use super::pool::PoolError;
-use super::throttle::Wait;
+use crate::auth::throttle::Wait;
 use crate::backend::BackendError;
-use crate::settings::{Bytes, LOGIN_FAILURES, Pace, SettingsError, TEMP_DIR, USERS};
+use crate::config::{Bytes, LOGIN_FAILURES, Pace, SettingsError, TEMP_DIR, USERS};
+use crate::jobs::PoolError;
 use crate::store::{IdError, StoreError};
 
 /// Why the server could not start.
@@ -46,7 +46,7 @@ pub enum StartError {
 
 /// Why a request got no answer of the usual kind. `Display` is the body.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum HttpError {
+pub(crate) enum HttpError {
     #[error("No user and/or password included in the request.")]
     NoCredentials,
     #[error("Incorrect user and/or password provided by Moodle.")]
@@ -114,12 +114,12 @@ const RETRY_AFTER: &str = "60";
 
 impl HttpError {
     /// Our own fault; `cause` goes to the log, never to the client.
-    pub(super) fn internal(doing: &str, cause: impl fmt::Display) -> Self {
+    pub(crate) fn internal(doing: &str, cause: impl fmt::Display) -> Self {
         Self::Internal(format!("{doing}: {cause}"))
     }
 
     /// An upload could not be kept while it is worked on.
-    pub(super) fn keeping_an_upload(error: &io::Error) -> Self {
+    pub(crate) fn keeping_an_upload(error: &io::Error) -> Self {
         match error.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
                 tracing::error!(%error, "the disk is full where uploads are kept, in the directory of {TEMP_DIR}");
@@ -130,7 +130,7 @@ impl HttpError {
     }
 
     /// What the client gets; `request` is how it and the log name this request.
-    pub(super) fn answer(&self, request: &str) -> HttpResponse {
+    pub(crate) fn answer(&self, request: &str) -> HttpResponse {
         let text = match self {
             Self::Internal(_) => format!(
                 "Something went wrong in the server. Its log tells why: look for the request {request} there."

@@ -3,35 +3,18 @@
 //!
 //! Must not know how a dataset is read, what a model is or how it is kept.
 
-mod address;
-mod attention;
-mod auth;
-mod caller;
-mod caution;
-mod connection;
-mod crowd;
-#[doc(hidden)]
-pub mod doors;
-mod error;
-mod form;
-mod head;
-mod listening;
-mod logging;
-mod methods;
-mod observe;
-mod pace;
-mod params;
-mod pool;
-pub mod proxies;
+mod application;
+pub(crate) mod connection;
+mod debug_copy;
+pub(crate) mod error;
+pub(crate) mod extract;
+pub(crate) mod middleware;
 mod routes;
-mod spool;
-mod startup;
-mod stash;
-mod state;
-mod stopping;
-mod throttle;
-mod upload;
-pub mod users;
+mod shutdown;
+pub(crate) mod spool;
+mod startup_warnings;
+pub(crate) mod state;
+pub(crate) mod uploads;
 
+pub use application::{Application, serve};
 pub use error::StartError;
-pub use startup::{Application, serve};

@@ -11,14 +11,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::{NamedTempFile, TempDir};
 
-use crate::faults::step;
+use crate::fs::failpoints::step;
 
 const PREFIX: &str = "moodle-mlbackend-uploads-";
 /// A server that starts at the same time may take a new directory for an abandoned one, but hardly again and again.
 const TRIES: usize = 5;
 
 /// The directory in which uploads lie while they are worked on; gone with the server.
-pub(super) struct Spool {
+pub(crate) struct Spool {
     parent: PathBuf,
     dir: Mutex<Locked>,
 }
@@ -32,18 +32,18 @@ struct Locked {
 
 impl Spool {
     /// Makes the directory, and removes those of servers that are no more.
-    pub(super) fn open(parent: &Path) -> io::Result<Self> {
+    pub(crate) fn open(parent: &Path) -> io::Result<Self> {
         sweep(parent);
         Ok(Self { parent: parent.to_owned(), dir: Mutex::new(Locked::make(parent)?) })
     }
 
     /// Removes the directory. At the end of the process nobody drops what the workers share.
-    pub(super) fn remove(&self) {
+    pub(crate) fn remove(&self) {
         let _ = fs::remove_dir_all(self.dir().dir.path());
     }
 
     /// A new file, readable by this user alone, that vanishes when it is dropped.
-    pub(super) fn file(&self) -> io::Result<NamedTempFile> {
+    pub(crate) fn file(&self) -> io::Result<NamedTempFile> {
         step("make an upload's file")?;
         let mut dir = self.dir();
         match dir.file() {

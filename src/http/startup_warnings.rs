@@ -1,8 +1,8 @@
 //! What the operator is warned of at the start: settings that work and had better be others.
 
-use super::caller::prefix;
-use super::users::{Users, Weakness};
-use crate::settings::{Settings, TRUSTED_PROXIES, USERS};
+use super::extract::tenant::prefix;
+use crate::auth::{Users, Weakness};
+use crate::config::{Settings, TRUSTED_PROXIES, USERS};
 
 /// Writes to the log what about the settings is unsafe, and what else they mean.
 pub(super) fn caution(settings: &Settings) {

@@ -3,21 +3,21 @@
 use std::sync::Once;
 use std::time::Duration;
 
+use super::debug_copy::Stash;
 use super::error::StartError;
-use super::pool::Pool;
-use super::proxies::TrustedProxies;
+use super::shutdown::Stopping;
 use super::spool::Spool;
-use super::stash::Stash;
-use super::stopping::Stopping;
-use super::throttle::Throttle;
-use super::users::Users;
+use crate::auth::throttle::Throttle;
+use crate::auth::users::Users;
 use crate::backend::{Backend, ImportLimits};
+use crate::config::{HeadLimits, Pace, Settings, UploadLimits};
 use crate::dataset::Limits;
-use crate::settings::{HeadLimits, Pace, Settings, UploadLimits};
+use crate::jobs::Pool;
+use crate::net::trusted_proxies::TrustedProxies;
 use crate::store::Store;
 
 /// What every request handler shares.
-pub(super) struct AppState {
+pub(crate) struct AppState {
     pub(super) backend: Backend,
     pub(super) users: Option<Users>,
     pub(super) throttle: Throttle,
@@ -40,7 +40,7 @@ pub(super) struct AppState {
 }
 
 impl AppState {
-    pub(super) fn new(settings: Settings) -> Result<Self, StartError> {
+    pub(crate) fn new(settings: Settings) -> Result<Self, StartError> {
         let store = Store::open(&settings.data_dir)?.keeping(settings.retention);
         let spool = Spool::open(&settings.temp_dir).map_err(StartError::Spool)?;
         Ok(Self {

@@ -6,44 +6,44 @@ use std::path::Path;
 use actix_web::web;
 use tempfile::{NamedTempFile, TempPath};
 
-use crate::faults::step;
+use crate::fs::failpoints::step;
 
 /// How much of an upload is in memory at most before it goes to disk.
 const BUFFER: usize = 256 << 10;
 
 /// An uploaded file; gone when dropped.
-pub(super) struct Upload(TempPath);
+pub(crate) struct Upload(TempPath);
 
 impl Upload {
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 }
 
 /// An upload that is still arriving; the file vanishes when this is dropped.
-pub(super) struct Arriving {
+pub(crate) struct Arriving {
     file: NamedTempFile,
     buffer: Vec<u8>,
     bytes: u64,
 }
 
 impl Arriving {
-    pub(super) fn new(file: NamedTempFile) -> Self {
+    pub(crate) fn new(file: NamedTempFile) -> Self {
         Self { file, buffer: Vec::new(), bytes: 0 }
     }
 
     /// How much has arrived.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    pub(super) async fn push(mut self, chunk: &[u8]) -> io::Result<Self> {
+    pub(crate) async fn push(mut self, chunk: &[u8]) -> io::Result<Self> {
         self.buffer.extend_from_slice(chunk);
         self.bytes += chunk.len() as u64;
         if self.buffer.len() < BUFFER { Ok(self) } else { self.flushed().await }
     }
 
-    pub(super) async fn finish(self) -> io::Result<Upload> {
+    pub(crate) async fn finish(self) -> io::Result<Upload> {
         Ok(Upload(self.flushed().await?.file.into_temp_path()))
     }
 

@@ -10,11 +10,11 @@ use std::time::Duration;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, spawn_blocking};
 
-use super::params::Model;
+use crate::http::extract::params::Model;
 
 /// Why a job did not run to its end.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum PoolError {
+pub(crate) enum PoolError {
     #[error("as many wait as may, {waiting} ({limit})")]
     Full { waiting: usize, limit: &'static str },
     #[error("nothing was free for {0:?}")]
@@ -31,7 +31,7 @@ const PASSWORD_SLOTS: usize = 2;
 const PASSWORD_QUEUE: usize = 64;
 
 /// Where computing happens.
-pub(super) struct Pool {
+pub(crate) struct Pool {
     heavy: Lane,
     quick: Lane,
     passwords: Lane,
@@ -43,7 +43,7 @@ type Turn = Arc<AsyncMutex<()>>;
 
 impl Pool {
     /// `jobs` trainings and evaluations at once; `queue` more may wait, each so long.
-    pub(super) fn new(jobs: usize, queue: usize, patience: Duration) -> Self {
+    pub(crate) fn new(jobs: usize, queue: usize, patience: Duration) -> Self {
         let fixed = "a fixed limit";
         let lane = |slots, queue, limit| Lane::new(slots, queue, limit, patience);
         Self {
@@ -55,7 +55,7 @@ impl Pool {
     }
 
     /// Runs a training: one at a time per model, and without taking a slot while it waits for its turn.
-    pub(super) async fn train<T: Send + 'static>(
+    pub(crate) async fn train<T: Send + 'static>(
         &self,
         model: Model,
         job: impl FnOnce() -> T + Send + 'static,
@@ -64,7 +64,7 @@ impl Pool {
     }
 
     /// Runs an evaluation.
-    pub(super) async fn evaluate<T: Send + 'static>(
+    pub(crate) async fn evaluate<T: Send + 'static>(
         &self,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PoolError> {
@@ -72,7 +72,7 @@ impl Pool {
     }
 
     /// Runs something short that changes a model.
-    pub(super) async fn replace<T: Send + 'static>(
+    pub(crate) async fn replace<T: Send + 'static>(
         &self,
         model: Model,
         job: impl FnOnce() -> T + Send + 'static,
@@ -81,7 +81,7 @@ impl Pool {
     }
 
     /// Runs something short.
-    pub(super) async fn quick<T: Send + 'static>(
+    pub(crate) async fn quick<T: Send + 'static>(
         &self,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PoolError> {
@@ -89,7 +89,7 @@ impl Pool {
     }
 
     /// Checks a password.
-    pub(super) async fn check_password(
+    pub(crate) async fn check_password(
         &self,
         job: impl FnOnce() -> bool + Send + 'static,
     ) -> Result<bool, PoolError> {
@@ -97,7 +97,7 @@ impl Pool {
     }
 
     /// Whether nothing runs or waits, also for clients that have gone away.
-    pub(super) fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.heavy.is_idle() && self.quick.is_idle()
     }
 

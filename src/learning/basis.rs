@@ -7,8 +7,8 @@
 
 use ndarray::{Array2, ShapeBuilder};
 
-use super::inputs::Input;
-use super::random::Stream;
+use super::preprocessing::Input;
+use super::rng::Stream;
 use crate::dataset::Features;
 
 /// One derived column.

@@ -4,11 +4,11 @@
 use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 
-use super::expansion::{Expansion, Plan};
+use super::basis::{Expansion, Plan};
 use super::folds::{Split, k_folds, thinned};
-use super::inputs::Input;
-use super::recipes::{FEW, Recipe, plans, tree_growths};
-use super::solver::{ALPHAS, Effort, Fitted, Problem, mean_log_loss};
+use super::logistic::{ALPHAS, Effort, Fitted, Problem, mean_log_loss};
+use super::preprocessing::Input;
+use super::search_space::{FEW, Recipe, plans, tree_growths};
 use super::trees::{Binned, Growth, Roles, boost};
 use crate::dataset::Labelled;
 

@@ -1,7 +1,7 @@
 //! What the learner decided, in sentences for an administrator.
 
-use super::mixing::Mix;
-use super::recipes::Recipe;
+use super::ensemble::Mix;
+use super::search_space::Recipe;
 use super::train::{Learner, Parts};
 
 /// Sentences about what was compared, what was chosen, and what guessing would give.

@@ -7,9 +7,9 @@
 
 use ndarray::Array2;
 
-use super::candidates::{Candidate, Comparison};
+use super::cross_validation::{Candidate, Comparison};
+use super::logistic::{Effort, Problem, log_losses, mean_log_loss};
 use super::metrics::mean_and_deviation;
-use super::solver::{Effort, Problem, log_losses, mean_log_loss};
 
 /// How much of each candidate, and how the sum is put right.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,6 +1,6 @@
 //! Splits samples into parts that all have the classes in the same shares.
 
-use super::random::Stream;
+use super::rng::Stream;
 
 /// Rows to learn from and rows to rate on.
 #[derive(Debug, Clone, PartialEq, Eq)]

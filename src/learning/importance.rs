@@ -7,9 +7,9 @@
 //! the leaves are that differ in its answer alone, and by the share of samples that come to them. It says what the model looks
 //! at and not what causes what, and of two features that tell the same it may name only one.
 
-use super::expansion::Term;
-use super::inputs::Input;
-use super::trained::TrainedModel;
+use super::basis::Term;
+use super::preprocessing::Input;
+use super::trained_model::TrainedModel;
 use super::trees::{Forest, Question};
 
 /// As many as people read.

@@ -4,35 +4,35 @@
 //! same samples always give the same model. Knows [`crate::dataset`]'s types
 //! and nothing else of this crate.
 
+mod basis;
 mod calibration;
-mod calm;
-mod candidates;
+mod cross_validation;
+mod decisions;
+mod ensemble;
 mod evaluation;
-mod expansion;
-mod explain;
 mod folds;
 mod importance;
-mod inputs;
+mod logistic;
 mod metrics;
-mod mixing;
+mod preprocessing;
 mod progress;
-mod random;
-mod recipes;
-mod solver;
+mod rng;
+mod search_space;
+mod temperature;
 mod train;
-mod trained;
+mod trained_model;
 mod trees;
 
 pub use calibration::{Calibration, CalibrationBin, Claims};
-pub use calm::calmest_log_loss;
 pub use evaluation::{Evaluation, Iteration, evaluate, rate};
 pub use metrics::{ClassFigures, Figures, RocCurve, most_probable};
 pub use progress::Progress;
+pub use temperature::calmest_log_loss;
 pub use train::train;
-pub use trained::TrainedModel;
+pub use trained_model::TrainedModel;
 
-pub(crate) use expansion::{RandomFeatures, Term};
-pub(crate) use inputs::CLIP;
+pub(crate) use basis::{RandomFeatures, Term};
+pub(crate) use preprocessing::CLIP;
 pub(crate) use trees::{Forest, Question};
 
 use crate::dataset::Class;

@@ -1,9 +1,9 @@
 //! Which ways of learning suit how many samples, inputs and classes. How they are compared, and learnt, is not
 //! known here.
 
-use super::expansion::Plan;
-use super::inputs::Input;
-use super::solver::margins_of;
+use super::basis::Plan;
+use super::logistic::margins_of;
+use super::preprocessing::Input;
 use super::trees::{Growth, MOST_INPUTS};
 
 /// A way of learning, with what cross-validation chose for it.

@@ -2,8 +2,8 @@
 
 use ndarray::Array2;
 
+use super::logistic::log_losses;
 use super::metrics::mean_and_deviation;
-use super::solver::log_losses;
 use crate::dataset::Labelled;
 
 /// The log-loss of `probabilities` (samples × classes) when all of them are made as much calmer as suits the

@@ -6,15 +6,15 @@ use ndarray::{Array1, Array2};
 use rayon::prelude::*;
 
 use super::LearningError;
-use super::candidates::{Candidate, compare};
-use super::expansion::{Expansion, Plan};
-use super::explain::explain;
+use super::basis::{Expansion, Plan};
+use super::cross_validation::{Candidate, compare};
+use super::decisions::explain;
+use super::ensemble::{Mix, mix};
 use super::folds::thinned;
-use super::inputs::{Input, choose_inputs};
-use super::mixing::{Mix, mix};
-use super::recipes::{FOR_FEW_SAMPLES, Recipe};
-use super::solver::{Effort, Linear, Problem, margins_of};
-use super::trained::TrainedModel;
+use super::logistic::{Effort, Linear, Problem, margins_of};
+use super::preprocessing::{Input, choose_inputs};
+use super::search_space::{FOR_FEW_SAMPLES, Recipe};
+use super::trained_model::TrainedModel;
 use super::trees::{Binned, Forest, Growth, Roles, boost};
 use crate::dataset::Labelled;
 

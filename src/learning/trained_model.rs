@@ -3,9 +3,9 @@
 use ndarray::Array2;
 use rayon::prelude::*;
 
-use super::expansion::Expansion;
-use super::inputs::Input;
-use super::solver::{Linear, probabilities};
+use super::basis::Expansion;
+use super::logistic::{Linear, probabilities};
+use super::preprocessing::Input;
 use super::trees::Forest;
 use crate::dataset::{Class, Features};
 

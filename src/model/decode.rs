@@ -12,7 +12,7 @@ use tract_onnx::pb::{
 };
 
 use super::ModelError;
-use super::bounded::said;
+use super::limits::said;
 
 /// What the structures of a model and its lists of whole numbers may take, without the texts and tensors in
 /// them: in bytes.

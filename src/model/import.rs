@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::decode::decode;
-use super::trial::try_out;
-use super::{Model, ModelError, ModelFacts, foreign, python};
+use super::output_check::try_out;
+use super::{Model, ModelError, ModelFacts, python_server, translate};
 
 /// The files of a model that was brought, by their names inside of the archive or directory, with `/`
 /// between the parts of a name.
@@ -26,12 +26,12 @@ pub const MOST_MODEL_BYTES: usize = 28 << 20;
 /// # Errors
 /// [`ModelError`] when they are no model that this backend understands or may run, or when its answers are
 /// not those of a classifier.
-pub fn bring(mut files: BroughtFiles) -> Result<Vec<u8>, ModelError> {
+pub fn import(mut files: BroughtFiles) -> Result<Vec<u8>, ModelError> {
     let description = files.remove(DESCRIPTION);
     let (bytes, model) = match (files.remove(MODEL), files.remove(CLASSIFIER), description) {
         (Some(onnx), _, description) => onnx_file(onnx, description)?,
-        (None, Some(classifier), _) => translated(python::keras_to_onnx(&classifier, files)?)?,
-        (None, None, Some(description)) => translated(python::tensorflow1_to_onnx(description)?)?,
+        (None, Some(classifier), _) => translated(python_server::keras_to_onnx(&classifier, files)?)?,
+        (None, None, Some(description)) => translated(python_server::tensorflow1_to_onnx(description)?)?,
         (None, None, None) => return Err(ModelError::Unknown),
     };
     if bytes.len() > MOST_MODEL_BYTES {
@@ -55,7 +55,7 @@ fn onnx_file(onnx: Vec<u8>, description: Option<Vec<u8>>) -> Result<(Vec<u8>, Mo
         }
         (Err(_), Some(description)) => {
             drop(onnx);
-            let onnx = foreign::to_onnx(&proto, &description)?;
+            let onnx = translate::to_onnx(&proto, &description)?;
             drop(proto);
             translated(onnx)
         }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use tract_onnx::pb::{ModelProto, StringStringEntryProto};
 
 use super::ModelError;
-use super::bounded::{MOST_CLASSES, MOST_FEATURES, at_most, said};
 use super::decode::decode;
+use super::limits::{MOST_CLASSES, MOST_FEATURES, at_most, said};
 use crate::dataset::Class;
 
 /// The version of this metadata.

@@ -4,26 +4,26 @@
 //! operators, the metadata inside the file, the checks a file must pass before
 //! it is run, and tract. Must not know where files are kept or what HTTP is.
 
-mod bounded;
-mod bring;
-mod check;
 mod decode;
-mod export;
-mod facts;
-mod foreign;
-mod forest;
 mod graph;
-mod outline;
-mod python;
+mod import;
+mod limits;
+mod metadata;
+mod operators;
+mod output_check;
+mod python_server;
 mod runner;
-mod shapes;
-mod trial;
+mod shape_inference;
+mod summary;
+mod to_onnx;
+mod translate;
+mod tree_graph;
 
-pub use bring::{BroughtFiles, CLASSIFIER, DESCRIPTION, MODEL, MOST_MODEL_BYTES, bring};
-pub use export::to_onnx;
-pub use facts::{FORMAT, ModelFacts, TopFeature};
-pub use outline::{Outline, outline};
+pub use import::{BroughtFiles, CLASSIFIER, DESCRIPTION, MODEL, MOST_MODEL_BYTES, import};
+pub use metadata::{FORMAT, ModelFacts, TopFeature};
 pub use runner::Model;
+pub use summary::{Outline, summary};
+pub use to_onnx::to_onnx;
 
 /// Why a model file cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -9,7 +9,7 @@ use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{GraphProto, ModelProto, TensorProto};
 
 use super::ModelError;
-use super::export::INPUT;
+use super::to_onnx::INPUT;
 
 /// The operators that this backend's models consist of, also those it makes of other tools' models.
 const OPERATORS: [&str; 34] = [

@@ -8,12 +8,12 @@ use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
 
 use super::ModelError;
-use super::bounded::said;
-use super::check::check;
 use super::decode::decode;
-use super::export::PROBABILITIES;
-use super::facts::ModelFacts;
-use super::shapes::infer;
+use super::limits::said;
+use super::metadata::ModelFacts;
+use super::operators::check;
+use super::shape_inference::infer;
+use super::to_onnx::PROBABILITIES;
 use crate::dataset::Features;
 
 /// A model file, checked and ready to run.

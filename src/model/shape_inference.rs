@@ -10,8 +10,8 @@ use std::collections::{HashMap, HashSet};
 
 use tract_onnx::pb::{GraphProto, NodeProto, TensorProto};
 
-use self::rules::{EXACT, FLOAT, axis, broadcast, elements, integers, ints, most, reduce, transpose};
 use super::ModelError;
+use rules::{EXACT, FLOAT, axis, broadcast, elements, integers, ints, most, reduce, transpose};
 
 /// Most elements of one value, for one batch: 80 MB.
 const MOST_ELEMENTS: usize = 20_000_000;

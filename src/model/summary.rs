@@ -22,7 +22,7 @@ pub struct Outline {
 
 /// Looks into an ONNX file; `None` when the bytes are none.
 #[must_use]
-pub fn outline(bytes: &[u8]) -> Option<Outline> {
+pub fn summary(bytes: &[u8]) -> Option<Outline> {
     let proto = decode(bytes).ok()?;
     let graph = proto.graph?;
     let names = |values: &[ValueInfoProto]| values.iter().map(|value| plain(&value.name)).collect();

@@ -7,9 +7,9 @@ use prost::Message;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{ModelProto, OperatorSetIdProto};
 
-use super::facts::{FORMAT, ModelFacts, TopFeature};
-use super::forest::forest_margins;
 use super::graph::{Graph, Value};
+use super::metadata::{FORMAT, ModelFacts, TopFeature};
+use super::tree_graph::forest_margins;
 use crate::dataset::Class;
 use crate::learning::{CLIP, RandomFeatures, Term, TrainedModel};
 

@@ -9,8 +9,8 @@ use std::collections::HashMap;
 
 use tract_onnx::pb::tensor_proto::DataType;
 
-use super::export::Prepared;
 use super::graph::{Graph, Value};
+use super::to_onnx::Prepared;
 use crate::learning::{Forest, Question};
 
 /// Stands for a missing value: beyond every threshold, on the side where missing values go.

@@ -8,8 +8,8 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::address::network;
-use super::proxies::TrustedProxies;
+use super::client_network::network;
+use super::trusted_proxies::TrustedProxies;
 
 /// So many may have as many as there are: a few Moodles behind one address.
 const ALWAYS: usize = 32;
@@ -18,7 +18,7 @@ const TELL_AGAIN: Duration = Duration::from_mins(1);
 
 /// How many connections each client has.
 #[derive(Clone)]
-pub(super) struct Crowd {
+pub(crate) struct Crowd {
     most: usize,
     trusted: Arc<TrustedProxies>,
     counts: Arc<Mutex<Counts>>,
@@ -31,16 +31,16 @@ struct Counts {
 }
 
 /// A connection that is counted as long as this is held.
-pub(super) struct Counted(Option<(Crowd, IpAddr)>);
+pub(crate) struct Counted(Option<(Crowd, IpAddr)>);
 
 impl Crowd {
     /// Of so many connections at once, one client may have a quarter.
-    pub(super) fn new(connections: usize, trusted: TrustedProxies) -> Self {
+    pub(crate) fn new(connections: usize, trusted: TrustedProxies) -> Self {
         Self { most: (connections / 4).max(ALWAYS), trusted: Arc::new(trusted), counts: Arc::default() }
     }
 
     /// Counts one more connection of a client; `None` when it has too many.
-    pub(super) fn count(&self, address: IpAddr) -> Option<Counted> {
+    pub(crate) fn count(&self, address: IpAddr) -> Option<Counted> {
         let address = address.to_canonical();
         if address.is_loopback() || self.trusted.trusts(address) {
             return Some(Counted(None));

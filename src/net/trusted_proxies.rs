@@ -23,7 +23,7 @@ impl TrustedProxies {
 
     /// Where a request really came from. Each proxy writes the address of whoever came to it at the end of the
     /// header; from there on back, the word of a trusted one is taken for the one before it.
-    pub(super) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let lines: Vec<&str> =
             headers.get_all(FORWARDED_FOR).map(|line| line.to_str().unwrap_or("")).collect();
         let mut hops = lines.iter().rev().flat_map(|line| line.rsplit(','));
@@ -36,7 +36,7 @@ impl TrustedProxies {
     }
 
     /// Whether a proxy of this machine or its private network seems to be in front, and was not named.
-    pub(super) fn misses(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
+    pub(crate) fn misses(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
         let near = match peer.to_canonical() {
             IpAddr::V4(peer) => peer.is_loopback() || peer.is_private(),
             IpAddr::V6(peer) => peer.is_loopback() || peer.is_unique_local(),
@@ -45,7 +45,7 @@ impl TrustedProxies {
     }
 
     /// Whether its word is taken.
-    pub(super) fn trusts(&self, address: IpAddr) -> bool {
+    pub(crate) fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }
 }

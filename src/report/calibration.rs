@@ -2,7 +2,7 @@
 //! picture of it is the reliability chart's.
 
 use super::RunReport;
-use super::words::{count, one_line, percent};
+use super::format::{count, one_line, percent};
 use crate::learning::{CalibrationBin, Evaluation};
 
 /// Up to this error, probabilities count as right whatever chance would do.
@@ -99,10 +99,10 @@ fn temper(bins: &[CalibrationBin], evaluation: &Evaluation) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::samples;
+    use crate::report::fixtures;
 
     fn said(pairs: &[(f64, f64)], error: f64) -> Evaluation {
-        let mut evaluation = samples::two_classes(1);
+        let mut evaluation = fixtures::two_classes(1);
         evaluation.calibration.bins = pairs
             .iter()
             .map(|&(predicted, observed)| CalibrationBin { predicted, observed, samples: 1_000 })
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn right_probabilities_are_believed() {
         let evaluation = said(&[(0.1, 0.11), (0.8, 0.78)], 0.015);
-        let verdict = verdict(&samples::report(Some(&evaluation), 0)).expect("a verdict");
+        let verdict = verdict(&fixtures::report(Some(&evaluation), 0)).expect("a verdict");
         assert!(verdict.starts_with("Yes") && verdict.contains("off by 1.5 points"), "{verdict}");
         let example = example(&evaluation).expect("an example");
         assert!(example.contains("it said 80.0 %, and was right 78.0 % of the time"), "{example}");
@@ -126,7 +126,7 @@ mod tests {
             [([(0.02, 0.2), (0.98, 0.8)], "too sure of itself"), ([(0.3, 0.1), (0.7, 0.9)], "too cautious")]
         {
             let evaluation = said(&bins, 0.19);
-            let verdict = verdict(&samples::report(Some(&evaluation), 0)).expect("a verdict");
+            let verdict = verdict(&fixtures::report(Some(&evaluation), 0)).expect("a verdict");
             assert!(verdict.starts_with("With care only") && verdict.contains(temper), "{verdict}");
         }
     }
@@ -135,7 +135,7 @@ mod tests {
     fn chance_makes_more_of_fewer_samples_and_repeated_ratings_are_not_more_samples() {
         let mut evaluation = said(&[(0.5, 0.5)], 0.0);
         let chance = |evaluation: &Evaluation, samples| {
-            let mut report = samples::report(Some(evaluation), 0);
+            let mut report = fixtures::report(Some(evaluation), 0);
             report.dataset.samples = samples;
             by_chance(&bins(evaluation), &report)
         };
@@ -148,6 +148,6 @@ mod tests {
     #[test]
     fn bins_that_are_no_shares_are_left_out() {
         let evaluation = said(&[(f64::NAN, 0.5), (0.5, 7.0)], f64::NAN);
-        assert!(bins(&evaluation).is_empty() && verdict(&samples::report(Some(&evaluation), 0)).is_none());
+        assert!(bins(&evaluation).is_empty() && verdict(&fixtures::report(Some(&evaluation), 0)).is_none());
     }
 }

@@ -2,22 +2,24 @@
 //! beside what was so (upwards); on the diagonal, probabilities are right.
 
 use super::canvas::{Canvas, Font, Point, paint};
-use super::chart::{self, CHANCE, INK, SIZE, SOFT_INK, WHITE, colour, pale, place};
-use super::panel::{self, Pen};
-use super::{ReportError, RunReport, reliability};
+use super::chart_panel;
+use super::chart_panel::Pen;
+use super::roc_chart;
+use super::roc_chart::{CHANCE, INK, SIZE, SOFT_INK, WHITE, colour, pale, place};
+use super::{ReportError, RunReport, calibration};
 use crate::learning::CalibrationBin;
 
 /// Draws the diagram, as a PNG; without a probability the picture says why there is none.
 pub(super) fn draw(report: &RunReport<'_>) -> Result<Vec<u8>, ReportError> {
-    let bins = report.evaluation.map(reliability::bins).unwrap_or_default();
+    let bins = report.evaluation.map(calibration::bins).unwrap_or_default();
     paint(SIZE, WHITE, |canvas| {
-        chart::title(canvas, "Calibration", report)?;
-        let of = report.evaluation.map_or("a class".to_owned(), reliability::subject);
-        chart::axes(canvas, &format!("Said: probability of {of}"), "Was so: share of the samples")?;
+        roc_chart::title(canvas, "Calibration", report)?;
+        let of = report.evaluation.map_or("a class".to_owned(), calibration::subject);
+        roc_chart::axes(canvas, &format!("Said: probability of {of}"), "Was so: share of the samples")?;
         if bins.is_empty() {
-            chart::nothing(canvas)?;
+            roc_chart::nothing(canvas)?;
         } else {
-            chart::frame(canvas)?;
+            roc_chart::frame(canvas)?;
             draw_bins(canvas, &bins, report)?;
         }
         draw_panel(canvas, &bins, report)
@@ -30,7 +32,7 @@ fn draw_bins(
     report: &RunReport<'_>,
 ) -> Result<(), ReportError> {
     for bin in bins {
-        let error = reliability::standard_error(bin, report);
+        let error = calibration::standard_error(bin, report);
         let (low, high) = ((bin.observed - error).max(0.0), (bin.observed + error).min(1.0));
         canvas.line(&[place((bin.predicted, low)), place((bin.predicted, high))], 5.0, pale(colour(0)))?;
     }
@@ -60,9 +62,9 @@ fn draw_panel(
     let text = Font::new(26.0, INK);
     match report.evaluation.filter(|_| !bins.is_empty()) {
         Some(evaluation) => {
-            let error = format!("{} points", reliability::points(evaluation.calibration.error));
+            let error = format!("{} points", calibration::points(evaluation.calibration.error));
             pen.large("Calibration error", &error)?;
-            let chance = reliability::points(reliability::by_chance(bins, report));
+            let chance = calibration::points(calibration::by_chance(bins, report));
             pen.paragraph(
                 &format!("0 is perfect; chance alone makes about {chance}."),
                 Font::new(25.0, SOFT_INK),
@@ -82,7 +84,7 @@ fn draw_panel(
             pen.rule()?;
             pen.paragraph("Can the probabilities be believed?", Font::new(28.0, INK).bold())?;
             pen.gap(6.0);
-            let told = reliability::verdict(report).into_iter().chain(reliability::example(evaluation));
+            let told = calibration::verdict(report).into_iter().chain(calibration::example(evaluation));
             for sentence in told {
                 pen.paragraph(&sentence, text)?;
                 pen.gap(14.0);
@@ -94,5 +96,5 @@ fn draw_panel(
         }
         None => pen.reasons(report.info)?,
     }
-    panel::foot(canvas, report)
+    chart_panel::foot(canvas, report)
 }

@@ -4,9 +4,10 @@
 use plotters::style::text_anchor::HPos;
 
 use super::canvas::{Canvas, Font, Point};
-use super::chart::{CHANCE, COLOURS, INK, SOFT_INK, colour, pale};
-use super::roc::{self, ClassCurves, Spread};
-use super::{ReportError, RunReport, words};
+use super::roc;
+use super::roc::{ClassCurves, Spread};
+use super::roc_chart::{CHANCE, COLOURS, INK, SOFT_INK, colour, pale};
+use super::{ReportError, RunReport, format};
 use crate::learning::Evaluation;
 
 const LEFT: f64 = 1124.0;
@@ -40,7 +41,7 @@ pub(super) fn draw(
 
 /// Which run it was.
 pub(super) fn foot(canvas: &Canvas<'_>, report: &RunReport<'_>) -> Result<(), ReportError> {
-    let foot = format!("Run {}, {}", words::one_line(&report.run, 24), words::time(report.started));
+    let foot = format!("Run {}, {}", format::one_line(&report.run, 24), format::time(report.started));
     canvas.text(&foot, (LEFT, 1178.0), Font::new(21.0, SOFT_INK))
 }
 
@@ -96,7 +97,7 @@ impl Pen<'_, '_> {
         self.y += 8.0;
         for sentence in info {
             if self.y < LAST_START {
-                self.paragraph(&words::one_line(sentence, 220), Font::new(28.0, INK))?;
+                self.paragraph(&format::one_line(sentence, 220), Font::new(28.0, INK))?;
                 self.y += 14.0;
             }
         }
@@ -112,7 +113,7 @@ impl Pen<'_, '_> {
         }
         if let Some(more) = curves.len().checked_sub(COLOURS).filter(|&more| more > 0) {
             self.canvas.line(&swatch(self.y), 2.0, colour(COLOURS))?;
-            self.entry(&words::count(more, "more class", "more classes"), text)?;
+            self.entry(&format::count(more, "more class", "more classes"), text)?;
         }
         if let [only] = curves
             && only.iterations > 1
@@ -139,8 +140,8 @@ impl Pen<'_, '_> {
         let mean = &evaluation.mean;
         let many = evaluation.iterations.len() > 1;
         let deviation =
-            if many { format!(" ± {}", words::short(evaluation.score_deviation)) } else { String::new() };
-        self.paragraph(&format!("Score {}{deviation}", words::short(mean.f1)), Font::new(34.0, INK).bold())?;
+            if many { format!(" ± {}", format::short(evaluation.score_deviation)) } else { String::new() };
+        self.paragraph(&format!("Score {}{deviation}", format::short(mean.f1)), Font::new(34.0, INK).bold())?;
         let asked = format!(
             "Weighted F1, what Moodle goes by. Asked for: at least {}, varying by at most {}.",
             report.min_score, report.max_deviation
@@ -153,7 +154,7 @@ impl Pen<'_, '_> {
             ("Balanced accuracy", mean.balanced_accuracy),
         ] {
             let font = Font::new(26.0, INK);
-            self.canvas.text(&words::short(value), (RIGHT, self.y + 8.0), font.align(HPos::Right))?;
+            self.canvas.text(&format::short(value), (RIGHT, self.y + 8.0), font.align(HPos::Right))?;
             self.put(name, font)?;
         }
         self.y += 4.0;
@@ -162,7 +163,7 @@ impl Pen<'_, '_> {
 
     fn how_to_read(&mut self, curves: &[ClassCurves]) -> Result<(), ReportError> {
         let class = match curves {
-            [only] => format!("class {}", words::one_line(&only.label, 16)),
+            [only] => format!("class {}", format::one_line(&only.label, 16)),
             _ => "a class".to_owned(),
         };
         let meaning = format!(
@@ -213,7 +214,7 @@ fn swatch(y: f64) -> [Point; 2] {
 }
 
 fn curve_name(class: &ClassCurves, curves: usize) -> String {
-    let label = words::one_line(&class.label, 16);
+    let label = format::one_line(&class.label, 16);
     match (curves, class.iterations, class.auc) {
         (1, 1, _) => format!("class {label}"),
         (1, ..) => format!("class {label}, mean of the iterations"),

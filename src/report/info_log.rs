@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::words::{count, figure, one_line, percent, seconds, spread, time};
-use super::{RunReport, reliability, roc, verdict};
+use super::format::{count, figure, one_line, percent, seconds, spread, time};
+use super::{RunReport, calibration, roc, summary};
 use crate::learning::Evaluation;
 
 /// Text of foreign origin is cut after this many characters.
@@ -16,7 +16,7 @@ pub(super) fn text(report: &RunReport<'_>) -> String {
     let mut log = Log::default();
     log.heading(report);
     log.section("In short");
-    log.paragraph(&verdict::of(report));
+    log.paragraph(&summary::of(report));
     for line in report.info {
         log.line(&format!("Moodle was told: {}", one_line(line, LONGEST)));
     }
@@ -208,19 +208,19 @@ impl Log {
 
     /// The calibration, as an administrator would ask for it.
     fn believable(&mut self, report: &RunReport<'_>, evaluation: &Evaluation) {
-        let Some(verdict) = reliability::verdict(report) else { return };
+        let Some(verdict) = calibration::verdict(report) else { return };
         self.section("Can the probabilities be believed?");
         self.paragraph(&verdict);
-        if let Some(example) = reliability::example(evaluation) {
+        if let Some(example) = calibration::example(evaluation) {
             self.paragraph(&example);
         }
         self.line("");
         self.line(&format!(
             "Of all ratings, in parts of about the same size: {}",
-            reliability::subject(evaluation)
+            calibration::subject(evaluation)
         ));
         self.line("   it said   it was so     rated");
-        for bin in reliability::bins(evaluation) {
+        for bin in calibration::bins(evaluation) {
             let (said, was) = (percent(bin.predicted), percent(bin.observed));
             self.line(&format!("{said:>10}  {was:>10}  {:>8}", bin.samples));
         }
@@ -318,5 +318,5 @@ impl Log {
 }
 
 #[cfg(test)]
-#[path = "log_tests.rs"]
+#[path = "info_log_tests.rs"]
 mod tests;

@@ -7,27 +7,27 @@
 //! or how anything was learnt: it is handed facts and hands out files.
 
 mod archive;
+mod calibration;
+mod calibration_chart;
 mod canvas;
-mod chart;
+mod chart_panel;
 mod error;
-mod figures;
-mod log;
-mod panel;
-mod reliability;
-mod reliability_chart;
-mod roc;
 #[cfg(test)]
-mod samples;
+mod fixtures;
+mod format;
+mod info_log;
+mod report_json;
+mod roc;
+mod roc_chart;
+mod summary;
 mod tensorboard;
-mod verdict;
-mod words;
 
 pub use archive::{EMPTY_ZIP, zip};
 pub use error::ReportError;
 
 use std::io;
 
-use crate::faults::step;
+use crate::fs::failpoints::step;
 use crate::learning::Evaluation;
 
 /// The facts that a report is made of.
@@ -87,11 +87,11 @@ pub fn write(
         step("write a report").map_err(ReportError::file(name))?;
         keep(name, bytes)
     };
-    save("info.log", log::text(report).as_bytes())?;
-    save("report.json", &figures::json(report)?)?;
+    save("info.log", info_log::text(report).as_bytes())?;
+    save("report.json", &report_json::json(report)?)?;
     save(&tensorboard::file_name(report.started), &tensorboard::events(report))?;
-    keep("roc-curve.png", &chart::draw(report)?)?;
-    keep("calibration.png", &reliability_chart::draw(report)?)
+    keep("roc-curve.png", &roc_chart::draw(report)?)?;
+    keep("calibration.png", &calibration_chart::draw(report)?)
 }
 
 #[cfg(test)]

@@ -130,17 +130,17 @@ fn curve(curve: &RocCurve) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::samples;
+    use crate::report::fixtures;
 
     /// What another program finds in `report.json`.
     fn read_back(evaluation: Option<&Evaluation>, status: u8) -> Value {
-        let bytes = json(&samples::report(evaluation, status)).expect("a report can be written");
+        let bytes = json(&fixtures::report(evaluation, status)).expect("a report can be written");
         serde_json::from_slice(&bytes).expect("it is JSON")
     }
 
     #[test]
     fn the_figures_can_be_read_back() {
-        let evaluation = samples::two_classes(2);
+        let evaluation = fixtures::two_classes(2);
         let read = read_back(Some(&evaluation), 4);
         assert_eq!(read["status"], 4);
         assert_eq!(read["evaluation"]["score"].as_f64(), Some(evaluation.mean.f1));
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_figure_that_is_no_number_is_null() {
-        let mut evaluation = samples::two_classes(1);
+        let mut evaluation = fixtures::two_classes(1);
         evaluation.mean.log_loss = f64::INFINITY;
         let read = read_back(Some(&evaluation), 0);
         assert!(read["evaluation"]["mean"]["log_loss"].is_null());
@@ -166,6 +166,6 @@ mod tests {
     fn a_run_that_measured_nothing_says_so() {
         let read = read_back(None, 1);
         assert!(read["evaluation"].is_null());
-        assert_eq!(read["info"][0], samples::INFO);
+        assert_eq!(read["info"][0], fixtures::INFO);
     }
 }

@@ -142,7 +142,7 @@ fn height(points: &[(f64, f64)], x: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::samples;
+    use crate::report::fixtures;
 
     #[test]
     fn the_height_of_a_curve_is_interpolated_and_the_top_of_a_step() {
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn the_mean_of_two_curves_lies_between_them_and_the_band_around_it() {
-        let mut evaluation = samples::two_classes(2);
+        let mut evaluation = fixtures::two_classes(2);
         evaluation.iterations[0].roc[0].points = vec![(0.0, 0.0), (0.0, 1.0), (1.0, 1.0)];
         evaluation.iterations[1].roc[0].points = vec![(0.0, 0.0), (1.0, 1.0)];
         let curves = by_class(&evaluation);
@@ -169,14 +169,14 @@ mod tests {
 
     #[test]
     fn one_curve_has_no_band_and_no_deviation() {
-        let curves = by_class(&samples::two_classes(1));
+        let curves = by_class(&fixtures::two_classes(1));
         assert!(curves[0].band.is_empty());
         assert_eq!(curves[0].auc.expect("both classes were rated").deviation, None);
     }
 
     #[test]
     fn many_iterations_all_count_but_only_some_are_drawn() {
-        let mut evaluation = samples::two_classes(DRAWN_ITERATIONS * 2);
+        let mut evaluation = fixtures::two_classes(DRAWN_ITERATIONS * 2);
         for iteration in evaluation.iterations.iter_mut().skip(DRAWN_ITERATIONS) {
             iteration.roc[0].points = vec![(0.0, 0.0), (0.0, 1.0), (1.0, 1.0)];
         }
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn three_classes_have_three_curves_and_a_macro_area() {
-        let evaluation = samples::three_classes(4);
+        let evaluation = fixtures::three_classes(4);
         let curves = by_class(&evaluation);
         assert_eq!(curves.iter().map(|c| c.label.as_str()).collect::<Vec<_>>(), ["0", "1", "2"]);
         let mean = curves.iter().map(|c| c.auc.expect("each class was rated").mean).sum::<f64>() / 3.0;

@@ -4,8 +4,9 @@ use plotters::style::RGBColor;
 use plotters::style::text_anchor::HPos;
 
 use super::canvas::{Canvas, Font, Point, paint};
-use super::roc::{self, ClassCurves};
-use super::{ReportError, RunReport, panel, words};
+use super::roc;
+use super::roc::ClassCurves;
+use super::{ReportError, RunReport, chart_panel, format};
 
 /// Width and height of the picture in pixels.
 pub(super) const SIZE: (u32, u32) = (1600, 1200);
@@ -57,7 +58,7 @@ pub(super) fn draw(report: &RunReport<'_>) -> Result<Vec<u8>, ReportError> {
         } else {
             draw_curves(canvas, &curves)?;
         }
-        panel::draw(canvas, report, &curves)
+        chart_panel::draw(canvas, report, &curves)
     })
 }
 
@@ -68,7 +69,7 @@ pub(super) fn title(canvas: &Canvas<'_>, name: &str, report: &RunReport<'_>) -> 
 }
 
 fn subtitle(report: &RunReport<'_>) -> String {
-    let samples = words::count(report.dataset.samples, "sample", "samples");
+    let samples = format::count(report.dataset.samples, "sample", "samples");
     let iterations = report.evaluation.map_or(0, |e| e.iterations.len());
     match iterations {
         0 => samples,

@@ -1,7 +1,7 @@
 //! The first paragraph of `info.log`: what the figures mean, and what to do next.
 
 use super::RunReport;
-use super::words::{one_line, percent, spread};
+use super::format::{one_line, percent, spread};
 use crate::learning::{Evaluation, Figures};
 
 /// When balanced accuracy is lower than accuracy by this much, something is hidden.

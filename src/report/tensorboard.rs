@@ -7,7 +7,7 @@
 
 use prost::Message;
 
-use super::{RunReport, roc, words};
+use super::{RunReport, format, roc};
 use crate::learning::Iteration;
 
 /// Where the events go, relative to the report: `TensorBoard` knows them by `.tfevents.`.
@@ -23,7 +23,7 @@ pub(super) fn events(report: &RunReport<'_>) -> Vec<u8> {
     push_record(&mut file, &Event { wall_time: began, file_version: version, ..Event::default() });
     let Some(evaluation) = report.evaluation else { return file };
     // Iterations run side by side, so their own times say nothing: the steps share the run's time evenly.
-    let pace = words::seconds(report.started, report.finished) / evaluation.iterations.len().max(1) as f64;
+    let pace = format::seconds(report.started, report.finished) / evaluation.iterations.len().max(1) as f64;
     for (step, iteration) in (1_i32..).zip(&evaluation.iterations) {
         let event = Event {
             wall_time: began + pace * f64::from(step),
@@ -98,7 +98,7 @@ struct Scalar {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::samples;
+    use crate::report::fixtures;
 
     /// CRC-32C bit by bit, to check the crate's against a second opinion.
     fn crc32c_slowly(bytes: &[u8]) -> u32 {
@@ -134,8 +134,8 @@ mod tests {
 
     #[test]
     fn every_iteration_is_one_step_with_its_figures() {
-        let evaluation = samples::two_classes(3);
-        let records = read_records(&events(&samples::report(Some(&evaluation), 0)));
+        let evaluation = fixtures::two_classes(3);
+        let records = read_records(&events(&fixtures::report(Some(&evaluation), 0)));
         assert_eq!(records.len(), 4);
         assert_eq!(records[0].file_version.as_deref(), Some("brain.Event:2"));
         for (step, (record, iteration)) in (1..).zip(records[1..].iter().zip(&evaluation.iterations)) {
@@ -160,15 +160,15 @@ mod tests {
 
     #[test]
     fn a_run_that_measured_nothing_still_has_a_readable_file() {
-        let records = read_records(&events(&samples::report(None, 8)));
+        let records = read_records(&events(&fixtures::report(None, 8)));
         assert_eq!(records.len(), 1);
     }
 
     #[test]
     fn figures_that_are_no_numbers_are_left_out() {
-        let mut evaluation = samples::two_classes(1);
+        let mut evaluation = fixtures::two_classes(1);
         evaluation.iterations[0].figures.log_loss = f64::INFINITY;
-        let records = read_records(&events(&samples::report(Some(&evaluation), 0)));
+        let records = read_records(&events(&fixtures::report(Some(&evaluation), 0)));
         let values = &records[1].summary.as_ref().expect("figures").value;
         assert!(values.iter().all(|v| v.tag != "epoch_loss") && values.len() == 5);
     }

@@ -70,8 +70,8 @@ fn share_of(colour: plotters::style::RGBColor, pixels: &[[u8; 3]]) -> f64 {
 
 #[test]
 fn a_report_is_these_files() {
-    let evaluation = samples::two_classes(10);
-    let files = written(&samples::report(Some(&evaluation), 0));
+    let evaluation = fixtures::two_classes(10);
+    let files = written(&fixtures::report(Some(&evaluation), 0));
     let events = "tensor/train/events.out.tfevents.1795241643.moodle-mlbackend";
     assert_eq!(
         files.keys().collect::<Vec<_>>(),
@@ -81,16 +81,16 @@ fn a_report_is_these_files() {
 
 #[test]
 fn the_picture_shows_the_curve_its_iterations_and_the_chance_line() {
-    let evaluation = samples::two_classes(10);
-    let files = written(&samples::report(Some(&evaluation), 0));
+    let evaluation = fixtures::two_classes(10);
+    let files = written(&fixtures::report(Some(&evaluation), 0));
     let (width, height, pixels) = pixels(&files["roc-curve.png"]);
-    assert_eq!((width, height), chart::SIZE);
+    assert_eq!((width, height), roc_chart::SIZE);
     for (what, colour, least) in [
-        ("background", chart::WHITE, 0.5),
-        ("mean curve", chart::colour(0), 0.001),
-        ("iterations", chart::pale(chart::colour(0)), 0.001),
-        ("chance line", chart::CHANCE, 0.0005),
-        ("text", chart::INK, 0.0005),
+        ("background", roc_chart::WHITE, 0.5),
+        ("mean curve", roc_chart::colour(0), 0.001),
+        ("iterations", roc_chart::pale(roc_chart::colour(0)), 0.001),
+        ("chance line", roc_chart::CHANCE, 0.0005),
+        ("text", roc_chart::INK, 0.0005),
     ] {
         let share = share_of(colour, &pixels);
         assert!(share > least, "{what}: {share}");
@@ -99,14 +99,14 @@ fn the_picture_shows_the_curve_its_iterations_and_the_chance_line() {
 
 #[test]
 fn the_other_picture_shows_what_was_said_beside_what_was_so() {
-    let evaluation = samples::two_classes(10);
-    let files = written(&samples::report(Some(&evaluation), 0));
+    let evaluation = fixtures::two_classes(10);
+    let files = written(&fixtures::report(Some(&evaluation), 0));
     let (width, height, pixels) = pixels(&files["calibration.png"]);
-    assert_eq!((width, height), chart::SIZE);
+    assert_eq!((width, height), roc_chart::SIZE);
     for (what, colour) in [
-        ("dots", chart::colour(0)),
-        ("standard errors", chart::pale(chart::colour(0))),
-        ("diagonal", chart::CHANCE),
+        ("dots", roc_chart::colour(0)),
+        ("standard errors", roc_chart::pale(roc_chart::colour(0))),
+        ("diagonal", roc_chart::CHANCE),
     ] {
         let share = share_of(colour, &pixels);
         assert!(share > 0.0005, "{what}: {share}");
@@ -115,25 +115,25 @@ fn the_other_picture_shows_what_was_said_beside_what_was_so() {
 
 #[test]
 fn each_of_three_classes_has_a_colour() {
-    let evaluation = samples::three_classes(3);
-    let files = written(&samples::report(Some(&evaluation), 0));
+    let evaluation = fixtures::three_classes(3);
+    let files = written(&fixtures::report(Some(&evaluation), 0));
     let (_, _, pixels) = pixels(&files["roc-curve.png"]);
-    assert!((0..3).all(|n| share_of(chart::colour(n), &pixels) > 0.001));
-    assert!(share_of(chart::colour(3), &pixels) < 0.0001);
+    assert!((0..3).all(|n| share_of(roc_chart::colour(n), &pixels) > 0.001));
+    assert!(share_of(roc_chart::colour(3), &pixels) < 0.0001);
 }
 
 #[test]
 fn a_run_without_a_curve_still_has_a_picture_that_says_so() {
-    let files = written(&samples::report(None, 8));
+    let files = written(&fixtures::report(None, 8));
     let (width, height, pixels) = pixels(&files["roc-curve.png"]);
-    assert_eq!((width, height), chart::SIZE);
-    assert!(share_of(chart::colour(0), &pixels) < 0.0001, "no curve");
-    assert!(share_of(chart::INK, &pixels) > 0.0005, "a sentence");
+    assert_eq!((width, height), roc_chart::SIZE);
+    assert!(share_of(roc_chart::colour(0), &pixels) < 0.0001, "no curve");
+    assert!(share_of(roc_chart::INK, &pixels) > 0.0005, "a sentence");
 }
 
 #[test]
 fn a_file_that_cannot_be_kept_is_an_error_that_names_it() {
-    let error = write(&samples::report(None, 8), |_, _| Err(io::ErrorKind::StorageFull.into())).unwrap_err();
+    let error = write(&fixtures::report(None, 8), |_, _| Err(io::ErrorKind::StorageFull.into())).unwrap_err();
     assert!(error.to_string().starts_with("the report's file info.log"), "{error}");
     assert!(error.is_no_space());
 }
@@ -145,15 +145,15 @@ fn a_file_that_cannot_be_kept_is_an_error_that_names_it() {
 fn sample_reports_to_look_at() {
     let Some(dir) = std::env::var_os("REPORT_SAMPLES") else { panic!("set REPORT_SAMPLES to a directory") };
     for (name, evaluation) in [
-        ("two", Some(samples::two_classes(10))),
-        ("one", Some(samples::two_classes(1))),
-        ("three", Some(samples::three_classes(10))),
-        ("many", Some(samples::evaluation(12, 5))),
-        ("crowd", Some(samples::evaluation(2, 300))),
+        ("two", Some(fixtures::two_classes(10))),
+        ("one", Some(fixtures::two_classes(1))),
+        ("three", Some(fixtures::three_classes(10))),
+        ("many", Some(fixtures::evaluation(12, 5))),
+        ("crowd", Some(fixtures::evaluation(2, 300))),
         ("none", None),
     ] {
         let dir = Path::new(&dir).join(name);
-        let files = written(&samples::report(evaluation.as_ref(), if evaluation.is_some() { 0 } else { 8 }));
+        let files = written(&fixtures::report(evaluation.as_ref(), if evaluation.is_some() { 0 } else { 8 }));
         for (name, bytes) in files {
             let path = dir.join(name);
             std::fs::create_dir_all(path.parent().expect("a directory")).expect("made");
@@ -248,7 +248,7 @@ proptest! {
         started in -377_705_116_800_i64..253_402_207_200,
         rated_trained_model in any::<bool>(),
     ) {
-        let mut report = samples::report(evaluation.as_ref(), status);
+        let mut report = fixtures::report(evaluation.as_ref(), status);
         report.dataset.class_counts = vec![(label, samples / 2), ("1".to_owned(), samples / 2)];
         report.dataset.samples = samples;
         report.started = jiff::Timestamp::from_second(started).expect("a time");

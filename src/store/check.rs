@@ -9,16 +9,17 @@ use std::fmt::Display;
 use jiff::Timestamp;
 
 use super::Store;
-use super::classifier::Classifier;
 use super::error::{During, StoreError};
 use super::files::{self, NewDirs};
 use super::generation::Generation;
-use super::home::ModelHome;
-use super::id::{DirHash, ModelId};
-use super::links::{self, entries, links_below, links_in, unless_told};
-use super::record::{MODEL, POINTER, Pointer, RECORD, Record, SAMPLES, to_json};
+use super::generations::Classifier;
+use super::key::{DirHash, ModelId};
+use super::manifest::{MODEL, POINTER, Pointer, RECORD, Record, SAMPLES, to_json};
+use super::model_dir::ModelHome;
+use super::symlinks;
+use super::symlinks::{entries, links_below, links_in, unless_told};
 use super::workspace::NAME;
-use crate::beneath::{Kind, Place};
+use crate::fs::nofollow::{Kind, Place};
 
 /// Where a repair puts damaged generations, below a model's directory.
 const ASIDE: &str = "damaged";
@@ -90,7 +91,7 @@ impl Store {
             unless_told(self.workspace.open(), &findings)?;
         }
         findings.extend(left.into_iter().map(|(name, kind)| {
-            let problem = if kind == Kind::Link { links::PROBLEM } else { "left half-made by a crash" };
+            let problem = if kind == Kind::Link { symlinks::PROBLEM } else { "left half-made by a crash" };
             Finding::new(format!("{NAME}/{name}"), problem, done)
         }));
         Ok(findings)

@@ -7,9 +7,10 @@
 use std::fs::File;
 
 use super::error::{During, StoreError};
-use super::files::{self, existing};
+use super::files;
+use super::files::existing;
 use super::workspace::{Temporary, Workspace};
-use crate::beneath::Place;
+use crate::fs::nofollow::Place;
 
 /// Work that has begun and will be published under one model id.
 #[derive(Debug)]
@@ -79,7 +80,7 @@ mod tests {
         let top = Place::top(dir.path());
         let (workspace, tree) = (Workspace::of(&top), top.join("model"));
         let begun = Begun::now(&workspace, "model", &tree).unwrap();
-        fs::remove_dir_all(dir.path().join(super::super::workspace::NAME)).unwrap();
+        fs::remove_dir_all(dir.path().join(crate::store::workspace::NAME)).unwrap();
         assert!(matches!(begun.is_void(&tree), Err(StoreError::Ended { .. })));
     }
 }

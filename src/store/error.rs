@@ -6,7 +6,7 @@
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use crate::beneath::{Link, Place};
+use crate::fs::nofollow::{Link, Place};
 
 /// Why something could not be stored or read. `Display` is for the log: it names paths.
 #[derive(Debug, thiserror::Error)]

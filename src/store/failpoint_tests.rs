@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::json;
 
 use super::{DirHash, ModelHome, ModelId, NewGeneration, NewRun, Store, StoreError};
-use crate::faults::{Fault, arm, was_spared};
+use crate::fs::failpoints::{Fault, arm, was_spared};
 
 /// The system's error for a full disk.
 const DISK_FULL: Fault = Fault::Error(28);

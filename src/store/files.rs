@@ -7,8 +7,8 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use super::error::{During, StoreError};
-use crate::beneath::{Entry, Kind, Place};
-use crate::faults::step;
+use crate::fs::failpoints::step;
+use crate::fs::nofollow::{Entry, Kind, Place};
 
 /// Writes a new file to the disk itself; only its owner can read it (it may be about students).
 pub fn write_new(place: &Place, bytes: &[u8]) -> Result<(), StoreError> {

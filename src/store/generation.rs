@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::error::{During, StoreError};
 use super::files::{self, existing};
-use super::record::{Checksum, MODEL, Record, SAMPLES};
-use crate::beneath::Place;
-use crate::faults::step;
+use super::manifest::{Checksum, MODEL, Record, SAMPLES};
+use crate::fs::failpoints::step;
+use crate::fs::nofollow::Place;
 
 /// One published state of a model.
 ///

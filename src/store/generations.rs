@@ -7,12 +7,13 @@
 //! Python server's `classifier.pkl` and `model.ckpt/`) are never touched.
 
 use super::error::{During, StoreError};
-use super::files::{self, NewDirs, existing};
-use super::foreign::PythonServerFiles;
+use super::files;
+use super::files::{NewDirs, existing};
 use super::generation::Generation;
-use super::record::{POINTER, Pointer, Record, to_json};
+use super::manifest::{POINTER, Pointer, Record, to_json};
+use super::python_files::PythonServerFiles;
 use super::workspace::{Temporary, Workspace};
-use crate::beneath::Place;
+use crate::fs::nofollow::Place;
 
 /// The directory `classifier/` of one model.
 #[derive(Debug)]

@@ -3,9 +3,9 @@
 use super::Store;
 use super::error::StoreError;
 use super::files;
-use super::home::ModelHome;
-use super::id::{DirHash, ModelId};
-use crate::beneath::{Kind, Place};
+use super::key::{DirHash, ModelId};
+use super::model_dir::ModelHome;
+use crate::fs::nofollow::{Kind, Place};
 
 /// What a data directory holds.
 #[derive(Debug, Default)]

@@ -11,11 +11,11 @@ use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::begun::Begun;
+use super::deletion_guard::Begun;
 use super::error::{During, StoreError};
 use super::files::{self, NewDirs, existing};
-use crate::beneath::Place;
-use crate::faults::step;
+use crate::fs::failpoints::step;
+use crate::fs::nofollow::Place;
 
 /// Held while a model is changed; released when dropped.
 #[derive(Debug)]

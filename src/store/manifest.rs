@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::error::{During, StoreError};
-use super::files::{self, existing};
-use crate::beneath::Place;
+use super::files;
+use super::files::existing;
+use crate::fs::nofollow::Place;
 
 /// The pointer's name inside `classifier/`.
 pub const POINTER: &str = "current.json";

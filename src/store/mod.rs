@@ -25,33 +25,33 @@
 //!   having published before it, so that deleted samples do not come back, also where there was nothing to
 //!   delete yet: `begun.rs` has the way.
 
-mod begun;
 mod check;
-mod classifier;
+mod deletion_guard;
 mod error;
 #[cfg(test)]
 #[cfg(debug_assertions)]
-mod faults;
+mod failpoint_tests;
 mod files;
-mod foreign;
 mod generation;
-mod home;
-mod id;
-mod links;
+mod generations;
+mod key;
 mod listing;
 mod lock;
-mod record;
+mod manifest;
+mod model_dir;
+mod python_files;
 mod retention;
 mod run;
+mod symlinks;
 mod workspace;
 
 pub use check::{Finding, Mended};
 pub use error::StoreError;
 pub use generation::Generation;
-pub use home::{ModelHome, NewGeneration};
-pub use id::{DirHash, IdError, ModelId, RunId};
+pub use key::{DirHash, IdError, ModelId, RunId};
 pub use listing::Listing;
 pub use lock::ModelLock;
+pub use model_dir::{ModelHome, NewGeneration};
 pub use retention::{Outdated, Pruned, Retention};
 pub use run::{NewRun, Run};
 
@@ -61,7 +61,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{self, Path};
 use std::sync::Arc;
 
-use crate::beneath::Place;
+use crate::fs::nofollow::Place;
 use error::During;
 use workspace::{Temporary, Workspace};
 
@@ -143,7 +143,7 @@ impl Store {
     /// is gone all the same as far as readers can tell, or untouched.
     pub fn delete(&self, id: &ModelId) -> Result<(), StoreError> {
         let tree = self.root.join(id.as_str());
-        let lock = self.workspace.lock(&home::tree_lock(id.as_str()))?;
+        let lock = self.workspace.lock(&model_dir::tree_lock(id.as_str()))?;
         let trash = match files::kind(&tree)? {
             None => None,
             Some(_) => Some(self.workspace.take(&tree)?),

@@ -7,18 +7,18 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::begun::Begun;
-use super::classifier::Classifier;
+use super::deletion_guard::Begun;
 use super::error::{During, StoreError};
 use super::files;
 use super::generation::Generation;
-use super::id::{DirHash, ModelId, RunId};
+use super::generations::Classifier;
+use super::key::{DirHash, ModelId, RunId};
 use super::lock::{FileLock, ModelLock};
-use super::record::{Checksum, Files, MODEL, POINTER, Pointer, RECORD, Record, SAMPLES, to_json};
+use super::manifest::{Checksum, Files, MODEL, POINTER, Pointer, RECORD, Record, SAMPLES, to_json};
 use super::retention::Retention;
 use super::run::{NewRun, Run};
 use super::workspace::{Temporary, Workspace};
-use crate::beneath::{Kind, Place};
+use crate::fs::nofollow::{Kind, Place};
 
 /// Where one uniqueid/dirhash keeps its generations and its runs.
 #[derive(Debug, Clone)]

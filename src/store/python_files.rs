@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use super::error::{During, StoreError};
-use super::files::{self, existing};
+use super::files;
+use super::files::existing;
 use super::workspace::{Temporary, Workspace};
-use crate::beneath::{Kind, Place};
-use crate::faults::step;
+use crate::fs::failpoints::step;
+use crate::fs::nofollow::{Kind, Place};
 
 /// Where the Python server begins to read: without it there is no model.
 const CLASSIFIER: &str = "classifier.pkl";

@@ -11,10 +11,10 @@ use jiff::Timestamp;
 
 use super::error::{During, StoreError};
 use super::files;
-use super::home::ModelHome;
-use super::id::RunId;
+use super::key::RunId;
+use super::model_dir::ModelHome;
 use super::{Listing, Store, Temporary};
-use crate::beneath::{Kind, Place};
+use crate::fs::nofollow::{Kind, Place};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 

@@ -4,13 +4,13 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::begun::Begun;
+use super::deletion_guard::Begun;
 use super::error::StoreError;
 use super::files::{self, NewDirs};
-use super::home::ModelHome;
-use super::id::RunId;
+use super::key::RunId;
+use super::model_dir::ModelHome;
 use super::workspace::Temporary;
-use crate::beneath::{Kind, Place};
+use crate::fs::nofollow::{Kind, Place};
 
 /// An evaluation run that nobody sees before it is published.
 #[derive(Debug)]

@@ -6,7 +6,7 @@
 use super::check::{Finding, Mended};
 use super::error::StoreError;
 use super::files;
-use crate::beneath::{Kind, Place};
+use crate::fs::nofollow::{Kind, Place};
 
 /// What is said of a link, wherever it is.
 pub(super) const PROBLEM: &str = "a link; not followed";

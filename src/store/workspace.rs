@@ -24,10 +24,10 @@ use jiff::Timestamp;
 
 use super::error::{During, StoreError};
 use super::files::{self, NewDirs, entries};
-use super::id::RunId;
+use super::key::RunId;
 use super::lock::{FileLock, is_held, lock_file};
-use crate::beneath::{Kind, Place};
-use crate::faults::step;
+use crate::fs::failpoints::step;
+use crate::fs::nofollow::{Kind, Place};
 
 /// The hidden directory's name.
 pub const NAME: &str = ".mlbackend";

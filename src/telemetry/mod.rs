@@ -1,6 +1,6 @@
 //! Log lines on stderr: which there are, and what they look like.
 
-mod panics;
+mod panic_hook;
 mod queue;
 
 use std::io::{self, IsTerminal};
@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
-use self::queue::Queue;
-use crate::settings::LogFormat;
+use crate::config::LogFormat;
+use queue::Queue;
 
 /// What is logged unless more is asked for. To the HTTP library, bytes that are no HTTP are an error: such a line
 /// would let any stranger raise alarms.
@@ -19,11 +19,11 @@ const QUIET: &str = "warn,moodle_mlbackend=info,actix_http::h1=off";
 const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// The log, as long as it is held; its last lines are written when it is dropped.
-pub(super) struct Log(Queue);
+pub(crate) struct Log(Queue);
 
 impl Log {
     /// Writes what waits to be written, unless that takes too long.
-    pub(super) fn finish(&self) {
+    pub(crate) fn finish(&self) {
         self.0.flush(LAST_LINES);
     }
 }
@@ -35,7 +35,7 @@ impl Drop for Log {
 }
 
 /// Starts logging; a program that uses this library and has done so already keeps its own.
-pub(super) fn start(format: LogFormat, debug: bool) -> io::Result<Log> {
+pub(crate) fn start(format: LogFormat, debug: bool) -> io::Result<Log> {
     let queue = Queue::start(io::stderr(), |lines| {
         tracing::warn!(lines, "log lines are lost: they could not be written, or not fast enough");
     })?;
@@ -48,6 +48,6 @@ pub(super) fn start(format: LogFormat, debug: bool) -> io::Result<Log> {
         LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),
     };
-    panics::log_them(debug, queue.clone());
+    panic_hook::log_them(debug, queue.clone());
     Ok(Log(queue))
 }

@@ -8,7 +8,7 @@ use super::queue::{Queue, WRITER};
 
 /// From now on, a panic of any thread is logged, and no trace of it is printed. Where in the program it happened
 /// is said to those who asked for more.
-pub(super) fn log_them(debug: bool, queue: Queue) {
+pub(crate) fn log_them(debug: bool, queue: Queue) {
     panic::set_hook(Box::new(move |panic| {
         let what = panic.payload_as_str().unwrap_or("no message");
         let place = panic.location().filter(|_| debug).map(tracing::field::display);

@@ -13,14 +13,14 @@ use std::time::Duration;
 const ROOM: usize = 1 << 20;
 
 /// The name of the thread that writes.
-pub(super) const WRITER: &str = "log";
+pub(crate) const WRITER: &str = "log";
 
 /// After which a writer that cannot take anything at the moment is asked again.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Where lines are handed in.
 #[derive(Clone)]
-pub(super) struct Queue(Arc<Shared>);
+pub(crate) struct Queue(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
@@ -41,7 +41,7 @@ struct Waiting {
 impl Queue {
     /// Starts the thread, which goes on until the process ends. `tell` hears how many lines are lost, from the
     /// thread, when there is room for a line that says so.
-    pub(super) fn start(
+    pub(crate) fn start(
         out: impl Write + Send + 'static,
         tell: impl Fn(usize) + Send + 'static,
     ) -> io::Result<Self> {
@@ -52,7 +52,7 @@ impl Queue {
     }
 
     /// Waits until all is written, or lost, but no longer than `patience`.
-    pub(super) fn flush(&self, patience: Duration) {
+    pub(crate) fn flush(&self, patience: Duration) {
         let going_on = |waiting: &mut Waiting| waiting.writing || !waiting.lines.is_empty();
         let _ = self.0.changed.wait_timeout_while(self.0.lock(), patience, going_on);
     }

@@ -136,7 +136,7 @@ fn any_text_as_a_number() {
 fn any_text_as_the_users_variable_starts_or_is_refused() {
     proptest!(cases(16), |(text in "[^\\x00]{0,60}")| {
         let launch = Launch::new().env("MOODLE_MLBACKEND_PYTHON_USERS", &text);
-        if text.parse::<moodle_mlbackend::http::users::Users>().is_ok() {
+        if text.parse::<moodle_mlbackend::auth::users::Users>().is_ok() {
             launch.start().get("/version").expect(200, "3.0.5");
         } else {
             let ended = launch.fail();

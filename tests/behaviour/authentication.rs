@@ -71,7 +71,7 @@ fn unpadded_base64_is_accepted() {
 
 #[test]
 fn hashed_passwords_work_over_http() {
-    let argon = moodle_mlbackend::http::users::argon2id_entry("ann", "pw-1").expect("an entry");
+    let argon = moodle_mlbackend::auth::argon2id_entry("ann", "pw-1").expect("an entry");
     // printf %s 'NaClpw-2' | sha256sum
     let sha = "bob:sha256:NaCl:b2dc05e5669d6863117f69cba284d997a839c3ef86b9ac46ab56098d6bb6918e";
     let server =
@@ -93,7 +93,7 @@ fn a_rejected_credential_is_answered_before_the_body_is_read(
     #[case] credentials: Option<(&str, &str)>,
     #[case] told: &str,
 ) {
-    let argon = moodle_mlbackend::http::users::argon2id_entry("a", "b").expect("an entry");
+    let argon = moodle_mlbackend::auth::argon2id_entry("a", "b").expect("an entry");
     for users in ["a:b", &argon] {
         let server = Launch::new().env("MOODLE_MLBACKEND_PYTHON_USERS", users).start();
         for (_, path) in PROTECTED.into_iter().filter(|(method, _)| *method == "POST") {

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
-use moodle_mlbackend::http::users::Users;
+use moodle_mlbackend::auth::users::Users;
 use rstest::rstest;
 
 fn passwd(args: &[&str], lines: &str) -> Output {

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use moodle_mlbackend::dataset::{Limits, read_unlabelled};
-use moodle_mlbackend::model::{BroughtFiles, DESCRIPTION, MODEL, Model, ModelFacts, bring};
+use moodle_mlbackend::model::{self, BroughtFiles, DESCRIPTION, MODEL, Model, ModelFacts};
 use rstest::rstest;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -87,7 +87,7 @@ fn described(folder: &str, change: impl FnOnce(&mut Value)) -> Result<Vec<u8>, S
         (MODEL.to_owned(), file(MODEL)),
         (DESCRIPTION.to_owned(), description.to_string().into_bytes()),
     ]);
-    bring(files).map_err(|error| error.to_string())
+    model::import(files).map_err(|error| error.to_string())
 }
 
 fn facts(bytes: &[u8]) -> ModelFacts {

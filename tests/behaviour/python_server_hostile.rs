@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use moodle_mlbackend::dataset::Features;
-use moodle_mlbackend::model::{Model, bring};
+use moodle_mlbackend::model::{self, Model};
 use proptest::prelude::*;
 use rstest::rstest;
 
@@ -15,7 +15,7 @@ fn files() -> BTreeMap<String, Vec<u8>> {
 
 /// Refused with a sentence, or a model that answers every sample with probabilities.
 fn judge(files: &BTreeMap<String, Vec<u8>>) -> Result<(), String> {
-    let onnx = bring(files.clone()).map_err(|error| error.to_string())?;
+    let onnx = model::import(files.clone()).map_err(|error| error.to_string())?;
     let model = Model::load(&onnx).expect("what was brought can be loaded");
     let columns = vec![vec![0.5, f32::NAN, -1.0]; model.facts().features.len()];
     let samples = Features::of_columns(model.facts().features.clone(), &columns);

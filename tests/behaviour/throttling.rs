@@ -81,7 +81,7 @@ fn right_passwords_and_requests_without_any_count_nothing() {
 #[case::as_it_is("a:b")]
 #[case::argon2id("")]
 fn many_guesses_at_once_do_not_slip_through(#[case] users: &str) {
-    let argon = moodle_mlbackend::http::users::argon2id_entry("a", "b").expect("an entry");
+    let argon = moodle_mlbackend::auth::argon2id_entry("a", "b").expect("an entry");
     let users = if users.is_empty() { &argon } else { users };
     let launch = Launch::new().env("MOODLE_MLBACKEND_PYTHON_USERS", users);
     let server = launch.env("MOODLE_MLBACKEND_LOGIN_FAILURES", "3").start();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::WINDOW;
 
 /// Who has failed how often lately.
-pub(super) struct Ledger<Key> {
+pub(crate) struct Ledger<Key> {
     blamed: HashMap<Key, Blame>,
     /// What one failure takes of the window.
     share: Duration,
@@ -24,25 +24,25 @@ struct Blame {
 
 impl<Key: Hash + Eq + Copy> Ledger<Key> {
     /// `share` is what one failure takes of the window, `most` how many are remembered.
-    pub(super) fn new(share: Duration, most: usize) -> Self {
+    pub(crate) fn new(share: Duration, most: usize) -> Self {
         Self { blamed: HashMap::new(), share, most }
     }
 
     /// How long `key` has to wait for its next attempt; `None` when it need not.
-    pub(super) fn wait(&self, key: &Key, now: Instant) -> Option<Duration> {
+    pub(crate) fn wait(&self, key: &Key, now: Instant) -> Option<Duration> {
         let taken = self.blamed.get(key)?.clears.saturating_duration_since(now);
         (taken + self.share).checked_sub(WINDOW).filter(|wait| !wait.is_zero())
     }
 
     /// How long until `key` counts as one that has not failed lately.
-    pub(super) fn blameless_in(&self, key: &Key, now: Instant) -> Duration {
+    pub(crate) fn blameless_in(&self, key: &Key, now: Instant) -> Duration {
         let Some(blame) = self.blamed.get(key) else { return Duration::ZERO };
         let last = if blame.pending > 0 { Some(now) } else { blame.failed };
         last.map_or(Duration::ZERO, |last| (last + WINDOW).saturating_duration_since(now))
     }
 
     /// An attempt begins.
-    pub(super) fn begin(&mut self, key: Key, now: Instant) {
+    pub(crate) fn begin(&mut self, key: Key, now: Instant) {
         if self.blamed.len() >= self.most && !self.blamed.contains_key(&key) {
             self.make_room(now);
         }
@@ -52,7 +52,7 @@ impl<Key: Hash + Eq + Copy> Ledger<Key> {
     }
 
     /// An attempt ends. Who was forgotten meanwhile stays forgotten.
-    pub(super) fn end(&mut self, key: &Key, forgiven: bool, now: Instant) {
+    pub(crate) fn end(&mut self, key: &Key, forgiven: bool, now: Instant) {
         let Some(blame) = self.blamed.get_mut(key) else { return };
         blame.pending = blame.pending.saturating_sub(1);
         if forgiven {
@@ -79,7 +79,7 @@ impl<Key: Hash + Eq + Copy> Ledger<Key> {
     }
 
     #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.blamed.len()
     }
 }

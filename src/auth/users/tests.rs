@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 use rstest::rstest;
 
-use super::{Users, UsersError, argon2id_entry};
+use super::{Users, UsersError};
+use crate::auth::argon2id_entry;
 
 fn users(text: &str) -> Users {
     text.parse().expect("the users are well-formed")

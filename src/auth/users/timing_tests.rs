@@ -9,7 +9,8 @@ use std::time::Instant;
 use rstest::rstest;
 use sha2::{Digest, Sha256, Sha512};
 
-use super::{Users, argon2id_entry};
+use super::Users;
+use crate::auth::argon2id_entry;
 
 /// Beyond it, the two take different times; chance gives at most 5 or so.
 const BOUND: f64 = 10.0;

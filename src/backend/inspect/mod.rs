@@ -20,7 +20,7 @@ use serde::Serialize;
 use super::BackendError;
 use super::transfer::{ImportLimits, is_part_of_a_model, read_archive, read_directory};
 use crate::dataset::Limits;
-use crate::model::{BroughtFiles, MODEL, MOST_MODEL_BYTES, outline};
+use crate::model::{BroughtFiles, MODEL, MOST_MODEL_BYTES, summary};
 
 /// What was found.
 #[derive(Debug, Serialize)]
@@ -107,5 +107,5 @@ fn file(path: &Path, limits: &Limits) -> Result<Found, BackendError> {
 
 fn is_onnx(path: &Path) -> Result<bool, BackendError> {
     let bytes = fs::read(path).map_err(|error| refused(format!("It cannot be read: {error}.")))?;
-    Ok(outline(&bytes).is_some())
+    Ok(summary(&bytes).is_some())
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::backend::transfer::{label, log_loss_of_shares};
 use crate::model::{
-    BroughtFiles, CLASSIFIER, MODEL, ModelError, ModelFacts, Outline, TopFeature, bring, outline,
+    BroughtFiles, CLASSIFIER, MODEL, ModelError, ModelFacts, Outline, TopFeature, import, summary,
 };
 
 /// The old releases, in words.
@@ -57,10 +57,10 @@ impl ModelReport {
             found_as,
             origin,
             files: files.iter().map(|(name, bytes)| (name.clone(), bytes.len())).collect(),
-            graph: onnx.and_then(|onnx| outline(onnx)),
+            graph: onnx.and_then(|onnx| summary(onnx)),
             ..Self::default()
         };
-        let brought = bring(files).and_then(|bytes| ModelFacts::read(&bytes));
+        let brought = import(files).and_then(|bytes| ModelFacts::read(&bytes));
         match brought {
             Ok(facts) => report.with_facts(facts),
             // Its facts may be read although it cannot be run.

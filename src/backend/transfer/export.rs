@@ -9,7 +9,7 @@ use super::card;
 use super::description::describe;
 use super::files::CARD;
 use crate::backend::BackendError;
-use crate::backend::answering::Answering;
+use crate::backend::current_model::Answering;
 use crate::model::{DESCRIPTION, MODEL, ModelFacts};
 use crate::store::ModelHome;
 

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use super::unusable;
 use crate::backend::BackendError;
-use crate::beneath::{self, Link};
+use crate::fs::nofollow;
+use crate::fs::nofollow::Link;
 use crate::model::{BroughtFiles, CLASSIFIER, DESCRIPTION, MODEL, MOST_MODEL_BYTES};
 
 /// What people read about a model; nothing of it is needed to run the model.
@@ -129,7 +130,7 @@ fn regular(directory: &Path, part: &Part) -> Result<Option<File>, BackendError> 
     let name = part.name;
     let failed = |error: &io::Error| unusable(&format!("its {name} cannot be read ({error})"));
     let is_file = |file: &File| file.metadata().map(|found| found.is_file());
-    match beneath::Place::top(directory).join(name).open() {
+    match nofollow::Place::top(directory).join(name).open() {
         Ok(file) if is_file(&file).map_err(|error| failed(&error))? => Ok(Some(file)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) if Link::behind(&error).is_none() => Err(failed(&error)),

@@ -6,10 +6,10 @@ use serde_json::json;
 
 use super::description::Claims;
 use super::{ImportLimits, read_archive, read_directory, unusable};
-use crate::backend::answering::facts_of_brought;
+use crate::backend::current_model::facts_of_brought;
 use crate::backend::{BackendError, open};
 use crate::dataset::Limits;
-use crate::model::{BroughtFiles, ModelFacts, bring};
+use crate::model::{self, BroughtFiles, ModelFacts};
 use crate::store::{ModelHome, NewGeneration};
 
 /// Replaces the model at `home` with the one in a zip file.
@@ -37,7 +37,7 @@ pub fn import_from(home: &ModelHome, directory: &Path, limits: &Limits) -> Resul
 fn publish(home: &ModelHome, files: BroughtFiles, limits: &Limits) -> Result<(), BackendError> {
     let claims = Claims::of(&files);
     claims.check(&files).map_err(|why| unusable(&why))?;
-    let model = bring(files).map_err(|error| unusable(&error))?;
+    let model = model::import(files).map_err(|error| unusable(&error))?;
     let facts = ModelFacts::read(&model)?;
     if facts.features.len() > limits.columns || facts.classes.len() > limits.classes {
         return Err(BackendError::BadInput(format!(

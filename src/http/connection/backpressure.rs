@@ -9,11 +9,11 @@ use std::task::{Context, Waker};
 use futures_util::{Stream, StreamExt, stream};
 
 /// What is taken at once from a client while no body is read: most heads, and at most some dozens of tiny ones.
-pub(super) const PIECE: usize = 1024;
+pub(crate) const PIECE: usize = 1024;
 
 /// Whether somebody works on a request of the connection; the watched stream and the request share it.
 #[derive(Clone, Default)]
-pub(super) struct Attention(Rc<Shared>);
+pub(crate) struct Attention(Rc<Shared>);
 
 #[derive(Default)]
 struct Shared {
@@ -24,19 +24,19 @@ struct Shared {
 
 /// What goes on.
 #[derive(Clone, Copy, Default)]
-pub(super) struct State {
-    pub(super) working: bool,
+pub(crate) struct State {
+    pub(crate) working: bool,
     /// Whether that waits for more of the body.
     needs_body: bool,
     /// How much may still come when it does not: a body may end a little later than what matters of it.
     rest: usize,
     /// How many there have been.
-    pub(super) requests: u64,
+    pub(crate) requests: u64,
 }
 
 impl State {
     /// How many bytes may be taken now.
-    pub(super) fn room(self) -> usize {
+    pub(crate) fn room(self) -> usize {
         match self {
             Self { needs_body: true, .. } => usize::MAX,
             Self { working: true, rest, .. } => rest,
@@ -46,18 +46,18 @@ impl State {
 }
 
 /// A request of the connection is worked on as long as this is held.
-pub(super) struct Working(Attention);
+pub(crate) struct Working(Attention);
 
 impl Attention {
     /// The work on a request begins.
-    pub(super) fn begin(&self) -> Working {
+    pub(crate) fn begin(&self) -> Working {
         let requests = self.state().requests + 1;
         self.0.state.set(State { working: true, needs_body: false, rest: 0, requests });
         Working(self.clone())
     }
 
     /// Whether the one who works on it waits for more of its body.
-    pub(super) fn waits_for_body(&self, waits: bool) {
+    pub(crate) fn waits_for_body(&self, waits: bool) {
         let state = self.state();
         if waits && !state.needs_body {
             self.set(State { needs_body: true, ..state });
@@ -67,12 +67,12 @@ impl Attention {
     }
 
     /// So much was taken from the client.
-    pub(super) fn took(&self, bytes: usize) {
+    pub(crate) fn took(&self, bytes: usize) {
         let state = self.state();
         self.0.state.set(State { rest: state.rest.saturating_sub(bytes), ..state });
     }
 
-    pub(super) fn state(&self) -> State {
+    pub(crate) fn state(&self) -> State {
         self.0.state.get()
     }
 
@@ -82,14 +82,14 @@ impl Attention {
     }
 
     /// Who waits looks again.
-    pub(super) fn wake(&self) {
+    pub(crate) fn wake(&self) {
         if let Some(waiting) = self.0.waiting.take() {
             waiting.wake();
         }
     }
 
     /// Looks again when the state has changed.
-    pub(super) fn wait(&self, cx: &Context<'_>) {
+    pub(crate) fn wait(&self, cx: &Context<'_>) {
         self.0.waiting.replace(Some(cx.waker().clone()));
     }
 }
@@ -101,7 +101,7 @@ impl Drop for Working {
 }
 
 /// The chunks of a request's body; whoever waits for them has them taken from the client.
-pub(super) fn wanted<T>(
+pub(crate) fn wanted<T>(
     attention: Option<Attention>,
     mut chunks: impl Stream<Item = T> + Unpin,
 ) -> impl Stream<Item = T> + Unpin {

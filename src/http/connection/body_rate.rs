@@ -14,10 +14,10 @@ use actix_web::web::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 use tokio::time::{Instant, Sleep, sleep};
 
-use crate::settings::Pace;
+use crate::config::Pace;
 
 /// The same chunks; [`is_too_slow`] knows the error when they come too slowly.
-pub(super) fn paced(
+pub(crate) fn paced(
     mut chunks: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin,
     pace: Pace,
 ) -> impl Stream<Item = Result<Bytes, PayloadError>> + Unpin {
@@ -37,7 +37,7 @@ fn too_slow() -> PayloadError {
 }
 
 /// Whether a body ended because it came too slowly.
-pub(super) fn is_too_slow(error: &PayloadError) -> bool {
+pub(crate) fn is_too_slow(error: &PayloadError) -> bool {
     matches!(error, PayloadError::Io(error) if error.kind() == std::io::ErrorKind::TimedOut)
 }
 

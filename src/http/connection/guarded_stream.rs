@@ -3,7 +3,7 @@
 //! The HTTP library limits the time of a connection's first head and of silence between two requests. A
 //! client that sends one request and then drips a second one, that drips what nobody reads any more, or
 //! that takes no answer, would stay for ever: such are ended here. While a request is worked on nothing
-//! here counts: how slow its body may be is the business of [`super::pace`].
+//! here counts: how slow its body may be is the business of [`super::body_rate`].
 //!
 //! Nor does a client get ahead of its answers. The library takes apart whatever has come, and some bytes are
 //! enough for a request that takes kilobytes: so nothing is taken from a client while it is its turn to
@@ -19,15 +19,15 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
-use super::attention::{Attention, PIECE, State};
-use super::crowd::Counted;
-use crate::settings::Connections;
+use super::backpressure::{Attention, PIECE, State};
+use crate::config::Connections;
+use crate::net::per_client_limit::Counted;
 
 /// What is thrown away of what a client has sent when its connection ends, at most.
 const LEFT_OVER: usize = 256 << 10;
 
 /// A stream that can be emptied without waiting.
-pub(super) trait Empty {
+pub(crate) trait Empty {
     /// Reads something into the buffer that has come already; 0 when there is nothing.
     fn take_some(&self, buffer: &mut [u8]) -> usize;
 }
@@ -39,7 +39,7 @@ impl Empty for TcpStream {
 }
 
 /// A stream of bytes with an eye on its client.
-pub(super) struct Watched<S: Empty> {
+pub(crate) struct Watched<S: Empty> {
     stream: S,
     attention: Attention,
     reading: Reading,
@@ -66,7 +66,7 @@ struct Writing {
 type Timer = Pin<Box<Sleep>>;
 
 impl<S: Empty> Watched<S> {
-    pub(super) fn new(stream: S, limits: &Connections, counted: Counted) -> Self {
+    pub(crate) fn new(stream: S, limits: &Connections, counted: Counted) -> Self {
         // A little later than the HTTP library, which can still answer with 408.
         let unattended = limits.head.max(limits.linger) + Duration::from_millis(500);
         Self {
@@ -78,7 +78,7 @@ impl<S: Empty> Watched<S> {
         }
     }
 
-    pub(super) fn attention(&self) -> &Attention {
+    pub(crate) fn attention(&self) -> &Attention {
         &self.attention
     }
 }
@@ -199,9 +199,9 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
     use super::*;
-    use crate::http::crowd::Crowd;
-    use crate::http::proxies::TrustedProxies;
-    use crate::settings::Pace;
+    use crate::config::Pace;
+    use crate::net::per_client_limit::Crowd;
+    use crate::net::trusted_proxies::TrustedProxies;
 
     const ROOM: usize = 64 << 10;
 

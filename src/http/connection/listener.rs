@@ -13,12 +13,13 @@ use actix_web::dev::AppConfig;
 use actix_web::rt::net::{TcpSocket, TcpStream};
 use actix_web::{App, middleware, web};
 
-use super::connection::Watched;
-use super::crowd::Crowd;
-use super::observe::{SERVER, observe};
-use super::state::AppState;
-use super::{methods, routes};
-use crate::settings::Connections;
+use super::guarded_stream::Watched;
+use crate::config::Connections;
+use crate::http::middleware::request_log::{SERVER, observe};
+use crate::http::routes;
+use crate::http::routes::fallback;
+use crate::http::state::AppState;
+use crate::net::per_client_limit::Crowd;
 
 /// How long the last answers may take on their way when all work is done, in seconds.
 const LAST_ANSWERS_SECONDS: u64 = 5;
@@ -30,7 +31,7 @@ const DESCRIPTORS_OF_A_CLIENT: u64 = 2;
 const OTHER_DESCRIPTORS: u64 = 200;
 
 /// Opens a port.
-pub(super) fn open(wanted: SocketAddr) -> io::Result<TcpListener> {
+pub(crate) fn open(wanted: SocketAddr) -> io::Result<TcpListener> {
     let socket = if wanted.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // A server that starts anew finds connections of the last one that are not quite over.
     socket.set_reuseaddr(true)?;
@@ -62,7 +63,7 @@ fn affordable(wanted: usize) -> usize {
 }
 
 /// A server on an open port.
-pub(super) fn serve(
+pub(crate) fn serve(
     listener: TcpListener,
     state: &web::Data<AppState>,
     limits: Connections,
@@ -95,7 +96,7 @@ pub(super) fn serve(
                     .wrap(middleware::from_fn(observe))
                     .wrap(middleware::DefaultHeaders::new().add(("Server", SERVER)))
                     .configure(routes::register)
-                    .default_service(web::to(methods::not_found)),
+                    .default_service(web::to(fallback::not_found)),
                 |()| AppConfig::default(),
             ));
         let crowd = crowd.clone();

@@ -10,31 +10,31 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, He
 use actix_web::{HttpRequest, web};
 use futures_util::{Stream, StreamExt};
 
-use super::attention::{Attention, wanted};
-use super::error::HttpError;
-use super::pace::{is_too_slow, paced};
-use super::spool::Spool;
-use super::state::AppState;
-use super::upload::Upload;
-use crate::settings::{Bytes, Pace, UploadLimits};
+use crate::config::{Bytes, Pace, UploadLimits};
+use crate::http::connection::backpressure::{Attention, wanted};
+use crate::http::connection::body_rate::{is_too_slow, paced};
+use crate::http::error::HttpError;
+use crate::http::spool::Spool;
+use crate::http::state::AppState;
+use crate::http::uploads::Upload;
 
 /// What the headers and the boundary of one part may take in a body.
 const PART_OVERHEAD: u64 = 4096;
 
 /// The file part that a route asks for.
 #[derive(Clone, Copy)]
-pub(super) struct FilePart {
-    pub(super) name: &'static str,
-    pub(super) limit: u64,
-    pub(super) setting: &'static str,
+pub(crate) struct FilePart {
+    pub(crate) name: &'static str,
+    pub(crate) limit: u64,
+    pub(crate) setting: &'static str,
 }
 
 impl FilePart {
-    pub(super) fn dataset(limits: &UploadLimits) -> Self {
+    pub(crate) fn dataset(limits: &UploadLimits) -> Self {
         Self { name: "dataset", limit: limits.dataset_bytes, setting: "MOODLE_MLBACKEND_MAX_DATASET_BYTES" }
     }
 
-    pub(super) fn archive(limits: &UploadLimits) -> Self {
+    pub(crate) fn archive(limits: &UploadLimits) -> Self {
         Self { name: "importzip", limit: limits.archive_bytes, setting: "MOODLE_MLBACKEND_MAX_ARCHIVE_BYTES" }
     }
 
@@ -44,24 +44,24 @@ impl FilePart {
 }
 
 /// What a request says; the query comes before the form, in the order of arrival.
-pub(super) struct Form {
+pub(crate) struct Form {
     values: Vec<(String, String)>,
     file: Option<(FilePart, Option<Upload>)>,
 }
 
 impl Form {
     /// Reads the query string alone.
-    pub(super) fn of_query(request: &HttpRequest) -> Self {
+    pub(crate) fn of_query(request: &HttpRequest) -> Self {
         Self::of_pairs(request.query_string().as_bytes())
     }
 
     /// The pairs of a query string.
-    pub(super) fn of_pairs(text: &[u8]) -> Self {
+    pub(crate) fn of_pairs(text: &[u8]) -> Self {
         Self { values: pairs(text), file: None }
     }
 
     /// Reads the query string and the body; the file part `wanted` goes to disk.
-    pub(super) async fn read(
+    pub(crate) async fn read(
         request: &HttpRequest,
         payload: web::Payload,
         state: &AppState,
@@ -71,7 +71,7 @@ impl Form {
     }
 
     /// The same with limits, and a place for files, of one's own.
-    pub(super) async fn read_within(
+    pub(crate) async fn read_within(
         request: &HttpRequest,
         payload: web::Payload,
         (limits, pace): (&UploadLimits, Pace),
@@ -100,17 +100,17 @@ impl Form {
     }
 
     /// The first value of that name.
-    pub(super) fn value(&self, name: &str) -> Option<&str> {
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
         self.values.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// The uploaded file, for whoever only looks at it.
-    pub(super) fn upload(&self) -> Option<(&'static str, &Upload)> {
+    pub(crate) fn upload(&self) -> Option<(&'static str, &Upload)> {
         self.file.as_ref().and_then(|(part, upload)| Some((part.name, upload.as_ref()?)))
     }
 
     /// The uploaded file.
-    pub(super) fn into_file(self) -> Result<Upload, HttpError> {
+    pub(crate) fn into_file(self) -> Result<Upload, HttpError> {
         match self.file {
             Some((_, Some(upload))) => Ok(upload),
             Some((part, None)) => Err(HttpError::BadRequest(format!(
@@ -128,7 +128,7 @@ fn cap(limits: &UploadLimits, wanted: Option<FilePart>) -> u64 {
     fields.saturating_add(wanted.map_or(0, |wanted| wanted.limit))
 }
 
-pub(super) fn refuse_encoded(headers: &HeaderMap) -> Result<(), HttpError> {
+pub(crate) fn refuse_encoded(headers: &HeaderMap) -> Result<(), HttpError> {
     let plain = |value: &[u8]| value.is_empty() || value.eq_ignore_ascii_case(b"identity");
     if headers.get_all(CONTENT_ENCODING).all(|value| plain(value.as_bytes())) {
         Ok(())

@@ -1,37 +1,37 @@
 //! What a request's parameters mean: texts become types that cannot hold bad values.
 
-use super::caller::Caller;
-use super::error::HttpError;
 use super::form::Form;
+use super::tenant::Caller;
 use crate::backend::EvaluationRequest;
+use crate::http::error::HttpError;
 use crate::store::{DirHash, ModelId, RunId};
 
 /// Which model a request is about.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Model {
-    pub(super) id: ModelId,
-    pub(super) dir: DirHash,
+pub(crate) struct Model {
+    pub(crate) id: ModelId,
+    pub(crate) dir: DirHash,
 }
 
 impl Model {
     /// Reads `uniqueid` and then `dirhash`.
-    pub(super) fn of(form: &Form, caller: &Caller) -> Result<Self, HttpError> {
+    pub(crate) fn of(form: &Form, caller: &Caller) -> Result<Self, HttpError> {
         Ok(Self { id: model_id(form, caller)?, dir: DirHash::new("dirhash", required(form, "dirhash")?)? })
     }
 }
 
-pub(super) fn model_id(form: &Form, caller: &Caller) -> Result<ModelId, HttpError> {
+pub(crate) fn model_id(form: &Form, caller: &Caller) -> Result<ModelId, HttpError> {
     Ok(caller.model(required(form, "uniqueid")?)?)
 }
 
 /// `trainedmodeldirhash`, which only some evaluations have.
-pub(super) fn trained_dir(form: &Form) -> Result<Option<DirHash>, HttpError> {
+pub(crate) fn trained_dir(form: &Form) -> Result<Option<DirHash>, HttpError> {
     let name = "trainedmodeldirhash";
     Ok(form.value(name).map(|raw| DirHash::new(name, raw)).transpose()?)
 }
 
 /// Reads `minscore`, `maxdeviation` and `niterations`.
-pub(super) fn evaluation(form: &Form, max_iterations: usize) -> Result<EvaluationRequest, HttpError> {
+pub(crate) fn evaluation(form: &Form, max_iterations: usize) -> Result<EvaluationRequest, HttpError> {
     Ok(EvaluationRequest {
         min_score: share(form, "minscore")?,
         max_deviation: share(form, "maxdeviation")?,
@@ -40,7 +40,7 @@ pub(super) fn evaluation(form: &Form, max_iterations: usize) -> Result<Evaluatio
 }
 
 /// `runid`; `None` when it is no number, which is a run that nobody knows.
-pub(super) fn run(form: &Form) -> Result<Option<RunId>, HttpError> {
+pub(crate) fn run(form: &Form) -> Result<Option<RunId>, HttpError> {
     Ok(whole(required(form, "runid")?).map(RunId))
 }
 

@@ -10,7 +10,7 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use sha2::{Digest, Sha256};
 
-use super::error::HttpError;
+use crate::http::error::HttpError;
 use crate::store::{IdError, ModelId};
 
 /// Characters of a user's name that show in the names of its folders.
@@ -20,24 +20,24 @@ const TOLD_APART: usize = 16;
 
 /// Who asks; known once the password was right.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Caller {
+pub(crate) struct Caller {
     /// What the ids of its models begin with; `None` when all users share all models.
     prefix: Option<String>,
 }
 
 impl Caller {
     /// One of the users that share all models.
-    pub(super) fn sharing() -> Self {
+    pub(crate) fn sharing() -> Self {
         Self { prefix: None }
     }
 
     /// A user that sees the models that it has made, and no others.
-    pub(super) fn isolated(name: &str) -> Self {
+    pub(crate) fn isolated(name: &str) -> Self {
         Self { prefix: Some(prefix(name)) }
     }
 
     /// The id that the model has on the disk which the caller calls `raw`.
-    pub(super) fn model(&self, raw: &str) -> Result<ModelId, IdError> {
+    pub(crate) fn model(&self, raw: &str) -> Result<ModelId, IdError> {
         let id = ModelId::new(raw)?;
         let Some(prefix) = &self.prefix else { return Ok(id) };
         // Beside the user there is no room for the longest ids. What such a short form may be mistaken for is
@@ -52,7 +52,7 @@ impl Caller {
 /// What the folders of an isolated user's models begin with. Names may hold any character, and some file systems
 /// take `Ann` for `ann`: the hash tells users apart, what stands before it is for people. There is
 /// no underscore before the last one, so no choice of an id makes one user's folder another's.
-pub(super) fn prefix(name: &str) -> String {
+pub(crate) fn prefix(name: &str) -> String {
     let shown: String = name.chars().filter(char::is_ascii_alphanumeric).take(SHOWN).collect();
     format!("{shown}-{}_", hex::encode(&Sha256::digest(name)[..TOLD_APART]))
 }

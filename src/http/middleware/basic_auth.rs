@@ -9,14 +9,14 @@ use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, web};
 use actix_web_httpauth::headers::authorization::{Basic, Scheme};
 
-use super::caller::Caller;
-use super::error::HttpError;
-use super::observe::Client;
-use super::state::AppState;
+use super::request_log::Client;
+use crate::http::error::HttpError;
+use crate::http::extract::tenant::Caller;
+use crate::http::state::AppState;
 
 /// What the `Authorization` header says; `None` when it says nothing that can be read. The body is
 /// not touched.
-pub(super) struct Credentials(Option<(String, String)>);
+pub(crate) struct Credentials(Option<(String, String)>);
 
 impl FromRequest for Credentials {
     type Error = Error;
@@ -28,7 +28,7 @@ impl FromRequest for Credentials {
 }
 
 /// The check that `HttpAuthentication` runs before a route's handler. Who has passed it is a [`Caller`].
-pub(super) async fn check(
+pub(crate) async fn check(
     request: ServiceRequest,
     credentials: Credentials,
 ) -> Result<ServiceRequest, (Error, ServiceRequest)> {
@@ -79,7 +79,7 @@ async fn verdict(
 
 /// User and password. More lenient than `actix_web_httpauth` alone: the scheme may be in any case
 /// and the base64 unpadded, as some proxies and clients write them.
-pub(super) fn read(headers: &HeaderMap) -> Option<(String, String)> {
+pub(crate) fn read(headers: &HeaderMap) -> Option<(String, String)> {
     let header = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, encoded) = header.trim().split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {

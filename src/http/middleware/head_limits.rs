@@ -6,11 +6,11 @@
 use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderName, HeaderValue};
 
-use super::error::HttpError;
-use crate::settings::HeadLimits;
+use crate::config::HeadLimits;
+use crate::http::error::HttpError;
 
 /// Refuses a head that is larger than the settings allow.
-pub(super) fn check(request: &HttpRequest, limits: &HeadLimits) -> Result<(), HttpError> {
+pub(crate) fn check(request: &HttpRequest, limits: &HeadLimits) -> Result<(), HttpError> {
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
     let first_line = request.method().as_str().len() + target + " ".len() * 2 + "HTTP/1.1\r\n".len();
     if first_line as u64 > limits.request_line.0 {

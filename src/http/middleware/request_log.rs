@@ -10,32 +10,32 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
 use tracing::Instrument;
 
-use super::attention::Attention;
-use super::error::HttpError;
-use super::head;
-use super::methods;
-use super::state::AppState;
-use crate::settings::TRUSTED_PROXIES;
+use super::head_limits;
+use crate::config::TRUSTED_PROXIES;
+use crate::http::connection::backpressure::Attention;
+use crate::http::error::HttpError;
+use crate::http::routes::fallback;
+use crate::http::state::AppState;
 
 /// What we call ourselves; `/version` is taken by the version that Moodle wants to hear.
-pub(super) const SERVER: &str = concat!("moodle-mlbackend/", env!("CARGO_PKG_VERSION"));
+pub(crate) const SERVER: &str = concat!("moodle-mlbackend/", env!("CARGO_PKG_VERSION"));
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// How a request is called in the log and in the answer to a failed one.
 #[derive(Clone)]
-pub(super) struct RequestId(pub(super) String);
+pub(crate) struct RequestId(pub(crate) String);
 
 /// Where a request came from, as far as trusted proxies tell.
 #[derive(Clone, Copy)]
-pub(super) struct Client(pub(super) IpAddr);
+pub(crate) struct Client(pub(crate) IpAddr);
 
 /// Which model a request was about, for its log line.
 #[derive(Clone)]
-pub(super) struct About(pub(super) String);
+pub(crate) struct About(pub(crate) String);
 
 /// Gives the request an id, turns errors into answers and writes one line to the log.
-pub(super) async fn observe(
+pub(crate) async fn observe(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
@@ -66,7 +66,7 @@ fn refusal(request: &ServiceRequest, state: &AppState, stopping: bool) -> Option
     if stopping && request.path() != "/version" {
         return Some(HttpError::Stopping);
     }
-    head::check(request.request(), &state.head).err()
+    head_limits::check(request.request(), &state.head).err()
 }
 
 /// Where a request came from. Says once in a process' life when that is a proxy that was not named.
@@ -103,7 +103,7 @@ fn log(response: &ServiceResponse, id: &str, client: Client, started: Instant) {
         id,
         client = %client.0,
         // Nothing that a stranger wrote gets into the log: of methods the known ones, and the pattern, not the path.
-        method = methods::name(request.method()),
+        method = fallback::name(request.method()),
         route = request.match_pattern().as_deref().unwrap_or("unknown"),
         uniqueid = about.as_ref().map(|about| about.0.as_str()),
         status = response.status().as_u16(),

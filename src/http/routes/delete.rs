@@ -3,9 +3,9 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::{ok, sent};
-use crate::http::caller::Caller;
 use crate::http::error::HttpError;
-use crate::http::params;
+use crate::http::extract::params;
+use crate::http::extract::tenant::Caller;
 use crate::http::state::AppState;
 
 pub(super) async fn delete(

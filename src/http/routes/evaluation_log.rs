@@ -4,9 +4,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::{asked, zip};
 use crate::backend;
-use crate::http::caller::Caller;
 use crate::http::error::HttpError;
-use crate::http::params::{self, Model};
+use crate::http::extract::params;
+use crate::http::extract::params::Model;
+use crate::http::extract::tenant::Caller;
 use crate::http::state::AppState;
 
 pub(super) async fn evaluation_log(

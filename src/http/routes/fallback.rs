@@ -3,15 +3,15 @@
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::routes::text;
+use super::text;
 
 /// The methods of the routes that only read.
-pub(super) const READING: &str = "GET, HEAD, OPTIONS";
+pub(crate) const READING: &str = "GET, HEAD, OPTIONS";
 /// The methods of the routes that take a body.
-pub(super) const SENDING: &str = "OPTIONS, POST";
+pub(crate) const SENDING: &str = "OPTIONS, POST";
 
 /// What a method is called in the log; those that HTTP does not know may be called anything.
-pub(super) fn name(method: &Method) -> &str {
+pub(crate) fn name(method: &Method) -> &str {
     match *method {
         Method::GET
         | Method::HEAD
@@ -27,7 +27,7 @@ pub(super) fn name(method: &Method) -> &str {
 }
 
 /// OPTIONS, and the methods that a route does not have.
-pub(super) fn other(request: &HttpRequest, allowed: &'static str) -> HttpResponse {
+pub(crate) fn other(request: &HttpRequest, allowed: &'static str) -> HttpResponse {
     let mut response = if request.method() == Method::OPTIONS {
         HttpResponse::Ok().finish()
     } else {
@@ -39,7 +39,7 @@ pub(super) fn other(request: &HttpRequest, allowed: &'static str) -> HttpRespons
 }
 
 /// Paths that there are not.
-pub(super) async fn not_found() -> HttpResponse {
+pub(crate) async fn not_found() -> HttpResponse {
     let told =
         "There is nothing at this address. Moodle needs the server's host and port, and no path behind them.";
     text(StatusCode::NOT_FOUND, told.to_owned())

@@ -4,6 +4,7 @@ mod delete;
 mod evaluation;
 mod evaluation_log;
 mod export;
+pub(super) mod fallback;
 mod import;
 mod prediction;
 mod training;
@@ -15,19 +16,20 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse, Route, guard, web};
 use actix_web_httpauth::middleware::HttpAuthentication;
 use serde::Serialize;
 
-use super::caller::Caller;
 use super::error::HttpError;
-use super::form::{FilePart, Form};
-use super::observe::{About, RequestId};
-use super::params::{self, Model};
+use super::extract::form::{FilePart, Form};
+use super::extract::params;
+use super::extract::params::Model;
+use super::extract::tenant::Caller;
+use super::middleware::basic_auth;
+use super::middleware::request_log::{About, RequestId};
 use super::state::AppState;
-use super::{auth, methods};
 use crate::store::ModelHome;
 
 /// Registers the eight routes. Only the right method asks for credentials: a wrong one is told so
 /// first, and `OPTIONS` needs none.
 pub(super) fn register(config: &mut web::ServiceConfig) {
-    let protected = |route: Route| route.wrap(HttpAuthentication::with_fn(auth::check));
+    let protected = |route: Route| route.wrap(HttpAuthentication::with_fn(basic_auth::check));
     config
         .service(reading("/version", reads().to(version::version)))
         .service(reading("/evaluationlog", protected(reads().to(evaluation_log::evaluation_log))))
@@ -44,12 +46,12 @@ fn reads() -> Route {
 }
 
 fn reading(path: &str, route: Route) -> actix_web::Resource {
-    let others = web::to(|request: HttpRequest| async move { methods::other(&request, methods::READING) });
+    let others = web::to(|request: HttpRequest| async move { fallback::other(&request, fallback::READING) });
     web::resource(path).route(route).default_service(others)
 }
 
 fn sending(path: &str, route: Route) -> actix_web::Resource {
-    let others = web::to(|request: HttpRequest| async move { methods::other(&request, methods::SENDING) });
+    let others = web::to(|request: HttpRequest| async move { fallback::other(&request, fallback::SENDING) });
     web::resource(path).route(route).default_service(others)
 }
 
@@ -71,7 +73,7 @@ async fn asked(
     caller: &Caller,
     state: &web::Data<AppState>,
 ) -> Result<Form, HttpError> {
-    super::form::refuse_encoded(request.headers())?;
+    super::extract::form::refuse_encoded(request.headers())?;
     arrived(request, caller, state, Form::of_query(request)).await
 }
 

@@ -6,10 +6,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::{begin, json, sent};
 use crate::backend;
-use crate::http::caller::Caller;
 use crate::http::error::HttpError;
-use crate::http::form::FilePart;
-use crate::http::params::Model;
+use crate::http::extract::form::FilePart;
+use crate::http::extract::params::Model;
+use crate::http::extract::tenant::Caller;
 use crate::http::state::AppState;
 
 pub(super) async fn train(

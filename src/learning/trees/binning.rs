@@ -4,8 +4,8 @@
 
 use rayon::prelude::*;
 
-use super::super::inputs::Input;
 use crate::dataset::Features;
+use crate::learning::preprocessing::Input;
 
 /// Most bins an input is cut into, one more for missing values: together as many as a [`Branching`]
 /// has bits.

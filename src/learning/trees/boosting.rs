@@ -3,11 +3,11 @@
 use ndarray::Array2;
 use rayon::prelude::*;
 
-use super::super::random::Stream;
-use super::super::solver::{log_loss, margins_of, probabilities};
 use super::binning::Binned;
 use super::forest::{Forest, Tree};
-use super::growing::{Sums, grow, plus};
+use super::tree_builder::{Sums, grow, plus};
+use crate::learning::logistic::{log_loss, margins_of, probabilities};
+use crate::learning::rng::Stream;
 
 /// How trees are grown.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -2,8 +2,8 @@
 
 use ndarray::Array2;
 
-use super::super::inputs::Input;
 use crate::dataset::Features;
+use crate::learning::preprocessing::Input;
 
 /// A symmetric tree: on every level the same question is asked, whatever was answered before. The
 /// answers, no as 0 and yes as 1, are the digits of the number of a leaf, the first question's the

@@ -8,7 +8,7 @@
 mod binning;
 mod boosting;
 mod forest;
-mod growing;
+mod tree_builder;
 
 pub(crate) use binning::{Binned, MOST_INPUTS};
 pub(crate) use boosting::{Growth, Roles, boost};

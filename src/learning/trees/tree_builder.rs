@@ -8,11 +8,11 @@
 
 use rayon::prelude::*;
 
-use super::super::inputs::CLIP;
-use super::super::random::Stream;
 use super::binning::{Binned, BinnedColumn};
 use super::boosting::Growth;
 use super::forest::{Question, Tree};
+use crate::learning::preprocessing::CLIP;
+use crate::learning::rng::Stream;
 
 /// Sums of first and second derivatives.
 pub(super) type Sums = [f64; 2];

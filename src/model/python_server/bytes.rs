@@ -2,33 +2,33 @@
 
 /// The rest of some bytes.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Bytes<'a>(pub &'a [u8]);
+pub(crate) struct Bytes<'a>(pub &'a [u8]);
 
 impl<'a> Bytes<'a> {
     /// The next `count` bytes.
-    pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8], String> {
+    pub(crate) fn take(&mut self, count: usize) -> Result<&'a [u8], String> {
         let (taken, rest) = self.0.split_at_checked(count).ok_or("it is cut off")?;
         self.0 = rest;
         Ok(taken)
     }
 
-    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], String> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], String> {
         let (taken, rest) = self.0.split_first_chunk().ok_or("it is cut off")?;
         self.0 = rest;
         Ok(*taken)
     }
 
-    pub(super) fn byte(&mut self) -> Result<u8, String> {
+    pub(crate) fn byte(&mut self) -> Result<u8, String> {
         self.array::<1>().map(|[byte]| byte)
     }
 
     /// A little-endian number of 32 bits.
-    pub(super) fn u32(&mut self) -> Result<u32, String> {
+    pub(crate) fn u32(&mut self) -> Result<u32, String> {
         self.array().map(u32::from_le_bytes)
     }
 
     /// Up to and without the next line feed.
-    pub(super) fn line(&mut self) -> Result<&'a [u8], String> {
+    pub(crate) fn line(&mut self) -> Result<&'a [u8], String> {
         let end = memchr::memchr(b'\n', self.0).ok_or("it is cut off")?;
         let line = self.take(end)?;
         self.byte()?;
@@ -36,7 +36,7 @@ impl<'a> Bytes<'a> {
     }
 
     /// A number in groups of seven bits, the lowest first.
-    pub(super) fn varint(&mut self) -> Result<u64, String> {
+    pub(crate) fn varint(&mut self) -> Result<u64, String> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -49,7 +49,7 @@ impl<'a> Bytes<'a> {
     }
 
     /// The same as a size in memory.
-    pub(super) fn size(&mut self) -> Result<usize, String> {
+    pub(crate) fn size(&mut self) -> Result<usize, String> {
         usize::try_from(self.varint()?).map_err(|_| "a size in it is too large".to_owned())
     }
 }

@@ -7,16 +7,16 @@ use super::table::{damaged, for_each, masked_checksum};
 
 /// What one layer has: a kernel of inputs × units, row by row, and one bias a unit.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Weights {
-    pub(super) inputs: usize,
-    pub(super) units: usize,
-    pub(super) kernel: Vec<f32>,
-    pub(super) bias: Vec<f32>,
+pub(crate) struct Weights {
+    pub(crate) inputs: usize,
+    pub(crate) units: usize,
+    pub(crate) kernel: Vec<f32>,
+    pub(crate) bias: Vec<f32>,
 }
 
 /// Where the weights of one layer are.
 #[derive(Debug, Default)]
-pub(super) struct Place {
+pub(crate) struct Place {
     kernel: Option<Entry>,
     bias: Option<Entry>,
 }
@@ -26,7 +26,7 @@ const MOST_LAYERS: usize = 16;
 
 /// Finds the weights of all layers, in their order; other variables (what the training kept for itself) are
 /// passed over.
-pub(super) fn locate(index: &[u8]) -> Result<Vec<Place>, String> {
+pub(crate) fn locate(index: &[u8]) -> Result<Vec<Place>, String> {
     let mut header = None;
     let mut places: Vec<Place> = Vec::new();
     for_each(index, |key, value| {
@@ -55,7 +55,7 @@ pub(super) fn locate(index: &[u8]) -> Result<Vec<Place>, String> {
 
 /// Reads the weights that were located. Each number belongs to one layer: otherwise a few bytes could make
 /// many large ones.
-pub(super) fn read(places: &[Place], data: &[u8]) -> Result<Vec<Weights>, String> {
+pub(crate) fn read(places: &[Place], data: &[u8]) -> Result<Vec<Weights>, String> {
     let entries = places.iter().flat_map(|place| place.kernel.iter().chain(&place.bias));
     let all = entries
         .fold(0_usize, |sum, entry| sum.saturating_add(usize::try_from(entry.size).unwrap_or(usize::MAX)));

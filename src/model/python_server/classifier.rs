@@ -10,14 +10,14 @@ const MOST_CLASSES: i64 = 1_000;
 
 /// What a `classifier.pkl` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Classifier {
-    pub(super) classes: usize,
+pub(crate) struct Classifier {
+    pub(crate) classes: usize,
     /// The features that the network looks at, as positions among all; the others never varied.
-    pub(super) columns: Vec<usize>,
+    pub(crate) columns: Vec<usize>,
 }
 
 impl Classifier {
-    pub(super) fn read(bytes: &[u8]) -> Result<Self, String> {
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, String> {
         let (values, id) = pickle::read(bytes)?;
         let &Value::Object(Global::Classifier, Some(state)) = values.at(id) else {
             return Err("it is not the Python server's classifier".to_owned());

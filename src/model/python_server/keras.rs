@@ -7,7 +7,7 @@ use serde::Deserialize;
 /// What a layer does with its sums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Activation {
+pub(crate) enum Activation {
     Relu,
     Tanh,
     Sigmoid,
@@ -16,7 +16,7 @@ pub(super) enum Activation {
 }
 
 /// The Python server's own choice, for `layers` layers: where Keras wrote none down beside the weights.
-pub(super) fn usual_activations(layers: usize) -> Vec<Activation> {
+pub(crate) fn usual_activations(layers: usize) -> Vec<Activation> {
     let mut activations = vec![Activation::Relu; layers];
     if let Some(last) = activations.last_mut() {
         *last = Activation::Softmax;
@@ -25,7 +25,7 @@ pub(super) fn usual_activations(layers: usize) -> Vec<Activation> {
 }
 
 /// The activation of each dense layer.
-pub(super) fn activations(metadata: &[u8]) -> Result<Vec<Activation>, String> {
+pub(crate) fn activations(metadata: &[u8]) -> Result<Vec<Activation>, String> {
     let saved = SavedMetadata::decode(metadata).map_err(|_| "it cannot be read".to_owned())?;
     let is_network = |node: &&SavedObject| {
         matches!(node.identifier.as_str(), "_tf_keras_network" | "_tf_keras_model" | "_tf_keras_sequential")

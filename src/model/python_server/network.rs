@@ -1,39 +1,39 @@
 //! A small network of dense layers, and the same as a model file of this backend.
 
-use super::super::export::{INPUT, file, outputs};
-use super::super::facts::{FORMAT, ModelFacts};
-use super::super::graph::{Graph, Value};
 use super::checkpoint::Weights;
 use super::classifier::Classifier;
 use super::keras::Activation;
 use crate::dataset::Class;
+use crate::model::graph::{Graph, Value};
+use crate::model::metadata::{FORMAT, ModelFacts};
+use crate::model::to_onnx::{INPUT, file, outputs};
 
 /// Layers on top of each other; the last one gives the probabilities.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Network {
+pub(crate) struct Network {
     /// The release that made it, for people.
-    pub(super) made_by: String,
+    pub(crate) made_by: String,
     /// How many features its samples have at least.
-    pub(super) features: usize,
+    pub(crate) features: usize,
     /// Whether they may have more.
-    pub(super) open_ended: bool,
+    pub(crate) open_ended: bool,
     /// The features that it looks at.
-    pub(super) columns: Vec<usize>,
-    pub(super) layers: Vec<Layer>,
+    pub(crate) columns: Vec<usize>,
+    pub(crate) layers: Vec<Layer>,
     /// What an administrator should know.
-    pub(super) remarks: Vec<String>,
+    pub(crate) remarks: Vec<String>,
 }
 
 /// A dense layer.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Layer {
-    pub(super) weights: Weights,
-    pub(super) activation: Activation,
+pub(crate) struct Layer {
+    pub(crate) weights: Weights,
+    pub(crate) activation: Activation,
 }
 
 impl Layer {
     /// Layers that fit onto each other.
-    pub(super) fn chain(weights: Vec<Weights>, activations: Vec<Activation>) -> Result<Vec<Self>, String> {
+    pub(crate) fn chain(weights: Vec<Weights>, activations: Vec<Activation>) -> Result<Vec<Self>, String> {
         if weights.len() != activations.len() {
             return Err(format!("it has {} layers, but {} are described", weights.len(), activations.len()));
         }
@@ -56,7 +56,7 @@ impl Layer {
 
 impl Network {
     /// The network of a `classifier.pkl` and the layers beside it.
-    pub(super) fn of_classifier(classifier: Classifier, layers: Vec<Layer>) -> Result<Self, String> {
+    pub(crate) fn of_classifier(classifier: Classifier, layers: Vec<Layer>) -> Result<Self, String> {
         let Classifier { classes, columns } = classifier;
         let (inputs, outputs) = ends(&layers).ok_or("there are no layers")?;
         if inputs != columns.len() || outputs != classes {
@@ -79,7 +79,7 @@ impl Network {
 
     /// The network as a model file of this backend. A missing value is taken for 0, as the Python server
     /// takes it.
-    pub(super) fn to_onnx(&self) -> Vec<u8> {
+    pub(crate) fn to_onnx(&self) -> Vec<u8> {
         let classes: Vec<Class> = self.classes();
         let mut graph = Graph::new("python_server");
         let raw = graph.input(INPUT, self.features);

@@ -13,7 +13,7 @@ use super::value::{Global, Id, Value, Values, integers, width};
 const MOST_VALUES: usize = 4_096;
 
 /// Reads a pickle; gives its values and the place of the one that it is.
-pub(super) fn read(bytes: &[u8]) -> Result<(Values, Id), String> {
+pub(crate) fn read(bytes: &[u8]) -> Result<(Values, Id), String> {
     if bytes.first() != Some(&op::PROTO) {
         return Err("it is no pickle, or a compressed one".to_owned());
     }

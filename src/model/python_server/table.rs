@@ -16,7 +16,7 @@ const LONGEST_KEY: usize = 1_024;
 const MOST_BLOCKS: usize = 64;
 
 /// Calls `found` with every key and value, in the table's order.
-pub(super) fn for_each<'a>(
+pub(crate) fn for_each<'a>(
     table: &'a [u8],
     mut found: impl FnMut(&[u8], &'a [u8]) -> Result<(), String>,
 ) -> Result<(), String> {
@@ -90,10 +90,10 @@ fn entries<'a>(
 }
 
 /// The checksum of TensorFlow's files: CRC-32C, turned and shifted so that a sum of sums stays one.
-pub(super) fn masked_checksum(bytes: &[u8]) -> u32 {
+pub(crate) fn masked_checksum(bytes: &[u8]) -> u32 {
     crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
 }
 
-pub(super) fn damaged() -> String {
+pub(crate) fn damaged() -> String {
     "it is damaged: a checksum is wrong".to_owned()
 }

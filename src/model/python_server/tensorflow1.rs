@@ -6,10 +6,10 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 
-use super::super::bounded::said;
 use super::checkpoint::Weights;
 use super::keras::Activation;
 use super::network::{Layer, Network};
+use crate::model::limits::said;
 
 #[derive(Deserialize)]
 struct Description {
@@ -25,7 +25,7 @@ struct Description {
     n_classes: usize,
 }
 
-pub(super) fn read(json: &[u8]) -> Result<Network, String> {
+pub(crate) fn read(json: &[u8]) -> Result<Network, String> {
     let told: Description = serde_json::from_slice(json)
         .map_err(|error| format!("it is no model of the TensorFlow 1 releases ({})", said(&error)))?;
     let hidden = told.hidden.with(told.hidden_bias)?;

@@ -2,11 +2,11 @@
 
 /// The place of a value in [`Values`]. Values refer to each other by place, so that neither nesting nor
 /// cycles cost stack when they are dropped.
-pub(super) type Id = usize;
+pub(crate) type Id = usize;
 
 /// One value.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Value {
+pub(crate) enum Value {
     None,
     Bool(bool),
     Int(i64),
@@ -30,7 +30,7 @@ pub(super) enum Value {
 
 /// What a pickle may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Global {
+pub(crate) enum Global {
     Classifier,
     ArrayWrapper,
     Array,
@@ -39,7 +39,7 @@ pub(super) enum Global {
 }
 
 impl Global {
-    pub(super) fn named(module: &str, name: &str) -> Result<Self, String> {
+    pub(crate) fn named(module: &str, name: &str) -> Result<Self, String> {
         match (module, name) {
             ("moodlemlbackend.model.tensor", "TF") => Ok(Self::Classifier),
             ("joblib.numpy_pickle", "NumpyArrayWrapper") => Ok(Self::ArrayWrapper),
@@ -62,29 +62,29 @@ fn shown(name: &str) -> String {
 
 /// All values of a pickle.
 #[derive(Debug, Default)]
-pub(super) struct Values(Vec<Value>);
+pub(crate) struct Values(Vec<Value>);
 
 impl Values {
     /// Adds a value; gives its place.
-    pub(super) fn add(&mut self, value: Value) -> Id {
+    pub(crate) fn add(&mut self, value: Value) -> Id {
         self.0.push(value);
         self.0.len() - 1
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
-    pub(super) fn at_mut(&mut self, id: Id) -> Option<&mut Value> {
+    pub(crate) fn at_mut(&mut self, id: Id) -> Option<&mut Value> {
         self.0.get_mut(id)
     }
 
-    pub(super) fn at(&self, id: Id) -> &Value {
+    pub(crate) fn at(&self, id: Id) -> &Value {
         self.0.get(id).unwrap_or(&Value::None)
     }
 
     /// The entry of a dictionary; of several with one key the last, as in Python.
-    pub(super) fn entry(&self, dict: Id, key: &str) -> Option<&Value> {
+    pub(crate) fn entry(&self, dict: Id, key: &str) -> Option<&Value> {
         let Value::Dict(entries) = self.at(dict) else { return None };
         let named = |id: Id| matches!(self.at(id), Value::Text(text) if text == key);
         entries.iter().rev().find(|entry| named(entry.0)).map(|entry| self.at(entry.1))
@@ -92,7 +92,7 @@ impl Values {
 }
 
 /// The bytes of one whole number in an array.
-pub(super) fn width(kind: &str) -> Result<usize, String> {
+pub(crate) fn width(kind: &str) -> Result<usize, String> {
     match kind {
         "i4" => Ok(4),
         "i8" => Ok(8),
@@ -100,7 +100,7 @@ pub(super) fn width(kind: &str) -> Result<usize, String> {
     }
 }
 
-pub(super) fn integers(kind: &str, order: &str, bytes: &[u8]) -> Result<Vec<i64>, String> {
+pub(crate) fn integers(kind: &str, order: &str, bytes: &[u8]) -> Result<Vec<i64>, String> {
     let width = width(kind)?;
     if order != "<" || !bytes.len().is_multiple_of(width) {
         return Err("its numbers are not in little-endian order".to_owned());

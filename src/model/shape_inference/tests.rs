@@ -3,8 +3,8 @@
 use prost::Message;
 use tract_onnx::pb::{AttributeProto, ModelProto};
 
-use super::super::Model;
 use super::*;
+use crate::model::Model;
 
 const OURS: &[u8] = include_bytes!("../../../models/ours/model.onnx");
 

@@ -1,13 +1,13 @@
 //! The activations of neural networks, in terms of fewer operators. Definitions: the ONNX operator
 //! reference.
 
+use super::graph_walk::Translator;
 use super::node::Node;
-use super::translate::Translator;
 use super::value::Computed;
 use super::{Done, refused};
 
 /// The result of an activation; `None` for another operator.
-pub(super) fn translate(t: &mut Translator, node: Node) -> Done<Option<Computed>> {
+pub(crate) fn translate(t: &mut Translator, node: Node) -> Done<Option<Computed>> {
     let op = node.proto.op_type.as_str();
     let known = [
         "LeakyRelu",

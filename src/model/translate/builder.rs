@@ -20,7 +20,7 @@ const MOST_OF_ALL: usize = 1 << 23;
 const MOST_NODES: usize = 9_900;
 
 /// The translated graph under construction.
-pub(super) struct Emit {
+pub(crate) struct Emit {
     pub graph: Graph,
     /// Constants are written when they are used, and once.
     written: HashMap<*const Tensor, (Rc<Tensor>, Computed)>,
@@ -32,7 +32,7 @@ pub(super) struct Emit {
 }
 
 impl Emit {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             graph: Graph::new("moodle_mlbackend"),
             written: HashMap::new(),
@@ -64,7 +64,7 @@ impl Emit {
     }
 
     /// A value as the translated graph has it; constants are written first.
-    pub(super) fn computed(&mut self, value: &Value) -> Done<Computed> {
+    pub(crate) fn computed(&mut self, value: &Value) -> Done<Computed> {
         let tensor = match value {
             Value::Computed(value) => return Ok(value.clone()),
             Value::Known(tensor) => tensor,
@@ -78,7 +78,7 @@ impl Emit {
         Ok(written)
     }
 
-    pub(super) fn constant(&mut self, dims: &[usize], values: &[f32]) -> Done<Computed> {
+    pub(crate) fn constant(&mut self, dims: &[usize], values: &[f32]) -> Done<Computed> {
         if !values.iter().all(|value| value.is_finite()) {
             return refused("a weight is not finite");
         }
@@ -87,17 +87,17 @@ impl Emit {
         Ok(plain(name, dims.iter().map(|&size| Dim::fixed(size)).collect()))
     }
 
-    pub(super) fn scalar(&mut self, value: f32) -> Done<Computed> {
+    pub(crate) fn scalar(&mut self, value: f32) -> Done<Computed> {
         self.constant(&[], &[value])
     }
 
     /// A row of values, to be combined with rows × columns.
-    pub(super) fn row(&mut self, values: &[f32]) -> Done<Computed> {
+    pub(crate) fn row(&mut self, values: &[f32]) -> Done<Computed> {
         self.constant(&[1, values.len()], values)
     }
 
     /// An operator that keeps the shape.
-    pub(super) fn unary(&mut self, op: &str, x: &Computed) -> Done<Computed> {
+    pub(crate) fn unary(&mut self, op: &str, x: &Computed) -> Done<Computed> {
         self.missing_lost |= x.may_miss && !matches!(op, "Abs" | "IsNaN");
         self.count(1, 0)?;
         let name = self.graph.op(op, &[&x.name]);
@@ -105,7 +105,7 @@ impl Emit {
     }
 
     /// An operator on two values of shapes that fit.
-    pub(super) fn binary(&mut self, op: &str, a: &Computed, b: &Computed) -> Done<Computed> {
+    pub(crate) fn binary(&mut self, op: &str, a: &Computed, b: &Computed) -> Done<Computed> {
         let shape = broadcast(&a.shape, &b.shape)?;
         let keeps = matches!(op, "Add" | "Sub" | "Mul" | "Div");
         self.missing_lost |= (a.may_miss || b.may_miss) && !keeps;
@@ -115,19 +115,19 @@ impl Emit {
         Ok(Computed { name, shape, may_miss: a.may_miss || b.may_miss, tells_missing: false, whole })
     }
 
-    pub(super) fn with_number(&mut self, op: &str, a: &Computed, number: f32) -> Done<Computed> {
+    pub(crate) fn with_number(&mut self, op: &str, a: &Computed, number: f32) -> Done<Computed> {
         let number = self.scalar(number)?;
         self.binary(op, a, &number)
     }
 
     /// 1 where `a` compares so to `b`, else 0: `Greater` or `Equal`.
-    pub(super) fn compare(&mut self, op: &str, a: &Computed, b: &Computed) -> Done<Computed> {
+    pub(crate) fn compare(&mut self, op: &str, a: &Computed, b: &Computed) -> Done<Computed> {
         let truth = self.binary(op, a, b)?;
         self.as_flag(truth)
     }
 
     /// 1 where a value is missing, else 0.
-    pub(super) fn is_missing(&mut self, x: &Computed) -> Done<Computed> {
+    pub(crate) fn is_missing(&mut self, x: &Computed) -> Done<Computed> {
         let truth = self.unary("IsNaN", x)?;
         let flag = self.as_flag(truth)?;
         Ok(Computed { may_miss: false, tells_missing: true, ..flag })
@@ -140,14 +140,14 @@ impl Emit {
     }
 
     /// 1 − a flag.
-    pub(super) fn not(&mut self, flag: &Computed) -> Done<Computed> {
+    pub(crate) fn not(&mut self, flag: &Computed) -> Done<Computed> {
         let one = self.scalar(1.0)?;
         let not = self.binary("Sub", &one, flag)?;
         Ok(Computed { whole: true, tells_missing: flag.tells_missing, ..not })
     }
 
     /// `yes` where a flag is set, else `no`.
-    pub(super) fn choose(&mut self, flag: &Computed, yes: &Computed, no: &Computed) -> Done<Computed> {
+    pub(crate) fn choose(&mut self, flag: &Computed, yes: &Computed, no: &Computed) -> Done<Computed> {
         let half = self.scalar(0.5)?;
         let truth = self.binary("Greater", flag, &half)?;
         let shape = broadcast(&broadcast(&yes.shape, &no.shape)?, &flag.shape)?;
@@ -158,7 +158,7 @@ impl Emit {
     }
 
     /// The same values in another shape, of the same number of elements.
-    pub(super) fn reshape(&mut self, x: &Computed, shape: Shape) -> Done<Computed> {
+    pub(crate) fn reshape(&mut self, x: &Computed, shape: Shape) -> Done<Computed> {
         if x.shape == shape {
             return Ok(x.clone());
         }
@@ -174,7 +174,7 @@ impl Emit {
     }
 
     /// Some places of an axis that is not the samples'.
-    pub(super) fn take(&mut self, x: &Computed, axis: usize, places: &[usize]) -> Done<Computed> {
+    pub(crate) fn take(&mut self, x: &Computed, axis: usize, places: &[usize]) -> Done<Computed> {
         let dim = x.shape[axis];
         if dim.batch || places.iter().any(|&place| place >= dim.size) || places.is_empty() {
             return refused("it takes values that are not there, or some samples of all");
@@ -192,7 +192,7 @@ impl Emit {
     }
 
     /// Values beside each other along an axis.
-    pub(super) fn concat(&mut self, parts: &[Computed], axis: usize) -> Done<Computed> {
+    pub(crate) fn concat(&mut self, parts: &[Computed], axis: usize) -> Done<Computed> {
         let first = &parts[0];
         let mut shape = first.shape.clone();
         let fits = parts.iter().all(|part| {
@@ -216,7 +216,7 @@ impl Emit {
         Ok(Computed { name, shape, may_miss, tells_missing, whole: parts.iter().all(|part| part.whole) })
     }
 
-    pub(super) fn mat_mul(&mut self, a: &Computed, b: &Computed) -> Done<Computed> {
+    pub(crate) fn mat_mul(&mut self, a: &Computed, b: &Computed) -> Done<Computed> {
         let shape = match (a.shape.as_slice(), b.shape.as_slice()) {
             ([rows, inner], [other, columns]) if inner == other && !inner.batch => vec![*rows, *columns],
             _ => return refused("it multiplies matrices that do not fit, or have more than two dimensions"),
@@ -227,7 +227,7 @@ impl Emit {
         Ok(Computed { name, shape, may_miss: a.may_miss || b.may_miss, tells_missing: false, whole: false })
     }
 
-    pub(super) fn transpose(&mut self, x: &Computed, order: &[usize]) -> Done<Computed> {
+    pub(crate) fn transpose(&mut self, x: &Computed, order: &[usize]) -> Done<Computed> {
         self.count(1, order.len())?;
         let perm: Vec<i64> = order.iter().map(|&axis| axis as i64).collect();
         let name = self.graph.op_with_list("Transpose", &[&x.name], "perm", &perm);
@@ -236,7 +236,7 @@ impl Emit {
     }
 
     /// `ReduceSum` or `ReduceMax` over some axes, which stay with size 1.
-    pub(super) fn reduce(&mut self, op: &str, x: &Computed, axes: &[usize]) -> Done<Computed> {
+    pub(crate) fn reduce(&mut self, op: &str, x: &Computed, axes: &[usize]) -> Done<Computed> {
         let mut shape = x.shape.clone();
         for &axis in axes {
             if shape[axis].batch || shape[axis].size == 0 {
@@ -260,7 +260,7 @@ impl Emit {
     }
 
     /// The place of the first largest value along an axis, which vanishes.
-    pub(super) fn arg_max(&mut self, x: &Computed, axis: usize) -> Done<Computed> {
+    pub(crate) fn arg_max(&mut self, x: &Computed, axis: usize) -> Done<Computed> {
         let mut shape = x.shape.clone();
         let dim = shape.remove(axis);
         if dim.batch || dim.size == 0 {
@@ -274,7 +274,7 @@ impl Emit {
         Ok(Computed { name, shape, whole: true, tells_missing: false, ..x.clone() })
     }
 
-    pub(super) fn softmax(&mut self, x: &Computed, axis: usize) -> Done<Computed> {
+    pub(crate) fn softmax(&mut self, x: &Computed, axis: usize) -> Done<Computed> {
         if x.shape[axis].batch {
             return refused("it compares different samples");
         }
@@ -285,7 +285,7 @@ impl Emit {
     }
 }
 
-pub(super) fn plain(name: String, shape: Shape) -> Computed {
+pub(crate) fn plain(name: String, shape: Shape) -> Computed {
     Computed { name, shape, may_miss: false, tells_missing: false, whole: false }
 }
 

@@ -1,12 +1,12 @@
 //! Plain operators that work element by element, and matrix products.
 
+use super::graph_walk::Translator;
 use super::node::Node;
-use super::translate::Translator;
 use super::value::{Computed, Value, axis_of};
 use super::{Done, refused};
 
 /// The result of an operator that works element by element; `None` for another.
-pub(super) fn translate(t: &mut Translator, node: Node) -> Done<Option<Computed>> {
+pub(crate) fn translate(t: &mut Translator, node: Node) -> Done<Option<Computed>> {
     let op = node.proto.op_type.as_str();
     let done = match op {
         "Add" | "Sub" | "Mul" | "Div" | "Max" | "Min" | "Sum" | "Mean" => arithmetic(t, node)?,
@@ -44,7 +44,7 @@ pub(super) fn translate(t: &mut Translator, node: Node) -> Done<Option<Computed>
                 return refused("it is not of rows and columns, or mixes samples");
             }
             let norm = if node.int("p", 2) == 1 { "L1" } else { "L2" };
-            super::learners::normalized(t, &x, norm)?
+            super::ml_ops::normalized(t, &x, norm)?
         }
         "LayerNormalization" => layer_normalization(t, node)?,
         _ => return super::activations::translate(t, node),

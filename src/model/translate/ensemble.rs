@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::node::{self, Node};
+use super::node;
+use super::node::Node;
 use super::value::Data;
 use super::{Done, refused};
 
@@ -14,7 +15,7 @@ const MOST_NODES: usize = 400_000;
 const FAR: f32 = f32::MAX.next_down();
 
 /// The trees of an ensemble.
-pub(super) struct Ensemble {
+pub(crate) struct Ensemble {
     pub nodes: Vec<TreeNode>,
     pub roots: Vec<usize>,
     /// What each leaf adds to which score, by node.
@@ -23,14 +24,14 @@ pub(super) struct Ensemble {
 
 /// A node of a tree.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum TreeNode {
+pub(crate) enum TreeNode {
     Leaf,
     Branch(Branch),
 }
 
 /// "Is the feature above the threshold?" Every order comparison of the operator can be put so.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Branch {
+pub(crate) struct Branch {
     pub feature: usize,
     pub threshold: f32,
     /// Whether a missing value counts as above.
@@ -40,7 +41,7 @@ pub(super) struct Branch {
 }
 
 /// The names of the lists that say what the leaves are worth: they differ by operator.
-pub(super) struct LeafLists {
+pub(crate) struct LeafLists {
     pub trees: &'static str,
     pub nodes: &'static str,
     pub scores: &'static str,
@@ -49,7 +50,7 @@ pub(super) struct LeafLists {
 
 impl Ensemble {
     /// Reads an ensemble over so many `features` that gives so many `scores`.
-    pub(super) fn read(node: Node, lists: &LeafLists, features: usize, scores: usize) -> Done<Self> {
+    pub(crate) fn read(node: Node, lists: &LeafLists, features: usize, scores: usize) -> Done<Self> {
         let (trees, ids) = (node.ints("nodes_treeids"), node.ints("nodes_nodeids"));
         let count = trees.len();
         if count == 0 || count > MOST_NODES {
@@ -179,7 +180,7 @@ fn thresholds(node: Node) -> Done<Vec<f32>> {
     }
 }
 
-pub(super) fn floats_or_tensor(node: Node, name: &str, as_tensor: &str) -> Done<Vec<f32>> {
+pub(crate) fn floats_or_tensor(node: Node, name: &str, as_tensor: &str) -> Done<Vec<f32>> {
     let Some(proto) = node.tensor(as_tensor) else { return Ok(node.floats(name)?.to_vec()) };
     match node::tensor(proto)?.data {
         Data::Floats(values) => Ok(values),

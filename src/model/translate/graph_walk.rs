@@ -6,18 +6,19 @@ use std::rc::Rc;
 use tract_onnx::pb::tensor_shape_proto::dimension;
 use tract_onnx::pb::{GraphProto, ModelProto, TensorProto, ValueInfoProto, type_proto};
 
-use super::emit::{Emit, plain};
-use super::node::{self, Node};
+use super::builder::{Emit, plain};
+use super::node;
+use super::node::Node;
 use super::value::{Computed, Data, Dim, Value};
-use super::{Done, MOST_DIMENSIONS, layout, learners, operator, refused};
-use crate::model::export::INPUT;
+use super::{Done, MOST_DIMENSIONS, ml_ops, movement, operator, refused};
+use crate::model::to_onnx::INPUT;
 
 /// Most numbers that are read or calculated about shapes and positions: each takes several times its bytes in the
 /// file.
 const MOST_FOLDED: usize = 1 << 19;
 
 /// A translation under way.
-pub(super) struct Translator<'a> {
+pub(crate) struct Translator<'a> {
     pub emit: Emit,
     values: HashMap<&'a str, Value>,
     /// Constants of the file that nobody has asked for yet.
@@ -28,7 +29,7 @@ pub(super) struct Translator<'a> {
 }
 
 /// Translates what the output called `output` is computed from. Missing cells are NaN, or `missing`.
-pub(super) fn translate<'a>(
+pub(crate) fn translate<'a>(
     proto: &'a ModelProto,
     graph: &'a GraphProto,
     output: &str,
@@ -152,7 +153,7 @@ impl<'a> Translator<'a> {
     }
 
     /// A constant of the file as a value.
-    pub(super) fn known(&mut self, proto: &TensorProto) -> Done<Value> {
+    pub(crate) fn known(&mut self, proto: &TensorProto) -> Done<Value> {
         let tensor = node::tensor(proto)?;
         if matches!(tensor.data, Data::Whole(_)) {
             self.fold(tensor.len())?;
@@ -161,7 +162,7 @@ impl<'a> Translator<'a> {
     }
 
     /// An input of a node.
-    pub(super) fn value(&self, node: Node, at: usize) -> Done<Value> {
+    pub(crate) fn value(&self, node: Node, at: usize) -> Done<Value> {
         let Some(name) = node.proto.input.get(at).filter(|name| !name.is_empty()) else {
             return refused("one of its inputs is absent");
         };
@@ -172,13 +173,13 @@ impl<'a> Translator<'a> {
     }
 
     /// An input of a node as a value of the translated graph.
-    pub(super) fn computed(&mut self, node: Node, at: usize) -> Done<Computed> {
+    pub(crate) fn computed(&mut self, node: Node, at: usize) -> Done<Computed> {
         let value = self.value(node, at)?;
         self.emit.computed(&value)
     }
 
     /// An input of a node that is constant whole numbers.
-    pub(super) fn integers(&self, node: Node, at: usize) -> Done<Vec<i64>> {
+    pub(crate) fn integers(&self, node: Node, at: usize) -> Done<Vec<i64>> {
         match self.value(node, at)? {
             Value::Known(tensor) => tensor.integers(),
             Value::Computed(_) => refused("a position or an axis is computed"),
@@ -186,13 +187,13 @@ impl<'a> Translator<'a> {
     }
 
     /// Counts what is calculated here and not by the translated graph.
-    pub(super) fn fold(&mut self, numbers: usize) -> Done<()> {
+    pub(crate) fn fold(&mut self, numbers: usize) -> Done<()> {
         self.folded = self.folded.saturating_add(numbers);
         if self.folded > MOST_FOLDED { refused("it calculates too much about shapes") } else { Ok(()) }
     }
 
     /// A zero for each sample: rows × 1.
-    pub(super) fn zeros(&mut self) -> Done<Computed> {
+    pub(crate) fn zeros(&mut self) -> Done<Computed> {
         if let Some(zeros) = &self.zeros {
             return Ok(zeros.clone());
         }
@@ -209,16 +210,15 @@ impl<'a> Translator<'a> {
         }
         let domain = plain_domain(&node.proto.domain);
         let done = match domain {
-            "" => match layout::translate(self, node)? {
+            "" => match movement::translate(self, node)? {
                 Some(values) => Some(values.into_iter().map(Some).collect()),
                 None => match super::reduce::translate(self, node)? {
                     Some(value) => Some(vec![Some(Value::Computed(value))]),
-                    None => {
-                        super::plain::translate(self, node)?.map(|value| vec![Some(Value::Computed(value))])
-                    }
+                    None => super::elementwise::translate(self, node)?
+                        .map(|value| vec![Some(Value::Computed(value))]),
                 },
             },
-            "ai.onnx.ml" => learners::translate(self, node)?,
+            "ai.onnx.ml" => ml_ops::translate(self, node)?,
             _ => None,
         };
         let Some(values) = done else { return refused("it is not understood") };

@@ -1,15 +1,15 @@
 //! The operators of classical machine learning (`ai.onnx.ml`), apart from trees.
 
+use super::graph_walk::Translator;
 use super::node::Node;
-use super::translate::Translator;
 use super::value::{Computed, Dim, Value};
-use super::{Done, layout, refused, trees};
+use super::{Done, movement, refused, trees};
 
 /// More categories than a column of Moodle's has.
 const MOST_CATEGORIES: usize = 4_096;
 
 /// The results of such an operator, `None` for what nobody may read (labels); `None` for another operator.
-pub(super) fn translate(t: &mut Translator, node: Node) -> Done<Option<Vec<Option<Value>>>> {
+pub(crate) fn translate(t: &mut Translator, node: Node) -> Done<Option<Vec<Option<Value>>>> {
     let one = |value: Computed| Some(vec![Some(Value::Computed(value))]);
     let scored = |scores: Computed| Some(vec![None, Some(Value::Computed(scores))]);
     Ok(match node.proto.op_type.as_str() {
@@ -45,7 +45,7 @@ pub(super) fn translate(t: &mut Translator, node: Node) -> Done<Option<Vec<Optio
 }
 
 /// A value of rows and columns, and its number of columns.
-pub(super) fn rows(t: &mut Translator, node: Node) -> Done<(Computed, usize)> {
+pub(crate) fn rows(t: &mut Translator, node: Node) -> Done<(Computed, usize)> {
     let x = t.computed(node, 0)?;
     match x.shape.as_slice() {
         [_, columns] if !columns.batch => {
@@ -105,7 +105,7 @@ fn normalizer(t: &mut Translator, node: Node) -> Done<Computed> {
 }
 
 /// Each row divided by its size; a row of zeros stays.
-pub(super) fn normalized(t: &mut Translator, x: &Computed, norm: &str) -> Done<Computed> {
+pub(crate) fn normalized(t: &mut Translator, x: &Computed, norm: &str) -> Done<Computed> {
     let size = match norm {
         "L1" => {
             let sizes = t.emit.unary("Abs", x)?;
@@ -197,7 +197,7 @@ fn extract_computed(t: &mut Translator, table: &Value, index: &Computed) -> Done
         }
         _ => return refused("it reads a table by computed positions"),
     };
-    let found = layout::look_up(t, &flat, index)?;
+    let found = movement::look_up(t, &flat, index)?;
     let size = found.shape.iter().try_fold(1_usize, |product, dim| product.checked_mul(dim.size));
     let Some(size) = size else { return refused("its positions are too many") };
     let batch = found.shape.iter().any(|dim| dim.batch);
@@ -239,7 +239,7 @@ fn linear_classifier(t: &mut Translator, node: Node) -> Done<Computed> {
 
 /// The scores of both classes from that of the second, as the ONNX operator reference and onnxruntime
 /// have it: `share` when the score is that class's share of all.
-pub(super) fn two_sided(t: &mut Translator, score: &Computed, node: Node, share: bool) -> Done<Computed> {
+pub(crate) fn two_sided(t: &mut Translator, score: &Computed, node: Node, share: bool) -> Done<Computed> {
     let logistic = node.text("post_transform") == "LOGISTIC";
     let second = if logistic { t.emit.unary("Sigmoid", score)? } else { score.clone() };
     let first = if logistic || share {
@@ -253,7 +253,7 @@ pub(super) fn two_sided(t: &mut Translator, score: &Computed, node: Node, share:
 }
 
 /// What `post_transform` makes of scores.
-pub(super) fn transformed(t: &mut Translator, scores: &Computed, node: Node) -> Done<Computed> {
+pub(crate) fn transformed(t: &mut Translator, scores: &Computed, node: Node) -> Done<Computed> {
     match node.text("post_transform") {
         "" | "NONE" => Ok(scores.clone()),
         "LOGISTIC" => t.emit.unary("Sigmoid", scores),

@@ -6,24 +6,24 @@
 //! come from.
 
 mod activations;
-mod answer;
-mod description;
-mod emit;
+mod builder;
+mod elementwise;
 mod ensemble;
-mod layout;
-mod learners;
+mod graph_walk;
+mod ml_ops;
+mod model_json;
+mod movement;
 mod node;
-mod plain;
+mod output;
 mod reduce;
-mod sizes;
-mod translate;
+mod shape_ops;
 mod trees;
 mod value;
 
 use tract_onnx::pb::{ModelProto, NodeProto};
 
-use self::description::Description;
 use super::ModelError;
+use model_json::Description;
 
 /// More dimensions than a value needs whose first are samples and features.
 const MOST_DIMENSIONS: usize = 6;
@@ -63,8 +63,8 @@ pub(super) fn to_onnx(proto: &ModelProto, description: &[u8]) -> Result<Vec<u8>,
         return refused("it has more than 10000 nodes");
     }
     let mut first = None;
-    for output in answer::candidates(graph, &description)? {
-        match answer::model_of(proto, graph, &output, &description) {
+    for candidate in output::candidates(graph, &description)? {
+        match output::model_of(proto, graph, &candidate, &description) {
             Ok(bytes) => return Ok(bytes),
             Err(error) => first = first.or(Some(error)),
         }

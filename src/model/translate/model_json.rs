@@ -8,12 +8,12 @@ use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 
 use crate::dataset::Class;
 use crate::model::ModelError;
-use crate::model::bounded::{MOST_CLASSES, MOST_FEATURES, at_most, said};
+use crate::model::limits::{MOST_CLASSES, MOST_FEATURES, at_most, said};
 
 /// What `model.json` says.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Description {
+pub(crate) struct Description {
     /// The features in the order of the input's columns: their names, or only how many there are.
     pub features: FeatureList,
     /// Moodle's labels in the order of the output's columns.
@@ -32,7 +32,7 @@ pub(super) struct Description {
 
 /// The features, by name or by number.
 #[derive(Debug)]
-pub(super) enum FeatureList {
+pub(crate) enum FeatureList {
     Count(usize),
     Names(Vec<String>),
 }
@@ -65,7 +65,7 @@ impl<'de> Visitor<'de> for FeatureListVisitor {
 /// Which output holds the answer.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Output {
+pub(crate) struct Output {
     pub name: Option<String>,
     pub gives: Option<Gives>,
 }
@@ -73,7 +73,7 @@ pub(super) struct Output {
 /// What an output holds.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Gives {
+pub(crate) enum Gives {
     Probabilities,
     Logits,
 }
@@ -81,7 +81,7 @@ pub(super) enum Gives {
 /// What stands for a missing value.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(untagged)]
-pub(super) enum Missing {
+pub(crate) enum Missing {
     Number(f32),
     Word(Word),
 }
@@ -89,12 +89,12 @@ pub(super) enum Missing {
 /// The one word that may stand there.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Word {
+pub(crate) enum Word {
     Nan,
 }
 
 impl Description {
-    pub(super) fn read(bytes: &[u8]) -> Result<Self, ModelError> {
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, ModelError> {
         let wrong = |why: String| ModelError::Description(why);
         let this: Self = serde_json::from_slice(bytes).map_err(|error| wrong(said(&error)))?;
         if !(1..=MOST_FEATURES).contains(&this.width()) {
@@ -119,7 +119,7 @@ impl Description {
         Ok(this)
     }
 
-    pub(super) fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         match &self.features {
             FeatureList::Count(count) => *count,
             FeatureList::Names(names) => names.len(),
@@ -127,7 +127,7 @@ impl Description {
     }
 
     /// The names of the features, and whether they are Moodle's.
-    pub(super) fn features(&self) -> (Vec<String>, bool) {
+    pub(crate) fn features(&self) -> (Vec<String>, bool) {
         match &self.features {
             FeatureList::Names(names) => (names.clone(), true),
             FeatureList::Count(count) => ((1..=*count).map(|at| format!("feature_{at}")).collect(), false),

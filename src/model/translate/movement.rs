@@ -4,22 +4,22 @@ use std::rc::Rc;
 
 use tract_onnx::pb::tensor_proto::DataType;
 
+use super::graph_walk::Translator;
 use super::node::Node;
-use super::translate::Translator;
 use super::value::{Computed, Data, Dim, Tensor, Value, Whole, axis_of};
-use super::{Done, refused, sizes};
+use super::{Done, refused, shape_ops};
 
 /// The results of such an operator; `None` for another.
-pub(super) fn translate(t: &mut Translator, node: Node) -> Done<Option<Vec<Value>>> {
+pub(crate) fn translate(t: &mut Translator, node: Node) -> Done<Option<Vec<Value>>> {
     let op = node.proto.op_type.as_str();
     let done = match op {
         "Identity" | "Dropout" => t.value(node, 0)?,
         "Cast" => cast(t, node)?,
         "Constant" => constant(t, node)?,
-        "Shape" => sizes::shape(t, node)?,
-        "ConstantOfShape" => sizes::constant_of_shape(t, node)?,
-        "Expand" => sizes::expand(t, node)?,
-        "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" => sizes::reshape(t, node)?,
+        "Shape" => shape_ops::shape(t, node)?,
+        "ConstantOfShape" => shape_ops::constant_of_shape(t, node)?,
+        "Expand" => shape_ops::expand(t, node)?,
+        "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" => shape_ops::reshape(t, node)?,
         "Transpose" => transpose(t, node)?,
         "Concat" => concat(t, node)?,
         "Gather" => gather(t, node)?,
@@ -183,7 +183,7 @@ fn gather(t: &mut Translator, node: Node) -> Done<Value> {
 }
 
 /// Values of a constant list by computed positions: the sum of the list's values times "is it this one?".
-pub(super) fn look_up(t: &mut Translator, table: &Value, index: &Computed) -> Done<Computed> {
+pub(crate) fn look_up(t: &mut Translator, table: &Value, index: &Computed) -> Done<Computed> {
     let Value::Known(table) = table else { return refused("both what it reads and where are computed") };
     let values = table.numbers()?;
     if table.dims.len() != 1 || values.is_empty() {

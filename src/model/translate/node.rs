@@ -11,7 +11,7 @@ const MOST_INTEGERS: usize = 1 << 18;
 
 /// A node with its attributes by name.
 #[derive(Clone, Copy)]
-pub(super) struct Node<'a> {
+pub(crate) struct Node<'a> {
     pub proto: &'a NodeProto,
     /// The version of the operator set that it belongs to.
     pub version: i64,
@@ -22,29 +22,29 @@ impl<'a> Node<'a> {
         self.proto.attribute.iter().find(|attribute| attribute.name == name)
     }
 
-    pub(super) fn has(self, name: &str) -> bool {
+    pub(crate) fn has(self, name: &str) -> bool {
         self.attribute(name).is_some()
     }
 
-    pub(super) fn int(self, name: &str, default: i64) -> i64 {
+    pub(crate) fn int(self, name: &str, default: i64) -> i64 {
         self.attribute(name).map_or(default, |attribute| attribute.i)
     }
 
-    pub(super) fn float(self, name: &str, default: f32) -> Done<f32> {
+    pub(crate) fn float(self, name: &str, default: f32) -> Done<f32> {
         let value = self.attribute(name).map_or(default, |attribute| attribute.f);
         if value.is_finite() { Ok(value) } else { refused(format!("its attribute {name} is not finite")) }
     }
 
     /// A number that may be anything, also NaN.
-    pub(super) fn number(self, name: &str, default: f32) -> f32 {
+    pub(crate) fn number(self, name: &str, default: f32) -> f32 {
         self.attribute(name).map_or(default, |attribute| attribute.f)
     }
 
-    pub(super) fn ints(self, name: &str) -> &'a [i64] {
+    pub(crate) fn ints(self, name: &str) -> &'a [i64] {
         self.attribute(name).map_or(&[], |attribute| &attribute.ints)
     }
 
-    pub(super) fn floats(self, name: &str) -> Done<&'a [f32]> {
+    pub(crate) fn floats(self, name: &str) -> Done<&'a [f32]> {
         let values = self.any_floats(name);
         let finite = values.iter().all(|value| value.is_finite());
         if finite {
@@ -55,34 +55,34 @@ impl<'a> Node<'a> {
     }
 
     /// Numbers that may be anything, also NaN.
-    pub(super) fn any_floats(self, name: &str) -> &'a [f32] {
+    pub(crate) fn any_floats(self, name: &str) -> &'a [f32] {
         self.attribute(name).map_or(&[], |attribute| &attribute.floats)
     }
 
-    pub(super) fn strings(self, name: &str) -> &'a [Vec<u8>] {
+    pub(crate) fn strings(self, name: &str) -> &'a [Vec<u8>] {
         self.attribute(name).map_or(&[], |attribute| &attribute.strings)
     }
 
-    pub(super) fn text(self, name: &str) -> &'a str {
+    pub(crate) fn text(self, name: &str) -> &'a str {
         self.attribute(name).and_then(|attribute| std::str::from_utf8(&attribute.s).ok()).unwrap_or_default()
     }
 
-    pub(super) fn tensor(self, name: &str) -> Option<&'a TensorProto> {
+    pub(crate) fn tensor(self, name: &str) -> Option<&'a TensorProto> {
         self.attribute(name)?.t.as_ref()
     }
 
     /// How many inputs are given; trailing and left-out ones have empty names.
-    pub(super) fn inputs(self) -> usize {
+    pub(crate) fn inputs(self) -> usize {
         self.proto.input.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1)
     }
 
-    pub(super) fn has_input(self, at: usize) -> bool {
+    pub(crate) fn has_input(self, at: usize) -> bool {
         self.proto.input.get(at).is_some_and(|name| !name.is_empty())
     }
 }
 
 /// A constant of the file.
-pub(super) fn tensor(proto: &TensorProto) -> Done<Tensor> {
+pub(crate) fn tensor(proto: &TensorProto) -> Done<Tensor> {
     if !proto.external_data.is_empty()
         || proto.data_location.is_some_and(|location| location != 0)
         || proto.segment.is_some()

@@ -2,20 +2,20 @@
 
 use tract_onnx::pb::{GraphProto, ModelProto};
 
-use super::description::{Description, Gives, Missing};
-use super::translate::{Translator, translate};
+use super::graph_walk::{Translator, translate};
+use super::model_json::{Description, Gives, Missing};
 use super::value::{Computed, Dim};
 use super::{Done, refused};
 use crate::model::Model;
-use crate::model::export;
-use crate::model::facts::{FORMAT, ModelFacts};
-use crate::model::trial::{are_probabilities, are_shares, probes};
+use crate::model::metadata::{FORMAT, ModelFacts};
+use crate::model::output_check::{are_probabilities, are_shares, probes};
+use crate::model::to_onnx;
 
 /// No classifier has more outputs to look through.
 const MOST_OUTPUTS: usize = 8;
 
 /// The outputs that may hold the answer, the likeliest first.
-pub(super) fn candidates(graph: &GraphProto, description: &Description) -> Done<Vec<String>> {
+pub(crate) fn candidates(graph: &GraphProto, description: &Description) -> Done<Vec<String>> {
     let names: Vec<&String> = graph.output.iter().map(|output| &output.name).take(MOST_OUTPUTS).collect();
     if let Some(name) = &description.output.name {
         if !graph.output.iter().any(|output| output.name == *name) {
@@ -48,7 +48,7 @@ enum Finish {
 }
 
 /// The model whose answer is the output called `output`.
-pub(super) fn model_of(
+pub(crate) fn model_of(
     proto: &ModelProto,
     graph: &GraphProto,
     output: &str,
@@ -114,7 +114,7 @@ impl Draft<'_> {
         let classes = description.classes.len();
         let probabilities = probabilities(&mut t, &answer, classes, finish)?;
         let mut done = t.emit.graph;
-        export::outputs(&mut done, &probabilities.name, &description.classes);
+        to_onnx::outputs(&mut done, &probabilities.name, &description.classes);
 
         let (features, named) = description.features();
         let made_by = made_by(proto);
@@ -130,7 +130,7 @@ impl Draft<'_> {
             open_ended: false,
             top_features: Vec::new(),
         };
-        Ok(export::file(done, &facts))
+        Ok(to_onnx::file(done, &facts))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Plain operators that put several values of a sample into one.
 
+use super::graph_walk::Translator;
 use super::node::Node;
-use super::translate::Translator;
 use super::value::{Computed, axis_of};
 use super::{Done, refused};
 
@@ -9,7 +9,7 @@ use super::{Done, refused};
 const MOST_FACTORS: usize = 64;
 
 /// The result of such an operator; `None` for another.
-pub(super) fn translate(t: &mut Translator, node: Node) -> Done<Option<Computed>> {
+pub(crate) fn translate(t: &mut Translator, node: Node) -> Done<Option<Computed>> {
     let op = node.proto.op_type.as_str();
     let done = match op {
         "Softmax" | "LogSoftmax" => softmax(t, node)?,

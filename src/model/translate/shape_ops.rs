@@ -1,11 +1,12 @@
 //! What is calculated about shapes, and what gives values another one.
 
-use super::node::{self, Node};
-use super::translate::Translator;
+use super::graph_walk::Translator;
+use super::node;
+use super::node::Node;
 use super::value::{Computed, Data, Dim, Shape, Tensor, Value, Whole, axis_of};
 use super::{Done, refused};
 
-pub(super) fn shape(t: &mut Translator, node: Node) -> Done<Value> {
+pub(crate) fn shape(t: &mut Translator, node: Node) -> Done<Value> {
     let shape = t.value(node, 0)?.shape();
     let bound = |name, default: usize| {
         let at = node.int(name, default as i64);
@@ -33,7 +34,7 @@ fn dims(t: &Translator, node: Node, at: usize) -> Done<Shape> {
     dims.collect()
 }
 
-pub(super) fn constant_of_shape(t: &mut Translator, node: Node) -> Done<Value> {
+pub(crate) fn constant_of_shape(t: &mut Translator, node: Node) -> Done<Value> {
     let shape = dims(t, node, 0)?;
     let (number, whole) = match node.tensor("value").map(node::tensor).transpose()? {
         None => (0.0, false),
@@ -68,7 +69,7 @@ fn filled(t: &mut Translator, shape: Shape, number: f32) -> Done<Computed> {
     t.emit.reshape(&rows, shape)
 }
 
-pub(super) fn expand(t: &mut Translator, node: Node) -> Done<Value> {
+pub(crate) fn expand(t: &mut Translator, node: Node) -> Done<Value> {
     let shape = dims(t, node, 1)?;
     let x = t.computed(node, 0)?;
     let zeros = filled(t, shape, 0.0)?;
@@ -77,7 +78,7 @@ pub(super) fn expand(t: &mut Translator, node: Node) -> Done<Value> {
 }
 
 /// The same values in the shape that a `Reshape`, `Flatten`, `Squeeze` or `Unsqueeze` gives them.
-pub(super) fn reshape(t: &mut Translator, node: Node) -> Done<Value> {
+pub(crate) fn reshape(t: &mut Translator, node: Node) -> Done<Value> {
     let value = t.value(node, 0)?;
     let shape = new_shape(t, node, &value.shape())?;
     if shape.len() > super::MOST_DIMENSIONS {

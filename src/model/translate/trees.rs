@@ -5,14 +5,14 @@
 //! have come there and a 0 for the others. A level's ones times its conditions
 //! are the ones of the next; those of the leaves times what the leaves are worth
 //! are the scores. That costs a few operations a node, whatever the trees' shape.
-//! (Our own forests, [`super::super::forest`], are balanced, and computed with fewer.)
+//! (Our own forests, [`crate::model::tree_graph`], are balanced, and computed with fewer.)
 
 use std::collections::HashMap;
 
 use super::ensemble::{Branch, Ensemble, LeafLists, TreeNode, floats_or_tensor};
-use super::learners::{rows, transformed, two_sided};
+use super::graph_walk::Translator;
+use super::ml_ops::{rows, transformed, two_sided};
 use super::node::Node;
-use super::translate::Translator;
 use super::value::{Computed, Dim};
 use super::{Done, refused};
 
@@ -35,7 +35,7 @@ const TARGETS: LeafLists = LeafLists {
 };
 
 /// The scores of a `TreeEnsembleClassifier`.
-pub(super) fn classifier(t: &mut Translator, node: Node) -> Done<Computed> {
+pub(crate) fn classifier(t: &mut Translator, node: Node) -> Done<Computed> {
     let classes = node.ints("classlabels_int64s").len().max(node.strings("classlabels_strings").len());
     if !(1..=MOST_SCORES).contains(&classes) {
         return refused(format!("it has {classes} classes"));
@@ -60,7 +60,7 @@ pub(super) fn classifier(t: &mut Translator, node: Node) -> Done<Computed> {
 }
 
 /// The targets of a `TreeEnsembleRegressor`.
-pub(super) fn regressor(t: &mut Translator, node: Node) -> Done<Computed> {
+pub(crate) fn regressor(t: &mut Translator, node: Node) -> Done<Computed> {
     let targets = usize::try_from(node.int("n_targets", 1)).unwrap_or(0);
     if !(1..=MOST_SCORES).contains(&targets) {
         return refused(format!("it has {targets} targets"));

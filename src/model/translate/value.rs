@@ -11,31 +11,31 @@ use super::refused;
 /// The number of samples is not known, so a shape holds it as this mark. Whatever would add up, mix or
 /// count samples is refused: an answer must not depend on who else is asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Dim {
+pub(crate) struct Dim {
     pub size: usize,
     pub batch: bool,
 }
 
 impl Dim {
-    pub(super) const ONE: Self = Self { size: 1, batch: false };
+    pub(crate) const ONE: Self = Self { size: 1, batch: false };
 
-    pub(super) fn fixed(size: usize) -> Self {
+    pub(crate) fn fixed(size: usize) -> Self {
         Self { size, batch: false }
     }
 }
 
-pub(super) type Shape = Vec<Dim>;
+pub(crate) type Shape = Vec<Dim>;
 
 /// A value of the foreign graph.
 #[derive(Debug, Clone)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Known(Rc<Tensor>),
     Computed(Computed),
 }
 
 /// A value of the translated graph. All are 32-bit floats: whole numbers, and flags as 0 and 1, too.
 #[derive(Debug, Clone)]
-pub(super) struct Computed {
+pub(crate) struct Computed {
     pub name: String,
     pub shape: Shape,
     /// Whether it may be NaN because a cell of the sample is missing.
@@ -48,34 +48,34 @@ pub(super) struct Computed {
 
 /// A constant.
 #[derive(Debug)]
-pub(super) struct Tensor {
+pub(crate) struct Tensor {
     pub dims: Vec<usize>,
     pub data: Data,
 }
 
 #[derive(Debug)]
-pub(super) enum Data {
+pub(crate) enum Data {
     Floats(Vec<f32>),
     Whole(Vec<Whole>),
 }
 
 /// A whole number, times the number of samples when `batch`: part of what is computed about shapes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Whole {
+pub(crate) struct Whole {
     pub number: i64,
     pub batch: bool,
 }
 
 impl Tensor {
-    pub(super) fn whole(dims: Vec<usize>, numbers: Vec<Whole>) -> Value {
+    pub(crate) fn whole(dims: Vec<usize>, numbers: Vec<Whole>) -> Value {
         Value::Known(Rc::new(Self { dims, data: Data::Whole(numbers) }))
     }
 
-    pub(super) fn floats(dims: Vec<usize>, numbers: Vec<f32>) -> Value {
+    pub(crate) fn floats(dims: Vec<usize>, numbers: Vec<f32>) -> Value {
         Value::Known(Rc::new(Self { dims, data: Data::Floats(numbers) }))
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match &self.data {
             Data::Floats(values) => values.len(),
             Data::Whole(values) => values.len(),
@@ -83,7 +83,7 @@ impl Tensor {
     }
 
     /// Its values as floats, finite ones.
-    pub(super) fn numbers(&self) -> Done<Vec<f32>> {
+    pub(crate) fn numbers(&self) -> Done<Vec<f32>> {
         match &self.data {
             Data::Floats(values) => Ok(values.clone()),
             Data::Whole(values) if values.iter().any(|value| value.batch) => {
@@ -94,7 +94,7 @@ impl Tensor {
     }
 
     /// Its values as whole numbers that do not depend on the number of samples.
-    pub(super) fn integers(&self) -> Done<Vec<i64>> {
+    pub(crate) fn integers(&self) -> Done<Vec<i64>> {
         match &self.data {
             Data::Whole(values) if values.iter().all(|value| !value.batch) => {
                 Ok(values.iter().map(|value| value.number).collect())
@@ -105,7 +105,7 @@ impl Tensor {
 }
 
 impl Value {
-    pub(super) fn shape(&self) -> Shape {
+    pub(crate) fn shape(&self) -> Shape {
         match self {
             Self::Known(tensor) => tensor.dims.iter().map(|&size| Dim::fixed(size)).collect(),
             Self::Computed(value) => value.shape.clone(),
@@ -114,7 +114,7 @@ impl Value {
 }
 
 /// The shape that two values have together, each dimension of 1 repeated as often as the other's says.
-pub(super) fn broadcast(a: &[Dim], b: &[Dim]) -> Done<Shape> {
+pub(crate) fn broadcast(a: &[Dim], b: &[Dim]) -> Done<Shape> {
     let rank = a.len().max(b.len());
     let dim =
         |shape: &[Dim], at: usize| (at + shape.len()).checked_sub(rank).map_or(Dim::ONE, |at| shape[at]);
@@ -128,7 +128,7 @@ pub(super) fn broadcast(a: &[Dim], b: &[Dim]) -> Done<Shape> {
 }
 
 /// An axis as an index, when it is one of a value of so many dimensions.
-pub(super) fn axis_of(axis: i64, rank: usize) -> Done<usize> {
+pub(crate) fn axis_of(axis: i64, rank: usize) -> Done<usize> {
     let counted = if axis < 0 { axis.checked_add(rank as i64) } else { Some(axis) };
     match counted.and_then(|axis| usize::try_from(axis).ok()) {
         Some(axis) if axis < rank => Ok(axis),

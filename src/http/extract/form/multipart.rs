@@ -7,12 +7,12 @@ use futures_util::StreamExt;
 
 use super::{Body, HttpError};
 use crate::http::spool::Spool;
-use crate::http::upload::{Arriving, Upload};
+use crate::http::uploads::{Arriving, Upload};
 
 type Parts = (Vec<(String, String)>, Option<Upload>);
 
 impl Body {
-    pub(super) async fn multipart(
+    pub(crate) async fn multipart(
         &self,
         headers: &HeaderMap,
         payload: web::Payload,
