@@ -9,15 +9,14 @@ pub mod auth;
 pub mod backend;
 pub mod cli;
 pub mod config;
-pub mod dataset;
 mod fs;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod http;
 mod jobs;
-pub mod learning;
-pub mod model;
 pub mod net;
 pub mod report;
 pub mod store;
 mod telemetry;
+
+pub use learner::{dataset, learning, model};

@@ -52,7 +52,7 @@ pub(super) fn file(graph: Graph, facts: &ModelFacts) -> Vec<u8> {
     let proto = ModelProto {
         ir_version: IR_VERSION,
         opset_import: vec![OperatorSetIdProto { domain: String::new(), version: OPSET }],
-        producer_name: env!("CARGO_PKG_NAME").to_owned(),
+        producer_name: "moodle-mlbackend".to_owned(),
         producer_version: env!("CARGO_PKG_VERSION").to_owned(),
         doc_string: "A Moodle analytics model: raw indicator values in (NaN where missing), the probability \
                      of each class out."

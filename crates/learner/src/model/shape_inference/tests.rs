@@ -6,7 +6,7 @@ use tract_onnx::pb::{AttributeProto, ModelProto};
 use super::*;
 use crate::model::Model;
 
-const OURS: &[u8] = include_bytes!("../../../models/ours/model.onnx");
+const OURS: &[u8] = include_bytes!("../../../../../models/ours/model.onnx");
 
 fn refusal(spoil: impl FnOnce(&mut GraphProto)) -> String {
     let mut proto = ModelProto::decode(OURS).expect("a model");
