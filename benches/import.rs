@@ -9,7 +9,7 @@ use common::{SMALL, Shape, TO_PREDICT};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use moodle_mlbackend::backend::{self, ImportLimits};
 use moodle_mlbackend::dataset::Limits;
-use moodle_mlbackend::store::ModelHome;
+use moodle_mlbackend::store::ModelDir;
 use tempfile::NamedTempFile;
 
 fn import(criterion: &mut Criterion) {
@@ -18,12 +18,12 @@ fn import(criterion: &mut Criterion) {
     group.sample_size(10);
     for shape in [SMALL, TO_PREDICT] {
         let directory = tempfile::tempdir().unwrap();
-        let exporter = ModelHome::at(&directory.path().join("exporter"));
+        let exporter = ModelDir::at(&directory.path().join("exporter"));
         let learnt_from = Shape { rows: 2_000, ..shape };
         let dataset = file_of(learnt_from.training_csv(1).as_bytes());
         backend::train(&exporter, dataset.path(), &limits).unwrap();
         let archive = file_of(&backend::export(&exporter).unwrap().unwrap());
-        let importer = ModelHome::at(&directory.path().join("importer"));
+        let importer = ModelDir::at(&directory.path().join("importer"));
         let features = format!("{}_features", shape.features);
         group.bench_function(BenchmarkId::new("archive", features), |bencher| {
             bencher

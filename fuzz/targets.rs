@@ -12,7 +12,7 @@ use moodle_mlbackend::auth::users::Users;
 use moodle_mlbackend::backend::{ImportLimits, read_archive};
 use moodle_mlbackend::dataset::{Labelled, Limits, read_labelled, read_unlabelled};
 use moodle_mlbackend::fuzzing;
-use moodle_mlbackend::model::{self, BroughtFiles, CLASSIFIER, DESCRIPTION, MODEL, ModelFacts};
+use moodle_mlbackend::model::{self, CLASSIFIER, DESCRIPTION, MODEL, ModelFiles, ModelMetadata};
 
 /// A door and what is done with the bytes that come in there.
 pub type Target = (&'static str, fn(&[u8]));
@@ -42,13 +42,13 @@ const INDEX: &str = "model.ckpt/variables/variables.index";
 const DATA: &str = "model.ckpt/variables/variables.data-00000-of-00001";
 const METADATA: &str = "model.ckpt/keras_metadata.pb";
 
-const MOST_BYTES: usize = 28 << 20;
+const MAX_BYTES: usize = 28 << 20;
 
 /// A zip for `/import`, and the model inside.
 pub fn archive(data: &[u8]) {
     match read_archive(std::io::Cursor::new(data), &ImportLimits::USUAL) {
         Ok(files) => {
-            assert!(files.values().map(Vec::len).sum::<usize>() <= MOST_BYTES);
+            assert!(files.values().map(Vec::len).sum::<usize>() <= MAX_BYTES);
             // Most changes are to the zip around the same files, which are tried once.
             if is_new(&files) {
                 brought(files);
@@ -142,30 +142,30 @@ fn weights(bytes: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// Whether none of the last files were the same.
-fn is_new(files: &BroughtFiles) -> bool {
-    const MOST_REMEMBERED: usize = 1 << 16;
+fn is_new(files: &ModelFiles) -> bool {
+    const MAX_REMEMBERED: usize = 1 << 16;
     thread_local! {
         static SEEN: RefCell<HashSet<u64>> = RefCell::default();
     }
     let mut hasher = DefaultHasher::new();
     files.hash(&mut hasher);
     SEEN.with_borrow_mut(|seen| {
-        if seen.len() == MOST_REMEMBERED {
+        if seen.len() == MAX_REMEMBERED {
             seen.clear();
         }
         seen.insert(hasher.finish())
     })
 }
 
-fn files(files: &[(&str, &[u8])]) -> BroughtFiles {
+fn files(files: &[(&str, &[u8])]) -> ModelFiles {
     files.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec())).collect()
 }
 
 /// What is brought in is a model that can be run, or refused with a reason.
-fn brought(files: BroughtFiles) {
+fn brought(files: ModelFiles) {
     match model::import(files) {
         Ok(bytes) => {
-            let facts = ModelFacts::read(&bytes).expect("what was brought has facts");
+            let facts = ModelMetadata::read(&bytes).expect("what was brought has facts");
             assert!(facts.classes.len() >= 2 && !facts.features.is_empty());
         }
         Err(error) => is_told(&error.to_string()),

@@ -11,11 +11,11 @@ use actix_web::{FromRequest, ResponseError, web};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use crate::config::{Pace, UploadLimits};
+use crate::config::{BodyRate, UploadLimits};
 use crate::http::error::HttpError;
 use crate::http::extract::form::{FilePart, Form};
 use crate::http::extract::params;
-use crate::http::extract::tenant::Caller;
+use crate::http::extract::tenant::Tenant;
 use crate::http::middleware::basic_auth;
 use crate::http::spool::Spool;
 
@@ -45,10 +45,10 @@ pub fn form(kind: &str, body: &[u8]) -> Result<usize, (u16, String)> {
 }
 
 fn parameters(form: &Form) -> usize {
-    let caller = Caller::sharing();
+    let tenant = Tenant::sharing();
     let read = [
-        params::Model::of(form, &caller).is_ok(),
-        params::model_id(form, &caller).is_ok(),
+        params::model_key(form, &tenant).is_ok(),
+        params::model_id(form, &tenant).is_ok(),
         params::trained_dir(form).is_ok(),
         params::evaluation(form, 1_000).is_ok(),
         params::run(form).is_ok(),
@@ -70,7 +70,7 @@ struct Desk {
 const LIMITS: UploadLimits =
     UploadLimits { dataset_bytes: 1 << 20, archive_bytes: 1 << 20, field_bytes: 1 << 10, parts: 8 };
 
-const PACE: Pace = Pace { stall: Duration::from_mins(1), bytes_per_second: 1 };
+const BODY_RATE: BodyRate = BodyRate { stall: Duration::from_mins(1), bytes_per_second: 1 };
 
 impl Desk {
     fn new() -> Self {
@@ -89,6 +89,6 @@ impl Desk {
         let payload = web::Payload::from_request(&request, &mut payload).await;
         let payload = payload.map_err(|error| HttpError::internal("reading a body", error))?;
         let file = Some(FilePart::dataset(&LIMITS));
-        Form::read_within(&request, payload, (&LIMITS, PACE), &self.spool, file).await
+        Form::read_within(&request, payload, (&LIMITS, BODY_RATE), &self.spool, file).await
     }
 }

@@ -18,5 +18,6 @@ pub mod net;
 pub mod report;
 pub mod store;
 mod telemetry;
+pub mod units;
 
 pub use learner::{dataset, learning, model};

@@ -4,13 +4,13 @@ use super::BackendError;
 use super::current_model::python_server;
 use crate::dataset::Labelled;
 use crate::model::Model;
-use crate::store::{Finding, Generation, Mended, ModelHome};
+use crate::store::{Finding, Generation, Mended, ModelDir};
 
 /// Examines the model at `home`, and with `repair` mends what can be mended.
 ///
 /// # Errors
 /// [`BackendError`] when the disk cannot be read or written; damage is a finding.
-pub fn check(home: &ModelHome, repair: bool) -> Result<Vec<Finding>, BackendError> {
+pub fn check(home: &ModelDir, repair: bool) -> Result<Vec<Finding>, BackendError> {
     let mut findings = home.examine(repair, &usable)?;
     // What is behind a link cannot be examined, and links were told of.
     if findings.iter().any(Finding::is_link) {

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 
 use super::BackendError;
 use super::train::IMPORTED;
-use crate::model::{ModelError, ModelFacts, import};
-use crate::store::{Generation, ModelHome, StoreError};
+use crate::model::{ModelError, ModelMetadata, import};
+use crate::store::{Generation, ModelDir, StoreError};
 
 /// The model that answers now.
-pub(super) struct Answering {
+pub(super) struct CurrentModel {
     /// Its model file.
     pub(super) onnx: Vec<u8>,
     /// Its generation; a model of the Python server has none yet.
@@ -17,11 +17,11 @@ pub(super) struct Answering {
 }
 
 /// A model, and the bytes of the samples that it has learnt from here.
-pub(super) type WithSamples = (Answering, Option<Vec<u8>>);
+pub(super) type WithSamples = (CurrentModel, Option<Vec<u8>>);
 
-impl Answering {
+impl CurrentModel {
     /// `None` when nothing was trained or imported here.
-    pub(super) fn at(home: &ModelHome) -> Result<Option<Self>, BackendError> {
+    pub(super) fn at(home: &ModelDir) -> Result<Option<Self>, BackendError> {
         Ok(match find(home, Generation::model)? {
             Some(Kept::Ours(generation, onnx)) => Some(Self { onnx, generation: Some(generation) }),
             Some(Kept::PythonServers(onnx)) => Some(Self { onnx, generation: None }),
@@ -31,7 +31,7 @@ impl Answering {
 
     /// What a training goes on from: with the samples that are kept. When the newest generation is damaged
     /// in a part that is needed, it is the newest one before it that is not.
-    pub(super) fn with_samples(home: &ModelHome) -> Result<Option<WithSamples>, BackendError> {
+    pub(super) fn with_samples(home: &ModelDir) -> Result<Option<WithSamples>, BackendError> {
         let parts = |generation: &Generation| {
             // The samples are what matters of a model that was trained here.
             let samples = generation.samples()?;
@@ -63,7 +63,7 @@ enum Kept<T> {
 
 /// `None` when nothing was trained or imported here.
 fn find<T>(
-    home: &ModelHome,
+    home: &ModelDir,
     read: impl Fn(&Generation) -> Result<T, StoreError>,
 ) -> Result<Option<Kept<T>>, BackendError> {
     if let Some((generation, parts)) = home.newest(&read)? {
@@ -81,7 +81,7 @@ fn imported(generation: &Generation) -> bool {
 }
 
 /// The model that the Python server keeps at `home`, as a model file of ours.
-pub(super) fn python_server(home: &ModelHome) -> Result<Option<Vec<u8>>, BackendError> {
+pub(super) fn python_server(home: &ModelDir) -> Result<Option<Vec<u8>>, BackendError> {
     let Some(files) = home.python_server_files()? else { return Ok(None) };
     import(files).map(Some).map_err(|error| {
         let way_out = match error {
@@ -96,7 +96,7 @@ pub(super) fn python_server(home: &ModelHome) -> Result<Option<Vec<u8>>, Backend
 }
 
 /// What is written down of a generation that was trained elsewhere.
-pub(super) fn facts_of_brought(facts: &ModelFacts) -> Value {
+pub(super) fn facts_of_brought(facts: &ModelMetadata) -> Value {
     json!({
         "classes": facts.classes,
         "class_counts": facts.class_counts,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::current_model::Answering;
+use super::current_model::CurrentModel;
 use super::learning_threads::at_length;
 use super::reply::{EvaluationFigures, EvaluationReply, Status};
 use super::score::rate;
@@ -14,7 +14,7 @@ use crate::dataset::{Limits, read_labelled};
 use crate::learning::{self, Evaluation, Progress};
 use crate::model::Model;
 use crate::report::{self, DatasetFacts, ReportError, RunReport};
-use crate::store::{ModelHome, NewRun, Run, RunId};
+use crate::store::{ModelDir, NewRun, Run, RunId};
 
 /// What Moodle asks of an evaluation.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,8 +33,8 @@ pub struct EvaluationRequest {
 /// # Errors
 /// [`BackendError`]; what can be told to Moodle in an answer is a status there and no error.
 pub fn evaluate(
-    home: &ModelHome,
-    trained: Option<&ModelHome>,
+    home: &ModelDir,
+    trained: Option<&ModelDir>,
     dataset: &Path,
     request: &EvaluationRequest,
     limits: &Limits,
@@ -93,8 +93,8 @@ pub fn evaluate(
     Ok(reply)
 }
 
-fn rate_trained(trained: &ModelHome, samples: &crate::dataset::Labelled) -> Result<Verdict, BackendError> {
-    let Some(answering) = Answering::at(trained)? else {
+fn rate_trained(trained: &ModelDir, samples: &crate::dataset::Labelled) -> Result<Verdict, BackendError> {
+    let Some(answering) = CurrentModel::at(trained)? else {
         return Ok(Verdict::none(Status::NO_MODEL, NOT_TRAINED));
     };
     let model = Model::load(&answering.onnx)?;
@@ -174,7 +174,7 @@ fn reply(verdict: &Verdict, request: &EvaluationRequest, run: &NewRun) -> Evalua
 ///
 /// # Errors
 /// [`BackendError`].
-pub fn evaluation_log(home: &ModelHome, run: Option<RunId>) -> Result<Vec<u8>, BackendError> {
+pub fn evaluation_log(home: &ModelDir, run: Option<RunId>) -> Result<Vec<u8>, BackendError> {
     let run = run.map(|run| home.run(run)).transpose()?.flatten();
     let Some(run) = run else { return Ok(report::EMPTY_ZIP.to_vec()) };
     match zipped(&run) {

@@ -1,16 +1,16 @@
 //! Makes the models that the Python server keeps in a data directory our own, in place.
 
 use super::BackendError;
-use super::current_model::{Answering, facts_of_brought, python_server};
+use super::current_model::{CurrentModel, facts_of_brought, python_server};
 use crate::dataset::Features;
-use crate::model::{Model, ModelFacts};
-use crate::store::{ModelHome, NewGeneration};
+use crate::model::{Model, ModelMetadata};
+use crate::store::{ModelDir, NewGeneration};
 
 /// What the Python server has left in the place of one model.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Left {
     /// A model that was not converted yet; how many features it looks at the most, and its classes.
-    Model(ModelFacts),
+    Model(ModelMetadata),
     /// The files of a model that was converted, or replaced by a newer one.
     Converted,
 }
@@ -19,12 +19,12 @@ pub enum Left {
 ///
 /// # Errors
 /// [`BackendError::Unusable`] when it is a model that cannot be used.
-pub fn look_at_python_server(home: &ModelHome) -> Result<Option<Left>, BackendError> {
+pub fn look_at_python_server(home: &ModelDir) -> Result<Option<Left>, BackendError> {
     if home.look()?.is_some() {
         return Ok(home.has_python_server_files().then_some(Left::Converted));
     }
     let Some(onnx) = python_server(home)? else { return Ok(None) };
-    Ok(Some(Left::Model(ModelFacts::read(&onnx)?)))
+    Ok(Some(Left::Model(ModelMetadata::read(&onnx)?)))
 }
 
 /// Publishes the model that the Python server keeps at `home` as the first generation of ours, and proves
@@ -33,13 +33,13 @@ pub fn look_at_python_server(home: &ModelHome) -> Result<Option<Left>, BackendEr
 ///
 /// # Errors
 /// [`BackendError`]; nothing is published then, unless the proof failed.
-pub fn convert_python_server(home: &ModelHome) -> Result<(), BackendError> {
+pub fn convert_python_server(home: &ModelDir) -> Result<(), BackendError> {
     let lock = home.lock()?;
     if home.current()?.is_some() {
         return Ok(home.settle(&lock)?);
     }
     let Some(onnx) = python_server(home)? else { return Ok(()) };
-    let facts = facts_of_brought(&ModelFacts::read(&onnx)?);
+    let facts = facts_of_brought(&ModelMetadata::read(&onnx)?);
     home.publish(&lock, &NewGeneration { model: &onnx, samples: None, facts: &facts })?;
     prove(home)
 }
@@ -49,14 +49,14 @@ pub fn convert_python_server(home: &ModelHome) -> Result<(), BackendError> {
 ///
 /// # Errors
 /// [`BackendError`]; nothing is removed then.
-pub fn remove_python_server(home: &ModelHome) -> Result<(), BackendError> {
+pub fn remove_python_server(home: &ModelDir) -> Result<(), BackendError> {
     let lock = home.lock()?;
     prove(home)?;
     Ok(home.remove_python_server_files(&lock)?)
 }
 
-fn prove(home: &ModelHome) -> Result<(), BackendError> {
-    let answering = Answering::at(home)?.filter(|answering| answering.generation.is_some());
+fn prove(home: &ModelDir) -> Result<(), BackendError> {
+    let answering = CurrentModel::at(home)?.filter(|answering| answering.generation.is_some());
     let unproven = |why: &str| Err(BackendError::Unusable(format!("The old files stay: {why}.")));
     let Some(answering) = answering else { return unproven("nothing was converted") };
     let new = Model::load(&answering.onnx)?;

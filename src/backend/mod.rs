@@ -22,15 +22,15 @@ pub use inspect::{DatasetReport, Found, ModelReport, PlaceReport, StoredModel, i
 pub use migrate::{Left, convert_python_server, look_at_python_server, remove_python_server};
 pub use predict::predict;
 pub use reply::{EvaluationFigures, EvaluationReply, Prediction, Status, Training};
-pub use time_budget::{Budget, USUAL_BUDGET};
+pub use time_budget::{TimeBudget, USUAL_BUDGET};
 pub use train::train;
 pub use transfer::{ImportLimits, export, export_to, import, import_from, read_archive, read_directory};
 
 use std::fs::File;
 use std::path::Path;
 
-use crate::fs::failpoints::step;
-use crate::store::{DirHash, ModelHome, ModelId, Pruned, Store};
+use crate::fs::failpoints::failpoint;
+use crate::store::{DirHash, ModelDir, ModelId, Pruned, Store};
 
 /// The models of one data directory.
 #[derive(Debug, Clone)]
@@ -47,13 +47,13 @@ impl Backend {
 
     /// Where one model is kept.
     #[must_use]
-    pub fn home(&self, id: &ModelId, dir: &DirHash) -> ModelHome {
+    pub fn home(&self, id: &ModelId, dir: &DirHash) -> ModelDir {
         self.store.model(id, dir)
     }
 
     /// The same for work that begins now and will change the model: a deletion from now on comes after it,
     /// however long it waits for its turn.
-    pub fn begin(&self, id: &ModelId, dir: &DirHash) -> Result<ModelHome, BackendError> {
+    pub fn begin(&self, id: &ModelId, dir: &DirHash) -> Result<ModelDir, BackendError> {
         Ok(self.home(id, dir).begin()?)
     }
 
@@ -89,7 +89,7 @@ const NOT_TRAINED: &str = "Provided model have not been trained yet";
 
 /// Opens an upload, which is a file of ours, or a file that a local Moodle names.
 fn open(path: &Path) -> Result<File, BackendError> {
-    step("open an upload")
+    failpoint("open an upload")
         .and_then(|()| File::open(path))
         .map_err(|error| BackendError::Internal(format!("the uploaded file cannot be opened: {error}")))
 }

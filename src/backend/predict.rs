@@ -2,21 +2,21 @@
 
 use std::path::Path;
 
-use super::current_model::Answering;
+use super::current_model::CurrentModel;
 use super::reply::{Prediction, Status};
 use super::{BackendError, NOT_TRAINED, open};
 use crate::dataset::{Limits, read_unlabelled};
 use crate::learning::most_probable;
 use crate::model::Model;
-use crate::store::ModelHome;
+use crate::store::ModelDir;
 
 /// Predicts the samples of an unlabelled dataset; status 2 when the model has not been trained.
 ///
 /// # Errors
 /// [`BackendError`].
-pub fn predict(home: &ModelHome, dataset: &Path, limits: &Limits) -> Result<Prediction, BackendError> {
+pub fn predict(home: &ModelDir, dataset: &Path, limits: &Limits) -> Result<Prediction, BackendError> {
     let samples = read_unlabelled(open(dataset)?, limits)?;
-    let Some(answering) = Answering::at(home)? else {
+    let Some(answering) = CurrentModel::at(home)? else {
         let info = vec![NOT_TRAINED.to_owned()];
         return Ok(Prediction { status: Status::NO_MODEL, info, predictions: None });
     };

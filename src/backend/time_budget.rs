@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::learning::Progress;
 
 /// Lets an evaluation begin iterations until its time is up, and tells how many are done.
-pub struct Budget<F> {
+pub struct TimeBudget<F> {
     began: Instant,
     time: Duration,
     tell: F,
@@ -16,7 +16,7 @@ pub struct Budget<F> {
 /// wait for an answer (Moodle itself waits without limit), so that some evaluations may queue.
 pub const USUAL_BUDGET: Duration = Duration::from_mins(10);
 
-impl<F: Fn(usize, usize) + Sync> Budget<F> {
+impl<F: Fn(usize, usize) + Sync> TimeBudget<F> {
     /// The time starts now. `tell` gets how many iterations are done, and how many were asked for, from
     /// several threads.
     pub fn new(time: Duration, tell: F) -> Self {
@@ -24,7 +24,7 @@ impl<F: Fn(usize, usize) + Sync> Budget<F> {
     }
 }
 
-impl<F: Fn(usize, usize) + Sync> Progress for Budget<F> {
+impl<F: Fn(usize, usize) + Sync> Progress for TimeBudget<F> {
     fn goes_on(&self) -> bool {
         self.began.elapsed() < self.time
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::current_model::Answering;
+use super::current_model::CurrentModel;
 use super::learning_threads::at_length;
 use super::reply::{Status, Training};
 use super::score::answers;
@@ -13,7 +13,7 @@ use super::{BackendError, open};
 use crate::dataset::{Labelled, Limits, read_labelled};
 use crate::learning::{self, TrainedModel};
 use crate::model::{self, Model};
-use crate::store::{ModelHome, NewGeneration};
+use crate::store::{ModelDir, NewGeneration};
 
 /// The name of the fact that a generation was imported and not trained here.
 pub(super) const IMPORTED: &str = "imported";
@@ -25,7 +25,7 @@ pub(super) const IMPORTED: &str = "imported";
 ///
 /// # Errors
 /// [`BackendError`]; the model is then as it was.
-pub fn train(home: &ModelHome, dataset: &Path, limits: &Limits) -> Result<Training, BackendError> {
+pub fn train(home: &ModelDir, dataset: &Path, limits: &Limits) -> Result<Training, BackendError> {
     let batch = read_labelled(open(dataset)?, limits)?;
     let (target, time_splitting) = (batch.header.target.clone(), batch.header.time_splitting.clone());
     let batch = batch.into_samples()?;
@@ -35,7 +35,7 @@ pub fn train(home: &ModelHome, dataset: &Path, limits: &Limits) -> Result<Traini
 
     let batch_rows = batch.targets().len();
     let lock = home.lock()?;
-    let (current, kept) = Answering::with_samples(home)?.unzip();
+    let (current, kept) = CurrentModel::with_samples(home)?.unzip();
     let kept = kept.flatten().map(|bytes| Labelled::from_bytes(&bytes)).transpose()?;
     let seen = batch.targets().len() + kept.as_ref().map_or(0, |kept| kept.targets().len());
     let samples = match kept {
@@ -98,7 +98,7 @@ fn refused() -> Training {
 /// a single wrong one of their certainties would outweigh hundreds of good answers; and the successor must
 /// be better by one standard error, which a few lucky samples are not.
 fn better_import(
-    current: Answering,
+    current: CurrentModel,
     samples: &Labelled,
     successor: &TrainedModel,
 ) -> Result<Option<Vec<u8>>, BackendError> {
@@ -106,7 +106,7 @@ fn better_import(
         return Ok(None);
     }
     let brought = Model::load(&current.onnx)?;
-    let (loss, error) = learning::calmest_log_loss(samples, &answers(&brought, samples)?);
+    let (loss, error) = learning::temperature_scaled_log_loss(samples, &answers(&brought, samples)?);
     let successor_is_better = successor.log_loss().is_some_and(|successor| successor < loss - error);
     Ok((!successor_is_better).then_some(current.onnx))
 }

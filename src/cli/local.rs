@@ -15,9 +15,11 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::progress::Bar;
-use crate::backend::{self, BackendError, Budget, EvaluationReply, EvaluationRequest, Status, USUAL_BUDGET};
+use crate::backend::{
+    self, BackendError, EvaluationReply, EvaluationRequest, Status, TimeBudget, USUAL_BUDGET,
+};
 use crate::dataset::Limits;
-use crate::store::ModelHome;
+use crate::store::ModelDir;
 
 /// The version of the protocol that Moodle looks for; it wants at least 3.0.5 and less than 4.
 pub const PROTOCOL_VERSION: &str = "3.0.5";
@@ -146,13 +148,13 @@ fn evaluate(args: &[&str]) -> Answer {
 /// On one's own machine the answer names the run's real directory: Moodle shows it to its
 /// administrator.
 fn run_evaluation(
-    home: &ModelHome,
-    trained: Option<&ModelHome>,
+    home: &ModelDir,
+    trained: Option<&ModelDir>,
     dataset: &Path,
     request: &EvaluationRequest,
 ) -> Result<EvaluationReply, String> {
     let bar = Bar::new("evaluating");
-    let budget = Budget::new(USUAL_BUDGET, |done, asked| bar.show(done, asked));
+    let budget = TimeBudget::new(USUAL_BUDGET, |done, asked| bar.show(done, asked));
     let mut reply = told(backend::evaluate(home, trained, dataset, request, &Limits::default(), &budget))?;
     drop(bar);
     if let (Some(figures), Ok(Some(run))) = (&mut reply.figures, home.run(reply.runid)) {
@@ -221,8 +223,8 @@ fn file(path: &str) -> Result<&Path, String> {
     }
 }
 
-fn home(directory: &str) -> ModelHome {
-    ModelHome::at(Path::new(directory))
+fn home(directory: &str) -> ModelDir {
+    ModelDir::at(Path::new(directory))
 }
 
 #[cfg(test)]

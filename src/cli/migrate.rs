@@ -12,8 +12,8 @@ use super::table::{counted, model as named, table};
 use crate::backend::{
     BackendError, Left, convert_python_server, look_at_python_server, remove_python_server,
 };
-use crate::model::ModelFacts;
-use crate::store::{Listing, ModelHome};
+use crate::model::ModelMetadata;
+use crate::store::{Listing, ModelDir};
 
 /// Converts the models that the Python server left in a data directory.
 ///
@@ -86,7 +86,7 @@ fn migrate(args: &Args) -> Result<Vec<Row>, OpenError> {
     Ok(rows)
 }
 
-fn treat(home: &ModelHome, left: &Left, args: &Args) -> Result<Outcome, BackendError> {
+fn treat(home: &ModelDir, left: &Left, args: &Args) -> Result<Outcome, BackendError> {
     if !args.dry_run {
         convert_python_server(home)?;
     }
@@ -109,7 +109,7 @@ fn told(error: &BackendError) -> String {
 
 fn found(left: &Left) -> String {
     match left {
-        Left::Model(ModelFacts { features, classes, made_by, open_ended, .. }) => {
+        Left::Model(ModelMetadata { features, classes, made_by, open_ended, .. }) => {
             let more = if *open_ended { " or more" } else { "" };
             format!("{made_by}, {} features{more}, {} classes", features.len(), classes.len())
         }

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 
 use super::data_directory::{DataDirectory, OpenError, end};
 use super::table::table;
-use crate::config::{Bytes, RetentionArgs};
+use crate::config::RetentionArgs;
 use crate::store::Pruned;
+use crate::units::ByteSize;
 
 /// Removes evaluation reports and generations of models that are older or more than the settings keep.
 ///
@@ -47,7 +48,7 @@ fn print(pruned: &[Pruned], dry_run: bool) {
         match &model.outcome {
             Ok(gone) => {
                 for one in gone {
-                    table.add_row([&model.model, &one.place, &Bytes(one.bytes).to_string(), one.why]);
+                    table.add_row([&model.model, &one.place, &ByteSize(one.bytes).to_string(), one.why]);
                     (count, bytes) = (count + 1, bytes + one.bytes);
                 }
             }
@@ -61,5 +62,5 @@ fn print(pruned: &[Pruned], dry_run: bool) {
     }
     let what = if count == 1 { "1 directory".to_owned() } else { format!("{count} directories") };
     let done = if dry_run { "would be removed" } else { "removed" };
-    println!("{what} {done}, {}.", Bytes(bytes));
+    println!("{what} {done}, {}.", ByteSize(bytes));
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
 
-use super::{Bytes, DAY, at_least_one};
+use super::{DAY, at_least_one};
+use crate::units::ByteSize;
 
 /// The flags about connections.
 #[derive(Debug, Clone, Copy, Args)]
@@ -21,7 +22,7 @@ pub struct ConnectionArgs {
     stall_seconds: u64,
     /// Bytes of a body that must come each second, on average; a pause is made up for by what comes after it
     #[arg(long, env = "MOODLE_MLBACKEND_SLOWEST_BYTES", value_name = "BYTES", default_value = "1KiB")]
-    slowest_bytes: Bytes,
+    slowest_bytes: ByteSize,
     /// Seconds that the rest of an upload is read and thrown away when it was answered early
     #[arg(long, env = "MOODLE_MLBACKEND_LINGER_SECONDS", value_name = "SECONDS", default_value = "10", value_parser = seconds())]
     linger_seconds: u64,
@@ -38,7 +39,7 @@ pub struct Connections {
     /// How long the head of a request may take.
     pub head: Duration,
     /// How slow a body may be.
-    pub pace: Pace,
+    pub body_rate: BodyRate,
     /// How long the rest of an upload is read after an early answer: without that, the connection would be
     /// reset and the client would never see the 401 or 413. A client that waits for the end of the
     /// connection instead of counting bytes waits as long.
@@ -49,7 +50,7 @@ pub struct Connections {
 
 /// How slow a body may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pace {
+pub struct BodyRate {
     /// How long it may stand still, or be late.
     pub stall: Duration,
     /// How much must come in a second; at least 1.
@@ -61,7 +62,7 @@ impl From<ConnectionArgs> for Connections {
         Self {
             most: args.max_connections,
             head: Duration::from_secs(args.head_seconds),
-            pace: Pace {
+            body_rate: BodyRate {
                 stall: Duration::from_secs(args.stall_seconds),
                 bytes_per_second: args.slowest_bytes.0,
             },

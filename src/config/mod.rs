@@ -4,16 +4,14 @@
 //! other rooms do with the values.
 
 mod access;
-mod bytes;
 mod clap_errors;
 mod connections;
 mod requests;
 mod retention;
 
 pub use access::{Access, AccessArgs, LOGIN_FAILURES, TRUSTED_PROXIES};
-pub use bytes::Bytes;
 pub use clap_errors::explain;
-pub use connections::{ConnectionArgs, Connections, Pace};
+pub use connections::{BodyRate, ConnectionArgs, Connections};
 pub use requests::{HeadLimits, RequestArgs};
 pub use retention::RetentionArgs;
 
@@ -30,6 +28,7 @@ use crate::auth::{Users, UsersError, Weakness};
 use crate::backend::{ImportLimits, USUAL_BUDGET};
 use crate::dataset::Limits;
 use crate::store::Retention;
+use crate::units::ByteSize;
 
 /// The variable that names the users; never a flag, because command lines are visible to everybody.
 pub const USERS: &str = "MOODLE_MLBACKEND_PYTHON_USERS";
@@ -79,13 +78,13 @@ pub struct ServeArgs {
     queue_length: usize,
     /// Largest dataset upload, such as 500MiB or 1GiB
     #[arg(long, env = "MOODLE_MLBACKEND_MAX_DATASET_BYTES", value_name = "BYTES", default_value = "1GiB")]
-    max_dataset_bytes: Bytes,
+    max_dataset_bytes: ByteSize,
     /// Largest model archive that can be imported
     #[arg(long, env = "MOODLE_MLBACKEND_MAX_ARCHIVE_BYTES", value_name = "BYTES", default_value = "256MiB")]
-    max_archive_bytes: Bytes,
+    max_archive_bytes: ByteSize,
     /// Largest value of one form field
     #[arg(long, env = "MOODLE_MLBACKEND_MAX_FIELD_BYTES", value_name = "BYTES", default_value = "64KiB")]
-    max_field_bytes: Bytes,
+    max_field_bytes: ByteSize,
     /// Most fields and files in one form
     #[arg(long, env = "MOODLE_MLBACKEND_MAX_PARTS", value_name = "N", default_value = "32", value_parser = at_least_one)]
     max_parts: usize,
@@ -135,7 +134,7 @@ pub enum LogFormat {
 
 /// Everything that the operator set, checked.
 #[derive(Debug)]
-pub struct Settings {
+pub struct Config {
     /// Where models live; exists and is writable.
     pub data_dir: PathBuf,
     /// Where uploads are spooled; exists and is writable.
@@ -197,7 +196,7 @@ pub struct UploadLimits {
 
 /// Why the settings cannot be used; every text names the variable and says what to set it to.
 #[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
+pub enum ConfigError {
     /// No data directory was named.
     #[error(
         "{DATA_DIR} is not set: set it (or --data-dir) to an existing directory that this user can write to, \
@@ -239,22 +238,22 @@ pub enum SettingsError {
     S3,
 }
 
-impl Settings {
+impl Config {
     /// Checks the flags and reads the variables that have none.
-    pub fn load(args: ServeArgs) -> Result<Self, SettingsError> {
+    pub fn load(args: ServeArgs) -> Result<Self, ConfigError> {
         if env::var_os(S3_BUCKET).is_some_and(|bucket| !bucket.is_empty()) {
-            return Err(SettingsError::S3);
+            return Err(ConfigError::S3);
         }
         let users = match env::var(USERS) {
             Ok(text) => Some(text.parse()?),
             Err(env::VarError::NotPresent) => None,
-            Err(env::VarError::NotUnicode(_)) => return Err(SettingsError::UsersNotText),
+            Err(env::VarError::NotUnicode(_)) => return Err(ConfigError::UsersNotText),
         };
         Self::with_users(args, users)
     }
 
-    fn with_users(args: ServeArgs, users: Option<Users>) -> Result<Self, SettingsError> {
-        let data_dir = given(args.data_dir).ok_or(SettingsError::NoDataDir)?;
+    fn with_users(args: ServeArgs, users: Option<Users>) -> Result<Self, ConfigError> {
+        let data_dir = given(args.data_dir).ok_or(ConfigError::NoDataDir)?;
         let temp_dir = given(args.temp_dir).unwrap_or_else(env::temp_dir);
         let stash_dir = given(args.stash_dir);
         check_directory(DATA_DIR, &data_dir)?;
@@ -309,12 +308,10 @@ impl Settings {
         !self.host.to_canonical().is_loopback()
     }
 
-    fn refuse_well_known_passwords(&self) -> Result<(), SettingsError> {
+    fn refuse_well_known_passwords(&self) -> Result<(), ConfigError> {
         let mut weak = self.users.iter().filter(|_| self.is_exposed()).flat_map(Users::weak);
         match weak.find(|(_, weakness)| *weakness == Weakness::WellKnown) {
-            Some((user, _)) => {
-                Err(SettingsError::WellKnownPassword { user: user.to_owned(), host: self.host })
-            }
+            Some((user, _)) => Err(ConfigError::WellKnownPassword { user: user.to_owned(), host: self.host }),
             None => Ok(()),
         }
     }
@@ -330,8 +327,8 @@ fn given(path: Option<PathBuf>) -> Option<PathBuf> {
     path.filter(|path| !path.as_os_str().is_empty())
 }
 
-fn check_directory(variable: &'static str, path: &Path) -> Result<(), SettingsError> {
-    let refuse = |problem: String| SettingsError::Directory { variable, path: path.to_owned(), problem };
+fn check_directory(variable: &'static str, path: &Path) -> Result<(), ConfigError> {
+    let refuse = |problem: String| ConfigError::Directory { variable, path: path.to_owned(), problem };
     match fs::metadata(path) {
         Err(error) => return Err(refuse(format!("which cannot be opened ({error})"))),
         Ok(found) if !found.is_dir() => return Err(refuse("which is not a directory".to_owned())),
@@ -380,9 +377,9 @@ mod tests {
         serve: ServeArgs,
     }
 
-    fn parsed(flags: &[&str]) -> Result<Settings, SettingsError> {
+    fn parsed(flags: &[&str]) -> Result<Config, ConfigError> {
         let line = Line::try_parse_from([&["serve"], flags].concat()).expect("flags parse");
-        Settings::with_users(line.serve, None)
+        Config::with_users(line.serve, None)
     }
 
     #[test]
@@ -423,7 +420,7 @@ mod tests {
         let path = dir.path().to_str().expect("text");
         let line = Line::try_parse_from(["serve", "--data-dir", path]).expect("flags parse");
         let users = "ann:topsecret".parse().expect("a user");
-        let settings = Settings::with_users(line.serve, Some(users)).expect("they fit");
+        let settings = Config::with_users(line.serve, Some(users)).expect("they fit");
         let shown = format!("{settings:?}");
         assert!(shown.contains("ann") && !shown.contains("topsecret"), "{shown}");
     }

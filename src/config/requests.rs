@@ -5,15 +5,15 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
 
-use super::Bytes;
 use crate::backend::ImportLimits;
+use crate::units::ByteSize;
 
 /// More header lines than these are refused by the HTTP library, without a word.
-const MOST_HEADER_LINES: u64 = 96;
+const MAX_HEADER_LINES: u64 = 96;
 /// The same for the bytes of a request line.
-const MOST_REQUEST_LINE: Bytes = Bytes(60 << 10);
+const MAX_REQUEST_LINE: ByteSize = ByteSize(60 << 10);
 /// And for those of all header lines.
-const MOST_HEADERS: Bytes = Bytes(120 << 10);
+const MAX_HEADERS: ByteSize = ByteSize(120 << 10);
 
 const USUAL: ImportLimits = ImportLimits::USUAL;
 
@@ -23,19 +23,19 @@ const USUAL: ImportLimits = ImportLimits::USUAL;
 pub struct RequestArgs {
     /// Most bytes of a request's first line, which has its address and query; at most 60KiB
     #[arg(long, env = "MOODLE_MLBACKEND_MAX_REQUEST_LINE_BYTES", value_name = "BYTES", default_value = "16KiB", value_parser = request_line)]
-    max_request_line_bytes: Bytes,
+    max_request_line_bytes: ByteSize,
     /// Most header lines of a request; at most 96
-    #[arg(long, env = "MOODLE_MLBACKEND_MAX_HEADER_LINES", value_name = "N", default_value = "64", value_parser = within(MOST_HEADER_LINES))]
+    #[arg(long, env = "MOODLE_MLBACKEND_MAX_HEADER_LINES", value_name = "N", default_value = "64", value_parser = within(MAX_HEADER_LINES))]
     max_header_lines: u64,
     /// Most bytes of all header lines of a request; at most 120KiB
     #[arg(long, env = "MOODLE_MLBACKEND_MAX_HEADER_BYTES", value_name = "BYTES", default_value = "64KiB", value_parser = headers)]
-    max_header_bytes: Bytes,
+    max_header_bytes: ByteSize,
     /// Most files and directories in a model archive
     #[arg(long, env = "MOODLE_MLBACKEND_MAX_ARCHIVE_ENTRIES", value_name = "N", default_value_t = USUAL.entries, value_parser = clap::value_parser!(u16).range(1..=1000))]
     max_archive_entries: u16,
     /// Most bytes that the files of a model archive have together when they are unpacked; at most 28MiB
     #[arg(long, env = "MOODLE_MLBACKEND_MAX_UNPACKED_BYTES", value_name = "BYTES", default_value = "6MiB", value_parser = unpacked)]
-    max_unpacked_bytes: Bytes,
+    max_unpacked_bytes: ByteSize,
     /// Seconds that a request may wait for its turn before it gets 503 and a Retry-After
     #[arg(long, env = "MOODLE_MLBACKEND_QUEUE_SECONDS", value_name = "SECONDS", default_value = "3600", value_parser = within(30 * 24 * 60 * 60))]
     queue_seconds: u64,
@@ -45,11 +45,11 @@ pub struct RequestArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeadLimits {
     /// Bytes of the first line.
-    pub request_line: Bytes,
+    pub request_line: ByteSize,
     /// Header lines.
     pub lines: usize,
     /// Bytes of all header lines.
-    pub bytes: Bytes,
+    pub bytes: ByteSize,
 }
 
 impl RequestArgs {
@@ -80,19 +80,19 @@ fn within(most: u64) -> RangedU64ValueParser {
     RangedU64ValueParser::new().range(1..=most)
 }
 
-fn request_line(text: &str) -> Result<Bytes, String> {
-    at_most(text, MOST_REQUEST_LINE)
+fn request_line(text: &str) -> Result<ByteSize, String> {
+    at_most(text, MAX_REQUEST_LINE)
 }
 
-fn headers(text: &str) -> Result<Bytes, String> {
-    at_most(text, MOST_HEADERS)
+fn headers(text: &str) -> Result<ByteSize, String> {
+    at_most(text, MAX_HEADERS)
 }
 
-fn unpacked(text: &str) -> Result<Bytes, String> {
-    at_most(text, Bytes(ImportLimits::LARGEST.bytes))
+fn unpacked(text: &str) -> Result<ByteSize, String> {
+    at_most(text, ByteSize(ImportLimits::LARGEST.bytes))
 }
 
-fn at_most(text: &str, most: Bytes) -> Result<Bytes, String> {
-    let bytes: Bytes = text.parse()?;
+fn at_most(text: &str, most: ByteSize) -> Result<ByteSize, String> {
+    let bytes: ByteSize = text.parse()?;
     if bytes.0 <= most.0 { Ok(bytes) } else { Err(format!("expected at most {most}")) }
 }

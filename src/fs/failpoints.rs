@@ -9,12 +9,12 @@
 //! which step, is then in a file of the same name with the ending `.fired`.
 
 #[cfg(debug_assertions)]
-pub(crate) use armed::step;
+pub(crate) use armed::failpoint;
 
 /// One step on the disk.
 #[cfg(not(debug_assertions))]
 #[allow(clippy::unnecessary_wraps, reason = "in tests it fails")]
-pub(crate) const fn step(_name: &'static str) -> std::io::Result<()> {
+pub(crate) const fn failpoint(_name: &'static str) -> std::io::Result<()> {
     Ok(())
 }
 
@@ -58,7 +58,7 @@ mod armed {
     static HELD: Mutex<Option<String>> = Mutex::new(None);
 
     /// One step on the disk. A fault happens once.
-    pub(crate) fn step(name: &'static str) -> io::Result<()> {
+    pub(crate) fn failpoint(name: &'static str) -> io::Result<()> {
         if let Some(fault) = due(AHEAD.take(), |later| AHEAD.set(later)) {
             return happen(fault);
         }

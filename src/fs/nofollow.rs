@@ -50,7 +50,7 @@ impl Link {
 
 /// A place for a file or directory: the top, or something beneath it.
 #[derive(Debug, Clone)]
-pub(crate) struct Place {
+pub(crate) struct NoFollowPath {
     top: Arc<Top>,
     below: PathBuf,
 }
@@ -84,7 +84,7 @@ pub(crate) struct Entry {
     pub(crate) kind: Kind,
 }
 
-impl Place {
+impl NoFollowPath {
     /// The top itself, which need not be there yet.
     pub(crate) fn top(path: &Path) -> Self {
         Self { top: Arc::new(Top { path: path.to_owned(), held: Mutex::new(None) }), below: PathBuf::new() }
@@ -258,7 +258,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for NoFollowPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.path().display().fmt(f)
     }
@@ -371,7 +371,7 @@ mod tests {
 
     /// A directory with `inside/`, `file`, a link `out` that leads to the other directory, and that one with
     /// `secret` in it.
-    fn directories() -> (tempfile::TempDir, tempfile::TempDir, Place) {
+    fn directories() -> (tempfile::TempDir, tempfile::TempDir, NoFollowPath) {
         let directory = || tempfile::tempdir().expect("a temporary directory");
         let (dir, outside) = (directory(), directory());
         fs::create_dir(dir.path().join("inside")).expect("a directory");
@@ -380,21 +380,21 @@ mod tests {
         }
         symlink(outside.path(), dir.path().join("out")).expect("a link");
         symlink("file", dir.path().join("alias")).expect("a link");
-        let top = Place::top(dir.path());
+        let top = NoFollowPath::top(dir.path());
         (dir, outside, top)
     }
 
     #[rstest::rstest]
-    #[case::to_read("out/secret", |place: &Place| place.read().map(drop))]
-    #[case::to_make_a_file("out/new", |place: &Place| place.create_new().map(drop))]
-    #[case::to_make_a_directory("out/new", Place::create_directory)]
-    #[case::to_remove("out/secret", Place::remove)]
-    #[case::to_look("out/secret", |place: &Place| place.find().map(drop))]
-    #[case::to_list("out", |place: &Place| place.list().map(drop))]
-    #[case::to_move("out/secret", |place: &Place| place.rename(&Place::top(&place.top.path).join("new")))]
-    #[case::that_stays_inside("alias", |place: &Place| place.read().map(drop))]
-    #[case::to_open_for_writing("alias", |place: &Place| place.open_or_create().map(drop))]
-    fn a_link_is_never_followed(#[case] below: &str, #[case] attempt: fn(&Place) -> io::Result<()>) {
+    #[case::to_read("out/secret", |place: &NoFollowPath| place.read().map(drop))]
+    #[case::to_make_a_file("out/new", |place: &NoFollowPath| place.create_new().map(drop))]
+    #[case::to_make_a_directory("out/new", NoFollowPath::create_directory)]
+    #[case::to_remove("out/secret", NoFollowPath::remove)]
+    #[case::to_look("out/secret", |place: &NoFollowPath| place.find().map(drop))]
+    #[case::to_list("out", |place: &NoFollowPath| place.list().map(drop))]
+    #[case::to_move("out/secret", |place: &NoFollowPath| place.rename(&NoFollowPath::top(&place.top.path).join("new")))]
+    #[case::that_stays_inside("alias", |place: &NoFollowPath| place.read().map(drop))]
+    #[case::to_open_for_writing("alias", |place: &NoFollowPath| place.open_or_create().map(drop))]
+    fn a_link_is_never_followed(#[case] below: &str, #[case] attempt: fn(&NoFollowPath) -> io::Result<()>) {
         let (dir, outside, top) = directories();
         let error = attempt(&top.join(below)).expect_err("the link is in the way");
         let link = dir.path().join(below.split('/').next().expect("a name"));
@@ -429,7 +429,7 @@ mod tests {
         let (dir, _outside, _) = directories();
         let link = dir.path().join("link");
         symlink(dir.path().join("inside"), &link).expect("a link");
-        let top = Place::top(&link);
+        let top = NoFollowPath::top(&link);
         top.join("one").create_directory().expect("a directory");
         fs::rename(dir.path().join("inside"), dir.path().join("moved")).expect("moved");
         assert_eq!(top.join("one").kind().expect("it can be looked at"), None);

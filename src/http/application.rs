@@ -13,7 +13,7 @@ use super::error::StartError;
 use super::shutdown::end_on_signal;
 use super::startup_warnings::caution;
 use super::state::AppState;
-use crate::config::{ServeArgs, Settings};
+use crate::config::{Config, ServeArgs};
 use crate::telemetry;
 
 /// How often is looked for what the retention settings no longer keep.
@@ -29,7 +29,7 @@ pub struct Application {
 
 impl Application {
     /// Opens the data directory and the port. Needs the actix runtime.
-    pub fn build(settings: Settings) -> Result<Self, StartError> {
+    pub fn build(settings: Config) -> Result<Self, StartError> {
         let wanted = SocketAddr::new(settings.host, settings.port);
         let (stop_time, connections) = (settings.stop_time, settings.connections);
         caution(&settings);
@@ -60,7 +60,7 @@ impl Application {
         let sweeping = rt::spawn(sweep(state.clone()));
         let ended = self.server.await.map_err(StartError::Server);
         sweeping.abort();
-        let cut_off = !state.pool.is_idle();
+        let cut_off = !state.jobs.is_idle();
         if cut_off {
             tracing::warn!("running work was cut off: what it was about is as if it had never begun");
         }
@@ -75,7 +75,7 @@ impl Application {
 async fn sweep(state: web::Data<AppState>) {
     loop {
         let backend = state.backend.clone();
-        if let Err(error) = state.pool.quick(move || backend.sweep()).await {
+        if let Err(error) = state.jobs.quick(move || backend.sweep()).await {
             tracing::warn!(%error, "the retention settings could not be applied");
         }
         tokio::time::sleep(SWEEP).await;
@@ -85,7 +85,7 @@ async fn sweep(state: web::Data<AppState>) {
 /// `moodle-mlbackend serve`: exit code 1 and a sentence when the settings cannot be used.
 #[must_use]
 pub fn serve(args: ServeArgs) -> ExitCode {
-    match Settings::load(args).map_err(StartError::from).and_then(run) {
+    match Config::load(args).map_err(StartError::from).and_then(run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody may be able to read it; that is no reason to panic.
@@ -95,7 +95,7 @@ pub fn serve(args: ServeArgs) -> ExitCode {
     }
 }
 
-fn run(settings: Settings) -> Result<(), StartError> {
+fn run(settings: Config) -> Result<(), StartError> {
     let log = telemetry::start(settings.log_format, settings.debug_mode).map_err(StartError::Server)?;
     actix_web::rt::System::new().block_on(async {
         let application = Application::build(settings)?;

@@ -16,7 +16,7 @@ const KNOWN: [&str; 7] =
     ["uniqueid", "dirhash", "minscore", "maxdeviation", "niterations", "runid", "trainedmodeldirhash"];
 
 /// The directory that keeps what clients sent.
-pub(super) struct Stash(PathBuf);
+pub(super) struct DebugCopies(PathBuf);
 
 #[derive(Serialize)]
 struct Kept<'a> {
@@ -28,7 +28,7 @@ struct Kept<'a> {
     file: Option<&'static str>,
 }
 
-impl Stash {
+impl DebugCopies {
     pub(super) fn new(dir: PathBuf) -> Self {
         Self(dir)
     }

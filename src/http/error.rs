@@ -15,16 +15,17 @@ use actix_web_httpauth::headers::www_authenticate::basic::Basic;
 
 use crate::auth::throttle::Wait;
 use crate::backend::BackendError;
-use crate::config::{Bytes, LOGIN_FAILURES, Pace, SettingsError, TEMP_DIR, USERS};
-use crate::jobs::PoolError;
+use crate::config::{BodyRate, ConfigError, LOGIN_FAILURES, TEMP_DIR, USERS};
+use crate::jobs::JobError;
 use crate::store::{IdError, StoreError};
+use crate::units::ByteSize;
 
 /// Why the server could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// What the operator set cannot be used.
     #[error(transparent)]
-    Settings(#[from] SettingsError),
+    Config(#[from] ConfigError),
     /// The data directory cannot be used.
     #[error("the data directory that MOODLE_MLBACKEND_PYTHON_DIR names cannot be used: {0}")]
     Store(#[from] StoreError),
@@ -67,21 +68,21 @@ pub(crate) enum HttpError {
     #[error(
         "The upload is too large: {what} may have at most {limit}. The server's {setting} sets this limit."
     )]
-    TooLarge { what: &'static str, limit: Bytes, setting: &'static str },
+    TooLarge { what: &'static str, limit: ByteSize, setting: &'static str },
     #[error("Send the request without a Content-Encoding: compressed requests are not supported.")]
     Encoded,
     #[error(
         "The upload stopped before its end, or came too slowly: send it again. The server waits {} s \
          (MOODLE_MLBACKEND_STALL_SECONDS) for less than {} a second (MOODLE_MLBACKEND_SLOWEST_BYTES).",
         .0.stall.as_secs(),
-        Bytes(.0.bytes_per_second)
+        ByteSize(.0.bytes_per_second)
     )]
-    TooSlow(Pace),
+    TooSlow(BodyRate),
     #[error(
         "The request line is too long: it may have at most {0}. The server's \
          MOODLE_MLBACKEND_MAX_REQUEST_LINE_BYTES sets this limit."
     )]
-    LongRequestLine(Bytes),
+    LongRequestLine(ByteSize),
     #[error(
         "The headers are too large: they may have at most {limit}. The server's {setting} sets this limit."
     )]
@@ -201,12 +202,12 @@ impl From<Wait> for HttpError {
     }
 }
 
-impl From<PoolError> for HttpError {
-    fn from(error: PoolError) -> Self {
+impl From<JobError> for HttpError {
+    fn from(error: JobError) -> Self {
         match error {
-            PoolError::Full { waiting, limit } => Self::Busy { waiting, limit },
-            PoolError::Waited(time) => Self::Waited(time),
-            PoolError::Panicked(_) => Self::Internal(error.to_string()),
+            JobError::Full { waiting, limit } => Self::Busy { waiting, limit },
+            JobError::Waited(time) => Self::Waited(time),
+            JobError::Panicked(_) => Self::Internal(error.to_string()),
         }
     }
 }

@@ -17,15 +17,15 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// What is going on in the server, and whether it is to end.
 #[derive(Default)]
-pub(super) struct Stopping {
+pub(super) struct Shutdown {
     asked: AtomicBool,
     requests: AtomicUsize,
 }
 
-impl Stopping {
+impl Shutdown {
     /// Counts a request as long as the answer is held; `None` when no new work is taken.
     pub(super) fn begin(&self) -> Option<Running<'_>> {
-        // Counted before it is looked: whoever waits for the end of all work sees it or it sees the wish.
+        // ConnectionPermit before it is looked: whoever waits for the end of all work sees it or it sees the wish.
         let running = Running(self);
         self.requests.fetch_add(1, Ordering::SeqCst);
         (!self.asked.load(Ordering::SeqCst)).then_some(running)
@@ -37,7 +37,7 @@ impl Stopping {
 }
 
 /// A request that is being worked on.
-pub(super) struct Running<'a>(&'a Stopping);
+pub(super) struct Running<'a>(&'a Shutdown);
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
@@ -60,7 +60,7 @@ pub(super) async fn end_on_signal(state: web::Data<AppState>, server: ServerHand
     state.stopping.asked.store(true, Ordering::SeqCst);
     tracing::info!(seconds = patience.as_secs(), "ending: new work is refused, running work may go on");
     let until = Instant::now() + patience;
-    let done = || state.stopping.is_quiet() && state.pool.is_idle();
+    let done = || state.stopping.is_quiet() && state.jobs.is_idle();
     while !done() && Instant::now() < until {
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}

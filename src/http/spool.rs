@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::{NamedTempFile, TempDir};
 
-use crate::fs::failpoints::step;
+use crate::fs::failpoints::failpoint;
 
 const PREFIX: &str = "moodle-mlbackend-uploads-";
 /// A server that starts at the same time may take a new directory for an abandoned one, but hardly again and again.
@@ -44,7 +44,7 @@ impl Spool {
 
     /// A new file, readable by this user alone, that vanishes when it is dropped.
     pub(crate) fn file(&self) -> io::Result<NamedTempFile> {
-        step("make an upload's file")?;
+        failpoint("make an upload's file")?;
         let mut dir = self.dir();
         match dir.file() {
             // Somebody has tidied up all the same.

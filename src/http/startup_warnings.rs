@@ -2,10 +2,10 @@
 
 use super::extract::tenant::prefix;
 use crate::auth::{Users, Weakness};
-use crate::config::{Settings, TRUSTED_PROXIES, USERS};
+use crate::config::{Config, TRUSTED_PROXIES, USERS};
 
 /// Writes to the log what about the settings is unsafe, and what else they mean.
-pub(super) fn caution(settings: &Settings) {
+pub(super) fn caution(settings: &Config) {
     match &settings.users {
         None => tracing::warn!(
             "{USERS} is not set: every request but /version will be refused; set it to user:password"
@@ -22,7 +22,7 @@ pub(super) fn caution(settings: &Settings) {
     }
 }
 
-fn about_users(users: &Users, settings: &Settings) {
+fn about_users(users: &Users, settings: &Config) {
     for (user, weakness) in users.weak() {
         match weakness {
             // Exposed, it does not start with one.

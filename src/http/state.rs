@@ -3,18 +3,18 @@
 use std::sync::Once;
 use std::time::Duration;
 
-use super::debug_copy::Stash;
+use super::debug_copy::DebugCopies;
 use super::error::StartError;
-use super::shutdown::Stopping;
+use super::shutdown::Shutdown;
 use super::spool::Spool;
 use crate::auth::throttle::Throttle;
 use crate::auth::users::Users;
 use crate::backend::{Backend, ImportLimits};
-use crate::config::{HeadLimits, Pace, Settings, UploadLimits};
+use crate::config::{BodyRate, Config, HeadLimits, UploadLimits};
 use crate::dataset::Limits;
-use crate::jobs::Pool;
+use crate::jobs::JobQueues;
 use crate::net::trusted_proxies::TrustedProxies;
-use crate::store::Store;
+use crate::store::{ModelKey, Store};
 
 /// What every request handler shares.
 pub(crate) struct AppState {
@@ -25,12 +25,12 @@ pub(crate) struct AppState {
     /// Done when the operator was told of a proxy that was not named.
     pub(super) missed_proxy: Once,
     pub(super) isolate_users: bool,
-    pub(super) pool: Pool,
+    pub(super) jobs: JobQueues<ModelKey>,
     pub(super) spool: Spool,
-    pub(super) stopping: Stopping,
-    pub(super) stash: Option<Stash>,
+    pub(super) stopping: Shutdown,
+    pub(super) stash: Option<DebugCopies>,
     pub(super) uploads: UploadLimits,
-    pub(super) pace: Pace,
+    pub(super) body_rate: BodyRate,
     pub(super) head: HeadLimits,
     pub(super) import: ImportLimits,
     pub(super) dataset: Limits,
@@ -40,7 +40,7 @@ pub(crate) struct AppState {
 }
 
 impl AppState {
-    pub(crate) fn new(settings: Settings) -> Result<Self, StartError> {
+    pub(crate) fn new(settings: Config) -> Result<Self, StartError> {
         let store = Store::open(&settings.data_dir)?.keeping(settings.retention);
         let spool = Spool::open(&settings.temp_dir).map_err(StartError::Spool)?;
         Ok(Self {
@@ -50,12 +50,12 @@ impl AppState {
             proxies: settings.access.trusted_proxies,
             missed_proxy: Once::new(),
             isolate_users: settings.access.isolate_users,
-            pool: Pool::new(settings.jobs, settings.queue_length, settings.queue_time),
+            jobs: JobQueues::new(settings.jobs, settings.queue_length, settings.queue_time),
             spool,
-            stopping: Stopping::default(),
-            stash: settings.stash_dir.map(Stash::new),
+            stopping: Shutdown::default(),
+            stash: settings.stash_dir.map(DebugCopies::new),
             uploads: settings.uploads,
-            pace: settings.connections.pace,
+            body_rate: settings.connections.body_rate,
             head: settings.head,
             import: settings.import,
             dataset: settings.dataset,

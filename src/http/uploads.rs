@@ -6,7 +6,7 @@ use std::path::Path;
 use actix_web::web;
 use tempfile::{NamedTempFile, TempPath};
 
-use crate::fs::failpoints::step;
+use crate::fs::failpoints::failpoint;
 
 /// How much of an upload is in memory at most before it goes to disk.
 const BUFFER: usize = 256 << 10;
@@ -21,13 +21,13 @@ impl Upload {
 }
 
 /// An upload that is still arriving; the file vanishes when this is dropped.
-pub(crate) struct Arriving {
+pub(crate) struct UploadWriter {
     file: NamedTempFile,
     buffer: Vec<u8>,
     bytes: u64,
 }
 
-impl Arriving {
+impl UploadWriter {
     pub(crate) fn new(file: NamedTempFile) -> Self {
         Self { file, buffer: Vec::new(), bytes: 0 }
     }
@@ -50,7 +50,7 @@ impl Arriving {
     /// Writing waits for the disk, which is nothing for an async worker.
     async fn flushed(mut self) -> io::Result<Self> {
         let written = web::block(move || {
-            step("write an upload")?;
+            failpoint("write an upload")?;
             self.file.write_all(&self.buffer)?;
             self.buffer.clear();
             Ok(self)

@@ -4,17 +4,16 @@
 //! training never delays a prediction. Must not know what the jobs do.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, spawn_blocking};
 
-use crate::http::extract::params::Model;
-
 /// Why a job did not run to its end.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum PoolError {
+pub(crate) enum JobError {
     #[error("as many wait as may, {waiting} ({limit})")]
     Full { waiting: usize, limit: &'static str },
     #[error("nothing was free for {0:?}")]
@@ -31,21 +30,21 @@ const PASSWORD_SLOTS: usize = 2;
 const PASSWORD_QUEUE: usize = 64;
 
 /// Where computing happens.
-pub(crate) struct Pool {
-    heavy: Lane,
-    quick: Lane,
-    passwords: Lane,
-    turns: Mutex<HashMap<Model, Turn>>,
+pub(crate) struct JobQueues<K> {
+    heavy: JobQueue,
+    quick: JobQueue,
+    passwords: JobQueue,
+    turns: Mutex<HashMap<K, Turn>>,
 }
 
 /// Whoever holds it may change one model.
 type Turn = Arc<AsyncMutex<()>>;
 
-impl Pool {
+impl<K: Eq + Hash> JobQueues<K> {
     /// `jobs` trainings and evaluations at once; `queue` more may wait, each so long.
     pub(crate) fn new(jobs: usize, queue: usize, patience: Duration) -> Self {
         let fixed = "a fixed limit";
-        let lane = |slots, queue, limit| Lane::new(slots, queue, limit, patience);
+        let lane = |slots, queue, limit| JobQueue::new(slots, queue, limit, patience);
         Self {
             heavy: lane(jobs, queue, "MOODLE_MLBACKEND_QUEUE_LENGTH"),
             quick: lane(QUICK_SLOTS.max(2 * jobs), QUICK_QUEUE, fixed),
@@ -57,9 +56,9 @@ impl Pool {
     /// Runs a training: one at a time per model, and without taking a slot while it waits for its turn.
     pub(crate) async fn train<T: Send + 'static>(
         &self,
-        model: Model,
+        model: K,
         job: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, PoolError> {
+    ) -> Result<T, JobError> {
         self.heavy.run(Some(self.turn(model)), job).await
     }
 
@@ -67,16 +66,16 @@ impl Pool {
     pub(crate) async fn evaluate<T: Send + 'static>(
         &self,
         job: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, PoolError> {
+    ) -> Result<T, JobError> {
         self.heavy.run(None, job).await
     }
 
     /// Runs something short that changes a model.
     pub(crate) async fn replace<T: Send + 'static>(
         &self,
-        model: Model,
+        model: K,
         job: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, PoolError> {
+    ) -> Result<T, JobError> {
         self.quick.run(Some(self.turn(model)), job).await
     }
 
@@ -84,7 +83,7 @@ impl Pool {
     pub(crate) async fn quick<T: Send + 'static>(
         &self,
         job: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, PoolError> {
+    ) -> Result<T, JobError> {
         self.quick.run(None, job).await
     }
 
@@ -92,7 +91,7 @@ impl Pool {
     pub(crate) async fn check_password(
         &self,
         job: impl FnOnce() -> bool + Send + 'static,
-    ) -> Result<bool, PoolError> {
+    ) -> Result<bool, JobError> {
         self.passwords.run(None, job).await
     }
 
@@ -101,7 +100,7 @@ impl Pool {
         self.heavy.is_idle() && self.quick.is_idle()
     }
 
-    fn turn(&self, model: Model) -> Turn {
+    fn turn(&self, model: K) -> Turn {
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
         // What only the map holds, nobody waits for.
         turns.retain(|_, turn| Arc::strong_count(turn) > 1);
@@ -109,7 +108,7 @@ impl Pool {
     }
 }
 
-struct Lane {
+struct JobQueue {
     /// One for each job that runs.
     slots: Arc<Semaphore>,
     /// One for each job that runs or waits.
@@ -122,7 +121,7 @@ struct Lane {
     patience: Duration,
 }
 
-impl Lane {
+impl JobQueue {
     fn new(slots: usize, queue: usize, limit: &'static str, patience: Duration) -> Self {
         let places = slots.saturating_add(queue).min(Semaphore::MAX_PERMITS);
         Self {
@@ -153,11 +152,11 @@ impl Lane {
         &self,
         turn: Option<Turn>,
         job: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, PoolError> {
-        let full = PoolError::Full { waiting: self.queue, limit: self.limit };
+    ) -> Result<T, JobError> {
+        let full = JobError::Full { waiting: self.queue, limit: self.limit };
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else { return Err(full) };
         let waited = tokio::time::timeout(self.patience, self.wait(turn)).await;
-        let (turn, slot) = waited.map_err(|_| PoolError::Waited(self.patience))?;
+        let (turn, slot) = waited.map_err(|_| JobError::Waited(self.patience))?;
         let span = tracing::Span::current();
         let guarded = move || {
             // Held by the job, not by the request: a client that goes away does not end the computing.
@@ -165,7 +164,7 @@ impl Lane {
             span.in_scope(job)
         };
         // Tokio catches a panic of the job.
-        spawn_blocking(guarded).await.map_err(|error| PoolError::Panicked(message(error)))
+        spawn_blocking(guarded).await.map_err(|error| JobError::Panicked(message(error)))
     }
 }
 
@@ -178,7 +177,6 @@ fn message(error: JoinError) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{DirHash, ModelId};
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc;
 
@@ -188,26 +186,22 @@ mod tests {
         actix_web::rt::System::new().block_on(test);
     }
 
-    fn model(name: &str) -> Model {
-        Model { id: ModelId::new(name).expect("an id"), dir: DirHash::new("dirhash", "d").expect("a hash") }
-    }
-
     #[test]
     fn a_panic_in_a_job_is_contained_and_frees_its_slot() {
         run(async {
-            let pool = Pool::new(1, 0, LONG);
+            let pool = JobQueues::new(1, 0, LONG);
             for _ in 0..3 {
-                let result = pool.train(model("a"), || panic!("on purpose")).await;
-                assert!(matches!(result, Err::<(), _>(PoolError::Panicked(why)) if why == "on purpose"));
+                let result = pool.train("a", || panic!("on purpose")).await;
+                assert!(matches!(result, Err::<(), _>(JobError::Panicked(why)) if why == "on purpose"));
             }
-            assert!(matches!(pool.train(model("a"), || 7).await, Ok(7)));
+            assert!(matches!(pool.train("a", || 7).await, Ok(7)));
         });
     }
 
     #[test]
     fn a_full_queue_refuses_and_quick_jobs_go_on() {
         run(async {
-            let pool = Arc::new(Pool::new(1, 0, LONG));
+            let pool = Arc::new(JobQueues::<&str>::new(1, 0, LONG));
             let (release, wait) = mpsc::channel::<()>();
             let (tell, started) = tokio::sync::oneshot::channel();
             let busy = Arc::clone(&pool);
@@ -219,7 +213,7 @@ mod tests {
                 .await
             });
             started.await.expect("the job starts");
-            assert!(matches!(pool.evaluate(|| ()).await, Err(PoolError::Full { .. })));
+            assert!(matches!(pool.evaluate(|| ()).await, Err(JobError::Full { .. })));
             assert!(matches!(pool.quick(|| 7).await, Ok(7)));
             release.send(()).expect("the job waits");
             assert!(running.await.expect("no panic").is_ok());
@@ -230,7 +224,7 @@ mod tests {
     #[test]
     fn a_request_that_goes_away_does_not_free_its_slot_early() {
         run(async {
-            let pool = Arc::new(Pool::new(1, 0, LONG));
+            let pool = Arc::new(JobQueues::<&str>::new(1, 0, LONG));
             let (release, wait) = mpsc::channel::<()>();
             let (tell, started) = tokio::sync::oneshot::channel();
             let busy = Arc::clone(&pool);
@@ -244,7 +238,7 @@ mod tests {
             started.await.expect("the job starts");
             request.abort();
             assert!(request.await.expect_err("it was cut off").is_cancelled());
-            assert!(matches!(pool.evaluate(|| ()).await, Err(PoolError::Full { .. })));
+            assert!(matches!(pool.evaluate(|| ()).await, Err(JobError::Full { .. })));
             release.send(()).expect("the job waits");
         });
     }
@@ -252,7 +246,7 @@ mod tests {
     #[test]
     fn two_trainings_of_one_model_take_turns_and_leave_a_slot_to_others() {
         run(async {
-            let pool = Arc::new(Pool::new(2, 8, LONG));
+            let pool = Arc::new(JobQueues::<&str>::new(2, 8, LONG));
             let (release, wait) = mpsc::channel::<()>();
             let (tell, started) = tokio::sync::oneshot::channel();
             let (first, second) = (Arc::clone(&pool), Arc::clone(&pool));
@@ -260,7 +254,7 @@ mod tests {
             let (a, b) = (Arc::clone(&done), Arc::clone(&done));
             let first = actix_web::rt::spawn(async move {
                 first
-                    .train(model("a"), move || {
+                    .train("a", move || {
                         let _ = tell.send(());
                         let _ = wait.recv();
                         a.fetch_add(1, Ordering::SeqCst)
@@ -269,10 +263,10 @@ mod tests {
             });
             started.await.expect("the first starts");
             let second = actix_web::rt::spawn(async move {
-                second.train(model("a"), move || b.fetch_add(1, Ordering::SeqCst)).await
+                second.train("a", move || b.fetch_add(1, Ordering::SeqCst)).await
             });
             // The second of model a waits; model b gets the free slot at once.
-            assert!(pool.train(model("b"), || ()).await.is_ok());
+            assert!(pool.train("b", || ()).await.is_ok());
             assert_eq!(done.load(Ordering::SeqCst), 0);
             release.send(()).expect("the first waits");
             assert!(matches!(first.await.expect("no panic"), Ok(0)));

@@ -13,12 +13,12 @@ use super::trusted_proxies::TrustedProxies;
 
 /// So many may have as many as there are: a few Moodles behind one address.
 const ALWAYS: usize = 32;
-/// A crowd is told of once in so long a time.
+/// A per_client is told of once in so long a time.
 const TELL_AGAIN: Duration = Duration::from_mins(1);
 
 /// How many connections each client has.
 #[derive(Clone)]
-pub(crate) struct Crowd {
+pub(crate) struct PerClientLimit {
     most: usize,
     trusted: Arc<TrustedProxies>,
     counts: Arc<Mutex<Counts>>,
@@ -31,19 +31,19 @@ struct Counts {
 }
 
 /// A connection that is counted as long as this is held.
-pub(crate) struct Counted(Option<(Crowd, IpAddr)>);
+pub(crate) struct ConnectionPermit(Option<(PerClientLimit, IpAddr)>);
 
-impl Crowd {
+impl PerClientLimit {
     /// Of so many connections at once, one client may have a quarter.
     pub(crate) fn new(connections: usize, trusted: TrustedProxies) -> Self {
         Self { most: (connections / 4).max(ALWAYS), trusted: Arc::new(trusted), counts: Arc::default() }
     }
 
     /// Counts one more connection of a client; `None` when it has too many.
-    pub(crate) fn count(&self, address: IpAddr) -> Option<Counted> {
+    pub(crate) fn count(&self, address: IpAddr) -> Option<ConnectionPermit> {
         let address = address.to_canonical();
         if address.is_loopback() || self.trusted.trusts(address) {
-            return Some(Counted(None));
+            return Some(ConnectionPermit(None));
         }
         let client = network(address);
         let mut counts = self.counts();
@@ -53,7 +53,7 @@ impl Crowd {
             return None;
         }
         *count += 1;
-        Some(Counted(Some((self.clone(), client))))
+        Some(ConnectionPermit(Some((self.clone(), client))))
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
@@ -76,10 +76,10 @@ impl Counts {
     }
 }
 
-impl Drop for Counted {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        let Some((crowd, client)) = self.0.take() else { return };
-        let mut counts = crowd.counts();
+        let Some((per_client, client)) = self.0.take() else { return };
+        let mut counts = per_client.counts();
         if let Some(count) = counts.connections.get_mut(&client) {
             *count -= 1;
             if *count == 0 {
@@ -97,46 +97,46 @@ mod tests {
         text.parse().expect("an address")
     }
 
-    fn crowd() -> Crowd {
-        Crowd::new(400, "192.0.2.1".parse().expect("a proxy"))
+    fn per_client() -> PerClientLimit {
+        PerClientLimit::new(400, "192.0.2.1".parse().expect("a proxy"))
     }
 
     #[test]
     fn a_client_has_a_quarter_of_the_connections_and_leaves_the_others() {
-        let crowd = crowd();
+        let per_client = per_client();
         let (busy, other) = (address("198.51.100.7"), address("198.51.100.8"));
-        let mut held: Vec<_> = (0..100).map(|_| crowd.count(busy).expect("within its share")).collect();
-        assert!(crowd.count(busy).is_none());
-        assert!(crowd.count(other).is_some(), "another client is another client");
+        let mut held: Vec<_> = (0..100).map(|_| per_client.count(busy).expect("within its share")).collect();
+        assert!(per_client.count(busy).is_none());
+        assert!(per_client.count(other).is_some(), "another client is another client");
         held.pop();
-        assert!(crowd.count(busy).is_some(), "one has ended");
+        assert!(per_client.count(busy).is_some(), "one has ended");
         drop(held);
-        assert!(crowd.counts().connections.is_empty(), "who is gone is forgotten");
+        assert!(per_client.counts().connections.is_empty(), "who is gone is forgotten");
     }
 
     #[test]
     fn all_addresses_of_one_network_of_version_6_are_one_client() {
-        let crowd = crowd();
+        let per_client = per_client();
         let address_of = |at: usize| address(&format!("2001:db8::{at:x}"));
-        let held: Vec<_> = (0..100).map(|at| crowd.count(address_of(at))).collect();
+        let held: Vec<_> = (0..100).map(|at| per_client.count(address_of(at))).collect();
         assert!(held.iter().all(Option::is_some));
-        assert!(crowd.count(address("2001:db8::ffff")).is_none());
-        assert!(crowd.count(address("2001:db8:0:1::1")).is_some());
+        assert!(per_client.count(address("2001:db8::ffff")).is_none());
+        assert!(per_client.count(address("2001:db8:0:1::1")).is_some());
     }
 
     #[test]
     fn this_machine_and_trusted_proxies_may_have_all() {
         for proxy in ["127.0.0.1", "::1", "::ffff:127.0.0.1", "192.0.2.1"] {
-            let crowd = crowd();
-            let held: Vec<_> = (0..401).map(|_| crowd.count(address(proxy))).collect();
+            let per_client = per_client();
+            let held: Vec<_> = (0..401).map(|_| per_client.count(address(proxy))).collect();
             assert!(held.iter().all(Option::is_some), "{proxy}");
         }
     }
 
     #[test]
     fn a_small_server_sets_no_share() {
-        let crowd = Crowd::new(4, TrustedProxies::default());
-        let held: Vec<_> = (0..4).map(|_| crowd.count(address("198.51.100.7"))).collect();
+        let per_client = PerClientLimit::new(4, TrustedProxies::default());
+        let held: Vec<_> = (0..4).map(|_| per_client.count(address("198.51.100.7"))).collect();
         assert!(held.iter().all(Option::is_some));
     }
 }

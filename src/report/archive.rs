@@ -6,7 +6,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::ReportError;
-use crate::fs::failpoints::step;
+use crate::fs::failpoints::failpoint;
 
 /// A zip without entries: what Moodle gets for a run that does not exist.
 pub const EMPTY_ZIP: [u8; 22] = [b'P', b'K', 5, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -25,7 +25,7 @@ pub fn zip(names: &[String], read: impl Fn(&str) -> io::Result<Vec<u8>>) -> Resu
         .unix_permissions(0o644);
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for name in names {
-        let bytes = step("read a report").and_then(|()| read(name)).map_err(ReportError::file(name))?;
+        let bytes = failpoint("read a report").and_then(|()| read(name)).map_err(ReportError::file(name))?;
         zip.start_file(name, options)?;
         zip.write_all(&bytes).map_err(ReportError::file(name))?;
     }

@@ -27,7 +27,7 @@ pub use error::ReportError;
 
 use std::io;
 
-use crate::fs::failpoints::step;
+use crate::fs::failpoints::failpoint;
 use crate::learning::Evaluation;
 
 /// The facts that a report is made of.
@@ -84,7 +84,7 @@ pub fn write(
 ) -> Result<(), ReportError> {
     let mut keep = |name: &str, bytes: &[u8]| keep(name, bytes).map_err(ReportError::file(name));
     let mut save = |name: &str, bytes: &[u8]| {
-        step("write a report").map_err(ReportError::file(name))?;
+        failpoint("write a report").map_err(ReportError::file(name))?;
         keep(name, bytes)
     };
     save("info.log", info_log::text(report).as_bytes())?;

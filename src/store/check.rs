@@ -15,11 +15,11 @@ use super::generation::Generation;
 use super::generations::Classifier;
 use super::key::{DirHash, ModelId};
 use super::manifest::{MODEL, POINTER, Pointer, RECORD, Record, SAMPLES, to_json};
-use super::model_dir::ModelHome;
+use super::model_dir::ModelDir;
 use super::symlinks;
 use super::symlinks::{entries, links_below, links_in, unless_told};
 use super::workspace::NAME;
-use crate::fs::nofollow::{Kind, Place};
+use crate::fs::nofollow::{Kind, NoFollowPath};
 
 /// Where a repair puts damaged generations, below a model's directory.
 const ASIDE: &str = "damaged";
@@ -113,7 +113,7 @@ impl Store {
     }
 }
 
-impl ModelHome {
+impl ModelDir {
     /// Examines this model and, with `repair`, mends it. `usable` says of a generation whose bytes are as
     /// they were published what else is wrong with it. What is behind a link is not examined.
     ///
@@ -284,7 +284,7 @@ impl State {
     }
 
     /// In an order that leaves the model answering at every moment.
-    fn repair(&self, home: &ModelHome, classifier: &Classifier) -> Result<(), StoreError> {
+    fn repair(&self, home: &ModelDir, classifier: &Classifier) -> Result<(), StoreError> {
         let Some((current, record)) =
             self.current().and_then(|examined| Some((examined, examined.outcome.as_ref().ok()?)))
         else {
@@ -312,7 +312,7 @@ impl State {
 }
 
 /// The time makes the name new.
-fn set_aside(generation: &Place, aside: &Place, number: u64) -> Result<(), StoreError> {
+fn set_aside(generation: &NoFollowPath, aside: &NoFollowPath, number: u64) -> Result<(), StoreError> {
     NewDirs::ensure(aside)?.keep();
     files::rename(generation, &aside.join(format!("{number}-{}", Timestamp::now().as_nanosecond())))?;
     files::sync_dir(aside)
@@ -321,7 +321,7 @@ fn set_aside(generation: &Place, aside: &Place, number: u64) -> Result<(), Store
 impl Examined {
     /// `pointed` is what the pointer says of it, when it is the current one.
     fn of(
-        dir: &Place,
+        dir: &NoFollowPath,
         number: u64,
         pointed: Option<&Record>,
         usable: &dyn Fn(&Generation) -> Result<(), String>,
@@ -340,7 +340,10 @@ impl Examined {
 }
 
 /// Compares each file with its checksum; the first that differs is named with what is wrong.
-fn examine_files(dir: &Place, record: &Record) -> Result<Result<Generation, (String, String)>, StoreError> {
+fn examine_files(
+    dir: &NoFollowPath,
+    record: &Record,
+) -> Result<Result<Generation, (String, String)>, StoreError> {
     let files = [(MODEL, Some(&record.files.model)), (SAMPLES, record.files.samples.as_ref())];
     for (name, checksum) in files {
         let Some(checksum) = checksum else { continue };
@@ -369,7 +372,7 @@ fn examine_files(dir: &Place, record: &Record) -> Result<Result<Generation, (Str
 }
 
 /// The names of all but links.
-fn names(directory: &Place) -> Result<Vec<String>, StoreError> {
+fn names(directory: &NoFollowPath) -> Result<Vec<String>, StoreError> {
     let entries = entries(directory)?.into_iter().filter(|(_, kind)| *kind != Kind::Link);
     Ok(entries.map(|(name, _)| name).collect())
 }

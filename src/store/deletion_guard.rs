@@ -10,7 +10,7 @@ use super::error::{During, StoreError};
 use super::files;
 use super::files::existing;
 use super::workspace::{Temporary, Workspace};
-use crate::fs::nofollow::Place;
+use crate::fs::nofollow::NoFollowPath;
 
 /// Work that has begun and will be published under one model id.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub struct Begun {
 
 impl Begun {
     /// The work begins now. `name` is what the marks under this `tree` are named after.
-    pub fn now(workspace: &Workspace, name: &str, tree: &Place) -> Result<Self, StoreError> {
+    pub fn now(workspace: &Workspace, name: &str, tree: &NoFollowPath) -> Result<Self, StoreError> {
         // The mark first: a deletion between the two then takes it.
         let mark = workspace.mark(name)?;
         let tree = existing(files::open(tree)).during("open", tree)?;
@@ -31,7 +31,7 @@ impl Begun {
     }
 
     /// Whether what is at `tree` was deleted since. Call it behind the tree lock.
-    pub fn is_void(&self, tree: &Place) -> Result<bool, StoreError> {
+    pub fn is_void(&self, tree: &NoFollowPath) -> Result<bool, StoreError> {
         let is_there = self.tree.as_ref().map_or(Ok(true), |dir| tree.holds(dir)).during("look at", tree)?;
         Ok(!is_there || self.mark.was_taken()?)
     }
@@ -46,7 +46,7 @@ mod tests {
     #[test]
     fn a_tree_made_anew_is_not_the_tree_it_was() {
         let dir = tempfile::tempdir().unwrap();
-        let top = Place::top(dir.path());
+        let top = NoFollowPath::top(dir.path());
         let (workspace, tree, path) = (Workspace::of(&top), top.join("model"), dir.path().join("model"));
         let begin = || Begun::now(&workspace, "model", &tree).unwrap();
         let before = begin();
@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn a_deletion_takes_the_marks_of_one_id_in_all_sessions() {
         let dir = tempfile::tempdir().unwrap();
-        let top = Place::top(dir.path());
+        let top = NoFollowPath::top(dir.path());
         let (one, other) = (Workspace::of(&top), Workspace::of(&top));
         let (tree, beside) = (top.join("model"), top.join("model2"));
         let begun = [&one, &other].map(|workspace| Begun::now(workspace, "model", &tree).unwrap());
@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn work_whose_session_was_cleared_fails_as_nobody_knows_whether_a_deletion_came() {
         let dir = tempfile::tempdir().unwrap();
-        let top = Place::top(dir.path());
+        let top = NoFollowPath::top(dir.path());
         let (workspace, tree) = (Workspace::of(&top), top.join("model"));
         let begun = Begun::now(&workspace, "model", &tree).unwrap();
         fs::remove_dir_all(dir.path().join(crate::store::workspace::NAME)).unwrap();

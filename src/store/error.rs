@@ -6,7 +6,7 @@
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use crate::fs::nofollow::{Link, Place};
+use crate::fs::nofollow::{Link, NoFollowPath};
 
 /// Why something could not be stored or read. `Display` is for the log: it names paths.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +79,7 @@ impl StoreError {
         matches!(self, Self::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied)
     }
 
-    pub(super) fn corrupt(place: &Place, problem: impl Into<String>) -> Self {
+    pub(super) fn corrupt(place: &NoFollowPath, problem: impl Into<String>) -> Self {
         Self::Corrupt { path: place.path(), problem: problem.into() }
     }
 
@@ -91,11 +91,11 @@ impl StoreError {
 /// Tells what was being done to which place when the system refused.
 pub(super) trait During<T> {
     /// `doing` is a verb that fits before the path: "write", "lock".
-    fn during(self, doing: &'static str, place: &Place) -> Result<T, StoreError>;
+    fn during(self, doing: &'static str, place: &NoFollowPath) -> Result<T, StoreError>;
 }
 
 impl<T> During<T> for io::Result<T> {
-    fn during(self, doing: &'static str, place: &Place) -> Result<T, StoreError> {
+    fn during(self, doing: &'static str, place: &NoFollowPath) -> Result<T, StoreError> {
         self.map_err(|source| {
             if let Some(Link { path }) = Link::behind(&source) {
                 return StoreError::Link { path: path.clone() };
@@ -122,6 +122,9 @@ mod tests {
     #[case::not_allowed(ErrorKind::PermissionDenied, false)]
     fn a_lack_of_space_is_told_from_other_failures(#[case] kind: ErrorKind, #[case] expected: bool) {
         let failed: io::Result<()> = Err(kind.into());
-        assert_eq!(failed.during("write", &Place::top(Path::new("x"))).unwrap_err().is_no_space(), expected);
+        assert_eq!(
+            failed.during("write", &NoFollowPath::top(Path::new("x"))).unwrap_err().is_no_space(),
+            expected
+        );
     }
 }

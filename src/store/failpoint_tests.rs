@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use super::{DirHash, ModelHome, ModelId, NewGeneration, NewRun, Store, StoreError};
+use super::{DirHash, ModelDir, ModelId, NewGeneration, NewRun, Store, StoreError};
 use crate::fs::failpoints::{Fault, arm, was_spared};
 
 /// The system's error for a full disk.
@@ -16,17 +16,17 @@ fn id() -> ModelId {
     ModelId::new("model").unwrap()
 }
 
-fn home(store: &Store) -> ModelHome {
+fn home(store: &Store) -> ModelDir {
     store.model(&id(), &DirHash::new("dirhash", "hash").unwrap())
 }
 
-fn publish(home: &ModelHome, text: &str) -> Result<u64, StoreError> {
+fn publish(home: &ModelDir, text: &str) -> Result<u64, StoreError> {
     let facts = json!(text);
     let new = NewGeneration { model: text.as_bytes(), samples: Some(text.as_bytes()), facts: &facts };
     Ok(home.publish(&home.lock()?, &new)?.number())
 }
 
-fn current(home: &ModelHome) -> Option<String> {
+fn current(home: &ModelDir) -> Option<String> {
     let current = home.current().unwrap()?;
     let text = String::from_utf8(current.model().unwrap()).unwrap();
     assert_eq!(current.samples().unwrap().unwrap(), text.as_bytes());

@@ -7,55 +7,55 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use super::error::{During, StoreError};
-use crate::fs::failpoints::step;
-use crate::fs::nofollow::{Entry, Kind, Place};
+use crate::fs::failpoints::failpoint;
+use crate::fs::nofollow::{Entry, Kind, NoFollowPath};
 
 /// Writes a new file to the disk itself; only its owner can read it (it may be about students).
-pub fn write_new(place: &Place, bytes: &[u8]) -> Result<(), StoreError> {
+pub fn write_new(place: &NoFollowPath, bytes: &[u8]) -> Result<(), StoreError> {
     let write = || {
-        step("make a file")?;
+        failpoint("make a file")?;
         let mut file = place.create_new()?;
-        step("write a file")?;
+        failpoint("write a file")?;
         file.write_all(bytes)?;
-        step("sync a file")?;
+        failpoint("sync a file")?;
         file.sync_all()
     };
     write().during("write", place)
 }
 
 /// Makes one new directory for its owner alone; an existing one is an error.
-pub fn create_dir(place: &Place) -> io::Result<()> {
-    step("make a directory")?;
+pub fn create_dir(place: &NoFollowPath) -> io::Result<()> {
+    failpoint("make a directory")?;
     place.create_directory()
 }
 
 /// Moves `from` to the free name `to` of the same file system, in one step. It is not on the disk
 /// before [`sync_dir`] of the parent.
-pub fn rename(from: &Place, to: &Place) -> Result<(), StoreError> {
-    step("rename").and_then(|()| from.rename(to)).during("move a file or directory to", to)
+pub fn rename(from: &NoFollowPath, to: &NoFollowPath) -> Result<(), StoreError> {
+    failpoint("rename").and_then(|()| from.rename(to)).during("move a file or directory to", to)
 }
 
 /// Writes a file that takes the place of another one in one step; until then it is at `aside`, on the same
 /// file system.
-pub fn replace(place: &Place, bytes: &[u8], aside: &Place) -> Result<(), StoreError> {
+pub fn replace(place: &NoFollowPath, bytes: &[u8], aside: &NoFollowPath) -> Result<(), StoreError> {
     write_new(aside, bytes)?;
     rename(aside, place)?;
     place.parent().map_or(Ok(()), |parent| sync_dir(&parent))
 }
 
 /// Brings the names in a directory to the disk.
-pub fn sync_dir(place: &Place) -> Result<(), StoreError> {
-    step("sync a directory").and_then(|()| place.open_directory()?.sync_all()).during("sync", place)
+pub fn sync_dir(place: &NoFollowPath) -> Result<(), StoreError> {
+    failpoint("sync a directory").and_then(|()| place.open_directory()?.sync_all()).during("sync", place)
 }
 
 /// Brings a directory with everything below it to the disk.
-pub fn sync_tree(place: &Place) -> Result<(), StoreError> {
+pub fn sync_tree(place: &NoFollowPath) -> Result<(), StoreError> {
     for entry in list(place).during("list", place)? {
         let inner = place.join(&entry.name);
         match entry.kind {
             Kind::Directory => sync_tree(&inner)?,
             Kind::File => {
-                step("sync a file of a run")
+                failpoint("sync a file of a run")
                     .and_then(|()| inner.open()?.sync_all())
                     .during("sync", &inner)?;
             }
@@ -66,35 +66,35 @@ pub fn sync_tree(place: &Place) -> Result<(), StoreError> {
 }
 
 /// Removes a file, a link, or a directory with everything below it; fine when there is nothing.
-pub fn remove(place: &Place) -> Result<(), StoreError> {
-    let removed = step("remove").and_then(|()| place.remove());
+pub fn remove(place: &NoFollowPath) -> Result<(), StoreError> {
+    let removed = failpoint("remove").and_then(|()| place.remove());
     existing(removed).map(Option::unwrap_or_default).during("remove", place)
 }
 
 /// Reads a whole file.
-pub fn read(place: &Place) -> io::Result<Vec<u8>> {
-    step("read a file").and_then(|()| place.read())
+pub fn read(place: &NoFollowPath) -> io::Result<Vec<u8>> {
+    failpoint("read a file").and_then(|()| place.read())
 }
 
 /// Opens a file or a directory for reading.
-pub fn open(place: &Place) -> io::Result<File> {
-    step("open").and_then(|()| place.open())
+pub fn open(place: &NoFollowPath) -> io::Result<File> {
+    failpoint("open").and_then(|()| place.open())
 }
 
 /// Lists a directory.
-pub fn list(place: &Place) -> io::Result<Vec<Entry>> {
-    step("list a directory").and_then(|()| place.list())
+pub fn list(place: &NoFollowPath) -> io::Result<Vec<Entry>> {
+    failpoint("list a directory").and_then(|()| place.list())
 }
 
 /// The names in a directory with what they are, sorted; none when it is not there.
-pub fn entries(place: &Place) -> Result<Vec<Entry>, StoreError> {
+pub fn entries(place: &NoFollowPath) -> Result<Vec<Entry>, StoreError> {
     let mut entries = existing(list(place)).during("list", place)?.unwrap_or_default();
     entries.sort_unstable_by(|one, other| one.name.cmp(&other.name));
     Ok(entries)
 }
 
 /// What kind of thing is there; `None` for nothing.
-pub fn kind(place: &Place) -> Result<Option<Kind>, StoreError> {
+pub fn kind(place: &NoFollowPath) -> Result<Option<Kind>, StoreError> {
     place.kind().during("look at", place)
 }
 
@@ -110,12 +110,12 @@ pub fn existing<T>(result: io::Result<T>) -> io::Result<Option<T>> {
 /// The directories that had to be made for a new file; removed again when dropped without
 /// [`NewDirs::keep`], so that a failure leaves nothing.
 #[derive(Debug, Default)]
-pub struct NewDirs(Vec<Place>);
+pub struct NewDirs(Vec<NoFollowPath>);
 
 impl NewDirs {
     /// Makes `place` and what is missing above it, on the disk itself. Of these, the directory that everything
     /// is beneath, and what is above it, stay in any case.
-    pub fn ensure(place: &Place) -> Result<Self, StoreError> {
+    pub fn ensure(place: &NoFollowPath) -> Result<Self, StoreError> {
         let mut made = Self::default();
         made.need(place)?;
         Ok(made)
@@ -126,7 +126,7 @@ impl NewDirs {
         self.0.clear();
     }
 
-    fn need(&mut self, place: &Place) -> Result<(), StoreError> {
+    fn need(&mut self, place: &NoFollowPath) -> Result<(), StoreError> {
         let Some(parent) = place.parent() else { return ensure_top(&place.path()).during(MAKE, place) };
         if kind(place)? == Some(Kind::Directory) {
             return Ok(());
@@ -155,12 +155,13 @@ fn ensure_top(path: &Path) -> io::Result<()> {
     }
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     parent.map_or(Ok(()), ensure_top)?;
-    match step("make a directory").and_then(|()| DirBuilder::new().mode(0o700).create(path)) {
+    match failpoint("make a directory").and_then(|()| DirBuilder::new().mode(0o700).create(path)) {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => return Ok(()),
         Err(error) => return Err(error),
     }
-    parent.map_or(Ok(()), |parent| step("sync a directory").and_then(|()| File::open(parent)?.sync_all()))
+    parent
+        .map_or(Ok(()), |parent| failpoint("sync a directory").and_then(|()| File::open(parent)?.sync_all()))
 }
 
 impl Drop for NewDirs {

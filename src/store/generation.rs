@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::error::{During, StoreError};
 use super::files::{self, existing};
 use super::manifest::{Checksum, MODEL, Record, SAMPLES};
-use crate::fs::failpoints::step;
-use crate::fs::nofollow::Place;
+use crate::fs::failpoints::failpoint;
+use crate::fs::nofollow::NoFollowPath;
 
 /// One published state of a model.
 ///
@@ -63,7 +63,7 @@ impl Generation {
 
     /// Opens the files in `dir`; `None` when one is missing or has another size. Checksums are only
     /// compared when the files are read.
-    pub(super) fn open(dir: &Place, record: Record) -> Result<Option<Self>, StoreError> {
+    pub(super) fn open(dir: &NoFollowPath, record: Record) -> Result<Option<Self>, StoreError> {
         let Some(model) = Stored::open(dir.join(MODEL), &record.files.model)? else { return Ok(None) };
         let samples = match &record.files.samples {
             None => None,
@@ -79,13 +79,13 @@ impl Generation {
 /// An open file and what its bytes must be.
 #[derive(Debug)]
 struct Stored {
-    place: Place,
+    place: NoFollowPath,
     file: File,
     checksum: Checksum,
 }
 
 impl Stored {
-    fn open(place: Place, checksum: &Checksum) -> Result<Option<Self>, StoreError> {
+    fn open(place: NoFollowPath, checksum: &Checksum) -> Result<Option<Self>, StoreError> {
         let Some(file) = existing(files::open(&place)).during("open", &place)? else { return Ok(None) };
         let found = file.metadata().during("look at", &place)?;
         let whole = found.is_file() && found.len() == checksum.size;
@@ -97,7 +97,8 @@ impl Stored {
             .map_err(|_| StoreError::corrupt(&self.place, "it does not fit into memory"))?;
         let mut bytes = vec![0; size];
         // Positioned reads: clones of this handle may read at the same time.
-        let mut read = || step("read a generation").and_then(|()| self.file.read_exact_at(&mut bytes, 0));
+        let mut read =
+            || failpoint("read a generation").and_then(|()| self.file.read_exact_at(&mut bytes, 0));
         read().during("read", &self.place)?;
         if Checksum::of(&bytes) == self.checksum {
             Ok(bytes)

@@ -13,15 +13,15 @@ use super::generation::Generation;
 use super::manifest::{POINTER, Pointer, Record, to_json};
 use super::python_files::PythonServerFiles;
 use super::workspace::{Temporary, Workspace};
-use crate::fs::nofollow::Place;
+use crate::fs::nofollow::NoFollowPath;
 
 /// The directory `classifier/` of one model.
 #[derive(Debug)]
-pub struct Classifier(Place);
+pub struct Classifier(NoFollowPath);
 
 impl Classifier {
     /// The one in the model directory `home`.
-    pub fn of(home: &Place) -> Self {
+    pub fn of(home: &NoFollowPath) -> Self {
         Self(home.join("classifier"))
     }
 
@@ -131,7 +131,12 @@ impl Classifier {
 
     /// Moves a written generation and then a written pointer to their places. When it fails, the old
     /// ones stay, unless only the last step failed: bringing the change to the disk.
-    pub fn install(&self, number: u64, generation: &Place, pointer: &Place) -> Result<(), StoreError> {
+    pub fn install(
+        &self,
+        number: u64,
+        generation: &NoFollowPath,
+        pointer: &NoFollowPath,
+    ) -> Result<(), StoreError> {
         let dirs = NewDirs::ensure(&self.0)?;
         let place = self.generation(number);
         files::rename(generation, &place)?;
@@ -173,12 +178,12 @@ impl Classifier {
     }
 
     /// Where the generation of that number is.
-    pub fn generation(&self, number: u64) -> Place {
+    pub fn generation(&self, number: u64) -> NoFollowPath {
         self.0.join(number.to_string())
     }
 
     /// Where the pointer is.
-    pub fn pointer(&self) -> Place {
+    pub fn pointer(&self) -> NoFollowPath {
         self.0.join(POINTER)
     }
 

@@ -82,6 +82,15 @@ impl fmt::Display for RunId {
     }
 }
 
+/// Names one model: Moodle's `uniqueid` and `dirhash`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ModelKey {
+    /// The model's `uniqueid`; with isolated users it begins with the tenant's prefix.
+    pub id: ModelId,
+    /// The `dirhash` that training, prediction, export and import share.
+    pub dir: DirHash,
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

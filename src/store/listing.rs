@@ -4,14 +4,14 @@ use super::Store;
 use super::error::StoreError;
 use super::files;
 use super::key::{DirHash, ModelId};
-use super::model_dir::ModelHome;
-use crate::fs::nofollow::{Kind, Place};
+use super::model_dir::ModelDir;
+use crate::fs::nofollow::{Kind, NoFollowPath};
 
 /// What a data directory holds.
 #[derive(Debug, Default)]
 pub struct Listing {
     /// The models by id and hash, in the order of their names.
-    pub models: Vec<(ModelId, DirHash, ModelHome)>,
+    pub models: Vec<(ModelId, DirHash, ModelDir)>,
     /// The ids of which nobody can say what they hold, and why.
     pub unreadable: Vec<(ModelId, StoreError)>,
 }
@@ -55,12 +55,12 @@ impl Store {
 
 /// Whether one of these directories is there. Where there is a link instead, or what cannot be looked at, whoever
 /// uses the model meets it, and says so.
-fn any_of(parts: &[&str], home: &Place) -> bool {
+fn any_of(parts: &[&str], home: &NoFollowPath) -> bool {
     parts.iter().any(|part| !matches!(home.join(part).kind(), Ok(None | Some(Kind::File | Kind::Other))))
 }
 
 /// The names of the directories in `place`, sorted; none when it was deleted meanwhile.
-fn directories(place: &Place) -> Result<Vec<String>, StoreError> {
+fn directories(place: &NoFollowPath) -> Result<Vec<String>, StoreError> {
     let entries = files::entries(place)?.into_iter();
     let directories = entries.filter(|entry| entry.kind == Kind::Directory);
     Ok(directories.filter_map(|entry| entry.name.into_string().ok()).collect())

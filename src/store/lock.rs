@@ -14,8 +14,8 @@ use std::sync::Arc;
 use super::deletion_guard::Begun;
 use super::error::{During, StoreError};
 use super::files::{self, NewDirs, existing};
-use crate::fs::failpoints::step;
-use crate::fs::nofollow::Place;
+use crate::fs::failpoints::failpoint;
+use crate::fs::nofollow::NoFollowPath;
 
 /// Held while a model is changed; released when dropped.
 #[derive(Debug)]
@@ -28,18 +28,18 @@ pub struct ModelLock {
 /// An exclusive lock on a file that exists only while somebody holds or wants it.
 #[derive(Debug)]
 pub struct FileLock {
-    place: Place,
+    place: NoFollowPath,
     file: File,
 }
 
 impl FileLock {
     /// Waits for the lock. Two locks of one place in one thread wait for each other for ever.
-    pub fn acquire(place: &Place) -> Result<Self, StoreError> {
+    pub fn acquire(place: &NoFollowPath) -> Result<Self, StoreError> {
         lock_file(place).map(|file| Self { place: place.clone(), file })
     }
 
     /// Takes the lock when it is free; `None` when it is held or gone.
-    pub fn take_free(place: &Place) -> Result<Option<Self>, StoreError> {
+    pub fn take_free(place: &NoFollowPath) -> Result<Option<Self>, StoreError> {
         let Some(file) = existing(place.open_for_writing()).during("open", place)? else {
             return Ok(None);
         };
@@ -57,13 +57,13 @@ impl Drop for FileLock {
     fn drop(&mut self) {
         // Only while it is still ours: an administrator may have cleared the directory.
         if self.place.holds(&self.file).unwrap_or(false) {
-            let _ = step("let go of a lock").and_then(|()| self.place.remove_file());
+            let _ = failpoint("let go of a lock").and_then(|()| self.place.remove_file());
         }
     }
 }
 
 /// Whether a living process holds the lock on this file; changes nothing.
-pub fn is_held(place: &Place) -> Result<bool, StoreError> {
+pub fn is_held(place: &NoFollowPath) -> Result<bool, StoreError> {
     let Some(file) = existing(files::open(place)).during("open", place)? else { return Ok(false) };
     match file.try_lock_shared() {
         Ok(()) => Ok(false),
@@ -73,18 +73,18 @@ pub fn is_held(place: &Place) -> Result<bool, StoreError> {
 }
 
 /// Opens and locks a file, made when there is none; the lock goes when it is closed.
-pub fn lock_file(place: &Place) -> Result<File, StoreError> {
+pub fn lock_file(place: &NoFollowPath) -> Result<File, StoreError> {
     loop {
         let file = open_or_create(place)?;
-        step("lock").and_then(|()| uninterrupted(|| file.lock())).during("lock", place)?;
+        failpoint("lock").and_then(|()| uninterrupted(|| file.lock())).during("lock", place)?;
         if place.holds(&file).during("look at", place)? {
             return Ok(file);
         }
     }
 }
 
-fn open_or_create(place: &Place) -> Result<File, StoreError> {
-    let open = || step("open a lock").and_then(|()| place.open_or_create());
+fn open_or_create(place: &NoFollowPath) -> Result<File, StoreError> {
+    let open = || failpoint("open a lock").and_then(|()| place.open_or_create());
     match open() {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             if let Some(parent) = place.parent() {
@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn only_one_thread_holds_a_lock_and_no_file_stays() {
         let dir = tempfile::tempdir().unwrap();
-        let place = Place::top(dir.path()).join("locks/one");
+        let place = NoFollowPath::top(dir.path()).join("locks/one");
         let inside = AtomicU32::new(0);
         std::thread::scope(|scope| {
             for _ in 0..8 {
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn a_held_lock_is_not_taken_and_a_left_one_is() {
         let dir = tempfile::tempdir().unwrap();
-        let place = Place::top(dir.path()).join("one");
+        let place = NoFollowPath::top(dir.path()).join("one");
         let held = FileLock::acquire(&place).unwrap();
         assert!(FileLock::take_free(&place).unwrap().is_none());
         drop(held);

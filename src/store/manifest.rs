@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::error::{During, StoreError};
 use super::files;
 use super::files::existing;
-use crate::fs::nofollow::Place;
+use crate::fs::nofollow::NoFollowPath;
 
 /// The pointer's name inside `classifier/`.
 pub const POINTER: &str = "current.json";
@@ -68,24 +68,24 @@ impl Checksum {
 
 impl Pointer {
     /// Makes sense of a pointer's bytes; `None`, with a line in the log, when there is none.
-    pub fn parse(bytes: &[u8], path: &Place) -> Option<Self> {
+    pub fn parse(bytes: &[u8], path: &NoFollowPath) -> Option<Self> {
         parse(bytes, path).filter(|pointer: &Self| pointer.record.is_unchanged(path))
     }
 }
 
 impl Record {
     /// With the checksum of itself.
-    pub fn sealed(self, path: &Place) -> Result<Self, StoreError> {
+    pub fn sealed(self, path: &NoFollowPath) -> Result<Self, StoreError> {
         let seal = Some(self.checksum(path)?);
         Ok(Self { seal, ..self })
     }
 
-    fn checksum(&self, path: &Place) -> Result<String, StoreError> {
+    fn checksum(&self, path: &NoFollowPath) -> Result<String, StoreError> {
         let bytes = to_json(&Self { seal: None, ..self.clone() }, path)?;
         Ok(hex::encode(Sha256::digest(bytes)))
     }
 
-    fn is_unchanged(&self, path: &Place) -> bool {
+    fn is_unchanged(&self, path: &NoFollowPath) -> bool {
         let unchanged =
             self.seal.as_ref().is_none_or(|seal| self.checksum(path).is_ok_and(|checksum| &checksum == seal));
         if !unchanged {
@@ -95,7 +95,7 @@ impl Record {
     }
 
     /// Reads the record beside a generation's files; `None` when it is missing or makes no sense.
-    pub fn read(generation: &Place) -> Result<Option<Self>, StoreError> {
+    pub fn read(generation: &NoFollowPath) -> Result<Option<Self>, StoreError> {
         let path = generation.join(RECORD);
         let bytes = existing(files::read(&path)).during("read", &path)?;
         let record: Option<Self> = bytes.and_then(|bytes| parse(&bytes, &path));
@@ -104,11 +104,11 @@ impl Record {
 }
 
 /// The bytes of a record or pointer.
-pub fn to_json<T: Serialize>(value: &T, path: &Place) -> Result<Vec<u8>, StoreError> {
+pub fn to_json<T: Serialize>(value: &T, path: &NoFollowPath) -> Result<Vec<u8>, StoreError> {
     serde_json::to_vec_pretty(value).map_err(|error| StoreError::corrupt(path, error.to_string()))
 }
 
-fn parse<T: for<'a> Deserialize<'a>>(bytes: &[u8], path: &Place) -> Option<T> {
+fn parse<T: for<'a> Deserialize<'a>>(bytes: &[u8], path: &NoFollowPath) -> Option<T> {
     serde_json::from_slice(bytes)
         .inspect_err(|error| tracing::warn!(%path, %error, "this file cannot be read"))
         .ok()

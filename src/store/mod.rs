@@ -48,10 +48,10 @@ mod workspace;
 pub use check::{Finding, Mended};
 pub use error::StoreError;
 pub use generation::Generation;
-pub use key::{DirHash, IdError, ModelId, RunId};
+pub use key::{DirHash, IdError, ModelId, ModelKey, RunId};
 pub use listing::Listing;
 pub use lock::ModelLock;
-pub use model_dir::{ModelHome, NewGeneration};
+pub use model_dir::{ModelDir, NewGeneration};
 pub use retention::{Outdated, Pruned, Retention};
 pub use run::{NewRun, Run};
 
@@ -61,14 +61,14 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{self, Path};
 use std::sync::Arc;
 
-use crate::fs::nofollow::Place;
+use crate::fs::nofollow::NoFollowPath;
 use error::During;
 use workspace::{Temporary, Workspace};
 
 /// The data directory of a server.
 #[derive(Debug, Clone)]
 pub struct Store {
-    root: Place,
+    root: NoFollowPath,
     workspace: Arc<Workspace>,
     retention: Retention,
 }
@@ -98,7 +98,7 @@ impl Store {
             Ok(_) => {}
         }
         let root = path::absolute(root).map_err(|error| StoreError::unusable(root, error.to_string()))?;
-        let root = Place::top(&root);
+        let root = NoFollowPath::top(&root);
         let workspace = Arc::new(Workspace::of(&root));
         Ok(Self { root, workspace, retention: Retention::default() })
     }
@@ -134,8 +134,8 @@ impl Store {
 
     /// The home of one model; nothing is created until something is stored.
     #[must_use]
-    pub fn model(&self, id: &ModelId, dir: &DirHash) -> ModelHome {
-        ModelHome::within(&self.root, &self.workspace, self.retention, id, dir)
+    pub fn model(&self, id: &ModelId, dir: &DirHash) -> ModelDir {
+        ModelDir::within(&self.root, &self.workspace, self.retention, id, dir)
     }
 
     /// Deletes everything under one model id, also what is being made there; fine when there is nothing. Of a

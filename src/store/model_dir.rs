@@ -18,15 +18,15 @@ use super::manifest::{Checksum, Files, MODEL, POINTER, Pointer, RECORD, Record, 
 use super::retention::Retention;
 use super::run::{NewRun, Run};
 use super::workspace::{Temporary, Workspace};
-use crate::fs::nofollow::{Kind, Place};
+use crate::fs::nofollow::{Kind, NoFollowPath};
 
 /// Where one uniqueid/dirhash keeps its generations and its runs.
 #[derive(Debug, Clone)]
-pub struct ModelHome {
+pub struct ModelDir {
     /// Holds `classifier/` and `logs/`.
-    pub(super) dir: Place,
+    pub(super) dir: NoFollowPath,
     /// What a deletion takes away: `dir` or the directory above it.
-    pub(super) tree: Place,
+    pub(super) tree: NoFollowPath,
     /// What the tree's lock and marks are named after.
     tree_name: String,
     model_lock: String,
@@ -46,14 +46,14 @@ pub struct NewGeneration<'a> {
     pub facts: &'a serde_json::Value,
 }
 
-impl ModelHome {
+impl ModelDir {
     /// A model directory outside of a [`Store`](super::Store), as Moodle's local mode names it.
     /// Nothing is made before something is locked or stored. It has locks of its own: a directory of
     /// a server's store must not be changed this way while the server runs.
     #[must_use]
     pub fn at(dir: &Path) -> Self {
         // Fails only without a working directory; then so does all that follows.
-        let dir = Place::top(&path::absolute(dir).unwrap_or_else(|_| dir.to_owned()));
+        let dir = NoFollowPath::top(&path::absolute(dir).unwrap_or_else(|_| dir.to_owned()));
         Self {
             workspace: Arc::new(Workspace::of(&dir)),
             tree: dir.clone(),
@@ -67,7 +67,7 @@ impl ModelHome {
 
     /// The home of `id` and `hash` in the data directory `root`.
     pub(super) fn within(
-        root: &Place,
+        root: &NoFollowPath,
         workspace: &Arc<Workspace>,
         retention: Retention,
         id: &ModelId,
@@ -247,11 +247,11 @@ impl ModelHome {
         }
     }
 
-    pub(super) fn run_dir(&self, run: RunId) -> Place {
+    pub(super) fn run_dir(&self, run: RunId) -> NoFollowPath {
         self.logs().join(run.to_string())
     }
 
-    pub(super) fn logs(&self) -> Place {
+    pub(super) fn logs(&self) -> NoFollowPath {
         self.dir.join("logs")
     }
 
@@ -312,15 +312,15 @@ impl Staged {
         Ok(Self { temporary, generation })
     }
 
-    fn dir(&self) -> Place {
+    fn dir(&self) -> NoFollowPath {
         staged_dir(&self.temporary)
     }
 
-    fn pointer(&self) -> Place {
+    fn pointer(&self) -> NoFollowPath {
         self.temporary.place().join(POINTER)
     }
 }
 
-fn staged_dir(temporary: &Temporary) -> Place {
+fn staged_dir(temporary: &Temporary) -> NoFollowPath {
     temporary.place().join("generation")
 }

@@ -10,8 +10,8 @@ use super::error::{During, StoreError};
 use super::files;
 use super::files::existing;
 use super::workspace::{Temporary, Workspace};
-use crate::fs::failpoints::step;
-use crate::fs::nofollow::{Kind, Place};
+use crate::fs::failpoints::failpoint;
+use crate::fs::nofollow::{Kind, NoFollowPath};
 
 /// Where the Python server begins to read: without it there is no model.
 const CLASSIFIER: &str = "classifier.pkl";
@@ -28,25 +28,25 @@ const FILES: [&str; 5] = [
 ];
 
 /// More bytes than all files of such a model have together.
-const MOST_BYTES: u64 = 32 << 20;
+const MAX_BYTES: u64 = 32 << 20;
 
 /// The Python server's files in one directory.
 #[derive(Debug)]
-pub struct PythonServerFiles(Place);
+pub struct PythonServerFiles(NoFollowPath);
 
 impl PythonServerFiles {
     /// Those in a model's `classifier/`.
-    pub fn of(classifier: &Place) -> Self {
+    pub fn of(classifier: &NoFollowPath) -> Self {
         Self(classifier.clone())
     }
 
     /// Reads those that are there, by their names with `/` between the parts; `None` when there is no model.
     pub fn read(&self) -> Result<Option<BTreeMap<String, Vec<u8>>>, StoreError> {
-        step("look for a model of the Python server").during("read", &self.0)?;
+        failpoint("look for a model of the Python server").during("read", &self.0)?;
         if !self.begins()? {
             return Ok(None);
         }
-        let mut left = MOST_BYTES;
+        let mut left = MAX_BYTES;
         let mut read = BTreeMap::new();
         for name in FILES {
             if let Some(bytes) = bounded(&self.0, name, &mut left)? {
@@ -75,13 +75,13 @@ impl PythonServerFiles {
         Ok(matches!(files::kind(&self.0.join(CLASSIFIER))?, Some(Kind::File | Kind::Link)))
     }
 
-    fn present(&self) -> impl Iterator<Item = Place> {
+    fn present(&self) -> impl Iterator<Item = NoFollowPath> {
         let places = [CLASSIFIER, CHECKPOINT].map(|name| self.0.join(name));
         places.into_iter().filter(|place| place.kind().is_ok_and(|kind| kind.is_some()))
     }
 }
 
-fn bounded(directory: &Place, name: &str, left: &mut u64) -> Result<Option<Vec<u8>>, StoreError> {
+fn bounded(directory: &NoFollowPath, name: &str, left: &mut u64) -> Result<Option<Vec<u8>>, StoreError> {
     let place = &directory.join(name);
     let Some(file) = existing(place.open()).during("open", place)? else { return Ok(None) };
     let found = file.metadata().during("look at", place)?;

@@ -12,9 +12,9 @@ use jiff::Timestamp;
 use super::error::{During, StoreError};
 use super::files;
 use super::key::RunId;
-use super::model_dir::ModelHome;
+use super::model_dir::ModelDir;
 use super::{Listing, Store, Temporary};
-use crate::fs::nofollow::{Kind, Place};
+use crate::fs::nofollow::{Kind, NoFollowPath};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
@@ -80,7 +80,7 @@ impl Store {
     }
 }
 
-impl ModelHome {
+impl ModelDir {
     fn prune(&self, dry_run: bool) -> Result<Vec<Outdated>, StoreError> {
         let tree = if dry_run { self.lock_tree_if_used() } else { Some(self.lock_tree()?) };
         if !dry_run {
@@ -152,7 +152,7 @@ fn run_of(name: &str) -> Option<RunId> {
 }
 
 /// In milliseconds since 1970.
-fn born(run: RunId, dir: &Place, now: u64) -> Result<u64, StoreError> {
+fn born(run: RunId, dir: &NoFollowPath, now: u64) -> Result<u64, StoreError> {
     let found = dir.find().and_then(|found| found.ok_or_else(|| ErrorKind::NotFound.into()));
     let changed = found.during("look at", dir)?.modified;
     let changed = changed.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis());
@@ -165,7 +165,7 @@ fn now() -> u64 {
 }
 
 /// Of all files below; what cannot be looked at counts nothing.
-fn size(place: &Place) -> u64 {
+fn size(place: &NoFollowPath) -> u64 {
     match place.find() {
         Ok(Some(found)) if found.kind == Kind::Directory => {
             let entries = place.list().unwrap_or_default();

@@ -8,22 +8,22 @@ use super::deletion_guard::Begun;
 use super::error::StoreError;
 use super::files::{self, NewDirs};
 use super::key::RunId;
-use super::model_dir::ModelHome;
+use super::model_dir::ModelDir;
 use super::workspace::Temporary;
-use crate::fs::nofollow::{Kind, Place};
+use crate::fs::nofollow::{Kind, NoFollowPath};
 
 /// An evaluation run that nobody sees before it is published.
 #[derive(Debug)]
 pub struct NewRun {
     id: RunId,
-    home: ModelHome,
+    home: ModelDir,
     begun: Arc<Begun>,
     temporary: Temporary,
-    place: Place,
+    place: NoFollowPath,
 }
 
 impl NewRun {
-    pub(super) fn begin(home: &ModelHome) -> Result<Self, StoreError> {
+    pub(super) fn begin(home: &ModelDir) -> Result<Self, StoreError> {
         let begun = home.beginning()?;
         let temporary = home.workspace.temporary()?;
         let taken = |id| Ok(files::kind(&home.run_dir(id))?.is_some());
@@ -70,7 +70,7 @@ impl NewRun {
 }
 
 /// Makes the directories between `top` and a file.
-fn ensure_above(file: &Place, top: &Place) -> io::Result<()> {
+fn ensure_above(file: &NoFollowPath, top: &NoFollowPath) -> io::Result<()> {
     let Some(parent) = file.parent().filter(|parent| parent.path() != top.path()) else { return Ok(()) };
     ensure_above(&parent, top)?;
     match parent.create_directory() {
@@ -81,10 +81,10 @@ fn ensure_above(file: &Place, top: &Place) -> io::Result<()> {
 
 /// A published run.
 #[derive(Debug)]
-pub struct Run(Place);
+pub struct Run(NoFollowPath);
 
 impl Run {
-    pub(super) fn at(place: Place) -> Self {
+    pub(super) fn at(place: NoFollowPath) -> Self {
         Self(place)
     }
 
@@ -109,7 +109,7 @@ impl Run {
     }
 }
 
-fn collect(directory: &Place, prefix: &str, names: &mut Vec<String>) -> io::Result<()> {
+fn collect(directory: &NoFollowPath, prefix: &str, names: &mut Vec<String>) -> io::Result<()> {
     for entry in directory.list()? {
         // What we write has names that are text.
         let Some(name) = entry.name.to_str().map(|name| format!("{prefix}{name}")) else { continue };

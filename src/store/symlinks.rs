@@ -6,7 +6,7 @@
 use super::check::{Finding, Mended};
 use super::error::StoreError;
 use super::files;
-use crate::fs::nofollow::{Kind, Place};
+use crate::fs::nofollow::{Kind, NoFollowPath};
 
 /// What is said of a link, wherever it is.
 pub(super) const PROBLEM: &str = "a link; not followed";
@@ -24,13 +24,13 @@ impl Finding {
 }
 
 /// The links in one directory.
-pub(super) fn links_in(directory: &Place, name: &str) -> Result<Vec<Finding>, StoreError> {
+pub(super) fn links_in(directory: &NoFollowPath, name: &str) -> Result<Vec<Finding>, StoreError> {
     let links = entries(directory)?.into_iter().filter(|(_, kind)| *kind == Kind::Link);
     Ok(links.map(|(inner, _)| Finding::link(format!("{name}/{inner}"))).collect())
 }
 
 /// All links below a model's directory.
-pub(super) fn links_below(directory: &Place) -> Result<Vec<Finding>, StoreError> {
+pub(super) fn links_below(directory: &NoFollowPath) -> Result<Vec<Finding>, StoreError> {
     let mut links = Vec::new();
     let mut ahead = vec![String::new()];
     while let Some(below) = ahead.pop() {
@@ -59,7 +59,7 @@ pub(super) fn unless_told<T>(
 }
 
 /// The names in a directory with what they are, sorted; none when it is not there.
-pub(super) fn entries(directory: &Place) -> Result<Vec<(String, Kind)>, StoreError> {
+pub(super) fn entries(directory: &NoFollowPath) -> Result<Vec<(String, Kind)>, StoreError> {
     let entries = files::entries(directory)?.into_iter();
     Ok(entries.map(|entry| (entry.name.to_string_lossy().into_owned(), entry.kind)).collect())
 }

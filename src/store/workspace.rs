@@ -26,8 +26,8 @@ use super::error::{During, StoreError};
 use super::files::{self, NewDirs, entries};
 use super::key::RunId;
 use super::lock::{FileLock, is_held, lock_file};
-use crate::fs::failpoints::step;
-use crate::fs::nofollow::{Kind, Place};
+use crate::fs::failpoints::failpoint;
+use crate::fs::nofollow::{Kind, NoFollowPath};
 
 /// The hidden directory's name.
 pub const NAME: &str = ".mlbackend";
@@ -37,7 +37,7 @@ const LOCKS: &str = "locks";
 /// The hidden directory of a data directory or of a model directory.
 #[derive(Debug)]
 pub struct Workspace {
-    dir: Place,
+    dir: NoFollowPath,
     stage: Mutex<Stage>,
     /// Shared by those who just move something to its place: the end of the session waits for them.
     moving: RwLock<()>,
@@ -56,7 +56,7 @@ enum Stage {
 
 impl Workspace {
     /// The workspace inside `root`; nothing is made before it is needed.
-    pub fn of(root: &Place) -> Self {
+    pub fn of(root: &NoFollowPath) -> Self {
         Self { dir: root.join(NAME), stage: Mutex::new(Stage::Idle), moving: RwLock::new(()) }
     }
 
@@ -103,7 +103,7 @@ impl Workspace {
         let session = self.session()?;
         let number = session.made.fetch_add(1, Ordering::Relaxed);
         let place = session.place.join(format!("{name}.{number}"));
-        step("make a mark").and_then(|()| place.create_new()).during("make", &place)?;
+        failpoint("make a mark").and_then(|()| place.create_new()).during("make", &place)?;
         Ok(Temporary { place, session })
     }
 
@@ -133,7 +133,7 @@ impl Workspace {
 
     /// Takes a directory, file or link away in one rename (that works on a full disk, too); its parent is
     /// not synced.
-    pub fn take(&self, place: &Place) -> Result<Temporary, StoreError> {
+    pub fn take(&self, place: &NoFollowPath) -> Result<Temporary, StoreError> {
         let temporary = self.free_place()?;
         files::rename(place, &temporary.place)?;
         Ok(temporary)
@@ -158,8 +158,9 @@ impl Workspace {
             id = id.saturating_add(1);
         }
         // Always as long, so that it is overwritten and never cut.
-        let write =
-            step("write a number").and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{id:020}"));
+        let write = failpoint("write a number")
+            .and_then(|()| file.rewind())
+            .and_then(|()| writeln!(file, "{id:020}"));
         write.during("write", &place)?;
         Ok(RunId(id))
     }
@@ -228,16 +229,16 @@ impl Workspace {
         Ok(())
     }
 
-    fn sessions(&self) -> Place {
+    fn sessions(&self) -> NoFollowPath {
         self.dir.join(SESSIONS)
     }
 
-    fn locks(&self) -> Place {
+    fn locks(&self) -> NoFollowPath {
         self.dir.join(LOCKS)
     }
 }
 
-fn take_marks_of(session: &Place, name: &str) -> Result<(), StoreError> {
+fn take_marks_of(session: &NoFollowPath, name: &str) -> Result<(), StoreError> {
     for entry in entries(session)? {
         let marked = entry.name.to_str().and_then(|mark| mark.rsplit_once('.'));
         if marked.is_some_and(|(marked, _)| marked == name) {
@@ -250,13 +251,13 @@ fn take_marks_of(session: &Place, name: &str) -> Result<(), StoreError> {
 /// A directory or a mark that vanishes with its handle, unless it was moved or taken away.
 #[derive(Debug)]
 pub struct Temporary {
-    place: Place,
+    place: NoFollowPath,
     session: Arc<Session>,
 }
 
 impl Temporary {
     /// Where it is.
-    pub fn place(&self) -> &Place {
+    pub fn place(&self) -> &NoFollowPath {
         &self.place
     }
 
@@ -292,14 +293,14 @@ const ALIVE: &str = "alive";
 /// What one open store has half-made.
 #[derive(Debug)]
 struct Session {
-    place: Place,
+    place: NoFollowPath,
     alive: File,
     made: AtomicU64,
 }
 
 impl Session {
     /// Call it behind the gate.
-    fn start(sessions: &Place) -> Result<Self, StoreError> {
+    fn start(sessions: &NoFollowPath) -> Result<Self, StoreError> {
         NewDirs::ensure(sessions)?.keep();
         // The time, so that no name ever comes back; the process, for people who look.
         let place = sessions.join(format!("{}-{}", Timestamp::now().as_nanosecond(), process::id()));
@@ -321,7 +322,7 @@ impl Drop for Session {
 }
 
 /// Removes the session unless its process lives.
-fn clear_session(session: &Place, kind: Kind) -> Result<(), StoreError> {
+fn clear_session(session: &NoFollowPath, kind: Kind) -> Result<(), StoreError> {
     let alive = session.join(ALIVE);
     // A link, or a link for a lock, is nobody's session.
     let lockable = kind == Kind::Directory && files::kind(&alive)? != Some(Kind::Link);

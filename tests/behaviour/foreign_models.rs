@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use moodle_mlbackend::dataset::{Limits, read_unlabelled};
-use moodle_mlbackend::model::{self, BroughtFiles, DESCRIPTION, MODEL, Model, ModelFacts};
+use moodle_mlbackend::model::{self, DESCRIPTION, MODEL, Model, ModelFiles, ModelMetadata};
 use rstest::rstest;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -83,15 +83,15 @@ fn described(folder: &str, change: impl FnOnce(&mut Value)) -> Result<Vec<u8>, S
     let file = |name| fs::read(folder.join(name)).expect("a file of the model");
     let mut description: Value = serde_json::from_slice(&file(DESCRIPTION)).expect("JSON");
     change(&mut description);
-    let files = BroughtFiles::from([
+    let files = ModelFiles::from([
         (MODEL.to_owned(), file(MODEL)),
         (DESCRIPTION.to_owned(), description.to_string().into_bytes()),
     ]);
     model::import(files).map_err(|error| error.to_string())
 }
 
-fn facts(bytes: &[u8]) -> ModelFacts {
-    ModelFacts::read(bytes).expect("facts")
+fn facts(bytes: &[u8]) -> ModelMetadata {
+    ModelMetadata::read(bytes).expect("facts")
 }
 
 #[test]

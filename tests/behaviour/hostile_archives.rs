@@ -8,7 +8,7 @@ use crate::common::{Dice, Entry, Form, RawZip, TestServer, labelled, unlabelled,
 const ROWS: [&str; 6] = ["1,-1,-1,1", "1,-1,-0.9,1", "1,-1,-1,1", "1,-1,-0.2,0", "1,-1,-0.1,0", "1,-1,0,0"];
 
 /// More memory than an import that is refused may take, in bytes.
-const MOST_GROWTH: u64 = 32 << 20;
+const MAX_GROWTH: u64 = 32 << 20;
 
 fn predictions(server: &TestServer) -> serde_json::Value {
     let ask = unlabelled(&["a,1,-1,-1", "b,1,-1,-0.55", "c,,-1,0"]);
@@ -197,7 +197,7 @@ fn a_hostile_archive_is_refused_with_its_reason(#[case] made: fn(&Good) -> Vec<u
     assert!(reply.text().len() < 400 && reply.text().ends_with('.'), "{}", reply.text());
     if let (Some(memory), Some(peak)) = (memory, peak) {
         let growth = peak.saturating_sub(memory);
-        assert!(growth < MOST_GROWTH, "{growth} bytes more memory; {}", reply.text());
+        assert!(growth < MAX_GROWTH, "{growth} bytes more memory; {}", reply.text());
     }
     assert_eq!(predictions(&server), before);
     assert_eq!(server.uploads(), Vec::<std::path::PathBuf>::new());

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use moodle_mlbackend::model::{self, BroughtFiles, DESCRIPTION, MODEL, Model};
+use moodle_mlbackend::model::{self, DESCRIPTION, MODEL, Model, ModelFiles};
 use proptest::prelude::*;
 use prost::Message;
 use rstest::rstest;
@@ -22,7 +22,7 @@ fn file(folder: &str, name: &str) -> Vec<u8> {
 
 /// Imports; what is accepted must run.
 fn brought(onnx: Vec<u8>, description: Vec<u8>) -> Result<(), String> {
-    let files = BroughtFiles::from([(MODEL.to_owned(), onnx), (DESCRIPTION.to_owned(), description)]);
+    let files = ModelFiles::from([(MODEL.to_owned(), onnx), (DESCRIPTION.to_owned(), description)]);
     let bytes = model::import(files).map_err(|error| error.to_string())?;
     Model::load(&bytes).expect("what was accepted runs");
     Ok(())

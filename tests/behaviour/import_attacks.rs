@@ -15,7 +15,7 @@ use tract_onnx::pb::{
 use crate::common::{DATA, Entry, Form, INDEX, Layer, Network, PICKLE, RawZip, Reply, TestServer};
 
 /// More memory than an import that is refused may take, in bytes.
-const MOST_GROWTH: u64 = 32 << 20;
+const MAX_GROWTH: u64 = 32 << 20;
 
 type Files = Vec<(&'static str, Vec<u8>)>;
 
@@ -435,7 +435,7 @@ fn an_import_that_is_made_to_harm_is_refused(#[case] made: fn() -> Files) {
     assert!(reply.text().len() < 600 && reply.text().ends_with('.'), "{}", reply.text());
     if let (Some(memory), Some(peak)) = (memory, peak) {
         let growth = peak.saturating_sub(memory);
-        assert!(growth < MOST_GROWTH, "{} MiB more memory; {}", growth >> 20, reply.text());
+        assert!(growth < MAX_GROWTH, "{} MiB more memory; {}", growth >> 20, reply.text());
     }
     assert_eq!(predictions(&server), before);
 }

@@ -92,7 +92,7 @@ fn a_pickle_that_is_made_to_grow_is_refused(#[case] inserted: Vec<u8>) {
 }
 
 /// More memory than an import that is refused may take, in bytes.
-const MOST_GROWTH: u64 = 32 << 20;
+const MAX_GROWTH: u64 = 32 << 20;
 
 const MIB: usize = 1 << 20;
 
@@ -174,7 +174,7 @@ fn what_is_made_to_need_much_memory_is_refused_with_little(#[case] files: BTreeM
     eprintln!("{:.1} MiB more memory; {said}", growth as f64 / MIB as f64);
     // Weights behind those that the index names are nobody's, and harmless.
     assert!(status == 400 || files.get(DATA).is_some_and(|data| data.len() > MIB), "{status}: {said}");
-    assert!(growth < MOST_GROWTH, "{growth} bytes more memory; {said}");
+    assert!(growth < MAX_GROWTH, "{growth} bytes more memory; {said}");
     assert_eq!(server.get("/export?uniqueid=m&dirhash=d").status, 200, "the model is still there");
 }
 
@@ -193,7 +193,7 @@ fn spoilt_models_take_little_memory_one_after_the_other() {
             }
             let (status, said, growth) = growth(&server, &zipped(&files));
             prop_assert!(status == 200 || status == 400, "{}: {}", status, said);
-            prop_assert!(growth < MOST_GROWTH, "{} bytes more memory; {}", growth, said);
+            prop_assert!(growth < MAX_GROWTH, "{} bytes more memory; {}", growth, said);
             Ok(())
         })
         .unwrap_or_else(|error| panic!("{error}"));

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use moodle_mlbackend::backend::evaluation_log;
-use moodle_mlbackend::store::{DirHash, ModelHome, ModelId, NewGeneration, Retention, RunId, Store};
+use moodle_mlbackend::store::{DirHash, ModelDir, ModelId, NewGeneration, Retention, RunId, Store};
 use serde_json::json;
 
 use crate::common::{Form, Launch, TestServer, labelled, meanwhile, settled, until, untouched};
@@ -18,7 +18,7 @@ const DAY: Duration = Duration::from_hours(24);
 /// The length of the zip of a run that there is not.
 const EMPTY: usize = 22;
 
-fn home(store: &Store) -> ModelHome {
+fn home(store: &Store) -> ModelDir {
     store.model(&ModelId::new("m").unwrap(), &DirHash::new("dirhash", "d").unwrap())
 }
 
@@ -47,7 +47,7 @@ fn runs(data: &Path) -> Vec<u64> {
     numbers
 }
 
-fn publish(home: &ModelHome, text: &str) {
+fn publish(home: &ModelDir, text: &str) {
     let new = NewGeneration { model: text.as_bytes(), samples: None, facts: &json!(null) };
     home.publish(&home.lock().unwrap(), &new).unwrap();
 }

@@ -11,7 +11,7 @@ use tokio::net::TcpSocket;
 use crate::common::{Form, Launch, Request, TestServer, labelled, skip};
 
 /// More memory may not be needed by all the clients that take no answers.
-const MOST_MEMORY: u64 = 100 << 20;
+const MAX_MEMORY: u64 = 100 << 20;
 
 #[test]
 fn requests_that_are_sent_ahead_are_answered_in_their_order() {
@@ -81,7 +81,7 @@ fn costs_little(server: &TestServer, first: &[u8], again: &[u8], test: &str) {
         thread::sleep(Duration::from_millis(50));
     }
     let during = server.memory("VmHWM").expect("told before");
-    assert!(during < before + MOST_MEMORY, "{before} bytes became {during}");
+    assert!(during < before + MAX_MEMORY, "{before} bytes became {during}");
     assert_eq!(server.raw(b"GET /version HTTP/1.1\r\nHost: x\r\n\r\n").status, 200);
 }
 

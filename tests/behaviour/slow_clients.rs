@@ -12,7 +12,7 @@ const DROP_AFTER: Duration = Duration::from_millis(250);
 /// for a body or an answer: whoever is still there then would stay.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Most that a request's slowest answers may take longer beside slow clients than without them.
-const MOST_RATIO: f64 = 3.0;
+const MAX_RATIO: f64 = 3.0;
 
 /// What a slow client sends: at once, and then again and again, a byte or so at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -285,7 +285,7 @@ fn a_healthy_client_beside_a_thousand_drippers() {
         let [alone, beside, again] = [alone, beside, again].map(|waits| waits.share(0.99).as_secs_f64());
         let ratio = 2.0 * beside / (alone + again);
         println!("… p99 beside drippers / alone: {ratio:.2}");
-        assert!(ratio < MOST_RATIO, "{what}: beside slow clients it takes {ratio:.2} times as long");
+        assert!(ratio < MAX_RATIO, "{what}: beside slow clients it takes {ratio:.2} times as long");
         ended_in_all += ended;
     }
     assert!(ended_in_all > 0, "slow clients were ended meanwhile");

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use moodle_mlbackend::store::{DirHash, ModelHome, ModelId, NewGeneration, Store};
+use moodle_mlbackend::store::{DirHash, ModelDir, ModelId, NewGeneration, Store};
 use serde_json::json;
 
 use crate::common::skip;
@@ -15,7 +15,7 @@ use crate::common::skip;
 /// Names the data directory for a test that plays another process.
 const DIRECTORY: &str = "STORE_CRASH_DIRECTORY";
 
-fn home(store: &Store) -> ModelHome {
+fn home(store: &Store) -> ModelDir {
     store.model(&ModelId::new("model").unwrap(), &DirHash::new("dirhash", "hash").unwrap())
 }
 
@@ -23,7 +23,7 @@ fn content(number: u64) -> Vec<u8> {
     number.to_string().repeat(20_000).into_bytes()
 }
 
-fn publish_next(home: &ModelHome) -> Result<u64, moodle_mlbackend::store::StoreError> {
+fn publish_next(home: &ModelDir) -> Result<u64, moodle_mlbackend::store::StoreError> {
     let lock = home.lock()?;
     let number = home.current()?.map_or(0, |current| current.facts()["number"].as_u64().unwrap()) + 1;
     let (bytes, facts) = (content(number), json!({ "number": number }));
@@ -32,7 +32,7 @@ fn publish_next(home: &ModelHome) -> Result<u64, moodle_mlbackend::store::StoreE
 }
 
 /// The number of the current generation, once all its parts have been compared.
-fn whole(home: &ModelHome) -> u64 {
+fn whole(home: &ModelDir) -> u64 {
     let Some(current) = home.current().unwrap() else { return 0 };
     let number = current.facts()["number"].as_u64().unwrap();
     assert_eq!(current.model().unwrap(), content(number));

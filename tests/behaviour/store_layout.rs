@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use moodle_mlbackend::store::{
-    DirHash, Generation, ModelHome, ModelId, ModelLock, NewGeneration, NewRun, Retention, RunId, Store,
+    DirHash, Generation, ModelDir, ModelId, ModelLock, NewGeneration, NewRun, Retention, RunId, Store,
     StoreError,
 };
 use serde_json::{Value, json};
@@ -21,20 +21,20 @@ fn hash() -> DirHash {
     DirHash::new("dirhash", "hash").unwrap()
 }
 
-fn store() -> (TempDir, Store, ModelHome) {
+fn store() -> (TempDir, Store, ModelDir) {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();
     let home = store.model(&id(), &hash());
     (dir, store, home)
 }
 
-fn publish(home: &ModelHome, text: &str) -> u64 {
+fn publish(home: &ModelDir, text: &str) -> u64 {
     let facts = json!({ "text": text });
     let new = NewGeneration { model: text.as_bytes(), samples: Some(text.as_bytes()), facts: &facts };
     home.publish(&home.lock().unwrap(), &new).unwrap().number()
 }
 
-fn current_text(home: &ModelHome) -> Option<String> {
+fn current_text(home: &ModelDir) -> Option<String> {
     let current = home.current().unwrap()?;
     assert_eq!(current.samples().unwrap(), Some(current.model().unwrap()));
     Some(String::from_utf8(current.model().unwrap()).unwrap())
@@ -220,7 +220,7 @@ fn deleting_takes_everything_of_one_id_and_nothing_else() {
 }
 
 /// Publishes a model and a run that a deletion has made void: both without an error, and nobody finds them.
-fn published_in_vain(home: &ModelHome, training: &ModelLock, run: NewRun) -> Generation {
+fn published_in_vain(home: &ModelDir, training: &ModelLock, run: NewRun) -> Generation {
     let new = NewGeneration { model: b"late", samples: None, facts: &Value::Null };
     let published = home.publish(training, &new).unwrap();
     assert!(home.current().unwrap().is_none());
@@ -357,7 +357,7 @@ fn only_the_owner_can_read_what_is_stored() {
 #[test]
 fn a_model_directory_outside_of_a_store_works_alike() {
     let dir = tempfile::tempdir().unwrap();
-    let home = ModelHome::at(&dir.path().join("hash"));
+    let home = ModelDir::at(&dir.path().join("hash"));
     assert!(home.current().unwrap().is_none());
     assert!(!dir.path().join("hash").exists());
     publish(&home, "one");

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use moodle_mlbackend::store::{DirHash, ModelHome, ModelId, NewGeneration, Store};
+use moodle_mlbackend::store::{DirHash, ModelDir, ModelId, NewGeneration, Store};
 use serde_json::json;
 
 use crate::common::meanwhile;
@@ -19,12 +19,12 @@ fn id() -> ModelId {
     ModelId::new("model").unwrap()
 }
 
-fn home(store: &Store) -> ModelHome {
+fn home(store: &Store) -> ModelDir {
     store.model(&id(), &DirHash::new("dirhash", "hash").unwrap())
 }
 
 /// A generation whose parts all tell the same number; of different lengths, to be mixed up visibly.
-fn publish(home: &ModelHome, number: u64) {
+fn publish(home: &ModelDir, number: u64) {
     let text = format!("{number}/").repeat(usize::try_from(number % 7).unwrap() * 1000 + 1);
     let facts = json!({ "number": number });
     let lock = home.lock().unwrap();
@@ -33,7 +33,7 @@ fn publish(home: &ModelHome, number: u64) {
 }
 
 /// Checks that all parts of the current generation belong together.
-fn read(home: &ModelHome) -> Option<u64> {
+fn read(home: &ModelDir) -> Option<u64> {
     let current = home.current().unwrap()?;
     let (model, samples) = (current.model().unwrap(), current.samples().unwrap().unwrap());
     assert_eq!(model, samples);
@@ -45,7 +45,7 @@ fn read(home: &ModelHome) -> Option<u64> {
 /// Lets threads read the model over and over as long as something is done to it; gives how often it was there.
 fn read_meanwhile(store: &Store, readers: usize, work: impl FnOnce()) -> u64 {
     let reads = AtomicU64::new(0);
-    let homes: Vec<ModelHome> = (0..readers).map(|_| home(store)).collect();
+    let homes: Vec<ModelDir> = (0..readers).map(|_| home(store)).collect();
     let read_all = || {
         thread::scope(|scope| {
             for home in &homes {
@@ -113,7 +113,7 @@ fn a_reader_never_mixes_a_deleted_model_with_the_one_that_takes_its_place() {
 fn what_is_counted_up_under_the_lock_of_a_model_in_parallel_is_all_counted() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();
-    let add_one = |home: &ModelHome| {
+    let add_one = |home: &ModelDir| {
         let lock = home.lock().unwrap();
         let count = home.current().unwrap().map_or(0, |current| current.facts()["count"].as_u64().unwrap());
         let facts = json!({ "count": count + 1 });

@@ -7,7 +7,7 @@ use moodle_mlbackend::backend::{
     self, BackendError, EvaluationReply, EvaluationRequest, ImportLimits, Training,
 };
 use moodle_mlbackend::dataset::Limits;
-use moodle_mlbackend::store::ModelHome;
+use moodle_mlbackend::store::ModelDir;
 use tempfile::{NamedTempFile, TempDir};
 
 /// A model in a directory of its own; gone when dropped.
@@ -46,8 +46,8 @@ impl Home {
     }
 
     /// Where the model is kept.
-    pub fn model(&self) -> ModelHome {
-        ModelHome::at(&self.dir.path().join("model"))
+    pub fn model(&self) -> ModelDir {
+        ModelDir::at(&self.dir.path().join("model"))
     }
 
     /// Everything that no answer may show.
@@ -100,7 +100,7 @@ impl Home {
         &self,
         dataset: &[u8],
         iterations: usize,
-        trained: Option<&ModelHome>,
+        trained: Option<&ModelDir>,
     ) -> Result<EvaluationReply, BackendError> {
         let request = EvaluationRequest { min_score: 0.7, max_deviation: 0.05, iterations };
         backend::evaluate(&self.model(), trained, self.file(dataset).path(), &request, &self.limits, &())

@@ -20,7 +20,7 @@ use serde::Serialize;
 use super::BackendError;
 use super::transfer::{ImportLimits, is_part_of_a_model, read_archive, read_directory};
 use crate::dataset::Limits;
-use crate::model::{BroughtFiles, MODEL, MOST_MODEL_BYTES, summary};
+use crate::model::{MAX_MODEL_BYTES, MODEL, ModelFiles, summary};
 
 /// What was found.
 #[derive(Debug, Serialize)]
@@ -97,8 +97,8 @@ fn file(path: &Path, limits: &Limits) -> Result<Found, BackendError> {
              files beside it: inspect its directory, or the export that it is part of."
                 .to_owned(),
         )),
-        _ if size <= MOST_MODEL_BYTES as u64 && is_onnx(path)? => {
-            let files = BroughtFiles::from([(MODEL.to_owned(), fs::read(path).map_err(failed)?)]);
+        _ if size <= MAX_MODEL_BYTES as u64 && is_onnx(path)? => {
+            let files = ModelFiles::from([(MODEL.to_owned(), fs::read(path).map_err(failed)?)]);
             Ok(Found::Model(ModelReport::of_files("an ONNX file", files)))
         }
         _ => dataset::read(path, limits).map(Found::Dataset),

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::backend::transfer::{label, log_loss_of_shares};
 use crate::model::{
-    BroughtFiles, CLASSIFIER, MODEL, ModelError, ModelFacts, Outline, TopFeature, import, summary,
+    CLASSIFIER, MODEL, ModelError, ModelFiles, ModelMetadata, Summary, TopFeature, import, summary,
 };
 
 /// The old releases, in words.
@@ -39,14 +39,14 @@ pub struct ModelReport {
     /// The features that move its answers most.
     pub top_features: Vec<TopFeature>,
     /// What an ONNX file consists of.
-    pub graph: Option<Outline>,
+    pub graph: Option<Summary>,
 }
 
 impl ModelReport {
     /// Looks at the files of a model.
-    pub(super) fn of_files(found_as: &'static str, files: BroughtFiles) -> Self {
+    pub(super) fn of_files(found_as: &'static str, files: ModelFiles) -> Self {
         let onnx = files.get(MODEL);
-        let own = onnx.and_then(|onnx| ModelFacts::read(onnx).ok());
+        let own = onnx.and_then(|onnx| ModelMetadata::read(onnx).ok());
         let origin = match (&own, onnx, files.contains_key(CLASSIFIER)) {
             (Some(own), ..) => own.made_by.clone(),
             (None, Some(_), _) => "another tool, as ONNX".to_owned(),
@@ -60,7 +60,7 @@ impl ModelReport {
             graph: onnx.and_then(|onnx| summary(onnx)),
             ..Self::default()
         };
-        let brought = import(files).and_then(|bytes| ModelFacts::read(&bytes));
+        let brought = import(files).and_then(|bytes| ModelMetadata::read(&bytes));
         match brought {
             Ok(facts) => report.with_facts(facts),
             // Its facts may be read although it cannot be run.
@@ -79,7 +79,7 @@ impl ModelReport {
         }
     }
 
-    fn with_facts(self, facts: ModelFacts) -> Self {
+    fn with_facts(self, facts: ModelMetadata) -> Self {
         Self {
             features: facts.features.len(),
             feature_names: if facts.named { facts.features } else { Vec::new() },

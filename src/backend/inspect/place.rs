@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::model::ModelReport;
 use crate::backend::transfer::label;
-use crate::model::{BroughtFiles, MODEL, ModelFacts};
-use crate::store::{Generation, Listing, ModelHome, Store, StoreError};
+use crate::model::{MODEL, ModelFiles, ModelMetadata};
+use crate::store::{Generation, Listing, ModelDir, Store, StoreError};
 
 /// The models that lie in a directory.
 #[derive(Debug, Serialize)]
@@ -51,7 +51,7 @@ pub struct StoredModel {
 impl PlaceReport {
     /// The directory of one model, `classifier/` and `logs/` inside.
     pub(super) fn of_model(path: &Path) -> Self {
-        let (stored, model) = look(&ModelHome::at(path));
+        let (stored, model) = look(&ModelDir::at(path));
         Self { store: false, models: vec![stored], model: Some(model) }
     }
 
@@ -71,7 +71,7 @@ impl PlaceReport {
     }
 }
 
-fn look(home: &ModelHome) -> (StoredModel, ModelReport) {
+fn look(home: &ModelDir) -> (StoredModel, ModelReport) {
     let seen = home.look().and_then(|generation| match generation {
         Some(generation) => Ok(of_generation(&generation)),
         None => Ok(home.python_server_files()?.map(of_python_server).unwrap_or_default()),
@@ -107,7 +107,7 @@ fn of_generation(generation: &Generation) -> (StoredModel, ModelReport) {
         }
     };
     let size = model.len() + samples.map_or(0, |samples| samples.len());
-    let facts = ModelFacts::read(&model);
+    let facts = ModelMetadata::read(&model);
     let report = ModelReport::of_files("what a server keeps", [(MODEL.to_owned(), model)].into());
     let stored = StoredModel {
         origin: report.origin.clone(),
@@ -120,7 +120,7 @@ fn of_generation(generation: &Generation) -> (StoredModel, ModelReport) {
 }
 
 /// A directory that the Python server wrote.
-fn of_python_server(files: BroughtFiles) -> (StoredModel, ModelReport) {
+fn of_python_server(files: ModelFiles) -> (StoredModel, ModelReport) {
     let report = ModelReport::of_files("the files of a Python server", files);
     let stored = StoredModel {
         origin: "the Python server".to_owned(),

@@ -6,17 +6,17 @@ use zip::read::{ArchiveOffset, Config, ZipFile};
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::files::{Budget, ImportLimits, Part, Place, place};
+use super::files::{ImportLimits, NoFollowPath, Part, TimeBudget, place};
 use super::{directory, unusable};
 use crate::backend::BackendError;
-use crate::model::BroughtFiles;
+use crate::model::ModelFiles;
 
 /// Reads the files of a model out of a zip. Nothing is written to disk; memory holds what the files truly
 /// have, never what the archive says they have.
 ///
 /// # Errors
 /// [`BackendError::BadInput`] with the reason for anything but a zip of a model's files.
-pub fn read_archive(source: impl Read + Seek, limits: &ImportLimits) -> Result<BroughtFiles, BackendError> {
+pub fn read_archive(source: impl Read + Seek, limits: &ImportLimits) -> Result<ModelFiles, BackendError> {
     let mut source = BufReader::new(source);
     let room = directory::check(&mut source, limits.entries).map_err(|why| unusable(&why))?;
     let mut zip = open(source).map_err(|error| unusable(&said(&error)))?;
@@ -26,10 +26,10 @@ pub fn read_archive(source: impl Read + Seek, limits: &ImportLimits) -> Result<B
     zip.validate_header_consistency().map_err(|error| unusable(&said(&error)))?;
 
     // All are measured, which takes no memory, before one is kept.
-    let mut budget = Budget::new(limits.bytes);
+    let mut budget = TimeBudget::new(limits.bytes);
     let sizes: Vec<u64> =
         parts.iter().map(|(at, part)| measure(&mut zip, *at, part, &mut budget)).collect::<Result<_, _>>()?;
-    let mut files = BroughtFiles::new();
+    let mut files = ModelFiles::new();
     for ((at, part), size) in parts.into_iter().zip(sizes).filter(|((_, part), _)| part.read) {
         files.insert(part.name.to_owned(), keep(&mut zip, at, &part, size)?);
     }
@@ -38,7 +38,7 @@ pub fn read_archive(source: impl Read + Seek, limits: &ImportLimits) -> Result<B
 
 /// What lies between files, headers and extra fields included, is searched for hidden files: it must not be
 /// much. Where the sizes of the files are lies, they overlap, which is found before the search.
-const MOST_BETWEEN: u64 = 64 << 10;
+const MAX_BETWEEN: u64 = 64 << 10;
 
 fn check_room<R: Read + Seek>(zip: &mut ZipArchive<R>, room: u64) -> Result<(), BackendError> {
     let mut files = 0_u64;
@@ -47,7 +47,7 @@ fn check_room<R: Read + Seek>(zip: &mut ZipArchive<R>, room: u64) -> Result<(), 
         files = files.saturating_add(entry.compressed_size());
     }
     match room.saturating_sub(files) {
-        0..=MOST_BETWEEN => Ok(()),
+        0..=MAX_BETWEEN => Ok(()),
         more => Err(unusable(&format!("{more} bytes of it belong to no file"))),
     }
 }
@@ -85,9 +85,9 @@ fn parts<R: Read + Seek>(zip: &mut ZipArchive<R>) -> Result<Vec<(usize, Part)>, 
             )));
         }
         match found {
-            Place::File(part) => parts.push((at, part)),
-            Place::Directory if entry.size() == 0 && entry.compressed_size() <= 2 => {}
-            Place::Directory => return Err(unusable(&format!("its directory {shown} has content"))),
+            NoFollowPath::File(part) => parts.push((at, part)),
+            NoFollowPath::Directory if entry.size() == 0 && entry.compressed_size() <= 2 => {}
+            NoFollowPath::Directory => return Err(unusable(&format!("its directory {shown} has content"))),
         }
     }
     Ok(parts)
@@ -98,7 +98,7 @@ fn measure<R: Read + Seek>(
     zip: &mut ZipArchive<R>,
     at: usize,
     part: &Part,
-    budget: &mut Budget,
+    budget: &mut TimeBudget,
 ) -> Result<u64, BackendError> {
     let limit = budget.of(part) + 1;
     let entry = entry(zip, at)?;

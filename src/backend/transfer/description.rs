@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::backend::train::IMPORTED;
 use crate::dataset::Class;
-use crate::model::{BroughtFiles, DESCRIPTION, MODEL, ModelFacts, TopFeature};
+use crate::model::{DESCRIPTION, MODEL, ModelFiles, ModelMetadata, TopFeature};
 use crate::store::Generation;
 
 /// The facts of an export.
@@ -75,7 +75,7 @@ pub(in crate::backend) struct Port {
 /// The facts of a generation and of its model file.
 pub(in crate::backend) fn describe(
     generation: Option<&Generation>,
-    facts: ModelFacts,
+    facts: ModelMetadata,
     model: &[u8],
 ) -> Description {
     let noted = |key: &str| generation.and_then(|generation| generation.facts().get(key));
@@ -148,16 +148,16 @@ pub(super) struct Claims {
 }
 
 /// More characters than a name of Moodle's has.
-const MOST_NAME_CHARS: usize = 300;
+const MAX_NAME_CHARS: usize = 300;
 
 impl Claims {
     /// Nothing is claimed when there is no `model.json` or it is of another kind: who needs it reads it.
-    pub(super) fn of(files: &BroughtFiles) -> Self {
+    pub(super) fn of(files: &ModelFiles) -> Self {
         let claims: Option<Self> =
             files.get(DESCRIPTION).and_then(|bytes| serde_json::from_slice(bytes).ok());
         let claims = claims.unwrap_or_default();
         let short = |name: Option<String>| {
-            name.map(|name| name.chars().filter(|c| !c.is_control()).take(MOST_NAME_CHARS).collect())
+            name.map(|name| name.chars().filter(|c| !c.is_control()).take(MAX_NAME_CHARS).collect())
         };
         Self { target: short(claims.target), time_splitting: short(claims.time_splitting), ..claims }
     }
@@ -166,7 +166,7 @@ impl Claims {
     ///
     /// # Errors
     /// Says which files do not belong together.
-    pub(super) fn check(&self, files: &BroughtFiles) -> Result<(), String> {
+    pub(super) fn check(&self, files: &ModelFiles) -> Result<(), String> {
         match (&self.sha256, files.get(MODEL)) {
             (Some(claimed), Some(model)) if !claimed.trim().eq_ignore_ascii_case(&sha256(model)) => {
                 Err(format!(

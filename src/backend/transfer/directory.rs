@@ -7,11 +7,11 @@
 use std::io::{self, Read, Seek, SeekFrom};
 
 /// More bytes than the directory of a model's archive takes.
-const MOST_DIRECTORY_BYTES: u32 = 1 << 20;
+const MAX_DIRECTORY_BYTES: u32 = 1 << 20;
 
 const END: [u8; 4] = *b"PK\x05\x06";
 const END_BYTES: usize = 22;
-const MOST_COMMENT_BYTES: usize = u16::MAX as usize;
+const MAX_COMMENT_BYTES: usize = u16::MAX as usize;
 const ENTRY: [u8; 4] = *b"PK\x01\x02";
 const ENTRY_BYTES: usize = 46;
 
@@ -45,7 +45,7 @@ pub(super) fn check(source: &mut (impl Read + Seek), most_entries: u16) -> Resul
             end.entries
         ));
     }
-    if end.directory_bytes > MOST_DIRECTORY_BYTES {
+    if end.directory_bytes > MAX_DIRECTORY_BYTES {
         return Err(format!(
             "its directory takes {} bytes, more than that of any model",
             end.directory_bytes
@@ -65,7 +65,7 @@ pub(super) fn check(source: &mut (impl Read + Seek), most_entries: u16) -> Resul
 }
 
 fn last_bytes(source: &mut (impl Read + Seek), size: u64) -> io::Result<Vec<u8>> {
-    let most = (END_BYTES + MOST_COMMENT_BYTES) as u64;
+    let most = (END_BYTES + MAX_COMMENT_BYTES) as u64;
     source.seek(SeekFrom::Start(size.saturating_sub(most)))?;
     let mut tail = Vec::new();
     source.take(most).read_to_end(&mut tail)?;

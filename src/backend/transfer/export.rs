@@ -9,15 +9,15 @@ use super::card;
 use super::description::describe;
 use super::files::CARD;
 use crate::backend::BackendError;
-use crate::backend::current_model::Answering;
-use crate::model::{DESCRIPTION, MODEL, ModelFacts};
-use crate::store::ModelHome;
+use crate::backend::current_model::CurrentModel;
+use crate::model::{DESCRIPTION, MODEL, ModelMetadata};
+use crate::store::ModelDir;
 
 /// The trained model as a zip; `None` when there is none.
 ///
 /// # Errors
 /// [`BackendError`].
-pub fn export(home: &ModelHome) -> Result<Option<Vec<u8>>, BackendError> {
+pub fn export(home: &ModelDir) -> Result<Option<Vec<u8>>, BackendError> {
     let Some(files) = exported(home)? else { return Ok(None) };
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in &files {
@@ -31,7 +31,7 @@ pub fn export(home: &ModelHome) -> Result<Option<Vec<u8>>, BackendError> {
 ///
 /// # Errors
 /// [`BackendError`].
-pub fn export_to(home: &ModelHome, directory: &Path) -> Result<bool, BackendError> {
+pub fn export_to(home: &ModelDir, directory: &Path) -> Result<bool, BackendError> {
     let Some(files) = exported(home)? else { return Ok(false) };
     std::fs::create_dir_all(directory).map_err(failed)?;
     for (name, bytes) in &files {
@@ -45,9 +45,9 @@ pub fn export_to(home: &ModelHome, directory: &Path) -> Result<bool, BackendErro
 /// The name and content of each file of an export.
 type Files = [(&'static str, Vec<u8>); 3];
 
-fn exported(home: &ModelHome) -> Result<Option<Files>, BackendError> {
-    let Some(Answering { onnx: bytes, generation }) = Answering::at(home)? else { return Ok(None) };
-    let description = describe(generation.as_ref(), ModelFacts::read(&bytes)?, &bytes);
+fn exported(home: &ModelDir) -> Result<Option<Files>, BackendError> {
+    let Some(CurrentModel { onnx: bytes, generation }) = CurrentModel::at(home)? else { return Ok(None) };
+    let description = describe(generation.as_ref(), ModelMetadata::read(&bytes)?, &bytes);
     let card = card::text(&description);
     let description = serde_json::to_vec_pretty(&description).map_err(failed)?;
     Ok(Some([(MODEL, bytes), (DESCRIPTION, description), (CARD, card.into_bytes())]))

@@ -8,7 +8,7 @@ use super::unusable;
 use crate::backend::BackendError;
 use crate::fs::nofollow;
 use crate::fs::nofollow::Link;
-use crate::model::{BroughtFiles, CLASSIFIER, DESCRIPTION, MODEL, MOST_MODEL_BYTES};
+use crate::model::{CLASSIFIER, DESCRIPTION, MAX_MODEL_BYTES, MODEL, ModelFiles};
 
 /// What people read about a model; nothing of it is needed to run the model.
 pub(super) const CARD: &str = "model-card.md";
@@ -26,7 +26,7 @@ pub(super) struct Part {
 const MIB: u64 = 1 << 20;
 
 /// More than any model takes.
-const MOST_BYTES: u64 = MOST_MODEL_BYTES as u64;
+const MAX_BYTES: u64 = MAX_MODEL_BYTES as u64;
 
 /// What an archive of a model may be when it is looked into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,22 +43,22 @@ impl ImportLimits {
     pub const USUAL: Self = Self { bytes: 6 * MIB, ..Self::LARGEST };
 
     /// No model is made for more bytes.
-    pub const LARGEST: Self = Self { entries: 64, bytes: MOST_BYTES };
+    pub const LARGEST: Self = Self { entries: 64, bytes: MAX_BYTES };
 }
 
 /// The files of our exports and of the Python server's. TensorFlow writes more beside its weights, which
 /// nobody needs here.
 const PARTS: [Part; 9] = [
-    part(MODEL, MOST_BYTES, true),
+    part(MODEL, MAX_BYTES, true),
     // Repeats the names of all features.
-    part(DESCRIPTION, MOST_BYTES, true),
+    part(DESCRIPTION, MAX_BYTES, true),
     part(CARD, 4 * MIB, false),
     part(CLASSIFIER, MIB, true),
-    part("model.ckpt/saved_model.pb", MOST_BYTES, true),
-    part("model.ckpt/keras_metadata.pb", MOST_BYTES, true),
+    part("model.ckpt/saved_model.pb", MAX_BYTES, true),
+    part("model.ckpt/keras_metadata.pb", MAX_BYTES, true),
     part("model.ckpt/fingerprint.pb", MIB, false),
     part("model.ckpt/variables/variables.index", MIB, true),
-    part("model.ckpt/variables/variables.data-00000-of-00001", MOST_BYTES, true),
+    part("model.ckpt/variables/variables.data-00000-of-00001", MAX_BYTES, true),
 ];
 
 /// What tells a directory of the releases with TensorFlow 1, so that it can be said why it is refused. Archives
@@ -73,7 +73,7 @@ const fn part(name: &'static str, most: u64, read: bool) -> Part {
 }
 
 /// What a name in an archive stands for.
-pub(super) enum Place {
+pub(super) enum NoFollowPath {
     File(Part),
     Directory,
 }
@@ -82,12 +82,12 @@ pub(super) enum Place {
 ///
 /// # Errors
 /// Says what is wrong with a name.
-pub(super) fn place(name: &[u8]) -> Result<Place, String> {
+pub(super) fn place(name: &[u8]) -> Result<NoFollowPath, String> {
     if let Some(part) = PARTS.iter().find(|part| part.name.as_bytes() == name) {
-        return Ok(Place::File(*part));
+        return Ok(NoFollowPath::File(*part));
     }
     if DIRECTORIES.iter().any(|directory| directory.as_bytes() == name) {
-        return Ok(Place::Directory);
+        return Ok(NoFollowPath::Directory);
     }
     let text = String::from_utf8_lossy(name);
     let shown: String = text.chars().filter(|c| !c.is_control()).take(60).collect();
@@ -114,9 +114,9 @@ pub(in crate::backend) fn is_part_of_a_model(name: &str) -> bool {
 ///
 /// # Errors
 /// [`BackendError::BadInput`] when one cannot be read or is too large.
-pub fn read_directory(directory: &Path) -> Result<BroughtFiles, BackendError> {
-    let mut files = BroughtFiles::new();
-    let mut budget = Budget::new(MOST_BYTES);
+pub fn read_directory(directory: &Path) -> Result<ModelFiles, BackendError> {
+    let mut files = ModelFiles::new();
+    let mut budget = TimeBudget::new(MAX_BYTES);
     for part in PARTS.iter().chain([&TENSORFLOW1_INDEX]).filter(|part| part.read) {
         let Some(file) = regular(directory, part)? else { continue };
         files.insert(part.name.to_owned(), budget.read(part, file)?);
@@ -130,7 +130,7 @@ fn regular(directory: &Path, part: &Part) -> Result<Option<File>, BackendError> 
     let name = part.name;
     let failed = |error: &io::Error| unusable(&format!("its {name} cannot be read ({error})"));
     let is_file = |file: &File| file.metadata().map(|found| found.is_file());
-    match nofollow::Place::top(directory).join(name).open() {
+    match nofollow::NoFollowPath::top(directory).join(name).open() {
         Ok(file) if is_file(&file).map_err(|error| failed(&error))? => Ok(Some(file)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) if Link::behind(&error).is_none() => Err(failed(&error)),
@@ -139,12 +139,12 @@ fn regular(directory: &Path, part: &Part) -> Result<Option<File>, BackendError> 
 }
 
 /// How much may still be read.
-pub(super) struct Budget {
+pub(super) struct TimeBudget {
     left: u64,
     most: u64,
 }
 
-impl Budget {
+impl TimeBudget {
     pub(super) fn new(most: u64) -> Self {
         Self { left: most, most }
     }

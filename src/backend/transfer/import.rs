@@ -9,15 +9,15 @@ use super::{ImportLimits, read_archive, read_directory, unusable};
 use crate::backend::current_model::facts_of_brought;
 use crate::backend::{BackendError, open};
 use crate::dataset::Limits;
-use crate::model::{self, BroughtFiles, ModelFacts};
-use crate::store::{ModelHome, NewGeneration};
+use crate::model::{self, ModelFiles, ModelMetadata};
+use crate::store::{ModelDir, NewGeneration};
 
 /// Replaces the model at `home` with the one in a zip file.
 ///
 /// # Errors
 /// [`BackendError::BadInput`] for anything but a model; the one at `home` is then as it was.
 pub fn import(
-    home: &ModelHome,
+    home: &ModelDir,
     archive: &Path,
     limits: &Limits,
     within: &ImportLimits,
@@ -30,15 +30,15 @@ pub fn import(
 ///
 /// # Errors
 /// [`BackendError::BadInput`] for anything but a model; the one at `home` is then as it was.
-pub fn import_from(home: &ModelHome, directory: &Path, limits: &Limits) -> Result<(), BackendError> {
+pub fn import_from(home: &ModelDir, directory: &Path, limits: &Limits) -> Result<(), BackendError> {
     publish(home, read_directory(directory)?, limits)
 }
 
-fn publish(home: &ModelHome, files: BroughtFiles, limits: &Limits) -> Result<(), BackendError> {
+fn publish(home: &ModelDir, files: ModelFiles, limits: &Limits) -> Result<(), BackendError> {
     let claims = Claims::of(&files);
     claims.check(&files).map_err(|why| unusable(&why))?;
     let model = model::import(files).map_err(|error| unusable(&error))?;
-    let facts = ModelFacts::read(&model)?;
+    let facts = ModelMetadata::read(&model)?;
     if facts.features.len() > limits.columns || facts.classes.len() > limits.classes {
         return Err(BackendError::BadInput(format!(
             "The import cannot be used: it has {} features and {} classes, more than the server's settings \

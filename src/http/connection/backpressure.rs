@@ -13,7 +13,7 @@ pub(crate) const PIECE: usize = 1024;
 
 /// Whether somebody works on a request of the connection; the watched stream and the request share it.
 #[derive(Clone, Default)]
-pub(crate) struct Attention(Rc<Shared>);
+pub(crate) struct ReadGate(Rc<Shared>);
 
 #[derive(Default)]
 struct Shared {
@@ -46,9 +46,9 @@ impl State {
 }
 
 /// A request of the connection is worked on as long as this is held.
-pub(crate) struct Working(Attention);
+pub(crate) struct Working(ReadGate);
 
-impl Attention {
+impl ReadGate {
     /// The work on a request begins.
     pub(crate) fn begin(&self) -> Working {
         let requests = self.state().requests + 1;
@@ -102,13 +102,13 @@ impl Drop for Working {
 
 /// The chunks of a request's body; whoever waits for them has them taken from the client.
 pub(crate) fn wanted<T>(
-    attention: Option<Attention>,
+    read_gate: Option<ReadGate>,
     mut chunks: impl Stream<Item = T> + Unpin,
 ) -> impl Stream<Item = T> + Unpin {
     stream::poll_fn(move |cx| {
         let polled = chunks.poll_next_unpin(cx);
-        if let Some(attention) = &attention {
-            attention.waits_for_body(polled.is_pending());
+        if let Some(read_gate) = &read_gate {
+            read_gate.waits_for_body(polled.is_pending());
         }
         polled
     })

@@ -14,14 +14,14 @@ use actix_web::web::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 use tokio::time::{Instant, Sleep, sleep};
 
-use crate::config::Pace;
+use crate::config::BodyRate;
 
 /// The same chunks; [`is_too_slow`] knows the error when they come too slowly.
 pub(crate) fn paced(
     mut chunks: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin,
-    pace: Pace,
+    body_rate: BodyRate,
 ) -> impl Stream<Item = Result<Bytes, PayloadError>> + Unpin {
-    let mut patience = Patience::new(pace);
+    let mut patience = Patience::new(body_rate);
     stream::poll_fn(move |cx| match chunks.poll_next_unpin(cx) {
         Poll::Ready(Some(Ok(chunk))) => {
             patience.arrived(chunk.len());
@@ -43,22 +43,22 @@ pub(crate) fn is_too_slow(error: &PayloadError) -> bool {
 
 /// The time that a sender has in hand.
 struct Patience {
-    pace: Pace,
+    body_rate: BodyRate,
     left: Duration,
     /// Since when is waited, and until when.
     waiting: Option<(Instant, Pin<Box<Sleep>>)>,
 }
 
 impl Patience {
-    fn new(pace: Pace) -> Self {
-        Self { pace, left: pace.stall, waiting: None }
+    fn new(body_rate: BodyRate) -> Self {
+        Self { body_rate, left: body_rate.stall, waiting: None }
     }
 
     fn arrived(&mut self, bytes: usize) {
         if let Some((since, _)) = self.waiting.take() {
             self.left = self.left.saturating_sub(since.elapsed());
         }
-        self.left = (self.left + worth(bytes as u64, self.pace)).min(self.pace.stall);
+        self.left = (self.left + worth(bytes as u64, self.body_rate)).min(self.body_rate.stall);
     }
 
     /// Ready when nothing has come for all the time that is left.
@@ -70,8 +70,8 @@ impl Patience {
 }
 
 /// How long so many bytes take at the slowest allowed speed.
-fn worth(bytes: u64, pace: Pace) -> Duration {
-    Duration::from_nanos(bytes.saturating_mul(1_000_000_000) / pace.bytes_per_second.max(1))
+fn worth(bytes: u64, body_rate: BodyRate) -> Duration {
+    Duration::from_nanos(bytes.saturating_mul(1_000_000_000) / body_rate.bytes_per_second.max(1))
 }
 
 #[cfg(test)]
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     /// A sender of 10 bytes a second on average may be silent for 5 seconds.
-    const PACE: Pace = Pace { stall: Duration::from_secs(5), bytes_per_second: 10 };
+    const BODY_RATE: BodyRate = BodyRate { stall: Duration::from_secs(5), bytes_per_second: 10 };
 
     /// How many chunks come through when they come so far apart, and whether the end was their own.
     fn sent(bytes: usize, apart: Duration, chunks: usize) -> (usize, bool) {
@@ -89,7 +89,7 @@ mod tests {
                 sleep(apart).await;
                 (sent < chunks).then(|| (Ok(Bytes::from(vec![0; bytes])), sent + 1))
             });
-            let mut body = paced(Box::pin(sender), PACE);
+            let mut body = paced(Box::pin(sender), BODY_RATE);
             let mut arrived = 0;
             while let Some(chunk) = body.next().await {
                 match chunk {
@@ -103,14 +103,14 @@ mod tests {
 
     #[test]
     fn what_arrives_gives_back_the_time_it_is_worth_and_no_more() {
-        let mut patience = Patience::new(PACE);
+        let mut patience = Patience::new(BODY_RATE);
         patience.arrived(1_000_000);
-        assert_eq!(patience.left, PACE.stall, "nothing sent ahead buys a silence");
+        assert_eq!(patience.left, BODY_RATE.stall, "nothing sent ahead buys a silence");
         patience.left = Duration::from_secs(1);
         patience.arrived(20);
         assert_eq!(patience.left, Duration::from_secs(3));
         patience.arrived(usize::MAX);
-        assert_eq!(patience.left, PACE.stall, "and nothing overflows");
+        assert_eq!(patience.left, BODY_RATE.stall, "and nothing overflows");
     }
 
     #[test]

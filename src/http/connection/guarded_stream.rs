@@ -19,33 +19,33 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
-use super::backpressure::{Attention, PIECE, State};
+use super::backpressure::{PIECE, ReadGate, State};
 use crate::config::Connections;
-use crate::net::per_client_limit::Counted;
+use crate::net::per_client_limit::ConnectionPermit;
 
 /// What is thrown away of what a client has sent when its connection ends, at most.
 const LEFT_OVER: usize = 256 << 10;
 
 /// A stream that can be emptied without waiting.
-pub(crate) trait Empty {
+pub(crate) trait DrainableStream {
     /// Reads something into the buffer that has come already; 0 when there is nothing.
     fn take_some(&self, buffer: &mut [u8]) -> usize;
 }
 
-impl Empty for TcpStream {
+impl DrainableStream for TcpStream {
     fn take_some(&self, buffer: &mut [u8]) -> usize {
         self.try_read(buffer).unwrap_or(0)
     }
 }
 
 /// A stream of bytes with an eye on its client.
-pub(crate) struct Watched<S: Empty> {
+pub(crate) struct GuardedStream<S: DrainableStream> {
     stream: S,
-    attention: Attention,
+    read_gate: ReadGate,
     reading: Reading,
     writing: Writing,
     /// That it is one of its client's.
-    _counted: Counted,
+    _counted: ConnectionPermit,
 }
 
 /// The clock of bytes that belong to no request yet, or no more.
@@ -65,21 +65,21 @@ struct Writing {
 
 type Timer = Pin<Box<Sleep>>;
 
-impl<S: Empty> Watched<S> {
-    pub(crate) fn new(stream: S, limits: &Connections, counted: Counted) -> Self {
+impl<S: DrainableStream> GuardedStream<S> {
+    pub(crate) fn new(stream: S, limits: &Connections, counted: ConnectionPermit) -> Self {
         // A little later than the HTTP library, which can still answer with 408.
         let unattended = limits.head.max(limits.linger) + Duration::from_millis(500);
         Self {
             stream,
-            attention: Attention::default(),
+            read_gate: ReadGate::default(),
             reading: Reading { most: unattended, clock: None, pausing: false },
             writing: Writing { most: limits.answer, clock: None },
             _counted: counted,
         }
     }
 
-    pub(crate) fn attention(&self) -> &Attention {
-        &self.attention
+    pub(crate) fn read_gate(&self) -> &ReadGate {
+        &self.read_gate
     }
 }
 
@@ -101,17 +101,17 @@ fn ended() -> io::Error {
     io::ErrorKind::TimedOut.into()
 }
 
-impl<S: AsyncRead + Empty + Unpin> AsyncRead for Watched<S> {
+impl<S: AsyncRead + DrainableStream + Unpin> AsyncRead for GuardedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        let state = this.attention.state();
+        let state = this.read_gate.state();
         let most = state.room();
         if this.writing.clock.is_some() || most == 0 {
-            this.attention.wait(cx);
+            this.read_gate.wait(cx);
             return Poll::Pending;
         }
         let before = buffer.filled().len();
@@ -124,7 +124,7 @@ impl<S: AsyncRead + Empty + Unpin> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncRead + Empty + Unpin> Watched<S> {
+impl<S: AsyncRead + DrainableStream + Unpin> GuardedStream<S> {
     /// Reads once, and the next time nothing: the library reads until it is told that there is no more, and looks
     /// at what it has only then.
     fn poll_piece(
@@ -148,18 +148,18 @@ impl<S: AsyncRead + Empty + Unpin> Watched<S> {
         }
         let taken = buffer.filled().len() - before;
         self.reading.pausing = taken > 0;
-        self.attention.took(taken);
+        self.read_gate.took(taken);
         Poll::Ready(Ok(()))
     }
 }
 
-impl<S: AsyncWrite + Empty + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncWrite + DrainableStream + Unpin> AsyncWrite for GuardedStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
         if written.is_ready() {
             if this.writing.clock.take().is_some() {
-                this.attention.wake();
+                this.read_gate.wake();
             }
             // A client that takes its answer may take its time before it asks for more.
             this.reading.clock = None;
@@ -181,7 +181,7 @@ impl<S: AsyncWrite + Empty + Unpin> AsyncWrite for Watched<S> {
 }
 
 /// A system that finds unread bytes at the end resets the connection, and the client may never see its answer.
-impl<S: Empty> Drop for Watched<S> {
+impl<S: DrainableStream> Drop for GuardedStream<S> {
     fn drop(&mut self) {
         let mut buffer = [0; 8 << 10];
         let mut emptied = 0;
@@ -199,31 +199,31 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
     use super::*;
-    use crate::config::Pace;
-    use crate::net::per_client_limit::Crowd;
+    use crate::config::BodyRate;
+    use crate::net::per_client_limit::PerClientLimit;
     use crate::net::trusted_proxies::TrustedProxies;
 
     const ROOM: usize = 64 << 10;
 
-    impl Empty for DuplexStream {
+    impl DrainableStream for DuplexStream {
         fn take_some(&self, _: &mut [u8]) -> usize {
             0
         }
     }
 
     /// A watched stream, and its client, between whom so much may be on its way.
-    fn connected(room: usize) -> (Watched<DuplexStream>, DuplexStream) {
+    fn connected(room: usize) -> (GuardedStream<DuplexStream>, DuplexStream) {
         let second = Duration::from_secs(1);
-        let pace = Pace { stall: second, bytes_per_second: 1 };
-        let limits = Connections { most: 1, head: second, pace, linger: second, answer: second };
-        let crowd = Crowd::new(1, TrustedProxies::default());
+        let body_rate = BodyRate { stall: second, bytes_per_second: 1 };
+        let limits = Connections { most: 1, head: second, body_rate, linger: second, answer: second };
+        let per_client = PerClientLimit::new(1, TrustedProxies::default());
         let (client, stream) = duplex(room);
-        let counted = crowd.count(std::net::Ipv4Addr::LOCALHOST.into()).expect("there is room for one");
-        (Watched::new(stream, &limits, counted), client)
+        let counted = per_client.count(std::net::Ipv4Addr::LOCALHOST.into()).expect("there is room for one");
+        (GuardedStream::new(stream, &limits, counted), client)
     }
 
     /// What can be read before nothing comes, as the HTTP library reads.
-    async fn at_once(stream: &mut Watched<DuplexStream>) -> usize {
+    async fn at_once(stream: &mut GuardedStream<DuplexStream>) -> usize {
         std::future::poll_fn(|cx| {
             let mut taken = 0;
             let mut bytes = vec![0; 8 << 10];
@@ -262,12 +262,12 @@ mod tests {
         run(async {
             let (mut stream, mut client) = connected(ROOM);
             client.write_all(&[b'x'; 12_000]).await.expect("there is room");
-            let working = stream.attention().clone().begin();
+            let working = stream.read_gate().clone().begin();
             assert_eq!(at_once(&mut stream).await, 0);
-            stream.attention().waits_for_body(true);
+            stream.read_gate().waits_for_body(true);
             let body = at_once(&mut stream).await + at_once(&mut stream).await + at_once(&mut stream).await;
             assert_eq!(body, 12_000);
-            stream.attention().waits_for_body(false);
+            stream.read_gate().waits_for_body(false);
             client.write_all(&[b'x'; 3000]).await.expect("there is room");
             let after: usize =
                 [at_once(&mut stream).await, at_once(&mut stream).await, at_once(&mut stream).await]
@@ -284,7 +284,7 @@ mod tests {
     fn whoever_waits_to_read_is_woken_when_the_work_is_done() {
         run(async {
             let (mut stream, mut client) = connected(ROOM);
-            let working = stream.attention().clone().begin();
+            let working = stream.read_gate().clone().begin();
             client.write_all(b"next").await.expect("there is room");
             let reading = async {
                 let mut next = [0; 4];

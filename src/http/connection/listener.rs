@@ -13,13 +13,13 @@ use actix_web::dev::AppConfig;
 use actix_web::rt::net::{TcpSocket, TcpStream};
 use actix_web::{App, middleware, web};
 
-use super::guarded_stream::Watched;
+use super::guarded_stream::GuardedStream;
 use crate::config::Connections;
 use crate::http::middleware::request_log::{SERVER, observe};
 use crate::http::routes;
 use crate::http::routes::fallback;
 use crate::http::state::AppState;
-use crate::net::per_client_limit::Crowd;
+use crate::net::per_client_limit::PerClientLimit;
 
 /// How long the last answers may take on their way when all work is done, in seconds.
 const LAST_ANSWERS_SECONDS: u64 = 5;
@@ -77,7 +77,7 @@ pub(crate) fn serve(
         .shutdown_timeout(LAST_ANSWERS_SECONDS)
         .disable_signals();
     let (state, ending) = (state.clone(), builder.graceful_shutdown_signal());
-    let crowd = Crowd::new(most, state.proxies.clone());
+    let per_client = PerClientLimit::new(most, state.proxies.clone());
     let server = builder.listen("http", listener, move || {
         let ending = ending.clone();
         let http = HttpService::build()
@@ -87,8 +87,8 @@ pub(crate) fn serve(
                 let ending = ending.clone();
                 async move { ending.notified().await }
             })
-            .on_connect_ext(|stream: &Watched<TcpStream>, extensions| {
-                extensions.insert(stream.attention().clone());
+            .on_connect_ext(|stream: &GuardedStream<TcpStream>, extensions| {
+                extensions.insert(stream.read_gate().clone());
             })
             .h1(map_config(
                 App::new()
@@ -99,13 +99,13 @@ pub(crate) fn serve(
                     .default_service(web::to(fallback::not_found)),
                 |()| AppConfig::default(),
             ));
-        let crowd = crowd.clone();
+        let per_client = per_client.clone();
         let watched = fn_service(move |stream: TcpStream| {
             let client = stream.peer_addr().ok();
-            let counted = client.and_then(|client| crowd.count(client.ip()));
+            let counted = client.and_then(|client| per_client.count(client.ip()));
             // Who has gone again has no address.
             ready(match counted {
-                Some(counted) => Ok((Watched::new(stream, &limits, counted), client)),
+                Some(counted) => Ok((GuardedStream::new(stream, &limits, counted), client)),
                 None => Err(DispatchError::Io(ErrorKind::ConnectionRefused.into())),
             })
         });

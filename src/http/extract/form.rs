@@ -10,13 +10,14 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, He
 use actix_web::{HttpRequest, web};
 use futures_util::{Stream, StreamExt};
 
-use crate::config::{Bytes, Pace, UploadLimits};
-use crate::http::connection::backpressure::{Attention, wanted};
+use crate::config::{BodyRate, UploadLimits};
+use crate::http::connection::backpressure::{ReadGate, wanted};
 use crate::http::connection::body_rate::{is_too_slow, paced};
 use crate::http::error::HttpError;
 use crate::http::spool::Spool;
 use crate::http::state::AppState;
 use crate::http::uploads::Upload;
+use crate::units::ByteSize;
 
 /// What the headers and the boundary of one part may take in a body.
 const PART_OVERHEAD: u64 = 4096;
@@ -39,7 +40,7 @@ impl FilePart {
     }
 
     fn too_large(&self) -> HttpError {
-        HttpError::TooLarge { what: self.name, limit: Bytes(self.limit), setting: self.setting }
+        HttpError::TooLarge { what: self.name, limit: ByteSize(self.limit), setting: self.setting }
     }
 }
 
@@ -67,21 +68,21 @@ impl Form {
         state: &AppState,
         wanted: Option<FilePart>,
     ) -> Result<Self, HttpError> {
-        Self::read_within(request, payload, (&state.uploads, state.pace), &state.spool, wanted).await
+        Self::read_within(request, payload, (&state.uploads, state.body_rate), &state.spool, wanted).await
     }
 
     /// The same with limits, and a place for files, of one's own.
     pub(crate) async fn read_within(
         request: &HttpRequest,
         payload: web::Payload,
-        (limits, pace): (&UploadLimits, Pace),
+        (limits, body_rate): (&UploadLimits, BodyRate),
         spool: &Spool,
         wanted: Option<FilePart>,
     ) -> Result<Self, HttpError> {
         let headers = request.headers();
         refuse_encoded(headers)?;
-        let attention = request.conn_data::<Attention>().cloned();
-        let body = Body { limits: *limits, pace, wanted, cap: cap(limits, wanted), attention };
+        let read_gate = request.conn_data::<ReadGate>().cloned();
+        let body = Body { limits: *limits, body_rate, wanted, cap: cap(limits, wanted), read_gate };
         body.check_announced(headers)?;
         let mut form = Self::of_query(request);
         let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
@@ -145,11 +146,11 @@ fn pairs(text: &[u8]) -> Vec<(String, String)> {
 /// How one body is read.
 struct Body {
     limits: UploadLimits,
-    pace: Pace,
+    body_rate: BodyRate,
     wanted: Option<FilePart>,
     cap: u64,
     /// Where a connection learns that it is waited for.
-    attention: Option<Attention>,
+    read_gate: Option<ReadGate>,
 }
 
 impl Body {
@@ -166,7 +167,7 @@ impl Body {
     ) -> impl Stream<Item = Result<web::Bytes, PayloadError>> + Unpin + use<> {
         let cap = self.cap;
         let mut seen = 0_u64;
-        paced(wanted(self.attention.clone(), payload), self.pace).map(move |chunk| {
+        paced(wanted(self.read_gate.clone(), payload), self.body_rate).map(move |chunk| {
             let chunk = chunk?;
             seen = seen.saturating_add(chunk.len() as u64);
             if seen > cap { Err(PayloadError::Overflow) } else { Ok(chunk) }
@@ -200,14 +201,14 @@ impl Body {
     }
 
     fn field_too_large(&self) -> HttpError {
-        let limit = Bytes(self.limits.field_bytes);
+        let limit = ByteSize(self.limits.field_bytes);
         HttpError::TooLarge { what: "a form field", limit, setting: "MOODLE_MLBACKEND_MAX_FIELD_BYTES" }
     }
 
     fn broken(&self, error: &PayloadError) -> HttpError {
         match error {
             PayloadError::Overflow => self.too_large(),
-            error if is_too_slow(error) => HttpError::TooSlow(self.pace),
+            error if is_too_slow(error) => HttpError::TooSlow(self.body_rate),
             _ => HttpError::BadRequest("The request stopped before its end. Send it again.".to_owned()),
         }
     }

@@ -1,27 +1,18 @@
 //! What a request's parameters mean: texts become types that cannot hold bad values.
 
 use super::form::Form;
-use super::tenant::Caller;
+use super::tenant::Tenant;
 use crate::backend::EvaluationRequest;
 use crate::http::error::HttpError;
-use crate::store::{DirHash, ModelId, RunId};
+use crate::store::{DirHash, ModelId, ModelKey, RunId};
 
-/// Which model a request is about.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Model {
-    pub(crate) id: ModelId,
-    pub(crate) dir: DirHash,
+/// `uniqueid` and then `dirhash`: the model that a request is about.
+pub(crate) fn model_key(form: &Form, tenant: &Tenant) -> Result<ModelKey, HttpError> {
+    Ok(ModelKey { id: model_id(form, tenant)?, dir: DirHash::new("dirhash", required(form, "dirhash")?)? })
 }
 
-impl Model {
-    /// Reads `uniqueid` and then `dirhash`.
-    pub(crate) fn of(form: &Form, caller: &Caller) -> Result<Self, HttpError> {
-        Ok(Self { id: model_id(form, caller)?, dir: DirHash::new("dirhash", required(form, "dirhash")?)? })
-    }
-}
-
-pub(crate) fn model_id(form: &Form, caller: &Caller) -> Result<ModelId, HttpError> {
-    Ok(caller.model(required(form, "uniqueid")?)?)
+pub(crate) fn model_id(form: &Form, tenant: &Tenant) -> Result<ModelId, HttpError> {
+    Ok(tenant.model(required(form, "uniqueid")?)?)
 }
 
 /// `trainedmodeldirhash`, which only some evaluations have.

@@ -2,7 +2,7 @@
 //!
 //! Owns how isolated users' models are named on the disk. There, everything is kept by one id as ever, so
 //! the store and all tools work as they do without isolation; an isolated user's ids just begin with who it is.
-//! A handler gets no id but through a [`Caller`], so no route can forget it.
+//! A handler gets no id but through a [`Tenant`], so no route can forget it.
 
 use std::future::{Ready, ready};
 
@@ -20,12 +20,12 @@ const TOLD_APART: usize = 16;
 
 /// Who asks; known once the password was right.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Caller {
+pub(crate) struct Tenant {
     /// What the ids of its models begin with; `None` when all users share all models.
     prefix: Option<String>,
 }
 
-impl Caller {
+impl Tenant {
     /// One of the users that share all models.
     pub(crate) fn sharing() -> Self {
         Self { prefix: None }
@@ -36,7 +36,7 @@ impl Caller {
         Self { prefix: Some(prefix(name)) }
     }
 
-    /// The id that the model has on the disk which the caller calls `raw`.
+    /// The id that the model has on the disk which the tenant calls `raw`.
     pub(crate) fn model(&self, raw: &str) -> Result<ModelId, IdError> {
         let id = ModelId::new(raw)?;
         let Some(prefix) = &self.prefix else { return Ok(id) };
@@ -57,13 +57,13 @@ pub(crate) fn prefix(name: &str) -> String {
     format!("{shown}-{}_", hex::encode(&Sha256::digest(name)[..TOLD_APART]))
 }
 
-impl FromRequest for Caller {
+impl FromRequest for Tenant {
     type Error = HttpError;
     type Future = Ready<Result<Self, HttpError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let caller = request.extensions().get::<Self>().cloned();
-        ready(caller.ok_or_else(|| HttpError::internal("finding out who asks", "nobody has logged in")))
+        let tenant = request.extensions().get::<Self>().cloned();
+        ready(tenant.ok_or_else(|| HttpError::internal("finding out who asks", "nobody has logged in")))
     }
 }
 
@@ -72,34 +72,34 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn id(caller: &Caller, raw: &str) -> String {
-        caller.model(raw).expect("a usable id").as_str().to_owned()
+    fn id(tenant: &Tenant, raw: &str) -> String {
+        tenant.model(raw).expect("a usable id").as_str().to_owned()
     }
 
     #[test]
     fn who_shares_has_the_ids_that_were_sent() {
-        assert_eq!(id(&Caller::sharing(), "m 1.x"), "m1x");
+        assert_eq!(id(&Tenant::sharing(), "m 1.x"), "m1x");
     }
 
     #[test]
     fn an_isolated_users_ids_show_whose_they_are() {
         // printf %s moodle | sha256sum
         let expected = "moodle-36afd15faa2d18332a87daddcafa4ac4_m1";
-        assert_eq!(id(&Caller::isolated("moodle"), "m 1"), expected);
+        assert_eq!(id(&Tenant::isolated("moodle"), "m 1"), expected);
     }
 
     #[test]
     fn ids_that_are_refused_are_refused_in_the_same_words() {
         for raw in ["", "..", &"x".repeat(201)] {
-            assert_eq!(Caller::isolated("ann").model(raw), ModelId::new(raw), "{raw:?}");
+            assert_eq!(Tenant::isolated("ann").model(raw), ModelId::new(raw), "{raw:?}");
         }
     }
 
     #[test]
     fn the_longest_ids_stay_usable_and_apart() {
-        let caller = Caller::isolated(&"ann".repeat(30));
+        let tenant = Tenant::isolated(&"ann".repeat(30));
         let ids = ["x".repeat(200), "x".repeat(199), format!("{}y", "x".repeat(199))];
-        let [one, two, three] = ids.map(|raw| id(&caller, &raw));
+        let [one, two, three] = ids.map(|raw| id(&tenant, &raw));
         assert!(one != two && two != three && one != three);
     }
 
@@ -109,10 +109,10 @@ mod tests {
             one in "[^,:\\p{Cc}]{1,30}", other in "[^,:\\p{Cc}]{1,30}", raw in "[A-Za-z0-9_$-]{1,200}", prefixed: bool,
         ) {
             prop_assume!(one != other);
-            let wanted = id(&Caller::isolated(&other), "m");
+            let wanted = id(&Tenant::isolated(&other), "m");
             // The worst that can be sent: the very name of the other's folder.
             let sent = if prefixed { wanted.clone() } else { raw };
-            let got = id(&Caller::isolated(&one), &sent);
+            let got = id(&Tenant::isolated(&one), &sent);
             prop_assert_ne!(&got, &wanted);
             prop_assert!(!got.to_lowercase().starts_with(&prefix(&other).to_lowercase()));
         }

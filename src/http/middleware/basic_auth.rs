@@ -11,7 +11,7 @@ use actix_web_httpauth::headers::authorization::{Basic, Scheme};
 
 use super::request_log::Client;
 use crate::http::error::HttpError;
-use crate::http::extract::tenant::Caller;
+use crate::http::extract::tenant::Tenant;
 use crate::http::state::AppState;
 
 /// What the `Authorization` header says; `None` when it says nothing that can be read. The body is
@@ -27,7 +27,7 @@ impl FromRequest for Credentials {
     }
 }
 
-/// The check that `HttpAuthentication` runs before a route's handler. Who has passed it is a [`Caller`].
+/// The check that `HttpAuthentication` runs before a route's handler. Who has passed it is a [`Tenant`].
 pub(crate) async fn check(
     request: ServiceRequest,
     credentials: Credentials,
@@ -38,8 +38,8 @@ pub(crate) async fn check(
         return Err((HttpError::internal("checking credentials", "no state").into(), request));
     };
     match verdict(&state, client, credentials).await {
-        Ok(caller) => {
-            request.extensions_mut().insert(caller);
+        Ok(tenant) => {
+            request.extensions_mut().insert(tenant);
             Ok(request)
         }
         Err(error) => Err((error.into(), request)),
@@ -50,20 +50,20 @@ async fn verdict(
     state: &web::Data<AppState>,
     client: IpAddr,
     credentials: Credentials,
-) -> Result<Caller, HttpError> {
+) -> Result<Tenant, HttpError> {
     let users = state.users.as_ref().ok_or(HttpError::NoUsers)?;
     let (name, password) = credentials.0.ok_or(HttpError::NoCredentials)?;
     // Before anything is compared: whoever is throttled must not learn whether a guess was right.
     state.throttle.admit(client, &name, Instant::now())?;
-    let caller = if state.isolate_users { Caller::isolated(&name) } else { Caller::sharing() };
+    let tenant = if state.isolate_users { Tenant::isolated(&name) } else { Tenant::sharing() };
     if users.remembered(&name, &password) == Some(true) {
-        return Ok(caller);
+        return Ok(tenant);
     }
     let attempt = state.throttle.begin(client, &name, Instant::now())?;
     let right = if users.is_slow() {
         let shared = state.clone();
         let slow = move || shared.users.as_ref().is_some_and(|users| users.verify(&name, &password));
-        state.pool.check_password(slow).await
+        state.jobs.check_password(slow).await
     } else {
         Ok(users.verify(&name, &password))
     };
@@ -72,7 +72,7 @@ async fn verdict(
         looked_at => {
             attempt.forgive();
             looked_at?;
-            Ok(caller)
+            Ok(tenant)
         }
     }
 }

@@ -12,7 +12,7 @@ use tracing::Instrument;
 
 use super::head_limits;
 use crate::config::TRUSTED_PROXIES;
-use crate::http::connection::backpressure::Attention;
+use crate::http::connection::backpressure::ReadGate;
 use crate::http::error::HttpError;
 use crate::http::routes::fallback;
 use crate::http::state::AppState;
@@ -43,7 +43,7 @@ pub(crate) async fn observe(
     let id = new_id();
     request.extensions_mut().insert(RequestId(id.clone()));
     let span = tracing::info_span!("request", id);
-    let _working = request.request().conn_data::<Attention>().map(Attention::begin);
+    let _working = request.request().conn_data::<ReadGate>().map(ReadGate::begin);
     let state = request.app_data::<web::Data<AppState>>().cloned();
     let client = client(&request, state.as_ref());
     request.extensions_mut().insert(client);

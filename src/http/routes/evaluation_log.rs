@@ -6,18 +6,17 @@ use super::{asked, zip};
 use crate::backend;
 use crate::http::error::HttpError;
 use crate::http::extract::params;
-use crate::http::extract::params::Model;
-use crate::http::extract::tenant::Caller;
+use crate::http::extract::tenant::Tenant;
 use crate::http::state::AppState;
 
 pub(super) async fn evaluation_log(
     request: HttpRequest,
-    caller: Caller,
+    tenant: Tenant,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, HttpError> {
-    let form = asked(&request, &caller, &state).await?;
-    let model = Model::of(&form, &caller)?;
+    let form = asked(&request, &tenant, &state).await?;
+    let model = params::model_key(&form, &tenant)?;
     let run = params::run(&form)?;
     let home = state.backend.home(&model.id, &model.dir);
-    Ok(zip(state.pool.quick(move || backend::evaluation_log(&home, run)).await??))
+    Ok(zip(state.jobs.quick(move || backend::evaluation_log(&home, run)).await??))
 }

@@ -19,12 +19,11 @@ use serde::Serialize;
 use super::error::HttpError;
 use super::extract::form::{FilePart, Form};
 use super::extract::params;
-use super::extract::params::Model;
-use super::extract::tenant::Caller;
+use super::extract::tenant::Tenant;
 use super::middleware::basic_auth;
 use super::middleware::request_log::{About, RequestId};
 use super::state::AppState;
-use crate::store::ModelHome;
+use crate::store::{ModelDir, ModelKey};
 
 /// Registers the eight routes. Only the right method asks for credentials: a wrong one is told so
 /// first, and `OPTIONS` needs none.
@@ -58,33 +57,33 @@ fn sending(path: &str, route: Route) -> actix_web::Resource {
 /// Reads a request with a body.
 async fn sent(
     request: &HttpRequest,
-    caller: &Caller,
+    tenant: &Tenant,
     payload: web::Payload,
     state: &web::Data<AppState>,
     file: Option<FilePart>,
 ) -> Result<Form, HttpError> {
     let form = Form::read(request, payload, state, file).await?;
-    arrived(request, caller, state, form).await
+    arrived(request, tenant, state, form).await
 }
 
 /// Reads a request without a body.
 async fn asked(
     request: &HttpRequest,
-    caller: &Caller,
+    tenant: &Tenant,
     state: &web::Data<AppState>,
 ) -> Result<Form, HttpError> {
     super::extract::form::refuse_encoded(request.headers())?;
-    arrived(request, caller, state, Form::of_query(request)).await
+    arrived(request, tenant, state, Form::of_query(request)).await
 }
 
 /// Notes for the log what the request is about and keeps a copy for debugging, if asked to.
 async fn arrived(
     request: &HttpRequest,
-    caller: &Caller,
+    tenant: &Tenant,
     state: &web::Data<AppState>,
     form: Form,
 ) -> Result<Form, HttpError> {
-    if let Ok(id) = params::model_id(&form, caller) {
+    if let Ok(id) = params::model_id(&form, tenant) {
         request.extensions_mut().insert(About(id.as_str().to_owned()));
     }
     if state.stash.is_none() {
@@ -100,13 +99,13 @@ async fn arrived(
         }
         form
     };
-    Ok(state.pool.quick(keep).await?)
+    Ok(state.jobs.quick(keep).await?)
 }
 
 /// The home of a model for work that will change it. The work begins now, before it waits for its turn.
-async fn begin(state: &web::Data<AppState>, model: &Model) -> Result<ModelHome, HttpError> {
-    let (backend, Model { id, dir }) = (state.backend.clone(), model.clone());
-    Ok(state.pool.quick(move || backend.begin(&id, &dir)).await??)
+async fn begin(state: &web::Data<AppState>, model: &ModelKey) -> Result<ModelDir, HttpError> {
+    let (backend, ModelKey { id, dir }) = (state.backend.clone(), model.clone());
+    Ok(state.jobs.quick(move || backend.begin(&id, &dir)).await??)
 }
 
 /// A plain-text answer, without a newline at its end.

@@ -8,18 +8,18 @@ use super::{begin, json, sent};
 use crate::backend;
 use crate::http::error::HttpError;
 use crate::http::extract::form::FilePart;
-use crate::http::extract::params::Model;
-use crate::http::extract::tenant::Caller;
+use crate::http::extract::params;
+use crate::http::extract::tenant::Tenant;
 use crate::http::state::AppState;
 
 pub(super) async fn train(
     request: HttpRequest,
-    caller: Caller,
+    tenant: Tenant,
     state: web::Data<AppState>,
     payload: web::Payload,
 ) -> Result<HttpResponse, HttpError> {
-    let form = sent(&request, &caller, payload, &state, Some(FilePart::dataset(&state.uploads))).await?;
-    let model = Model::of(&form, &caller)?;
+    let form = sent(&request, &tenant, payload, &state, Some(FilePart::dataset(&state.uploads))).await?;
+    let model = params::model_key(&form, &tenant)?;
     let dataset = form.into_file()?;
     let home = begin(&state, &model).await?;
     let limits = state.dataset;
@@ -29,5 +29,5 @@ pub(super) async fn train(
         tracing::info!(seconds = started.elapsed().as_secs_f64(), done = reply.is_ok(), "training ended");
         reply
     };
-    json(&state.pool.train(model, job).await??)
+    json(&state.jobs.train(model, job).await??)
 }

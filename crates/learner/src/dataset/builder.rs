@@ -36,7 +36,7 @@ impl Default for ColumnBuilder {
 const NO_TEXT: u64 = u64::MAX;
 
 /// Texts beyond this many are not remembered: such a column hardly repeats itself.
-const MOST_TEXTS: usize = 4096;
+const MAX_TEXTS: usize = 4096;
 
 /// Up to 7 bytes and their number as one key.
 #[inline]
@@ -85,7 +85,7 @@ impl ColumnBuilder {
     #[cold]
     fn learn_text(&mut self, row: usize, key: u64, text: &[u8]) -> Result<u32, &'static str> {
         let code = self.code_of(row, parse(text)?);
-        if self.by_text.len() < MOST_TEXTS {
+        if self.by_text.len() < MAX_TEXTS {
             self.by_text.insert(key, code);
         }
         Ok(code)

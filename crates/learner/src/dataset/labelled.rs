@@ -189,7 +189,7 @@ impl Labelled {
         for (rank, &(_, at)) in keyed.iter().enumerate() {
             let seen = &mut of_class[self.targets[rows[at] as usize] as usize];
             *seen += 1;
-            if rank < bound || *seen <= FEWEST_OF_A_CLASS {
+            if rank < bound || *seen <= MIN_OF_A_CLASS {
                 kept.push(at);
             }
         }
@@ -199,7 +199,7 @@ impl Labelled {
 }
 
 /// So many samples of a class are kept whatever the bound.
-const FEWEST_OF_A_CLASS: usize = 20;
+const MIN_OF_A_CLASS: usize = 20;
 
 /// The first list, unless the second has classes that it lacks: then all of them, ascending.
 fn union_of_classes(ours: &[Class], theirs: &[Class]) -> Vec<Class> {

@@ -51,7 +51,7 @@ pub(crate) struct Plan {
 }
 
 /// A missing flag needs at least this many samples on either side.
-const FEWEST_FLAGGED: f64 = 2.0;
+const MIN_FLAGGED: f64 = 2.0;
 
 impl Expansion {
     /// Chooses the columns for inputs that were measured on `rows` samples.
@@ -60,8 +60,7 @@ impl Expansion {
         let mut terms: Vec<Term> = varying.map(|(input, _)| Term::Value { input }).collect();
         for (at, input) in inputs.iter().enumerate() {
             let missing = input.missing * rows as f64;
-            if missing >= FEWEST_FLAGGED && rows as f64 - missing >= FEWEST_FLAGGED || input.levels.len() < 2
-            {
+            if missing >= MIN_FLAGGED && rows as f64 - missing >= MIN_FLAGGED || input.levels.len() < 2 {
                 terms.push(Term::Missing { input: at });
             }
         }

@@ -38,19 +38,19 @@ const ENOUGH_FOR_ONE_FOLD: usize = 10_000;
 
 /// At most this many samples are answered in a comparison, all folds together: beyond it the order
 /// of recipes hardly changes.
-const MOST_COMPARED: usize = 9_000;
+const MAX_COMPARED: usize = 9_000;
 
 /// And so many of a fold that they take at most this many cells (samples × derived columns),
-const MOST_COMPARED_CELLS: usize = 3_000_000;
+const MAX_COMPARED_CELLS: usize = 3_000_000;
 
 /// but not less than so many.
-const FEWEST_COMPARED: usize = 200;
+const MIN_COMPARED: usize = 200;
 
 /// At most this many cells (samples × derived columns) are shown to a linear recipe in a comparison.
-const MOST_SHOWN_CELLS: usize = 1_500_000;
+const MAX_SHOWN_CELLS: usize = 1_500_000;
 
 /// But at least this many samples.
-const FEWEST_SHOWN: usize = 500;
+const MIN_SHOWN: usize = 500;
 
 /// Lets every recipe that suits so many samples and inputs answer samples that it was not shown.
 pub(crate) fn compare(samples: &Labelled, rows: &[u32], inputs: &[Input], seed: u64) -> Comparison {
@@ -66,7 +66,7 @@ pub(crate) fn compare(samples: &Labelled, rows: &[u32], inputs: &[Input], seed: 
     }
     // An input becomes up to about five derived columns, with flags and bends.
     let width = 5 * inputs.len() + 200;
-    let most = (MOST_COMPARED / folds.len()).min(MOST_COMPARED_CELLS / width).max(FEWEST_COMPARED);
+    let most = (MAX_COMPARED / folds.len()).min(MAX_COMPARED_CELLS / width).max(MIN_COMPARED);
     for fold in &mut folds {
         fold.test = thinned(&fold.test, &row_targets, classes, most, seed);
     }
@@ -144,7 +144,7 @@ impl Question<'_> {
     /// A linear recipe with the penalty that has the lowest log-loss over the folds.
     fn linear(&self, plan: Plan) -> Candidate {
         let expansion = Expansion::new(self.inputs, plan, self.rows.len(), self.seed);
-        let most = (MOST_SHOWN_CELLS / expansion.width().max(1)).max(FEWEST_SHOWN);
+        let most = (MAX_SHOWN_CELLS / expansion.width().max(1)).max(MIN_SHOWN);
         let design = |positions: &[u32]| {
             let rows: Vec<u32> = positions.iter().map(|&at| self.rows[at as usize]).collect();
             expansion.design(self.inputs, self.samples.features(), &rows)

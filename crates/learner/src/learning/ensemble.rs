@@ -39,7 +39,7 @@ const STEPS: usize = 12;
 const LEAST_GAIN: f64 = 2e-5;
 
 /// A mix is put right from this many samples; with fewer the correction itself would be uncertain.
-const FEWEST_TO_CALIBRATE: usize = 1_000;
+const MIN_TO_CALIBRATE: usize = 1_000;
 
 /// Hardly any: two numbers need none.
 const PENALTY: f64 = 1e-3;
@@ -97,7 +97,7 @@ fn not_told_apart(comparison: &Comparison) -> Vec<usize> {
 /// What the margins of the mix are multiplied by, and what is added to them, so that probabilities come
 /// true.
 fn put_right(mixed: &Array2<f64>, targets: &[usize]) -> (f64, f64) {
-    if targets.len() < FEWEST_TO_CALIBRATE {
+    if targets.len() < MIN_TO_CALIBRATE {
         return (1.0, 0.0);
     }
     let (slope, offset) =

@@ -3,7 +3,7 @@
 use ndarray::Array2;
 
 /// A ROC curve keeps about so many points; its area is that of all.
-const MOST_POINTS: usize = 2_000;
+const MAX_POINTS: usize = 2_000;
 
 /// Figures of one set of predictions, or means over several.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -191,14 +191,14 @@ fn roc_curve(class: usize, probabilities: &Array2<f64>, targets: &[usize]) -> Op
     Some(RocCurve { class, points: evenly(points), auc })
 }
 
-/// At most about [`MOST_POINTS`] of the points, the first and the last among them: more cannot be seen,
+/// At most about [`MAX_POINTS`] of the points, the first and the last among them: more cannot be seen,
 /// and those of many iterations of a large dataset would fill the memory.
 fn evenly(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
-    if points.len() <= MOST_POINTS {
+    if points.len() <= MAX_POINTS {
         return points;
     }
     let last = points.len() - 1;
-    (0..=MOST_POINTS).map(|at| points[at * last / MOST_POINTS]).collect()
+    (0..=MAX_POINTS).map(|at| points[at * last / MAX_POINTS]).collect()
 }
 
 /// Mean and population standard deviation; zeros of nothing.
@@ -255,7 +255,7 @@ mod tests {
         });
         let targets: Vec<usize> = (0..n).map(|row| usize::from(row * row % 7 == 1)).collect();
         let curve = &roc_curves(&p, &targets)[0];
-        assert!(curve.points.len() <= MOST_POINTS + 1);
+        assert!(curve.points.len() <= MAX_POINTS + 1);
         assert_eq!((curve.points[0], curve.points[curve.points.len() - 1]), ((0.0, 0.0), (1.0, 1.0)));
         let area: f64 =
             curve.points.windows(2).map(|w| (w[1].0 - w[0].0) * f64::midpoint(w[0].1, w[1].1)).sum();

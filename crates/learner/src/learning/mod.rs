@@ -27,7 +27,7 @@ pub use calibration::{Calibration, CalibrationBin, Claims};
 pub use evaluation::{Evaluation, Iteration, evaluate, rate};
 pub use metrics::{ClassFigures, Figures, RocCurve, most_probable};
 pub use progress::Progress;
-pub use temperature::calmest_log_loss;
+pub use temperature::temperature_scaled_log_loss;
 pub use train::train;
 pub use trained_model::TrainedModel;
 

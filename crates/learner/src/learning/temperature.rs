@@ -12,7 +12,7 @@ use crate::dataset::Labelled;
 /// Calmer means nearer to each other, with one temperature for all (Guo, Pleiss, Sun and Weinberger, "On
 /// calibration of modern neural networks", 2017); which class is the most probable one stays.
 #[must_use]
-pub fn calmest_log_loss(samples: &Labelled, probabilities: &Array2<f64>) -> (f64, f64) {
+pub fn temperature_scaled_log_loss(samples: &Labelled, probabilities: &Array2<f64>) -> (f64, f64) {
     // As the figures of an evaluation have it, nothing is quite impossible.
     let margins = probabilities.mapv(|probability| probability.max(1e-15).ln());
     let targets: Vec<usize> = samples.targets().iter().map(|&target| target as usize).collect();
@@ -38,7 +38,7 @@ mod tests {
     #[test]
     fn a_model_that_is_right_three_times_of_four_is_rated_by_that_however_sure_it_was() {
         let sure = Array2::from_shape_fn((4, 2), |(_, class)| if class == 1 { 1.0 - 1e-9 } else { 1e-9 });
-        let (loss, error) = calmest_log_loss(&samples(&[1, 1, 1, 0]), &sure);
+        let (loss, error) = temperature_scaled_log_loss(&samples(&[1, 1, 1, 0]), &sure);
         let best = -(0.75 * 0.75_f64.ln() + 0.25 * 0.25_f64.ln());
         assert!((loss - best).abs() < 0.01, "{loss}, {best}");
         assert!(error > 0.0);
@@ -47,7 +47,7 @@ mod tests {
     #[test]
     fn a_calm_model_that_is_right_is_not_made_calmer() {
         let calm = Array2::from_shape_fn((4, 2), |(_, class)| [0.2, 0.8][class]);
-        let (loss, error) = calmest_log_loss(&samples(&[1, 1, 1, 1]), &calm);
+        let (loss, error) = temperature_scaled_log_loss(&samples(&[1, 1, 1, 1]), &calm);
         assert!((loss + 0.8_f64.ln()).abs() < 1e-9 && error < 1e-9, "{loss} {error}");
     }
 }

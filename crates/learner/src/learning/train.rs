@@ -23,13 +23,13 @@ const SEED: u64 = 0x6d6f_6f64_6c65;
 
 /// At most this many cells (samples × derived columns) for one linear fit; beyond it a linear model
 /// learns from an even choice of the samples, and trees learn from all.
-const MOST_CELLS: usize = 4_000_000;
+const MAX_CELLS: usize = 4_000_000;
 
 /// Cross-validation says little below this many samples; a fixed penalty does better.
-const FEWEST_TO_COMPARE: usize = 50;
+const MIN_TO_COMPARE: usize = 50;
 
 /// And nothing unless two classes have so many: one sample cannot be shown and held out.
-const FEWEST_OF_A_CLASS: usize = 2;
+const MIN_OF_A_CLASS: usize = 2;
 
 /// Learns from all samples.
 ///
@@ -47,11 +47,11 @@ pub fn train(samples: &Labelled) -> Result<TrainedModel, LearningError> {
 pub(crate) fn train_on(samples: &Labelled, rows: &[u32]) -> TrainedModel {
     let mut class_counts = vec![0; samples.classes().len()];
     rows.iter().for_each(|&row| class_counts[samples.targets()[row as usize] as usize] += 1);
-    let comparable = class_counts.iter().filter(|&&count| count >= FEWEST_OF_A_CLASS).count();
+    let comparable = class_counts.iter().filter(|&&count| count >= MIN_OF_A_CLASS).count();
 
     let inputs = choose_inputs(samples.features(), rows);
     let learner = Learner { samples, rows, inputs: &inputs };
-    let too_few = rows.len() < FEWEST_TO_COMPARE || comparable < 2;
+    let too_few = rows.len() < MIN_TO_COMPARE || comparable < 2;
     let (candidates, mix) = if inputs.is_empty() || too_few {
         (FOR_FEW_SAMPLES.map(|recipe| (recipe, None)).to_vec(), Mix::of_equal_parts(FOR_FEW_SAMPLES.len()))
     } else {
@@ -145,7 +145,7 @@ impl Learner<'_> {
     fn linear(&self, plan: Plan, alpha: f64) -> (Expansion, Linear) {
         let classes = self.samples.classes().len();
         let expansion = Expansion::new(self.inputs, plan, self.rows.len(), SEED);
-        let most = MOST_CELLS / expansion.width().max(1);
+        let most = MAX_CELLS / expansion.width().max(1);
         let rows = thinned(self.rows, self.samples.targets(), classes, most, SEED);
         let design = expansion.design(self.inputs, self.samples.features(), &rows);
         let targets = rows.iter().map(|&row| self.samples.targets()[row as usize] as usize).collect();

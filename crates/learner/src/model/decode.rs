@@ -16,17 +16,17 @@ use super::limits::said;
 
 /// What the structures of a model and its lists of whole numbers may take, without the texts and tensors in
 /// them: in bytes.
-const MOST_STRUCTURE: usize = 24 << 20;
+const MAX_STRUCTURE: usize = 24 << 20;
 
 /// Deeper than a graph in an attribute of a node in a graph.
-const MOST_DEPTH: usize = 16;
+const MAX_DEPTH: usize = 16;
 
 /// Decodes an ONNX file.
 ///
 /// # Errors
 /// [`ModelError`] when the bytes are no ONNX file, or one of endlessly many parts.
 pub(super) fn decode(bytes: &[u8]) -> Result<ModelProto, ModelError> {
-    count(bytes, &mut { MOST_STRUCTURE }, &MODEL, 0)?;
+    count(bytes, &mut { MAX_STRUCTURE }, &MODEL, 0)?;
     ModelProto::decode(bytes).map_err(|error| ModelError::NotOnnx(said(&error)))
 }
 
@@ -83,7 +83,7 @@ const fn message(bytes: usize, fields: &'static [(u64, &'static Kind)]) -> Kind 
 /// Takes what a message's structures need off what is left. A malformed message is none of our business:
 /// decoding says what is wrong with it, and stops there.
 fn count(mut bytes: &[u8], left: &mut usize, kind: &Kind, depth: usize) -> Result<(), ModelError> {
-    if depth > MOST_DEPTH {
+    if depth > MAX_DEPTH {
         return Err(ModelError::Refused("its graphs are nested too deeply".to_owned()));
     }
     while let Some((field, wire)) = varint(&mut bytes).map(|key| (key >> 3, key & 7)) {

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use super::decode::decode;
 use super::output_check::try_out;
-use super::{Model, ModelError, ModelFacts, python_server, translate};
+use super::{Model, ModelError, ModelMetadata, python_server, translate};
 
 /// The files of a model that was brought, by their names inside of the archive or directory, with `/`
 /// between the parts of a name.
-pub type BroughtFiles = BTreeMap<String, Vec<u8>>;
+pub type ModelFiles = BTreeMap<String, Vec<u8>>;
 
 /// The model file of this backend.
 pub const MODEL: &str = "model.onnx";
@@ -19,14 +19,14 @@ pub const DESCRIPTION: &str = "model.json";
 pub const CLASSIFIER: &str = "classifier.pkl";
 
 /// More bytes than a model file may have that is brought.
-pub const MOST_MODEL_BYTES: usize = 28 << 20;
+pub const MAX_MODEL_BYTES: usize = 28 << 20;
 
 /// Turns the files of a model into the bytes of a model file of this backend, and tries it out.
 ///
 /// # Errors
 /// [`ModelError`] when they are no model that this backend understands or may run, or when its answers are
 /// not those of a classifier.
-pub fn import(mut files: BroughtFiles) -> Result<Vec<u8>, ModelError> {
+pub fn import(mut files: ModelFiles) -> Result<Vec<u8>, ModelError> {
     let description = files.remove(DESCRIPTION);
     let (bytes, model) = match (files.remove(MODEL), files.remove(CLASSIFIER), description) {
         (Some(onnx), _, description) => onnx_file(onnx, description)?,
@@ -34,8 +34,8 @@ pub fn import(mut files: BroughtFiles) -> Result<Vec<u8>, ModelError> {
         (None, None, Some(description)) => translated(python_server::tensorflow1_to_onnx(description)?)?,
         (None, None, None) => return Err(ModelError::Unknown),
     };
-    if bytes.len() > MOST_MODEL_BYTES {
-        let most = MOST_MODEL_BYTES >> 20;
+    if bytes.len() > MAX_MODEL_BYTES {
+        let most = MAX_MODEL_BYTES >> 20;
         return Err(ModelError::Refused(format!(
             "as a model of this backend it is larger than {most} MiB, a fixed limit"
         )));
@@ -48,7 +48,7 @@ pub fn import(mut files: BroughtFiles) -> Result<Vec<u8>, ModelError> {
 /// description. What is not needed any more goes at once: files are large.
 fn onnx_file(onnx: Vec<u8>, description: Option<Vec<u8>>) -> Result<(Vec<u8>, Model), ModelError> {
     let proto = decode(&onnx)?;
-    match (ModelFacts::of(&proto), description) {
+    match (ModelMetadata::of(&proto), description) {
         (Ok(facts), _) => {
             facts.check_brought()?;
             Ok((onnx, Model::prepared(proto, facts)?))

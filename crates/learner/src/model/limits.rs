@@ -7,9 +7,9 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 
 /// More features than a model may have; the server's own settings are lower.
-pub(super) const MOST_FEATURES: usize = 100_000;
+pub(super) const MAX_FEATURES: usize = 100_000;
 /// More classes than a model may have.
-pub(super) const MOST_CLASSES: usize = 1_000;
+pub(super) const MAX_CLASSES: usize = 1_000;
 
 /// Reads a list; one of more than `MOST` elements is an error.
 pub(super) fn at_most<'de, D, T, const MOST: usize>(deserializer: D) -> Result<Vec<T>, D::Error>
@@ -44,10 +44,10 @@ impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for AtMost<T, MOS
 
 /// What a library says about bytes that anybody may have sent, fit for a reply: it may repeat much of them.
 pub(super) fn said(error: &dyn fmt::Display) -> String {
-    const MOST_CHARS: usize = 200;
+    const MAX_CHARS: usize = 200;
     let text = error.to_string();
     let mut short: String =
-        text.chars().take(MOST_CHARS).map(|c| if c.is_control() { ' ' } else { c }).collect();
+        text.chars().take(MAX_CHARS).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if short.len() < text.len() {
         short.push('…');
     }

@@ -7,26 +7,26 @@ use tract_onnx::pb::{ModelProto, StringStringEntryProto};
 
 use super::ModelError;
 use super::decode::decode;
-use super::limits::{MOST_CLASSES, MOST_FEATURES, at_most, said};
+use super::limits::{MAX_CLASSES, MAX_FEATURES, at_most, said};
 use crate::dataset::Class;
 
 /// The version of this metadata.
 pub const FORMAT: u32 = 1;
 
 /// More sentences than a learner has to say.
-const MOST_DECISIONS: usize = 1_000;
+const MAX_DECISIONS: usize = 1_000;
 /// More samples of one class than any site has: a sum of such counts is a number, too.
-const MOST_SAMPLES: usize = 1 << 50;
+const MAX_SAMPLES: usize = 1 << 50;
 
 /// What a model file says about itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ModelFacts {
+pub struct ModelMetadata {
     /// Version of these facts, [`FORMAT`] when they were written by this version.
     pub format: u32,
     /// The program that made it.
     pub made_by: String,
     /// The features, in the order of the input's columns.
-    #[serde(deserialize_with = "at_most::<_, _, MOST_FEATURES>")]
+    #[serde(deserialize_with = "at_most::<_, _, MAX_FEATURES>")]
     pub features: Vec<String>,
     /// Whether `features` are the names that Moodle uses. A model that was made elsewhere may only know how
     /// many there are: its samples are then matched by position.
@@ -37,18 +37,18 @@ pub struct ModelFacts {
     #[serde(default)]
     pub open_ended: bool,
     /// The classes, in the order of the output's columns.
-    #[serde(deserialize_with = "at_most::<_, _, MOST_CLASSES>")]
+    #[serde(deserialize_with = "at_most::<_, _, MAX_CLASSES>")]
     pub classes: Vec<Class>,
     /// How many samples of each class it has learnt from; empty when that is not known.
-    #[serde(deserialize_with = "at_most::<_, _, MOST_CLASSES>")]
+    #[serde(deserialize_with = "at_most::<_, _, MAX_CLASSES>")]
     pub class_counts: Vec<usize>,
     /// Mean log-loss on held-out samples when it was trained; absent when there were too few.
     pub log_loss: Option<f64>,
     /// What the learner decided, in sentences for an administrator.
-    #[serde(deserialize_with = "at_most::<_, _, MOST_DECISIONS>")]
+    #[serde(deserialize_with = "at_most::<_, _, MAX_DECISIONS>")]
     pub decisions: Vec<String>,
     /// The features that move its answers most, largest first; empty when that is not known.
-    #[serde(default, deserialize_with = "at_most::<_, _, MOST_FEATURES>")]
+    #[serde(default, deserialize_with = "at_most::<_, _, MAX_FEATURES>")]
     pub top_features: Vec<TopFeature>,
 }
 
@@ -68,7 +68,7 @@ fn yes() -> bool {
     true
 }
 
-impl ModelFacts {
+impl ModelMetadata {
     /// The entries for a model file.
     pub(super) fn to_metadata(&self) -> Vec<StringStringEntryProto> {
         let value = serde_json::to_string(self).unwrap_or_default();
@@ -85,9 +85,9 @@ impl ModelFacts {
 
     /// Refuses facts that are longer than any learner's, which exports repeat for people.
     pub(super) fn check_brought(&self) -> Result<(), ModelError> {
-        const MOST_BYTES: usize = 64 << 10;
+        const MAX_BYTES: usize = 64 << 10;
         let said: usize = self.decisions.iter().map(String::len).sum();
-        if said + self.made_by.len() > MOST_BYTES {
+        if said + self.made_by.len() > MAX_BYTES {
             return Err(ModelError::Metadata("it says too much about how it was made".to_owned()));
         }
         Ok(())
@@ -114,7 +114,7 @@ impl ModelFacts {
             return Err(wrong("a class is repeated"));
         }
         let counts = &facts.class_counts;
-        let known = counts.len() == facts.classes.len() && counts.iter().all(|&count| count <= MOST_SAMPLES);
+        let known = counts.len() == facts.classes.len() && counts.iter().all(|&count| count <= MAX_SAMPLES);
         if !known && !counts.is_empty() {
             return Err(wrong("it does not say of each class how many samples it had"));
         }

@@ -19,10 +19,10 @@ mod to_onnx;
 mod translate;
 mod tree_graph;
 
-pub use import::{BroughtFiles, CLASSIFIER, DESCRIPTION, MODEL, MOST_MODEL_BYTES, import};
-pub use metadata::{FORMAT, ModelFacts, TopFeature};
+pub use import::{CLASSIFIER, DESCRIPTION, MAX_MODEL_BYTES, MODEL, ModelFiles, import};
+pub use metadata::{FORMAT, ModelMetadata, TopFeature};
 pub use runner::Model;
-pub use summary::{Outline, summary};
+pub use summary::{Summary, summary};
 pub use to_onnx::to_onnx;
 
 /// Why a model file cannot be used.

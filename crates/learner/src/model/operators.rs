@@ -50,7 +50,7 @@ const OPERATORS: [&str; 34] = [
 ];
 
 /// More nodes than any model of ours has.
-const MOST_NODES: usize = 10_000;
+const MAX_NODES: usize = 10_000;
 
 /// Refuses a model that is not made of allowed operators and sound tensors.
 pub(super) fn check(proto: &ModelProto) -> Result<(), ModelError> {
@@ -61,8 +61,8 @@ pub(super) fn check(proto: &ModelProto) -> Result<(), ModelError> {
     if !proto.functions.is_empty() || !graph.sparse_initializer.is_empty() {
         return refused("local functions and sparse tensors are not accepted".to_owned());
     }
-    if graph.node.len() > MOST_NODES {
-        return refused(format!("it has more than {MOST_NODES} nodes, a fixed limit"));
+    if graph.node.len() > MAX_NODES {
+        return refused(format!("it has more than {MAX_NODES} nodes, a fixed limit"));
     }
     for node in &graph.node {
         let known = node.domain.is_empty() && OPERATORS.contains(&node.op_type.as_str());

@@ -10,7 +10,7 @@ use tract_onnx::prelude::*;
 use super::ModelError;
 use super::decode::decode;
 use super::limits::said;
-use super::metadata::ModelFacts;
+use super::metadata::ModelMetadata;
 use super::operators::check;
 use super::shape_inference::infer;
 use super::to_onnx::PROBABILITIES;
@@ -18,7 +18,7 @@ use crate::dataset::Features;
 
 /// A model file, checked and ready to run.
 pub struct Model {
-    facts: ModelFacts,
+    facts: ModelMetadata,
     plan: Arc<TypedRunnableModel>,
 }
 
@@ -42,12 +42,12 @@ impl Model {
     /// [`ModelError`] when it is not a model that this backend may run.
     pub fn load(bytes: &[u8]) -> Result<Self, ModelError> {
         let proto = decode(bytes)?;
-        let facts = ModelFacts::of(&proto)?;
+        let facts = ModelMetadata::of(&proto)?;
         Self::prepared(proto, facts)
     }
 
     /// The same of a decoded file and its facts.
-    pub(super) fn prepared(proto: ModelProto, facts: ModelFacts) -> Result<Self, ModelError> {
+    pub(super) fn prepared(proto: ModelProto, facts: ModelMetadata) -> Result<Self, ModelError> {
         check(&proto)?;
         let graph = proto.graph.as_ref().ok_or_else(|| ModelError::NotOnnx("it has no graph".to_owned()))?;
         let shape = infer(graph, BATCH, facts.features.len(), PROBABILITIES)?;
@@ -66,7 +66,7 @@ impl Model {
 
     /// What it says about itself.
     #[must_use]
-    pub fn facts(&self) -> &ModelFacts {
+    pub fn facts(&self) -> &ModelMetadata {
         &self.facts
     }
 

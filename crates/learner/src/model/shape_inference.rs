@@ -14,20 +14,20 @@ use super::ModelError;
 use rules::{EXACT, FLOAT, axis, broadcast, elements, integers, ints, most, reduce, transpose};
 
 /// Most elements of one value, for one batch: 80 MB.
-const MOST_ELEMENTS: usize = 20_000_000;
+const MAX_ELEMENTS: usize = 20_000_000;
 
 /// Most elements of all values together.
-const MOST_ELEMENTS_TOGETHER: usize = 200_000_000;
+const MAX_ELEMENTS_TOGETHER: usize = 200_000_000;
 
 /// Most elements of all values that are there at one time: 200 MB.
-const MOST_ELEMENTS_AT_ONCE: usize = 50_000_000;
+const MAX_ELEMENTS_AT_ONCE: usize = 50_000_000;
 
 /// Most multiplications in all matrix products together: twice those of a model whose largest file is all
 /// weights, each used once.
-const MOST_PRODUCTS: usize = 4_000_000_000;
+const MAX_PRODUCTS: usize = 4_000_000_000;
 
 /// Most dimensions of a value that is given a new shape.
-const MOST_DIMENSIONS: usize = 8;
+const MAX_DIMENSIONS: usize = 8;
 
 type Shape = Vec<usize>;
 
@@ -119,7 +119,7 @@ impl<'a> Values<'a> {
             let products = elements(&shape).and_then(|elements| elements.checked_mul(inner));
             self.products = self.products.saturating_add(products.unwrap_or(usize::MAX));
         }
-        if self.products > MOST_PRODUCTS {
+        if self.products > MAX_PRODUCTS {
             return Err(ModelError::Refused("it would take too much time to run".to_owned()));
         }
         self.begin(name, shape)
@@ -146,9 +146,9 @@ impl<'a> Values<'a> {
         let elements = elements(&shape).unwrap_or(usize::MAX);
         self.elements = self.elements.saturating_add(elements);
         self.at_once = self.at_once.saturating_add(elements);
-        let fits = elements <= MOST_ELEMENTS
-            && self.elements <= MOST_ELEMENTS_TOGETHER
-            && self.at_once <= MOST_ELEMENTS_AT_ONCE;
+        let fits = elements <= MAX_ELEMENTS
+            && self.elements <= MAX_ELEMENTS_TOGETHER
+            && self.at_once <= MAX_ELEMENTS_AT_ONCE;
         if !fits {
             return Err(ModelError::Refused("it would take too much memory to run".to_owned()));
         }
@@ -284,7 +284,7 @@ impl<'a> Values<'a> {
         let known = rules::elements(&fixed?)?;
         let left = elements.checked_div(known)?;
         let fits = left.checked_mul(known) == Some(elements) && elements > 0;
-        let fits = fits && (open == 1 || (open == 0 && left == 1)) && target.len() <= MOST_DIMENSIONS;
+        let fits = fits && (open == 1 || (open == 0 && left == 1)) && target.len() <= MAX_DIMENSIONS;
         let shape = target.iter().map(|&size| usize::try_from(size).unwrap_or(left));
         (fits && node.attribute.is_empty()).then(|| shape.collect())
     }

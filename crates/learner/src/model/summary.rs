@@ -9,7 +9,7 @@ use super::decode::decode;
 
 /// What an ONNX file consists of.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Outline {
+pub struct Summary {
     /// The tool that wrote it, with its version.
     pub producer: String,
     /// The names of its inputs.
@@ -22,7 +22,7 @@ pub struct Outline {
 
 /// Looks into an ONNX file; `None` when the bytes are none.
 #[must_use]
-pub fn summary(bytes: &[u8]) -> Option<Outline> {
+pub fn summary(bytes: &[u8]) -> Option<Summary> {
     let proto = decode(bytes).ok()?;
     let graph = proto.graph?;
     let names = |values: &[ValueInfoProto]| values.iter().map(|value| plain(&value.name)).collect();
@@ -31,7 +31,7 @@ pub fn summary(bytes: &[u8]) -> Option<Outline> {
         let domain = if node.domain.is_empty() { String::new() } else { plain(&node.domain) + "." };
         *operators.entry(domain + &plain(&node.op_type)).or_insert(0) += 1;
     }
-    Some(Outline {
+    Some(Summary {
         producer: plain(format!("{} {}", proto.producer_name, proto.producer_version).trim()),
         inputs: names(&graph.input),
         outputs: names(&graph.output),

@@ -8,7 +8,7 @@ use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{ModelProto, OperatorSetIdProto};
 
 use super::graph::{Graph, Value};
-use super::metadata::{FORMAT, ModelFacts, TopFeature};
+use super::metadata::{FORMAT, ModelMetadata, TopFeature};
 use super::tree_graph::forest_margins;
 use crate::dataset::Class;
 use crate::learning::{CLIP, RandomFeatures, Term, TrainedModel};
@@ -28,7 +28,7 @@ const IR_VERSION: i64 = 8;
 #[must_use]
 pub fn to_onnx(model: &TrainedModel) -> Vec<u8> {
     let made_by = format!("moodle-mlbackend {}", env!("CARGO_PKG_VERSION"));
-    let facts = ModelFacts {
+    let facts = ModelMetadata {
         format: FORMAT,
         made_by,
         features: model.names.clone(),
@@ -48,7 +48,7 @@ pub fn to_onnx(model: &TrainedModel) -> Vec<u8> {
 }
 
 /// A graph and its facts as the bytes of an ONNX file.
-pub(super) fn file(graph: Graph, facts: &ModelFacts) -> Vec<u8> {
+pub(super) fn file(graph: Graph, facts: &ModelMetadata) -> Vec<u8> {
     let proto = ModelProto {
         ir_version: IR_VERSION,
         opset_import: vec![OperatorSetIdProto { domain: String::new(), version: OPSET }],

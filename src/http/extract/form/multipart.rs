@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 
 use super::{Body, HttpError};
 use crate::http::spool::Spool;
-use crate::http::uploads::{Arriving, Upload};
+use crate::http::uploads::{Upload, UploadWriter};
 
 type Parts = (Vec<(String, String)>, Option<Upload>);
 
@@ -44,7 +44,7 @@ impl Body {
     async fn to_disk(&self, mut part: Field, spool: &Spool) -> Result<Upload, HttpError> {
         let failed = |error: std::io::Error| HttpError::keeping_an_upload(&error);
         let limit = self.wanted.map_or(0, |wanted| wanted.limit);
-        let mut file = Arriving::new(spool.file().map_err(failed)?);
+        let mut file = UploadWriter::new(spool.file().map_err(failed)?);
         while let Some(chunk) = part.next().await {
             file = file.push(&chunk.map_err(|error| self.malformed(&error))?).await.map_err(failed)?;
             if file.bytes() > limit {

@@ -9,13 +9,13 @@ use crate::learning::preprocessing::Input;
 
 /// Most bins an input is cut into, one more for missing values: together as many as a [`Branching`]
 /// has bits.
-const MOST_BINS: usize = 63;
+const MAX_BINS: usize = 63;
 
 /// Most bins of all inputs together: as many as a cell can name.
-const MOST_BINS_TOGETHER: usize = 1 << 16;
+const MAX_BINS_TOGETHER: usize = 1 << 16;
 
 /// More inputs cannot be binned.
-pub(crate) const MOST_INPUTS: usize = MOST_BINS_TOGETHER / 3;
+pub(crate) const MAX_INPUTS: usize = MAX_BINS_TOGETHER / 3;
 
 /// The inputs of some samples, ready for boosting. Samples are numbered by their position in the
 /// rows it was made of.
@@ -67,10 +67,10 @@ impl BinnedColumn {
 }
 
 impl Binned {
-    /// Cuts the inputs of `rows`, at most [`MOST_INPUTS`].
+    /// Cuts the inputs of `rows`, at most [`MAX_INPUTS`].
     pub(crate) fn new(inputs: &[Input], features: &Features, rows: &[u32]) -> Self {
-        debug_assert!(inputs.len() <= MOST_INPUTS);
-        let most = (MOST_BINS_TOGETHER / inputs.len().max(1)).saturating_sub(1).clamp(2, MOST_BINS);
+        debug_assert!(inputs.len() <= MAX_INPUTS);
+        let most = (MAX_BINS_TOGETHER / inputs.len().max(1)).saturating_sub(1).clamp(2, MAX_BINS);
         let mut bins = vec![0; inputs.len() * rows.len()];
         let mut columns: Vec<BinnedColumn> = inputs
             .par_iter()
@@ -190,15 +190,15 @@ mod tests {
     fn a_value_that_most_samples_have_leaves_the_other_bins_to_the_others() {
         let levels: Vec<(f32, u32)> =
             (0..201_u16).map(|at| (f32::from(at), if at == 0 { 80_000 } else { 100 })).collect();
-        let cuts = thresholds(&levels, MOST_BINS);
-        assert_eq!(cuts.len(), MOST_BINS - 1);
+        let cuts = thresholds(&levels, MAX_BINS);
+        assert_eq!(cuts.len(), MAX_BINS - 1);
         let upper = cuts.iter().filter(|&&cut| cut > 100.0).count();
         assert!((28..=34).contains(&upper), "{upper} of the cuts are in the upper half");
     }
 
     #[test]
     fn few_values_are_cut_between_each_two() {
-        assert_eq!(thresholds(&[(-1.0, 5), (0.0, 1), (1.0, 9)], MOST_BINS), [-0.5, 0.5]);
-        assert!(thresholds(&[(0.0, 3)], MOST_BINS).is_empty());
+        assert_eq!(thresholds(&[(-1.0, 5), (0.0, 1), (1.0, 9)], MAX_BINS), [-0.5, 0.5]);
+        assert!(thresholds(&[(0.0, 3)], MAX_BINS).is_empty());
     }
 }

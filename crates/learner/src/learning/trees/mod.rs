@@ -10,6 +10,6 @@ mod boosting;
 mod forest;
 mod tree_builder;
 
-pub(crate) use binning::{Binned, MOST_INPUTS};
+pub(crate) use binning::{Binned, MAX_INPUTS};
 pub(crate) use boosting::{Growth, Roles, boost};
 pub(crate) use forest::{Forest, Question};

@@ -140,12 +140,12 @@ const ABOVE_ALL: f32 = CLIP + 1.0;
 
 /// A histogram is summed up in parts of at least so many samples, and in at most so many parts. Neither
 /// depends on the number of cores, and so the result does not.
-const FEWEST_OF_A_PART: usize = 8_192;
-const MOST_PARTS: usize = 8;
+const MIN_OF_A_PART: usize = 8_192;
+const MAX_PARTS: usize = 8;
 
 /// The sums of each bin of each column over some samples; those of usual bins are left out.
 fn histogram(binned: &Binned, gradients: &[[f32; 2]], samples: &[u32]) -> Vec<Sums> {
-    let part = FEWEST_OF_A_PART.max(samples.len().div_ceil(MOST_PARTS));
+    let part = MIN_OF_A_PART.max(samples.len().div_ceil(MAX_PARTS));
     let parts: Vec<Vec<Sums>> = samples
         .par_chunks(part)
         .map(|samples| {

@@ -22,7 +22,7 @@ pub(crate) struct Place {
 }
 
 /// More layers than the Python server makes: it makes two or three.
-const MOST_LAYERS: usize = 16;
+const MAX_LAYERS: usize = 16;
 
 /// Finds the weights of all layers, in their order; other variables (what the training kept for itself) are
 /// passed over.
@@ -33,7 +33,7 @@ pub(crate) fn locate(index: &[u8]) -> Result<Vec<Place>, String> {
         if key.is_empty() {
             header = Some(decoded::<Header>(value)?);
         } else if let Some((layer, part)) = layer_of(key) {
-            if layer >= MOST_LAYERS {
+            if layer >= MAX_LAYERS {
                 return Err("it has too many layers".to_owned());
             }
             let entry = decoded::<Entry>(value)?;

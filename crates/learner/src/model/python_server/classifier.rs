@@ -4,9 +4,9 @@ use super::pickle;
 use super::value::{Global, Id, Value, Values};
 
 /// More columns than a server accepts by default.
-const MOST_COLUMNS: i64 = 20_000;
+const MAX_COLUMNS: i64 = 20_000;
 /// More classes than anybody tells apart.
-const MOST_CLASSES: i64 = 1_000;
+const MAX_CLASSES: i64 = 1_000;
 
 /// What a `classifier.pkl` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +23,7 @@ impl Classifier {
             return Err("it is not the Python server's classifier".to_owned());
         };
         let classes = match values.entry(state, "n_classes") {
-            Some(&Value::Int(classes @ 2..=MOST_CLASSES)) => classes as usize,
+            Some(&Value::Int(classes @ 2..=MAX_CLASSES)) => classes as usize,
             _ => return Err("it does not say how many classes there are".to_owned()),
         };
         Ok(Self { classes, columns: columns(&values, state)? })
@@ -42,10 +42,9 @@ fn columns(values: &Values, state: Id) -> Result<Vec<usize>, String> {
             .collect(),
         _ => return Err("it does not say which columns it uses".to_owned()),
     };
-    if columns.len() > MOST_COLUMNS as usize
-        || columns.iter().any(|column| !(0..MOST_COLUMNS).contains(column))
+    if columns.len() > MAX_COLUMNS as usize || columns.iter().any(|column| !(0..MAX_COLUMNS).contains(column))
     {
-        return Err(format!("it uses columns that are not among the first {MOST_COLUMNS}"));
+        return Err(format!("it uses columns that are not among the first {MAX_COLUMNS}"));
     }
     Ok(columns.into_iter().map(|column| column as usize).collect())
 }

@@ -21,7 +21,7 @@ mod table;
 mod tensorflow1;
 mod value;
 
-use super::{BroughtFiles, CLASSIFIER, DESCRIPTION, ModelError};
+use super::{CLASSIFIER, DESCRIPTION, ModelError, ModelFiles};
 use classifier::Classifier;
 use network::{Layer, Network};
 
@@ -36,22 +36,22 @@ const DATA: &str = "model.ckpt/variables/variables.data-00000-of-00001";
 const TENSORFLOW1_INDEX: &str = "model.ckpt.index";
 
 /// More bytes than the two descriptions ever have; the real ones take less than 20,000.
-const MOST_DESCRIPTION: usize = 1 << 20;
+const MAX_DESCRIPTION: usize = 1 << 20;
 
 /// A model file of this backend from a pickle and the Keras checkpoint beside it.
-pub(super) fn keras_to_onnx(classifier: &[u8], files: BroughtFiles) -> Result<Vec<u8>, ModelError> {
+pub(super) fn keras_to_onnx(classifier: &[u8], files: ModelFiles) -> Result<Vec<u8>, ModelError> {
     let network = keras_network(classifier, &files)?;
     drop(files);
     Ok(network.to_onnx())
 }
 
-fn keras_network(classifier: &[u8], files: &BroughtFiles) -> Result<Network, ModelError> {
+fn keras_network(classifier: &[u8], files: &ModelFiles) -> Result<Network, ModelError> {
     let part = |name: &'static str| match files.get(name) {
         Some(bytes) => Ok(bytes.as_slice()),
         None => Err(unusable(name, "it is not there".to_owned())),
     };
     let small = |name: &'static str, bytes: &[u8]| match bytes.len() {
-        0..=MOST_DESCRIPTION => Ok(()),
+        0..=MAX_DESCRIPTION => Ok(()),
         _ => Err(unusable(name, "it is larger than any of its kind".to_owned())),
     };
     if files.contains_key(TENSORFLOW1_INDEX) && !files.contains_key(INDEX) {

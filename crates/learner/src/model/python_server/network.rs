@@ -5,7 +5,7 @@ use super::classifier::Classifier;
 use super::keras::Activation;
 use crate::dataset::Class;
 use crate::model::graph::{Graph, Value};
-use crate::model::metadata::{FORMAT, ModelFacts};
+use crate::model::metadata::{FORMAT, ModelMetadata};
 use crate::model::to_onnx::{INPUT, file, outputs};
 
 /// Layers on top of each other; the last one gives the probabilities.
@@ -95,7 +95,7 @@ impl Network {
         outputs(&mut graph, &values, &classes);
         file(
             graph,
-            &ModelFacts {
+            &ModelMetadata {
                 format: FORMAT,
                 made_by: self.made_by.clone(),
                 features: (1..=self.features).map(|number| format!("feature {number}")).collect(),

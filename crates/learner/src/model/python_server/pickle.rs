@@ -10,7 +10,7 @@ use super::bytes::Bytes;
 use super::value::{Global, Id, Value, Values, integers, width};
 
 /// More values than any classifier has; the real ones have about sixty.
-const MOST_VALUES: usize = 4_096;
+const MAX_VALUES: usize = 4_096;
 
 /// Reads a pickle; gives its values and the place of the one that it is.
 pub(crate) fn read(bytes: &[u8]) -> Result<(Values, Id), String> {
@@ -136,13 +136,13 @@ impl Machine {
 
     fn push_id(&mut self, id: Id) -> Result<(), String> {
         self.stack.push(id);
-        let few = self.values.len().max(self.stack.len()) <= MOST_VALUES;
+        let few = self.values.len().max(self.stack.len()) <= MAX_VALUES;
         if few { Ok(()) } else { Err(too_much()) }
     }
 
     fn mark(&mut self) -> Result<(), String> {
         self.marks.push(self.stack.len());
-        if self.marks.len() <= MOST_VALUES { Ok(()) } else { Err(too_much()) }
+        if self.marks.len() <= MAX_VALUES { Ok(()) } else { Err(too_much()) }
     }
 
     fn pop(&mut self) -> Result<Id, String> {
@@ -165,7 +165,7 @@ impl Machine {
         let top = *self.stack.last().ok_or_else(nonsense)?;
         let key = key as usize;
         // Picklers number from 0 on.
-        if key > self.memo.len() || key >= MOST_VALUES {
+        if key > self.memo.len() || key >= MAX_VALUES {
             return Err(too_much());
         }
         match self.memo.get_mut(key) {
@@ -308,8 +308,8 @@ fn utf8(bytes: &[u8]) -> Result<String, String> {
 
 /// A copy of a word about an array: long ones could be copied again and again.
 fn short(word: &str) -> Result<String, String> {
-    const MOST_BYTES: usize = 16;
-    if word.len() <= MOST_BYTES { Ok(word.to_owned()) } else { Err(nonsense()) }
+    const MAX_BYTES: usize = 16;
+    if word.len() <= MAX_BYTES { Ok(word.to_owned()) } else { Err(nonsense()) }
 }
 
 fn nonsense() -> String {

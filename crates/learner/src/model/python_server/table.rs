@@ -13,7 +13,7 @@ const TRAILER: usize = 5;
 /// A longer key than any variable's name; without a bound few bytes could make many long keys.
 const LONGEST_KEY: usize = 1_024;
 /// More blocks than the index of any network has: each has about 250 kB.
-const MOST_BLOCKS: usize = 64;
+const MAX_BLOCKS: usize = 64;
 
 /// Calls `found` with every key and value, in the table's order.
 pub(crate) fn for_each<'a>(
@@ -30,7 +30,7 @@ pub(crate) fn for_each<'a>(
     let mut blocks = Vec::new();
     entries(index, |_, handle| {
         blocks.push(Handle::read(&mut Bytes(handle))?);
-        if blocks.len() > MOST_BLOCKS { Err("it has too many blocks".to_owned()) } else { Ok(()) }
+        if blocks.len() > MAX_BLOCKS { Err("it has too many blocks".to_owned()) } else { Ok(()) }
     })?;
     blocks.into_iter().try_for_each(|block| entries(block.block(table)?, &mut found))
 }

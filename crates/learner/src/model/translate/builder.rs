@@ -11,13 +11,13 @@ use crate::model::graph::Graph;
 
 /// Most elements of all constants together: as many floats as fit into a model file that may be imported, so
 /// that an export of what was translated can be.
-const MOST_ELEMENTS: usize = 7_000_000;
+const MAX_ELEMENTS: usize = 7_000_000;
 /// Most elements of one value for each sample, and of one that is the same for all: so many places may have to be
 /// listed.
-const MOST_OF_A_SAMPLE: usize = 100_000;
-const MOST_OF_ALL: usize = 1 << 23;
+const MAX_OF_A_SAMPLE: usize = 100_000;
+const MAX_OF_ALL: usize = 1 << 23;
 /// Some below what a model file may have.
-const MOST_NODES: usize = 9_900;
+const MAX_NODES: usize = 9_900;
 
 /// The translated graph under construction.
 pub(crate) struct Emit {
@@ -45,18 +45,18 @@ impl Emit {
     fn count(&mut self, nodes: usize, elements: usize) -> Done<()> {
         self.nodes += nodes;
         self.elements = self.elements.saturating_add(elements);
-        if self.nodes > MOST_NODES {
-            return refused(format!("it takes more than {MOST_NODES} plain operators, a fixed limit"));
+        if self.nodes > MAX_NODES {
+            return refused(format!("it takes more than {MAX_NODES} plain operators, a fixed limit"));
         }
-        if self.elements > MOST_ELEMENTS {
-            return refused(format!("its constants have more than {MOST_ELEMENTS} numbers, a fixed limit"));
+        if self.elements > MAX_ELEMENTS {
+            return refused(format!("its constants have more than {MAX_ELEMENTS} numbers, a fixed limit"));
         }
         Ok(())
     }
 
     /// Counts a node that may make more values than it reads.
     fn count_growing(&mut self, shape: &[Dim]) -> Done<()> {
-        let most = if shape.iter().any(|dim| dim.batch) { MOST_OF_A_SAMPLE } else { MOST_OF_ALL };
+        let most = if shape.iter().any(|dim| dim.batch) { MAX_OF_A_SAMPLE } else { MAX_OF_ALL };
         match elements(shape) {
             Some((size, _)) if size <= most => self.count(1, 0),
             _ => refused("it makes a value of an impossible size"),

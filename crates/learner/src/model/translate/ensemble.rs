@@ -8,7 +8,7 @@ use super::value::Data;
 use super::{Done, refused};
 
 /// Most nodes of all trees together.
-const MOST_NODES: usize = 400_000;
+const MAX_NODES: usize = 400_000;
 
 /// Beyond every value, but not as far as what stands for a missing one: a branch that only parts missing
 /// values from others has an infinite threshold.
@@ -53,9 +53,9 @@ impl Ensemble {
     pub(crate) fn read(node: Node, lists: &LeafLists, features: usize, scores: usize) -> Done<Self> {
         let (trees, ids) = (node.ints("nodes_treeids"), node.ints("nodes_nodeids"));
         let count = trees.len();
-        if count == 0 || count > MOST_NODES {
+        if count == 0 || count > MAX_NODES {
             return refused(format!(
-                "its trees have {count} nodes; there may be 1 to {MOST_NODES}, a fixed limit"
+                "its trees have {count} nodes; there may be 1 to {MAX_NODES}, a fixed limit"
             ));
         }
         if ids.len() != count {

@@ -10,12 +10,12 @@ use super::builder::{Emit, plain};
 use super::node;
 use super::node::Node;
 use super::value::{Computed, Data, Dim, Value};
-use super::{Done, MOST_DIMENSIONS, ml_ops, movement, operator, refused};
+use super::{Done, MAX_DIMENSIONS, ml_ops, movement, operator, refused};
 use crate::model::to_onnx::INPUT;
 
 /// Most numbers that are read or calculated about shapes and positions: each takes several times its bytes in the
 /// file.
-const MOST_FOLDED: usize = 1 << 19;
+const MAX_FOLDED: usize = 1 << 19;
 
 /// A translation under way.
 pub(crate) struct Translator<'a> {
@@ -189,7 +189,7 @@ impl<'a> Translator<'a> {
     /// Counts what is calculated here and not by the translated graph.
     pub(crate) fn fold(&mut self, numbers: usize) -> Done<()> {
         self.folded = self.folded.saturating_add(numbers);
-        if self.folded > MOST_FOLDED { refused("it calculates too much about shapes") } else { Ok(()) }
+        if self.folded > MAX_FOLDED { refused("it calculates too much about shapes") } else { Ok(()) }
     }
 
     /// A zero for each sample: rows × 1.
@@ -225,7 +225,7 @@ impl<'a> Translator<'a> {
         for (name, value) in node.proto.output.iter().zip(values) {
             let Some(value) = value.filter(|_| !name.is_empty()) else { continue };
             let shape = value.shape();
-            if shape.len() > MOST_DIMENSIONS || shape.iter().filter(|dim| dim.batch).count() > 1 {
+            if shape.len() > MAX_DIMENSIONS || shape.iter().filter(|dim| dim.batch).count() > 1 {
                 return refused("it mixes samples, or makes too many dimensions");
             }
             if self.values.insert(name, value).is_some() {

@@ -6,7 +6,7 @@ use super::value::{Computed, Dim, Value};
 use super::{Done, movement, refused, trees};
 
 /// More categories than a column of Moodle's has.
-const MOST_CATEGORIES: usize = 4_096;
+const MAX_CATEGORIES: usize = 4_096;
 
 /// The results of such an operator, `None` for what nobody may read (labels); `None` for another operator.
 pub(crate) fn translate(t: &mut Translator, node: Node) -> Done<Option<Vec<Option<Value>>>> {
@@ -128,7 +128,7 @@ pub(crate) fn normalized(t: &mut Translator, x: &Computed, norm: &str) -> Done<C
 fn one_hot(t: &mut Translator, node: Node) -> Done<Computed> {
     let x = t.computed(node, 0)?;
     let categories: Vec<f32> = node.ints("cats_int64s").iter().map(|&value| value as f32).collect();
-    if categories.is_empty() || categories.len() > MOST_CATEGORIES || node.int("zeros", 1) == 0 {
+    if categories.is_empty() || categories.len() > MAX_CATEGORIES || node.int("zeros", 1) == 0 {
         return refused("its categories are texts, too many, or must all be known");
     }
     let categories = t.emit.constant(&[categories.len()], &categories)?;
@@ -146,7 +146,7 @@ fn label_encoder(t: &mut Translator, node: Node) -> Done<Computed> {
     };
     let keys = numbers("keys_floats", "keys_int64s")?;
     let values = numbers("values_floats", "values_int64s")?;
-    if keys.is_empty() || keys.len() != values.len() || keys.len() > MOST_CATEGORIES {
+    if keys.is_empty() || keys.len() != values.len() || keys.len() > MAX_CATEGORIES {
         return refused("its keys or values are texts, too many, or not as many as each other");
     }
     let other = if node.has("values_floats") {

@@ -26,7 +26,7 @@ use super::ModelError;
 use model_json::Description;
 
 /// More dimensions than a value needs whose first are samples and features.
-const MOST_DIMENSIONS: usize = 6;
+const MAX_DIMENSIONS: usize = 6;
 
 type Done<T> = Result<T, ModelError>;
 

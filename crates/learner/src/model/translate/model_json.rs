@@ -8,7 +8,7 @@ use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 
 use crate::dataset::Class;
 use crate::model::ModelError;
-use crate::model::limits::{MOST_CLASSES, MOST_FEATURES, at_most, said};
+use crate::model::limits::{MAX_CLASSES, MAX_FEATURES, at_most, said};
 
 /// What `model.json` says.
 #[derive(Debug, Deserialize)]
@@ -17,7 +17,7 @@ pub(crate) struct Description {
     /// The features in the order of the input's columns: their names, or only how many there are.
     pub features: FeatureList,
     /// Moodle's labels in the order of the output's columns.
-    #[serde(deserialize_with = "at_most::<_, _, MOST_CLASSES>")]
+    #[serde(deserialize_with = "at_most::<_, _, MAX_CLASSES>")]
     pub classes: Vec<Class>,
     /// Which output holds the answer, and what it gives; found out when absent.
     #[serde(default)]
@@ -58,7 +58,7 @@ impl<'de> Visitor<'de> for FeatureListVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, names: A) -> Result<FeatureList, A::Error> {
-        at_most::<_, _, MOST_FEATURES>(SeqAccessDeserializer::new(names)).map(FeatureList::Names)
+        at_most::<_, _, MAX_FEATURES>(SeqAccessDeserializer::new(names)).map(FeatureList::Names)
     }
 }
 
@@ -97,8 +97,8 @@ impl Description {
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, ModelError> {
         let wrong = |why: String| ModelError::Description(why);
         let this: Self = serde_json::from_slice(bytes).map_err(|error| wrong(said(&error)))?;
-        if !(1..=MOST_FEATURES).contains(&this.width()) {
-            return Err(wrong(format!("there must be 1 to {MOST_FEATURES} features")));
+        if !(1..=MAX_FEATURES).contains(&this.width()) {
+            return Err(wrong(format!("there must be 1 to {MAX_FEATURES} features")));
         }
         if let FeatureList::Names(names) = &this.features {
             let mut seen = std::collections::HashSet::new();
@@ -107,8 +107,8 @@ impl Description {
                 return Err(wrong(format!("the feature {twice} is named twice")));
             }
         }
-        if !(2..=MOST_CLASSES).contains(&this.classes.len()) {
-            return Err(wrong(format!("there must be 2 to {MOST_CLASSES} classes")));
+        if !(2..=MAX_CLASSES).contains(&this.classes.len()) {
+            return Err(wrong(format!("there must be 2 to {MAX_CLASSES} classes")));
         }
         if Class::are_repeated(&this.classes) {
             return Err(wrong("a class is named twice".to_owned()));

@@ -7,7 +7,7 @@ use super::value::{Data, Tensor, Whole};
 use super::{Done, refused};
 
 /// More elements than a constant of whole numbers needs: shapes, axes, indices.
-const MOST_INTEGERS: usize = 1 << 18;
+const MAX_INTEGERS: usize = 1 << 18;
 
 /// A node with its attributes by name.
 #[derive(Clone, Copy)]
@@ -96,7 +96,7 @@ pub(crate) fn tensor(proto: &TensorProto) -> Done<Tensor> {
     let (Some(dims), Some(elements)) = (dims, elements) else {
         return refused("a tensor has an impossible size");
     };
-    if dims.len() > super::MOST_DIMENSIONS {
+    if dims.len() > super::MAX_DIMENSIONS {
         return refused("a tensor has too many dimensions");
     }
     let data = data(proto)?;
@@ -115,7 +115,7 @@ pub(crate) fn tensor(proto: &TensorProto) -> Done<Tensor> {
 fn data(proto: &TensorProto) -> Done<Data> {
     let raw = &proto.raw_data;
     let whole = |values: Vec<i64>| {
-        if values.len() > MOST_INTEGERS {
+        if values.len() > MAX_INTEGERS {
             return refused("a tensor of whole numbers is too large");
         }
         Ok(Data::Whole(values.into_iter().map(|number| Whole { number, batch: false }).collect()))

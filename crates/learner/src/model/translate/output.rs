@@ -7,16 +7,16 @@ use super::model_json::{Description, Gives, Missing};
 use super::value::{Computed, Dim};
 use super::{Done, refused};
 use crate::model::Model;
-use crate::model::metadata::{FORMAT, ModelFacts};
+use crate::model::metadata::{FORMAT, ModelMetadata};
 use crate::model::output_check::{are_probabilities, are_shares, probes};
 use crate::model::to_onnx;
 
 /// No classifier has more outputs to look through.
-const MOST_OUTPUTS: usize = 8;
+const MAX_OUTPUTS: usize = 8;
 
 /// The outputs that may hold the answer, the likeliest first.
 pub(crate) fn candidates(graph: &GraphProto, description: &Description) -> Done<Vec<String>> {
-    let names: Vec<&String> = graph.output.iter().map(|output| &output.name).take(MOST_OUTPUTS).collect();
+    let names: Vec<&String> = graph.output.iter().map(|output| &output.name).take(MAX_OUTPUTS).collect();
     if let Some(name) = &description.output.name {
         if !graph.output.iter().any(|output| output.name == *name) {
             return refused(format!(
@@ -118,7 +118,7 @@ impl Draft<'_> {
 
         let (features, named) = description.features();
         let made_by = made_by(proto);
-        let facts = ModelFacts {
+        let facts = ModelMetadata {
             format: FORMAT,
             decisions: decisions(description, &made_by, missing, finish),
             made_by,

@@ -6,7 +6,7 @@ use super::value::{Computed, axis_of};
 use super::{Done, refused};
 
 /// A product over more factors is no product of features any more.
-const MOST_FACTORS: usize = 64;
+const MAX_FACTORS: usize = 64;
 
 /// The result of such an operator; `None` for another.
 pub(crate) fn translate(t: &mut Translator, node: Node) -> Done<Option<Computed>> {
@@ -77,7 +77,7 @@ fn log_sum_exp(t: &mut Translator, x: &Computed, axes: &[usize]) -> Done<Compute
 fn product(t: &mut Translator, x: &Computed, axes: &[usize]) -> Done<Computed> {
     let [axis] = axes else { return refused("it multiplies along several axes") };
     let dim = x.shape[*axis];
-    if dim.batch || !(1..=MOST_FACTORS).contains(&dim.size) {
+    if dim.batch || !(1..=MAX_FACTORS).contains(&dim.size) {
         return refused("it multiplies different samples, or too many values");
     }
     let mut product = t.emit.take(x, *axis, &[0])?;

@@ -81,7 +81,7 @@ pub(crate) fn expand(t: &mut Translator, node: Node) -> Done<Value> {
 pub(crate) fn reshape(t: &mut Translator, node: Node) -> Done<Value> {
     let value = t.value(node, 0)?;
     let shape = new_shape(t, node, &value.shape())?;
-    if shape.len() > super::MOST_DIMENSIONS {
+    if shape.len() > super::MAX_DIMENSIONS {
         return refused("it has too many dimensions");
     }
     if let Value::Known(tensor) = &value
@@ -127,7 +127,7 @@ fn new_shape(t: &Translator, node: Node, old: &[Dim]) -> Done<Shape> {
         }
         _ => {
             let count = if node.has_input(1) { t.integers(node, 1)?.len() } else { node.ints("axes").len() };
-            let rank = (old.len() + count).min(super::MOST_DIMENSIONS + 1);
+            let rank = (old.len() + count).min(super::MAX_DIMENSIONS + 1);
             let axes = listed_axes(t, node, rank)?;
             let mut rest = old.iter();
             let shape: Option<Shape> = (0..rank)

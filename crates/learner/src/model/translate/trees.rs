@@ -19,7 +19,7 @@ use super::{Done, refused};
 /// Trees are walked in groups of about so many branches: their values stay in a processor's cache.
 const BRANCHES_TOGETHER: usize = 4_096;
 /// More scores than classes there may be.
-const MOST_SCORES: usize = 1_000;
+const MAX_SCORES: usize = 1_000;
 
 const CLASSES: LeafLists = LeafLists {
     trees: "class_treeids",
@@ -37,7 +37,7 @@ const TARGETS: LeafLists = LeafLists {
 /// The scores of a `TreeEnsembleClassifier`.
 pub(crate) fn classifier(t: &mut Translator, node: Node) -> Done<Computed> {
     let classes = node.ints("classlabels_int64s").len().max(node.strings("classlabels_strings").len());
-    if !(1..=MOST_SCORES).contains(&classes) {
+    if !(1..=MAX_SCORES).contains(&classes) {
         return refused(format!("it has {classes} classes"));
     }
     let (x, features) = rows(t, node)?;
@@ -62,7 +62,7 @@ pub(crate) fn classifier(t: &mut Translator, node: Node) -> Done<Computed> {
 /// The targets of a `TreeEnsembleRegressor`.
 pub(crate) fn regressor(t: &mut Translator, node: Node) -> Done<Computed> {
     let targets = usize::try_from(node.int("n_targets", 1)).unwrap_or(0);
-    if !(1..=MOST_SCORES).contains(&targets) {
+    if !(1..=MAX_SCORES).contains(&targets) {
         return refused(format!("it has {targets} targets"));
     }
     let (x, features) = rows(t, node)?;

@@ -5,9 +5,9 @@ use std::str::FromStr;
 
 /// A number of bytes, written as `1048576`, `1MiB`, `1M` or `1 MB`; K, M and G are powers of 1024.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bytes(pub u64);
+pub struct ByteSize(pub u64);
 
-impl FromStr for Bytes {
+impl FromStr for ByteSize {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -29,7 +29,7 @@ impl FromStr for Bytes {
     }
 }
 
-impl fmt::Display for Bytes {
+impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (shift, unit) in [(30, "GiB"), (20, "MiB"), (10, "KiB")] {
             if self.0 >= 1 << shift && self.0.trailing_zeros() >= shift {
@@ -51,7 +51,7 @@ mod tests {
     #[case("500 mb", 524_288_000)]
     #[case("1G", 1 << 30)]
     fn sizes_are_read_as_people_write_them(#[case] text: &str, #[case] bytes: u64) {
-        assert_eq!(text.parse(), Ok(Bytes(bytes)));
+        assert_eq!(text.parse(), Ok(ByteSize(bytes)));
     }
 
     #[rstest]
@@ -62,12 +62,12 @@ mod tests {
     #[case("1TB")]
     #[case("99999999999999G")]
     fn other_texts_are_refused(#[case] text: &str) {
-        assert!(text.parse::<Bytes>().is_err(), "{text}");
+        assert!(text.parse::<ByteSize>().is_err(), "{text}");
     }
 
     #[test]
     fn sizes_are_shown_in_the_largest_whole_unit() {
-        assert_eq!(Bytes(1 << 30).to_string(), "1 GiB");
-        assert_eq!(Bytes(1500).to_string(), "1500 bytes");
+        assert_eq!(ByteSize(1 << 30).to_string(), "1 GiB");
+        assert_eq!(ByteSize(1500).to_string(), "1500 bytes");
     }
 }
