@@ -178,7 +178,7 @@ fn as_the_dying_process() {
 fn survives(dir: &Path, operation: &str, steps: u32) -> bool {
     let values = [dir.to_str().unwrap(), operation, &steps.to_string()].map(str::to_owned);
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "store::faults::as_the_dying_process", "--ignored"])
+        .args(["--exact", "store::failpoint_tests::as_the_dying_process", "--ignored"])
         .envs(VICTIM.into_iter().zip(values))
         .output()
         .unwrap();

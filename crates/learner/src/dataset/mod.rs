@@ -8,13 +8,13 @@
 //! line a sample; an empty cell is a missing value.
 //!
 //! ```
-//! use moodle_mlbackend::dataset::{Limits, read_labelled};
+//! use learner::dataset::{Limits, read_labelled};
 //!
 //! let file = "nfeatures,targetclasses\n2,\"[0,1]\"\nclicks,posts,dropout\n0.5,,1\n-1,0.25,0\n";
 //! let samples = read_labelled(file.as_bytes(), &Limits::default())?.into_samples()?;
 //! assert_eq!(samples.features().rows(), 2);
 //! assert_eq!(samples.class_counts(), [1, 1]);
-//! # Ok::<(), moodle_mlbackend::dataset::DatasetError>(())
+//! # Ok::<(), learner::dataset::DatasetError>(())
 //! ```
 
 mod archive;
