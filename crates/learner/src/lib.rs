@@ -7,3 +7,4 @@
 pub mod dataset;
 pub mod learning;
 pub mod model;
+pub mod text;

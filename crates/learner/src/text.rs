@@ -1,0 +1,105 @@
+//! Text that strangers wrote (names in files, parameters, what a library repeats of either), made safe to show.
+//!
+//! Owns what is safe where: a log line, a message that Moodle puts into a web page, Markdown. Must not know where
+//! the text came from. Every message that repeats such text takes it through [`Untrusted`].
+
+/// Text that strangers wrote; the methods give what may be shown of it.
+///
+/// ```
+/// use learner::text::Untrusted;
+///
+/// assert_eq!(Untrusted("two\nlines").line(40), "two lines");
+/// assert_eq!(Untrusted("<b>").quoted(40), "\"?b?\"");
+/// assert_eq!(Untrusted("a*b").markdown(40), "a\\*b");
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Untrusted<'a>(pub &'a str);
+
+impl Untrusted<'_> {
+    /// One line of at most `max` characters: control characters (line ends, terminal escapes) become spaces, and
+    /// `…` marks where it was cut.
+    #[must_use]
+    pub fn line(self, max: usize) -> String {
+        self.cut(max, |c| if c.is_control() { ' ' } else { c })
+    }
+
+    /// In quotation marks and inert in a web page: printable ASCII without `< > & " '`; every other character is a
+    /// question mark.
+    #[must_use]
+    pub fn quoted(self, max: usize) -> String {
+        let inert = |c: char| c.is_ascii_graphic() && !matches!(c, '<' | '>' | '&' | '"' | '\'');
+        format!("\"{}\"", self.cut(max, |c| if inert(c) { c } else { '?' }))
+    }
+
+    /// What could be the name of an operator, a class or a module: letters and digits of ASCII, `_` and `.`; all
+    /// else is left out.
+    #[must_use]
+    pub fn identifier(self, max: usize) -> String {
+        self.0.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.')).take(max).collect()
+    }
+
+    /// One line of Markdown without any markup of its own.
+    #[must_use]
+    pub fn markdown(self, max: usize) -> String {
+        let mut safe = String::new();
+        for c in self.line(max).chars() {
+            if matches!(c, '<' | '>' | '|' | '`' | '*' | '[' | ']' | '#' | '\\') {
+                safe.push('\\');
+            }
+            safe.push(c);
+        }
+        safe
+    }
+
+    /// As code in a Markdown table.
+    #[must_use]
+    pub fn markdown_code(self, max: usize) -> String {
+        format!("`{}`", self.line(max).replace('`', " ").replace('|', "\\|"))
+    }
+
+    fn cut(self, max: usize, safe: impl Fn(char) -> char) -> String {
+        let mut shown: String = self.0.chars().take(max).map(safe).collect();
+        if self.0.chars().nth(max).is_some() {
+            shown.push('…');
+        }
+        shown
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::line_ends_and_terminal_escapes("a\nb\u{1b}[31m", 40, "a b [31m")]
+    #[case::long_text("abcdef", 3, "abc…")]
+    #[case::text_that_just_fits("äöü", 3, "äöü")]
+    fn a_line_holds_no_control_characters_and_marks_where_it_was_cut(
+        #[case] text: &str,
+        #[case] max: usize,
+        #[case] expected: &str,
+    ) {
+        assert_eq!(Untrusted(text).line(max), expected);
+    }
+
+    #[rstest]
+    #[case::html("<img src=x>", "\"?img?src=x?\"")]
+    #[case::quotation_marks("'\"&", "\"???\"")]
+    #[case::beyond_ascii("ü\u{202e}", "\"??\"")]
+    fn quoted_text_is_inert_in_a_web_page(#[case] text: &str, #[case] expected: &str) {
+        assert_eq!(Untrusted(text).quoted(40), expected);
+    }
+
+    #[test]
+    fn an_identifier_keeps_nothing_but_the_characters_of_names() {
+        assert_eq!(Untrusted("os.sys\u{7}tem; rm_-1").identifier(40), "os.systemrm_1");
+        assert_eq!(Untrusted("abc").identifier(2), "ab");
+    }
+
+    #[test]
+    fn markdown_shows_markup_as_text() {
+        assert_eq!(Untrusted("[x](y) <b>\n# `c`").markdown(40), "\\[x\\](y) \\<b\\> \\# \\`c\\`");
+        assert_eq!(Untrusted("a|b`c").markdown_code(40), "`a\\|b c`");
+    }
+}
