@@ -46,6 +46,7 @@ pub struct Wait(Duration);
 
 impl Wait {
     /// Rounded up, so that who waits as long is let in.
+    #[must_use]
     pub fn seconds(self) -> u64 {
         self.0.as_secs() + u64::from(self.0.subsec_nanos() > 0)
     }
@@ -53,6 +54,7 @@ impl Wait {
 
 impl Throttle {
     /// Allows so many failures a minute; `None` allows any number.
+    #[must_use]
     pub fn new(failures: Option<NonZeroU32>) -> Self {
         let books = failures.map(|failures| {
             let share = WINDOW / failures.get();

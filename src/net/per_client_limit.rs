@@ -13,7 +13,7 @@ use super::trusted_proxies::TrustedProxies;
 
 /// So many may have as many as there are: a few Moodles behind one address.
 const ALWAYS: usize = 32;
-/// A per_client is told of once in so long a time.
+/// How often the log repeats that a client has reached its limit.
 const TELL_AGAIN: Duration = Duration::from_mins(1);
 
 /// How many connections each client has.

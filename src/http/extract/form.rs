@@ -82,7 +82,7 @@ impl Form {
         let headers = request.headers();
         refuse_encoded(headers)?;
         let read_gate = request.conn_data::<ReadGate>().cloned();
-        let body = Body { limits: *limits, body_rate, wanted, cap: cap(limits, wanted), read_gate };
+        let body = Body { limits: *limits, rate: body_rate, wanted, cap: cap(limits, wanted), read_gate };
         body.check_announced(headers)?;
         let mut form = Self::of_query(request);
         let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
@@ -146,7 +146,7 @@ fn pairs(text: &[u8]) -> Vec<(String, String)> {
 /// How one body is read.
 struct Body {
     limits: UploadLimits,
-    body_rate: BodyRate,
+    rate: BodyRate,
     wanted: Option<FilePart>,
     cap: u64,
     /// Where a connection learns that it is waited for.
@@ -167,7 +167,7 @@ impl Body {
     ) -> impl Stream<Item = Result<web::Bytes, PayloadError>> + Unpin + use<> {
         let cap = self.cap;
         let mut seen = 0_u64;
-        paced(wanted(self.read_gate.clone(), payload), self.body_rate).map(move |chunk| {
+        paced(wanted(self.read_gate.clone(), payload), self.rate).map(move |chunk| {
             let chunk = chunk?;
             seen = seen.saturating_add(chunk.len() as u64);
             if seen > cap { Err(PayloadError::Overflow) } else { Ok(chunk) }
@@ -208,7 +208,7 @@ impl Body {
     fn broken(&self, error: &PayloadError) -> HttpError {
         match error {
             PayloadError::Overflow => self.too_large(),
-            error if is_too_slow(error) => HttpError::TooSlow(self.body_rate),
+            error if is_too_slow(error) => HttpError::TooSlow(self.rate),
             _ => HttpError::BadRequest("The request stopped before its end. Send it again.".to_owned()),
         }
     }
