@@ -21,13 +21,14 @@ fn import(criterion: &mut Criterion) {
         let exporter = ModelDir::at(&directory.path().join("exporter"));
         let learnt_from = Shape { rows: 2_000, ..shape };
         let dataset = file_of(learnt_from.training_csv(1).as_bytes());
-        backend::train(&exporter, dataset.path(), &limits).unwrap();
+        backend::train(&exporter, dataset.reopen().unwrap(), &limits).unwrap();
         let archive = file_of(&backend::export(&exporter).unwrap().unwrap());
         let importer = ModelDir::at(&directory.path().join("importer"));
         let features = format!("{}_features", shape.features);
         group.bench_function(BenchmarkId::new("archive", features), |bencher| {
-            bencher
-                .iter(|| backend::import(&importer, archive.path(), &limits, &ImportLimits::USUAL).unwrap());
+            bencher.iter(|| {
+                backend::import(&importer, archive.reopen().unwrap(), &limits, &ImportLimits::USUAL).unwrap()
+            });
         });
     }
     group.finish();

@@ -1,7 +1,7 @@
 //! Evaluation: how well can this be learnt, or how good is the trained model?
 //! Every answer leaves a run whose log can be fetched.
 
-use std::path::Path;
+use std::fs::File;
 
 use jiff::Timestamp;
 
@@ -35,7 +35,7 @@ pub struct EvaluationRequest {
 pub fn evaluate(
     home: &ModelDir,
     trained: Option<&ModelDir>,
-    dataset: &Path,
+    dataset: File,
     request: &EvaluationRequest,
     limits: &Limits,
     progress: &dyn Progress,

@@ -27,7 +27,7 @@ pub use train::train;
 pub use transfer::{ImportLimits, export, export_to, import, import_from, read_archive, read_directory};
 
 use std::fs::File;
-use std::path::Path;
+use std::io::Seek;
 
 use crate::fs::failpoints::failpoint;
 use crate::store::{DirHash, ModelDir, ModelId, Pruned, Store};
@@ -87,9 +87,10 @@ impl Backend {
 /// What Moodle is told when it asks for the answers of a model that is not there.
 const NOT_TRAINED: &str = "Provided model have not been trained yet";
 
-/// Opens an upload, which is a file of ours, or a file that a local Moodle names.
-fn open(path: &Path) -> Result<File, BackendError> {
+/// Goes to the start of an upload: it may have been written through the same handle.
+fn open(mut upload: File) -> Result<File, BackendError> {
     failpoint("open an upload")
-        .and_then(|()| File::open(path))
-        .map_err(|error| BackendError::Internal(format!("the uploaded file cannot be opened: {error}")))
+        .and_then(|()| upload.rewind())
+        .map_err(|error| BackendError::Internal(format!("the uploaded file cannot be read: {error}")))?;
+    Ok(upload)
 }

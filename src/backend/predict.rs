@@ -1,6 +1,6 @@
 //! Prediction: a stored model's answers for new samples.
 
-use std::path::Path;
+use std::fs::File;
 
 use super::current_model::CurrentModel;
 use super::reply::{Prediction, Status};
@@ -14,7 +14,7 @@ use crate::store::ModelDir;
 ///
 /// # Errors
 /// [`BackendError`].
-pub fn predict(home: &ModelDir, dataset: &Path, limits: &Limits) -> Result<Prediction, BackendError> {
+pub fn predict(home: &ModelDir, dataset: File, limits: &Limits) -> Result<Prediction, BackendError> {
     let samples = read_unlabelled(open(dataset)?, limits)?;
     let Some(answering) = CurrentModel::at(home)? else {
         let info = vec![NOT_TRAINED.to_owned()];

@@ -1,7 +1,7 @@
 //! Training: new samples join the kept ones, and a model of all of them is
 //! published.
 
-use std::path::Path;
+use std::fs::File;
 
 use serde_json::json;
 
@@ -25,7 +25,7 @@ pub(super) const IMPORTED: &str = "imported";
 ///
 /// # Errors
 /// [`BackendError`]; the model is then as it was.
-pub fn train(home: &ModelDir, dataset: &Path, limits: &Limits) -> Result<Training, BackendError> {
+pub fn train(home: &ModelDir, dataset: File, limits: &Limits) -> Result<Training, BackendError> {
     let batch = read_labelled(open(dataset)?, limits)?;
     let (target, time_splitting) = (batch.header.target.clone(), batch.header.time_splitting.clone());
     let batch = batch.into_samples()?;

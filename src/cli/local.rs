@@ -5,6 +5,7 @@
 //! Must not know how anything is learnt or stored: [`crate::backend`] does the work.
 
 use std::fmt::Display;
+use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -150,7 +151,7 @@ fn evaluate(args: &[&str]) -> Answer {
 fn run_evaluation(
     home: &ModelDir,
     trained: Option<&ModelDir>,
-    dataset: &Path,
+    dataset: File,
     request: &EvaluationRequest,
 ) -> Result<EvaluationReply, String> {
     let bar = Bar::new("evaluating");
@@ -214,13 +215,11 @@ fn told<T>(result: Result<T, BackendError>) -> Result<T, String> {
     result.map_err(|error| error.to_string())
 }
 
-fn file(path: &str) -> Result<&Path, String> {
-    let file = Path::new(path);
-    if file.is_file() {
-        Ok(file)
-    } else {
-        Err(format!("There is no dataset file {path:?}: check Moodle's temporary directory."))
+fn file(path: &str) -> Result<File, String> {
+    if !Path::new(path).is_file() {
+        return Err(format!("There is no dataset file {path:?}: check Moodle's temporary directory."));
     }
+    File::open(path).map_err(|error| format!("The dataset file {path:?} cannot be opened: {error}."))
 }
 
 fn home(directory: &str) -> ModelDir {

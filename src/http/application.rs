@@ -1,4 +1,4 @@
-//! From settings to a server that listens.
+//! The server's life cycle: from the configuration to a listening server, and to its end.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -9,35 +9,33 @@ use actix_web::dev::Server;
 use actix_web::{rt, web};
 
 use super::connection::listener;
-use super::error::StartError;
-use super::shutdown::end_on_signal;
-use super::startup_warnings::caution;
+use super::error::{StartError, chain};
+use super::shutdown::stop_on_signal;
+use super::startup_warnings::log_warnings;
 use super::state::AppState;
 use crate::config::{Config, ServeArgs};
 use crate::telemetry;
 
-/// How often is looked for what the retention settings no longer keep.
-const SWEEP: Duration = Duration::from_hours(1);
+/// How often the retention settings are applied.
+const RETENTION_INTERVAL: Duration = Duration::from_hours(1);
 
-/// A server that has its port.
+/// A server that listens on its port.
 pub struct Application {
     address: SocketAddr,
     server: Server,
     state: web::Data<AppState>,
-    stop_time: Duration,
 }
 
 impl Application {
     /// Opens the data directory and the port. Needs the actix runtime.
-    pub fn build(settings: Config) -> Result<Self, StartError> {
-        let wanted = SocketAddr::new(settings.host, settings.port);
-        let (stop_time, connections) = (settings.stop_time, settings.connections);
-        caution(&settings);
-        let state = web::Data::new(AppState::new(settings)?);
-        let listener = listener::open(wanted).map_err(|source| StartError::Bind { wanted, source })?;
+    pub fn build(config: Config) -> Result<Self, StartError> {
+        log_warnings(&config);
+        let address = SocketAddr::new(config.host, config.port);
+        let state = web::Data::new(AppState::new(config)?);
+        let listener = listener::open(address).map_err(|source| StartError::Bind { address, source })?;
         let address = listener.local_addr().map_err(StartError::Server)?;
-        let server = listener::serve(listener, &state, connections).map_err(StartError::Server)?;
-        Ok(Self { address, server, state, stop_time })
+        let server = listener::serve(listener, &state).map_err(StartError::Server)?;
+        Ok(Self { address, server, state })
     }
 
     /// The port that it listens on.
@@ -46,62 +44,65 @@ impl Application {
         self.address.port()
     }
 
-    /// The address to give to a browser or to Moodle.
+    /// The address for a browser or for Moodle.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Serves until SIGTERM or SIGINT; after SIGTERM, running work may go on for the time that is set. True
-    /// when some was cut off: its threads go on until the process ends, which should be at once.
+    /// Serves until SIGTERM or SIGINT; after SIGTERM, running jobs may finish within the configured time. Returns
+    /// true if some did not: their threads run until the process ends, so end it at once.
     pub async fn run_until_stopped(self) -> Result<bool, StartError> {
         let (state, handle) = (self.state, self.server.handle());
-        rt::spawn(end_on_signal(state.clone(), handle, self.stop_time));
-        let sweeping = rt::spawn(sweep(state.clone()));
+        rt::spawn(stop_server(state.clone(), handle));
+        let retention = rt::spawn(apply_retention(state.clone()));
         let ended = self.server.await.map_err(StartError::Server);
-        sweeping.abort();
-        let cut_off = !state.jobs.is_idle();
-        if cut_off {
-            tracing::warn!("running work was cut off: what it was about is as if it had never begun");
+        retention.abort();
+        let jobs_are_running = !state.jobs.is_idle();
+        if jobs_are_running {
+            tracing::warn!("shutdown timeout reached: unfinished jobs were discarded, no model was changed");
         }
-        // At the end of the process nobody drops what the workers share.
+        // At the end of the process, values that the workers share are not dropped.
         state.backend.abandon();
-        state.spool.remove();
-        ended.map(|()| cut_off)
+        ended.map(|()| jobs_are_running)
     }
 }
 
-/// Removes, now and then, what the retention settings no longer keep.
-async fn sweep(state: web::Data<AppState>) {
+async fn stop_server(state: web::Data<AppState>, server: actix_web::dev::ServerHandle) {
+    stop_on_signal(&state.shutdown, || state.jobs.is_idle(), server, state.config.stop_time).await;
+}
+
+/// Applies the retention settings, again and again.
+async fn apply_retention(state: web::Data<AppState>) {
     loop {
         let backend = state.backend.clone();
         if let Err(error) = state.jobs.quick(move || backend.sweep()).await {
             tracing::warn!(%error, "the retention settings could not be applied");
         }
-        tokio::time::sleep(SWEEP).await;
+        tokio::time::sleep(RETENTION_INTERVAL).await;
     }
 }
 
-/// `moodle-mlbackend serve`: exit code 1 and a sentence when the settings cannot be used.
+/// `moodle-mlbackend serve`: exit code 1 and a sentence if the server cannot start.
 #[must_use]
 pub fn serve(args: ServeArgs) -> ExitCode {
     match Config::load(args).map_err(StartError::from).and_then(run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nobody may be able to read it; that is no reason to panic.
-            let _ = writeln!(std::io::stderr(), "moodle-mlbackend: {error}");
+            // stderr may be closed, which is no reason to panic.
+            let _ = writeln!(std::io::stderr(), "moodle-mlbackend: {}", chain(&error));
             ExitCode::FAILURE
         }
     }
 }
 
-fn run(settings: Config) -> Result<(), StartError> {
-    let log = telemetry::start(settings.log_format, settings.debug_mode).map_err(StartError::Server)?;
-    actix_web::rt::System::new().block_on(async {
-        let application = Application::build(settings)?;
+fn run(config: Config) -> Result<(), StartError> {
+    let log = telemetry::start(config.log_format, config.debug_mode).map_err(StartError::Server)?;
+    rt::System::new().block_on(async {
+        let application = Application::build(config)?;
         announce(&application.url());
         if application.run_until_stopped().await? {
-            // The runtime would wait for the threads that still compute.
+            // The runtime would wait for the threads that still run jobs.
             log.finish();
             std::process::exit(0);
         }
@@ -109,10 +110,10 @@ fn run(settings: Config) -> Result<(), StartError> {
     })
 }
 
-/// The one line on stdout, for people and for programs that asked for port 0.
+/// The one line on stdout, for people and for programs that use port 0.
 fn announce(url: &str) {
     let mut out = std::io::stdout().lock();
-    // Nobody may be listening to stdout; that is no reason to stop.
+    // stdout may be closed, which is no reason to stop.
     let _ = writeln!(out, "listening on {url}").and_then(|()| out.flush());
     tracing::info!(url, version = env!("CARGO_PKG_VERSION"), "ready");
 }

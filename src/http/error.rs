@@ -1,9 +1,9 @@
-//! The one place that turns failures into a status and a sentence.
+//! The one place that turns errors into a status and a sentence.
 //!
-//! Moodle shows the sentence to its administrator, so it says what is wrong and
-//! what to do; what only the operator may know goes to the log.
+//! Moodle shows the sentence to its administrator: it says what is wrong and what to do. The causes of internal
+//! errors go to the log only.
 
-use std::fmt;
+use std::error::Error;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
-use actix_web_httpauth::headers::www_authenticate::basic::Basic;
 
+use super::response::text;
 use crate::auth::throttle::Wait;
 use crate::backend::BackendError;
 use crate::config::{BodyRate, ConfigError, LOGIN_FAILURES, TEMP_DIR, USERS};
@@ -20,32 +20,29 @@ use crate::jobs::JobError;
 use crate::store::{IdError, StoreError};
 use crate::units::ByteSize;
 
-/// Why the server could not start.
+/// Why the server could not start. The causes are in [`Error::source`].
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// What the operator set cannot be used.
+    /// The configuration is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The data directory cannot be used.
-    #[error("the data directory that MOODLE_MLBACKEND_PYTHON_DIR names cannot be used: {0}")]
+    #[error("the data directory that MOODLE_MLBACKEND_PYTHON_DIR names cannot be used")]
     Store(#[from] StoreError),
-    /// The directory for uploads cannot be used.
-    #[error("the directory that MOODLE_MLBACKEND_TEMPDIR names cannot be used: {0}")]
-    Spool(#[source] io::Error),
-    /// The port cannot be had.
-    #[error("cannot listen on {wanted}: {source}; choose another port with --port or MOODLE_MLBACKEND_PORT")]
+    /// The port cannot be opened.
+    #[error("cannot listen on {address} (choose another port with --port or MOODLE_MLBACKEND_PORT)")]
     Bind {
-        /// The address that was asked for.
-        wanted: SocketAddr,
-        /// What the system said.
+        /// The configured address.
+        address: SocketAddr,
+        /// The system's error.
         source: io::Error,
     },
-    /// The server itself failed.
-    #[error("the server failed: {0}")]
+    /// The server failed.
+    #[error("the server failed")]
     Server(#[source] io::Error),
 }
 
-/// Why a request got no answer of the usual kind. `Display` is the body.
+/// Why a request failed. `Display` is the response's body, except for internal errors.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HttpError {
     #[error("No user and/or password included in the request.")]
@@ -63,86 +60,96 @@ pub(crate) enum HttpError {
     MissingParameter(&'static str),
     #[error("{0}")]
     BadRequest(String),
-    #[error("{0}")]
+    #[error(transparent)]
     BadId(#[from] IdError),
     #[error(
-        "The upload is too large: {what} may have at most {limit}. The server's {setting} sets this limit."
+        "The upload is too large: {part} may have at most {limit}. The server's {setting} sets this limit."
     )]
-    TooLarge { what: &'static str, limit: ByteSize, setting: &'static str },
+    FileTooLarge { part: &'static str, limit: ByteSize, setting: &'static str },
+    #[error("A form field is too large: the limit is {0}.")]
+    FieldTooLarge(ByteSize),
+    #[error("The form has too many parts: the limit is {0}.")]
+    TooManyParts(usize),
+    #[error("The request line is too long: the limit is {0}.")]
+    RequestLineTooLong(ByteSize),
+    #[error("The request has too many header lines: the limit is {0}.")]
+    TooManyHeaderLines(usize),
+    #[error("The headers are too large: the limit is {0}.")]
+    HeadersTooLarge(ByteSize),
     #[error("Send the request without a Content-Encoding: compressed requests are not supported.")]
-    Encoded,
+    ContentEncoding,
+    #[error("The request stopped before its end. Send it again.")]
+    Incomplete,
     #[error(
-        "The upload stopped before its end, or came too slowly: send it again. The server waits {} s \
-         (MOODLE_MLBACKEND_STALL_SECONDS) for less than {} a second (MOODLE_MLBACKEND_SLOWEST_BYTES).",
+        "The upload stopped or was too slow. The server waits at most {} s (MOODLE_MLBACKEND_STALL_SECONDS) while \
+         fewer than {} a second arrive (MOODLE_MLBACKEND_SLOWEST_BYTES). Send it again.",
         .0.stall.as_secs(),
         ByteSize(.0.bytes_per_second)
     )]
     TooSlow(BodyRate),
+    #[error("The server is busy: {waiting} requests are already queued ({limit}). Try again in a minute.")]
+    QueueFull { waiting: usize, limit: &'static str },
     #[error(
-        "The request line is too long: it may have at most {0}. The server's \
-         MOODLE_MLBACKEND_MAX_REQUEST_LINE_BYTES sets this limit."
-    )]
-    LongRequestLine(ByteSize),
-    #[error(
-        "The headers are too large: they may have at most {limit}. The server's {setting} sets this limit."
-    )]
-    LargeHeaders { limit: String, setting: &'static str },
-    #[error(
-        "The server is busy: as many requests wait as may, {waiting} ({limit}). Try again in a few minutes."
-    )]
-    Busy { waiting: usize, limit: &'static str },
-    #[error(
-        "The server is busy: the request has waited {} s for its turn (MOODLE_MLBACKEND_QUEUE_SECONDS). \
-         Try again in a few minutes.",
+        "The server is busy: the request was queued for {} s (MOODLE_MLBACKEND_QUEUE_SECONDS). Try again in a minute.",
         .0.as_secs()
     )]
-    Waited(Duration),
-    #[error("The server is just stopping. Try again in a minute.")]
+    QueueTimeout(Duration),
+    #[error("The server is stopping. Try again in a minute.")]
     Stopping,
-    #[error("{0}")]
-    Unusable(String),
     #[error("There is nothing to export.")]
     NothingToExport,
-    #[error("{}", BackendError::NoSpace)]
-    NoSpace,
-    /// Our own fault or the machine's; the text is for the log.
-    #[error("{0}")]
-    Internal(String),
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+    /// A fault of the server or of its machine; the text is for the log.
+    #[error("{action}")]
+    Internal {
+        action: &'static str,
+        #[source]
+        cause: Box<dyn Error + Send + Sync>,
+    },
 }
 
-/// How long a client should wait before it tries a busy server again, in seconds.
+/// After this many seconds a client should try a busy server again.
 const RETRY_AFTER: &str = "60";
 
+const CHALLENGE: &str = "Basic realm=\"moodle-mlbackend\"";
+
 impl HttpError {
-    /// Our own fault; `cause` goes to the log, never to the client.
-    pub(crate) fn internal(doing: &str, cause: impl fmt::Display) -> Self {
-        Self::Internal(format!("{doing}: {cause}"))
+    /// A fault of the server; `action` failed because of `cause`, and both go to the log only.
+    pub(crate) fn internal(action: &'static str, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Internal { action, cause: cause.into() }
     }
 
-    /// An upload could not be kept while it is worked on.
-    pub(crate) fn keeping_an_upload(error: &io::Error) -> Self {
+    /// An upload could not be stored.
+    pub(crate) fn upload(error: io::Error) -> Self {
         match error.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
                 tracing::error!(%error, "the disk is full where uploads are kept, in the directory of {TEMP_DIR}");
-                Self::NoSpace
+                BackendError::NoSpace.into()
             }
-            _ => Self::internal("keeping an upload", error),
+            _ => Self::internal("storing an upload", error),
         }
     }
 
-    /// What the client gets; `request` is how it and the log name this request.
-    pub(crate) fn answer(&self, request: &str) -> HttpResponse {
-        let text = match self {
-            Self::Internal(_) => format!(
-                "Something went wrong in the server. Its log tells why: look for the request {request} there."
-            ),
-            told => told.to_string(),
+    /// Whether the client must not see the error's text.
+    pub(crate) fn is_internal(&self) -> bool {
+        matches!(self, Self::Internal { .. } | Self::Backend(BackendError::Internal(_)))
+    }
+
+    /// The response; `request_id` is the request's name in the log.
+    pub(crate) fn response(&self, request_id: &str) -> HttpResponse {
+        let body = if self.is_internal() {
+            format!("Something went wrong in the server. Search its log for the request {request_id}.")
+        } else {
+            self.to_string()
         };
-        let mut response = super::routes::text(self.status_code(), text);
+        let mut response = text(self.status_code(), body);
         let (name, value) = match self {
-            Self::NoCredentials | Self::WrongCredentials => (header::WWW_AUTHENTICATE, challenge()),
+            Self::NoCredentials | Self::WrongCredentials => {
+                (header::WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE))
+            }
             Self::TooManyFailures(wait) => (header::RETRY_AFTER, HeaderValue::from(wait.seconds())),
-            Self::Busy { .. } | Self::Waited(_) | Self::Stopping => {
+            Self::QueueFull { .. } | Self::QueueTimeout(_) | Self::Stopping => {
                 (header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER))
             }
             _ => return response,
@@ -152,47 +159,43 @@ impl HttpError {
     }
 }
 
-fn challenge() -> HeaderValue {
-    use actix_web::http::header::TryIntoHeaderValue;
-    let challenge = Basic::with_realm("moodle-mlbackend").try_into_value();
-    challenge.unwrap_or_else(|_| HeaderValue::from_static("Basic"))
-}
-
 impl ResponseError for HttpError {
     fn status_code(&self) -> StatusCode {
         match self {
             Self::NoCredentials | Self::WrongCredentials => StatusCode::UNAUTHORIZED,
             Self::TooManyFailures(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::BadRequest(_) | Self::BadId(_) => StatusCode::BAD_REQUEST,
-            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Encoded => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::BadRequest(_) | Self::BadId(_) | Self::Incomplete | Self::TooManyParts(_) => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::FileTooLarge { .. } | Self::FieldTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::ContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
-            Self::NoSpace => StatusCode::INSUFFICIENT_STORAGE,
-            Self::LongRequestLine(_) => StatusCode::URI_TOO_LONG,
-            Self::LargeHeaders { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::Busy { .. } | Self::Waited(_) | Self::Stopping | Self::NothingToExport => {
+            Self::RequestLineTooLong(_) => StatusCode::URI_TOO_LONG,
+            Self::TooManyHeaderLines(_) | Self::HeadersTooLarge(_) => {
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+            }
+            Self::QueueFull { .. } | Self::QueueTimeout(_) | Self::Stopping | Self::NothingToExport => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            // The reference's status for a missing parameter, which its INSTALL tells people to look for.
-            Self::NoUsers | Self::MissingParameter(_) | Self::Unusable(_) | Self::Internal(_) => {
+            Self::Backend(error) => backend_status(error),
+            // For a missing parameter this is the Python server's status, which its installation guide tells
+            // administrators to look for.
+            Self::NoUsers | Self::MissingParameter(_) | Self::Internal { .. } => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
         }
     }
 
     fn error_response(&self) -> HttpResponse {
-        self.answer("with this time")
+        self.response("with this time")
     }
 }
 
-impl From<BackendError> for HttpError {
-    fn from(error: BackendError) -> Self {
-        match error {
-            BackendError::BadInput(told) => Self::BadRequest(told),
-            BackendError::Unusable(told) => Self::Unusable(told),
-            BackendError::NoSpace => Self::NoSpace,
-            BackendError::Internal(cause) => Self::Internal(cause),
-        }
+fn backend_status(error: &BackendError) -> StatusCode {
+    match error {
+        BackendError::BadInput(_) => StatusCode::BAD_REQUEST,
+        BackendError::NoSpace => StatusCode::INSUFFICIENT_STORAGE,
+        BackendError::Unusable(_) | BackendError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
@@ -205,9 +208,46 @@ impl From<Wait> for HttpError {
 impl From<JobError> for HttpError {
     fn from(error: JobError) -> Self {
         match error {
-            JobError::Full { waiting, limit } => Self::Busy { waiting, limit },
-            JobError::Waited(time) => Self::Waited(time),
-            JobError::Panicked(_) => Self::Internal(error.to_string()),
+            JobError::Full { waiting, limit } => Self::QueueFull { waiting, limit },
+            JobError::Waited(time) => Self::QueueTimeout(time),
+            JobError::Panicked(_) => Self::internal("running a job", error),
         }
+    }
+}
+
+/// An error and its causes. Texts that end with their cause already do not repeat it.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut last = error;
+    while let Some(cause) = last.source() {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        last = cause;
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_logged_with_all_its_causes() {
+        let full = || io::Error::from(ErrorKind::StorageFull);
+        assert_eq!(
+            chain(&HttpError::internal("storing an upload", full())),
+            "storing an upload: no storage space"
+        );
+        assert_eq!(chain(&StartError::Server(full())), "the server failed: no storage space");
+    }
+
+    #[test]
+    fn an_internal_error_shows_the_client_nothing_but_the_requests_id() {
+        let error = HttpError::internal("reading /secret", "cause");
+        assert_eq!(error.status_code(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(error.is_internal() && HttpError::from(BackendError::Internal("x".to_owned())).is_internal());
+        assert!(!HttpError::from(BackendError::NoSpace).is_internal());
     }
 }

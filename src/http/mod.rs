@@ -1,7 +1,7 @@
-//! The eight routes that Moodle calls: who is it, what do they ask, is it small
-//! enough? What comes out is a typed request for [`crate::backend`].
+//! The HTTP server: the eight routes that Moodle calls, and what a request passes on its way to them. A request
+//! that is authenticated and within the limits becomes a typed call of [`crate::backend`].
 //!
-//! Must not know how a dataset is read, what a model is or how it is kept.
+//! Must not know how a dataset is read, what a model is or how it is stored.
 
 mod application;
 pub(crate) mod connection;
@@ -9,9 +9,9 @@ mod debug_copy;
 pub(crate) mod error;
 pub(crate) mod extract;
 pub(crate) mod middleware;
+mod response;
 mod routes;
 mod shutdown;
-pub(crate) mod spool;
 mod startup_warnings;
 pub(crate) mod state;
 pub(crate) mod uploads;

@@ -1,71 +1,78 @@
-//! The end of the server: new work is refused, running work may go on for a while.
+//! Graceful shutdown: new requests are refused, running jobs get some time to finish.
 //!
-//! Owns the signals. The port stays open until then, so that clients are told to come back instead of
-//! finding nobody.
+//! Owns the signals. The port stays open until the end, so that clients get a 503 with Retry-After instead of a
+//! refused connection.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use actix_web::dev::ServerHandle;
-use actix_web::web;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::state::AppState;
+/// How often to check whether all work is done.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How often is looked whether all work is done.
-const LOOK: Duration = Duration::from_millis(20);
-
-/// What is going on in the server, and whether it is to end.
+/// The requests in progress, and whether the server is stopping.
 #[derive(Default)]
 pub(super) struct Shutdown {
-    asked: AtomicBool,
+    requested: AtomicBool,
     requests: AtomicUsize,
 }
 
 impl Shutdown {
-    /// Counts a request as long as the answer is held; `None` when no new work is taken.
-    pub(super) fn begin(&self) -> Option<Running<'_>> {
-        // ConnectionPermit before it is looked: whoever waits for the end of all work sees it or it sees the wish.
-        let running = Running(self);
+    /// Counts a request until the guard is dropped; `None` if the server is stopping.
+    pub(super) fn begin(&self) -> Option<RequestGuard<'_>> {
+        // Counted before the flag is read: either the shutdown waits for this request or this request sees the flag.
+        let guard = RequestGuard(self);
         self.requests.fetch_add(1, Ordering::SeqCst);
-        (!self.asked.load(Ordering::SeqCst)).then_some(running)
+        (!self.requested.load(Ordering::SeqCst)).then_some(guard)
     }
 
-    fn is_quiet(&self) -> bool {
+    fn is_idle(&self) -> bool {
         self.requests.load(Ordering::SeqCst) == 0
     }
 }
 
-/// A request that is being worked on.
-pub(super) struct Running<'a>(&'a Shutdown);
+/// A request in progress.
+pub(super) struct RequestGuard<'a>(&'a Shutdown);
 
-impl Drop for Running<'_> {
+impl Drop for RequestGuard<'_> {
     fn drop(&mut self) {
         self.0.requests.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
-/// Ends the server on SIGTERM, when its work is done or its time is up, or on SIGINT at once.
-pub(super) async fn end_on_signal(state: web::Data<AppState>, server: ServerHandle, patience: Duration) {
+/// Stops the server: on SIGTERM when all requests and jobs are done or `timeout` is over, on SIGINT at once.
+pub(super) async fn stop_on_signal(
+    shutdown: &Shutdown,
+    jobs_are_idle: impl Fn() -> bool,
+    server: ServerHandle,
+    timeout: Duration,
+) {
     let (Ok(mut terminate), Ok(mut interrupt)) =
         (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
-        // Without them the system ends the process, as it ends any.
-        return tracing::warn!("signals cannot be received: running work is cut off at the end");
+        // Then the signals keep their default action, which is to end the process.
+        return tracing::warn!(
+            "cannot handle signals: SIGTERM will stop the server without a graceful shutdown"
+        );
     };
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => return server.stop(false).await,
     }
-    state.stopping.asked.store(true, Ordering::SeqCst);
-    tracing::info!(seconds = patience.as_secs(), "ending: new work is refused, running work may go on");
-    let until = Instant::now() + patience;
-    let done = || state.stopping.is_quiet() && state.jobs.is_idle();
-    while !done() && Instant::now() < until {
+    shutdown.requested.store(true, Ordering::SeqCst);
+    tracing::info!(
+        seconds = timeout.as_secs(),
+        "shutting down: new requests are refused, running jobs may finish"
+    );
+    let deadline = Instant::now() + timeout;
+    let is_done = || shutdown.is_idle() && jobs_are_idle();
+    while !is_done() && Instant::now() < deadline {
         tokio::select! {
-            () = tokio::time::sleep(LOOK) => {}
+            () = tokio::time::sleep(POLL_INTERVAL) => {}
             _ = interrupt.recv() => break,
         }
     }
-    server.stop(done()).await;
+    server.stop(is_done()).await;
 }

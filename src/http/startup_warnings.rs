@@ -1,49 +1,49 @@
-//! What the operator is warned of at the start: settings that work and had better be others.
+//! Warnings at startup about settings that work but are unsafe.
 
 use super::extract::tenant::prefix;
 use crate::auth::{Users, Weakness};
 use crate::config::{Config, TRUSTED_PROXIES, USERS};
 
-/// Writes to the log what about the settings is unsafe, and what else they mean.
-pub(super) fn caution(settings: &Config) {
-    match &settings.users {
+/// Logs a warning for each unsafe setting, and the folders of isolated users.
+pub(super) fn log_warnings(config: &Config) {
+    match &config.users {
         None => tracing::warn!(
-            "{USERS} is not set: every request but /version will be refused; set it to user:password"
+            "{USERS} is not set: every request except /version will be refused; set it to user:password"
         ),
-        Some(users) => about_users(users, settings),
+        Some(users) => log_user_warnings(users, config),
     }
-    if settings.is_exposed() && settings.access.trusted_proxies.is_empty() {
+    if config.is_exposed() && config.access.trusted_proxies.is_empty() {
         tracing::warn!(
-            "anybody on the way to {}:{} can read what is sent, passwords and students' data too: put a proxy that \
-             speaks HTTPS in front and name it in {TRUSTED_PROXIES}, or listen on 127.0.0.1",
-            settings.host,
-            settings.port
+            "{}:{} is reachable without TLS: passwords and student data are sent in clear text; put an HTTPS proxy in \
+             front and name it in {TRUSTED_PROXIES}, or listen on 127.0.0.1",
+            config.host,
+            config.port
         );
     }
 }
 
-fn about_users(users: &Users, settings: &Config) {
+fn log_user_warnings(users: &Users, config: &Config) {
     for (user, weakness) in users.weak() {
         match weakness {
-            // Exposed, it does not start with one.
+            // On an exposed address the server does not start with such a password.
             Weakness::WellKnown => tracing::warn!(
                 user,
-                "the password is one that everybody tries first: make a new entry for {USERS} with `moodle-mlbackend \
-                 passwd --generate`"
+                "the password is a well-known one: create a new entry for {USERS} with `moodle-mlbackend passwd \
+                 --generate`"
             ),
-            Weakness::Short if settings.is_exposed() => tracing::warn!(
+            Weakness::Short if config.is_exposed() => tracing::warn!(
                 user,
-                "the password is short: make a new entry for {USERS} with `moodle-mlbackend passwd --generate`"
+                "the password is short: create a new entry for {USERS} with `moodle-mlbackend passwd --generate`"
             ),
             Weakness::Short => {}
         }
     }
-    if settings.access.isolate_users {
+    if config.access.isolate_users {
         for user in users.names() {
             tracing::info!(
                 user,
                 folders = format!("{}*", prefix(user)),
-                "isolated: sees the models in these folders alone"
+                "user isolation: this user can only use the models in these folders"
             );
         }
     }

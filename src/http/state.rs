@@ -1,67 +1,45 @@
-//! What every request handler shares.
+//! What all request handlers share.
 
-use std::sync::Once;
-use std::time::Duration;
-
-use super::debug_copy::DebugCopies;
-use super::error::StartError;
+use super::error::{HttpError, StartError};
 use super::shutdown::Shutdown;
-use super::spool::Spool;
+use super::uploads::Uploads;
 use crate::auth::throttle::Throttle;
-use crate::auth::users::Users;
-use crate::backend::{Backend, ImportLimits};
-use crate::config::{BodyRate, Config, HeadLimits, UploadLimits};
-use crate::dataset::Limits;
+use crate::backend::Backend;
+use crate::config::Config;
 use crate::jobs::JobQueues;
-use crate::net::trusted_proxies::TrustedProxies;
-use crate::store::{ModelKey, Store};
+use crate::store::{ModelDir, ModelKey, Store};
 
-/// What every request handler shares.
+/// What all request handlers share.
 pub(crate) struct AppState {
     pub(super) backend: Backend,
-    pub(super) users: Option<Users>,
     pub(super) throttle: Throttle,
-    pub(super) proxies: TrustedProxies,
-    /// Done when the operator was told of a proxy that was not named.
-    pub(super) missed_proxy: Once,
-    pub(super) isolate_users: bool,
     pub(super) jobs: JobQueues<ModelKey>,
-    pub(super) spool: Spool,
-    pub(super) stopping: Shutdown,
-    pub(super) stash: Option<DebugCopies>,
-    pub(super) uploads: UploadLimits,
-    pub(super) body_rate: BodyRate,
-    pub(super) head: HeadLimits,
-    pub(super) import: ImportLimits,
-    pub(super) dataset: Limits,
-    pub(super) max_iterations: usize,
-    pub(super) evaluation_time: Duration,
-    pub(super) reported_version: String,
+    pub(super) uploads: Uploads,
+    pub(super) shutdown: Shutdown,
+    pub(super) config: Config,
 }
 
 impl AppState {
-    pub(crate) fn new(settings: Config) -> Result<Self, StartError> {
-        let store = Store::open(&settings.data_dir)?.keeping(settings.retention);
-        let spool = Spool::open(&settings.temp_dir).map_err(StartError::Spool)?;
+    pub(super) fn new(config: Config) -> Result<Self, StartError> {
         Ok(Self {
-            backend: Backend::new(store),
-            users: settings.users,
-            throttle: Throttle::new(settings.access.login_failures),
-            proxies: settings.access.trusted_proxies,
-            missed_proxy: Once::new(),
-            isolate_users: settings.access.isolate_users,
-            jobs: JobQueues::new(settings.jobs, settings.queue_length, settings.queue_time),
-            spool,
-            stopping: Shutdown::default(),
-            stash: settings.stash_dir.map(DebugCopies::new),
-            uploads: settings.uploads,
-            body_rate: settings.connections.body_rate,
-            head: settings.head,
-            import: settings.import,
-            dataset: settings.dataset,
-            max_iterations: settings.max_iterations,
-            evaluation_time: settings.evaluation_time,
-            reported_version: settings.reported_version,
+            backend: Backend::new(Store::open(&config.data_dir)?.keeping(config.retention)),
+            throttle: Throttle::new(config.access.login_failures),
+            jobs: JobQueues::new(config.jobs, config.queue_length, config.queue_time),
+            uploads: Uploads::open(&config.temp_dir),
+            shutdown: Shutdown::default(),
+            config,
         })
+    }
+
+    /// Where a model is stored.
+    pub(super) fn model(&self, key: &ModelKey) -> ModelDir {
+        self.backend.home(&key.id, &key.dir)
+    }
+
+    /// The same for a job that will change the model. The job counts as started now, before it is queued: a later
+    /// deletion also deletes what the job stores.
+    pub(super) async fn begin(&self, key: &ModelKey) -> Result<ModelDir, HttpError> {
+        let (backend, key) = (self.backend.clone(), key.clone());
+        Ok(self.jobs.quick(move || backend.begin(&key.id, &key.dir)).await??)
     }
 }

@@ -1,57 +1,77 @@
-//! A client with a great many connections: others have theirs all the same.
+//! One client with many connections: it gets its share, and other clients get theirs.
 
-use crate::common::{namespaces, tool, untouched};
+use std::env;
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::process::Command;
 
-/// Two addresses that are not the loopback's, in a network of its own that leads nowhere. One of them asks for the
-/// version again and again and keeps each connection; then the other one asks.
-const SCRIPT: &str = r#"
-    "$IP" link set lo up
-    "$IP" address add 198.51.100.7/32 dev lo
-    "$IP" address add 198.51.100.8/32 dev lo
-    "$PROGRAM" serve --host 198.51.100.7 --port 0 --max-connections 200 >out 2>log &
-    until grep -q listening out; do kill -0 %1; sleep 0.05; done
-    port=$(sed 's/.*://' out)
+use tokio::net::TcpSocket;
 
-    served=0
-    held=()
-    ask() {
-        local connection answer
-        exec {connection}<>"/dev/tcp/198.51.100.7/$port"
-        printf 'GET /version HTTP/1.1\r\nHost: x\r\n\r\n' >&"$connection" || true
-        read -r answer <&"$connection" || answer=closed
-        held+=("$connection")
-        case $answer in "HTTP/1.1 200"*) served=$((served + 1)) ;; esac
-    }
-    trap '' PIPE
-    for _ in $(seq 70); do ask 2>errors; done
-    echo "served $served"
-    echo "another: $("$CURL" --silent --interface 198.51.100.8 "http://198.51.100.7:$port/version")"
+use crate::common::{Launch, namespaces, tool, until, untouched};
 
-    for connection in "${held[@]}"; do exec {connection}>&-; done
-    until [ "$("$CURL" --silent --interface 198.51.100.7 "http://198.51.100.7:$port/version")" = 3.0.5 ]; do
-        kill -0 %1
-        sleep 0.05
-    done
-    echo "told $(grep -c 'this client has as many connections as one may have' log)"
-    kill %1
-    wait
-"#;
+/// Set in the process that runs in a network namespace of its own.
+const IN_NAMESPACE: &str = "MLBACKEND_TEST_IN_NAMESPACE";
 
+/// Two addresses that are not loopback: loopback has no limit per client.
+const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7));
+const OTHER_CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 8));
+
+const MAX_CONNECTIONS: usize = 200;
+/// A quarter of all connections.
+const MAX_PER_CLIENT: usize = 50;
+
+/// Runs itself again in a network namespace, in which it may add addresses.
 #[test]
-fn a_client_gets_its_share_of_the_connections_and_others_get_theirs() {
-    let test = "a_client_gets_its_share_of_the_connections_and_others_get_theirs";
-    let (Some(ip), Some(curl), Some(_)) = (tool(test, "ip"), tool(test, "curl"), tool(test, "bash")) else {
-        return;
-    };
-    let Some(mut alone) = namespaces(test, &["--net"]) else { return };
-    let room = tempfile::tempdir().expect("a directory");
-    untouched(alone.args(["bash", "-eu", "-c", SCRIPT]).current_dir(room.path()));
-    alone.env("IP", &ip).env("CURL", &curl).env("PROGRAM", env!("CARGO_BIN_EXE_moodle-mlbackend"));
-    alone
-        .env("MOODLE_MLBACKEND_PYTHON_DIR", room.path())
-        .env("MOODLE_MLBACKEND_PYTHON_USERS", "a:b-at-length");
-    let done = alone.output().expect("unshare runs");
-    let told = String::from_utf8_lossy(&done.stdout);
-    // A quarter of 200, and one line in the log for all that were closed.
-    assert_eq!(told, "served 50\nanother: 3.0.5\ntold 1\n", "{}", String::from_utf8_lossy(&done.stderr));
+fn one_client_cannot_take_all_connections() {
+    let test = "one_client_cannot_take_all_connections";
+    let Some(ip) = tool(test, "ip") else { return };
+    if env::var_os(IN_NAMESPACE).is_some() {
+        return in_namespace(&|arguments| {
+            assert!(Command::new(&ip).args(arguments).status().expect("ip runs").success(), "{arguments:?}");
+        });
+    }
+    let Some(mut unshare) = namespaces(test, &["--net"]) else { return };
+    untouched(unshare.arg(env::current_exe().expect("a path")));
+    unshare.args(["--exact", &format!("crowds::{test}"), "--nocapture"]).env(IN_NAMESPACE, "1");
+    let output = unshare.output().expect("unshare runs");
+    let [stdout, stderr] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
+    assert!(output.status.success() && stdout.contains("1 passed"), "{stdout}\n{stderr}");
+}
+
+fn in_namespace(ip: &dyn Fn(&[&str])) {
+    ip(&["link", "set", "lo", "up"]);
+    for address in [CLIENT, OTHER_CLIENT] {
+        ip(&["address", "add", &format!("{address}/32"), "dev", "lo"]);
+    }
+    let launch = Launch::new().arg("--host").arg(&CLIENT.to_string());
+    let launch = launch.arg("--max-connections").arg(&MAX_CONNECTIONS.to_string());
+    let server = launch.env("MOODLE_MLBACKEND_PYTHON_USERS", "a:b-at-length").start();
+
+    let connections: Vec<_> =
+        (0..MAX_PER_CLIENT + 20).map(|_| request_version(CLIENT, server.address)).collect();
+    assert_eq!(connections.iter().flatten().count(), MAX_PER_CLIENT);
+    assert!(request_version(OTHER_CLIENT, server.address).is_some(), "another client");
+
+    drop(connections);
+    until("its connections are closed", || request_version(CLIENT, server.address).is_some());
+    let log = server.log();
+    let warnings = log.lines().filter(|line| line.contains("WARN") && line.contains("connections")).count();
+    assert_eq!(warnings, 1, "one line for all connections that were closed: {log}");
+}
+
+/// Requests `/version`; returns the connection, which stays open, or `None` if the server closed it.
+fn request_version(from: IpAddr, server: SocketAddr) -> Option<TcpStream> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().expect("a runtime");
+    let connected = runtime.block_on(async {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((from, 0).into())?;
+        socket.connect(server).await?.into_std()
+    });
+    let mut stream = connected.expect("the system accepts the connection");
+    stream.set_nonblocking(false).expect("a socket can block");
+    let mut status = [0; 12];
+    let response = stream
+        .write_all(b"GET /version HTTP/1.1\r\nHost: x\r\n\r\n")
+        .and_then(|()| stream.read_exact(&mut status));
+    (response.is_ok() && &status == b"HTTP/1.1 200").then_some(stream)
 }

@@ -1,54 +1,85 @@
-//! What the service may do on its machine: as little as it needs, shown by taking the rest away.
+//! The privileges that the service needs on its machine: few, shown by removing all others.
 
+use std::env;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::path::Path;
 use std::process::{Command, Output};
 
 use crate::common::{namespaces, tool, untouched};
 
 const UNIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/systemd/moodle-mlbackend.service");
 
-/// In tenths; systemd calls 2 and less "OK", and its own usual service has 9.6.
+/// In tenths; systemd calls up to 2 "OK", and a unit without any restriction has 9.6.
 const MAX_EXPOSURE: &str = "14";
 
+/// Names the only writable directory, in the process that runs in namespaces of its own.
+const WRITABLE: &str = "MLBACKEND_TEST_WRITABLE";
+
 #[test]
-fn systemd_finds_little_that_the_unit_leaves_open() {
-    let test = "systemd_finds_little_that_the_unit_leaves_open";
+fn the_systemd_unit_has_a_low_exposure() {
+    let test = "the_systemd_unit_has_a_low_exposure";
     let Some(analyse) = tool(test, "systemd-analyze") else { return };
-    let judged = Command::new(analyse)
+    let output = Command::new(analyse)
         .args(["security", "--offline=true", "--threshold", MAX_EXPOSURE, UNIT])
         .output()
         .expect("it runs");
-    let told = String::from_utf8_lossy(&judged.stdout).into_owned();
-    let missing: Vec<&str> = told.lines().filter(|line| line.starts_with('✗')).collect();
-    assert!(told.contains("Overall exposure level"), "{}", text(&judged));
-    assert!(judged.status.success(), "{}\n{}", told.lines().last().unwrap_or_default(), missing.join("\n"));
+    let report = String::from_utf8_lossy(&output.stdout).into_owned();
+    let missing: Vec<&str> = report.lines().filter(|line| line.starts_with('✗')).collect();
+    assert!(report.contains("Overall exposure level"), "{}", text(&output));
+    assert!(output.status.success(), "{}\n{}", report.lines().last().unwrap_or_default(), missing.join("\n"));
 }
 
-/// The demo is the main job, from the first training to the import of a model, with a server of its own.
+/// The demo does all of Moodle's requests, from the first training to the import of a model, with a server of its own.
+/// The test runs itself again in namespaces, in which it may change mounts and the network.
 #[test]
-fn the_main_job_needs_neither_a_writable_root_nor_a_network_nor_a_privilege() {
-    let test = "the_main_job_needs_neither_a_writable_root_nor_a_network_nor_a_privilege";
+fn the_demo_needs_neither_a_writable_root_nor_a_network_nor_a_privilege() {
+    let test = "the_demo_needs_neither_a_writable_root_nor_a_network_nor_a_privilege";
     let (Some(ip), Some(setpriv)) = (tool(test, "ip"), tool(test, "setpriv")) else { return };
-    let Some(mut alone) = namespaces(test, &["--mount", "--net"]) else { return };
-    let room = tempfile::tempdir().expect("a directory");
-    // All is read-only but one directory; of the network only the loopback is there; and no privilege is left.
-    let begin = r#"
-        mount --make-rprivate /
-        mount -o bind "$ROOM" "$ROOM"
-        mount -o remount,ro,bind /
-        "$IP" link set lo up
-    "#;
-    let nothing_else = r#"
-        if touch /touched "$ROOM/../touched" 2>/dev/null; then echo "the root can be written to"; exit 1; fi
-        if [ "$("$IP" -brief link | wc -l)" != 1 ]; then echo "there is a network"; exit 1; fi
-    "#;
-    let main_job = r#"
-        exec "$SETPRIV" --bounding-set=-all --inh-caps=-all --no-new-privs "$PROGRAM" demo --samples 500
-    "#;
-    untouched(alone.args(["sh", "-eu", "-c", &[begin, nothing_else, main_job].concat()]));
-    alone.env("ROOM", room.path()).env("IP", &ip).env("SETPRIV", &setpriv).env("TMPDIR", room.path());
-    let played = alone.env("PROGRAM", env!("CARGO_BIN_EXE_moodle-mlbackend")).output().expect("unshare runs");
-    assert!(played.status.success(), "{}", text(&played));
-    assert!(text(&played).contains("import"), "{}", text(&played));
+    if let Some(writable) = env::var_os(WRITABLE) {
+        return in_namespaces(&ip, &setpriv, Path::new(&writable));
+    }
+    let Some(mut unshare) = namespaces(test, &["--mount", "--net"]) else { return };
+    let writable = tempfile::tempdir().expect("a directory");
+    untouched(unshare.arg(env::current_exe().expect("a path")));
+    unshare.args(["--exact", &format!("hardening::{test}"), "--nocapture"]);
+    unshare.env(WRITABLE, writable.path()).env("TMPDIR", writable.path());
+    let output = unshare.output().expect("unshare runs");
+    assert!(output.status.success() && text(&output).contains("1 passed"), "{}", text(&output));
+}
+
+/// Makes everything but one directory read-only, leaves only loopback of the network, and runs the demo without
+/// capabilities.
+fn in_namespaces(ip: &Path, setpriv: &Path, writable: &Path) {
+    let mount = |arguments: &[&OsStr]| run("mount", arguments);
+    mount(&["--make-rprivate".as_ref(), "/".as_ref()]);
+    mount(&["-o".as_ref(), "bind".as_ref(), writable.as_ref(), writable.as_ref()]);
+    mount(&["-o".as_ref(), "remount,ro,bind".as_ref(), "/".as_ref()]);
+    run(ip, &["link".as_ref(), "set".as_ref(), "lo".as_ref(), "up".as_ref()]);
+
+    for outside in [Path::new("/touched").to_owned(), writable.join("../touched")] {
+        assert!(File::create_new(&outside).is_err(), "{} can be written", outside.display());
+    }
+    let links = run(ip, &["-brief".as_ref(), "link".as_ref()]);
+    assert_eq!(
+        String::from_utf8_lossy(&links.stdout).lines().count(),
+        1,
+        "there is a network: {}",
+        text(&links)
+    );
+
+    let options = ["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"];
+    let demo = [env!("CARGO_BIN_EXE_moodle-mlbackend"), "demo", "--samples", "500"];
+    let arguments: Vec<&OsStr> = options.iter().chain(&demo).map(OsStr::new).collect();
+    let output = run(setpriv, &arguments);
+    assert!(text(&output).contains("import"), "{}", text(&output));
+}
+
+#[track_caller]
+fn run(program: impl AsRef<OsStr>, arguments: &[&OsStr]) -> Output {
+    let output = Command::new(program).args(arguments).output().expect("the program runs");
+    assert!(output.status.success(), "{arguments:?}: {}", text(&output));
+    output
 }
 
 fn text(output: &Output) -> String {

@@ -1,4 +1,4 @@
-//! Users that see their own models alone.
+//! User isolation: each user can only use its own models.
 
 use std::fs;
 use std::process::Command;
@@ -24,19 +24,19 @@ fn get(server: &TestServer, user: &str, target: &str) -> Reply {
     server.send(&Request::new("GET", target).credentials(user, &format!("pw-{user}")))
 }
 
-/// Samples whose last feature tells the class, or its contrary.
-fn samples(contrary: bool) -> Vec<u8> {
-    let row = |number: i32| match (number % 2 == 0) != contrary {
-        true if contrary => "1,-1,-0.2,1",
+/// Samples whose last feature determines the class, or the opposite one.
+fn samples(inverted: bool) -> Vec<u8> {
+    let row = |number: i32| match (number % 2 == 0) != inverted {
+        true if inverted => "1,-1,-0.2,1",
         true => "1,-1,-1,1",
-        false if contrary => "1,-1,-1,0",
+        false if inverted => "1,-1,-1,0",
         false => "1,-1,-0.2,0",
     };
     labelled(&(0..40).map(row).collect::<Vec<_>>())
 }
 
-fn train(server: &TestServer, user: &str, id: &str, contrary: bool) {
-    let reply = post(server, user, "/training", &Form::model(id, "d").file("dataset", &samples(contrary)));
+fn train(server: &TestServer, user: &str, id: &str, inverted: bool) {
+    let reply = post(server, user, "/training", &Form::model(id, "d").file("dataset", &samples(inverted)));
     assert_eq!(reply.json()["status"], 0, "{}", reply.text());
 }
 
@@ -50,7 +50,7 @@ fn class(server: &TestServer, user: &str, id: &str) -> Value {
 }
 
 #[track_caller]
-fn knows_no_model(server: &TestServer, user: &str, id: &str) {
+fn assert_no_model(server: &TestServer, user: &str, id: &str) {
     assert_eq!(predict(server, user, id)["status"], 2);
     let export = get(server, user, &format!("/export?uniqueid={id}&dirhash=d"));
     export.expect(503, "There is nothing to export.");
@@ -63,61 +63,61 @@ fn evaluation(id: &str, trained: bool) -> Form {
 }
 
 #[test]
-fn two_users_with_the_same_ids_have_models_of_their_own() {
+fn users_with_the_same_ids_have_separate_models() {
     let server = isolated().start();
     train(&server, "ann", "m", false);
-    knows_no_model(&server, "bob", "m");
+    assert_no_model(&server, "bob", "m");
     train(&server, "bob", "m", true);
     assert_eq!([class(&server, "ann", "m"), class(&server, "bob", "m")], [json!("1"), json!("0")]);
 }
 
 #[test]
-fn no_route_shows_or_changes_anothers_model() {
+fn no_route_shows_or_changes_the_model_of_another_user() {
     let server = isolated().start();
     train(&server, "ann", "m", false);
     let (before, export) =
         (predict(&server, "ann", "m"), get(&server, "ann", "/export?uniqueid=m&dirhash=d"));
     assert_eq!(export.status, 200);
-    knows_no_model(&server, "bob", "m");
+    assert_no_model(&server, "bob", "m");
 
     let rated = post(&server, "bob", "/evaluation", &evaluation("m", true)).json();
-    assert_eq!(rated["status"], 2, "no such model to rate: {rated}");
+    assert_eq!(rated["status"], 2, "there is no such model to rate: {rated}");
     let run = post(&server, "ann", "/evaluation", &evaluation("m", false)).json()["runid"].clone();
     let log = format!("/evaluationlog?uniqueid=m&dirhash=e&runid={run}");
     assert_eq!(get(&server, "bob", &log).body.len(), EMPTY_ZIP);
     assert!(get(&server, "ann", &log).body.len() > EMPTY_ZIP);
 
     post(&server, "bob", "/deletemodel", &Form::new().field("uniqueid", "m")).expect(200, "Ok");
-    assert_eq!(predict(&server, "ann", "m"), before, "another's deletion");
+    assert_eq!(predict(&server, "ann", "m"), before, "after a deletion by another user");
     train(&server, "bob", "m", true);
-    assert_eq!(predict(&server, "ann", "m"), before, "another's training");
+    assert_eq!(predict(&server, "ann", "m"), before, "after a training by another user");
     let theirs = get(&server, "bob", "/export?uniqueid=m&dirhash=d").body;
     let import = Form::model("n", "d").file("importzip", &export.body);
     post(&server, "bob", "/import", &import).expect(200, "Ok");
-    knows_no_model(&server, "ann", "n");
+    assert_no_model(&server, "ann", "n");
     let import = Form::model("m", "d").file("importzip", &theirs);
     post(&server, "bob", "/import", &import).expect(200, "Ok");
-    assert_eq!(predict(&server, "ann", "m"), before, "another's import");
+    assert_eq!(predict(&server, "ann", "m"), before, "after an import by another user");
 
     post(&server, "ann", "/deletemodel", &Form::new().field("uniqueid", "m")).expect(200, "Ok");
-    knows_no_model(&server, "ann", "m");
-    assert_eq!(class(&server, "bob", "m"), json!("0"), "a deletion takes one's own alone");
+    assert_no_model(&server, "ann", "m");
+    assert_eq!(class(&server, "bob", "m"), json!("0"), "a deletion only affects the user's own model");
 }
 
 #[test]
-fn the_name_of_anothers_folder_is_no_way_in() {
+fn the_folder_name_of_another_user_gives_no_access() {
     let server = isolated().start();
     train(&server, "ann", "m", false);
     let folder = folders(&server).pop().expect("a folder");
     assert!(folder.starts_with("ann-") && folder.ends_with("_m"), "{folder}");
     for id in [&folder, &format!("../{folder}"), &folder.replace("_m", "_")] {
-        knows_no_model(&server, "bob", id);
+        assert_no_model(&server, "bob", id);
         post(&server, "bob", "/deletemodel", &Form::new().field("uniqueid", id)).expect(200, "Ok");
     }
     assert_eq!(class(&server, "ann", "m"), json!("1"));
 }
 
-/// The names that are not hidden, sorted.
+/// The names of the models' folders, sorted.
 fn folders(server: &TestServer) -> Vec<String> {
     let entries = fs::read_dir(server.data_dir()).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -148,7 +148,7 @@ fn a_user_may_have_any_name(#[case] name: &str) {
 }
 
 #[test]
-fn all_tools_know_the_models_of_isolated_users() {
+fn all_tools_work_on_the_models_of_isolated_users() {
     let server = isolated().start();
     train(&server, "ann", "m", false);
     train(&server, "bob", "m", true);
@@ -176,24 +176,24 @@ fn by_default_all_users_share_all_models() {
 }
 
 #[test]
-fn models_from_before_are_nobodys_until_their_folders_get_an_owners_name() {
+fn existing_models_are_hidden_until_their_folders_are_renamed() {
     let server = Launch::new().env("MOODLE_MLBACKEND_PYTHON_USERS", USERS).start();
     train(&server, "ann", "m", false);
     let before = predict(&server, "ann", "m");
     let (_, dir) = server.terminate();
 
-    let again = |dir| {
+    let start_isolated = |dir| {
         let launch = Launch::again(dir).env("MOODLE_MLBACKEND_PYTHON_USERS", USERS);
         launch.env("MOODLE_MLBACKEND_ISOLATE_USERS", "true").start()
     };
-    let server = again(dir);
+    let server = start_isolated(dir);
     for user in ["ann", "bob"] {
-        knows_no_model(&server, user, "m");
+        assert_no_model(&server, user, "m");
         post(&server, user, "/deletemodel", &Form::new().field("uniqueid", "m")).expect(200, "Ok");
     }
     assert_eq!(folders(&server), ["m"]);
 
-    // The log says what the folders of each user begin with.
+    // The log has the prefix of each user's folders.
     let log = server.log();
     let line = log.lines().find(|line| line.contains("user=\"ann\"")).unwrap_or_else(|| panic!("{log}"));
     let prefix = line.split("folders=\"").nth(1).and_then(|rest| rest.split('*').next()).expect("a prefix");
@@ -201,8 +201,8 @@ fn models_from_before_are_nobodys_until_their_folders_get_an_owners_name() {
     let (_, dir) = server.terminate();
     fs::rename(dir.path().join("data/m"), dir.path().join("data").join(owned.file_name().unwrap())).unwrap();
 
-    let server = again(dir);
+    let server = start_isolated(dir);
     assert_eq!(predict(&server, "ann", "m"), before);
-    knows_no_model(&server, "bob", "m");
+    assert_no_model(&server, "bob", "m");
     train(&server, "ann", "m", false);
 }

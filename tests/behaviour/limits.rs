@@ -1,5 +1,5 @@
-//! Every limit that the operator can set: what is just within is accepted, what is just beyond is refused with
-//! a sentence that names the variable and its value.
+//! All limits: a request just within a limit is accepted, one just beyond is refused with a sentence that names the
+//! limit and, if it can be set, the variable.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::common::{
     order_at, until,
 };
 
-/// A limit, what fits just within it, and what does not fit.
+/// A limit that is a setting, a request that just fits, and one that does not.
 struct Limit {
     variable: &'static str,
     value: String,
@@ -39,7 +39,7 @@ fn post(path: &str, form: &Form) -> Request {
     Request::new("POST", path).credentials("a", "b").form(form)
 }
 
-/// Answered with 200 whatever there is.
+/// A request that is answered with 200 also without a model.
 fn get(query: &str) -> Request {
     let path = format!("/evaluationlog?uniqueid=m&dirhash=d&runid=1{query}");
     Request::new("GET", &path).credentials("a", "b")
@@ -58,7 +58,7 @@ fn archive(with_card: bool) -> Vec<u8> {
     RawZip::of(entries).bytes()
 }
 
-/// The bytes of the header lines, which follow the first line.
+/// The bytes of the header lines, without the request line.
 fn header_bytes(request: &Request) -> usize {
     let bytes = request.bytes();
     let first = bytes.windows(2).position(|end| end == b"\r\n").expect("a line") + 2;
@@ -88,44 +88,6 @@ fn unpacked_bytes() -> Limit {
     Limit { variable, value, within: import(&archive(false)), beyond: import(&archive(true)), status: 400 }
 }
 
-fn field_bytes() -> Limit {
-    let noted = |length: usize| {
-        let form = Form::model("m", "d").field("note", &"x".repeat(length));
-        post("/training", &form.file("dataset", &labelled(&ROWS)))
-    };
-    let (variable, value) = ("MAX_FIELD_BYTES", "64".to_owned());
-    Limit { variable, value, within: noted(64), beyond: noted(65), status: 413 }
-}
-
-fn parts() -> Limit {
-    let form = || Form::model("m", "d").file("dataset", &labelled(&ROWS));
-    let (within, beyond) = (post("/training", &form()), post("/training", &form().field("more", "")));
-    Limit { variable: "MAX_PARTS", value: "3".to_owned(), within, beyond, status: 400 }
-}
-
-fn fields_of_a_plain_form() -> Limit {
-    let delete = |text: &str| Request::new("POST", "/deletemodel").credentials("a", "b").urlencoded(text);
-    let (within, beyond) = (delete("uniqueid=m&a=&b="), delete("uniqueid=m&a=&b=&c="));
-    Limit { variable: "MAX_PARTS", value: "3".to_owned(), within, beyond, status: 400 }
-}
-
-fn request_line() -> Limit {
-    let line = get("").bytes().windows(2).position(|end| end == b"\r\n").expect("a line") + 2;
-    let (variable, value) = ("MAX_REQUEST_LINE_BYTES", line.to_string());
-    Limit { variable, value, within: get(""), beyond: get("1"), status: 414 }
-}
-
-fn header_lines() -> Limit {
-    let (variable, value) = ("MAX_HEADER_LINES", "4".to_owned());
-    Limit { variable, value, within: get(""), beyond: get("").header("X-More", ""), status: 431 }
-}
-
-fn bytes_of_headers() -> Limit {
-    let (variable, value) = ("MAX_HEADER_BYTES", header_bytes(&get("").header("X-More", "1")).to_string());
-    let (within, beyond) = (get("").header("X-More", "1"), get("").header("X-More", "12"));
-    Limit { variable, value, within, beyond, status: 431 }
-}
-
 fn rows() -> Limit {
     let more = [&ROWS[..], &["0,0,0,1"]].concat();
     let (within, beyond) = (train(&labelled(&ROWS)), train(&labelled(&more)));
@@ -149,7 +111,7 @@ fn columns() -> Limit {
 }
 
 fn features_of_an_import() -> Limit {
-    // Only the refusal tells of features: what is within needs no import.
+    // Only the refusal depends on the features: the request within the limit need not be an import.
     let (within, beyond) = (get(""), import(&archive(false)));
     Limit { variable: "MAX_COLUMNS", value: "1".to_owned(), within, beyond, status: 400 }
 }
@@ -171,24 +133,75 @@ fn evaluate(iterations: usize) -> Request {
     post("/evaluation", &form.file("dataset", &labelled(&ROWS.repeat(10))))
 }
 
+/// A limit that is a constant: a request that just fits, one that does not, and the refusal.
+struct FixedLimit {
+    within: Request,
+    beyond: Request,
+    status: u16,
+    refusal: &'static str,
+}
+
+fn field_bytes() -> FixedLimit {
+    let with_note = |length: usize| {
+        let form = Form::model("m", "d").field("note", &"x".repeat(length));
+        post("/training", &form.file("dataset", &labelled(&ROWS)))
+    };
+    let refusal = "A form field is too large: the limit is 64 KiB.";
+    FixedLimit { within: with_note(64 << 10), beyond: with_note((64 << 10) + 1), status: 413, refusal }
+}
+
+const TOO_MANY_PARTS: &str = "The form has too many parts: the limit is 32.";
+
+fn parts() -> FixedLimit {
+    let with_fields = |count: usize| {
+        let form = (2..count).fold(Form::model("m", "d"), |form, at| form.field(&format!("field-{at}"), ""));
+        post("/training", &form.file("dataset", &labelled(&ROWS)))
+    };
+    FixedLimit { within: with_fields(31), beyond: with_fields(32), status: 400, refusal: TOO_MANY_PARTS }
+}
+
+fn fields_of_an_urlencoded_form() -> FixedLimit {
+    let with_fields = |count: usize| {
+        let fields = format!("uniqueid=m{}", "&a=".repeat(count - 1));
+        Request::new("POST", "/deletemodel").credentials("a", "b").urlencoded(&fields)
+    };
+    FixedLimit { within: with_fields(32), beyond: with_fields(33), status: 400, refusal: TOO_MANY_PARTS }
+}
+
+fn request_line() -> FixedLimit {
+    let line = get("").bytes().windows(2).position(|end| end == b"\r\n").expect("a line") + 2;
+    let padding = "1".repeat((16 << 10) - line);
+    let refusal = "The request line is too long: the limit is 16 KiB.";
+    let (within, beyond) = (get(&padding), get(&format!("{padding}1")));
+    FixedLimit { within, beyond, status: 414, refusal }
+}
+
+fn header_lines() -> FixedLimit {
+    // Host, Accept, Accept-Encoding and Authorization are the other four.
+    let within = || (0..60).fold(get(""), |request, at| request.header(&format!("X-{at}"), ""));
+    let refusal = "The request has too many header lines: the limit is 64.";
+    FixedLimit { within: within(), beyond: within().header("X-More", ""), status: 431, refusal }
+}
+
+fn bytes_of_headers() -> FixedLimit {
+    let padded = |length: usize| get("").header("X-Long", &"x".repeat(length));
+    let length = (64 << 10) - header_bytes(&padded(0));
+    let refusal = "The headers are too large: the limit is 64 KiB.";
+    FixedLimit { within: padded(length), beyond: padded(length + 1), status: 431, refusal }
+}
+
 #[rstest]
 #[case(dataset_bytes())]
 #[case(archive_bytes())]
 #[case(archive_entries())]
 #[case(unpacked_bytes())]
-#[case(field_bytes())]
-#[case(parts())]
-#[case(fields_of_a_plain_form())]
-#[case(request_line())]
-#[case(header_lines())]
-#[case(bytes_of_headers())]
 #[case(rows())]
 #[case(line_bytes())]
 #[case(columns())]
 #[case(features_of_an_import())]
 #[case(classes())]
 #[case(iterations())]
-fn a_limit_lets_through_what_is_just_within_and_names_itself_to_what_is_beyond(#[case] limit: Limit) {
+fn a_setting_accepts_requests_within_its_limit_and_is_named_in_refusals(#[case] limit: Limit) {
     let variable = format!("MOODLE_MLBACKEND_{}", limit.variable);
     let server = Launch::new().env(&variable, &limit.value).start();
     let reply = server.send(&limit.within);
@@ -196,12 +209,27 @@ fn a_limit_lets_through_what_is_just_within_and_names_itself_to_what_is_beyond(#
     let reply = server.send(&limit.beyond);
     assert_eq!(reply.status, limit.status, "{}", reply.text());
     assert!(reply.text().contains(&variable), "{}", reply.text());
-    let named = reply.text().split(|c: char| !c.is_ascii_digit()).any(|number| number == limit.value);
-    assert!(named, "the value {} in {}", limit.value, reply.text());
+    let has_value = reply.text().split(|c: char| !c.is_ascii_digit()).any(|number| number == limit.value);
+    assert!(has_value, "the value {} in {}", limit.value, reply.text());
     assert!(server.uploads().is_empty(), "{:?}", server.uploads());
 }
 
-/// A server with one slot, in which an evaluation runs until [`free`] is called.
+#[rstest]
+#[case(field_bytes())]
+#[case(parts())]
+#[case(fields_of_an_urlencoded_form())]
+#[case(request_line())]
+#[case(header_lines())]
+#[case(bytes_of_headers())]
+fn a_fixed_limit_accepts_requests_within_it_and_is_named_in_refusals(#[case] limit: FixedLimit) {
+    let server = TestServer::start();
+    let reply = server.send(&limit.within);
+    assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
+    server.send(&limit.beyond).expect(limit.status, limit.refusal);
+    assert!(server.uploads().is_empty(), "{:?}", server.uploads());
+}
+
+/// A server whose only job slot is taken by an evaluation, until [`release`] is called.
 fn busy(launch: Launch) -> TestServer {
     let server = launch.env("MOODLE_MLBACKEND_JOBS", "1").with_faults().start();
     order(&server, "hold write a report");
@@ -211,71 +239,71 @@ fn busy(launch: Launch) -> TestServer {
     server
 }
 
-fn free(server: &TestServer) {
+fn release(server: &TestServer) {
     order_at(&server.orders().with_extension("go"), "");
 }
 
 #[track_caller]
-fn told_to_come_back(reply: &Reply, why: &str) {
+fn assert_retry_later(reply: &Reply, reason: &str) {
     assert_eq!(reply.status, 503, "{}", reply.text());
     assert!(reply.header("retry-after").is_some());
-    assert!(reply.text().contains(why), "{}", reply.text());
+    assert!(reply.text().contains(reason), "{}", reply.text());
 }
 
 #[test]
-fn of_as_many_as_may_wait_all_wait_and_one_more_is_told_to_come_back() {
+fn a_full_queue_refuses_one_more_request() {
     for waiting in [0, 1, 3] {
         let server = busy(Launch::new().env("MOODLE_MLBACKEND_QUEUE_LENGTH", &waiting.to_string()));
-        let (tell, told) = channel();
+        let (sender, replies) = channel();
         thread::scope(|scope| {
             for at in 0..=waiting {
-                let (tell, server) = (tell.clone(), &server);
+                let (sender, server) = (sender.clone(), &server);
                 let request =
                     post("/training", &Form::model(&format!("m{at}"), "d").file("dataset", &labelled(&ROWS)));
-                scope.spawn(move || tell.send(server.send(&request)));
+                scope.spawn(move || sender.send(server.send(&request)));
             }
-            drop(tell);
-            // As long as the evaluation runs, only that one is answered.
-            let reply = told.recv_timeout(Duration::from_mins(1));
-            free(&server);
-            let reply = reply.expect("one is not let wait");
-            let why = format!("as many requests wait as may, {waiting} (MOODLE_MLBACKEND_QUEUE_LENGTH).");
-            told_to_come_back(&reply, &why);
+            drop(sender);
+            // While the evaluation runs, only the refused request is answered.
+            let reply = replies.recv_timeout(Duration::from_mins(1));
+            release(&server);
+            let reply = reply.expect("one request is refused");
+            let reason = format!("{waiting} requests are already queued (MOODLE_MLBACKEND_QUEUE_LENGTH).");
+            assert_retry_later(&reply, &reason);
             for _ in 0..waiting {
-                let reply = told.recv().expect("an answer");
-                assert_eq!(reply.status, 200, "{waiting} may wait: {}", reply.text());
+                let reply = replies.recv().expect("an answer");
+                assert_eq!(reply.status, 200, "{waiting} are queued: {}", reply.text());
             }
         });
     }
 }
 
 #[test]
-fn who_waits_no_longer_than_is_set_gets_its_turn() {
+fn a_request_within_the_queue_timeout_is_processed() {
     let server = busy(Launch::new().env("MOODLE_MLBACKEND_QUEUE_SECONDS", "600"));
     thread::scope(|scope| {
         let training = scope.spawn(|| server.send(&train(&labelled(&ROWS))));
-        until("its upload is there, too", || server.uploads().len() == 2 || training.is_finished());
-        free(&server);
+        until("it is queued", || !server.uploads().is_empty() || training.is_finished());
+        release(&server);
         let reply = training.join().expect("an answer");
         assert_eq!(reply.status, 200, "{}", reply.text());
     });
 }
 
 #[test]
-fn who_waits_longer_than_is_set_is_told_to_come_back_and_finds_room_later() {
+fn a_request_beyond_the_queue_timeout_is_refused_and_can_be_repeated() {
     let server = busy(Launch::new().env("MOODLE_MLBACKEND_QUEUE_SECONDS", "1"));
     let training = train(&labelled(&ROWS));
-    told_to_come_back(
+    assert_retry_later(
         &server.send(&training),
-        "has waited 1 s for its turn (MOODLE_MLBACKEND_QUEUE_SECONDS).",
+        "the request was queued for 1 s (MOODLE_MLBACKEND_QUEUE_SECONDS).",
     );
-    free(&server);
-    until("there is room", || server.uploads().is_empty());
+    release(&server);
+    until("the slot is free", || server.log().contains("evaluation ended"));
     assert_eq!(server.send(&training).status, 200);
 }
 
 #[test]
-fn samples_beyond_those_that_are_kept_are_no_mistake_of_the_sender() {
+fn samples_beyond_the_kept_ones_are_not_an_error() {
     let server = Launch::new().env("MOODLE_MLBACKEND_MAX_KEPT_ROWS", "50").start();
     let batch = |from: u32, to: u32| {
         let rows: Vec<String> = (from..to).map(|n| format!("0.{n},1,0,{}", n % 2)).collect();
@@ -290,15 +318,12 @@ fn samples_beyond_those_that_are_kept_are_no_mistake_of_the_sender() {
     assert!(server.log().contains("MOODLE_MLBACKEND_MAX_KEPT_ROWS"), "{}", server.log());
 }
 
-/// The HTTP library's own limits, which cannot be set, lie beyond all that can be.
+/// The HTTP library's own limits are higher than the server's, and it does not explain its refusal.
 #[rstest]
 #[case::lines((0..97).fold(get(""), |request, at| request.header(&format!("X-{at}"), "")))]
 #[case::bytes(get("").header("X-Long", &"x".repeat(140_000)))]
-fn heads_beyond_the_fixed_limits_are_refused_without_a_word(#[case] request: Request) {
-    let server = Launch::new()
-        .env("MOODLE_MLBACKEND_MAX_HEADER_LINES", "96")
-        .env("MOODLE_MLBACKEND_MAX_HEADER_BYTES", "120KiB")
-        .start();
+fn heads_beyond_the_limits_of_the_library_are_refused_with_an_empty_body(#[case] request: Request) {
+    let server = TestServer::start();
     server.send(&request).expect(431, "");
     assert_eq!(server.send(&get("")).status, 200);
 }

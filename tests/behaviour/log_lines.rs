@@ -1,4 +1,4 @@
-//! The log: what it says, and that nobody waits for it or fails because of it.
+//! The log: its content, and that the server neither waits for it nor fails because of it.
 
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader};
@@ -10,9 +10,9 @@ use crate::common::{Form, Launch, Request, TestServer, labelled, unlabelled};
 #[cfg(debug_assertions)]
 use crate::common::{Operation, Scene, fired, order};
 
-/// What Moodle asks for day by day.
+/// The requests that Moodle sends every day, and one that is refused.
 #[track_caller]
-fn does_its_work(server: &TestServer) {
+fn assert_requests_work(server: &TestServer) {
     server.get("/version").expect(200, "3.0.5");
     let dataset = labelled(&["1,0,0.5,1", "0,1,0.25,0", "1,1,0.5,1", "0,0,0.75,0"]);
     let trained = server.post("/training", &Form::model("m", "d").file("dataset", &dataset));
@@ -20,27 +20,27 @@ fn does_its_work(server: &TestServer) {
     let questions = unlabelled(&["1-0,1,0,0.5"]);
     let predicted = server.post("/prediction", &Form::model("m", "d").file("dataset", &questions));
     assert_eq!(predicted.json()["status"], json!(0), "{}", predicted.text());
-    // Refusals are logged as errors.
+    // A refusal is logged too.
     let wrong = Request::new("GET", "/export?uniqueid=m&dirhash=d").credentials("a", "c");
     assert_eq!(server.send(&wrong).status, 401);
 }
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_log_that_cannot_be_written_hinders_nothing() {
+fn works_when_the_log_cannot_be_written() {
     let full = OpenOptions::new().write(true).open("/dev/full").expect("the disk that is always full");
     let server = Launch::new().start_with_log(full.into());
-    does_its_work(&server);
+    assert_requests_work(&server);
     let (code, _) = server.terminate();
     assert_eq!(code, Some(0));
 }
 
 #[test]
-fn a_log_whose_reader_has_died_hinders_nothing() {
+fn works_when_the_reader_of_the_log_has_died() {
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);
     let server = Launch::new().start_with_log(writer.into());
-    does_its_work(&server);
+    assert_requests_work(&server);
     let (code, _) = server.terminate();
     assert_eq!(code, Some(0));
 }
@@ -48,8 +48,8 @@ fn a_log_whose_reader_has_died_hinders_nothing() {
 /// More lines than a pipe holds, which is 64 KiB.
 const MANY: usize = 1000;
 
-/// A server that has logged more than its log takes while nobody reads it.
-fn asked_often(log: Stdio) -> TestServer {
+/// A server that has logged more than the unread log takes.
+fn with_many_lines(log: Stdio) -> TestServer {
     let server = Launch::new().start_with_log(log);
     for _ in 0..MANY {
         server.get("/version").expect(200, "3.0.5");
@@ -58,45 +58,49 @@ fn asked_often(log: Stdio) -> TestServer {
 }
 
 #[test]
-fn a_log_whose_reader_stands_still_hinders_nothing_and_is_read_later() {
+fn works_while_the_reader_of_the_log_pauses_and_keeps_the_lines() {
     let (reader, writer) = std::io::pipe().expect("a pipe");
-    let server = asked_often(writer.into());
-    does_its_work(&server);
-    let ends = std::thread::spawn(|| server.terminate());
+    let server = with_many_lines(writer.into());
+    assert_requests_work(&server);
+    let stopping = std::thread::spawn(|| server.terminate());
     let lines: Vec<String> = BufReader::new(reader).lines().map(|line| line.expect("text")).collect();
-    assert_eq!(ends.join().expect("no panic").0, Some(0));
-    assert!(lines.iter().filter(|line| line.contains("answered")).count() >= MANY + 4, "{}", lines.len());
-    assert!(lines.last().is_some_and(|line| line.contains("ending")), "{:?}", lines.last());
+    assert_eq!(stopping.join().expect("no panic").0, Some(0));
+    assert!(
+        lines.iter().filter(|line| line.contains("request completed")).count() >= MANY + 4,
+        "{}",
+        lines.len()
+    );
+    assert!(lines.last().is_some_and(|line| line.contains("shutting down")), "{:?}", lines.last());
 }
 
 #[test]
-fn a_server_whose_log_nobody_reads_ends_when_it_is_told_to() {
+fn stops_on_sigterm_while_its_log_is_not_read() {
     let (_reader, writer) = std::io::pipe().expect("a pipe");
-    let server = asked_often(writer.into());
+    let server = with_many_lines(writer.into());
     let (code, _) = server.terminate();
     assert_eq!(code, Some(0));
 }
 
 #[test]
-fn a_method_that_nobody_knows_is_not_repeated() {
+fn an_unknown_method_is_logged_as_other() {
     let server = TestServer::start();
-    for (method, named) in [("BREW", "method=\"other\""), ("DELETE", "method=\"DELETE\"")] {
+    for (method, logged) in [("BREW", "method=\"other\""), ("DELETE", "method=\"DELETE\"")] {
         assert_eq!(server.send(&Request::new(method, "/version")).status, 405);
         let log = server.log();
-        assert!(log.contains(named) && !log.contains("BREW"), "{log}");
+        assert!(log.contains(logged) && !log.contains("BREW"), "{log}");
     }
 }
 
-/// Whoever is told that the disk is full finds in the log which: that of uploads, of models or of reports.
+/// The client only learns that the disk is full; the log names it: that of uploads, of models or of reports.
 #[rstest::rstest]
 #[case(Operation::Train, &["where uploads are kept", "where models are kept"])]
 #[case(Operation::Evaluate, &["where uploads are kept", "where an evaluation's report is kept"])]
 #[cfg(debug_assertions)]
-fn a_full_disk_is_named(#[case] operation: Operation, #[case] expected: &[&str]) {
+fn the_log_names_the_directory_of_a_full_disk(#[case] operation: Operation, #[case] expected: &[&str]) {
     const NO_SPACE: u32 = 28;
     let scene = Scene::new();
     let server = scene.server();
-    let named = || {
+    let logged = || {
         server.log().lines().filter(|line| line.contains("ERROR") && line.contains("disk is full")).count()
     };
     let mut refused = 0;
@@ -108,7 +112,7 @@ fn a_full_disk_is_named(#[case] operation: Operation, #[case] expected: &[&str])
         }
         std::fs::remove_file(server.orders().with_extension("fired")).expect("it is there");
         refused += usize::from(reply.status == 507);
-        assert_eq!(named(), refused, "step {step}: {}", server.log());
+        assert_eq!(logged(), refused, "step {step}: {}", server.log());
     }
     let log = server.log();
     assert!(expected.iter().all(|place| log.contains(place)), "{log}");

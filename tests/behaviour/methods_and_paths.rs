@@ -1,4 +1,4 @@
-//! What is there, and with which method.
+//! The paths that exist, and their methods.
 
 use rstest::rstest;
 
@@ -27,7 +27,7 @@ fn unknown_paths_trailing_slashes_wrong_case_and_the_root_are_not_found() {
 #[case("/evaluation", "OPTIONS, POST")]
 #[case("/import", "OPTIONS, POST")]
 #[case("/deletemodel", "OPTIONS, POST")]
-fn a_wrong_method_is_answered_with_the_right_ones_before_credentials(
+fn a_wrong_method_is_405_with_the_allowed_ones_before_credentials_are_checked(
     #[case] path: &str,
     #[case] allow: &str,
 ) {

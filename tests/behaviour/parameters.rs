@@ -1,4 +1,4 @@
-//! What a request has to say, and in which order it is checked.
+//! The parameters of a request, and the order of their checks.
 
 use rstest::rstest;
 
@@ -10,16 +10,16 @@ fn missing(name: &str) -> String {
 
 fn evaluation(change: impl Fn(&str) -> Option<String>) -> Form {
     let mut form = Form::new();
-    let usual = [
+    let defaults = [
         ("uniqueid", "m"),
         ("minscore", "0.7"),
         ("maxdeviation", "0.05"),
         ("niterations", "2"),
         ("dirhash", "d"),
     ];
-    for (name, value) in usual {
+    for (name, value) in defaults {
         if let Some(value) =
-            change(name).map(|changed| if changed == "as usual" { value.to_owned() } else { changed })
+            change(name).map(|changed| if changed == "default" { value.to_owned() } else { changed })
         {
             form = form.field(name, &value);
         }
@@ -47,8 +47,8 @@ fn a_missing_parameter_is_named_with_status_500_as_the_installation_checks_expec
 #[test]
 fn checks_come_in_the_order_uniqueid_dirhash_numbers_file() {
     let server = TestServer::start();
-    let keep = |_: &str| Some("as usual".to_owned());
-    for (name, told) in [
+    let keep = |_: &str| Some("default".to_owned());
+    for (name, error) in [
         ("uniqueid", missing("uniqueid")),
         ("dirhash", missing("dirhash")),
         ("minscore", missing("minscore")),
@@ -56,12 +56,12 @@ fn checks_come_in_the_order_uniqueid_dirhash_numbers_file() {
         ("niterations", missing("niterations")),
     ] {
         let form = evaluation(|field| if field == name { None } else { keep(field) });
-        server.post("/evaluation", &form).expect(500, &told);
+        server.post("/evaluation", &form).expect(500, &error);
     }
     let reply = server.post("/evaluation", &evaluation(keep));
     assert_eq!(reply.status, 400);
     assert!(reply.text().contains("dataset is missing"), "{}", reply.text());
-    // An empty uniqueid is found before a missing dirhash, and that before a missing file.
+    // An empty uniqueid is reported before a missing dirhash, and that before a missing file.
     let reply = server.post("/training", &Form::new().field("uniqueid", ""));
     assert!(reply.status == 400 && reply.text().starts_with("uniqueid is empty"), "{}", reply.text());
 }
@@ -117,7 +117,7 @@ fn the_query_wins_over_the_form_and_the_first_duplicate_wins() {
 }
 
 #[test]
-fn a_file_is_no_parameter() {
+fn a_file_is_not_a_parameter() {
     let server = TestServer::start();
     let form = Form::new().file("uniqueid", b"m").field("dirhash", "d");
     server.post("/training", &form).expect(500, &missing("uniqueid"));
@@ -128,7 +128,7 @@ fn a_file_is_no_parameter() {
 #[case("../..")]
 #[case("...///")]
 #[case("ü é")]
-fn an_identifier_of_which_nothing_is_left_is_a_bad_request(#[case] id: &str) {
+fn an_identifier_without_valid_characters_is_a_bad_request(#[case] id: &str) {
     let server = TestServer::start();
     for path in ["/training", "/deletemodel"] {
         let reply = server.post(path, &Form::model(id, "d"));
@@ -140,7 +140,7 @@ fn an_identifier_of_which_nothing_is_left_is_a_bad_request(#[case] id: &str) {
 }
 
 #[test]
-fn an_identifier_may_have_200_characters_and_not_201() {
+fn an_identifier_has_at_most_200_characters() {
     let server = TestServer::start();
     let reply = server.post("/training", &Form::model(&"x".repeat(201), "d"));
     assert!(
@@ -148,7 +148,7 @@ fn an_identifier_may_have_200_characters_and_not_201() {
         "{}",
         reply.text()
     );
-    // 200 that count and any number that do not.
+    // Invalid characters do not count.
     let reply = server.post("/training", &Form::model(&"x.".repeat(200), "d"));
     assert!(reply.text().contains("dataset is missing"), "{}", reply.text());
 }
@@ -171,22 +171,19 @@ fn an_identifier_may_have_200_characters_and_not_201() {
 #[case("niterations", "1001")]
 #[case("niterations", "99999999999999999999999")]
 #[case("niterations", "ten")]
-fn a_number_that_is_none_or_out_of_range_is_a_bad_request_that_names_it(
-    #[case] name: &str,
-    #[case] value: &str,
-) {
+fn an_invalid_number_is_a_bad_request_that_names_the_parameter(#[case] name: &str, #[case] value: &str) {
     let server = TestServer::start();
-    let form = evaluation(|field| Some(if field == name { value.to_owned() } else { "as usual".to_owned() }));
+    let form = evaluation(|field| Some(if field == name { value.to_owned() } else { "default".to_owned() }));
     let reply = server.post("/evaluation", &form.file("dataset", &labelled(&["1,-1,1,0"])));
     assert_eq!(reply.status, 400);
     assert!(reply.text().starts_with(&format!("{name} is \"")), "{}", reply.text());
 }
 
 #[test]
-fn what_a_client_sent_comes_back_without_markup() {
+fn an_error_repeats_a_clients_text_without_markup() {
     let server = TestServer::start();
     let form = evaluation(|field| {
-        Some(if field == "minscore" { "<script>alert(1)</script>".to_owned() } else { "as usual".to_owned() })
+        Some(if field == "minscore" { "<script>alert(1)</script>".to_owned() } else { "default".to_owned() })
     });
     let reply = server.post("/evaluation", &form);
     assert!(reply.status == 400 && !reply.text().contains('<'), "{}", reply.text());

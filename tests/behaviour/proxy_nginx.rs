@@ -1,5 +1,5 @@
-//! HTTPS in front: Moodle's requests through a real nginx with the configuration that we hand out.
-//! curl plays Moodle, which is libcurl too.
+//! HTTPS proxy: Moodle's requests through a real nginx with the configuration in `deploy`. curl sends them, because
+//! Moodle uses libcurl too.
 
 use std::fs;
 use std::io::{Cursor, Read, Write};
@@ -15,15 +15,15 @@ use crate::common::{
     Launch, Request, TestServer, find, free_port, labelled, skip, tool, unlabelled, untouched,
 };
 
-/// The name in our configuration, which the certificate is made for.
+/// The host name in the configuration, and of the certificate.
 const NAME: &str = "mlbackend.example.org";
 const CONFIGURATION: &str = include_str!("../../deploy/nginx.conf");
-/// Far beyond what anything here takes; a test must not hang for ever.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// Far above the duration of any step, so that a test cannot hang.
+const TIMEOUT: Duration = Duration::from_mins(2);
 
 #[test]
-fn moodles_whole_round_goes_through_the_proxy() {
-    let Some(site) = Site::start("moodles_whole_round_goes_through_the_proxy") else { return };
+fn all_of_moodles_requests_work_through_the_proxy() {
+    let Some(site) = Site::start("all_of_moodles_requests_work_through_the_proxy") else { return };
     site.curl(&["/version"], &[]).expect(200, "3.0.5");
 
     let samples = labelled(&rows(60).iter().map(String::as_str).collect::<Vec<_>>());
@@ -52,23 +52,26 @@ fn moodles_whole_round_goes_through_the_proxy() {
 }
 
 #[test]
-fn the_proxy_passes_passwords_on_and_the_backends_refusals_back() {
-    let Some(site) = Site::start("the_proxy_passes_passwords_on") else { return };
+fn the_proxy_forwards_credentials_and_error_responses() {
+    let Some(site) = Site::start("the_proxy_forwards_credentials_and_error_responses") else { return };
     let wrong = "Incorrect user and/or password provided by Moodle.";
     site.form("/training", "a:wrong", &["dirhash=d"], None).expect(401, wrong);
     let none = "No user and/or password included in the request.";
     site.curl(&["/export?uniqueid=m&dirhash=d"], &[]).expect(401, none);
-    // Asked for the password first, as wget does by default: the challenge has to get through.
+    // Without credentials first, as wget does by default: the proxy must forward the challenge.
     let asked = site.curl(&["/export?uniqueid=m&dirhash=d", "--user", "a:b", "--anyauth"], &[]);
     asked.expect(503, "There is nothing to export.");
 }
 
 #[test]
-fn a_wrong_password_is_answered_through_the_proxy_before_the_upload_has_come() {
-    let Some(site) = Site::start("a_wrong_password_is_answered_through_the_proxy") else { return };
+fn a_wrong_password_is_answered_through_the_proxy_before_the_upload_arrives() {
+    let Some(site) = Site::start("a_wrong_password_is_answered_through_the_proxy_before_the_upload_arrives")
+    else {
+        return;
+    };
     let head =
         Request::new("POST", "/training").credentials("a", "wrong").header("Content-Length", "30000000");
-    // The rest of the upload never comes: a proxy that waited for it would not answer but give up.
+    // The rest of the upload is never sent: a proxy that waited for it would time out instead of answering.
     let upload = [head.bytes(), vec![b'x'; 10_000]].concat();
     let answer = site.first_answer(&upload, "Moodle.");
     assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
@@ -77,8 +80,10 @@ fn a_wrong_password_is_answered_through_the_proxy_before_the_upload_has_come() {
 
 #[test]
 #[cfg(target_os = "linux")] // elsewhere loopback has one address
-fn who_guesses_passwords_through_the_proxy_locks_no_other_client_of_it_out() {
-    let Some(site) = Site::start("who_guesses_passwords_through_the_proxy") else { return };
+fn failed_logins_through_the_proxy_do_not_lock_out_its_other_clients() {
+    let Some(site) = Site::start("failed_logins_through_the_proxy_do_not_lock_out_its_other_clients") else {
+        return;
+    };
     let login = |from: &str, user: &str, claimed: &str| {
         let header = format!("X-Forwarded-For: {claimed}");
         site.curl(
@@ -97,14 +102,14 @@ fn who_guesses_passwords_through_the_proxy_locks_no_other_client_of_it_out() {
 }
 
 #[test]
-fn an_upload_of_thirty_megabytes_goes_through_the_proxy() {
-    let Some(site) = Site::start("an_upload_of_thirty_megabytes") else { return };
+fn an_upload_of_thirty_megabytes_works_through_the_proxy() {
+    let Some(site) = Site::start("an_upload_of_thirty_megabytes_works_through_the_proxy") else { return };
     let large = large_dataset();
     assert!(large.len() > 30_000_000, "{}", large.len());
     let trained = site.form("/training", "a:b", &["dirhash=d"], Some(("dataset", &large)));
     trained.expect(200, r#"{"status":0,"info":[]}"#);
 
-    // A mistake in the last cell is found only by who has got everything.
+    // An error in the last cell is found only if the whole file has arrived.
     let broken = [&large[..large.len() - 2], b"x\n"].concat();
     let refused = site.form("/training", "a:b", &["dirhash=d"], Some(("dataset", &broken)));
     assert_eq!(refused.status, 400, "{refused:?}");
@@ -112,7 +117,7 @@ fn an_upload_of_thirty_megabytes_goes_through_the_proxy() {
     assert!(String::from_utf8_lossy(&refused.body).contains(&line), "{refused:?}");
 }
 
-/// Samples whose first two features decide; the third is sometimes missing.
+/// Samples whose first two features determine the class; the third is sometimes missing.
 fn rows(count: usize) -> Vec<String> {
     let row = |at: usize| {
         let class = at % 2;
@@ -125,7 +130,7 @@ fn rows(count: usize) -> Vec<String> {
 
 const LARGE_ROWS: usize = 400;
 
-/// Large in bytes and quick to learn: most columns never vary, and their numbers are long.
+/// Large in bytes and fast to learn: most columns are constant, and their numbers are long.
 fn large_dataset() -> Vec<u8> {
     let columns = 500;
     let constant = format!(",0.{:0<150}", 25).repeat(columns - 1);
@@ -151,7 +156,7 @@ struct Site {
 }
 
 impl Site {
-    /// `None`, and a visible word about it, where nginx or curl is not installed.
+    /// `None`, and a visible skip, where nginx or curl is not installed.
     fn start(test: &str) -> Option<Self> {
         let (nginx, curl) = (tool(test, "nginx")?, tool(test, "curl")?);
         let launch = Launch::new().env("MOODLE_MLBACKEND_TRUSTED_PROXIES", "127.0.0.1");
@@ -185,12 +190,12 @@ impl Site {
         while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
             let ended = self.proxy.try_wait().unwrap();
             let log = || fs::read_to_string(self.directory.path().join("error.log")).unwrap_or_default();
-            assert!(ended.is_none() && started.elapsed() < PATIENCE, "nginx does not listen: {}", log());
+            assert!(ended.is_none() && started.elapsed() < TIMEOUT, "nginx does not listen: {}", log());
             std::thread::sleep(Duration::from_millis(10));
         }
     }
 
-    /// Sends a form as Moodle does; `file` is its name in the form and what is in it.
+    /// Sends a form as Moodle does; `file` is its name in the form and its content.
     fn form(&self, route: &str, user: &str, fields: &[&str], file: Option<(&str, &[u8])>) -> Reply {
         let fields = ["uniqueid=m"].iter().chain(fields).flat_map(|field| ["--form-string", field]);
         let mut arguments: Vec<&str> = vec![route, "--user", user];
@@ -207,13 +212,13 @@ impl Site {
         let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().unwrap();
         let mut input = child.stdin.take().unwrap();
         let input_is_read = std::thread::scope(|scope| {
-            scope.spawn(move || input.write_all(stdin)); // curl need not want all of it
+            scope.spawn(move || input.write_all(stdin)); // curl may stop reading early
             child.wait_with_output()
         });
         Reply::of(&input_is_read.unwrap())
     }
 
-    /// Writes bytes and reads what comes back, up to `end`; the connection stays open meanwhile.
+    /// Writes bytes and reads the response up to `end`; the connection stays open during that time.
     fn first_answer(&self, bytes: &[u8], end: &str) -> String {
         let Some(certificate) = &self.certificate else {
             let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).unwrap();
@@ -239,7 +244,7 @@ impl Site {
         let mut command = Command::new(&self.curl);
         untouched(&mut command)
             .args(["--disable", "--silent", "--show-error", "--write-out", "%{http_code}"])
-            .args(["--max-time", &PATIENCE.as_secs().to_string()])
+            .args(["--max-time", &TIMEOUT.as_secs().to_string()])
             .args(["--resolve", &format!("{NAME}:{}:127.0.0.1", self.port)])
             .args(&arguments[1..])
             .arg(format!("{scheme}://{NAME}:{}{}", self.port, arguments[0]))
@@ -259,7 +264,7 @@ impl Drop for Site {
     }
 }
 
-/// Writes, then reads up to `end` or until nothing more comes. The writer lives until then.
+/// Writes, then reads up to `end` or to the end of the stream. The writer stays open until then.
 fn converse(mut writer: impl Write, mut reader: impl Read, bytes: &[u8], end: &str) -> String {
     writer.write_all(bytes).unwrap();
     writer.flush().unwrap();
@@ -274,8 +279,8 @@ fn converse(mut writer: impl Write, mut reader: impl Read, bytes: &[u8], end: &s
     String::from_utf8(answer).unwrap()
 }
 
-/// Our configuration with the names and ports of this test, inside what a distribution's nginx.conf
-/// puts around it. Every change must find what it changes.
+/// The configuration in `deploy` with the names and ports of this test, inside the context of a distribution's
+/// nginx.conf. Every replacement must find its text.
 fn configuration(directory: &Path, backend: &str, port: u16, certificate: Option<&Certificate>) -> String {
     let mut ours = CONFIGURATION.to_owned();
     let mut change = |from: &str, to: &str| {
@@ -296,14 +301,14 @@ fn configuration(directory: &Path, backend: &str, port: u16, certificate: Option
     let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
     let temporary: String = kinds.map(|kind| format!("    {kind}_temp_path temporary-{kind};\n")).concat();
     format!(
-        // In one process that nobody outlives: killing it ends it.
+        // In one process, so that killing it ends it.
         "daemon off;\nmaster_process off;\npid {0}/nginx.pid;\nerror_log {0}/error.log;\nevents {{}}\n\
          http {{\n    access_log off;\n{temporary}\n{ours}\n}}\n",
         directory.display()
     )
 }
 
-/// A certificate for [`NAME`] that signs itself, and its key.
+/// A self-signed certificate for [`NAME`], and its key.
 struct Certificate {
     file: PathBuf,
     key: PathBuf,
@@ -327,7 +332,7 @@ impl Certificate {
     }
 }
 
-/// What came back through the proxy.
+/// A response through the proxy.
 #[derive(Debug)]
 struct Reply {
     status: u16,
@@ -335,7 +340,7 @@ struct Reply {
 }
 
 impl Reply {
-    /// curl writes the status behind the body.
+    /// curl writes the status after the body.
     #[track_caller]
     fn of(output: &std::process::Output) -> Self {
         assert!(output.status.success(), "curl: {}", String::from_utf8_lossy(&output.stderr));

@@ -20,7 +20,7 @@ fn is_there(server: &TestServer, id: &str, dir: &str) -> bool {
 }
 
 #[test]
-fn everything_under_the_id_goes_and_nothing_else() {
+fn deletes_everything_under_the_id_and_nothing_else() {
     let server = TestServer::start();
     for (id, dir) in [("m", "d1"), ("m", "d2"), ("m2", "d1")] {
         train(&server, id, dir);
@@ -32,15 +32,15 @@ fn everything_under_the_id_goes_and_nothing_else() {
 }
 
 #[test]
-fn deleting_what_is_not_there_is_fine() {
+fn deleting_an_unknown_model_succeeds() {
     let server = TestServer::start();
     for _ in 0..2 {
-        server.post("/deletemodel", &Form::new().field("uniqueid", "nobody")).expect(200, "Ok");
+        server.post("/deletemodel", &Form::new().field("uniqueid", "unknown")).expect(200, "Ok");
     }
     server
-        .send(&Request::new("POST", "/deletemodel?uniqueid=nobody").credentials("a", "b"))
+        .send(&Request::new("POST", "/deletemodel?uniqueid=unknown").credentials("a", "b"))
         .expect(200, "Ok");
-    let form = Request::new("POST", "/deletemodel").credentials("a", "b").urlencoded("uniqueid=nobody");
+    let form = Request::new("POST", "/deletemodel").credentials("a", "b").urlencoded("uniqueid=unknown");
     server.send(&form).expect(200, "Ok");
 }
 
@@ -68,53 +68,53 @@ fn a_deleted_model_can_be_trained_again() {
 #[case::a_training(Operation::Train, "make a file")]
 #[case::an_import(Operation::Import, "make a file")]
 #[case::an_evaluation(Operation::Evaluate, "write a report")]
-fn what_is_deleted_while_it_is_made_for_the_first_time_does_not_come_back(
+fn a_model_that_is_deleted_while_it_is_created_does_not_reappear(
     #[case] operation: Operation,
     #[case] step: &str,
 ) {
     let scene = Scene::new();
     let server = scene.server();
     order(&server, &format!("hold {step}"));
-    thread::scope(|room| {
-        let first = room.spawn(|| server.send(&scene.request(operation, "new")));
-        until("it is about to be stored", || fired(&server.orders()).is_some());
+    thread::scope(|scope| {
+        let first = scope.spawn(|| server.send(&scene.request(operation, "new")));
+        until("it reaches the step before it is stored", || fired(&server.orders()).is_some());
         server.send(&scene.request(Operation::Delete, "new")).expect(200, "Ok");
         order_at(&server.orders().with_extension("go"), "");
         assert_eq!(first.join().unwrap().status, 200);
     });
-    is_gone_and_can_be_trained(&server, &scene);
+    assert_deleted_and_trainable(&server, &scene);
 }
 
 #[test]
-fn a_training_that_waits_for_its_turn_does_not_bring_back_what_is_deleted_meanwhile() {
+fn a_queued_training_does_not_restore_a_deleted_model() {
     let scene = Scene::new();
     let server = scene.server();
     order(&server, "hold make a file");
-    thread::scope(|room| {
+    thread::scope(|scope| {
         let train = || server.send(&scene.request(Operation::Train, "new"));
-        let first = room.spawn(train);
-        until("the first is about to be stored", || fired(&server.orders()).is_some());
-        let second = room.spawn(train);
-        until("the second waits", || begun(&server, "new") == 2);
+        let first = scope.spawn(train);
+        until("the first reaches the step before it is stored", || fired(&server.orders()).is_some());
+        let second = scope.spawn(train);
+        until("the second is queued", || started_jobs(&server, "new") == 2);
         server.send(&scene.request(Operation::Delete, "new")).expect(200, "Ok");
         order_at(&server.orders().with_extension("go"), "");
         for training in [first, second] {
             assert_eq!(training.join().unwrap().status, 200);
         }
     });
-    is_gone_and_can_be_trained(&server, &scene);
+    assert_deleted_and_trainable(&server, &scene);
 }
 
-fn is_gone_and_can_be_trained(server: &TestServer, scene: &Scene) {
+fn assert_deleted_and_trainable(server: &TestServer, scene: &Scene) {
     assert_eq!(ask(server, "new")["status"], json!(2));
     assert!(!server.data_dir().join("new").exists());
-    assert_eq!(begun(server, "new"), 0, "what marked the work is gone with it");
+    assert_eq!(started_jobs(server, "new"), 0, "the markers of the jobs are removed");
     assert_eq!(server.send(&scene.request(Operation::Train, "new")).status, 200);
     assert_eq!(ask(server, "new")["status"], json!(0));
 }
 
-/// How many works on this id have begun and not ended.
-fn begun(server: &TestServer, id: &str) -> usize {
+/// The number of jobs on this id that have started and not ended.
+fn started_jobs(server: &TestServer, id: &str) -> usize {
     let list = |path| fs::read_dir(path).into_iter().flatten().flatten();
     let inside = list(server.data_dir().join(".mlbackend/sessions")).flat_map(|session| list(session.path()));
     inside.filter(|entry| entry.file_name().to_string_lossy().starts_with(&format!("{id}."))).count()
@@ -123,7 +123,7 @@ fn begun(server: &TestServer, id: &str) -> usize {
 #[rstest::rstest]
 #[case::directory_not_empty(39)]
 #[case::resource_busy(16)]
-fn a_deletion_is_done_though_a_file_server_still_keeps_what_is_being_read(#[case] error: u32) {
+fn a_deletion_succeeds_while_a_file_server_still_keeps_open_files(#[case] error: u32) {
     let scene = Scene::new();
     let server = scene.server();
     for step in 0.. {
@@ -131,8 +131,8 @@ fn a_deletion_is_done_though_a_file_server_still_keeps_what_is_being_read(#[case
         scene.copy_model(&server, &id);
         order(&server, &format!("{error} {step}"));
         let reply = server.send(&scene.request(Operation::Delete, &id));
-        let name = fired(&server.orders()).expect("a step that removes");
-        if name == "remove" {
+        let step_name = fired(&server.orders()).expect("a step of the removal");
+        if step_name == "remove" {
             reply.expect(200, "Ok");
             assert_eq!(ask(&server, &id)["status"], json!(2));
             assert!(server.log().contains("deleted all the same"), "{}", server.log());

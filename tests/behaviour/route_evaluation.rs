@@ -24,14 +24,14 @@ fn evaluated(server: &TestServer, dataset: &[u8]) -> Reply {
     reply
 }
 
-/// 40 samples whose last feature tells the class.
+/// 40 samples whose last feature determines the class.
 fn separable() -> Vec<u8> {
     let row = |number: i32| if number % 2 == 0 { "1,-1,-1,1" } else { "1,-1,-0.2,0" };
     labelled(&(0..40).map(row).collect::<Vec<_>>())
 }
 
-/// 40 samples whose features tell nothing.
-fn hopeless() -> Vec<u8> {
+/// 40 samples whose features do not depend on the class.
+fn unlearnable() -> Vec<u8> {
     let rows: Vec<String> = (0..40).map(|n| format!("1,{},{},{}", n / 2 % 2, n / 4 % 2, n % 2)).collect();
     labelled(&rows.iter().map(String::as_str).collect::<Vec<_>>())
 }
@@ -76,9 +76,9 @@ fn three_classes_have_no_auc() {
 }
 
 #[test]
-fn what_cannot_be_learnt_has_bit_4_and_moodles_sentence() {
+fn unlearnable_samples_set_bit_4_and_moodles_sentence() {
     let server = TestServer::start();
-    let reply = evaluated(&server, &hopeless()).json();
+    let reply = evaluated(&server, &unlearnable()).json();
     let status = reply["status"].as_u64().expect("an integer");
     assert_eq!(status & 4, 4, "{reply}");
     let sentence = format!(
@@ -98,26 +98,25 @@ fn labels_outside_targetclasses_are_status_1_and_the_run_exists() {
     let server = TestServer::start();
     let reply = evaluated(&server, &labelled(&["1,-1,-1,1", "1,-1,0,5", "1,-1,1,0"])).json();
     assert_eq!(reply["status"], json!(1));
-    let told = "The labels from the provided dataset do not match the targetclasses from the header";
-    assert_eq!(reply["info"], json!([told]));
+    let sentence = "The labels from the provided dataset do not match the targetclasses from the header";
+    assert_eq!(reply["info"], json!([sentence]));
     let log = server.get(&format!("/evaluationlog?uniqueid=m&dirhash=e&runid={}", reply["runid"]));
     assert!(log.status == 200 && log.body.len() > 22, "{}", log.body.len());
 }
 
 #[test]
-fn when_the_time_is_up_no_further_iteration_begins_and_everybody_is_told() {
+fn an_evaluation_ends_at_its_time_limit_and_reports_it() {
     let server = Launch::new().env("MOODLE_MLBACKEND_EVALUATION_SECONDS", "0").start();
-    // The fields come before those of the usual form, and the first one wins.
-    let asked = |iterations: &str| {
+    let evaluate = |iterations: &str| {
         let form = Form::new().field("niterations", iterations).field("uniqueid", "m").field("minscore", "0");
-        let form = form.field("maxdeviation", "1").field("dirhash", "e").file("dataset", &hopeless());
+        let form = form.field("maxdeviation", "1").field("dirhash", "e").file("dataset", &unlearnable());
         server.post("/evaluation", &form).json()
     };
-    let cut = asked("10");
-    let told = "The time for this evaluation was up after 3 of its 10 iterations. The result is the mean of those 3.";
-    assert_eq!((&cut["status"], &cut["info"]), (&json!(0), &json!([told])), "{cut}");
-    // What is always done is what would have been done.
-    let whole = asked("3");
+    let cut = evaluate("10");
+    let sentence = "The time for this evaluation was up after 3 of its 10 iterations. The result is the mean of those 3.";
+    assert_eq!((&cut["status"], &cut["info"]), (&json!(0), &json!([sentence])), "{cut}");
+    // The iterations that are always done are the same as without a time limit.
+    let whole = evaluate("3");
     assert_eq!((&whole["score"], &whole["info"]), (&cut["score"], &json!([])), "{whole}");
 
     let log = server.get(&format!("/evaluationlog?uniqueid=m&dirhash=e&runid={}", cut["runid"]));
@@ -145,7 +144,7 @@ fn run_ids_are_unique() {
 }
 
 #[test]
-fn the_log_of_a_run_is_a_zip_with_everything_an_administrator_needs() {
+fn the_log_of_a_run_is_a_zip_with_the_report_charts_and_tensorboard_files() {
     let server = TestServer::start();
     let run = evaluated(&server, &separable()).json()["runid"].clone();
     let reply = server.get(&format!("/evaluationlog?uniqueid=m&dirhash=e&runid={run}"));
@@ -158,7 +157,7 @@ fn the_log_of_a_run_is_a_zip_with_everything_an_administrator_needs() {
 }
 
 #[rstest]
-#[case("uniqueid=nobody&dirhash=e&runid=1")]
+#[case("uniqueid=unknown&dirhash=e&runid=1")]
 #[case("uniqueid=m&dirhash=nothing&runid=1")]
 #[case("uniqueid=m&dirhash=e&runid=1")]
 #[case("uniqueid=m&dirhash=e&runid=")]
@@ -178,7 +177,7 @@ fn an_evaluation_does_not_touch_the_trained_model() {
     let train = Form::model("m", "e").file("dataset", &separable());
     assert_eq!(server.post("/training", &train).json()["status"], json!(0));
     let before = server.get("/export?uniqueid=m&dirhash=e").body;
-    evaluated(&server, &hopeless());
+    evaluated(&server, &unlearnable());
     assert!(before.starts_with(b"PK") && server.get("/export?uniqueid=m&dirhash=e").body == before);
 }
 
@@ -187,7 +186,7 @@ fn a_trained_model_is_rated_on_the_whole_file() {
     let server = TestServer::start();
     let train = Form::model("m", "d").file("dataset", &separable());
     assert_eq!(server.post("/training", &train).json()["status"], json!(0));
-    // The hash of the trained model comes behind the file, as Moodle sends it.
+    // The hash of the trained model follows the file, as Moodle sends it.
     let reply = server.post("/evaluation", &form(&separable()).field("trainedmodeldirhash", "d")).json();
     assert_eq!((&reply["status"], &reply["score"]), (&json!(0), &json!(1.0)), "{reply}");
     let reply = server.post("/evaluation", &form(&separable()).field("trainedmodeldirhash", "other")).json();
@@ -205,7 +204,7 @@ fn a_trained_model_is_rated_on_the_whole_file() {
 #[case("moodletest-bad-quarters-400x8-evaluation", 4)]
 #[case("moodletest-good-single_range-100x3-evaluation", 0)]
 #[case("moodletest-good-quarters-400x7-evaluation", 0)]
-fn what_moodles_tests_evaluate_comes_out_as_they_expect(#[case] name: &str, #[case] bit: u64) {
+fn evaluates_the_datasets_of_moodles_tests_as_they_expect(#[case] name: &str, #[case] bit: u64) {
     let Some(dataset) = shared(name, &format!("moodle/{name}.csv")) else { return };
     let server = TestServer::start();
     let reply = evaluated(&server, &dataset).json();

@@ -15,8 +15,8 @@ fn train(server: &TestServer, id: &str) {
 }
 
 fn predictions(server: &TestServer, id: &str) -> serde_json::Value {
-    let ask = unlabelled(&["a,1,-1,-1", "b,1,-1,-0.55", "c,,-1,0", "d,-1,1,0.3"]);
-    let reply = server.post("/prediction", &Form::model(id, "d").file("dataset", &ask)).json();
+    let samples = unlabelled(&["a,1,-1,-1", "b,1,-1,-0.55", "c,,-1,0", "d,-1,1,0.3"]);
+    let reply = server.post("/prediction", &Form::model(id, "d").file("dataset", &samples)).json();
     assert_eq!(reply["status"], json!(0), "{reply}");
     reply["predictions"].clone()
 }
@@ -31,9 +31,9 @@ fn zipped(files: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 #[rstest]
-#[case("uniqueid=nobody&dirhash=d")]
+#[case("uniqueid=unknown&dirhash=d")]
 #[case("uniqueid=m&dirhash=other")]
-fn there_is_nothing_to_export_of_an_untrained_or_unknown_model(#[case] query: &str) {
+fn exporting_an_untrained_or_unknown_model_is_503(#[case] query: &str) {
     let server = TestServer::start();
     server.get(&format!("/export?{query}")).expect(503, "There is nothing to export.");
 }
@@ -46,7 +46,7 @@ fn an_imported_model_predicts_what_its_exporter_predicts() {
     assert_eq!((export.status, export.header("content-type")), (200, Some("application/zip")));
     there.post("/import", &Form::model("n", "d").file("importzip", &export.body)).expect(200, "Ok");
     assert_eq!(predictions(&there, "n"), predictions(&here, "m"));
-    // And what was imported can be exported again.
+    // The imported model can be exported again.
     assert_eq!(there.get("/export?uniqueid=n&dirhash=d").status, 200);
 }
 
@@ -72,7 +72,7 @@ fn an_export_that_moodle_unpacked_and_zipped_again_can_be_imported() {
 }
 
 #[test]
-fn an_import_replaces_what_was_there() {
+fn an_import_replaces_the_model() {
     let server = TestServer::start();
     train(&server, "m");
     let other =

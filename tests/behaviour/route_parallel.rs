@@ -1,4 +1,4 @@
-//! Requests side by side.
+//! Concurrent requests.
 
 use std::thread;
 
@@ -19,7 +19,7 @@ fn trainings_evaluations_and_predictions_of_one_model_in_parallel_all_succeed() 
     let server = TestServer::start();
     let train = Form::model("m", "d").file("dataset", &rows(40));
     assert_eq!(server.post("/training", &train).json()["status"], json!(0));
-    let ask = Form::model("m", "d").file("dataset", &unlabelled(&["1-0,1,3,-1"]));
+    let prediction = Form::model("m", "d").file("dataset", &unlabelled(&["1-0,1,3,-1"]));
     let evaluate = Form::model("m", "e")
         .field("minscore", "0.1")
         .field("maxdeviation", "0.9")
@@ -28,14 +28,14 @@ fn trainings_evaluations_and_predictions_of_one_model_in_parallel_all_succeed() 
     thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| assert_eq!(server.post("/training", &train).json()["status"], json!(0)));
-            scope.spawn(|| assert_eq!(server.post("/prediction", &ask).json()["status"], json!(0)));
+            scope.spawn(|| assert_eq!(server.post("/prediction", &prediction).json()["status"], json!(0)));
             scope.spawn(|| assert_eq!(server.post("/evaluation", &evaluate).json()["status"], json!(0)));
         }
     });
 }
 
 #[test]
-fn what_clients_of_two_servers_train_one_model_with_at_once_is_all_kept() {
+fn concurrent_trainings_through_two_servers_keep_all_samples() {
     const CLIENTS: usize = 8;
     const SAMPLES: usize = 4;
     let trainings = if long() { 5 } else { 2 };
@@ -46,7 +46,7 @@ fn what_clients_of_two_servers_train_one_model_with_at_once_is_all_kept() {
         for (client, server) in [&first, &second].into_iter().cycle().take(2 * CLIENTS).enumerate() {
             scope.spawn(move || {
                 for training in 0..trainings {
-                    // No two samples are the same.
+                    // All samples differ.
                     let row = |at: usize| format!("{client},{training},{at},{}", at % 2);
                     let rows: Vec<String> = (0..SAMPLES).map(row).collect();
                     let dataset = labelled(&rows.iter().map(String::as_str).collect::<Vec<_>>());
@@ -56,9 +56,9 @@ fn what_clients_of_two_servers_train_one_model_with_at_once_is_all_kept() {
             });
         }
     });
-    let told = sound(&first.data_dir())["models"][0].clone();
+    let model = sound(&first.data_dir())["models"][0].clone();
     let all = 2 * CLIENTS * trainings;
-    assert_eq!((&told["generation"], &told["samples"]), (&json!(all), &json!(all * SAMPLES)));
+    assert_eq!((&model["generation"], &model["samples"]), (&json!(all), &json!(all * SAMPLES)));
     println!("{all}/{all} trainings of two servers kept");
 }
 
@@ -76,7 +76,7 @@ fn a_full_queue_is_503_with_retry_after_while_version_and_predictions_are_answer
         .field("maxdeviation", "0.9")
         .field("niterations", "1")
         .file("dataset", &rows(40));
-    // The first evaluation stays at its last steps until all that is to happen meanwhile has happened.
+    // The first evaluation is held at its last steps until the end of the test.
     order(&server, "hold write a report");
     thread::scope(|scope| {
         let first = scope.spawn(|| server.post("/evaluation", &evaluate));
@@ -86,9 +86,9 @@ fn a_full_queue_is_503_with_retry_after_while_version_and_predictions_are_answer
             assert_eq!(refused.status, 503, "{}", refused.text());
             assert!(refused.header("retry-after").is_some() && refused.text().contains("busy"));
         }
-        let ask = Form::model("m", "d").file("dataset", &unlabelled(&["1-0,1,3,-1"]));
+        let prediction = Form::model("m", "d").file("dataset", &unlabelled(&["1-0,1,3,-1"]));
         server.get("/version").expect(200, "3.0.5");
-        assert_eq!(server.post("/prediction", &ask).json()["status"], json!(0));
+        assert_eq!(server.post("/prediction", &prediction).json()["status"], json!(0));
         assert!(!first.is_finished());
         order_at(&server.orders().with_extension("go"), "");
         assert_eq!(first.join().expect("an answer").json()["status"], json!(0));
@@ -105,17 +105,17 @@ fn predictions_do_not_queue_behind_a_long_evaluation() {
         .field("maxdeviation", "0.9")
         .field("niterations", "40")
         .file("dataset", &rows(500));
-    let ask = Form::model("m", "d").file("dataset", &unlabelled(&["1-0,1,3,-1"]));
+    let prediction = Form::model("m", "d").file("dataset", &unlabelled(&["1-0,1,3,-1"]));
     thread::scope(|scope| {
         let evaluation = scope.spawn(|| server.post("/evaluation", &long));
-        until("its upload is there", || !server.uploads().is_empty());
-        let mut answered_meanwhile = 0;
+        until("the evaluation runs", || server.log().contains("evaluation begins"));
+        let mut answered = 0;
         while !evaluation.is_finished() {
-            assert_eq!(server.post("/prediction", &ask).json()["status"], json!(0));
-            answered_meanwhile += usize::from(!evaluation.is_finished());
+            assert_eq!(server.post("/prediction", &prediction).json()["status"], json!(0));
+            answered += usize::from(!evaluation.is_finished());
         }
         assert_eq!(evaluation.join().expect("an answer").json()["status"], json!(0));
-        assert!(answered_meanwhile >= 5, "only {answered_meanwhile} predictions while it was evaluated");
+        assert!(answered >= 5, "only {answered} predictions during the evaluation");
     });
 }
 
@@ -136,8 +136,8 @@ fn trainings_of_different_models_do_not_mix() {
         }
     });
     let class = |id: &str| {
-        let ask = Form::model(id, "d").file("dataset", &unlabelled(&["1-0,1,3,-1"]));
-        server.post("/prediction", &ask).json()["predictions"][0][1].clone()
+        let prediction = Form::model(id, "d").file("dataset", &unlabelled(&["1-0,1,3,-1"]));
+        server.post("/prediction", &prediction).json()["predictions"][0][1].clone()
     };
     assert_eq!((class("m"), class("n")), (json!("0"), json!("1")));
 }

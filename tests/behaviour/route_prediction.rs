@@ -13,7 +13,7 @@ fn trained(dataset: &[u8]) -> TestServer {
     server
 }
 
-fn ask(server: &TestServer, rows: &[&str]) -> serde_json::Value {
+fn predict(server: &TestServer, rows: &[&str]) -> serde_json::Value {
     let reply = server.post("/prediction", &Form::model("m", "d").file("dataset", &unlabelled(rows)));
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert_eq!(reply.header("content-type"), Some("application/json"));
@@ -23,14 +23,14 @@ fn ask(server: &TestServer, rows: &[&str]) -> serde_json::Value {
 #[test]
 fn an_untrained_model_is_status_2_with_http_200() {
     let server = TestServer::start();
-    let told = json!({"status": 2, "info": ["Provided model have not been trained yet"]});
-    assert_eq!(ask(&server, &["1-0,1,-1,1"]), told);
+    let expected = json!({"status": 2, "info": ["Provided model have not been trained yet"]});
+    assert_eq!(predict(&server, &["1-0,1,-1,1"]), expected);
 }
 
 #[test]
 fn sample_id_class_and_probability_come_back_as_strings_in_order() {
     let server = trained(&labelled(&ROWS));
-    let reply = ask(&server, &["183021-0,1,-1,-0.2", "183020-0,1,-1,-1"]);
+    let reply = predict(&server, &["183021-0,1,-1,-0.2", "183020-0,1,-1,-1"]);
     assert_eq!(reply["status"], json!(0));
     assert_eq!(reply["info"], json!([]));
     let predictions = reply["predictions"].as_array().expect("predictions");
@@ -47,7 +47,7 @@ fn sample_id_class_and_probability_come_back_as_strings_in_order() {
 #[test]
 fn sample_ids_come_back_verbatim() {
     let server = trained(&labelled(&ROWS));
-    let reply = ask(&server, &["\"a,\"\"b\"\" é\",1,-1,-1", " 007 ,1,-1,-1", ",1,-1,-1"]);
+    let reply = predict(&server, &["\"a,\"\"b\"\" é\",1,-1,-1", " 007 ,1,-1,-1", ",1,-1,-1"]);
     let ids: Vec<_> =
         reply["predictions"].as_array().expect("predictions").iter().map(|row| row[0].clone()).collect();
     assert_eq!(ids, [json!("a,\"b\" é"), json!(" 007 "), json!("")]);
@@ -56,14 +56,14 @@ fn sample_ids_come_back_verbatim() {
 #[test]
 fn no_rows_give_no_predictions() {
     let server = trained(&labelled(&ROWS));
-    assert_eq!(ask(&server, &[]), json!({"status": 0, "info": [], "predictions": []}));
+    assert_eq!(predict(&server, &[]), json!({"status": 0, "info": [], "predictions": []}));
 }
 
 #[test]
 fn the_class_is_its_label() {
     let rows = ["1,-1,-1,7", "1,-1,-1,7", "1,-1,-0.9,7", "1,-1,0,-3", "1,-1,-0.1,-3", "1,-1,0,-3"];
     let server = trained(&labelled_with_classes("[-3,7]", &rows));
-    let reply = ask(&server, &["x,1,-1,-1", "y,1,-1,0"]);
+    let reply = predict(&server, &["x,1,-1,-1", "y,1,-1,0"]);
     assert_eq!((&reply["predictions"][0][1], &reply["predictions"][1][1]), (&json!("7"), &json!("-3")));
 }
 
@@ -71,7 +71,7 @@ fn the_class_is_its_label() {
 fn empty_cells_are_missing_values() {
     let server =
         trained(&labelled(&["1,,-1,1", ",-1,-0.9,1", "1,-1,-1,1", "1,,0,0", ",-1,-0.1,0", "1,-1,0,0"]));
-    assert_eq!(ask(&server, &["x,,,"])["status"], json!(0));
+    assert_eq!(predict(&server, &["x,,,"])["status"], json!(0));
 }
 
 #[test]

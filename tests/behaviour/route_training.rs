@@ -11,7 +11,7 @@ fn train(server: &TestServer, dataset: &[u8]) -> Reply {
     server.post("/training", &Form::model("m", "d").file("dataset", dataset))
 }
 
-fn predicted(server: &TestServer, dataset: &[u8]) -> Vec<(String, String, f64)> {
+fn predict(server: &TestServer, dataset: &[u8]) -> Vec<(String, String, f64)> {
     let reply = server.post("/prediction", &Form::model("m", "d").file("dataset", dataset));
     assert_eq!(reply.status, 200, "{}", reply.text());
     let reply = reply.json();
@@ -33,7 +33,7 @@ const SEPARABLE: [&str; 8] = [
 ];
 
 #[test]
-fn a_training_that_went_well_is_status_0_as_an_integer() {
+fn a_successful_training_is_status_0_as_an_integer() {
     let server = TestServer::start();
     let reply = train(&server, &labelled(&SEPARABLE));
     assert_eq!(reply.status, 200, "{}", reply.text());
@@ -59,19 +59,19 @@ fn a_class_without_a_sample_is_status_8_and_nothing_is_stored(#[case] rows: &[&s
 }
 
 #[test]
-fn a_refused_training_keeps_the_model_that_was_there() {
+fn a_refused_training_keeps_the_model() {
     let server = TestServer::start();
     assert_eq!(train(&server, &labelled(&SEPARABLE)).json()["status"], json!(0));
-    let before = predicted(&server, &unlabelled(&["1-0,1,-1,-1"]));
+    let before = predict(&server, &unlabelled(&["1-0,1,-1,-1"]));
     assert_eq!(train(&server, &labelled_with_classes("[0,1,2]", &["1,-1,-1,1"])).status / 100, 2);
-    assert_eq!(predicted(&server, &unlabelled(&["1-0,1,-1,-1"])), before);
+    assert_eq!(predict(&server, &unlabelled(&["1-0,1,-1,-1"])), before);
 }
 
 #[test]
 fn two_identical_rows_of_different_classes_train() {
     let server = TestServer::start();
     assert_eq!(train(&server, &labelled(&["1,-1,1,1", "1,-1,1,0"])).json()["status"], json!(0));
-    let answer = &predicted(&server, &unlabelled(&["1-0,1,-1,1"]))[0];
+    let answer = &predict(&server, &unlabelled(&["1-0,1,-1,1"]))[0];
     assert!(answer.1 == "0" || answer.1 == "1");
     assert!((answer.2 - 0.5).abs() < 0.2, "{answer:?}");
 }
@@ -81,44 +81,42 @@ fn columns_that_do_not_vary_give_the_majority_class_with_its_share() {
     let server = TestServer::start();
     let rows = ["1,1,1,1", "1,1,1,1", "1,1,1,1", "1,1,1,0"];
     assert_eq!(train(&server, &labelled(&rows)).json()["status"], json!(0));
-    let answer = &predicted(&server, &unlabelled(&["1-0,1,1,1"]))[0];
+    let answer = &predict(&server, &unlabelled(&["1-0,1,1,1"]))[0];
     assert_eq!(answer.1, "1");
     assert!((answer.2 - 0.75).abs() < 0.15, "{answer:?}");
 }
 
 #[test]
-fn a_later_batch_adds_to_what_the_model_knew() {
+fn a_later_batch_adds_to_the_earlier_samples() {
     let server = TestServer::start();
     assert_eq!(train(&server, &labelled(&SEPARABLE)).json()["status"], json!(0));
     assert_eq!(train(&server, &labelled(&["1,-1,-1,1", "1,-1,-0.2,0"])).json()["status"], json!(0));
-    let answers = predicted(&server, &unlabelled(&["1-0,1,-1,-1", "2-0,1,-1,-0.2"]));
+    let answers = predict(&server, &unlabelled(&["1-0,1,-1,-1", "2-0,1,-1,-0.2"]));
     assert_eq!((answers[0].1.as_str(), answers[1].1.as_str()), ("1", "0"));
 }
 
 #[rstest]
-#[case("text", "1,-1,maybe,1", "line 5")]
-#[case("a ragged row", "1,-1,1", "line 5")]
-#[case("infinity", "1,-1,inf,1", "line 5")]
-#[case("not a number", "1,NaN,1,1", "line 5")]
-fn a_malformed_dataset_is_a_bad_request_with_line_and_reason(
-    #[case] what: &str,
-    #[case] row: &str,
-    #[case] place: &str,
-) {
+#[case::text("1,-1,maybe,1")]
+#[case::a_ragged_row("1,-1,1")]
+#[case::infinity("1,-1,inf,1")]
+#[case::not_a_number("1,NaN,1,1")]
+fn a_malformed_dataset_is_a_bad_request_with_line_and_reason(#[case] row: &str) {
     let server = TestServer::start();
     let reply = train(&server, &labelled(&["1,-1,-1,1", row, "1,-1,-1,0"]));
-    assert_eq!(reply.status, 400, "{what}: {}", reply.text());
-    assert!(reply.text().contains(place), "{what}: {}", reply.text());
+    assert_eq!(reply.status, 400, "{}", reply.text());
+    assert!(reply.text().contains("line 5"), "{}", reply.text());
     assert!(!reply.text().contains('/') || !reply.text().contains("upload-"), "no path: {}", reply.text());
 }
 
-#[test]
-fn a_file_that_is_no_dataset_is_a_bad_request() {
-    let server = TestServer::start();
-    for junk in [&b""[..], b"\n\n\n", b"\0\xff\xfe", b"PK\x03\x04", b"<html></html>"] {
-        let reply = train(&server, junk);
-        assert_eq!(reply.status, 400, "{junk:?}: {}", reply.text());
-    }
+#[rstest]
+#[case::nothing(b"")]
+#[case::empty_lines(b"\n\n\n")]
+#[case::binary(b"\0\xff\xfe")]
+#[case::a_zip(b"PK\x03\x04")]
+#[case::a_web_page(b"<html></html>")]
+fn a_file_that_is_not_a_dataset_is_a_bad_request(#[case] content: &[u8]) {
+    let reply = train(&TestServer::start(), content);
+    assert_eq!(reply.status, 400, "{}", reply.text());
 }
 
 #[rstest]
@@ -128,7 +126,7 @@ fn a_file_that_is_no_dataset_is_a_bad_request() {
 #[case("moodletest-degenerate-4-samples-2-classes", 0)]
 #[case("moodletest-quarters-80x7-training", 0)]
 #[case("students-at-risk-quarters-training", 0)]
-fn what_moodle_wrote_trains_or_is_refused_as_it_expects(#[case] name: &str, #[case] status: u8) {
+fn trains_or_refuses_moodles_own_datasets_as_it_expects(#[case] name: &str, #[case] status: u8) {
     let Some(dataset) = shared(name, &format!("moodle/{name}.csv")) else { return };
     let reply = train(&TestServer::start(), &dataset);
     assert_eq!((reply.status, &reply.json()["status"]), (200, &json!(status)), "{}", reply.text());
@@ -146,21 +144,21 @@ fn moodles_incremental_training_keeps_both_predictions() {
     let server = TestServer::start();
     for batch in [first, more] {
         assert_eq!(train(&server, &batch).json()["status"], json!(0));
-        let answers = predicted(&server, &ask);
+        let answers = predict(&server, &ask);
         let class = |id: &str| answers.iter().find(|row| row.0 == id).map(|row| row.1.clone());
         assert_eq!((class("183021-0").as_deref(), class("183020-0").as_deref()), (Some("0"), Some("1")));
-        assert!(answers.iter().all(|row| row.2 >= 0.6), "Moodle drops what is less sure: {answers:?}");
+        assert!(answers.iter().all(|row| row.2 >= 0.6), "Moodle drops less certain predictions: {answers:?}");
     }
 }
 
 #[test]
-fn moodles_three_classes_are_told_apart() {
-    let test = "moodles_three_classes_are_told_apart";
+fn distinguishes_the_three_classes_of_moodles_test() {
+    let test = "distinguishes_the_three_classes_of_moodles_test";
     let read = |name: &str| shared(test, &format!("moodle/moodletest-multiclass-{name}.csv"));
     let (Some(dataset), Some(ask)) = (read("15x2-training"), read("3x2-prediction")) else { return };
     let server = TestServer::start();
     assert_eq!(train(&server, &dataset).json()["status"], json!(0));
-    let mut classes: Vec<_> = predicted(&server, &ask).into_iter().map(|row| row.1).collect();
+    let mut classes: Vec<_> = predict(&server, &ask).into_iter().map(|row| row.1).collect();
     classes.sort();
     assert_eq!(classes, ["0", "1", "2"]);
 }

@@ -1,10 +1,10 @@
-//! What Moodle's plugin really sent, byte for byte, and what it needs to hear.
+//! Recorded requests of Moodle's plugin, byte for byte, and the answers that it needs.
 
 use serde_json::json;
 
 use crate::common::{Form, Reply, TestServer, shared};
 
-/// A recorded request with its port adapted.
+/// A recorded request, adapted to the server's port.
 fn recorded(server: &TestServer, number: &str) -> Option<Vec<u8>> {
     let bytes = shared(number, &format!("wire/wire-{number}.request"))?;
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
@@ -18,7 +18,7 @@ fn answer(server: &TestServer, number: &str) -> Option<Reply> {
 }
 
 #[test]
-fn training_prediction_and_deletion_go_as_moodle_needs() {
+fn answers_moodles_recorded_training_prediction_and_deletion() {
     let server = TestServer::start();
     let Some(trained) = answer(&server, "0004") else { return };
     assert_eq!((trained.status, trained.json()["status"].clone()), (200, json!(0)), "{}", trained.text());
@@ -35,21 +35,21 @@ fn training_prediction_and_deletion_go_as_moodle_needs() {
 }
 
 #[test]
-fn exporting_what_was_never_trained_is_503() {
+fn exporting_an_untrained_model_is_503() {
     let server = TestServer::start();
     let Some(reply) = answer(&server, "0030") else { return };
     reply.expect(503, "There is nothing to export.");
 }
 
 #[test]
-fn the_import_of_a_python_servers_export_is_understood() {
+fn imports_an_export_of_the_python_server() {
     let server = TestServer::start();
     let Some(reply) = answer(&server, "0032") else { return };
     reply.expect(200, "Ok");
 }
 
 #[test]
-fn an_evaluation_of_random_data_and_its_log_go_as_moodle_needs() {
+fn answers_moodles_recorded_evaluation_and_its_log() {
     let server = TestServer::start();
     let Some(reply) = answer(&server, "0064") else { return };
     let reply = reply.json();

@@ -1,4 +1,4 @@
-//! Requests that a client sends ahead, without waiting for the answers.
+//! Pipelined requests: those that a client sends without waiting for the responses.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -10,11 +10,11 @@ use tokio::net::TcpSocket;
 
 use crate::common::{Form, Launch, Request, TestServer, labelled, skip};
 
-/// More memory may not be needed by all the clients that take no answers.
+/// The memory that all clients together may need that read no responses.
 const MAX_MEMORY: u64 = 100 << 20;
 
 #[test]
-fn requests_that_are_sent_ahead_are_answered_in_their_order() {
+fn pipelined_requests_are_answered_in_order() {
     let server = TestServer::start();
     let training = |id: &str| {
         let form = Form::model(id, "d").file("dataset", &labelled(&["1,1,0,0", "-1,0,0,1"].repeat(2_000)));
@@ -31,7 +31,7 @@ fn requests_that_are_sent_ahead_are_answered_in_their_order() {
         stream.read_to_end(&mut answers).expect("answers, and the end");
     });
     let text = String::from_utf8_lossy(&answers);
-    let told: Vec<&str> = text
+    let kinds: Vec<&str> = text
         .split("HTTP/1.1 ")
         .skip(1)
         .map(|answer| match answer {
@@ -43,56 +43,56 @@ fn requests_that_are_sent_ahead_are_answered_in_their_order() {
         .collect();
     let expected =
         [vec!["version"; 300], vec!["trained"], vec!["version"; 3], vec!["trained", "nothing"]].concat();
-    assert_eq!(told, expected);
+    assert_eq!(kinds, expected);
 }
 
 #[test]
-fn who_asks_and_asks_and_takes_no_answer_costs_little() {
-    // Each password takes a while to look at, and what is sent meanwhile waits.
+fn pipelining_without_reading_responses_needs_little_memory() {
+    // Verifying an argon2id password takes a while, and the next requests wait.
     let passwd =
         Command::new(env!("CARGO_BIN_EXE_moodle-mlbackend")).args(["passwd", "a", "--generate"]).output();
     let entry = String::from_utf8(passwd.expect("it runs").stdout).expect("text");
     let launch = Launch::new().env("MOODLE_MLBACKEND_PYTHON_USERS", entry.trim());
     let server = launch.env("MOODLE_MLBACKEND_LOGIN_FAILURES", "0").start();
-    let ask = b"GET /export HTTP/1.1\r\nHost: x\r\nAuthorization: Basic eDp5\r\n\r\n";
-    assert_eq!(server.raw(ask).status, 401);
-    costs_little(&server, b"", ask, "who_asks_and_asks_and_takes_no_answer_costs_little");
+    let request = b"GET /export HTTP/1.1\r\nHost: x\r\nAuthorization: Basic eDp5\r\n\r\n";
+    assert_eq!(server.raw(request).status, 401);
+    assert_little_memory(&server, b"", request, "pipelining_without_reading_responses_needs_little_memory");
 }
 
 #[test]
-fn who_asks_and_asks_behind_a_body_costs_little() {
+fn pipelining_after_a_body_needs_little_memory() {
     let server = Launch::new().env("MOODLE_MLBACKEND_JOBS", "1").start();
     let form = Form::model("m", "d").file("dataset", &labelled(&["1,1,0,0", "-1,0,0,1"].repeat(2_000)));
     let training = Request::new("POST", "/training").credentials("a", "b").form(&form);
     assert_eq!(server.send(&training).status, 200);
-    let ask = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
-    costs_little(&server, &training.bytes(), ask, "who_asks_and_asks_behind_a_body_costs_little");
+    let request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    assert_little_memory(&server, &training.bytes(), request, "pipelining_after_a_body_needs_little_memory");
 }
 
-/// Twenty clients send a first request and then the same again and again, and read nothing.
-fn costs_little(server: &TestServer, first: &[u8], again: &[u8], test: &str) {
+/// Twenty clients send a first request and then another one again and again, and read nothing.
+fn assert_little_memory(server: &TestServer, first: &[u8], again: &[u8], test: &str) {
     let Some(before) = server.memory("VmHWM") else {
-        return skip(test, "this system does not tell what a process needs");
+        return skip(test, "this system does not report the memory of a process");
     };
-    let asked = [first, &again.repeat(20_000)].concat();
-    let mut clients: Vec<Greedy> = (0..20).map(|_| Greedy::connect(server.address)).collect();
+    let requests = [first, &again.repeat(20_000)].concat();
+    let mut clients: Vec<FastSender> = (0..20).map(|_| FastSender::connect(server.address)).collect();
     for _ in 0..40 {
-        clients.iter_mut().for_each(|client| client.send(&asked));
+        clients.iter_mut().for_each(|client| client.send(&requests));
         thread::sleep(Duration::from_millis(50));
     }
-    let during = server.memory("VmHWM").expect("told before");
+    let during = server.memory("VmHWM").expect("it was reported before");
     assert!(during < before + MAX_MEMORY, "{before} bytes became {during}");
     assert_eq!(server.raw(b"GET /version HTTP/1.1\r\nHost: x\r\n\r\n").status, 200);
 }
 
-/// A client that sends whatever the system takes, for the server or on its way there, and reads nothing.
-struct Greedy {
+/// A client that sends as much as the system accepts, and reads nothing.
+struct FastSender {
     stream: TcpStream,
     sent: usize,
 }
 
-impl Greedy {
-    /// Its system keeps few answers for it.
+impl FastSender {
+    /// With a small receive buffer, so that responses soon block the server.
     fn connect(address: SocketAddr) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().expect("a runtime");
         let connected = runtime.block_on(async {

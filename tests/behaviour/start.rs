@@ -94,7 +94,7 @@ fn on_this_machine_alone_a_password_that_everybody_knows_is_warned_of() {
     let log = server.log();
     let warnings: Vec<&str> = log.lines().filter(|line| line.contains("WARN")).collect();
     assert_eq!(warnings.len(), 1, "{log}");
-    assert!(warnings[0].contains("everybody tries first") && warnings[0].contains("default"), "{log}");
+    assert!(warnings[0].contains("well-known") && warnings[0].contains("default"), "{log}");
     assert!(!log.contains("sshhhh"), "{log}");
 }
 

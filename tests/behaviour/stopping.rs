@@ -1,4 +1,4 @@
-//! SIGTERM: new work is refused, running work ends or is dropped, and nothing is half-done.
+//! SIGTERM: new requests are refused, running jobs finish or are discarded, and nothing is left half-done.
 
 use std::fs;
 use std::thread;
@@ -26,7 +26,7 @@ fn evaluate(iterations: u32) -> Form {
         .file("dataset", &rows(400))
 }
 
-fn ask(server: &TestServer) -> Reply {
+fn predict(server: &TestServer) -> Reply {
     server.post("/prediction", &Form::model("m", "d").file("dataset", &unlabelled(&["1-0,1,3,-1"])))
 }
 
@@ -35,18 +35,21 @@ fn wait_for(server: &TestServer, line: &str) {
 }
 
 #[test]
-fn running_work_is_finished_while_new_work_is_told_to_come_back() {
+fn finishes_running_work_and_refuses_new_requests_with_retry_after() {
     let server = Launch::new().env("MOODLE_MLBACKEND_STOP_SECONDS", "300").with_faults().start();
     assert_eq!(server.post("/training", &train(40)).json()["status"], json!(0));
-    // The evaluation stays at its last steps until all that is to happen meanwhile has happened.
+    // The evaluation is held at its last steps until the end of the test.
     order(&server, "hold write a report");
     thread::scope(|scope| {
         let evaluation = scope.spawn(|| server.post("/evaluation", &evaluate(1)));
-        until("the evaluation has been learning", || fired(&server.orders()).is_some());
+        until("the evaluation has learnt", || fired(&server.orders()).is_some());
         server.signal("TERM");
-        wait_for(&server, "new work is refused");
-        let refused =
-            [ask(&server), server.post("/training", &train(40)), server.get("/export?uniqueid=m&dirhash=d")];
+        wait_for(&server, "new requests are refused");
+        let refused = [
+            predict(&server),
+            server.post("/training", &train(40)),
+            server.get("/export?uniqueid=m&dirhash=d"),
+        ];
         for reply in refused {
             assert_eq!(reply.status, 503, "{}", reply.text());
             assert!(reply.header("retry-after").is_some() && reply.text().contains("stopping"));
@@ -59,7 +62,7 @@ fn running_work_is_finished_while_new_work_is_told_to_come_back() {
     });
     let (code, dir) = server.ended();
     assert_eq!(code, Some(0));
-    nothing_half_made(dir.path());
+    assert_nothing_half_done(dir.path());
     assert_eq!(fs::read_dir(dir.path().join("data/m/e/logs")).expect("a run").count(), 1);
 }
 
@@ -69,9 +72,9 @@ fn a_training_that_runs_at_sigterm_is_published() {
     order(&server, "hold make a file");
     thread::scope(|scope| {
         let training = scope.spawn(|| server.post("/training", &train(40)));
-        until("it is about to be published", || fired(&server.orders()).is_some());
+        until("it reaches the step before it is published", || fired(&server.orders()).is_some());
         server.signal("TERM");
-        wait_for(&server, "new work is refused");
+        wait_for(&server, "new requests are refused");
         assert!(!training.is_finished());
         order_at(&server.orders().with_extension("go"), "");
         assert_eq!(training.join().expect("an answer").json()["status"], json!(0));
@@ -79,33 +82,33 @@ fn a_training_that_runs_at_sigterm_is_published() {
     let (code, dir) = server.ended();
     assert_eq!(code, Some(0));
     let server = Launch::again(dir).start();
-    assert_eq!(ask(&server).json()["status"], json!(0));
+    assert_eq!(predict(&server).json()["status"], json!(0));
 }
 
 #[test]
-fn work_that_takes_longer_than_the_set_time_is_dropped_and_the_model_stays_as_it_was() {
+fn discards_work_beyond_the_shutdown_timeout_and_keeps_the_model() {
     let server = Launch::new().env("MOODLE_MLBACKEND_STOP_SECONDS", "0").start();
     assert_eq!(server.post("/training", &train(40)).json()["status"], json!(0));
-    let before = ask(&server).json();
+    let before = predict(&server).json();
     let request =
         crate::common::Request::new("POST", "/evaluation").credentials("a", "b").form(&evaluate(900));
     thread::scope(|scope| {
         let evaluation = scope.spawn(|| server.try_raw(&request.bytes()));
         wait_for(&server, "evaluation begins");
         server.signal("TERM");
-        assert!(evaluation.join().expect("no panic").is_none(), "it was dropped");
+        assert!(evaluation.join().expect("no panic").is_none(), "it was discarded");
     });
     let (code, dir) = server.ended();
     assert_eq!(code, Some(0));
-    nothing_half_made(dir.path());
+    assert_nothing_half_done(dir.path());
     assert!(!dir.path().join("data/m/e").exists());
     let server = Launch::again(dir).start();
-    assert_eq!(ask(&server).json(), before);
+    assert_eq!(predict(&server).json(), before);
 }
 
-fn nothing_half_made(dir: &std::path::Path) {
+fn assert_nothing_half_done(dir: &std::path::Path) {
     let left: Vec<_> = fs::read_dir(dir.join("temp")).expect("it is there").flatten().collect();
     assert!(left.is_empty(), "{left:?}");
     let sessions = fs::read_dir(dir.join("data/.mlbackend/sessions")).map_or(0, Iterator::count);
-    assert_eq!(sessions, 0, "what was half-made");
+    assert_eq!(sessions, 0, "sessions are left");
 }

@@ -13,7 +13,7 @@ fn the_version_is_the_whole_body_and_needs_no_credentials() {
 #[test]
 fn wrong_credentials_do_not_matter_for_the_version() {
     let server = TestServer::start();
-    server.send(&Request::new("GET", "/version").credentials("who", "ever")).expect(200, "3.0.5");
+    server.send(&Request::new("GET", "/version").credentials("unknown", "wrong")).expect(200, "3.0.5");
     server.send(&Request::new("GET", "/version").header("Authorization", "nonsense")).expect(200, "3.0.5");
 }
 
@@ -24,7 +24,7 @@ fn the_operator_can_have_another_version_reported() {
 }
 
 #[test]
-fn our_own_version_is_in_a_header() {
+fn the_server_header_has_the_products_version() {
     let reply = TestServer::start().get("/version");
     assert_eq!(reply.header("server"), Some(concat!("moodle-mlbackend/", env!("CARGO_PKG_VERSION"))));
 }

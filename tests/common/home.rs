@@ -1,5 +1,6 @@
 //! One model in a directory of its own, driven through the library.
 
+use std::fs::File;
 use std::io::Write as _;
 use std::path::PathBuf;
 
@@ -8,7 +9,7 @@ use moodle_mlbackend::backend::{
 };
 use moodle_mlbackend::dataset::Limits;
 use moodle_mlbackend::store::ModelDir;
-use tempfile::{NamedTempFile, TempDir};
+use tempfile::TempDir;
 
 /// A model in a directory of its own; gone when dropped.
 pub struct Home {
@@ -63,7 +64,7 @@ impl Home {
     }
 
     pub fn try_train(&self, dataset: &[u8]) -> Result<Training, BackendError> {
-        backend::train(&self.model(), self.file(dataset).path(), &self.limits)
+        backend::train(&self.model(), self.file(dataset), &self.limits)
     }
 
     /// Predicts, and expects status 0.
@@ -74,7 +75,7 @@ impl Home {
 
     /// `None` when there is no model.
     pub fn try_predict(&self, dataset: &[u8]) -> Result<Option<Vec<Answer>>, BackendError> {
-        let reply = backend::predict(&self.model(), self.file(dataset).path(), &self.limits)?;
+        let reply = backend::predict(&self.model(), self.file(dataset), &self.limits)?;
         Ok(reply.predictions.map(|rows| {
             let probability = |text: String| text.parse().expect("a number");
             rows.into_iter()
@@ -103,7 +104,7 @@ impl Home {
         trained: Option<&ModelDir>,
     ) -> Result<EvaluationReply, BackendError> {
         let request = EvaluationRequest { min_score: 0.7, max_deviation: 0.05, iterations };
-        backend::evaluate(&self.model(), trained, self.file(dataset).path(), &request, &self.limits, &())
+        backend::evaluate(&self.model(), trained, self.file(dataset), &request, &self.limits, &())
     }
 
     pub fn export(&self) -> Vec<u8> {
@@ -111,7 +112,7 @@ impl Home {
     }
 
     pub fn try_import(&self, archive: &[u8]) -> Result<(), BackendError> {
-        backend::import(&self.model(), self.file(archive).path(), &self.limits, &ImportLimits::USUAL)
+        backend::import(&self.model(), self.file(archive), &self.limits, &ImportLimits::USUAL)
     }
 
     /// The ONNX file as it is kept.
@@ -119,9 +120,9 @@ impl Home {
         self.model().current().expect("readable").expect("a trained model").model().expect("readable")
     }
 
-    /// Bytes as a file beside the model, as an upload is.
-    fn file(&self, bytes: &[u8]) -> NamedTempFile {
-        let mut file = NamedTempFile::new_in(self.dir.path()).expect("a file");
+    /// Bytes as an unnamed file, as an upload is.
+    fn file(&self, bytes: &[u8]) -> File {
+        let mut file = tempfile::tempfile_in(self.dir.path()).expect("a file");
         file.write_all(bytes).expect("written");
         file
     }

@@ -186,11 +186,13 @@ impl TestServer {
         self.dir.path().join("data")
     }
 
-    /// The uploads that lie on the disk now.
+    /// The uploads that the server has open now: unnamed files of the temporary directory. None where there is no
+    /// /proc, and none of a server that has ended.
     pub fn uploads(&self) -> Vec<PathBuf> {
-        let spools = fs::read_dir(self.dir.path().join("temp")).expect("the directory is there");
-        let files = spools.flatten().flat_map(|spool| fs::read_dir(spool.path()).into_iter().flatten());
-        files.flatten().map(|file| file.path()).collect()
+        let temp = self.dir.path().join("temp");
+        let descriptors = fs::read_dir(format!("/proc/{}/fd", self.child.id())).into_iter().flatten();
+        let files = descriptors.flatten().flat_map(|descriptor| fs::read_link(descriptor.path()));
+        files.filter(|file| file.starts_with(&temp)).collect()
     }
 
     /// A figure of the process in bytes, such as `VmRSS` or `VmHWM`; `None` where there is no /proc.

@@ -1,5 +1,6 @@
 //! Taking a model in.
 
+use std::fs::File;
 use std::path::Path;
 
 use serde_json::json;
@@ -18,7 +19,7 @@ use crate::store::{ModelDir, NewGeneration};
 /// [`BackendError::BadInput`] for anything but a model; the one at `home` is then as it was.
 pub fn import(
     home: &ModelDir,
-    archive: &Path,
+    archive: File,
     limits: &Limits,
     within: &ImportLimits,
 ) -> Result<(), BackendError> {

@@ -1,6 +1,6 @@
-//! What a connection and the request that is worked on know of each other.
+//! Backpressure: no bytes are read from a client while a response is pending, unless its request's body is needed.
 //!
-//! Owns how much may be taken from the client now. Must not know how a stream is read, nor what a request is about.
+//! Owns how much may be read from the client now. Must not know how a stream is read, nor what a request means.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -8,68 +8,69 @@ use std::task::{Context, Waker};
 
 use futures_util::{Stream, StreamExt, stream};
 
-/// What is taken at once from a client while no body is read: most heads, and at most some dozens of tiny ones.
-pub(crate) const PIECE: usize = 1024;
+/// Bytes read at once while no body is read: enough for most heads, and at most some dozens of tiny ones.
+pub(crate) const HEAD_READ_BYTES: usize = 1024;
 
-/// Whether somebody works on a request of the connection; the watched stream and the request share it.
+/// The state that a connection and the request in progress share.
 #[derive(Clone, Default)]
 pub(crate) struct ReadGate(Rc<Shared>);
 
 #[derive(Default)]
 struct Shared {
     state: Cell<State>,
-    /// Who is to look at the stream again when the state has changed.
-    waiting: RefCell<Option<Waker>>,
+    /// Wakes the task that reads the stream when the state changes.
+    waker: RefCell<Option<Waker>>,
 }
 
-/// What goes on.
+/// What the connection is doing.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct State {
-    pub(crate) working: bool,
-    /// Whether that waits for more of the body.
+    /// Whether a response is pending.
+    pub(crate) response_pending: bool,
+    /// Whether the request waits for more of its body.
     needs_body: bool,
-    /// How much may still come when it does not: a body may end a little later than what matters of it.
-    rest: usize,
-    /// How many there have been.
+    /// Bytes that may be read while it does not: a body may end a little after its last part.
+    after_body: usize,
+    /// The number of requests so far.
     pub(crate) requests: u64,
 }
 
 impl State {
-    /// How many bytes may be taken now.
-    pub(crate) fn room(self) -> usize {
+    /// How many bytes may be read now.
+    pub(crate) fn read_budget(self) -> usize {
         match self {
             Self { needs_body: true, .. } => usize::MAX,
-            Self { working: true, rest, .. } => rest,
-            _ => PIECE,
+            Self { response_pending: true, after_body, .. } => after_body,
+            _ => HEAD_READ_BYTES,
         }
     }
 }
 
-/// A request of the connection is worked on as long as this is held.
-pub(crate) struct Working(ReadGate);
+/// The response to a request is pending until this is dropped.
+pub(crate) struct ResponsePending(ReadGate);
 
 impl ReadGate {
-    /// The work on a request begins.
-    pub(crate) fn begin(&self) -> Working {
+    /// A request begins.
+    pub(crate) fn begin(&self) -> ResponsePending {
         let requests = self.state().requests + 1;
-        self.0.state.set(State { working: true, needs_body: false, rest: 0, requests });
-        Working(self.clone())
+        self.0.state.set(State { response_pending: true, needs_body: false, after_body: 0, requests });
+        ResponsePending(self.clone())
     }
 
-    /// Whether the one who works on it waits for more of its body.
-    pub(crate) fn waits_for_body(&self, waits: bool) {
+    /// Notes whether the request waits for more of its body.
+    pub(crate) fn set_needs_body(&self, needs_body: bool) {
         let state = self.state();
-        if waits && !state.needs_body {
-            self.set(State { needs_body: true, ..state });
-        } else if !waits {
-            self.0.state.set(State { needs_body: false, rest: PIECE, ..state });
+        if needs_body && !state.needs_body {
+            self.set(State { needs_body, ..state });
+        } else if !needs_body {
+            self.0.state.set(State { needs_body, after_body: HEAD_READ_BYTES, ..state });
         }
     }
 
-    /// So much was taken from the client.
-    pub(crate) fn took(&self, bytes: usize) {
+    /// Counts bytes that were read from the client.
+    pub(crate) fn count(&self, bytes: usize) {
         let state = self.state();
-        self.0.state.set(State { rest: state.rest.saturating_sub(bytes), ..state });
+        self.0.state.set(State { after_body: state.after_body.saturating_sub(bytes), ..state });
     }
 
     pub(crate) fn state(&self) -> State {
@@ -81,34 +82,34 @@ impl ReadGate {
         self.wake();
     }
 
-    /// Who waits looks again.
+    /// Wakes the task that waits for a change.
     pub(crate) fn wake(&self) {
-        if let Some(waiting) = self.0.waiting.take() {
-            waiting.wake();
+        if let Some(waker) = self.0.waker.take() {
+            waker.wake();
         }
     }
 
-    /// Looks again when the state has changed.
+    /// Wakes this task when the state changes.
     pub(crate) fn wait(&self, cx: &Context<'_>) {
-        self.0.waiting.replace(Some(cx.waker().clone()));
+        self.0.waker.replace(Some(cx.waker().clone()));
     }
 }
 
-impl Drop for Working {
+impl Drop for ResponsePending {
     fn drop(&mut self) {
-        self.0.set(State { working: false, needs_body: false, ..self.0.state() });
+        self.0.set(State { response_pending: false, needs_body: false, ..self.0.state() });
     }
 }
 
-/// The chunks of a request's body; whoever waits for them has them taken from the client.
-pub(crate) fn wanted<T>(
+/// The chunks of a body. The gate is open for the body while a chunk is awaited.
+pub(crate) fn gated<T>(
     read_gate: Option<ReadGate>,
     mut chunks: impl Stream<Item = T> + Unpin,
 ) -> impl Stream<Item = T> + Unpin {
     stream::poll_fn(move |cx| {
         let polled = chunks.poll_next_unpin(cx);
         if let Some(read_gate) = &read_gate {
-            read_gate.waits_for_body(polled.is_pending());
+            read_gate.set_needs_body(polled.is_pending());
         }
         polled
     })

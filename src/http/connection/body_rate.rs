@@ -1,9 +1,9 @@
-//! How slow a body may be: a stream that ends with an error when its sender is slower.
+//! The minimum rate of a body: a stream that ends with an error if the client is slower.
 //!
-//! A fixed time for a whole upload would end honest ones on slow lines, and a time from chunk to chunk would
-//! let one byte a minute hold a connection for years. So each body has some time in hand: waiting uses it
-//! up, and what arrives gives as much back as it takes at the slowest allowed speed, but never more than
-//! there was at first, so that nothing sent ahead buys a long silence.
+//! A fixed time for a whole upload would end valid ones on slow lines, and a timeout between two chunks would let one
+//! byte a minute hold a connection for years. So each body has a time budget: waiting uses it up, and each chunk
+//! gives back the time that it takes at the minimum rate. The budget never exceeds its initial value, so bytes sent
+//! ahead do not allow a longer silence later.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -16,18 +16,18 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use crate::config::BodyRate;
 
-/// The same chunks; [`is_too_slow`] knows the error when they come too slowly.
-pub(crate) fn paced(
+/// The same chunks; [`is_too_slow`] recognises the error of a body that is too slow.
+pub(crate) fn with_min_rate(
     mut chunks: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin,
     body_rate: BodyRate,
 ) -> impl Stream<Item = Result<Bytes, PayloadError>> + Unpin {
-    let mut patience = Patience::new(body_rate);
+    let mut budget = RateBudget::new(body_rate);
     stream::poll_fn(move |cx| match chunks.poll_next_unpin(cx) {
         Poll::Ready(Some(Ok(chunk))) => {
-            patience.arrived(chunk.len());
+            budget.add(chunk.len());
             Poll::Ready(Some(Ok(chunk)))
         }
-        Poll::Pending => patience.poll_lost(cx).map(|()| Some(Err(too_slow()))),
+        Poll::Pending => budget.poll_exhausted(cx).map(|()| Some(Err(too_slow()))),
         ended @ Poll::Ready(_) => ended,
     })
 }
@@ -36,41 +36,41 @@ fn too_slow() -> PayloadError {
     PayloadError::Io(std::io::ErrorKind::TimedOut.into())
 }
 
-/// Whether a body ended because it came too slowly.
+/// Whether a body ended because it was too slow.
 pub(crate) fn is_too_slow(error: &PayloadError) -> bool {
     matches!(error, PayloadError::Io(error) if error.kind() == std::io::ErrorKind::TimedOut)
 }
 
-/// The time that a sender has in hand.
-struct Patience {
+/// The time for which the server will wait for a body.
+struct RateBudget {
     body_rate: BodyRate,
     left: Duration,
-    /// Since when is waited, and until when.
-    waiting: Option<(Instant, Pin<Box<Sleep>>)>,
+    /// When the current wait began, and the timer that ends it.
+    wait: Option<(Instant, Pin<Box<Sleep>>)>,
 }
 
-impl Patience {
+impl RateBudget {
     fn new(body_rate: BodyRate) -> Self {
-        Self { body_rate, left: body_rate.stall, waiting: None }
+        Self { body_rate, left: body_rate.stall, wait: None }
     }
 
-    fn arrived(&mut self, bytes: usize) {
-        if let Some((since, _)) = self.waiting.take() {
+    /// Bytes have arrived.
+    fn add(&mut self, bytes: usize) {
+        if let Some((since, _)) = self.wait.take() {
             self.left = self.left.saturating_sub(since.elapsed());
         }
-        self.left = (self.left + worth(bytes as u64, self.body_rate)).min(self.body_rate.stall);
+        self.left = (self.left + time_at_min_rate(bytes as u64, self.body_rate)).min(self.body_rate.stall);
     }
 
-    /// Ready when nothing has come for all the time that is left.
-    fn poll_lost(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Ready when nothing has arrived for all the time that is left.
+    fn poll_exhausted(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let left = self.left;
-        let (_, end) = self.waiting.get_or_insert_with(|| (Instant::now(), Box::pin(sleep(left))));
-        end.as_mut().poll(cx)
+        let (_, timer) = self.wait.get_or_insert_with(|| (Instant::now(), Box::pin(sleep(left))));
+        timer.as_mut().poll(cx)
     }
 }
 
-/// How long so many bytes take at the slowest allowed speed.
-fn worth(bytes: u64, body_rate: BodyRate) -> Duration {
+fn time_at_min_rate(bytes: u64, body_rate: BodyRate) -> Duration {
     Duration::from_nanos(bytes.saturating_mul(1_000_000_000) / body_rate.bytes_per_second.max(1))
 }
 
@@ -78,18 +78,18 @@ fn worth(bytes: u64, body_rate: BodyRate) -> Duration {
 mod tests {
     use super::*;
 
-    /// A sender of 10 bytes a second on average may be silent for 5 seconds.
+    /// 10 bytes a second on average, and up to 5 seconds of silence.
     const BODY_RATE: BodyRate = BodyRate { stall: Duration::from_secs(5), bytes_per_second: 10 };
 
-    /// How many chunks come through when they come so far apart, and whether the end was their own.
-    fn sent(bytes: usize, apart: Duration, chunks: usize) -> (usize, bool) {
+    /// Sends chunks with a pause before each; returns how many arrived, and whether the body ended by itself.
+    fn received(bytes: usize, pause: Duration, chunks: usize) -> (usize, bool) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         runtime.block_on(async {
             let sender = stream::unfold(0, move |sent| async move {
-                sleep(apart).await;
+                sleep(pause).await;
                 (sent < chunks).then(|| (Ok(Bytes::from(vec![0; bytes])), sent + 1))
             });
-            let mut body = paced(Box::pin(sender), BODY_RATE);
+            let mut body = with_min_rate(Box::pin(sender), BODY_RATE);
             let mut arrived = 0;
             while let Some(chunk) = body.next().await {
                 match chunk {
@@ -102,19 +102,19 @@ mod tests {
     }
 
     #[test]
-    fn what_arrives_gives_back_the_time_it_is_worth_and_no_more() {
-        let mut patience = Patience::new(BODY_RATE);
-        patience.arrived(1_000_000);
-        assert_eq!(patience.left, BODY_RATE.stall, "nothing sent ahead buys a silence");
-        patience.left = Duration::from_secs(1);
-        patience.arrived(20);
-        assert_eq!(patience.left, Duration::from_secs(3));
-        patience.arrived(usize::MAX);
-        assert_eq!(patience.left, BODY_RATE.stall, "and nothing overflows");
+    fn each_chunk_gives_back_its_time_up_to_the_initial_budget() {
+        let mut budget = RateBudget::new(BODY_RATE);
+        budget.add(1_000_000);
+        assert_eq!(budget.left, BODY_RATE.stall, "bytes sent ahead allow no longer silence");
+        budget.left = Duration::from_secs(1);
+        budget.add(20);
+        assert_eq!(budget.left, Duration::from_secs(3));
+        budget.add(usize::MAX);
+        assert_eq!(budget.left, BODY_RATE.stall, "no overflow");
     }
 
     #[test]
-    fn chunks_that_come_fast_enough_all_come_through() {
-        assert_eq!(sent(10, Duration::from_millis(20), 20), (20, true));
+    fn a_body_at_the_minimum_rate_is_received_completely() {
+        assert_eq!(received(10, Duration::from_millis(20), 20), (20, true));
     }
 }

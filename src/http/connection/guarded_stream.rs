@@ -1,13 +1,13 @@
-//! One client's connection, which ends when the client keeps the server waiting.
+//! One client's connection, which is closed if the client keeps the server waiting.
 //!
-//! The HTTP library limits the time of a connection's first head and of silence between two requests. A
-//! client that sends one request and then drips a second one, that drips what nobody reads any more, or
-//! that takes no answer, would stay for ever: such are ended here. While a request is worked on nothing
-//! here counts: how slow its body may be is the business of [`super::body_rate`].
+//! The HTTP library limits the time of a connection's first head and the silence between two requests. Without more
+//! limits, a client could hold a connection for ever that sends one request and then drips a second one, that drips a
+//! body which is no longer read, or that does not read its response: this stream closes such connections. While a
+//! response is pending its timers do not run: the rate of a body is limited in [`super::body_rate`].
 //!
-//! Nor does a client get ahead of its answers. The library takes apart whatever has come, and some bytes are
-//! enough for a request that takes kilobytes: so nothing is taken from a client while it is its turn to
-//! take an answer or to wait for one, and little at a time otherwise, unless a body is read.
+//! Backpressure: the library parses all bytes that have arrived, and a request of some bytes takes kilobytes of
+//! memory. So no bytes are read from a client while a response is pending or not yet read by the client, and only
+//! little at a time otherwise, unless a body is read.
 
 use std::future::Future;
 use std::io;
@@ -19,62 +19,62 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
-use super::backpressure::{PIECE, ReadGate, State};
+use super::backpressure::{HEAD_READ_BYTES, ReadGate, State};
 use crate::config::Connections;
 use crate::net::per_client_limit::ConnectionPermit;
 
-/// What is thrown away of what a client has sent when its connection ends, at most.
-const LEFT_OVER: usize = 256 << 10;
+/// Unread bytes of a client that are discarded when its connection is closed.
+const MAX_DRAINED_BYTES: usize = 256 << 10;
 
-/// A stream that can be emptied without waiting.
+/// A stream whose unread bytes can be discarded.
 pub(crate) trait DrainableStream {
-    /// Reads something into the buffer that has come already; 0 when there is nothing.
-    fn take_some(&self, buffer: &mut [u8]) -> usize;
+    /// Reads bytes that have arrived already; 0 if there are none.
+    fn read_available(&self, buffer: &mut [u8]) -> usize;
 }
 
 impl DrainableStream for TcpStream {
-    fn take_some(&self, buffer: &mut [u8]) -> usize {
+    fn read_available(&self, buffer: &mut [u8]) -> usize {
         self.try_read(buffer).unwrap_or(0)
     }
 }
 
-/// A stream of bytes with an eye on its client.
+/// A stream with backpressure and timeouts.
 pub(crate) struct GuardedStream<S: DrainableStream> {
     stream: S,
     read_gate: ReadGate,
     reading: Reading,
     writing: Writing,
-    /// That it is one of its client's.
-    _counted: ConnectionPermit,
+    /// Counts this connection for its client.
+    _permit: ConnectionPermit,
 }
 
-/// The clock of bytes that belong to no request yet, or no more.
+/// The timeout of bytes that belong to no request.
 struct Reading {
-    most: Duration,
-    /// How many requests there were when it began, and when it ends.
-    clock: Option<(u64, Timer)>,
-    /// Whether a piece has just been taken: what is in it is looked at before there is more.
+    timeout: Duration,
+    /// The number of requests when the timer was started, and the timer.
+    timer: Option<(u64, Timer)>,
+    /// Whether the last read returned bytes: the library gets to parse them before there are more.
     pausing: bool,
 }
 
-/// The clock of an answer that is not taken.
+/// The timeout of a response that the client does not read.
 struct Writing {
-    most: Duration,
-    clock: Option<Timer>,
+    timeout: Duration,
+    timer: Option<Timer>,
 }
 
 type Timer = Pin<Box<Sleep>>;
 
 impl<S: DrainableStream> GuardedStream<S> {
-    pub(crate) fn new(stream: S, limits: &Connections, counted: ConnectionPermit) -> Self {
-        // A little later than the HTTP library, which can still answer with 408.
-        let unattended = limits.head.max(limits.linger) + Duration::from_millis(500);
+    pub(crate) fn new(stream: S, limits: &Connections, permit: ConnectionPermit) -> Self {
+        // A little later than the HTTP library, which can still respond with 408.
+        let timeout = limits.head.max(limits.linger) + Duration::from_millis(500);
         Self {
             stream,
             read_gate: ReadGate::default(),
-            reading: Reading { most: unattended, clock: None, pausing: false },
-            writing: Writing { most: limits.answer, clock: None },
-            _counted: counted,
+            reading: Reading { timeout, timer: None, pausing: false },
+            writing: Writing { timeout: limits.answer, timer: None },
+            _permit: permit,
         }
     }
 
@@ -84,20 +84,20 @@ impl<S: DrainableStream> GuardedStream<S> {
 }
 
 impl Reading {
-    /// Ready when bytes have come for too long without becoming a request.
-    fn poll_over(&mut self, came: bool, state: State, cx: &mut Context<'_>) -> Poll<()> {
-        let another = self.clock.as_ref().is_some_and(|(requests, _)| *requests != state.requests);
-        if state.working || another {
-            self.clock = None;
+    /// Ready when bytes have arrived for too long without becoming a request.
+    fn poll_timeout(&mut self, received: bool, state: State, cx: &mut Context<'_>) -> Poll<()> {
+        let is_next_request = self.timer.as_ref().is_some_and(|(requests, _)| *requests != state.requests);
+        if state.response_pending || is_next_request {
+            self.timer = None;
         }
-        if came && !state.working && self.clock.is_none() {
-            self.clock = Some((state.requests, Box::pin(sleep(self.most))));
+        if received && !state.response_pending && self.timer.is_none() {
+            self.timer = Some((state.requests, Box::pin(sleep(self.timeout))));
         }
-        self.clock.as_mut().map_or(Poll::Pending, |(_, end)| end.as_mut().poll(cx))
+        self.timer.as_mut().map_or(Poll::Pending, |(_, timer)| timer.as_mut().poll(cx))
     }
 }
 
-fn ended() -> io::Error {
+fn timed_out() -> io::Error {
     io::ErrorKind::TimedOut.into()
 }
 
@@ -109,46 +109,46 @@ impl<S: AsyncRead + DrainableStream + Unpin> AsyncRead for GuardedStream<S> {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let state = this.read_gate.state();
-        let most = state.room();
-        if this.writing.clock.is_some() || most == 0 {
+        let read_budget = state.read_budget();
+        if this.writing.timer.is_some() || read_budget == 0 {
             this.read_gate.wait(cx);
             return Poll::Pending;
         }
         let before = buffer.filled().len();
-        let read = this.poll_piece(cx, buffer, most);
-        let came = buffer.filled().len() > before;
-        match this.reading.poll_over(came, state, cx) {
-            Poll::Ready(()) => Poll::Ready(Err(ended())),
+        let read = this.poll_read_once(cx, buffer, read_budget);
+        let received = buffer.filled().len() > before;
+        match this.reading.poll_timeout(received, state, cx) {
+            Poll::Ready(()) => Poll::Ready(Err(timed_out())),
             Poll::Pending => read,
         }
     }
 }
 
 impl<S: AsyncRead + DrainableStream + Unpin> GuardedStream<S> {
-    /// Reads once, and the next time nothing: the library reads until it is told that there is no more, and looks
-    /// at what it has only then.
-    fn poll_piece(
+    /// Reads once, and is pending the next time: the library reads until nothing is left before it parses what it has
+    /// read.
+    fn poll_read_once(
         &mut self,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
-        most: usize,
+        read_budget: usize,
     ) -> Poll<io::Result<()>> {
         if std::mem::take(&mut self.reading.pausing) {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
         let before = buffer.filled().len();
-        if most > PIECE {
+        if read_budget > HEAD_READ_BYTES {
             ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
         } else {
-            let mut bytes = [0; PIECE];
-            let mut piece = ReadBuf::new(&mut bytes[..most.min(buffer.remaining())]);
-            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut piece))?;
-            buffer.put_slice(piece.filled());
+            let mut bytes = [0; HEAD_READ_BYTES];
+            let mut head = ReadBuf::new(&mut bytes[..read_budget.min(buffer.remaining())]);
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut head))?;
+            buffer.put_slice(head.filled());
         }
-        let taken = buffer.filled().len() - before;
-        self.reading.pausing = taken > 0;
-        self.read_gate.took(taken);
+        let count = buffer.filled().len() - before;
+        self.reading.pausing = count > 0;
+        self.read_gate.count(count);
         Poll::Ready(Ok(()))
     }
 }
@@ -158,17 +158,17 @@ impl<S: AsyncWrite + DrainableStream + Unpin> AsyncWrite for GuardedStream<S> {
         let this = &mut *self;
         let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
         if written.is_ready() {
-            if this.writing.clock.take().is_some() {
+            if this.writing.timer.take().is_some() {
                 this.read_gate.wake();
             }
-            // A client that takes its answer may take its time before it asks for more.
-            this.reading.clock = None;
+            // While the client reads its response, the timeout of its next request does not run.
+            this.reading.timer = None;
             return written;
         }
-        let most = this.writing.most;
-        let end = this.writing.clock.get_or_insert_with(|| Box::pin(sleep(most)));
-        ready!(end.as_mut().poll(cx));
-        Poll::Ready(Err(ended()))
+        let timeout = this.writing.timeout;
+        let timer = this.writing.timer.get_or_insert_with(|| Box::pin(sleep(timeout)));
+        ready!(timer.as_mut().poll(cx));
+        Poll::Ready(Err(timed_out()))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -180,15 +180,15 @@ impl<S: AsyncWrite + DrainableStream + Unpin> AsyncWrite for GuardedStream<S> {
     }
 }
 
-/// A system that finds unread bytes at the end resets the connection, and the client may never see its answer.
+/// If bytes are unread when a connection is closed, the system resets it, and the client may never see its response.
 impl<S: DrainableStream> Drop for GuardedStream<S> {
     fn drop(&mut self) {
         let mut buffer = [0; 8 << 10];
-        let mut emptied = 0;
-        while emptied < LEFT_OVER {
-            match self.stream.take_some(&mut buffer) {
+        let mut drained = 0;
+        while drained < MAX_DRAINED_BYTES {
+            match self.stream.read_available(&mut buffer) {
                 0 => break,
-                some => emptied += some,
+                count => drained += count,
             }
         }
     }
@@ -203,36 +203,36 @@ mod tests {
     use crate::net::per_client_limit::PerClientLimit;
     use crate::net::trusted_proxies::TrustedProxies;
 
-    const ROOM: usize = 64 << 10;
+    const CAPACITY: usize = 64 << 10;
 
     impl DrainableStream for DuplexStream {
-        fn take_some(&self, _: &mut [u8]) -> usize {
+        fn read_available(&self, _: &mut [u8]) -> usize {
             0
         }
     }
 
-    /// A watched stream, and its client, between whom so much may be on its way.
-    fn connected(room: usize) -> (GuardedStream<DuplexStream>, DuplexStream) {
+    /// A guarded stream and its client; `capacity` bytes may be in flight.
+    fn connected(capacity: usize) -> (GuardedStream<DuplexStream>, DuplexStream) {
         let second = Duration::from_secs(1);
         let body_rate = BodyRate { stall: second, bytes_per_second: 1 };
         let limits = Connections { most: 1, head: second, body_rate, linger: second, answer: second };
         let per_client = PerClientLimit::new(1, TrustedProxies::default());
-        let (client, stream) = duplex(room);
-        let counted = per_client.count(std::net::Ipv4Addr::LOCALHOST.into()).expect("there is room for one");
-        (GuardedStream::new(stream, &limits, counted), client)
+        let (client, stream) = duplex(capacity);
+        let permit = per_client.count(std::net::Ipv4Addr::LOCALHOST.into()).expect("the limit is one");
+        (GuardedStream::new(stream, &limits, permit), client)
     }
 
-    /// What can be read before nothing comes, as the HTTP library reads.
-    async fn at_once(stream: &mut GuardedStream<DuplexStream>) -> usize {
+    /// Reads like the HTTP library, until the stream is pending; returns the number of bytes.
+    async fn read_until_pending(stream: &mut GuardedStream<DuplexStream>) -> usize {
         std::future::poll_fn(|cx| {
-            let mut taken = 0;
+            let mut count = 0;
             let mut bytes = vec![0; 8 << 10];
             loop {
                 let mut buffer = ReadBuf::new(&mut bytes);
                 match Pin::new(&mut *stream).poll_read(cx, &mut buffer) {
-                    Poll::Ready(Ok(())) => taken += buffer.filled().len(),
+                    Poll::Ready(Ok(())) => count += buffer.filled().len(),
                     Poll::Ready(Err(error)) => panic!("{error}"),
-                    Poll::Pending => return Poll::Ready(taken),
+                    Poll::Pending => return Poll::Ready(count),
                 }
             }
         })
@@ -245,74 +245,79 @@ mod tests {
     }
 
     #[test]
-    fn heads_are_taken_piece_by_piece() {
+    fn reads_heads_in_small_steps() {
         run(async {
-            let (mut stream, mut client) = connected(ROOM);
-            client.write_all(&[b'x'; 3000]).await.expect("there is room");
-            let mut pieces = Vec::new();
-            while pieces.iter().sum::<usize>() < 3000 {
-                pieces.push(at_once(&mut stream).await);
+            let (mut stream, mut client) = connected(CAPACITY);
+            client.write_all(&[b'x'; 3000]).await.expect("there is capacity");
+            let mut steps = Vec::new();
+            while steps.iter().sum::<usize>() < 3000 {
+                steps.push(read_until_pending(&mut stream).await);
             }
-            assert!(pieces.iter().all(|&piece| piece <= PIECE), "{pieces:?}");
+            assert!(steps.iter().all(|&step| step <= HEAD_READ_BYTES), "{steps:?}");
         });
     }
 
     #[test]
-    fn while_a_request_is_worked_on_only_its_body_is_taken_and_a_little_after_it() {
+    fn while_a_response_is_pending_reads_only_the_body_and_a_little_after_it() {
         run(async {
-            let (mut stream, mut client) = connected(ROOM);
-            client.write_all(&[b'x'; 12_000]).await.expect("there is room");
-            let working = stream.read_gate().clone().begin();
-            assert_eq!(at_once(&mut stream).await, 0);
-            stream.read_gate().waits_for_body(true);
-            let body = at_once(&mut stream).await + at_once(&mut stream).await + at_once(&mut stream).await;
+            let (mut stream, mut client) = connected(CAPACITY);
+            client.write_all(&[b'x'; 12_000]).await.expect("there is capacity");
+            let response_pending = stream.read_gate().clone().begin();
+            assert_eq!(read_until_pending(&mut stream).await, 0);
+            stream.read_gate().set_needs_body(true);
+            let body = read_until_pending(&mut stream).await
+                + read_until_pending(&mut stream).await
+                + read_until_pending(&mut stream).await;
             assert_eq!(body, 12_000);
-            stream.read_gate().waits_for_body(false);
-            client.write_all(&[b'x'; 3000]).await.expect("there is room");
-            let after: usize =
-                [at_once(&mut stream).await, at_once(&mut stream).await, at_once(&mut stream).await]
-                    .into_iter()
-                    .sum();
-            assert_eq!(after, PIECE);
-            drop(working);
-            let next = at_once(&mut stream).await + at_once(&mut stream).await;
+            stream.read_gate().set_needs_body(false);
+            client.write_all(&[b'x'; 3000]).await.expect("there is capacity");
+            let after: usize = [
+                read_until_pending(&mut stream).await,
+                read_until_pending(&mut stream).await,
+                read_until_pending(&mut stream).await,
+            ]
+            .into_iter()
+            .sum();
+            assert_eq!(after, HEAD_READ_BYTES);
+            drop(response_pending);
+            let next = read_until_pending(&mut stream).await + read_until_pending(&mut stream).await;
             assert!(next > 0, "the next request");
         });
     }
 
     #[test]
-    fn whoever_waits_to_read_is_woken_when_the_work_is_done() {
+    fn a_pending_read_is_woken_when_the_response_is_sent() {
         run(async {
-            let (mut stream, mut client) = connected(ROOM);
-            let working = stream.read_gate().clone().begin();
-            client.write_all(b"next").await.expect("there is room");
+            let (mut stream, mut client) = connected(CAPACITY);
+            let response_pending = stream.read_gate().clone().begin();
+            client.write_all(b"next").await.expect("there is capacity");
             let reading = async {
                 let mut next = [0; 4];
                 stream.read_exact(&mut next).await.map(|_| next)
             };
             let (next, ()) = tokio::join!(reading, async {
                 tokio::task::yield_now().await;
-                drop(working);
+                drop(response_pending);
             });
             assert_eq!(&next.expect("it comes"), b"next");
         });
     }
 
     #[test]
-    fn who_takes_no_answer_is_not_listened_to_until_it_does() {
+    fn does_not_read_from_a_client_until_it_reads_its_response() {
         run(async {
             let (mut stream, mut client) = connected(10);
-            client.write_all(b"more").await.expect("there is room");
-            let mut answer = Box::pin(stream.write_all(&[b'a'; 30]));
-            // The answer is blocked now.
-            let blocked = std::future::poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx).is_pending())).await;
+            client.write_all(b"more").await.expect("there is capacity");
+            let mut response = Box::pin(stream.write_all(&[b'a'; 30]));
+            let blocked =
+                std::future::poll_fn(|cx| Poll::Ready(response.as_mut().poll(cx).is_pending())).await;
             assert!(blocked);
-            drop(answer);
-            assert_eq!(at_once(&mut stream).await, 0);
-            let mut taken = [0; 10];
-            client.read_exact(&mut taken).await.expect("the first part of the answer");
-            stream.write_all(b"end").await.expect("there is room again");
-            assert_eq!(at_once(&mut stream).await, 4);
+            drop(response);
+            assert_eq!(read_until_pending(&mut stream).await, 0);
+            let mut first = [0; 10];
+            client.read_exact(&mut first).await.expect("the first part of the response");
+            stream.write_all(b"end").await.expect("there is capacity again");
+            assert_eq!(read_until_pending(&mut stream).await, 4);
         });
     }
 }

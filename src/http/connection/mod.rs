@@ -1,6 +1,7 @@
-//! Connections: listening, and the guards against clients that are slow, many or ahead of their answers.
+//! Connections: listening, and limits for clients that are slow, open many connections or send requests faster than
+//! they read the responses.
 //!
-//! Must not know what a request is about.
+//! Must not know what a request means.
 
 pub(crate) mod backpressure;
 pub(crate) mod body_rate;

@@ -1,28 +1,37 @@
 //! The parameters and the file of a request, from its query string and its body.
 //!
-//! Owns the limits on a body. Must not know what the parameters mean. Files go
-//! to disk chunk by chunk; nothing here holds more than a field in memory.
+//! Owns the limits on a body. Must not know what the parameters mean. Files are written to disk chunk by chunk: at
+//! most one field and one chunk are in memory.
 
 mod multipart;
 
+use std::fs::File;
+
+use actix_web::HttpRequest;
+use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
+use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
-use actix_web::{HttpRequest, web};
+use actix_web::web::Bytes;
 use futures_util::{Stream, StreamExt};
 
 use crate::config::{BodyRate, UploadLimits};
-use crate::http::connection::backpressure::{ReadGate, wanted};
-use crate::http::connection::body_rate::{is_too_slow, paced};
+use crate::http::connection::backpressure::{ReadGate, gated};
+use crate::http::connection::body_rate::{is_too_slow, with_min_rate};
 use crate::http::error::HttpError;
-use crate::http::spool::Spool;
-use crate::http::state::AppState;
-use crate::http::uploads::Upload;
+use crate::http::uploads::{Upload, Uploads};
 use crate::units::ByteSize;
 
-/// What the headers and the boundary of one part may take in a body.
+/// The size of one form field.
+const MAX_FIELD: ByteSize = ByteSize(64 << 10);
+/// Fields and files in one form.
+const MAX_PARTS: usize = 32;
+/// Allowance for the headers and the boundary of one part.
 const PART_OVERHEAD: u64 = 4096;
+/// All fields of a body together.
+const MAX_FIELDS: u64 = (MAX_FIELD.0 + PART_OVERHEAD) * MAX_PARTS as u64;
 
-/// The file part that a route asks for.
+/// The file part that a route expects.
 #[derive(Clone, Copy)]
 pub(crate) struct FilePart {
     pub(crate) name: &'static str,
@@ -40,63 +49,56 @@ impl FilePart {
     }
 
     fn too_large(&self) -> HttpError {
-        HttpError::TooLarge { what: self.name, limit: ByteSize(self.limit), setting: self.setting }
+        HttpError::FileTooLarge { part: self.name, limit: ByteSize(self.limit), setting: self.setting }
     }
 }
 
-/// What a request says; the query comes before the form, in the order of arrival.
+/// The values of the query string, then those of the body, in the order of arrival.
+type Values = Vec<(String, String)>;
+
+/// The parameters and the file of a request.
 pub(crate) struct Form {
-    values: Vec<(String, String)>,
+    values: Values,
     file: Option<(FilePart, Option<Upload>)>,
 }
 
 impl Form {
-    /// Reads the query string alone.
-    pub(crate) fn of_query(request: &HttpRequest) -> Self {
-        Self::of_pairs(request.query_string().as_bytes())
-    }
-
     /// The pairs of a query string.
-    pub(crate) fn of_pairs(text: &[u8]) -> Self {
+    pub(crate) fn of_query(text: &[u8]) -> Self {
         Self { values: pairs(text), file: None }
     }
 
-    /// Reads the query string and the body; the file part `wanted` goes to disk.
+    /// Reads the query string and, unless the request is a GET or HEAD, the body. The file part goes to disk.
     pub(crate) async fn read(
         request: &HttpRequest,
-        payload: web::Payload,
-        state: &AppState,
-        wanted: Option<FilePart>,
-    ) -> Result<Self, HttpError> {
-        Self::read_within(request, payload, (&state.uploads, state.body_rate), &state.spool, wanted).await
-    }
-
-    /// The same with limits, and a place for files, of one's own.
-    pub(crate) async fn read_within(
-        request: &HttpRequest,
-        payload: web::Payload,
-        (limits, body_rate): (&UploadLimits, BodyRate),
-        spool: &Spool,
-        wanted: Option<FilePart>,
+        payload: Payload,
+        uploads: &Uploads,
+        body_rate: BodyRate,
+        file_part: Option<FilePart>,
     ) -> Result<Self, HttpError> {
         let headers = request.headers();
         refuse_encoded(headers)?;
-        let read_gate = request.conn_data::<ReadGate>().cloned();
-        let body = Body { limits: *limits, rate: body_rate, wanted, cap: cap(limits, wanted), read_gate };
-        body.check_announced(headers)?;
-        let mut form = Self::of_query(request);
-        let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        let mut file = None;
-        if kind == "application/x-www-form-urlencoded" {
-            form.values.extend(body.urlencoded(payload).await?);
-            body.check_parts(form.values.len())?;
-        } else if kind == "multipart/form-data" {
-            let (values, found) = body.multipart(headers, payload, spool).await?;
-            form.values.extend(values);
-            file = found;
+        let mut form = Self::of_query(request.query_string().as_bytes());
+        if matches!(*request.method(), Method::GET | Method::HEAD) {
+            return Ok(form);
         }
-        form.file = wanted.map(|wanted| (wanted, file));
+        let read_gate = request.conn_data::<ReadGate>().cloned();
+        let body = Body { uploads, body_rate, file_part, read_gate };
+        body.check_content_length(headers)?;
+        let mut file = None;
+        match content_type(headers).as_str() {
+            "application/x-www-form-urlencoded" => {
+                form.values.extend(body.urlencoded(payload).await?);
+                check_parts(form.values.len())?;
+            }
+            "multipart/form-data" => {
+                let (values, found) = body.multipart(headers, payload).await?;
+                form.values.extend(values);
+                file = found;
+            }
+            _ => {}
+        }
+        form.file = file_part.map(|part| (part, file));
         Ok(form)
     }
 
@@ -105,111 +107,101 @@ impl Form {
         self.values.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// The uploaded file, for whoever only looks at it.
+    /// The name of the file part, and the uploaded file.
     pub(crate) fn upload(&self) -> Option<(&'static str, &Upload)> {
         self.file.as_ref().and_then(|(part, upload)| Some((part.name, upload.as_ref()?)))
     }
 
-    /// The uploaded file.
-    pub(crate) fn into_file(self) -> Result<Upload, HttpError> {
+    /// Takes the uploaded file out of the form.
+    pub(crate) fn into_file(self) -> Result<File, HttpError> {
         match self.file {
-            Some((_, Some(upload))) => Ok(upload),
+            Some((_, Some(upload))) => Ok(upload.into_file()),
             Some((part, None)) => Err(HttpError::BadRequest(format!(
                 "The file {name} is missing: send it as the part {name} of a multipart/form-data body.",
                 name = part.name
             ))),
-            None => Err(HttpError::internal("reading a form", "the route asks for no file")),
+            None => Err(HttpError::internal("reading a form", "the route has no file part")),
         }
     }
 }
 
-/// The most bytes that a body within the limits can have.
-fn cap(limits: &UploadLimits, wanted: Option<FilePart>) -> u64 {
-    let fields = (limits.field_bytes.saturating_add(PART_OVERHEAD)).saturating_mul(limits.parts as u64);
-    fields.saturating_add(wanted.map_or(0, |wanted| wanted.limit))
-}
-
-pub(crate) fn refuse_encoded(headers: &HeaderMap) -> Result<(), HttpError> {
-    let plain = |value: &[u8]| value.is_empty() || value.eq_ignore_ascii_case(b"identity");
-    if headers.get_all(CONTENT_ENCODING).all(|value| plain(value.as_bytes())) {
+fn refuse_encoded(headers: &HeaderMap) -> Result<(), HttpError> {
+    let is_plain = |value: &[u8]| value.is_empty() || value.eq_ignore_ascii_case(b"identity");
+    if headers.get_all(CONTENT_ENCODING).all(|value| is_plain(value.as_bytes())) {
         Ok(())
     } else {
-        Err(HttpError::Encoded)
+        Err(HttpError::ContentEncoding)
     }
 }
 
-fn pairs(text: &[u8]) -> Vec<(String, String)> {
-    // Any bytes are a query of some kind: this cannot fail for pairs of strings.
+/// The media type, in lower case and without parameters.
+fn content_type(headers: &HeaderMap) -> String {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+fn pairs(text: &[u8]) -> Values {
+    // All bytes are a valid query string: this cannot fail for pairs of strings.
     serde_urlencoded::from_bytes(text).unwrap_or_default()
 }
 
+fn check_parts(count: usize) -> Result<(), HttpError> {
+    if count <= MAX_PARTS { Ok(()) } else { Err(HttpError::TooManyParts(MAX_PARTS)) }
+}
+
 /// How one body is read.
-struct Body {
-    limits: UploadLimits,
-    rate: BodyRate,
-    wanted: Option<FilePart>,
-    cap: u64,
-    /// Where a connection learns that it is waited for.
+struct Body<'a> {
+    uploads: &'a Uploads,
+    body_rate: BodyRate,
+    file_part: Option<FilePart>,
+    /// Tells the connection when to read more of the body.
     read_gate: Option<ReadGate>,
 }
 
-impl Body {
-    /// Refuses what announces itself as too large before a byte of it is read.
-    fn check_announced(&self, headers: &HeaderMap) -> Result<(), HttpError> {
-        let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-        if length.is_some_and(|length| length > self.cap) { Err(self.too_large()) } else { Ok(()) }
+impl Body<'_> {
+    /// The largest body that is within the limits of its parts.
+    fn max_bytes(&self) -> u64 {
+        MAX_FIELDS.saturating_add(self.file_part.map_or(0, |part| part.limit))
     }
 
-    /// The body's chunks; an error when they are too many or come too slowly.
-    fn arriving(
-        &self,
-        payload: web::Payload,
-    ) -> impl Stream<Item = Result<web::Bytes, PayloadError>> + Unpin + use<> {
-        let cap = self.cap;
-        let mut seen = 0_u64;
-        paced(wanted(self.read_gate.clone(), payload), self.rate).map(move |chunk| {
+    /// Refuses a body that is announced as too large before any of it is read.
+    fn check_content_length(&self, headers: &HeaderMap) -> Result<(), HttpError> {
+        let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        if length.is_some_and(|length| length > self.max_bytes()) { Err(self.too_large()) } else { Ok(()) }
+    }
+
+    /// The body's chunks; ends with an error if the body is too large or too slow.
+    fn chunks(&self, payload: Payload) -> impl Stream<Item = Result<Bytes, PayloadError>> + Unpin + use<> {
+        let max_bytes = self.max_bytes();
+        let mut received = 0_u64;
+        with_min_rate(gated(self.read_gate.clone(), payload), self.body_rate).map(move |chunk| {
             let chunk = chunk?;
-            seen = seen.saturating_add(chunk.len() as u64);
-            if seen > cap { Err(PayloadError::Overflow) } else { Ok(chunk) }
+            received = received.saturating_add(chunk.len() as u64);
+            if received > max_bytes { Err(PayloadError::Overflow) } else { Ok(chunk) }
         })
     }
 
-    async fn urlencoded(&self, payload: web::Payload) -> Result<Vec<(String, String)>, HttpError> {
-        let mut chunks = self.arriving(payload);
+    async fn urlencoded(&self, payload: Payload) -> Result<Values, HttpError> {
+        let mut chunks = self.chunks(payload);
         let mut text = Vec::new();
         while let Some(chunk) = chunks.next().await {
-            text.extend_from_slice(&chunk.map_err(|error| self.broken(&error))?);
-            if text.len() as u64 > self.limits.field_bytes {
-                return Err(self.field_too_large());
+            text.extend_from_slice(&chunk.map_err(|error| self.payload_error(&error))?);
+            if text.len() as u64 > MAX_FIELD.0 {
+                return Err(HttpError::FieldTooLarge(MAX_FIELD));
             }
         }
         Ok(pairs(&text))
     }
 
-    fn check_parts(&self, count: usize) -> Result<(), HttpError> {
-        let most = self.limits.parts;
-        if count <= most {
-            return Ok(());
-        }
-        Err(HttpError::BadRequest(format!(
-            "The form has more than {most} parts. The server's MOODLE_MLBACKEND_MAX_PARTS sets this limit."
-        )))
-    }
-
     fn too_large(&self) -> HttpError {
-        self.wanted.map_or_else(|| self.field_too_large(), |wanted| wanted.too_large())
+        self.file_part.map_or(HttpError::FieldTooLarge(MAX_FIELD), |part| part.too_large())
     }
 
-    fn field_too_large(&self) -> HttpError {
-        let limit = ByteSize(self.limits.field_bytes);
-        HttpError::TooLarge { what: "a form field", limit, setting: "MOODLE_MLBACKEND_MAX_FIELD_BYTES" }
-    }
-
-    fn broken(&self, error: &PayloadError) -> HttpError {
+    fn payload_error(&self, error: &PayloadError) -> HttpError {
         match error {
             PayloadError::Overflow => self.too_large(),
-            error if is_too_slow(error) => HttpError::TooSlow(self.rate),
-            _ => HttpError::BadRequest("The request stopped before its end. Send it again.".to_owned()),
+            error if is_too_slow(error) => HttpError::TooSlow(self.body_rate),
+            _ => HttpError::Incomplete,
         }
     }
 }

@@ -1,12 +1,16 @@
-//! What a request's parameters mean: texts become types that cannot hold bad values.
+//! The parameters of a request: texts become types that cannot hold invalid values.
 
 use super::form::Form;
 use super::tenant::Tenant;
 use crate::backend::EvaluationRequest;
 use crate::http::error::HttpError;
 use crate::store::{DirHash, ModelId, ModelKey, RunId};
+use crate::text::Untrusted;
 
-/// `uniqueid` and then `dirhash`: the model that a request is about.
+/// Characters of a client's text that an error message repeats.
+const MAX_QUOTED: usize = 40;
+
+/// `uniqueid` and then `dirhash`: one model.
 pub(crate) fn model_key(form: &Form, tenant: &Tenant) -> Result<ModelKey, HttpError> {
     Ok(ModelKey { id: model_id(form, tenant)?, dir: DirHash::new("dirhash", required(form, "dirhash")?)? })
 }
@@ -21,7 +25,7 @@ pub(crate) fn trained_dir(form: &Form) -> Result<Option<DirHash>, HttpError> {
     Ok(form.value(name).map(|raw| DirHash::new(name, raw)).transpose()?)
 }
 
-/// Reads `minscore`, `maxdeviation` and `niterations`.
+/// `minscore`, `maxdeviation` and `niterations`.
 pub(crate) fn evaluation(form: &Form, max_iterations: usize) -> Result<EvaluationRequest, HttpError> {
     Ok(EvaluationRequest {
         min_score: share(form, "minscore")?,
@@ -30,55 +34,42 @@ pub(crate) fn evaluation(form: &Form, max_iterations: usize) -> Result<Evaluatio
     })
 }
 
-/// `runid`; `None` when it is no number, which is a run that nobody knows.
+/// `runid`; `None` if it is not a number, which is answered like an unknown run.
 pub(crate) fn run(form: &Form) -> Result<Option<RunId>, HttpError> {
-    Ok(whole(required(form, "runid")?).map(RunId))
+    Ok(digits(required(form, "runid")?).map(RunId))
 }
 
 fn required<'a>(form: &'a Form, name: &'static str) -> Result<&'a str, HttpError> {
     form.value(name).ok_or(HttpError::MissingParameter(name))
 }
 
-/// A number from 0 to 1 as Moodle writes it: digits and a point. The reference deletes every other
-/// character first and so takes -1 for 1 and 1e-1 for 11; refusing beats guessing.
+/// A number from 0 to 1 as Moodle writes it: digits and a point. The Python server deletes all other characters
+/// first and so reads -1 as 1 and 1e-1 as 11; refusing is better than guessing.
 fn share(form: &Form, name: &'static str) -> Result<f64, HttpError> {
     let raw = required(form, name)?.trim();
     let plain = raw.chars().all(|c| c.is_ascii_digit() || c == '.');
     match raw.parse::<f64>() {
         Ok(number) if plain && (0.0..=1.0).contains(&number) => Ok(number),
-        _ => Err(HttpError::BadRequest(format!(
-            "{name} is {}: send a number from 0 to 1 such as 0.7.",
-            quoted(raw)
-        ))),
+        _ => Err(bad_number(name, raw, "a number from 0 to 1 such as 0.7")),
     }
 }
 
-fn iterations(form: &Form, most: usize) -> Result<usize, HttpError> {
+fn iterations(form: &Form, max: usize) -> Result<usize, HttpError> {
     let name = "niterations";
     let raw = required(form, name)?.trim();
-    match whole(raw).and_then(|number| usize::try_from(number).ok()) {
-        Some(number) if (1..=most).contains(&number) => Ok(number),
-        _ => Err(HttpError::BadRequest(format!(
-            "{name} is {}: send a whole number from 1 to {most} (the server's MOODLE_MLBACKEND_MAX_ITERATIONS).",
-            quoted(raw)
-        ))),
-    }
+    let number = digits(raw).and_then(|number| usize::try_from(number).ok());
+    number.filter(|number| (1..=max).contains(number)).ok_or_else(|| {
+        let setting = "the server's MOODLE_MLBACKEND_MAX_ITERATIONS";
+        bad_number(name, raw, &format!("a whole number from 1 to {max} ({setting})"))
+    })
 }
 
-/// A number of digits alone; `parse` would take a plus sign too.
-fn whole(raw: &str) -> Option<u64> {
+fn bad_number(name: &str, raw: &str, expected: &str) -> HttpError {
+    HttpError::BadRequest(format!("{name} is {}: send {expected}.", Untrusted(raw).quoted(MAX_QUOTED)))
+}
+
+/// A number of digits only; `parse` would accept a plus sign too.
+fn digits(raw: &str) -> Option<u64> {
     let raw = raw.trim();
     if raw.chars().all(|c| c.is_ascii_digit()) { raw.parse().ok() } else { None }
-}
-
-/// What a client sent, short enough and plain enough for a message that a web page shows.
-fn quoted(raw: &str) -> String {
-    const MOST: usize = 40;
-    let shown: String = raw
-        .chars()
-        .take(MOST)
-        .map(|c| if c.is_ascii_graphic() && !matches!(c, '<' | '>' | '&' | '"' | '\'') { c } else { '?' })
-        .collect();
-    let more = if raw.chars().nth(MOST).is_some() { "…" } else { "" };
-    format!("\"{shown}{more}\"")
 }

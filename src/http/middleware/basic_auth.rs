@@ -1,4 +1,4 @@
-//! Who is it? HTTP Basic authentication in front of every route but `/version`.
+//! HTTP Basic authentication in front of every route but `/version`.
 
 use std::future::{Ready, ready};
 use std::net::IpAddr;
@@ -9,13 +9,12 @@ use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, web};
 use actix_web_httpauth::headers::authorization::{Basic, Scheme};
 
-use super::request_log::Client;
+use super::request_log::ClientAddress;
 use crate::http::error::HttpError;
 use crate::http::extract::tenant::Tenant;
 use crate::http::state::AppState;
 
-/// What the `Authorization` header says; `None` when it says nothing that can be read. The body is
-/// not touched.
+/// User and password of the `Authorization` header; `None` if it is missing or unreadable. The body is not read.
 pub(crate) struct Credentials(Option<(String, String)>);
 
 impl FromRequest for Credentials {
@@ -27,17 +26,17 @@ impl FromRequest for Credentials {
     }
 }
 
-/// The check that `HttpAuthentication` runs before a route's handler. Who has passed it is a [`Tenant`].
+/// The check that `HttpAuthentication` runs before a route's handler. It notes the [`Tenant`] of the request.
 pub(crate) async fn check(
     request: ServiceRequest,
     credentials: Credentials,
 ) -> Result<ServiceRequest, (Error, ServiceRequest)> {
     let state = request.app_data::<web::Data<AppState>>().cloned();
-    let client = request.extensions().get::<Client>().map(|client| client.0);
+    let client = request.extensions().get::<ClientAddress>().map(|client| client.0);
     let (Some(state), Some(client)) = (state, client) else {
-        return Err((HttpError::internal("checking credentials", "no state").into(), request));
+        return Err((HttpError::internal("checking credentials", "the server has no state").into(), request));
     };
-    match verdict(&state, client, credentials).await {
+    match authenticate(&state, client, credentials).await {
         Ok(tenant) => {
             request.extensions_mut().insert(tenant);
             Ok(request)
@@ -46,39 +45,40 @@ pub(crate) async fn check(
     }
 }
 
-async fn verdict(
+async fn authenticate(
     state: &web::Data<AppState>,
     client: IpAddr,
     credentials: Credentials,
 ) -> Result<Tenant, HttpError> {
-    let users = state.users.as_ref().ok_or(HttpError::NoUsers)?;
+    let users = state.config.users.as_ref().ok_or(HttpError::NoUsers)?;
     let (name, password) = credentials.0.ok_or(HttpError::NoCredentials)?;
-    // Before anything is compared: whoever is throttled must not learn whether a guess was right.
+    // Before the password is compared: a throttled client must not learn whether its guess was right.
     state.throttle.admit(client, &name, Instant::now())?;
-    let tenant = if state.isolate_users { Tenant::isolated(&name) } else { Tenant::sharing() };
+    let tenant = if state.config.access.isolate_users { Tenant::isolated(&name) } else { Tenant::shared() };
     if users.remembered(&name, &password) == Some(true) {
         return Ok(tenant);
     }
     let attempt = state.throttle.begin(client, &name, Instant::now())?;
-    let right = if users.is_slow() {
-        let shared = state.clone();
-        let slow = move || shared.users.as_ref().is_some_and(|users| users.verify(&name, &password));
-        state.jobs.check_password(slow).await
+    let verified = if users.is_slow() {
+        let state_for_job = state.clone();
+        let verify =
+            move || state_for_job.config.users.as_ref().is_some_and(|users| users.verify(&name, &password));
+        state.jobs.check_password(verify).await
     } else {
         Ok(users.verify(&name, &password))
     };
-    match right {
+    match verified {
         Ok(false) => Err(HttpError::WrongCredentials),
-        looked_at => {
+        right_or_unknown => {
             attempt.forgive();
-            looked_at?;
+            right_or_unknown?;
             Ok(tenant)
         }
     }
 }
 
-/// User and password. More lenient than `actix_web_httpauth` alone: the scheme may be in any case
-/// and the base64 unpadded, as some proxies and clients write them.
+/// Reads user and password. More lenient than `actix_web_httpauth`: the scheme may be in any case and the base64
+/// unpadded, as some proxies and clients write them.
 pub(crate) fn read(headers: &HeaderMap) -> Option<(String, String)> {
     let header = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, encoded) = header.trim().split_once(' ')?;
@@ -99,7 +99,7 @@ mod tests {
     use proptest::prelude::*;
     use rstest::rstest;
 
-    fn said(header: &[u8]) -> Option<(String, String)> {
+    fn read_header(header: &[u8]) -> Option<(String, String)> {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, HeaderValue::from_bytes(header).ok()?);
         read(&headers)
@@ -112,8 +112,8 @@ mod tests {
     #[case("Basic YWE6Yg==", "aa", "b")]
     #[case("Basic YWE6Yg", "aa", "b")]
     #[case("Basic YTpiOmM=", "a", "b:c")]
-    fn credentials_are_read_leniently(#[case] header: &str, #[case] name: &str, #[case] password: &str) {
-        assert_eq!(said(header.as_bytes()), Some((name.to_owned(), password.to_owned())));
+    fn reads_credentials_leniently(#[case] header: &str, #[case] name: &str, #[case] password: &str) {
+        assert_eq!(read_header(header.as_bytes()), Some((name.to_owned(), password.to_owned())));
     }
 
     #[rstest]
@@ -127,15 +127,15 @@ mod tests {
     #[case("Basic OmI=")]
     #[case("Basic YTo=")]
     #[case("YTpi")]
-    fn anything_else_counts_as_no_credentials(#[case] header: &str) {
-        assert_eq!(said(header.as_bytes()), None);
+    fn treats_an_unreadable_header_as_no_credentials(#[case] header: &str) {
+        assert_eq!(read_header(header.as_bytes()), None);
     }
 
     proptest! {
         #[test]
-        fn any_bytes_as_a_header_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
-            let _ = said(&bytes);
-            let _ = said(&[b"Basic ", bytes.as_slice()].concat());
+        fn reads_any_bytes_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+            let _ = read_header(&bytes);
+            let _ = read_header(&[b"Basic ", bytes.as_slice()].concat());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What every request passes before its handler: limits of the head, the request log, authentication.
+//! The steps before a handler: limits of the request's head, the request log, authentication.
 
 pub(crate) mod basic_auth;
 pub(crate) mod head_limits;

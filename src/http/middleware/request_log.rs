@@ -1,10 +1,12 @@
-//! Around every request: its id, its log line, and its error as the client may see it.
+//! The outermost middleware: a request's id, its log line, and the response to its error.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Once;
 use std::time::Instant;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
@@ -13,29 +15,28 @@ use tracing::Instrument;
 use super::head_limits;
 use crate::config::TRUSTED_PROXIES;
 use crate::http::connection::backpressure::ReadGate;
-use crate::http::error::HttpError;
-use crate::http::routes::fallback;
+use crate::http::error::{HttpError, chain};
 use crate::http::state::AppState;
-
-/// What we call ourselves; `/version` is taken by the version that Moodle wants to hear.
-pub(crate) const SERVER: &str = concat!("moodle-mlbackend/", env!("CARGO_PKG_VERSION"));
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// How a request is called in the log and in the answer to a failed one.
+/// The warning about an untrusted proxy is logged once per process.
+static PROXY_WARNING: Once = Once::new();
+
+/// The request's name in the log and in error responses.
 #[derive(Clone)]
 pub(crate) struct RequestId(pub(crate) String);
 
-/// Where a request came from, as far as trusted proxies tell.
+/// The address of the client, behind trusted proxies.
 #[derive(Clone, Copy)]
-pub(crate) struct Client(pub(crate) IpAddr);
+pub(crate) struct ClientAddress(pub(crate) IpAddr);
 
-/// Which model a request was about, for its log line.
+/// The model of a request, for its log line.
 #[derive(Clone)]
-pub(crate) struct About(pub(crate) String);
+pub(crate) struct LoggedModel(pub(crate) String);
 
-/// Gives the request an id, turns errors into answers and writes one line to the log.
-pub(crate) async fn observe(
+/// Gives the request an id, turns errors into responses and logs one line.
+pub(crate) async fn log_request(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
@@ -43,15 +44,14 @@ pub(crate) async fn observe(
     let id = new_id();
     request.extensions_mut().insert(RequestId(id.clone()));
     let span = tracing::info_span!("request", id);
-    let _working = request.request().conn_data::<ReadGate>().map(ReadGate::begin);
+    let _response_pending = request.request().conn_data::<ReadGate>().map(ReadGate::begin);
     let state = request.app_data::<web::Data<AppState>>().cloned();
-    let client = client(&request, state.as_ref());
+    let client = client_address(&request, state.as_ref());
     request.extensions_mut().insert(client);
-    let running = state.as_ref().map(|state| state.stopping.begin());
-    let refusal = state.as_ref().and_then(|state| refusal(&request, state, matches!(running, Some(None))));
-    let mut response = match refusal {
-        Some(error) => request.into_response(error.answer(&id)),
-        None => answered(next.call(request).instrument(span).await?.map_into_boxed_body(), &id),
+    let guard = state.as_ref().map(|state| state.shutdown.begin());
+    let mut response = match refuse(&request, matches!(guard, Some(None))) {
+        Err(error) => request.into_response(error.response(&id)),
+        Ok(()) => with_error_response(next.call(request).instrument(span).await?.map_into_boxed_body(), &id),
     };
     if let Ok(value) = HeaderValue::try_from(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
@@ -60,59 +60,77 @@ pub(crate) async fn observe(
     Ok(response)
 }
 
-/// Why a request is not even looked at.
-fn refusal(request: &ServiceRequest, state: &AppState, stopping: bool) -> Option<HttpError> {
-    // Who only asks for the version makes no work.
+/// Refuses a request before its route is known.
+fn refuse(request: &ServiceRequest, stopping: bool) -> Result<(), HttpError> {
+    // `/version` starts no work.
     if stopping && request.path() != "/version" {
-        return Some(HttpError::Stopping);
+        return Err(HttpError::Stopping);
     }
-    head_limits::check(request.request(), &state.head).err()
+    head_limits::check(request.request())
 }
 
-/// Where a request came from. Says once in a process' life when that is a proxy that was not named.
-fn client(request: &ServiceRequest, state: Option<&web::Data<AppState>>) -> Client {
-    // A connection over TCP has an address.
+/// The client's address. Warns if the request comes through a proxy that is not trusted.
+fn client_address(request: &ServiceRequest, state: Option<&web::Data<AppState>>) -> ClientAddress {
+    // Every TCP connection has a peer address.
     let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
-    let Some(state) = state else { return Client(peer) };
-    if state.proxies.misses(peer, request.headers()) {
-        state.missed_proxy.call_once(|| {
+    let Some(state) = state else { return ClientAddress(peer) };
+    let proxies = &state.config.access.trusted_proxies;
+    if proxies.misses(peer, request.headers()) {
+        PROXY_WARNING.call_once(|| {
             tracing::warn!(
-                "a proxy at {peer} says for whom it asks, and is not believed: all who come through it count as \
-                 one client. If it is yours, name it in {TRUSTED_PROXIES}"
+                "ignoring X-Forwarded-For from {peer}, which is not a trusted proxy: all its clients share one login \
+                 and connection limit. If it is your proxy, add it to {TRUSTED_PROXIES}"
             );
         });
     }
-    Client(state.proxies.client(peer, request.headers()))
+    ClientAddress(proxies.client(peer, request.headers()))
 }
 
-/// Errors get their answer here, where the id is known.
-fn answered(response: ServiceResponse, id: &str) -> ServiceResponse {
-    let failed = response.response().error().and_then(|error| error.as_error::<HttpError>());
-    let Some(error) = failed else { return response };
-    if let HttpError::Internal(cause) = error {
-        tracing::error!(id, cause, "request failed");
+/// Replaces the response to an error by one that names the request's id, and logs internal errors.
+fn with_error_response(response: ServiceResponse, id: &str) -> ServiceResponse {
+    let Some(error) = response.response().error().and_then(|error| error.as_error::<HttpError>()) else {
+        return response;
+    };
+    if error.is_internal() {
+        tracing::error!(id, cause = chain(error), "request failed");
     }
-    let answer = error.answer(id);
-    response.into_response(answer)
+    let error_response = error.response(id);
+    response.into_response(error_response)
 }
 
-fn log(response: &ServiceResponse, id: &str, client: Client, started: Instant) {
+fn log(response: &ServiceResponse, id: &str, client: ClientAddress, started: Instant) {
     let request = response.request();
-    let about = request.extensions().get::<About>().cloned();
+    let model = request.extensions().get::<LoggedModel>().cloned();
     tracing::info!(
         id,
         client = %client.0,
-        // Nothing that a stranger wrote gets into the log: of methods the known ones, and the pattern, not the path.
-        method = fallback::name(request.method()),
+        // A client's own text must not get into the log: only known methods, and the route's pattern, not the path.
+        method = known_method(request.method()),
         route = request.match_pattern().as_deref().unwrap_or("unknown"),
-        uniqueid = about.as_ref().map(|about| about.0.as_str()),
+        uniqueid = model.as_ref().map(|model| model.0.as_str()),
         status = response.status().as_u16(),
         ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-        "answered"
+        "request completed"
     );
 }
 
-/// 16 hexadecimal digits. Ids need not be secret, so a machine without randomness still gets one.
+/// The method's name; `other` for those that HTTP does not define, which can be any text.
+fn known_method(method: &Method) -> &str {
+    match *method {
+        Method::GET
+        | Method::HEAD
+        | Method::POST
+        | Method::PUT
+        | Method::DELETE
+        | Method::OPTIONS
+        | Method::PATCH
+        | Method::CONNECT
+        | Method::TRACE => method.as_str(),
+        _ => "other",
+    }
+}
+
+/// 16 hexadecimal digits. Ids need not be secret: without randomness the process id is used.
 fn new_id() -> String {
     let number = getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id()));
     format!("{number:016x}")

@@ -1,21 +1,19 @@
-//! `POST /deletemodel`: forgets everything about one model.
+//! `POST /deletemodel`: deletes everything under one `uniqueid`.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, Resource, web};
 
-use super::{ok, sent};
+use super::resource::{post, protected};
 use crate::http::error::HttpError;
-use crate::http::extract::params;
-use crate::http::extract::tenant::Tenant;
+use crate::http::extract::model_upload::Parsed;
+use crate::http::response::ok;
 use crate::http::state::AppState;
+use crate::store::ModelId;
 
-pub(super) async fn delete(
-    request: HttpRequest,
-    tenant: Tenant,
-    state: web::Data<AppState>,
-    payload: web::Payload,
-) -> Result<HttpResponse, HttpError> {
-    let form = sent(&request, &tenant, payload, &state, None).await?;
-    let id = params::model_id(&form, &tenant)?;
+pub(super) fn service() -> Resource {
+    post("/deletemodel", protected(delete))
+}
+
+async fn delete(state: web::Data<AppState>, Parsed(id): Parsed<ModelId>) -> Result<HttpResponse, HttpError> {
     let backend = state.backend.clone();
     state.jobs.quick(move || backend.delete(&id)).await??;
     Ok(ok())

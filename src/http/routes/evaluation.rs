@@ -1,49 +1,58 @@
-//! `POST /evaluation`: how good would a model be?
+//! `POST /evaluation`: estimates how good a model trained on the samples would be, or how good a trained one is.
 
-use std::time::Instant;
+use std::fs::File;
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{Resource, web};
 
-use super::{begin, json, sent};
-use crate::backend::{self, TimeBudget};
+use super::job_log;
+use super::resource::{post, protected};
+use crate::backend::{self, EvaluationReply, EvaluationRequest, TimeBudget};
+use crate::config::{Config, UploadLimits};
 use crate::http::error::HttpError;
-use crate::http::extract::form::FilePart;
+use crate::http::extract::form::{FilePart, Form};
+use crate::http::extract::model_upload::{FromForm, Parsed};
 use crate::http::extract::params;
 use crate::http::extract::tenant::Tenant;
 use crate::http::state::AppState;
+use crate::store::ModelKey;
 
-pub(super) async fn evaluate(
-    request: HttpRequest,
-    tenant: Tenant,
-    state: web::Data<AppState>,
-    payload: web::Payload,
-) -> Result<HttpResponse, HttpError> {
-    // `trainedmodeldirhash` comes behind the file: the whole body is read before anything is checked.
-    let form = sent(&request, &tenant, payload, &state, Some(FilePart::dataset(&state.uploads))).await?;
-    let model = params::model_key(&form, &tenant)?;
-    let wanted = params::evaluation(&form, state.max_iterations)?;
-    let trained = params::trained_dir(&form)?.map(|dir| state.backend.home(&model.id, &dir));
-    let dataset = form.into_file()?;
-    let home = begin(&state, &model).await?;
-    let limits = state.dataset;
-    let time = state.evaluation_time;
-    let job = move || {
-        let started = Instant::now();
-        let budget = TimeBudget::new(time, progress_lines());
-        let reply = backend::evaluate(&home, trained.as_ref(), dataset.path(), &wanted, &limits, &budget);
-        tracing::info!(seconds = started.elapsed().as_secs_f64(), done = reply.is_ok(), "evaluation ended");
-        reply
-    };
-    json(&state.jobs.evaluate(job).await??)
+pub(super) fn service() -> Resource {
+    post("/evaluation", protected(evaluate))
 }
 
-/// A log line for each tenth of the iterations, under the request's id although other threads write it.
-fn progress_lines() -> impl Fn(usize, usize) + Sync {
-    let request = tracing::Span::current();
-    move |done, asked| {
-        let tenth = |done: usize| done * 10 / asked.max(1);
-        if tenth(done) > tenth(done.saturating_sub(1)) {
-            request.in_scope(|| tracing::info!(done, asked, "evaluation: iterations done"));
-        }
+struct EvaluationUpload {
+    key: ModelKey,
+    request: EvaluationRequest,
+    trained: Option<ModelKey>,
+    dataset: File,
+}
+
+impl FromForm for EvaluationUpload {
+    fn file_part(limits: &UploadLimits) -> Option<FilePart> {
+        Some(FilePart::dataset(limits))
     }
+
+    fn from_form(form: Form, tenant: &Tenant, config: &Config) -> Result<Self, HttpError> {
+        let key = params::model_key(&form, tenant)?;
+        let request = params::evaluation(&form, config.max_iterations)?;
+        // It follows the file, so it is known only after the whole body was read.
+        let trained = params::trained_dir(&form)?.map(|dir| ModelKey { id: key.id.clone(), dir });
+        Ok(Self { key, request, trained, dataset: form.into_file()? })
+    }
+}
+
+async fn evaluate(
+    state: web::Data<AppState>,
+    Parsed(upload): Parsed<EvaluationUpload>,
+) -> Result<web::Json<EvaluationReply>, HttpError> {
+    let model = state.begin(&upload.key).await?;
+    let trained = upload.trained.map(|key| state.model(&key));
+    let (limits, time) = (state.config.dataset, state.config.evaluation_time);
+    let job = move || {
+        job_log::with_duration("evaluation", || {
+            let budget = TimeBudget::new(time, job_log::iterations());
+            backend::evaluate(&model, trained.as_ref(), upload.dataset, &upload.request, &limits, &budget)
+        })
+    };
+    Ok(web::Json(state.jobs.evaluate(job).await??))
 }

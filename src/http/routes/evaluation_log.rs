@@ -1,22 +1,38 @@
-//! `GET /evaluationlog`: what one evaluation run found, as a zip.
+//! `GET /evaluationlog`: the report of one evaluation run, as a zip.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, Resource, web};
 
-use super::{asked, zip};
+use super::resource::{get, protected};
 use crate::backend;
+use crate::config::Config;
 use crate::http::error::HttpError;
+use crate::http::extract::form::Form;
+use crate::http::extract::model_upload::{FromForm, Parsed};
 use crate::http::extract::params;
 use crate::http::extract::tenant::Tenant;
+use crate::http::response::zip;
 use crate::http::state::AppState;
+use crate::store::{ModelKey, RunId};
 
-pub(super) async fn evaluation_log(
-    request: HttpRequest,
-    tenant: Tenant,
+pub(super) fn service() -> Resource {
+    get("/evaluationlog", protected(evaluation_log))
+}
+
+struct RunQuery {
+    key: ModelKey,
+    run: Option<RunId>,
+}
+
+impl FromForm for RunQuery {
+    fn from_form(form: Form, tenant: &Tenant, _: &Config) -> Result<Self, HttpError> {
+        Ok(Self { key: params::model_key(&form, tenant)?, run: params::run(&form)? })
+    }
+}
+
+async fn evaluation_log(
     state: web::Data<AppState>,
+    Parsed(RunQuery { key, run }): Parsed<RunQuery>,
 ) -> Result<HttpResponse, HttpError> {
-    let form = asked(&request, &tenant, &state).await?;
-    let model = params::model_key(&form, &tenant)?;
-    let run = params::run(&form)?;
-    let home = state.backend.home(&model.id, &model.dir);
-    Ok(zip(state.jobs.quick(move || backend::evaluation_log(&home, run)).await??))
+    let model = state.model(&key);
+    Ok(zip(state.jobs.quick(move || backend::evaluation_log(&model, run)).await??))
 }

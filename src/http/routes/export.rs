@@ -1,22 +1,24 @@
-//! `GET /export`: a trained model, to take elsewhere.
+//! `GET /export`: a trained model as a zip.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, Resource, web};
 
-use super::{asked, zip};
+use super::resource::{get, protected};
 use crate::backend;
 use crate::http::error::HttpError;
-use crate::http::extract::params;
-use crate::http::extract::tenant::Tenant;
+use crate::http::extract::model_upload::Parsed;
+use crate::http::response::zip;
 use crate::http::state::AppState;
+use crate::store::ModelKey;
 
-pub(super) async fn export(
-    request: HttpRequest,
-    tenant: Tenant,
+pub(super) fn service() -> Resource {
+    get("/export", protected(export))
+}
+
+async fn export(
     state: web::Data<AppState>,
+    Parsed(key): Parsed<ModelKey>,
 ) -> Result<HttpResponse, HttpError> {
-    let form = asked(&request, &tenant, &state).await?;
-    let model = params::model_key(&form, &tenant)?;
-    let home = state.backend.home(&model.id, &model.dir);
-    let archive = state.jobs.quick(move || backend::export(&home)).await??;
+    let model = state.model(&key);
+    let archive = state.jobs.quick(move || backend::export(&model)).await??;
     archive.map(zip).ok_or(HttpError::NothingToExport)
 }

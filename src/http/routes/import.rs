@@ -1,26 +1,24 @@
-//! `POST /import`: replaces a model with one from elsewhere.
+//! `POST /import`: replaces a model with the one in an archive.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, Resource, web};
 
-use super::{begin, ok, sent};
+use super::resource::{post, protected};
 use crate::backend;
 use crate::http::error::HttpError;
-use crate::http::extract::form::FilePart;
-use crate::http::extract::params;
-use crate::http::extract::tenant::Tenant;
+use crate::http::extract::model_upload::{ArchiveUpload, Parsed};
+use crate::http::response::ok;
 use crate::http::state::AppState;
 
-pub(super) async fn import(
-    request: HttpRequest,
-    tenant: Tenant,
+pub(super) fn service() -> Resource {
+    post("/import", protected(import))
+}
+
+async fn import(
     state: web::Data<AppState>,
-    payload: web::Payload,
+    Parsed(ArchiveUpload { key, archive }): Parsed<ArchiveUpload>,
 ) -> Result<HttpResponse, HttpError> {
-    let form = sent(&request, &tenant, payload, &state, Some(FilePart::archive(&state.uploads))).await?;
-    let model = params::model_key(&form, &tenant)?;
-    let archive = form.into_file()?;
-    let home = begin(&state, &model).await?;
-    let (limits, within) = (state.dataset, state.import);
-    state.jobs.replace(model, move || backend::import(&home, archive.path(), &limits, &within)).await??;
+    let model = state.begin(&key).await?;
+    let (limits, import) = (state.config.dataset, state.config.import);
+    state.jobs.replace(key, move || backend::import(&model, archive, &limits, &import)).await??;
     Ok(ok())
 }

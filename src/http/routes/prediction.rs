@@ -1,25 +1,21 @@
-//! `POST /prediction`: asks a trained model.
+//! `POST /prediction`: predicts new samples with a trained model.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{Resource, web};
 
-use super::{json, sent};
-use crate::backend;
+use super::resource::{post, protected};
+use crate::backend::{self, Prediction};
 use crate::http::error::HttpError;
-use crate::http::extract::form::FilePart;
-use crate::http::extract::params;
-use crate::http::extract::tenant::Tenant;
+use crate::http::extract::model_upload::{DatasetUpload, Parsed};
 use crate::http::state::AppState;
 
-pub(super) async fn predict(
-    request: HttpRequest,
-    tenant: Tenant,
+pub(super) fn service() -> Resource {
+    post("/prediction", protected(predict))
+}
+
+async fn predict(
     state: web::Data<AppState>,
-    payload: web::Payload,
-) -> Result<HttpResponse, HttpError> {
-    let form = sent(&request, &tenant, payload, &state, Some(FilePart::dataset(&state.uploads))).await?;
-    let model = params::model_key(&form, &tenant)?;
-    let dataset = form.into_file()?;
-    let home = state.backend.home(&model.id, &model.dir);
-    let limits = state.dataset;
-    json(&state.jobs.quick(move || backend::predict(&home, dataset.path(), &limits)).await??)
+    Parsed(DatasetUpload { key, dataset }): Parsed<DatasetUpload>,
+) -> Result<web::Json<Prediction>, HttpError> {
+    let (model, limits) = (state.model(&key), state.config.dataset);
+    Ok(web::Json(state.jobs.quick(move || backend::predict(&model, dataset, &limits)).await??))
 }

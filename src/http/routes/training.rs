@@ -1,33 +1,24 @@
-//! `POST /training`: teaches a model what is new.
+//! `POST /training`: trains a model on the new samples and those it has seen before.
 
-use std::time::Instant;
+use actix_web::{Resource, web};
 
-use actix_web::{HttpRequest, HttpResponse, web};
-
-use super::{begin, json, sent};
-use crate::backend;
+use super::job_log;
+use super::resource::{post, protected};
+use crate::backend::{self, Training};
 use crate::http::error::HttpError;
-use crate::http::extract::form::FilePart;
-use crate::http::extract::params;
-use crate::http::extract::tenant::Tenant;
+use crate::http::extract::model_upload::{DatasetUpload, Parsed};
 use crate::http::state::AppState;
 
-pub(super) async fn train(
-    request: HttpRequest,
-    tenant: Tenant,
+pub(super) fn service() -> Resource {
+    post("/training", protected(train))
+}
+
+async fn train(
     state: web::Data<AppState>,
-    payload: web::Payload,
-) -> Result<HttpResponse, HttpError> {
-    let form = sent(&request, &tenant, payload, &state, Some(FilePart::dataset(&state.uploads))).await?;
-    let model = params::model_key(&form, &tenant)?;
-    let dataset = form.into_file()?;
-    let home = begin(&state, &model).await?;
-    let limits = state.dataset;
-    let job = move || {
-        let started = Instant::now();
-        let reply = backend::train(&home, dataset.path(), &limits);
-        tracing::info!(seconds = started.elapsed().as_secs_f64(), done = reply.is_ok(), "training ended");
-        reply
-    };
-    json(&state.jobs.train(model, job).await??)
+    Parsed(DatasetUpload { key, dataset }): Parsed<DatasetUpload>,
+) -> Result<web::Json<Training>, HttpError> {
+    let model = state.begin(&key).await?;
+    let limits = state.config.dataset;
+    let job = move || job_log::with_duration("training", || backend::train(&model, dataset, &limits));
+    Ok(web::Json(state.jobs.train(key, job).await??))
 }

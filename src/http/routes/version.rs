@@ -1,12 +1,17 @@
-//! `GET /version`: whether Moodle will talk to us at all.
+//! `GET /version`: the version that Moodle checks before its first request.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpResponse, Resource, web};
 
-use super::text;
+use super::resource;
+use crate::http::response::text;
 use crate::http::state::AppState;
 
-/// The version and nothing else: a newline behind it and Moodle refuses.
-pub(super) async fn version(state: web::Data<AppState>) -> HttpResponse {
-    text(StatusCode::OK, state.reported_version.clone())
+pub(super) fn service() -> Resource {
+    resource::get("/version", web::to(version))
+}
+
+/// Only the version: Moodle refuses a trailing newline.
+async fn version(state: web::Data<AppState>) -> HttpResponse {
+    text(StatusCode::OK, state.config.reported_version.clone())
 }

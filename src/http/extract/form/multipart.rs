@@ -1,39 +1,36 @@
-//! Reading `multipart/form-data`, part by part.
+//! Reads `multipart/form-data`, part by part.
 
 use actix_multipart::{Field, Multipart, MultipartError};
+use actix_web::dev::Payload;
 use actix_web::http::header::HeaderMap;
-use actix_web::web;
 use futures_util::StreamExt;
 
-use super::{Body, HttpError};
-use crate::http::spool::Spool;
-use crate::http::uploads::{Upload, UploadWriter};
+use super::{Body, HttpError, MAX_FIELD, Values, check_parts};
+use crate::http::uploads::Upload;
 
-type Parts = (Vec<(String, String)>, Option<Upload>);
-
-impl Body {
-    pub(crate) async fn multipart(
+impl Body<'_> {
+    pub(super) async fn multipart(
         &self,
         headers: &HeaderMap,
-        payload: web::Payload,
-        spool: &Spool,
-    ) -> Result<Parts, HttpError> {
-        let mut parts = Multipart::new(headers, self.arriving(payload));
+        payload: Payload,
+    ) -> Result<(Values, Option<Upload>), HttpError> {
+        let mut parts = Multipart::new(headers, self.chunks(payload));
         let mut values = Vec::new();
         let mut file = None;
         let mut count = 0;
         while let Some(part) = parts.next().await {
-            let part = part.map_err(|error| self.malformed(&error))?;
+            let part = part.map_err(|error| self.multipart_error(&error))?;
             count += 1;
-            self.check_parts(count)?;
+            check_parts(count)?;
             let name = part.name().unwrap_or_default().to_owned();
-            let named = part.content_disposition().is_some_and(|about| about.get_filename().is_some());
-            if file.is_none() && self.wanted.is_some_and(|wanted| wanted.name == name) {
-                file = Some(self.to_disk(part, spool).await?);
+            let is_file =
+                part.content_disposition().is_some_and(|disposition| disposition.get_filename().is_some());
+            if file.is_none() && self.file_part.is_some_and(|expected| expected.name == name) {
+                file = Some(self.store(part).await?);
             } else {
-                let value = self.in_memory(part).await?;
-                // A file that nobody asked for is no parameter.
-                if !named {
+                let value = self.value(part).await?;
+                // An unexpected file is not a parameter.
+                if !is_file {
                     values.push((name, value));
                 }
             }
@@ -41,35 +38,37 @@ impl Body {
         Ok((values, file))
     }
 
-    async fn to_disk(&self, mut part: Field, spool: &Spool) -> Result<Upload, HttpError> {
-        let failed = |error: std::io::Error| HttpError::keeping_an_upload(&error);
-        let limit = self.wanted.map_or(0, |wanted| wanted.limit);
-        let mut file = UploadWriter::new(spool.file().map_err(failed)?);
+    async fn store(&self, mut part: Field) -> Result<Upload, HttpError> {
+        let limit = self.file_part.map_or(0, |expected| expected.limit);
+        let mut upload = self.uploads.create().map_err(HttpError::upload)?;
         while let Some(chunk) = part.next().await {
-            file = file.push(&chunk.map_err(|error| self.malformed(&error))?).await.map_err(failed)?;
-            if file.bytes() > limit {
+            let chunk = chunk.map_err(|error| self.multipart_error(&error))?;
+            upload = upload.write(&chunk).await.map_err(HttpError::upload)?;
+            if upload.bytes() > limit {
                 return Err(self.too_large());
             }
         }
-        file.finish().await.map_err(failed)
+        upload.finish().await.map_err(HttpError::upload)
     }
 
-    async fn in_memory(&self, mut part: Field) -> Result<String, HttpError> {
+    async fn value(&self, mut part: Field) -> Result<String, HttpError> {
         let mut value = Vec::new();
         while let Some(chunk) = part.next().await {
-            value.extend_from_slice(&chunk.map_err(|error| self.malformed(&error))?);
-            if value.len() as u64 > self.limits.field_bytes {
-                return Err(self.field_too_large());
+            value.extend_from_slice(&chunk.map_err(|error| self.multipart_error(&error))?);
+            if value.len() as u64 > MAX_FIELD.0 {
+                return Err(HttpError::FieldTooLarge(MAX_FIELD));
             }
         }
         Ok(String::from_utf8_lossy(&value).into_owned())
     }
 
-    fn malformed(&self, error: &MultipartError) -> HttpError {
+    fn multipart_error(&self, error: &MultipartError) -> HttpError {
         let problem = match error {
-            MultipartError::Payload(error) => return self.broken(error),
+            MultipartError::Payload(error) => return self.payload_error(error),
             MultipartError::Incomplete => "it stops before its closing boundary",
-            MultipartError::BoundaryMissing => "its boundary is not where it should be, or was not announced",
+            MultipartError::BoundaryMissing => {
+                "its boundary is missing, or is not the one that the Content-Type announces"
+            }
             MultipartError::ContentDispositionMissing => "a part has no Content-Disposition: form-data",
             MultipartError::ContentDispositionNameMissing => "a part has no name",
             MultipartError::Nested => "a part is multipart itself",

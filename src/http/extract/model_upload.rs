@@ -1,0 +1,123 @@
+//! Typed requests: what all routes but `/version` do before their handler's own work.
+//!
+//! Owns these steps and their order: read the form, note the model's id for the log, keep the debug copy, check the
+//! parameters. Must not know what a handler does with them.
+
+use std::fs::File;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+
+use super::form::{FilePart, Form};
+use super::params;
+use super::tenant::Tenant;
+use crate::config::{Config, UploadLimits};
+use crate::http::debug_copy::{self, RequestLine};
+use crate::http::error::HttpError;
+use crate::http::middleware::request_log::{LoggedModel, RequestId};
+use crate::http::state::AppState;
+use crate::store::{ModelId, ModelKey};
+
+/// What one route reads from its form.
+pub(crate) trait FromForm: Sized + 'static {
+    /// The file part of the body, if the route has one.
+    fn file_part(_limits: &UploadLimits) -> Option<FilePart> {
+        None
+    }
+
+    /// Checks the parameters, in the order that the protocol prescribes, and takes the file last.
+    fn from_form(form: Form, tenant: &Tenant, config: &Config) -> Result<Self, HttpError>;
+}
+
+/// The extractor of a typed request.
+pub(crate) struct Parsed<T>(pub(crate) T);
+
+impl<T: FromForm> FromRequest for Parsed<T> {
+    type Error = HttpError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, HttpError>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move { parse(&request, payload).await.map(Self) })
+    }
+}
+
+async fn parse<T: FromForm>(request: &HttpRequest, payload: Payload) -> Result<T, HttpError> {
+    let state = request.app_data::<web::Data<AppState>>().cloned();
+    let state = state.ok_or_else(|| HttpError::internal("reading a request", "the server has no state"))?;
+    let tenant = Tenant::of(request)?;
+    let file_part = T::file_part(&state.config.uploads);
+    let body_rate = state.config.connections.body_rate;
+    let form = Form::read(request, payload, &state.uploads, body_rate, file_part).await?;
+    if let Ok(id) = params::model_id(&form, &tenant) {
+        request.extensions_mut().insert(LoggedModel(id.as_str().to_owned()));
+    }
+    let form = keep_debug_copy(request, &state, form).await?;
+    T::from_form(form, &tenant, &state.config)
+}
+
+/// Copies the request to the stash directory, if there is one. A copy that fails is only logged.
+async fn keep_debug_copy(
+    request: &HttpRequest,
+    state: &web::Data<AppState>,
+    form: Form,
+) -> Result<Form, HttpError> {
+    let Some(stash) = state.config.stash_dir.clone() else { return Ok(form) };
+    let line = RequestLine {
+        id: request.extensions().get::<RequestId>().map_or_else(String::new, |id| id.0.clone()),
+        method: request.method().to_string(),
+        route: request.path().to_owned(),
+    };
+    let copy = move || {
+        if let Err(error) = debug_copy::save(&stash, &line, &form) {
+            tracing::warn!(%error, "cannot keep a copy in MOODLE_ML_STASH_DIR");
+        }
+        form
+    };
+    Ok(state.jobs.quick(copy).await?)
+}
+
+/// A model and a dataset for it.
+pub(crate) struct DatasetUpload {
+    pub(crate) key: ModelKey,
+    pub(crate) dataset: File,
+}
+
+impl FromForm for DatasetUpload {
+    fn file_part(limits: &UploadLimits) -> Option<FilePart> {
+        Some(FilePart::dataset(limits))
+    }
+
+    fn from_form(form: Form, tenant: &Tenant, _: &Config) -> Result<Self, HttpError> {
+        Ok(Self { key: params::model_key(&form, tenant)?, dataset: form.into_file()? })
+    }
+}
+
+/// A model and an archive to replace it with.
+pub(crate) struct ArchiveUpload {
+    pub(crate) key: ModelKey,
+    pub(crate) archive: File,
+}
+
+impl FromForm for ArchiveUpload {
+    fn file_part(limits: &UploadLimits) -> Option<FilePart> {
+        Some(FilePart::archive(limits))
+    }
+
+    fn from_form(form: Form, tenant: &Tenant, _: &Config) -> Result<Self, HttpError> {
+        Ok(Self { key: params::model_key(&form, tenant)?, archive: form.into_file()? })
+    }
+}
+
+impl FromForm for ModelKey {
+    fn from_form(form: Form, tenant: &Tenant, _: &Config) -> Result<Self, HttpError> {
+        params::model_key(&form, tenant)
+    }
+}
+
+impl FromForm for ModelId {
+    fn from_form(form: Form, tenant: &Tenant, _: &Config) -> Result<Self, HttpError> {
+        params::model_id(&form, tenant)
+    }
+}

@@ -1,0 +1,35 @@
+//! The two kinds of resources: those that are read and those that take a body.
+
+use actix_web::dev::Handler;
+use actix_web::guard::{self, Guard};
+use actix_web::{FromRequest, HttpRequest, Resource, Responder, Route, web};
+use actix_web_httpauth::middleware::HttpAuthentication;
+
+use super::fallback::method_not_allowed;
+use crate::http::middleware::basic_auth;
+
+/// A resource for GET and HEAD.
+pub(super) fn get(path: &str, route: Route) -> Resource {
+    resource(path, route, guard::Any(guard::Get()).or(guard::Head()), "GET, HEAD, OPTIONS")
+}
+
+/// A resource for POST.
+pub(super) fn post(path: &str, route: Route) -> Resource {
+    resource(path, route, guard::Post(), "OPTIONS, POST")
+}
+
+/// A route that needs credentials.
+pub(super) fn protected<F, Args>(handler: F) -> Route
+where
+    F: Handler<Args, Output: Responder + 'static>,
+    Args: FromRequest + 'static,
+{
+    web::to(handler).wrap(HttpAuthentication::with_fn(basic_auth::check))
+}
+
+/// Only the right method is asked for credentials: a wrong one gets its 405 first, and `OPTIONS` needs none.
+fn resource(path: &str, route: Route, methods: impl Guard + 'static, allow: &'static str) -> Resource {
+    let other_methods =
+        web::to(move |request: HttpRequest| async move { method_not_allowed(&request, allow) });
+    web::resource(path).route(route.guard(methods)).default_service(other_methods)
+}
