@@ -16,7 +16,7 @@ mod train;
 mod transfer;
 
 pub use check::check;
-pub use error::BackendError;
+pub use error::{BackendError, ErrorKind};
 pub use evaluate::{EvaluationRequest, evaluate, evaluation_log};
 pub use inspect::{DatasetReport, Found, ModelReport, PlaceReport, StoredModel, inspect};
 pub use migrate::{Left, convert_python_server, look_at_python_server, remove_python_server};
@@ -89,7 +89,5 @@ const NOT_TRAINED: &str = "Provided model have not been trained yet";
 
 /// Opens an upload, which is a file of ours, or a file that a local Moodle names.
 fn open(path: &Path) -> Result<File, BackendError> {
-    failpoint("open an upload")
-        .and_then(|()| File::open(path))
-        .map_err(|error| BackendError::Internal(format!("the uploaded file cannot be opened: {error}")))
+    failpoint("open an upload").and_then(|()| File::open(path)).map_err(BackendError::UnopenableUpload)
 }

@@ -14,7 +14,7 @@ use actix_web::{HttpResponse, ResponseError};
 use actix_web_httpauth::headers::www_authenticate::basic::Basic;
 
 use crate::auth::throttle::Wait;
-use crate::backend::BackendError;
+use crate::backend::{self, BackendError};
 use crate::config::{BodyRate, ConfigError, LOGIN_FAILURES, TEMP_DIR, USERS};
 use crate::jobs::JobError;
 use crate::store::{IdError, StoreError};
@@ -187,11 +187,11 @@ impl ResponseError for HttpError {
 
 impl From<BackendError> for HttpError {
     fn from(error: BackendError) -> Self {
-        match error {
-            BackendError::BadInput(told) => Self::BadRequest(told),
-            BackendError::Unusable(told) => Self::Unusable(told),
-            BackendError::NoSpace => Self::NoSpace,
-            BackendError::Internal(cause) => Self::Internal(cause),
+        match error.kind() {
+            backend::ErrorKind::BadInput => Self::BadRequest(error.to_string()),
+            backend::ErrorKind::UnusableModel => Self::Unusable(error.to_string()),
+            backend::ErrorKind::NoSpace => Self::NoSpace,
+            backend::ErrorKind::Internal => Self::Internal(error.to_string()),
         }
     }
 }
