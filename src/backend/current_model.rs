@@ -4,9 +4,11 @@
 use serde_json::{Value, json};
 
 use super::BackendError;
-use super::train::IMPORTED;
 use crate::model::{ModelError, ModelMetadata, import};
 use crate::store::{Generation, ModelDir, StoreError};
+
+/// The name of the fact that a generation was imported and not trained here.
+pub(super) const IMPORTED: &str = "imported";
 
 /// The model that answers now.
 pub(super) struct CurrentModel {
@@ -83,15 +85,12 @@ fn imported(generation: &Generation) -> bool {
 /// The model that the Python server keeps at `home`, as a model file of ours.
 pub(super) fn python_server(home: &ModelDir) -> Result<Option<Vec<u8>>, BackendError> {
     let Some(files) = home.python_server_files()? else { return Ok(None) };
-    import(files).map(Some).map_err(|error| {
-        let way_out = match error {
+    import(files).map(Some).map_err(|source| {
+        let remedy = match source {
             ModelError::TensorFlow1 => "Export it with the server that stored it and import that",
             _ => "Restore it from a backup",
         };
-        BackendError::Unusable(format!(
-            "The model that the Python server kept here cannot be used: {error}. {way_out}, or choose Clear \
-             predictions in the model's menu and train it anew."
-        ))
+        BackendError::UnusablePythonModel { source, remedy }
     })
 }
 

@@ -18,7 +18,7 @@ pub enum Left {
 /// Looks at what the Python server has left at `home`, changing nothing; `None` when there is nothing.
 ///
 /// # Errors
-/// [`BackendError::Unusable`] when it is a model that cannot be used.
+/// [`BackendError::UnusablePythonModel`] when it is a model that cannot be used.
 pub fn look_at_python_server(home: &ModelDir) -> Result<Option<Left>, BackendError> {
     if home.look()?.is_some() {
         return Ok(home.has_python_server_files().then_some(Left::Converted));
@@ -57,7 +57,7 @@ pub fn remove_python_server(home: &ModelDir) -> Result<(), BackendError> {
 
 fn prove(home: &ModelDir) -> Result<(), BackendError> {
     let answering = CurrentModel::at(home)?.filter(|answering| answering.generation.is_some());
-    let unproven = |why: &str| Err(BackendError::Unusable(format!("The old files stay: {why}.")));
+    let unproven = |why: &'static str| Err(BackendError::UnverifiedMigration(why));
     let Some(answering) = answering else { return unproven("nothing was converted") };
     let new = Model::load(&answering.onnx)?;
     let samples = samples(&new.facts().features);

@@ -16,7 +16,7 @@ mod train;
 mod transfer;
 
 pub use check::check;
-pub use error::BackendError;
+pub use error::{BackendError, ErrorKind};
 pub use evaluate::{EvaluationRequest, evaluate, evaluation_log};
 pub use inspect::{DatasetReport, Found, ModelReport, PlaceReport, StoredModel, inspect};
 pub use migrate::{Left, convert_python_server, look_at_python_server, remove_python_server};
@@ -89,8 +89,6 @@ const NOT_TRAINED: &str = "Provided model have not been trained yet";
 
 /// Goes to the start of an upload: it may have been written through the same handle.
 fn open(mut upload: File) -> Result<File, BackendError> {
-    failpoint("open an upload")
-        .and_then(|()| upload.rewind())
-        .map_err(|error| BackendError::Internal(format!("the uploaded file cannot be read: {error}")))?;
+    failpoint("open an upload").and_then(|()| upload.rewind()).map_err(BackendError::UnopenableUpload)?;
     Ok(upload)
 }

@@ -5,7 +5,7 @@ use std::fs::File;
 
 use serde_json::json;
 
-use super::current_model::CurrentModel;
+use super::current_model::{CurrentModel, IMPORTED};
 use super::learning_threads::at_length;
 use super::reply::{Status, Training};
 use super::score::answers;
@@ -14,9 +14,6 @@ use crate::dataset::{Labelled, Limits, read_labelled};
 use crate::learning::{self, TrainedModel};
 use crate::model::{self, Model};
 use crate::store::{ModelDir, NewGeneration};
-
-/// The name of the fact that a generation was imported and not trained here.
-pub(super) const IMPORTED: &str = "imported";
 
 /// Trains the model at `home` on a labelled dataset, keeping what earlier batches taught: the batch
 /// joins all samples seen so far and the model is learnt from them together.
@@ -44,11 +41,7 @@ pub fn train(home: &ModelDir, dataset: File, limits: &Limits) -> Result<Training
     };
     let classes = samples.classes().len();
     if classes > limits.classes {
-        return Err(BackendError::BadInput(format!(
-            "With this dataset the model would have {classes} classes, more than {}. The server's \
-             MOODLE_MLBACKEND_MAX_CLASSES sets this limit.",
-            limits.classes
-        )));
+        return Err(BackendError::TooManyClasses { classes, max: limits.classes });
     }
     if samples.targets().len() < seen {
         tracing::warn!(

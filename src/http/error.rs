@@ -14,7 +14,7 @@ use actix_web::{HttpResponse, ResponseError};
 
 use super::response::text;
 use crate::auth::throttle::Wait;
-use crate::backend::BackendError;
+use crate::backend::{self, BackendError};
 use crate::config::{BodyRate, ConfigError, LOGIN_FAILURES, TEMP_DIR, USERS};
 use crate::jobs::JobError;
 use crate::store::{IdError, StoreError};
@@ -133,7 +133,11 @@ impl HttpError {
 
     /// Whether the client must not see the error's text.
     pub(crate) fn is_internal(&self) -> bool {
-        matches!(self, Self::Internal { .. } | Self::Backend(BackendError::Internal(_)))
+        match self {
+            Self::Internal { .. } => true,
+            Self::Backend(error) => error.kind() == backend::ErrorKind::Internal,
+            _ => false,
+        }
     }
 
     /// The response; `request_id` is the request's name in the log.
@@ -192,10 +196,10 @@ impl ResponseError for HttpError {
 }
 
 fn backend_status(error: &BackendError) -> StatusCode {
-    match error {
-        BackendError::BadInput(_) => StatusCode::BAD_REQUEST,
-        BackendError::NoSpace => StatusCode::INSUFFICIENT_STORAGE,
-        BackendError::Unusable(_) | BackendError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    match error.kind() {
+        backend::ErrorKind::BadInput => StatusCode::BAD_REQUEST,
+        backend::ErrorKind::NoSpace => StatusCode::INSUFFICIENT_STORAGE,
+        backend::ErrorKind::UnusableModel | backend::ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
@@ -247,7 +251,10 @@ mod tests {
     fn an_internal_error_shows_the_client_nothing_but_the_requests_id() {
         let error = HttpError::internal("reading /secret", "cause");
         assert_eq!(error.status_code(), StatusCode::INTERNAL_SERVER_ERROR);
-        assert!(error.is_internal() && HttpError::from(BackendError::Internal("x".to_owned())).is_internal());
+        assert!(
+            error.is_internal()
+                && HttpError::from(BackendError::UnopenableUpload(io::ErrorKind::Other.into())).is_internal()
+        );
         assert!(!HttpError::from(BackendError::NoSpace).is_internal());
     }
 }

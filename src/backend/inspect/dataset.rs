@@ -39,7 +39,7 @@ pub struct DatasetReport {
 /// Reads a dataset of either kind.
 ///
 /// # Errors
-/// [`BackendError::BadInput`] when not even its header is one of a dataset.
+/// [`BackendError::NotInspectable`] when not even its header is one of a dataset.
 pub(super) fn read(path: &Path, limits: &Limits) -> Result<DatasetReport, BackendError> {
     let open = || File::open(path).map_err(|error| refused(format!("It cannot be read: {error}.")));
     match read_labelled(open()?, limits) {

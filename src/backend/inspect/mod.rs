@@ -49,14 +49,14 @@ impl Found {
 /// Says what a file or directory is.
 ///
 /// # Errors
-/// [`BackendError::BadInput`] for what is nothing that this program knows, with what it looks like.
+/// [`BackendError::NotInspectable`] for what is nothing that this program knows, with what it looks like.
 pub fn inspect(path: &Path, limits: &Limits) -> Result<Found, BackendError> {
     let found = fs::metadata(path).map_err(|error| refused(format!("It cannot be opened: {error}.")))?;
     if found.is_dir() { directory(path) } else { file(path, limits) }
 }
 
 fn refused(why: String) -> BackendError {
-    BackendError::BadInput(why)
+    BackendError::NotInspectable(why)
 }
 
 fn directory(path: &Path) -> Result<Found, BackendError> {

@@ -15,7 +15,7 @@ use crate::model::ModelFiles;
 /// have, never what the archive says they have.
 ///
 /// # Errors
-/// [`BackendError::BadInput`] with the reason for anything but a zip of a model's files.
+/// [`BackendError::InvalidImport`] with the reason for anything but a zip of a model's files.
 pub fn read_archive(source: impl Read + Seek, limits: &ImportLimits) -> Result<ModelFiles, BackendError> {
     let mut source = BufReader::new(source);
     let room = directory::check(&mut source, limits.entries).map_err(|why| unusable(&why))?;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::description::Description;
+use crate::text::Untrusted;
 
 /// The card's text, in Markdown.
 pub(super) fn text(about: &Description) -> String {
@@ -146,26 +147,12 @@ fn list(heading: &str, lines: impl Iterator<Item = String>) -> String {
     if lines.is_empty() { String::new() } else { format!("{heading}\n{}", lines.concat()) }
 }
 
-/// Text of a model, which anybody may have written, as one line without markup.
+/// Text of a model as one line without markup.
 fn plain(text: &str) -> String {
-    let mut safe = String::new();
-    for c in text.chars().take(500) {
-        match c {
-            '<' | '>' | '|' | '`' | '*' | '[' | ']' | '#' | '\\' => safe.extend(['\\', c]),
-            c if c.is_control() => safe.push(' '),
-            c => safe.push(c),
-        }
-    }
-    safe
+    Untrusted(text).markdown(500)
 }
 
 /// A name as code that fits into a table.
 fn code(name: &str) -> String {
-    let safe: String = name
-        .chars()
-        .take(200)
-        .map(|c| if c.is_control() || c == '`' { ' ' } else { c })
-        .flat_map(|c| (c == '|').then_some('\\').into_iter().chain([c]))
-        .collect();
-    format!("`{safe}`")
+    Untrusted(name).markdown_code(200)
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::backend::train::IMPORTED;
+use crate::backend::current_model::IMPORTED;
 use crate::dataset::Class;
 use crate::model::{DESCRIPTION, MODEL, ModelFiles, ModelMetadata, TopFeature};
 use crate::store::Generation;

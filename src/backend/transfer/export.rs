@@ -53,6 +53,6 @@ fn exported(home: &ModelDir) -> Result<Option<Files>, BackendError> {
     Ok(Some([(MODEL, bytes), (DESCRIPTION, description), (CARD, card.into_bytes())]))
 }
 
-fn failed(error: impl std::fmt::Display) -> BackendError {
-    BackendError::Internal(format!("the export failed: {error}"))
+fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> BackendError {
+    BackendError::Export(error.into())
 }

@@ -113,7 +113,7 @@ pub(in crate::backend) fn is_part_of_a_model(name: &str) -> bool {
 /// Reads the files of a model that lie in a directory.
 ///
 /// # Errors
-/// [`BackendError::BadInput`] when one cannot be read or is too large.
+/// [`BackendError::InvalidImport`] when one cannot be read or is too large.
 pub fn read_directory(directory: &Path) -> Result<ModelFiles, BackendError> {
     let mut files = ModelFiles::new();
     let mut budget = TimeBudget::new(MAX_BYTES);
@@ -157,7 +157,7 @@ impl TimeBudget {
     /// Takes `count` bytes off.
     ///
     /// # Errors
-    /// [`BackendError::BadInput`] when there are not as many left, or the file is too large.
+    /// [`BackendError::InvalidImport`] when there are not as many left, or the file is too large.
     pub(super) fn take(&mut self, part: &Part, count: u64) -> Result<(), BackendError> {
         if count > part.most {
             let most = size(part.most);

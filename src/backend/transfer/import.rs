@@ -16,7 +16,7 @@ use crate::store::{ModelDir, NewGeneration};
 /// Replaces the model at `home` with the one in a zip file.
 ///
 /// # Errors
-/// [`BackendError::BadInput`] for anything but a model; the one at `home` is then as it was.
+/// [`ErrorKind::BadInput`](crate::backend::ErrorKind) for anything but a model; the one at `home` is then as it was.
 pub fn import(
     home: &ModelDir,
     archive: File,
@@ -30,7 +30,7 @@ pub fn import(
 /// Replaces the model at `home` with the files in a directory (Moodle's local mode).
 ///
 /// # Errors
-/// [`BackendError::BadInput`] for anything but a model; the one at `home` is then as it was.
+/// [`ErrorKind::BadInput`](crate::backend::ErrorKind) for anything but a model; the one at `home` is then as it was.
 pub fn import_from(home: &ModelDir, directory: &Path, limits: &Limits) -> Result<(), BackendError> {
     publish(home, read_directory(directory)?, limits)
 }
@@ -38,17 +38,15 @@ pub fn import_from(home: &ModelDir, directory: &Path, limits: &Limits) -> Result
 fn publish(home: &ModelDir, files: ModelFiles, limits: &Limits) -> Result<(), BackendError> {
     let claims = Claims::of(&files);
     claims.check(&files).map_err(|why| unusable(&why))?;
-    let model = model::import(files).map_err(|error| unusable(&error))?;
+    let model = model::import(files).map_err(BackendError::ImportedModel)?;
     let facts = ModelMetadata::read(&model)?;
     if facts.features.len() > limits.columns || facts.classes.len() > limits.classes {
-        return Err(BackendError::BadInput(format!(
-            "The import cannot be used: it has {} features and {} classes, more than the server's settings \
-             MOODLE_MLBACKEND_MAX_COLUMNS ({}) and MOODLE_MLBACKEND_MAX_CLASSES ({}) allow.",
-            facts.features.len(),
-            facts.classes.len(),
-            limits.columns,
-            limits.classes
-        )));
+        return Err(BackendError::ImportTooLarge {
+            features: facts.features.len(),
+            classes: facts.classes.len(),
+            max_features: limits.columns,
+            max_classes: limits.classes,
+        });
     }
     let mut facts = facts_of_brought(&facts);
     facts["target"] = json!(claims.target);

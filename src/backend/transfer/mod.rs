@@ -23,5 +23,5 @@ use super::BackendError;
 
 /// An import that is refused, with the reason; a sentence without its full stop.
 fn unusable(why: &dyn std::fmt::Display) -> BackendError {
-    BackendError::BadInput(format!("The import cannot be used: {why}."))
+    BackendError::InvalidImport(why.to_string())
 }
