@@ -67,8 +67,7 @@ struct Desk {
     _dir: TempDir,
 }
 
-const LIMITS: UploadLimits =
-    UploadLimits { dataset_bytes: 1 << 20, archive_bytes: 1 << 20, field_bytes: 1 << 10, parts: 8 };
+const LIMITS: UploadLimits = UploadLimits { dataset_bytes: 1 << 20, archive_bytes: 1 << 20 };
 
 const BODY_RATE: BodyRate = BodyRate { stall: Duration::from_mins(1), bytes_per_second: 1 };
 
@@ -89,6 +88,6 @@ impl Desk {
         let payload = web::Payload::from_request(&request, &mut payload).await;
         let payload = payload.map_err(|error| HttpError::internal("reading a body", error))?;
         let file = Some(FilePart::dataset(&LIMITS));
-        Form::read_within(&request, payload, (&LIMITS, BODY_RATE), &self.spool, file).await
+        Form::read_within(&request, payload, BODY_RATE, &self.spool, file).await
     }
 }

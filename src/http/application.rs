@@ -30,7 +30,7 @@ pub struct Application {
 impl Application {
     /// Opens the data directory and the port. Needs the actix runtime.
     pub fn build(settings: Config) -> Result<Self, StartError> {
-        let wanted = SocketAddr::new(settings.host, settings.port);
+        let wanted = SocketAddr::new(settings.host(), settings.port);
         let (stop_time, connections) = (settings.stop_time, settings.connections);
         caution(&settings);
         let state = web::Data::new(AppState::new(settings)?);
@@ -96,8 +96,8 @@ pub fn serve(args: ServeArgs) -> ExitCode {
 }
 
 fn run(settings: Config) -> Result<(), StartError> {
-    let log = telemetry::start(settings.log_format, settings.debug_mode).map_err(StartError::Server)?;
-    actix_web::rt::System::new().block_on(async {
+    let log = telemetry::start(settings.log_format, settings.debug_mode);
+    actix_web::rt::System::new().block_on(async move {
         let application = Application::build(settings)?;
         announce(&application.url());
         if application.run_until_stopped().await? {

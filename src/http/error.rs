@@ -78,17 +78,14 @@ pub(crate) enum HttpError {
         ByteSize(.0.bytes_per_second)
     )]
     TooSlow(BodyRate),
-    #[error(
-        "The request line is too long: it may have at most {0}. The server's \
-         MOODLE_MLBACKEND_MAX_REQUEST_LINE_BYTES sets this limit."
-    )]
+    #[error("The request line is too long: it may have at most {0}.")]
     LongRequestLine(ByteSize),
+    #[error("The headers are too large: they may have at most {0}.")]
+    LargeHeaders(String),
+    #[error("The upload is too large: a form field may have at most {0}.")]
+    LargeField(ByteSize),
     #[error(
-        "The headers are too large: they may have at most {limit}. The server's {setting} sets this limit."
-    )]
-    LargeHeaders { limit: String, setting: &'static str },
-    #[error(
-        "The server is busy: as many requests wait as may, {waiting} ({limit}). Try again in a few minutes."
+        "The server is busy: {waiting} requests are already queued ({limit}). Try again in a few minutes."
     )]
     Busy { waiting: usize, limit: &'static str },
     #[error(
@@ -164,12 +161,12 @@ impl ResponseError for HttpError {
             Self::NoCredentials | Self::WrongCredentials => StatusCode::UNAUTHORIZED,
             Self::TooManyFailures(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::BadRequest(_) | Self::BadId(_) => StatusCode::BAD_REQUEST,
-            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLarge { .. } | Self::LargeField(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Encoded => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::NoSpace => StatusCode::INSUFFICIENT_STORAGE,
             Self::LongRequestLine(_) => StatusCode::URI_TOO_LONG,
-            Self::LargeHeaders { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::LargeHeaders(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Busy { .. } | Self::Waited(_) | Self::Stopping | Self::NothingToExport => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -206,7 +203,7 @@ impl From<JobError> for HttpError {
     fn from(error: JobError) -> Self {
         match error {
             JobError::Full { waiting, limit } => Self::Busy { waiting, limit },
-            JobError::Waited(time) => Self::Waited(time),
+            JobError::TimedOut(time) => Self::Waited(time),
             JobError::Panicked(_) => Self::Internal(error.to_string()),
         }
     }

@@ -2,10 +2,11 @@
 
 use super::extract::tenant::prefix;
 use crate::auth::{Users, Weakness};
-use crate::config::{Config, TRUSTED_PROXIES, USERS};
+use crate::config::{Config, TRUSTED_PROXIES, USERS, warn_about_removed_variables};
 
 /// Writes to the log what about the settings is unsafe, and what else they mean.
 pub(super) fn caution(settings: &Config) {
+    warn_about_removed_variables();
     match &settings.users {
         None => tracing::warn!(
             "{USERS} is not set: every request but /version will be refused; set it to user:password"
@@ -16,7 +17,7 @@ pub(super) fn caution(settings: &Config) {
         tracing::warn!(
             "anybody on the way to {}:{} can read what is sent, passwords and students' data too: put a proxy that \
              speaks HTTPS in front and name it in {TRUSTED_PROXIES}, or listen on 127.0.0.1",
-            settings.host,
+            settings.host(),
             settings.port
         );
     }

@@ -10,7 +10,7 @@ use super::spool::Spool;
 use crate::auth::throttle::Throttle;
 use crate::auth::users::Users;
 use crate::backend::{Backend, ImportLimits};
-use crate::config::{BodyRate, Config, HeadLimits, UploadLimits};
+use crate::config::{BodyRate, Config, UploadLimits};
 use crate::dataset::Limits;
 use crate::jobs::JobQueues;
 use crate::net::trusted_proxies::TrustedProxies;
@@ -31,7 +31,6 @@ pub(crate) struct AppState {
     pub(super) stash: Option<DebugCopies>,
     pub(super) uploads: UploadLimits,
     pub(super) body_rate: BodyRate,
-    pub(super) head: HeadLimits,
     pub(super) import: ImportLimits,
     pub(super) dataset: Limits,
     pub(super) max_iterations: usize,
@@ -41,7 +40,7 @@ pub(crate) struct AppState {
 
 impl AppState {
     pub(crate) fn new(settings: Config) -> Result<Self, StartError> {
-        let store = Store::open(&settings.data_dir)?.keeping(settings.retention);
+        let store = Store::open(&settings.data_dir)?.keeping(settings.retention.into());
         let spool = Spool::open(&settings.temp_dir).map_err(StartError::Spool)?;
         Ok(Self {
             backend: Backend::new(store),
@@ -56,9 +55,8 @@ impl AppState {
             stash: settings.stash_dir.map(DebugCopies::new),
             uploads: settings.uploads,
             body_rate: settings.connections.body_rate,
-            head: settings.head,
             import: settings.import,
-            dataset: settings.dataset,
+            dataset: settings.dataset.into(),
             max_iterations: settings.max_iterations,
             evaluation_time: settings.evaluation_time,
             reported_version: settings.reported_version,

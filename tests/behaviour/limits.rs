@@ -77,11 +77,6 @@ fn archive_bytes() -> Limit {
     Limit { variable, value, within: import(&archive(false)), beyond: import(&archive(true)), status: 413 }
 }
 
-fn archive_entries() -> Limit {
-    let (variable, value) = ("MAX_ARCHIVE_ENTRIES", "2".to_owned());
-    Limit { variable, value, within: import(&archive(false)), beyond: import(&archive(true)), status: 400 }
-}
-
 fn unpacked_bytes() -> Limit {
     let unpacked = shipped("model.onnx").len() + shipped("model.json").len();
     let (variable, value) = ("MAX_UNPACKED_BYTES", unpacked.to_string());
@@ -132,15 +127,6 @@ fn rows() -> Limit {
     Limit { variable: "MAX_ROWS", value: "4".to_owned(), within, beyond, status: 400 }
 }
 
-fn line_bytes() -> Limit {
-    let long = |length: usize| {
-        let row = format!("0.{},1,0,0", "0".repeat(length - "0.,1,0,0".len()));
-        train(&labelled(&[&row, ROWS[2]]))
-    };
-    let (variable, value) = ("MAX_LINE_BYTES", "200".to_owned());
-    Limit { variable, value, within: long(200), beyond: long(201), status: 400 }
-}
-
 fn columns() -> Limit {
     let three = labelled(&ROWS);
     let four = String::from_utf8(three.clone()).expect("text").replace(",3,2024", ",4,2024").into_bytes();
@@ -174,7 +160,6 @@ fn evaluate(iterations: usize) -> Request {
 #[rstest]
 #[case(dataset_bytes())]
 #[case(archive_bytes())]
-#[case(archive_entries())]
 #[case(unpacked_bytes())]
 #[case(field_bytes())]
 #[case(parts())]
@@ -183,7 +168,6 @@ fn evaluate(iterations: usize) -> Request {
 #[case(header_lines())]
 #[case(bytes_of_headers())]
 #[case(rows())]
-#[case(line_bytes())]
 #[case(columns())]
 #[case(features_of_an_import())]
 #[case(classes())]
@@ -199,6 +183,36 @@ fn a_limit_lets_through_what_is_just_within_and_names_itself_to_what_is_beyond(#
     let named = reply.text().split(|c: char| !c.is_ascii_digit()).any(|number| number == limit.value);
     assert!(named, "the value {} in {}", limit.value, reply.text());
     assert!(server.uploads().is_empty(), "{:?}", server.uploads());
+}
+
+#[test]
+fn an_archive_with_more_entries_than_allowed_is_refused() {
+    let server = TestServer::start();
+    let with_entries = |count: usize| {
+        let model = ["model.onnx", "model.json"].map(|name| Entry::stored(name, &shipped(name)));
+        let others = (2..count).map(|at| Entry::stored(&format!("model.ckpt/{at}"), b"!"));
+        import(&RawZip::of(model.into_iter().chain(others)).bytes())
+    };
+    // Refused for the names of the other entries, not for their number.
+    let reply = server.send(&with_entries(64));
+    assert!(!reply.text().contains("entries, more than"), "{}", reply.text());
+    let reply = server.send(&with_entries(65));
+    assert_eq!(reply.status, 400, "{}", reply.text());
+    assert!(reply.text().contains("65 entries, more than the 64 that are allowed"), "{}", reply.text());
+}
+
+#[test]
+fn a_dataset_line_longer_than_allowed_is_refused() {
+    const MAX: usize = 4 << 20;
+    let server = TestServer::start();
+    let long = |length: usize| {
+        let row = format!("0.{},1,0,0", "0".repeat(length - "0.,1,0,0".len()));
+        train(&labelled(&[&row, ROWS[2]]))
+    };
+    assert_eq!(server.send(&long(MAX)).status, 200);
+    let reply = server.send(&long(MAX + 1));
+    assert_eq!(reply.status, 400, "{}", reply.text());
+    assert!(reply.text().contains(&format!("more than {MAX} bytes in one line")), "{}", reply.text());
 }
 
 /// A server with one slot, in which an evaluation runs until [`free`] is called.
@@ -239,7 +253,7 @@ fn of_as_many_as_may_wait_all_wait_and_one_more_is_told_to_come_back() {
             let reply = told.recv_timeout(Duration::from_mins(1));
             free(&server);
             let reply = reply.expect("one is not let wait");
-            let why = format!("as many requests wait as may, {waiting} (MOODLE_MLBACKEND_QUEUE_LENGTH).");
+            let why = format!("{waiting} requests are already queued (MOODLE_MLBACKEND_QUEUE_LENGTH).");
             told_to_come_back(&reply, &why);
             for _ in 0..waiting {
                 let reply = told.recv().expect("an answer");

@@ -68,7 +68,7 @@ pub(crate) fn serve(
     state: &web::Data<AppState>,
     limits: Connections,
 ) -> io::Result<Server> {
-    let most = affordable(limits.most);
+    let most = affordable(limits.max);
     // The limit is one of each worker: as many workers as cores, but none without a connection to take.
     let workers = std::thread::available_parallelism().map_or(1, usize::from).min(most);
     let builder = Server::build()

@@ -21,6 +21,8 @@ use crate::units::ByteSize;
 
 /// What the headers and the boundary of one part may take in a body.
 const PART_OVERHEAD: u64 = 4096;
+const MAX_FIELD_BYTES: u64 = 64 << 10;
+const MAX_PARTS: usize = 32;
 
 /// The file part that a route asks for.
 #[derive(Clone, Copy)]
@@ -68,21 +70,21 @@ impl Form {
         state: &AppState,
         wanted: Option<FilePart>,
     ) -> Result<Self, HttpError> {
-        Self::read_within(request, payload, (&state.uploads, state.body_rate), &state.spool, wanted).await
+        Self::read_within(request, payload, state.body_rate, &state.spool, wanted).await
     }
 
     /// The same with limits, and a place for files, of one's own.
     pub(crate) async fn read_within(
         request: &HttpRequest,
         payload: web::Payload,
-        (limits, body_rate): (&UploadLimits, BodyRate),
+        body_rate: BodyRate,
         spool: &Spool,
         wanted: Option<FilePart>,
     ) -> Result<Self, HttpError> {
         let headers = request.headers();
         refuse_encoded(headers)?;
         let read_gate = request.conn_data::<ReadGate>().cloned();
-        let body = Body { limits: *limits, body_rate, wanted, cap: cap(limits, wanted), read_gate };
+        let body = Body { body_rate, wanted, cap: cap(wanted), read_gate };
         body.check_announced(headers)?;
         let mut form = Self::of_query(request);
         let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
@@ -90,7 +92,7 @@ impl Form {
         let mut file = None;
         if kind == "application/x-www-form-urlencoded" {
             form.values.extend(body.urlencoded(payload).await?);
-            body.check_parts(form.values.len())?;
+            Body::check_parts(form.values.len())?;
         } else if kind == "multipart/form-data" {
             let (values, found) = body.multipart(headers, payload, spool).await?;
             form.values.extend(values);
@@ -124,8 +126,8 @@ impl Form {
 }
 
 /// The most bytes that a body within the limits can have.
-fn cap(limits: &UploadLimits, wanted: Option<FilePart>) -> u64 {
-    let fields = (limits.field_bytes.saturating_add(PART_OVERHEAD)).saturating_mul(limits.parts as u64);
+fn cap(wanted: Option<FilePart>) -> u64 {
+    let fields = (MAX_FIELD_BYTES + PART_OVERHEAD) * MAX_PARTS as u64;
     fields.saturating_add(wanted.map_or(0, |wanted| wanted.limit))
 }
 
@@ -145,7 +147,6 @@ fn pairs(text: &[u8]) -> Vec<(String, String)> {
 
 /// How one body is read.
 struct Body {
-    limits: UploadLimits,
     body_rate: BodyRate,
     wanted: Option<FilePart>,
     cap: u64,
@@ -179,30 +180,26 @@ impl Body {
         let mut text = Vec::new();
         while let Some(chunk) = chunks.next().await {
             text.extend_from_slice(&chunk.map_err(|error| self.broken(&error))?);
-            if text.len() as u64 > self.limits.field_bytes {
-                return Err(self.field_too_large());
+            if text.len() as u64 > MAX_FIELD_BYTES {
+                return Err(Self::field_too_large());
             }
         }
         Ok(pairs(&text))
     }
 
-    fn check_parts(&self, count: usize) -> Result<(), HttpError> {
-        let most = self.limits.parts;
-        if count <= most {
+    fn check_parts(count: usize) -> Result<(), HttpError> {
+        if count <= MAX_PARTS {
             return Ok(());
         }
-        Err(HttpError::BadRequest(format!(
-            "The form has more than {most} parts. The server's MOODLE_MLBACKEND_MAX_PARTS sets this limit."
-        )))
+        Err(HttpError::BadRequest(format!("The form has more than {MAX_PARTS} parts.")))
     }
 
     fn too_large(&self) -> HttpError {
-        self.wanted.map_or_else(|| self.field_too_large(), |wanted| wanted.too_large())
+        self.wanted.map_or_else(|| Self::field_too_large(), |wanted| wanted.too_large())
     }
 
-    fn field_too_large(&self) -> HttpError {
-        let limit = ByteSize(self.limits.field_bytes);
-        HttpError::TooLarge { what: "a form field", limit, setting: "MOODLE_MLBACKEND_MAX_FIELD_BYTES" }
+    fn field_too_large() -> HttpError {
+        HttpError::LargeField(ByteSize(MAX_FIELD_BYTES))
     }
 
     fn broken(&self, error: &PayloadError) -> HttpError {

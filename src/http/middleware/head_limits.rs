@@ -6,24 +6,26 @@
 use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderName, HeaderValue};
 
-use crate::config::HeadLimits;
 use crate::http::error::HttpError;
+use crate::units::ByteSize;
 
-/// Refuses a head that is larger than the settings allow.
-pub(crate) fn check(request: &HttpRequest, limits: &HeadLimits) -> Result<(), HttpError> {
+const MAX_REQUEST_LINE: ByteSize = ByteSize(16 << 10);
+const MAX_HEADER_LINES: usize = 64;
+const MAX_HEADERS: ByteSize = ByteSize(64 << 10);
+
+/// Refuses a head that is larger than the limits.
+pub(crate) fn check(request: &HttpRequest) -> Result<(), HttpError> {
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
     let first_line = request.method().as_str().len() + target + " ".len() * 2 + "HTTP/1.1\r\n".len();
-    if first_line as u64 > limits.request_line.0 {
-        return Err(HttpError::LongRequestLine(limits.request_line));
+    if first_line as u64 > MAX_REQUEST_LINE.0 {
+        return Err(HttpError::LongRequestLine(MAX_REQUEST_LINE));
     }
     let headers = request.headers();
-    if headers.len() > limits.lines {
-        let (limit, setting) = (format!("{} lines", limits.lines), "MOODLE_MLBACKEND_MAX_HEADER_LINES");
-        return Err(HttpError::LargeHeaders { limit, setting });
+    if headers.len() > MAX_HEADER_LINES {
+        return Err(HttpError::LargeHeaders(format!("{MAX_HEADER_LINES} lines")));
     }
-    if headers.iter().map(line_bytes).sum::<u64>() > limits.bytes.0 {
-        let (limit, setting) = (limits.bytes.to_string(), "MOODLE_MLBACKEND_MAX_HEADER_BYTES");
-        return Err(HttpError::LargeHeaders { limit, setting });
+    if headers.iter().map(line_bytes).sum::<u64>() > MAX_HEADERS.0 {
+        return Err(HttpError::LargeHeaders(MAX_HEADERS.to_string()));
     }
     Ok(())
 }

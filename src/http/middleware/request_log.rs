@@ -48,7 +48,7 @@ pub(crate) async fn observe(
     let client = client(&request, state.as_ref());
     request.extensions_mut().insert(client);
     let running = state.as_ref().map(|state| state.stopping.begin());
-    let refusal = state.as_ref().and_then(|state| refusal(&request, state, matches!(running, Some(None))));
+    let refusal = refusal(&request, matches!(running, Some(None)));
     let mut response = match refusal {
         Some(error) => request.into_response(error.answer(&id)),
         None => answered(next.call(request).instrument(span).await?.map_into_boxed_body(), &id),
@@ -61,12 +61,12 @@ pub(crate) async fn observe(
 }
 
 /// Why a request is not even looked at.
-fn refusal(request: &ServiceRequest, state: &AppState, stopping: bool) -> Option<HttpError> {
+fn refusal(request: &ServiceRequest, stopping: bool) -> Option<HttpError> {
     // Who only asks for the version makes no work.
     if stopping && request.path() != "/version" {
         return Some(HttpError::Stopping);
     }
-    head_limits::check(request.request(), &state.head).err()
+    head_limits::check(request.request()).err()
 }
 
 /// Where a request came from. Says once in a process' life when that is a proxy that was not named.

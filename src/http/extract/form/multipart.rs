@@ -25,7 +25,7 @@ impl Body {
         while let Some(part) = parts.next().await {
             let part = part.map_err(|error| self.malformed(&error))?;
             count += 1;
-            self.check_parts(count)?;
+            Self::check_parts(count)?;
             let name = part.name().unwrap_or_default().to_owned();
             let named = part.content_disposition().is_some_and(|about| about.get_filename().is_some());
             if file.is_none() && self.wanted.is_some_and(|wanted| wanted.name == name) {
@@ -58,8 +58,8 @@ impl Body {
         let mut value = Vec::new();
         while let Some(chunk) = part.next().await {
             value.extend_from_slice(&chunk.map_err(|error| self.malformed(&error))?);
-            if value.len() as u64 > self.limits.field_bytes {
-                return Err(self.field_too_large());
+            if value.len() as u64 > super::MAX_FIELD_BYTES {
+                return Err(Self::field_too_large());
             }
         }
         Ok(String::from_utf8_lossy(&value).into_owned())
