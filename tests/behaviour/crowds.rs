@@ -32,7 +32,7 @@ const SCRIPT: &str = r#"
         kill -0 %1
         sleep 0.05
     done
-    echo "told $(grep -c 'this client has as many connections as one may have' log)"
+    echo "told $(grep -c 'connection limit per client reached' log)"
     kill %1
     wait
 "#;
