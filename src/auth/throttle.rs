@@ -43,6 +43,7 @@ pub struct Wait(Duration);
 
 impl Wait {
     /// In seconds, rounded up, so that an attempt after this time is allowed.
+    #[must_use]
     pub fn seconds(self) -> u64 {
         self.0.as_secs() + u64::from(self.0.subsec_nanos() > 0)
     }
@@ -50,6 +51,7 @@ impl Wait {
 
 impl Throttle {
     /// Allows this many failures per minute; 0 means no limit.
+    #[must_use]
     pub fn new(failures_per_minute: u32) -> Self {
         let ledgers = WINDOW.checked_div(failures_per_minute).map(|cost| {
             Mutex::new(Ledgers {

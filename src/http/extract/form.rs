@@ -146,6 +146,7 @@ fn pairs(text: &[u8]) -> Vec<(String, String)> {
 }
 
 /// How one body is read.
+#[allow(clippy::struct_field_names, reason = "the rate of the body")]
 struct Body {
     body_rate: BodyRate,
     wanted: Option<FilePart>,
@@ -195,7 +196,7 @@ impl Body {
     }
 
     fn too_large(&self) -> HttpError {
-        self.wanted.map_or_else(|| Self::field_too_large(), |wanted| wanted.too_large())
+        self.wanted.map_or_else(Self::field_too_large, |wanted| wanted.too_large())
     }
 
     fn field_too_large() -> HttpError {
