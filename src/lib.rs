@@ -17,7 +17,7 @@ mod jobs;
 pub mod net;
 pub mod report;
 pub mod store;
-mod telemetry;
+pub mod telemetry;
 pub mod units;
 
 pub use learner::{dataset, learning, model, text};

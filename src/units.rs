@@ -1,4 +1,4 @@
-//! Sizes as people write them.
+//! Sizes in bytes: parsing settings and showing sizes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,6 +10,7 @@ pub struct ByteSize(pub u64);
 impl FromStr for ByteSize {
     type Err = String;
 
+    /// Refuses 0, unknown units and sizes beyond `u64`.
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
         let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -29,14 +30,22 @@ impl FromStr for ByteSize {
     }
 }
 
+/// Exact by default, in the largest unit that leaves no fraction. With a precision (`{:.1}`) rounded for tables.
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (shift, unit) in [(30, "GiB"), (20, "MiB"), (10, "KiB")] {
-            if self.0 >= 1 << shift && self.0.trailing_zeros() >= shift {
-                return write!(f, "{} {unit}", self.0 >> shift);
-            }
+        let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+        if let Some(precision) = f.precision() {
+            return match units.into_iter().find(|(shift, _)| self.0 >= 10 << shift) {
+                Some((shift, unit)) => {
+                    write!(f, "{:.precision$} {unit}", self.0 as f64 / (1_u64 << shift) as f64)
+                }
+                None => write!(f, "{} bytes", self.0),
+            };
         }
-        write!(f, "{} bytes", self.0)
+        match units.into_iter().find(|&(shift, _)| self.0 >= 1 << shift && self.0.trailing_zeros() >= shift) {
+            Some((shift, unit)) => write!(f, "{} {unit}", self.0 >> shift),
+            None => write!(f, "{} bytes", self.0),
+        }
     }
 }
 
@@ -50,7 +59,7 @@ mod tests {
     #[case("64KiB", 65_536)]
     #[case("500 mb", 524_288_000)]
     #[case("1G", 1 << 30)]
-    fn sizes_are_read_as_people_write_them(#[case] text: &str, #[case] bytes: u64) {
+    fn parses_sizes_with_and_without_units(#[case] text: &str, #[case] bytes: u64) {
         assert_eq!(text.parse(), Ok(ByteSize(bytes)));
     }
 
@@ -61,13 +70,23 @@ mod tests {
     #[case("1.5G")]
     #[case("1TB")]
     #[case("99999999999999G")]
-    fn other_texts_are_refused(#[case] text: &str) {
+    fn refuses_other_texts(#[case] text: &str) {
         assert!(text.parse::<ByteSize>().is_err(), "{text}");
     }
 
     #[test]
-    fn sizes_are_shown_in_the_largest_whole_unit() {
+    fn shows_sizes_exactly_in_the_largest_whole_unit() {
         assert_eq!(ByteSize(1 << 30).to_string(), "1 GiB");
         assert_eq!(ByteSize(1500).to_string(), "1500 bytes");
+    }
+
+    #[rstest]
+    #[case(0, "0 bytes")]
+    #[case(10_239, "10239 bytes")]
+    #[case(10_240, "10.0 KiB")]
+    #[case(11_000_000, "10.5 MiB")]
+    #[case(16 << 30, "16.0 GiB")]
+    fn a_precision_rounds_sizes_for_tables(#[case] bytes: u64, #[case] shown: &str) {
+        assert_eq!(format!("{:.1}", ByteSize(bytes)), shown);
     }
 }

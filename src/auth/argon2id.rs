@@ -1,22 +1,26 @@
 //! Argon2id entries: `user:argon2id:v19.m19456.t2.p1.SALT:HASH`, salt and hash in hexadecimal.
 //!
-//! The usual argon2 text holds commas and dollars, which the users variable and
-//! shells take for something else; this form needs no quoting anywhere.
+//! Owns this format and the cost of new hashes. The usual PHC string contains commas and dollar signs, which the users
+//! variable and shells interpret; this form needs no quoting.
 
 use argon2::{Algorithm, Argon2, Params, Version};
 
-use super::entry::check_name;
-use super::users::UsersError;
+use super::error::UsersError;
+use super::user_name::check_name;
 
 /// KiB, passes and lanes of new entries: OWASP's recommendation of 2023.
-const NEW: (u32, u32, u32) = (19_456, 2, 1);
+const DEFAULT_COST: (u32, u32, u32) = (19_456, 2, 1);
 const SALT_BYTES: usize = 16;
 const HASH_BYTES: usize = 32;
 
 const MALFORMED: &str = "the argon2id hash is malformed: have `moodle-mlbackend passwd` make the entry (user:argon2id:v19.m19456.t2.p1.SALT:HASH)";
-const TOO_DEAR: &str = "the argon2id hash asks for too much: at most m1048576 (1 GiB), t64 and p16";
+const TOO_EXPENSIVE: &str =
+    "the parameters of the argon2id hash are too large: at most m1048576 (1 GiB), t64 and p16";
 
-/// Makes an entry of the users variable that keeps an argon2id hash of the password.
+/// Makes an entry of the users variable with an argon2id hash of the password.
+///
+/// # Errors
+/// When the name or password cannot be used, or the machine lacks memory or randomness.
 pub fn argon2id_entry(user: &str, password: &str) -> Result<String, UsersError> {
     check_name(user).map_err(UsersError::Name)?;
     if password.is_empty() {
@@ -24,24 +28,24 @@ pub fn argon2id_entry(user: &str, password: &str) -> Result<String, UsersError> 
     }
     let mut salt = [0; SALT_BYTES];
     getrandom::fill(&mut salt).map_err(|error| UsersError::Machine(error.to_string()))?;
-    let (memory, passes, lanes) = NEW;
+    let (memory, passes, lanes) = DEFAULT_COST;
     let params = Params::new(memory, passes, lanes, Some(HASH_BYTES))
         .map_err(|error| UsersError::Machine(error.to_string()))?;
-    let argon = Argon { params, salt: salt.to_vec(), hash: vec![0; HASH_BYTES] };
-    let hash = argon.hash_of(password).ok_or_else(|| UsersError::Machine("out of memory".to_owned()))?;
+    let unhashed = Argon2idHash { params, salt: salt.to_vec(), hash: vec![0; HASH_BYTES] };
+    let hash = unhashed.hash_of(password).ok_or_else(|| UsersError::Machine("out of memory".to_owned()))?;
     let (salt, hash) = (hex::encode(salt), hex::encode(hash));
     Ok(format!("{user}:argon2id:v19.m{memory}.t{passes}.p{lanes}.{salt}:{hash}"))
 }
 
-/// One argon2id hash.
-pub(crate) struct Argon {
+/// An argon2id hash.
+pub(crate) struct Argon2idHash {
     params: Params,
     salt: Vec<u8>,
     pub(crate) hash: Vec<u8>,
 }
 
-impl Argon {
-    /// Reads the last two fields of an entry.
+impl Argon2idHash {
+    /// Parses the last two fields of an entry.
     pub(crate) fn parse(settings: &str, hash: &str) -> Result<Self, &'static str> {
         let hash = hex::decode(hash).map_err(|_| MALFORMED)?;
         let mut parts = settings.split('.');
@@ -57,13 +61,13 @@ impl Argon {
             return Err(MALFORMED);
         }
         if memory > 1 << 20 || passes > 64 || lanes > 16 {
-            return Err(TOO_DEAR);
+            return Err(TOO_EXPENSIVE);
         }
         let params = Params::new(memory, passes, lanes, Some(hash.len())).map_err(|_| MALFORMED)?;
         Ok(Self { params, salt, hash })
     }
 
-    /// The hash of a password; `None` when the memory for it is not there.
+    /// The hash of a password; `None` when there is not enough memory.
     pub(crate) fn hash_of(&self, password: &str) -> Option<Vec<u8>> {
         let mut out = vec![0; self.hash.len()];
         Argon2::new(Algorithm::Argon2id, Version::V0x13, self.params.clone())
@@ -72,12 +76,12 @@ impl Argon {
         Some(out)
     }
 
-    /// Whether comparing with the other takes as long.
-    pub(crate) fn costs_as(&self, other: &Self) -> bool {
+    /// Whether checking a password against the other takes as long.
+    pub(crate) fn has_cost_of(&self, other: &Self) -> bool {
         self.params == other.params && self.salt.len() == other.salt.len()
     }
 
-    /// Something that costs as much to compare with.
+    /// A hash with the same cost that no password matches.
     pub(crate) fn decoy(&self) -> Self {
         Self { params: self.params.clone(), salt: self.salt.clone(), hash: vec![0; self.hash.len()] }
     }

@@ -1,22 +1,25 @@
-//! The text of the users variable, taken apart.
+//! Parsing of the users variable.
+//!
+//! Owns the format of an entry. Must not know how a password is checked.
 
 use sha2::{Digest, Sha256};
 
-use super::argon2id::Argon;
+use super::argon2id::Argon2idHash;
+use super::error::UsersError;
 use super::secret::{Salted, Scheme, Secret};
-use super::users::UsersError;
+use super::user_name::check_name;
 use super::weak_password::Weakness;
 
-/// One entry.
+/// A user.
 pub(crate) struct User {
     pub(crate) name: String,
-    /// Of the name, for comparing in constant time.
+    /// The hash of the name, for comparison in constant time.
     pub(crate) digest: [u8; 32],
     pub(crate) weakness: Option<Weakness>,
     pub(crate) secret: Secret,
 }
 
-/// Reads `name:password` and `name:SCHEME:SALT:HASH`, separated by commas.
+/// Parses `name:password` and `name:SCHEME:SALT:HASH`, separated by commas.
 pub(crate) fn parse(text: &str) -> Result<Vec<User>, UsersError> {
     let mut users: Vec<User> = Vec::new();
     for (index, text) in text.split(',').enumerate() {
@@ -27,7 +30,7 @@ pub(crate) fn parse(text: &str) -> Result<Vec<User>, UsersError> {
         };
         let user = user(text).map_err(|(name, problem)| refuse(name, problem))?;
         if users.iter().any(|known| known.name == user.name) {
-            return Err(refuse(Some(&user.name), "the name is there twice: give every user one entry"));
+            return Err(refuse(Some(&user.name), "the name appears twice: give every user one entry"));
         }
         users.push(user);
     }
@@ -43,7 +46,7 @@ fn user(text: &str) -> Result<User, Refusal<'_>> {
     let fields: Vec<&str> = text.split(':').collect();
     let name = fields[0];
     if fields.len() == 1 {
-        // The text may be a password that contained a comma: not to be shown.
+        // The text may be part of a password that contained a comma, so it is not shown.
         return Err((None, "it has no colon: write user:password; neither may contain a comma"));
     }
     check_name(name).map_err(|problem| (None, problem))?;
@@ -52,7 +55,7 @@ fn user(text: &str) -> Result<User, Refusal<'_>> {
         [password] => Ok(Secret::plain(password)),
         ["sha256", salt, hash] => salted(Scheme::Sha256, salt, hash),
         ["sha512", salt, hash] => salted(Scheme::Sha512, salt, hash),
-        ["argon2id", settings, hash] => Argon::parse(settings, hash).map(Secret::Argon),
+        ["argon2id", settings, hash] => Argon2idHash::parse(settings, hash).map(Secret::Argon2id),
         [_, _, _] => Err("the hash is of an unknown kind: use sha256, sha512 or argon2id, or have \
              `moodle-mlbackend passwd` make the entry"),
         _ => Err("it has the wrong number of fields: write user:password or user:sha256:SALT:HASH; \
@@ -64,18 +67,6 @@ fn user(text: &str) -> Result<User, Refusal<'_>> {
         _ => Weakness::of_hash(name, &secret),
     };
     Ok(User { name: name.to_owned(), digest: Sha256::digest(name).into(), weakness, secret })
-}
-
-/// What a user may not be called; the text tells what to do.
-pub(crate) fn check_name(name: &str) -> Result<(), &'static str> {
-    match name {
-        "" => Err("the user name is empty: write user:password"),
-        _ if name.contains([',', ':']) => Err("a user name may contain neither a comma nor a colon"),
-        _ if name.contains(char::is_control) => {
-            Err("a user name may not contain a line break or a control character")
-        }
-        _ => Ok(()),
-    }
 }
 
 fn salted(scheme: Scheme, salt: &str, hash: &str) -> Result<Secret, &'static str> {

@@ -1,15 +1,18 @@
-//! Who may use the server: users, their passwords, and throttling of failed logins.
+//! Authentication: users, their passwords, and throttling of failed logins.
 //!
-//! Owns the users variable's format, password hashing and the count of failures. Must not know HTTP.
+//! Owns the format of the users variable, password hashing and the count of failures. Must not know HTTP.
 
 mod argon2id;
 mod entry;
+mod error;
 mod secret;
 pub mod throttle;
+mod user_name;
 pub mod users;
 mod weak_password;
 
 pub use argon2id::argon2id_entry;
+pub use error::UsersError;
 pub use throttle::{Throttle, Wait};
-pub use users::{Users, UsersError};
+pub use users::Users;
 pub use weak_password::Weakness;

@@ -1,18 +1,19 @@
-//! What is kept of a password, and comparing with it in constant time.
+//! Stored passwords and hashes, and comparison in constant time.
 
 use sha2::{Digest, Sha256, Sha512};
 use subtle::ConstantTimeEq;
 
-use super::argon2id::Argon;
+use super::argon2id::Argon2idHash;
 
-/// What is kept of a password.
+/// A stored password.
 pub(crate) enum Secret {
-    /// The hash of a password that was given as it is: hashed, the time does not depend on its length.
+    /// The hash of a password that was given in plain text: hashed, because the time of comparing hashes does not depend
+    /// on the length of the password.
     Plain([u8; 32]),
     /// A fast hash.
     Salted(Salted),
     /// A memory-hard hash.
-    Argon(Argon),
+    Argon2id(Argon2idHash),
 }
 
 /// HASH(salt ‖ password).
@@ -38,27 +39,27 @@ impl Secret {
         match self {
             Self::Plain(known) => same(known, &Sha256::digest(password)),
             Self::Salted(known) => same(&known.hash, &known.scheme.hash(&known.salt, password)),
-            Self::Argon(known) => known.hash_of(password).is_some_and(|hash| same(&known.hash, &hash)),
+            Self::Argon2id(known) => known.hash_of(password).is_some_and(|hash| same(&known.hash, &hash)),
         }
     }
 
     pub(crate) fn is_slow(&self) -> bool {
-        matches!(self, Self::Argon(_))
+        matches!(self, Self::Argon2id(_))
     }
 
-    /// Whether comparing with the other takes as long.
-    pub(crate) fn costs_as(&self, other: &Self) -> bool {
+    /// Whether checking a password against the other takes as long.
+    pub(crate) fn has_cost_of(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Plain(_), Self::Plain(_)) => true,
             (Self::Salted(one), Self::Salted(other)) => {
                 one.scheme == other.scheme && one.salt.len() == other.salt.len()
             }
-            (Self::Argon(one), Self::Argon(other)) => one.costs_as(other),
+            (Self::Argon2id(one), Self::Argon2id(other)) => one.has_cost_of(other),
             _ => false,
         }
     }
 
-    /// Something that costs as much to compare with, and that no password matches.
+    /// A secret with the same cost that no password matches.
     pub(crate) fn decoy(&self) -> Self {
         match self {
             Self::Plain(_) => Self::Plain([0; 32]),
@@ -67,7 +68,7 @@ impl Secret {
                 salt: known.salt.clone(),
                 hash: vec![0; known.hash.len()],
             }),
-            Self::Argon(known) => Self::Argon(known.decoy()),
+            Self::Argon2id(known) => Self::Argon2id(known.decoy()),
         }
     }
 }

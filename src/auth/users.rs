@@ -1,7 +1,6 @@
-//! Who may use the server: the users variable, and checking a password against it.
+//! The users of the server, and checking a password.
 //!
-//! Owns the entries and their hashes. Must not know HTTP. No text that leaves
-//! this room, no `Debug` output and no error, ever holds a password or a hash.
+//! Owns the entries and their hashes. Must not know HTTP. No `Debug` output and no error contains a password or a hash.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,97 +10,76 @@ use sha2::{Digest, Sha256, Sha512};
 use subtle::{ConditionallySelectable, ConstantTimeEq};
 
 use super::entry::{self, User};
+use super::error::UsersError;
 use super::secret::Secret;
 use super::weak_password::Weakness;
 
-/// Why a users variable cannot be used; never tells a password.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum UsersError {
-    /// One entry is malformed.
-    #[error("entry {number}{}: {problem}", name.as_deref().map(|name| format!(" (user {name:?})")).unwrap_or_default())]
-    Entry {
-        /// Counts from 1.
-        number: usize,
-        /// The user's name, when there is one.
-        name: Option<String>,
-        /// What is wrong and what to write instead.
-        problem: &'static str,
-    },
-    /// A name for a new entry cannot be used.
-    #[error("{0}")]
-    Name(&'static str),
-    /// The machine could not make an entry.
-    #[error("the entry could not be made: {0}")]
-    Machine(String),
-}
-
-/// The users that may use the server; at least one.
+/// The users of the server; at least one.
 pub struct Users {
     list: Vec<User>,
-    /// One for each kind of secret in the list that takes a time of its own: every check goes through all kinds,
-    /// whoever it is for, so that time does not tell which names exist.
+    /// One per kind of secret in the list with its own cost. Every check computes all kinds, so that the response time
+    /// does not reveal which names exist.
     decoys: Vec<Secret>,
-    /// Keys the fingerprints of verified passwords; new in every process.
+    /// Key of the fingerprints of verified passwords; random in every process.
     key: [u8; 32],
-    /// Fingerprints of the passwords that were found right, by the user's place in the list: the
-    /// memory-hard hash is computed once per credential, not once per request.
+    /// Fingerprints of verified passwords, by the user's index: the memory-hard hash is computed once per credential,
+    /// not once per request.
     verified: RwLock<Vec<Option<[u8; 64]>>>,
 }
 
 impl Users {
-    /// Whether the credentials are right at one glance: `Some(true)` when they were found right
-    /// before, `None` when [`Self::verify`] has to compute.
+    /// `Some(true)` when these credentials were verified before, `None` when [`Self::verify`] has to compute.
     pub fn remembered(&self, name: &str, password: &str) -> Option<bool> {
-        let place = self.place(name);
+        let index = self.index_of(name);
         let given = self.fingerprint(password);
         let verified = self.verified.read().unwrap_or_else(PoisonError::into_inner);
-        // Nothing has this fingerprint.
-        let known = place.and_then(|place| verified[place]).unwrap_or([0; 64]);
+        // No password has this fingerprint.
+        let known = index.and_then(|index| verified[index]).unwrap_or([0; 64]);
         bool::from(known.ct_eq(&given)).then_some(true)
     }
 
-    /// Whether the credentials are right. May take tens of milliseconds: not for an async worker.
+    /// Checks credentials. Blocks for tens of milliseconds: do not call it on an async worker.
     pub fn verify(&self, name: &str, password: &str) -> bool {
-        let place = self.place(name);
-        let found = place.map(|place| &self.list[place].secret);
+        let index = self.index_of(name);
+        let found = index.map(|index| &self.list[index].secret);
         let mut right = false;
         for decoy in &self.decoys {
-            let secret = found.filter(|secret| secret.costs_as(decoy)).unwrap_or(decoy);
+            let secret = found.filter(|secret| secret.has_cost_of(decoy)).unwrap_or(decoy);
             right |= secret.matches(password);
         }
-        // No password matches a decoy; should one ever, nobody is let in by it.
-        right &= place.is_some();
-        if let (Some(place), true) = (place, right) {
+        // No password matches a decoy; if one did, it would still not grant access.
+        right &= index.is_some();
+        if let (Some(index), true) = (index, right) {
             let fingerprint = self.fingerprint(password);
-            self.verified.write().unwrap_or_else(PoisonError::into_inner)[place] = Some(fingerprint);
+            self.verified.write().unwrap_or_else(PoisonError::into_inner)[index] = Some(fingerprint);
         }
         right
     }
 
-    /// Whether checking an unknown password takes long.
+    /// Whether checking a password that was not verified before is slow (a memory-hard hash).
     pub fn is_slow(&self) -> bool {
         self.decoys.iter().any(Secret::is_slow)
     }
 
-    /// All names, in the order of the list.
+    /// The names of all users, in the order of the variable.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.list.iter().map(|user| user.name.as_str())
     }
 
-    /// Whose passwords are soon guessed, and why.
+    /// The users with weak passwords.
     pub fn weak(&self) -> impl Iterator<Item = (&str, Weakness)> {
         self.list.iter().filter_map(|user| Some((user.name.as_str(), user.weakness?)))
     }
 
-    /// Where a user stands in the list. Looks at every entry, wherever the right one is.
-    fn place(&self, name: &str) -> Option<usize> {
-        const NOWHERE: u64 = u64::MAX;
+    /// The index of a user, in a time that depends neither on the name nor on its index.
+    fn index_of(&self, name: &str) -> Option<usize> {
+        const NONE: u64 = u64::MAX;
         let wanted: [u8; 32] = Sha256::digest(name).into();
-        let mut place = NOWHERE;
-        for (at, user) in (0..).zip(&self.list) {
-            place.conditional_assign(&at, user.digest.ct_eq(&wanted));
+        let mut found = NONE;
+        for (index, user) in (0..).zip(&self.list) {
+            found.conditional_assign(&index, user.digest.ct_eq(&wanted));
         }
-        if place == NOWHERE { None } else { usize::try_from(place).ok() }
+        if found == NONE { None } else { usize::try_from(found).ok() }
     }
 
     fn fingerprint(&self, password: &str) -> [u8; 64] {
@@ -118,7 +96,7 @@ impl FromStr for Users {
         getrandom::fill(&mut key).map_err(|error| UsersError::Machine(error.to_string()))?;
         let mut decoys: Vec<Secret> = Vec::new();
         for user in &list {
-            if !decoys.iter().any(|decoy| decoy.costs_as(&user.secret)) {
+            if !decoys.iter().any(|decoy| decoy.has_cost_of(&user.secret)) {
                 decoys.push(user.secret.decoy());
             }
         }

@@ -1,11 +1,13 @@
-//! Passwords that strangers guess first.
+//! Weak passwords.
+//!
+//! Owns the list of well-known passwords.
 
 use super::secret::Secret;
 
-/// Characters below which a password is short.
+/// Passwords with fewer characters are short.
 const SHORT: usize = 8;
 
-/// What stands in the reference's images, in examples of ours and of others, and at the top of every list.
+/// Passwords from the images of the Python server, from examples, and from the top of lists of common passwords.
 const WELL_KNOWN: [&str; 20] = [
     "sshhhh",
     "password",
@@ -29,17 +31,17 @@ const WELL_KNOWN: [&str; 20] = [
     "123456789",
 ];
 
-/// Why a password is soon guessed.
+/// Why a password is weak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Weakness {
-    /// It is an example's, or the user's own name.
+    /// It is well known, or the user's name.
     WellKnown,
     /// It is short.
     Short,
 }
 
 impl Weakness {
-    /// Looks at the password that a user is to have.
+    /// Checks a new password of a user.
     #[must_use]
     pub fn of_password(name: &str, password: &str) -> Option<Self> {
         let plain = password.to_lowercase();
@@ -49,8 +51,8 @@ impl Weakness {
         (password.chars().count() < SHORT).then_some(Self::Short)
     }
 
-    /// Of a hash that is quickly tried. The memory-hard ones would delay the start, and `passwd`, which makes
-    /// them, refuses such passwords itself.
+    /// Checks a fast hash by trying well-known passwords. Memory-hard hashes are skipped: they would delay startup, and
+    /// `passwd`, which makes them, refuses such passwords.
     pub(crate) fn of_hash(name: &str, secret: &Secret) -> Option<Self> {
         let known = |password: &&str| secret.matches(password);
         let found = !secret.is_slow() && WELL_KNOWN.iter().chain([&name]).any(known);

@@ -1,6 +1,6 @@
-//! `moodle-mlbackend check`: examines a data directory and mends it.
+//! `moodle-mlbackend check`: checks a data directory and repairs it.
 //!
-//! Owns what is printed about it. Must not know how things are kept.
+//! Owns the output. Must not know how the store works.
 
 use std::process::ExitCode;
 
@@ -9,22 +9,22 @@ use super::table::{counted, table};
 use crate::backend::check;
 use crate::store::{Finding, Listing, Mended};
 
-/// Examines every model of a data directory: its files by their checksums, whether it loads, and whether the
-/// samples that it has learnt from can be decoded. Ends with 1 when something is wrong.
+/// Checks every model of a data directory: the checksums of its files, whether it loads, and whether its stored samples
+/// can be decoded. Exits with 1 when a problem remains.
 ///
-/// Works beside a running server.
+/// This command is safe while a server is running.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     data: DataDirectory,
 
-    /// Mend what can be mended: fall back to the generation before a damaged one, which is set aside, and
-    /// clear what crashes have left. Ends with 1 when something is wrong still.
+    /// Repair what can be repaired: replace a damaged generation by the previous one and set it aside, and remove
+    /// leftovers of crashes.
     #[arg(long)]
     repair: bool,
 }
 
-/// Examines, shows a table, and fails when something is wrong.
+/// Checks and prints a table. Fails when a problem remains.
 #[must_use]
 pub fn run(args: &Args) -> ExitCode {
     end(examine(args), |(models, findings)| {
@@ -33,11 +33,11 @@ pub fn run(args: &Args) -> ExitCode {
     })
 }
 
-/// How many models there are, and what was found.
+/// The number of models, and the findings.
 fn examine(args: &Args) -> Result<(usize, Vec<Finding>), OpenError> {
     let store = args.data.open("check", true)?;
     let mut findings = store.examine(args.repair)?;
-    // What of it is unreadable was told of.
+    // `examine` has reported the unreadable ones.
     let Listing { models, .. } = store.homes()?;
     let examined = models.len();
     for (id, hash, home) in models {

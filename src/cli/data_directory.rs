@@ -1,4 +1,4 @@
-//! What the commands on a data directory share: how it is named, who may work on it, and how they end.
+//! Shared by the commands on a data directory: its argument, the check of its owner, and the exit code.
 
 use std::fmt::Display;
 use std::fs;
@@ -7,22 +7,22 @@ use std::process::ExitCode;
 
 use crate::store::{Store, StoreError};
 
-/// Names the directory that a command works on.
+/// The argument for the data directory.
 #[derive(Debug, clap::Args)]
 pub(super) struct DataDirectory {
-    /// The data directory (of the server: what `MOODLE_MLBACKEND_PYTHON_DIR` names). Where it is another user's,
-    /// root is asked to run this as that user.
+    /// The data directory: the value of `MOODLE_MLBACKEND_PYTHON_DIR` of the server. When another user owns it, root has
+    /// to run this command as that user.
     #[arg(value_name = "DIR")]
     directory: PathBuf,
 }
 
-/// Why a command does not begin.
+/// Why the data directory cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum OpenError {
-    /// Whatever root makes in it, the server could not use.
+    /// Files that root creates would not be usable by the server.
     #[error(
-        "{directory} belongs to the user {owner}, who could not use what root makes there. Nothing was done. Run this \
-         as that user: sudo -u {owner} moodle-mlbackend {command} …"
+        "{directory} belongs to the user {owner}, which could not use files created by root. Nothing was changed. Run this \
+         command as that user: sudo -u {owner} moodle-mlbackend {command} …"
     )]
     NotTheOwner { directory: PathBuf, owner: String, command: &'static str },
     #[error(transparent)]
@@ -30,19 +30,19 @@ pub(super) enum OpenError {
 }
 
 impl DataDirectory {
-    /// Opens it for the `command` of that name. With `only_look`, nothing is made in it.
-    pub(super) fn open(&self, command: &'static str, only_look: bool) -> Result<Store, OpenError> {
+    /// Opens the directory for `command`. With `read_only`, creates nothing in it.
+    pub(super) fn open(&self, command: &'static str, read_only: bool) -> Result<Store, OpenError> {
         let store = Store::look(&self.directory)?;
         let owner = store.owner()?;
         if rustix::process::geteuid().is_root() && owner != 0 {
             let directory = self.directory.clone();
             return Err(OpenError::NotTheOwner { directory, owner: name_of(owner), command });
         }
-        if only_look { Ok(store) } else { Ok(Store::open(&self.directory)?) }
+        if read_only { Ok(store) } else { Ok(Store::open(&self.directory)?) }
     }
 }
 
-/// What `sudo -u` wants in a shell: a user's name, or the number where the system's list has none.
+/// The argument of `sudo -u`: the name of a user, or the number of a user without a name.
 fn name_of(user: u32) -> String {
     let list = fs::read_to_string("/etc/passwd").unwrap_or_default();
     let number = user.to_string();
@@ -54,7 +54,7 @@ fn name_of(user: u32) -> String {
     name.unwrap_or_else(|| format!("'#{number}'"))
 }
 
-/// Ends a command: `print` shows what was done and says whether all is well; an error is told.
+/// The exit code of a command: `print` shows the result and returns whether it is a success; an error is printed.
 pub(super) fn end<T>(done: Result<T, impl Display>, print: impl FnOnce(&T) -> bool) -> ExitCode {
     match done {
         Ok(done) if print(&done) => ExitCode::SUCCESS,

@@ -9,9 +9,10 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::table::{bar, bytes, counted, facts, model as named, plain, table};
+use super::table::{bar, counted, facts, model as named, plain, table};
 use crate::backend::{DatasetReport, Found, ModelReport, PlaceReport, StoredModel, inspect};
 use crate::dataset::Limits;
+use crate::units::ByteSize;
 
 /// Says what a file or directory is: a model, an export, a dataset, a directory of models.
 ///
@@ -24,6 +25,10 @@ pub struct Args {
     /// Print one JSON value, for machines
     #[arg(long)]
     json: bool,
+}
+
+fn size(bytes: u64) -> String {
+    format!("{:.1}", ByteSize(bytes))
 }
 
 /// In characters.
@@ -64,8 +69,8 @@ fn of_model(model: &ModelReport) -> String {
     if let Some(problem) = &model.problem {
         rows.push(("problem", problem.clone()));
     }
-    for (at, (name, size)) in model.files.iter().enumerate() {
-        rows.push((if at == 0 { "files" } else { "" }, format!("{name}, {}", bytes(*size as u64))));
+    for (at, (name, bytes)) in model.files.iter().enumerate() {
+        rows.push((if at == 0 { "files" } else { "" }, format!("{name}, {}", size(*bytes as u64))));
     }
     if !model.classes.is_empty() {
         let names = if model.feature_names.is_empty() { ", without names" } else { "" };
@@ -173,7 +178,7 @@ fn row(model: &StoredModel) -> [String; 8] {
         model.samples.map(|samples| samples.to_string()).unwrap_or_default(),
         classes(&model.classes, &[]),
         model.log_loss.map(|loss| format!("{loss:.4}")).unwrap_or_default(),
-        model.size.map(bytes).unwrap_or_default(),
+        model.size.map(size).unwrap_or_default(),
         if model.evaluations == 0 { String::new() } else { model.evaluations.to_string() },
     ]
 }
@@ -193,7 +198,7 @@ fn of_stored(model: &StoredModel) -> Vec<(&'static str, String)> {
         .map(|number| format!("{number}, published {}", model.when.clone().unwrap_or_default()));
     rows.extend(state.map(|state| ("generation", state)));
     rows.extend(model.samples.map(|samples| ("kept samples", samples.to_string())));
-    rows.extend(model.size.map(|size| ("size", bytes(size))));
+    rows.extend(model.size.map(|size| ("size", self::size(size))));
     rows.push(("evaluations", model.evaluations.to_string()));
     if model.origin.is_empty() && model.problem.is_none() {
         rows.push(("model", "not trained".to_owned()));

@@ -2,7 +2,7 @@
 //!
 //! Owns the shape of these command lines and of what they print: Moodle reads the last line of stdout
 //! and the exit code, and merges stderr into stdout for the version check, so nothing else is printed.
-//! Must not know how anything is learnt or stored: [`crate::backend`] does the work.
+//! Must not know how models are trained or stored: [`crate::backend`] does the work.
 
 use std::fmt::Display;
 use std::fs::File;
@@ -35,11 +35,11 @@ pub fn run(args: &[String]) -> ExitCode {
     let written = std::io::stdout().write_all(answer.output.as_bytes());
     match written {
         Ok(()) => ExitCode::from(answer.code),
-        Err(_) => ExitCode::FAILURE, // Moodle has gone: there is nobody to tell
+        Err(_) => ExitCode::FAILURE, // Moodle has exited
     }
 }
 
-/// What a module prints and exits with.
+/// The output and exit code of a module.
 #[derive(Debug, PartialEq)]
 struct Answer {
     output: String,
@@ -64,7 +64,7 @@ impl Answer {
         Self::json(Status::GENERAL_ERROR, &json!({"status": Status::GENERAL_ERROR, "info": [reason]}))
     }
 
-    /// Failed where Moodle expects no JSON: the reason goes to stderr.
+    /// A failure where Moodle expects no JSON: the reason goes to stderr.
     fn failed(problem: String) -> Self {
         Self { output: String::new(), problem: Some(problem), code: 1 }
     }
@@ -104,14 +104,14 @@ fn answer(args: &[String]) -> Answer {
     }
 }
 
-// Every module gets the model's unique id first and needs it no more: the directory says which model.
+// Every module gets the model's unique id first and ignores it: the directory identifies the model.
 
 fn train(args: &[&str]) -> Answer {
     let &[_, directory, dataset, ..] = args else {
         return Answer::missing("the model's unique id, its directory, the training dataset's file");
     };
-    let trained =
-        file(dataset).and_then(|dataset| told(backend::train(&home(directory), dataset, &Limits::default())));
+    let trained = file(dataset)
+        .and_then(|dataset| with_cause(backend::train(&home(directory), dataset, &Limits::default())));
     match trained {
         Ok(training) => Answer::json(training.status, &training),
         Err(reason) => Answer::refused(&reason),
@@ -123,7 +123,7 @@ fn predict(args: &[&str]) -> Answer {
         return Answer::missing("the model's unique id, its directory, the prediction dataset's file");
     };
     let predicted = file(dataset)
-        .and_then(|dataset| told(backend::predict(&home(directory), dataset, &Limits::default())));
+        .and_then(|dataset| with_cause(backend::predict(&home(directory), dataset, &Limits::default())));
     match predicted {
         Ok(prediction) => Answer::json(prediction.status, &prediction),
         Err(reason) => Answer::refused(&reason),
@@ -146,8 +146,7 @@ fn evaluate(args: &[&str]) -> Answer {
     }
 }
 
-/// On one's own machine the answer names the run's real directory: Moodle shows it to its
-/// administrator.
+/// In local mode the reply names the real directory of the run: Moodle shows it to its administrator.
 fn run_evaluation(
     home: &ModelDir,
     trained: Option<&ModelDir>,
@@ -156,7 +155,8 @@ fn run_evaluation(
 ) -> Result<EvaluationReply, String> {
     let bar = Bar::new("evaluating");
     let budget = TimeBudget::new(USUAL_BUDGET, |done, asked| bar.show(done, asked));
-    let mut reply = told(backend::evaluate(home, trained, dataset, request, &Limits::default(), &budget))?;
+    let mut reply =
+        with_cause(backend::evaluate(home, trained, dataset, request, &Limits::default(), &budget))?;
     drop(bar);
     if let (Some(figures), Ok(Some(run))) = (&mut reply.figures, home.run(reply.runid)) {
         figures.dir = run.path().display().to_string();
@@ -210,8 +210,8 @@ fn import(args: &[&str]) -> Answer {
     }
 }
 
-/// Here the caller is the machine's own administrator, who may read every cause.
-fn told<T>(result: Result<T, BackendError>) -> Result<T, String> {
+/// The full cause: the output is for the administrator of this machine.
+fn with_cause<T>(result: Result<T, BackendError>) -> Result<T, String> {
     result.map_err(|error| error.to_string())
 }
 
@@ -235,12 +235,12 @@ mod tests {
     }
 
     #[test]
-    fn the_version_is_the_protocols_alone() {
+    fn the_version_is_only_that_of_the_protocol() {
         assert_eq!(answered(&["moodlemlbackend.version"]), Answer::text("3.0.5\n"));
     }
 
     #[test]
-    fn too_few_arguments_are_answered_in_json_with_a_run_id_that_is_a_string() {
+    fn missing_arguments_get_a_json_reply_with_a_run_id_as_a_string() {
         for module in ["training", "prediction", "evaluation", "export", "import"] {
             let answer = answered(&[&format!("moodlemlbackend.{module}"), "id"]);
             let body: serde_json::Value = serde_json::from_str(&answer.output).expect("one line of JSON");
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_module_is_named_and_the_known_ones_listed() {
+    fn the_refusal_of_an_unknown_module_lists_the_known_ones() {
         let answer = answered(&["moodlemlbackend.nothing"]);
         assert_eq!(answer.code, 1);
         assert!(answer.output.contains("moodlemlbackend.nothing"), "{}", answer.output);
@@ -262,12 +262,12 @@ mod tests {
     }
 
     #[test]
-    fn no_arguments_at_all_are_refused_without_a_panic() {
+    fn refuses_an_empty_command_line() {
         assert_eq!(answered(&[]).code, 1);
     }
 
     #[test]
-    fn the_numbers_of_an_evaluation_are_read_strictly() {
+    fn refuses_invalid_numbers_of_an_evaluation() {
         for (min_score, max_deviation, iterations, named) in [
             ("good", "0.05", "10", "minimum score"),
             ("NaN", "0.05", "10", "minimum score"),

@@ -1,6 +1,6 @@
-//! `moodle-mlbackend migrate`: makes the models that the Python server left in a data directory our own.
+//! `moodle-mlbackend migrate`: converts the models of the Python server in a data directory.
 //!
-//! Owns what is printed about it. Must not know what the old files hold.
+//! Owns the output. Must not know the format of the old files.
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
@@ -15,25 +15,25 @@ use crate::backend::{
 use crate::model::ModelMetadata;
 use crate::store::{Listing, ModelDir};
 
-/// Converts the models that the Python server left in a data directory.
+/// Converts the models of the Python server in a data directory.
 ///
-/// This is never needed: the server uses such models as they are. Converted, they are in one file each, and
-/// the old files can go. Works also beside a running server, and can be interrupted and started again.
+/// Optional: the server uses such models as they are. A converted model is one file, and the old files can be removed.
+/// This command is safe while a server is running, and can be interrupted and run again.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     data: DataDirectory,
 
-    /// Only tell what would be done.
+    /// Show what would be done, without doing it.
     #[arg(long)]
     dry_run: bool,
 
-    /// Remove the Python server's files of each model that was converted, once it is proven to answer the same.
+    /// Remove the Python server's files of each converted model, after checking that its predictions are the same.
     #[arg(long)]
     remove_old: bool,
 }
 
-/// Converts, shows a table, and fails when a model was refused.
+/// Converts and prints a table. Fails when a model was refused.
 #[must_use]
 pub fn run(args: &Args) -> ExitCode {
     end(migrate(args), |rows| {
@@ -42,7 +42,7 @@ pub fn run(args: &Args) -> ExitCode {
     })
 }
 
-/// What became of one model.
+/// The result for one model.
 struct Row {
     uniqueid: String,
     dirhash: String,
@@ -70,8 +70,8 @@ fn migrate(args: &Args) -> Result<Vec<Row>, OpenError> {
                 bar.inc(1);
                 continue;
             }
-            Ok(Some(left)) => (found(&left), treat(&home, &left, args).map_err(|error| told(&error))),
-            Err(error) => ("a model of the Python server".to_owned(), Err(told(&error))),
+            Ok(Some(left)) => (found(&left), treat(&home, &left, args).map_err(|error| cause(&error))),
+            Err(error) => ("a model of the Python server".to_owned(), Err(cause(&error))),
         };
         rows.push(Row { uniqueid, dirhash, found, outcome });
         bar.inc(1);
@@ -102,8 +102,8 @@ fn treat(home: &ModelDir, left: &Left, args: &Args) -> Result<Outcome, BackendEr
     }
 }
 
-/// Here the reader is the machine's own administrator, who may read every cause.
-fn told(error: &BackendError) -> String {
+/// The full cause: the output is for the administrator of this machine.
+fn cause(error: &BackendError) -> String {
     error.to_string()
 }
 
@@ -134,7 +134,7 @@ fn print(rows: &[Row], args: &Args) {
     println!("{}", summary(rows, args));
 }
 
-/// How many there are of each outcome, and what may come next.
+/// The number of models per outcome, and the next step.
 fn summary(rows: &[Row], args: &Args) -> String {
     let count = |wanted: Outcome| rows.iter().filter(|row| row.outcome == Ok(wanted)).count();
     let refused = rows.iter().filter(|row| row.outcome.is_err()).count();
@@ -172,7 +172,7 @@ impl Outcome {
 
 fn bar(models: u64) -> ProgressBar {
     let bar = if std::io::stderr().is_terminal() { ProgressBar::new(models) } else { ProgressBar::hidden() };
-    // The template is a constant; were it wrong, indicatif's own look would do.
+    // The template is a constant; if it were invalid, the default style would do.
     if let Ok(style) = ProgressStyle::with_template("  {bar:24.cyan/240} {pos}/{len}  {msg}") {
         bar.set_style(style.progress_chars("━━╌"));
     }

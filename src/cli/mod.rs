@@ -1,11 +1,12 @@
 //! The command line.
+//!
+//! Owns the subcommands, one file each, and what they print. Must not know how the work is done.
 
 pub mod check;
 mod data_directory;
 pub mod demo;
 pub mod inspect;
 pub mod local;
-mod memory;
 pub mod migrate;
 pub mod passwd;
 mod progress;
@@ -27,52 +28,54 @@ pub struct Cli {
     command: Command,
 }
 
+/// Names the flags that the help of `serve` hides.
+const ADVANCED: &str = "Advanced settings (timeouts of slow connections): --head-seconds, --stall-seconds, \
+    --slowest-bytes, --linger-seconds and --answer-seconds; see docs/settings.md.";
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve Moodle over HTTP
+    #[command(after_help = ADVANCED)]
     Serve(Box<ServeArgs>),
-    /// Examine a data directory, and mend what can be mended
+    /// Check a data directory, and repair what can be repaired
     Check(check::Args),
-    /// Show the server at work with nothing set up
+    /// Demonstrate the server without any setup
     Demo(demo::Args),
-    /// Say what a model, an export, a dataset or a directory of models is
+    /// Describe a model, an export, a dataset or a directory of models
     Inspect(inspect::Args),
-    /// Make the models of a Python server's data directory ours
+    /// Convert the models of a Python server's data directory
     Migrate(migrate::Args),
     /// Make hashed entries for the users variable
     Passwd(passwd::Args),
-    /// Remove what the retention settings no longer keep
+    /// Remove evaluation reports and generations beyond the retention settings
     Prune(prune::Args),
 }
 
-/// Does what the command line of this process says.
+/// Runs the command of this process' command line.
 #[must_use]
 pub fn run() -> ExitCode {
     let args: Vec<String> = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
-    // Moodle's local mode calls us as it calls Python.
+    // Moodle's local mode runs this program in place of Python.
     if let [_, flag, module @ ..] = args.as_slice()
         && flag == "-m"
     {
         return local::run(module);
     }
     match Cli::try_parse() {
-        Ok(Cli { command: Command::Serve(args) }) => {
-            memory::give_back();
-            crate::http::serve(*args)
-        }
+        Ok(Cli { command: Command::Serve(args) }) => crate::http::serve(*args),
         Ok(Cli { command: Command::Demo(args) }) => demo::run(&args),
         Ok(Cli { command: Command::Inspect(args) }) => inspect::run(&args),
         Ok(Cli { command: Command::Migrate(args) }) => migrate::run(&args),
         Ok(Cli { command: Command::Passwd(args) }) => passwd::run(&args),
         Ok(Cli { command: Command::Prune(args) }) => prune::run(&args),
         Ok(Cli { command: Command::Check(args) }) => check::run(&args),
-        Err(told) if told.use_stderr() => {
-            let _ = write!(std::io::stderr(), "{}", explain(&told));
+        Err(error) if error.use_stderr() => {
+            let _ = write!(std::io::stderr(), "{}", explain(&error));
             ExitCode::FAILURE
         }
-        Err(told) => {
-            // Help and version: clap colours them, and nobody minds a closed stdout.
-            let _ = told.print();
+        Err(message) => {
+            // Help and version: clap colours them. A closed stdout is no error.
+            let _ = message.print();
             ExitCode::SUCCESS
         }
     }

@@ -1,7 +1,7 @@
 //! `moodle-mlbackend passwd`: hashed entries for the users variable.
 //!
-//! Owns asking for passwords and making them. A password is never an argument (other users of the
-//! machine could read it) and never on stdout, which carries only the value to configure.
+//! Owns prompting for passwords and generating them. A password is never an argument (other users of the machine could
+//! read it) and never on stdout, which carries only the value to configure.
 
 use std::io::{BufRead, IsTerminal};
 use std::process::ExitCode;
@@ -9,14 +9,14 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 use sha2::{Digest, Sha256, Sha512};
 
+use crate::auth;
 use crate::auth::Weakness;
-use crate::auth::{self, users};
 
 /// Passwords below this length get a warning.
 const SHORT: usize = 12;
 
-/// The length of a generated password: 64 letters to choose from make 192 bits.
-const GENERATED: usize = 32;
+/// The length of a generated password: 32 characters of 64 possible ones make 192 bits.
+const GENERATED_LENGTH: usize = 32;
 
 /// Every character that Moodle's settings page accepts in a user's name and a password; 64 of them.
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
@@ -48,14 +48,14 @@ enum Scheme {
     Sha512,
 }
 
-/// Why no value could be made.
+/// Why the value could not be made.
 #[derive(Debug, thiserror::Error)]
 enum PasswdError {
     #[error("{0} is named twice: name each user once.")]
     Twice(String),
     #[error("The two passwords for {0} differ: start again.")]
     Differ(String),
-    #[error("The password for {0} is one that everybody tries first: choose another, or use --generate.")]
+    #[error("The password for {0} is well known: choose another, or use --generate.")]
     WellKnown(String),
     #[error("The password for {0} is empty: give at least one character, better {SHORT}.")]
     Empty(String),
@@ -72,7 +72,7 @@ enum PasswdError {
     #[error("The system's source of randomness failed: {0}.")]
     Random(#[from] getrandom::Error),
     #[error(transparent)]
-    Entry(#[from] users::UsersError),
+    Entry(#[from] auth::UsersError),
 }
 
 /// Asks, hashes and prints.
@@ -168,9 +168,9 @@ fn accepted(user: &str, password: String) -> Result<String, PasswdError> {
     Ok(password)
 }
 
-/// A password that nobody can guess, of characters that Moodle accepts.
+/// A random password of characters that Moodle accepts.
 pub(super) fn generate() -> Result<String, getrandom::Error> {
-    let mut random = [0; GENERATED];
+    let mut random = [0; GENERATED_LENGTH];
     getrandom::fill(&mut random)?;
     // 64 divides 256, so every letter is equally likely.
     Ok(random.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 64)])).collect())
@@ -207,11 +207,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn generated_passwords_are_long_different_and_of_moodles_alphabet() {
+    fn generated_passwords_are_long_unique_and_accepted_by_moodle() {
         let (one, other) = (generate().expect("random"), generate().expect("random"));
         assert_ne!(one, other);
         for password in [one, other] {
-            assert_eq!(password.len(), GENERATED);
+            assert_eq!(password.len(), GENERATED_LENGTH);
             assert!(password.bytes().all(|letter| ALPHABET.contains(&letter)), "{password}");
         }
     }
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn passwords_that_moodle_cannot_send_are_refused() {
+    fn refuses_passwords_that_moodle_cannot_send() {
         for password in ["", "with space", "pünktchen", "a:b", "a,b"] {
             assert!(accepted("moodle", password.to_owned()).is_err(), "{password:?}");
         }
@@ -239,14 +239,14 @@ mod tests {
     }
 
     #[test]
-    fn names_that_would_break_the_variable_are_refused() {
+    fn refuses_names_that_would_break_the_variable() {
         for name in ["", "a:b", "a,b", "a\nb", "a b"] {
             assert!(user(name).is_err(), "{name:?}");
         }
     }
 
     #[test]
-    fn a_user_named_twice_is_refused() {
+    fn refuses_a_user_named_twice() {
         let users = ["a", "b", "a"].map(str::to_owned);
         assert!(matches!(each_once(&users), Err(PasswdError::Twice(user)) if user == "a"));
     }

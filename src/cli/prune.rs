@@ -1,6 +1,6 @@
-//! `moodle-mlbackend prune`: removes what the retention settings no longer keep.
+//! `moodle-mlbackend prune`: removes evaluation reports and generations beyond the retention settings.
 //!
-//! Owns what is printed about it. Must not know how things are kept.
+//! Owns the output. Must not know how the store works.
 
 use std::process::ExitCode;
 
@@ -10,16 +10,16 @@ use crate::config::RetentionArgs;
 use crate::store::Pruned;
 use crate::units::ByteSize;
 
-/// Removes evaluation reports and generations of models that are older or more than the settings keep.
+/// Removes evaluation reports and generations of models beyond the retention settings.
 ///
-/// The server does the same by itself, when something is published and every hour. Works beside a running
-/// server. Current models are never touched.
+/// The server does the same after each publication and every hour. This command is safe while a server is running. It
+/// never removes a current model.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     data: DataDirectory,
 
-    /// Only tell what would go.
+    /// Show what would be removed, without removing it.
     #[arg(long)]
     dry_run: bool,
 
@@ -27,7 +27,7 @@ pub struct Args {
     retention: RetentionArgs,
 }
 
-/// Prunes, shows a table, and fails when a model could not be pruned.
+/// Prunes and prints a table. Fails when a model could not be pruned.
 #[must_use]
 pub fn run(args: &Args) -> ExitCode {
     end(prune(args), |pruned| {

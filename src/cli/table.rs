@@ -1,12 +1,14 @@
 //! The tables that commands print: boxes as wide as the terminal, or plain lines for a pipe.
 //!
-//! Owns their look, and words for sizes. Must not know what stands in them.
+//! Owns their layout. Must not know what they show.
 
 use std::io::{IsTerminal as _, stdout};
 
 use comfy_table::{ContentArrangement, Table, presets};
 
-/// A table; without a header it is one of facts.
+use crate::text::Untrusted;
+
+/// A table; an empty header leaves the header row out.
 pub(super) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     if stdout().is_terminal() {
@@ -24,7 +26,7 @@ pub(super) fn table(header: &[&str]) -> Table {
     table
 }
 
-/// Names and what they are, one on a line. A name that is empty goes on with the one above.
+/// One row per key and value. An empty key continues the row above.
 pub(super) fn facts(rows: &[(&str, String)]) -> String {
     let mut table = table(&[]);
     for (key, value) in rows {
@@ -33,11 +35,11 @@ pub(super) fn facts(rows: &[(&str, String)]) -> String {
     format!("{table}\n")
 }
 
-/// The place of a model below a data directory. Moodle's ids are long and terminals are mostly narrow: there
-/// the beginning of each must do.
+/// The path of a model below a data directory. Moodle's ids are long, so a narrow terminal shows only the beginning
+/// of each.
 pub(super) fn model(uniqueid: &str, dirhash: &str) -> String {
-    const ROOM: u16 = 160;
-    if stdout().is_terminal() && terminal_size::terminal_size().is_none_or(|(width, _)| width.0 < ROOM) {
+    const MIN_WIDTH: u16 = 160;
+    if stdout().is_terminal() && terminal_size::terminal_size().is_none_or(|(width, _)| width.0 < MIN_WIDTH) {
         format!("{}/{}", shortened(uniqueid), shortened(dirhash))
     } else {
         plain(&format!("{uniqueid}/{dirhash}"))
@@ -50,19 +52,10 @@ fn shortened(id: &str) -> String {
     if id.chars().count() <= SHOWN + 1 { id } else { id.chars().take(SHOWN).chain(['…']).collect() }
 }
 
-/// A bar as long as `share` says, of `width` characters at the most; never nothing.
+/// A bar that fills `share` (0 to 1) of `width` characters, at least one.
 pub(super) fn bar(share: f64, width: usize) -> String {
     let length = (share.clamp(0.0, 1.0) * width as f64).round() as usize;
     "█".repeat(length.max(1))
-}
-
-/// A size for people.
-pub(super) fn bytes(size: u64) -> String {
-    match size {
-        0..10_240 => format!("{size} bytes"),
-        10_240..10_485_760 => format!("{:.1} KiB", size as f64 / 1024.0),
-        _ => format!("{:.1} MiB", size as f64 / 1_048_576.0),
-    }
 }
 
 /// `1 model`, `2 models`
@@ -70,9 +63,9 @@ pub(super) fn counted(number: usize, thing: &str) -> String {
     if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
 }
 
-/// Text of a file that anybody may have written, fit for a terminal.
+/// Text from a file of unknown origin, made safe for a terminal.
 pub(super) fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    Untrusted(text).line(usize::MAX)
 }
 
 #[cfg(test)]
@@ -80,24 +73,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_ids_are_shortened_and_short_ones_are_not() {
+    fn shortens_long_ids_only() {
         assert_eq!(shortened("2355ab7dda5e2a8bb1273041e8ad1be10a65215f"), "2355ab7d…");
         assert_eq!(shortened("students"), "students");
     }
 
     #[test]
-    fn a_bar_is_as_long_as_the_share_and_never_nothing() {
+    fn a_bar_is_proportional_to_the_share_and_never_empty() {
         assert_eq!([bar(1.0, 4), bar(0.5, 4), bar(0.001, 4)], ["████", "██", "█"]);
         assert_eq!(bar(f64::NAN, 4), "█");
     }
 
     #[test]
-    fn one_thing_is_not_several() {
+    fn counts_use_the_singular_and_the_plural() {
         assert_eq!([counted(1, "model"), counted(0, "model")], ["1 model", "0 models"]);
     }
 
     #[test]
-    fn what_a_terminal_would_obey_is_taken_out() {
+    fn removes_terminal_escapes() {
         assert_eq!(plain("a\x1b[2Jb\n"), "a [2Jb ");
     }
 }

@@ -1,34 +1,27 @@
-//! What the command line says about flags that cannot be used.
+//! Error messages about invalid flags and variables.
 
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-/// Clap's own text, and for a bad value the environment variable that it may have come from: clap
-/// names the flag alone, which helps nobody whose unit file sets the variable.
+/// Clap's own text and, for an invalid value, the environment variable that it may have come from: clap names only
+/// the flag, which does not help when a unit file sets the variable.
 #[must_use]
 pub fn explain(error: &clap::Error) -> String {
     let text = error.render().to_string();
-    match variable(error) {
-        Some(name) => {
-            let flag = name.trim_start_matches("MOODLE_MLBACKEND_").to_ascii_lowercase().replace('_', "-");
-            format!(
-                "{}\n\nIf --{flag} was not given, the value came from the environment variable {name}: change it there.\n",
-                text.trim_end()
-            )
-        }
-        None => text,
-    }
+    let Some(flag) = invalid_flag(error) else { return text };
+    let variable = format!("MOODLE_MLBACKEND_{}", flag.to_ascii_uppercase().replace('-', "_"));
+    format!(
+        "{}\n\nIf --{flag} was not given, the value came from the environment variable {variable}: change it there.\n",
+        text.trim_end()
+    )
 }
 
-fn variable(error: &clap::Error) -> Option<String> {
-    let given = matches!(
-        error.kind(),
-        clap::error::ErrorKind::InvalidValue | clap::error::ErrorKind::ValueValidation
-    );
-    match error.get(ContextKind::InvalidArg) {
-        Some(ContextValue::String(argument)) if given => {
-            let flag = argument.split_whitespace().next()?.strip_prefix("--")?;
-            Some(format!("MOODLE_MLBACKEND_{}", flag.to_ascii_uppercase().replace('-', "_")))
-        }
+/// The name of the flag whose value is invalid.
+fn invalid_flag(error: &clap::Error) -> Option<&str> {
+    if !matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ValueValidation) {
+        return None;
+    }
+    match error.get(ContextKind::InvalidArg)? {
+        ContextValue::String(argument) => argument.split_whitespace().next()?.strip_prefix("--"),
         _ => None,
     }
 }

@@ -1,29 +1,29 @@
-//! How much of the past the operator wants kept: the same flags for `serve` and `prune`.
+//! Settings about retention, shared by `serve` and `prune`.
 
 use clap::Args;
 
-use super::at_least_one;
+use super::parsers::at_least_one;
 use crate::store::Retention;
 
-const USUAL: Retention = Retention::USUAL;
+const DEFAULT: Retention = Retention::USUAL;
 
-/// The flags about the past.
+/// Settings about retention.
 #[derive(Debug, Clone, Copy, Args)]
-#[allow(clippy::struct_field_names, reason = "they are the names of the flags")]
+#[command(next_help_heading = "Retention")]
 pub struct RetentionArgs {
-    /// Newest evaluation reports to keep of each model; 0 keeps all, and none goes on its first day for this
-    #[arg(long, env = "MOODLE_MLBACKEND_KEEP_RUNS", value_name = "N", default_value_t = USUAL.runs)]
-    keep_runs: usize,
-    /// Days after which an evaluation's report is removed; 0 is never
-    #[arg(long, env = "MOODLE_MLBACKEND_KEEP_RUN_DAYS", value_name = "DAYS", default_value_t = USUAL.run_days)]
-    keep_run_days: u32,
-    /// Generations of a model to keep, the current one among them; those before it stand in when it gets damaged
-    #[arg(long, env = "MOODLE_MLBACKEND_KEEP_GENERATIONS", value_name = "N", default_value_t = USUAL.generations, value_parser = at_least_one)]
-    keep_generations: usize,
+    /// Evaluation reports to keep per model, newest first; 0 keeps all. No report is removed on its first day
+    #[arg(long = "keep-runs", env = "MOODLE_MLBACKEND_KEEP_RUNS", value_name = "N", default_value_t = DEFAULT.runs)]
+    runs: usize,
+    /// Days after which an evaluation report is removed; 0 means never
+    #[arg(long = "keep-run-days", env = "MOODLE_MLBACKEND_KEEP_RUN_DAYS", value_name = "DAYS", default_value_t = DEFAULT.run_days)]
+    run_days: u32,
+    /// Generations of a model to keep, including the current one; an earlier one replaces a damaged one
+    #[arg(long = "keep-generations", env = "MOODLE_MLBACKEND_KEEP_GENERATIONS", value_name = "N", default_value_t = DEFAULT.generations, value_parser = at_least_one)]
+    generations: usize,
 }
 
 impl From<RetentionArgs> for Retention {
-    fn from(args: RetentionArgs) -> Self {
-        Self { runs: args.keep_runs, run_days: args.keep_run_days, generations: args.keep_generations }
+    fn from(RetentionArgs { runs, run_days, generations }: RetentionArgs) -> Self {
+        Self { runs, run_days, generations }
     }
 }

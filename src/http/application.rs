@@ -30,7 +30,7 @@ impl Application {
     /// Opens the data directory and the port. Needs the actix runtime.
     pub fn build(config: Config) -> Result<Self, StartError> {
         log_warnings(&config);
-        let address = SocketAddr::new(config.host, config.port);
+        let address = SocketAddr::new(config.host(), config.port);
         let state = web::Data::new(AppState::new(config)?);
         let listener = listener::open(address).map_err(|source| StartError::Bind { address, source })?;
         let address = listener.local_addr().map_err(StartError::Server)?;
@@ -97,8 +97,8 @@ pub fn serve(args: ServeArgs) -> ExitCode {
 }
 
 fn run(config: Config) -> Result<(), StartError> {
-    let log = telemetry::start(config.log_format, config.debug_mode).map_err(StartError::Server)?;
-    rt::System::new().block_on(async {
+    let log = telemetry::start(config.log_format, config.debug_mode);
+    rt::System::new().block_on(async move {
         let application = Application::build(config)?;
         announce(&application.url());
         if application.run_until_stopped().await? {

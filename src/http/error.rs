@@ -213,7 +213,7 @@ impl From<JobError> for HttpError {
     fn from(error: JobError) -> Self {
         match error {
             JobError::Full { waiting, limit } => Self::QueueFull { waiting, limit },
-            JobError::Waited(time) => Self::QueueTimeout(time),
+            JobError::TimedOut(time) => Self::QueueTimeout(time),
             JobError::Panicked(_) => Self::internal("running a job", error),
         }
     }

@@ -2,10 +2,11 @@
 
 use super::extract::tenant::prefix;
 use crate::auth::{Users, Weakness};
-use crate::config::{Config, TRUSTED_PROXIES, USERS};
+use crate::config::{Config, TRUSTED_PROXIES, USERS, warn_about_removed_variables};
 
 /// Logs a warning for each unsafe setting, and the folders of isolated users.
 pub(super) fn log_warnings(config: &Config) {
+    warn_about_removed_variables();
     match &config.users {
         None => tracing::warn!(
             "{USERS} is not set: every request except /version will be refused; set it to user:password"
@@ -16,7 +17,7 @@ pub(super) fn log_warnings(config: &Config) {
         tracing::warn!(
             "{}:{} is reachable without TLS: passwords and student data are sent in clear text; put an HTTPS proxy in \
              front and name it in {TRUSTED_PROXIES}, or listen on 127.0.0.1",
-            config.host,
+            config.host(),
             config.port
         );
     }

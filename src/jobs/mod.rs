@@ -1,7 +1,7 @@
-//! Where computing happens: never on an async worker.
+//! Bounded job queues: CPU-bound work runs on blocking threads, never on an async worker.
 //!
-//! Three lanes, each with its own slots and its own bounded queue, so that a
-//! training never delays a prediction. Must not know what the jobs do.
+//! Owns three queues, each with its own capacity, so that a training never delays a prediction, and one lock per model.
+//! Must not know what the jobs do.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -14,52 +14,56 @@ use tokio::task::{JoinError, spawn_blocking};
 /// Why a job did not run to its end.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum JobError {
-    #[error("as many wait as may, {waiting} ({limit})")]
+    /// The queue is full; `limit` names the setting.
+    #[error("{waiting} requests are already queued ({limit})")]
     Full { waiting: usize, limit: &'static str },
-    #[error("nothing was free for {0:?}")]
-    Waited(Duration),
-    #[error("a job gave up: {0}")]
+    /// The job waited for the queue timeout.
+    #[error("the job did not start within {0:?}")]
+    TimedOut(Duration),
+    /// With the message of the panic.
+    #[error("a panic ended a job: {0}")]
     Panicked(String),
 }
 
-/// Slots for quick jobs per slot for trainings; they are short, and mostly wait for the disk.
-const QUICK_SLOTS: usize = 4;
-const QUICK_QUEUE: usize = 512;
-/// Password checks at once: each takes 19 MiB, and strangers can ask for them.
-const PASSWORD_SLOTS: usize = 2;
-const PASSWORD_QUEUE: usize = 64;
+/// The minimum of concurrent quick jobs; they are short and mostly wait for the disk.
+const QUICK_CAPACITY: usize = 4;
+const QUICK_QUEUE_LENGTH: usize = 512;
+/// Concurrent password checks: each takes 19 MiB, and clients need no account to cause one.
+const PASSWORD_CAPACITY: usize = 2;
+const PASSWORD_QUEUE_LENGTH: usize = 64;
 
-/// Where computing happens.
+/// The job queues; `K` identifies a model.
 pub(crate) struct JobQueues<K> {
     heavy: JobQueue,
     quick: JobQueue,
     passwords: JobQueue,
-    turns: Mutex<HashMap<K, Turn>>,
+    model_locks: Mutex<HashMap<K, ModelLock>>,
 }
 
-/// Whoever holds it may change one model.
-type Turn = Arc<AsyncMutex<()>>;
+/// Held by the job that changes the model.
+type ModelLock = Arc<AsyncMutex<()>>;
 
 impl<K: Eq + Hash> JobQueues<K> {
-    /// `jobs` trainings and evaluations at once; `queue` more may wait, each so long.
-    pub(crate) fn new(jobs: usize, queue: usize, patience: Duration) -> Self {
+    /// `jobs` trainings and evaluations run concurrently, and `queue_length` more may wait. Every job waits at most
+    /// `queue_timeout`.
+    pub(crate) fn new(jobs: usize, queue_length: usize, queue_timeout: Duration) -> Self {
         let fixed = "a fixed limit";
-        let lane = |slots, queue, limit| JobQueue::new(slots, queue, limit, patience);
+        let queue = |capacity, length, limit| JobQueue::new(capacity, length, limit, queue_timeout);
         Self {
-            heavy: lane(jobs, queue, "MOODLE_MLBACKEND_QUEUE_LENGTH"),
-            quick: lane(QUICK_SLOTS.max(2 * jobs), QUICK_QUEUE, fixed),
-            passwords: lane(PASSWORD_SLOTS, PASSWORD_QUEUE, fixed),
-            turns: Mutex::default(),
+            heavy: queue(jobs, queue_length, "MOODLE_MLBACKEND_QUEUE_LENGTH"),
+            quick: queue(QUICK_CAPACITY.max(2 * jobs), QUICK_QUEUE_LENGTH, fixed),
+            passwords: queue(PASSWORD_CAPACITY, PASSWORD_QUEUE_LENGTH, fixed),
+            model_locks: Mutex::default(),
         }
     }
 
-    /// Runs a training: one at a time per model, and without taking a slot while it waits for its turn.
+    /// Runs a training: one at a time per model. It takes no capacity while it waits for the lock of its model.
     pub(crate) async fn train<T: Send + 'static>(
         &self,
         model: K,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, JobError> {
-        self.heavy.run(Some(self.turn(model)), job).await
+        self.heavy.run(Some(self.lock_of(model)), job).await
     }
 
     /// Runs an evaluation.
@@ -70,16 +74,16 @@ impl<K: Eq + Hash> JobQueues<K> {
         self.heavy.run(None, job).await
     }
 
-    /// Runs something short that changes a model.
+    /// Runs a quick job that changes a model.
     pub(crate) async fn replace<T: Send + 'static>(
         &self,
         model: K,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, JobError> {
-        self.quick.run(Some(self.turn(model)), job).await
+        self.quick.run(Some(self.lock_of(model)), job).await
     }
 
-    /// Runs something short.
+    /// Runs a quick job.
     pub(crate) async fn quick<T: Send + 'static>(
         &self,
         job: impl FnOnce() -> T + Send + 'static,
@@ -95,72 +99,74 @@ impl<K: Eq + Hash> JobQueues<K> {
         self.passwords.run(None, job).await
     }
 
-    /// Whether nothing runs or waits, also for clients that have gone away.
+    /// Whether no job runs or waits. Jobs of clients that have disconnected count.
     pub(crate) fn is_idle(&self) -> bool {
         self.heavy.is_idle() && self.quick.is_idle()
     }
 
-    fn turn(&self, model: K) -> Turn {
-        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        // What only the map holds, nobody waits for.
-        turns.retain(|_, turn| Arc::strong_count(turn) > 1);
-        Arc::clone(turns.entry(model).or_default())
+    fn lock_of(&self, model: K) -> ModelLock {
+        let mut locks = self.model_locks.lock().unwrap_or_else(PoisonError::into_inner);
+        // A lock that only the map references is unused.
+        locks.retain(|_, lock| Arc::strong_count(lock) > 1);
+        Arc::clone(locks.entry(model).or_default())
     }
 }
 
 struct JobQueue {
-    /// One for each job that runs.
-    slots: Arc<Semaphore>,
-    /// One for each job that runs or waits.
-    places: Arc<Semaphore>,
-    most: usize,
-    queue: usize,
-    /// What sets the length of the queue.
+    /// One permit per running job.
+    running: Arc<Semaphore>,
+    /// One permit per job that runs or waits.
+    accepted: Arc<Semaphore>,
+    max_accepted: usize,
+    length: usize,
+    /// The name of the setting that limits the length.
     limit: &'static str,
-    /// How long a job may wait.
-    patience: Duration,
+    queue_timeout: Duration,
 }
 
 impl JobQueue {
-    fn new(slots: usize, queue: usize, limit: &'static str, patience: Duration) -> Self {
-        let places = slots.saturating_add(queue).min(Semaphore::MAX_PERMITS);
+    fn new(capacity: usize, length: usize, limit: &'static str, queue_timeout: Duration) -> Self {
+        let max_accepted = capacity.saturating_add(length).min(Semaphore::MAX_PERMITS);
         Self {
-            slots: Arc::new(Semaphore::new(slots)),
-            places: Arc::new(Semaphore::new(places)),
-            most: places,
-            queue,
+            running: Arc::new(Semaphore::new(capacity)),
+            accepted: Arc::new(Semaphore::new(max_accepted)),
+            max_accepted,
+            length,
             limit,
-            patience,
+            queue_timeout,
         }
     }
 
     fn is_idle(&self) -> bool {
-        self.places.available_permits() == self.most
+        self.accepted.available_permits() == self.max_accepted
     }
 
-    /// Waits for the model's turn and then for a slot.
-    async fn wait(&self, turn: Option<Turn>) -> (Option<OwnedMutexGuard<()>>, Option<OwnedSemaphorePermit>) {
-        let turn = match turn {
-            Some(turn) => Some(turn.lock_owned().await),
+    /// Waits for the lock of the model, then for capacity.
+    async fn wait(
+        &self,
+        lock: Option<ModelLock>,
+    ) -> (Option<OwnedMutexGuard<()>>, Option<OwnedSemaphorePermit>) {
+        let lock = match lock {
+            Some(lock) => Some(lock.lock_owned().await),
             None => None,
         };
-        // A semaphore that nobody closes always gives a permit.
-        (turn, Arc::clone(&self.slots).acquire_owned().await.ok())
+        // The semaphore is never closed, so this always succeeds.
+        (lock, Arc::clone(&self.running).acquire_owned().await.ok())
     }
 
     async fn run<T: Send + 'static>(
         &self,
-        turn: Option<Turn>,
+        lock: Option<ModelLock>,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, JobError> {
-        let full = JobError::Full { waiting: self.queue, limit: self.limit };
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else { return Err(full) };
-        let waited = tokio::time::timeout(self.patience, self.wait(turn)).await;
-        let (turn, slot) = waited.map_err(|_| JobError::Waited(self.patience))?;
+        let full = JobError::Full { waiting: self.length, limit: self.limit };
+        let Ok(accepted) = Arc::clone(&self.accepted).try_acquire_owned() else { return Err(full) };
+        let waited = tokio::time::timeout(self.queue_timeout, self.wait(lock)).await;
+        let (lock, running) = waited.map_err(|_| JobError::TimedOut(self.queue_timeout))?;
         let span = tracing::Span::current();
         let guarded = move || {
-            // Held by the job, not by the request: a client that goes away does not end the computing.
-            let _held = (place, turn, slot);
+            // Held by the job, not by the request: the job continues when the client disconnects.
+            let _held = (accepted, lock, running);
             span.in_scope(job)
         };
         // Tokio catches a panic of the job.
@@ -187,75 +193,75 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_in_a_job_is_contained_and_frees_its_slot() {
+    fn a_panic_in_a_job_is_contained_and_frees_its_capacity() {
         run(async {
-            let pool = JobQueues::new(1, 0, LONG);
+            let queues = JobQueues::new(1, 0, LONG);
             for _ in 0..3 {
-                let result = pool.train("a", || panic!("on purpose")).await;
+                let result = queues.train("a", || panic!("on purpose")).await;
                 assert!(matches!(result, Err::<(), _>(JobError::Panicked(why)) if why == "on purpose"));
             }
-            assert!(matches!(pool.train("a", || 7).await, Ok(7)));
+            assert!(matches!(queues.train("a", || 7).await, Ok(7)));
         });
     }
 
     #[test]
-    fn a_full_queue_refuses_and_quick_jobs_go_on() {
+    fn a_full_queue_refuses_jobs_while_quick_jobs_run() {
         run(async {
-            let pool = Arc::new(JobQueues::<&str>::new(1, 0, LONG));
+            let queues = Arc::new(JobQueues::<&str>::new(1, 0, LONG));
             let (release, wait) = mpsc::channel::<()>();
-            let (tell, started) = tokio::sync::oneshot::channel();
-            let busy = Arc::clone(&pool);
+            let (start, started) = tokio::sync::oneshot::channel();
+            let busy = Arc::clone(&queues);
             let running = actix_web::rt::spawn(async move {
                 busy.evaluate(move || {
-                    let _ = tell.send(());
+                    let _ = start.send(());
                     let _ = wait.recv();
                 })
                 .await
             });
             started.await.expect("the job starts");
-            assert!(matches!(pool.evaluate(|| ()).await, Err(JobError::Full { .. })));
-            assert!(matches!(pool.quick(|| 7).await, Ok(7)));
+            assert!(matches!(queues.evaluate(|| ()).await, Err(JobError::Full { .. })));
+            assert!(matches!(queues.quick(|| 7).await, Ok(7)));
             release.send(()).expect("the job waits");
             assert!(running.await.expect("no panic").is_ok());
-            assert!(pool.evaluate(|| ()).await.is_ok());
+            assert!(queues.evaluate(|| ()).await.is_ok());
         });
     }
 
     #[test]
-    fn a_request_that_goes_away_does_not_free_its_slot_early() {
+    fn an_aborted_request_keeps_its_capacity_until_the_job_ends() {
         run(async {
-            let pool = Arc::new(JobQueues::<&str>::new(1, 0, LONG));
+            let queues = Arc::new(JobQueues::<&str>::new(1, 0, LONG));
             let (release, wait) = mpsc::channel::<()>();
-            let (tell, started) = tokio::sync::oneshot::channel();
-            let busy = Arc::clone(&pool);
+            let (start, started) = tokio::sync::oneshot::channel();
+            let busy = Arc::clone(&queues);
             let request = actix_web::rt::spawn(async move {
                 busy.evaluate(move || {
-                    let _ = tell.send(());
+                    let _ = start.send(());
                     let _ = wait.recv();
                 })
                 .await
             });
             started.await.expect("the job starts");
             request.abort();
-            assert!(request.await.expect_err("it was cut off").is_cancelled());
-            assert!(matches!(pool.evaluate(|| ()).await, Err(JobError::Full { .. })));
+            assert!(request.await.expect_err("it was aborted").is_cancelled());
+            assert!(matches!(queues.evaluate(|| ()).await, Err(JobError::Full { .. })));
             release.send(()).expect("the job waits");
         });
     }
 
     #[test]
-    fn two_trainings_of_one_model_take_turns_and_leave_a_slot_to_others() {
+    fn trainings_of_one_model_run_one_at_a_time_and_leave_capacity_to_others() {
         run(async {
-            let pool = Arc::new(JobQueues::<&str>::new(2, 8, LONG));
+            let queues = Arc::new(JobQueues::<&str>::new(2, 8, LONG));
             let (release, wait) = mpsc::channel::<()>();
-            let (tell, started) = tokio::sync::oneshot::channel();
-            let (first, second) = (Arc::clone(&pool), Arc::clone(&pool));
+            let (start, started) = tokio::sync::oneshot::channel();
+            let (first, second) = (Arc::clone(&queues), Arc::clone(&queues));
             let done = Arc::new(AtomicUsize::new(0));
             let (a, b) = (Arc::clone(&done), Arc::clone(&done));
             let first = actix_web::rt::spawn(async move {
                 first
                     .train("a", move || {
-                        let _ = tell.send(());
+                        let _ = start.send(());
                         let _ = wait.recv();
                         a.fetch_add(1, Ordering::SeqCst)
                     })
@@ -265,8 +271,8 @@ mod tests {
             let second = actix_web::rt::spawn(async move {
                 second.train("a", move || b.fetch_add(1, Ordering::SeqCst)).await
             });
-            // The second of model a waits; model b gets the free slot at once.
-            assert!(pool.train("b", || ()).await.is_ok());
+            // The second training of model a waits; model b gets the free capacity at once.
+            assert!(queues.train("b", || ()).await.is_ok());
             assert_eq!(done.load(Ordering::SeqCst), 0);
             release.send(()).expect("the first waits");
             assert!(matches!(first.await.expect("no panic"), Ok(0)));

@@ -1,8 +1,9 @@
-//! What counts as one client.
+//! Which addresses count as one client.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// The network that counts as one client: with IPv6, everybody has at least 2^64 addresses.
+/// The network that counts as one client: an IPv4 address, or the /64 network of an IPv6 address, because an IPv6
+/// client has at least 2^64 addresses.
 pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),

@@ -1,4 +1,4 @@
-//! Where a connection comes from: client networks, trusted proxies and the limit per client.
+//! The origin of connections: client networks, trusted proxies and the connection limit per client.
 //!
 //! Owns addresses and counts. Must not know what a request is about.
 

@@ -1,6 +1,6 @@
-//! Whose word is taken for where a request came from.
+//! Trusted reverse proxies, and the address of the client behind them.
 //!
-//! Owns the trusted proxies and reading `X-Forwarded-For`. Must not know what an address is used for.
+//! Owns the list of proxies and parsing `X-Forwarded-For`. Must not know what an address is used for.
 
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
@@ -10,19 +10,19 @@ use ipnet::IpNet;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The proxies whose `X-Forwarded-For` is believed; everybody else's is ignored.
+/// The proxies whose `X-Forwarded-For` header is trusted; the header of other peers is ignored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Vec<IpNet>);
 
 impl TrustedProxies {
-    /// Whether nobody is trusted.
+    /// Whether no proxy is trusted.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Where a request really came from. Each proxy writes the address of whoever came to it at the end of the
-    /// header; from there on back, the word of a trusted one is taken for the one before it.
+    /// The address of the client. Each proxy appends the address of its peer to the header, so the header is read from
+    /// its end for as long as the addresses are trusted proxies.
     pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let lines: Vec<&str> =
             headers.get_all(FORWARDED_FOR).map(|line| line.to_str().unwrap_or("")).collect();
@@ -35,7 +35,7 @@ impl TrustedProxies {
         client
     }
 
-    /// Whether a proxy of this machine or its private network seems to be in front, and was not named.
+    /// Whether the request seems to come through a proxy on this machine or a private network that is not trusted.
     pub(crate) fn misses(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
         let near = match peer.to_canonical() {
             IpAddr::V4(peer) => peer.is_loopback() || peer.is_private(),
@@ -44,13 +44,13 @@ impl TrustedProxies {
         near && headers.contains_key(FORWARDED_FOR) && !self.trusts(peer.to_canonical())
     }
 
-    /// Whether its word is taken.
+    /// Whether the address is a trusted proxy.
     pub(crate) fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }
 }
 
-/// An address as proxies write it: some add a port.
+/// Parses an address as proxies write it; some add a port.
 fn address(text: &str) -> Option<IpAddr> {
     let text = text.trim();
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
@@ -70,8 +70,8 @@ impl FromStr for TrustedProxies {
 fn network(text: &str) -> Result<IpNet, String> {
     let address = text.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical()));
     match address.or_else(|_| text.parse::<IpNet>()) {
-        Ok(everybody) if everybody.prefix_len() == 0 => {
-            Err("it trusts everybody, and then every client can claim any address: name your proxies"
+        Ok(network) if network.prefix_len() == 0 => {
+            Err("it trusts every address, so any client could claim any address: name your proxies"
                 .to_owned())
         }
         Ok(network) => Ok(network),
@@ -99,21 +99,21 @@ mod tests {
     }
 
     #[rstest]
-    #[case::nobody_is_trusted("", "127.0.0.1", &["192.0.2.7"], "127.0.0.1")]
-    #[case::a_stranger("10.0.0.1", "192.0.2.1", &["192.0.2.7"], "192.0.2.1")]
+    #[case::no_proxy_is_trusted("", "127.0.0.1", &["192.0.2.7"], "127.0.0.1")]
+    #[case::an_untrusted_peer("10.0.0.1", "192.0.2.1", &["192.0.2.7"], "192.0.2.1")]
     #[case::a_trusted_proxy("127.0.0.1", "127.0.0.1", &["192.0.2.7"], "192.0.2.7")]
     #[case::no_header("127.0.0.1", "127.0.0.1", &[], "127.0.0.1")]
-    #[case::what_the_client_made_up_stands_left("127.0.0.1", "127.0.0.1", &["198.51.100.1, 192.0.2.7"], "192.0.2.7")]
+    #[case::addresses_forged_by_the_client_are_on_the_left("127.0.0.1", "127.0.0.1", &["198.51.100.1, 192.0.2.7"], "192.0.2.7")]
     #[case::two_proxies("127.0.0.1,10.1.0.0/16", "127.0.0.1", &["6.6.6.6, 192.0.2.7, 10.1.2.3"], "192.0.2.7")]
     #[case::two_lines("127.0.0.1,10.1.0.0/16", "127.0.0.1", &["6.6.6.6, 192.0.2.7", "10.1.2.3"], "192.0.2.7")]
     #[case::all_are_trusted("127.0.0.1,10.1.0.0/16", "127.0.0.1", &["10.1.0.1,10.1.0.2"], "10.1.0.1")]
-    #[case::nonsense_ends_it("127.0.0.1", "127.0.0.1", &["192.0.2.7, unknown"], "127.0.0.1")]
+    #[case::an_invalid_address_ends_the_search("127.0.0.1", "127.0.0.1", &["192.0.2.7, unknown"], "127.0.0.1")]
     #[case::nothing_between_commas("127.0.0.1", "127.0.0.1", &["192.0.2.7,"], "127.0.0.1")]
     #[case::with_a_port("127.0.0.1", "127.0.0.1", &["192.0.2.7:443"], "192.0.2.7")]
     #[case::ipv6("::1", "::1", &["[2001:db8::7]:443"], "2001:db8::7")]
     #[case::ipv6_in_brackets("::1", "::1", &["[2001:db8::7]"], "2001:db8::7")]
     #[case::ipv4_in_ipv6("10.0.0.0/8", "::ffff:10.0.0.1", &["::ffff:192.0.2.7"], "192.0.2.7")]
-    fn the_client_is_the_rightmost_address_that_no_trusted_proxy_has(
+    fn the_client_is_the_rightmost_address_that_is_not_a_trusted_proxy(
         #[case] trusted: &str,
         #[case] peer: &str,
         #[case] lines: &[&str],
@@ -129,19 +129,19 @@ mod tests {
     #[case("10.0.0.0/33", "such as 127.0.0.1")]
     #[case("0.0.0.0/0", "name your proxies")]
     #[case("127.0.0.1,::/0", "name your proxies")]
-    fn what_is_no_proxy_is_refused(#[case] text: &str, #[case] told: &str) {
-        let error = text.parse::<TrustedProxies>().expect_err("it is no proxy");
-        assert!(error.contains(told), "{error}");
+    fn refuses_invalid_proxies(#[case] text: &str, #[case] problem: &str) {
+        let error = text.parse::<TrustedProxies>().expect_err("invalid");
+        assert!(error.contains(problem), "{error}");
     }
 
     proptest! {
         #[test]
-        fn a_stranger_never_chooses_an_address(line in "[ -~]{0,60}") {
+        fn an_untrusted_peer_cannot_choose_its_address(line in "[ -~]{0,60}") {
             prop_assert_eq!(client("10.0.0.1", "192.0.2.1", &[line.as_bytes()]), "192.0.2.1");
         }
 
         #[test]
-        fn a_client_of_a_proxy_never_chooses_an_address(line in prop::collection::vec(0x20_u8..0x7f, 0..60)) {
+        fn a_client_behind_a_proxy_cannot_choose_its_address(line in prop::collection::vec(0x20_u8..0x7f, 0..60)) {
             let line = [&line, b", 192.0.2.7".as_slice()].concat();
             prop_assert_eq!(client("127.0.0.1", "127.0.0.1", &[&line]), "192.0.2.7");
         }

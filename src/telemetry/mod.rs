@@ -1,53 +1,47 @@
-//! Log lines on stderr: which there are, and what they look like.
+//! Logging to stderr.
+//!
+//! Owns the filter, the format and the writer of log lines. Must not know what is logged.
 
+mod log_writer;
 mod panic_hook;
-mod queue;
 
 use std::io::{self, IsTerminal};
-use std::time::Duration;
 
+use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 
-use crate::config::LogFormat;
-use queue::Queue;
+pub(crate) use log_writer::Log;
 
-/// What is logged unless more is asked for. To the HTTP library, bytes that are no HTTP are an error: such a line
-/// would let any stranger raise alarms.
-const QUIET: &str = "warn,moodle_mlbackend=info,actix_http::h1=off";
+/// The default filter. The HTTP library logs malformed requests as errors; those lines are off, because otherwise any
+/// client could trigger alarms.
+const DEFAULT_FILTER: &str = "warn,moodle_mlbackend=info,actix_http::h1=off";
+const DEBUG_FILTER: &str = "info,moodle_mlbackend=debug";
 
-/// How long the end of the process may wait for the last lines. Whoever reads them may stand still.
-const LAST_LINES: Duration = Duration::from_secs(1);
+/// Lines that may wait to be written, some 2 MiB. When the queue is full, further lines are dropped and counted.
+const QUEUE_LINES: usize = 1 << 13;
 
-/// The log, as long as it is held; its last lines are written when it is dropped.
-pub(crate) struct Log(Queue);
-
-impl Log {
-    /// Writes what waits to be written, unless that takes too long.
-    pub(crate) fn finish(&self) {
-        self.0.flush(LAST_LINES);
-    }
+/// The format of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Text for people.
+    Text,
+    /// One JSON object per line.
+    Json,
 }
 
-impl Drop for Log {
-    fn drop(&mut self) {
-        self.finish();
-    }
-}
-
-/// Starts logging; a program that uses this library and has done so already keeps its own.
-pub(crate) fn start(format: LogFormat, debug: bool) -> io::Result<Log> {
-    let queue = Queue::start(io::stderr(), |lines| {
-        tracing::warn!(lines, "log lines are lost: they could not be written, or not fast enough");
-    })?;
-    let writer = queue.clone();
-    let filter = EnvFilter::new(if debug { "info,moodle_mlbackend=debug" } else { QUIET });
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(move || writer.clone());
-    // The complaint about a line would go where the line could not go, and end the request.
+/// Starts logging. A subscriber that is already set stays in place.
+pub(crate) fn start(format: LogFormat, debug: bool) -> Log {
+    let (log, writer) = Log::start(io::stderr(), QUEUE_LINES, |lines| {
+        tracing::warn!(lines, "log lines were dropped: they could not be written fast enough");
+    });
+    let filter = EnvFilter::new(if debug { DEBUG_FILTER } else { DEFAULT_FILTER });
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
+    // A report about a line that could not be written would go to the same writer, and end the request.
     let lines = lines.log_internal_errors(false);
     let _ = match format {
         LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),
     };
-    panic_hook::log_them(debug, queue.clone());
-    Ok(Log(queue))
+    panic_hook::install(debug);
+    log
 }

@@ -1,4 +1,4 @@
-//! Who may do what.
+//! Authentication of requests.
 
 use rstest::rstest;
 
@@ -91,7 +91,7 @@ fn hashed_passwords_work_over_http() {
 #[case::an_unknown_name(Some(("x", "b")), WRONG)]
 fn a_rejected_credential_is_answered_before_the_body_is_read(
     #[case] credentials: Option<(&str, &str)>,
-    #[case] told: &str,
+    #[case] expected: &str,
 ) {
     let argon = moodle_mlbackend::auth::argon2id_entry("a", "b").expect("an entry");
     for users in ["a:b", &argon] {
@@ -102,13 +102,13 @@ fn a_rejected_credential_is_answered_before_the_body_is_read(
             let head =
                 credentials.into_iter().fold(head, |head, (user, password)| head.credentials(user, password));
             // The body is announced and never sent.
-            server.raw(&head.bytes()).expect(401, told);
+            server.raw(&head.bytes()).expect(401, expected);
         }
     }
 }
 
 #[test]
-fn a_client_that_sends_thirty_megabytes_first_can_still_read_the_refusal() {
+fn a_client_can_read_the_refusal_after_sending_thirty_megabytes() {
     use std::io::{Read, Write};
     let server = TestServer::start();
     let form = Form::model("x", "y").file("dataset", &vec![b'1'; 30_000_000]);
@@ -131,15 +131,15 @@ fn without_a_users_variable_only_the_version_is_served() {
     let server = Launch::new().without("MOODLE_MLBACKEND_PYTHON_USERS").start();
     server.get("/version").expect(200, "3.0.5");
     for (method, path) in PROTECTED {
-        let told = "MOODLE_MLBACKEND_PYTHON_USERS environment var is not set in the server";
-        server.send(&Request::new(method, path)).expect(500, told);
-        server.send(&Request::new(method, path).credentials("a", "b")).expect(500, told);
+        let expected = "MOODLE_MLBACKEND_PYTHON_USERS environment var is not set in the server";
+        server.send(&Request::new(method, path)).expect(500, expected);
+        server.send(&Request::new(method, path).credentials("a", "b")).expect(500, expected);
     }
     assert!(server.log().contains("MOODLE_MLBACKEND_PYTHON_USERS is not set"), "{}", server.log());
 }
 
 #[test]
-fn the_log_tells_about_requests_and_never_a_password() {
+fn the_log_shows_requests_and_never_a_password() {
     let server =
         Launch::new().env("MOODLE_MLBACKEND_PYTHON_USERS", "a:open-sesame").arg("--debug-mode").start();
     server.send(&Request::new("GET", "/export?uniqueid=m1").credentials("a", "open-sesame"));

@@ -43,13 +43,13 @@ fn the_server_accepts_the_value_and_only_the_right_passwords(#[case] scheme: &st
 }
 
 #[test]
-fn argon2id_is_the_scheme_unless_another_is_asked_for() {
+fn argon2id_is_the_default_scheme() {
     let output = passwd(&["moodle"], "a-long-password\n");
     assert!(output.stdout.starts_with(b"moodle:argon2id:"));
 }
 
 #[test]
-fn the_value_and_the_errors_never_hold_a_typed_password() {
+fn the_value_and_the_errors_never_contain_a_typed_password() {
     let output = passwd(&["moodle", "school"], "a-secret-password\nanother secret\n");
     assert!(!output.status.success());
     for text in [&output.stdout, &output.stderr] {
@@ -73,13 +73,9 @@ fn a_generated_password_is_shown_once_on_stderr_and_works() {
 #[case::a_user_twice(&["a", "a"], "x\nx\n", "twice")]
 #[case::no_line_for_the_second(&["a", "b"], "a-long-password\n", "b")]
 #[case::an_empty_password(&["a"], "\n", "empty")]
-#[case::a_password_that_everybody_knows(&["a"], "The-Password\n", "everybody tries first")]
+#[case::a_well_known_password(&["a"], "The-Password\n", "well known")]
 #[case::letters_that_moodle_refuses(&["a"], "pass word\n", "A-Z a-z 0-9 _ -")]
-fn what_cannot_work_is_refused_with_a_reason(
-    #[case] args: &[&str],
-    #[case] lines: &str,
-    #[case] reason: &str,
-) {
+fn refuses_invalid_input_with_a_reason(#[case] args: &[&str], #[case] lines: &str, #[case] reason: &str) {
     let output = passwd(args, lines);
     assert!(!output.status.success());
     assert!(output.stdout.is_empty());

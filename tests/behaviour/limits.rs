@@ -77,11 +77,6 @@ fn archive_bytes() -> Limit {
     Limit { variable, value, within: import(&archive(false)), beyond: import(&archive(true)), status: 413 }
 }
 
-fn archive_entries() -> Limit {
-    let (variable, value) = ("MAX_ARCHIVE_ENTRIES", "2".to_owned());
-    Limit { variable, value, within: import(&archive(false)), beyond: import(&archive(true)), status: 400 }
-}
-
 fn unpacked_bytes() -> Limit {
     let unpacked = shipped("model.onnx").len() + shipped("model.json").len();
     let (variable, value) = ("MAX_UNPACKED_BYTES", unpacked.to_string());
@@ -92,15 +87,6 @@ fn rows() -> Limit {
     let more = [&ROWS[..], &["0,0,0,1"]].concat();
     let (within, beyond) = (train(&labelled(&ROWS)), train(&labelled(&more)));
     Limit { variable: "MAX_ROWS", value: "4".to_owned(), within, beyond, status: 400 }
-}
-
-fn line_bytes() -> Limit {
-    let long = |length: usize| {
-        let row = format!("0.{},1,0,0", "0".repeat(length - "0.,1,0,0".len()));
-        train(&labelled(&[&row, ROWS[2]]))
-    };
-    let (variable, value) = ("MAX_LINE_BYTES", "200".to_owned());
-    Limit { variable, value, within: long(200), beyond: long(201), status: 400 }
 }
 
 fn columns() -> Limit {
@@ -193,10 +179,8 @@ fn bytes_of_headers() -> FixedLimit {
 #[rstest]
 #[case(dataset_bytes())]
 #[case(archive_bytes())]
-#[case(archive_entries())]
 #[case(unpacked_bytes())]
 #[case(rows())]
-#[case(line_bytes())]
 #[case(columns())]
 #[case(features_of_an_import())]
 #[case(classes())]
@@ -326,4 +310,34 @@ fn heads_beyond_the_limits_of_the_library_are_refused_with_an_empty_body(#[case]
     let server = TestServer::start();
     server.send(&request).expect(431, "");
     assert_eq!(server.send(&get("")).status, 200);
+}
+
+#[test]
+fn an_archive_with_more_entries_than_allowed_is_refused() {
+    let server = TestServer::start();
+    let with_entries = |count: usize| {
+        let model = ["model.onnx", "model.json"].map(|name| Entry::stored(name, &shipped(name)));
+        let others = (2..count).map(|at| Entry::stored(&format!("model.ckpt/{at}"), b"!"));
+        import(&RawZip::of(model.into_iter().chain(others)).bytes())
+    };
+    // Refused for the names of the other entries, not for their number.
+    let reply = server.send(&with_entries(64));
+    assert!(!reply.text().contains("entries, more than"), "{}", reply.text());
+    let reply = server.send(&with_entries(65));
+    assert_eq!(reply.status, 400, "{}", reply.text());
+    assert!(reply.text().contains("65 entries, more than the 64 that are allowed"), "{}", reply.text());
+}
+
+#[test]
+fn a_dataset_line_longer_than_allowed_is_refused() {
+    const MAX: usize = 4 << 20;
+    let server = TestServer::start();
+    let long = |length: usize| {
+        let row = format!("0.{},1,0,0", "0".repeat(length - "0.,1,0,0".len()));
+        train(&labelled(&[&row, ROWS[2]]))
+    };
+    assert_eq!(server.send(&long(MAX)).status, 200);
+    let reply = server.send(&long(MAX + 1));
+    assert_eq!(reply.status, 400, "{}", reply.text());
+    assert!(reply.text().contains(&format!("more than {MAX} bytes in one line")), "{}", reply.text());
 }

@@ -209,7 +209,11 @@ fn a_mistake_in_the_program_ends_one_request_and_is_a_line_of_the_log() {
     for line in log.lines() {
         assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line}");
     }
-    assert_eq!(log.lines().filter(|line| line.contains("gave up\"")).count(), steps.len(), "{log}");
+    assert_eq!(
+        log.lines().filter(|line| line.contains("\"message\":\"panic\"")).count(),
+        steps.len(),
+        "{log}"
+    );
 }
 
 #[test]

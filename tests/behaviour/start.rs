@@ -1,4 +1,4 @@
-//! Starting, with good settings and bad ones, and stopping.
+//! Startup with valid and invalid settings, and shutdown.
 
 use std::fs;
 
@@ -24,7 +24,7 @@ use crate::common::{Launch, TestServer};
 #[case("MOODLE_MLBACKEND_TRUSTED_PROXIES", "127.0.0.1,0.0.0.0/0")]
 #[case("MOODLE_MLBACKEND_LOGIN_FAILURES", "-1")]
 #[case("MOODLE_MLBACKEND_ISOLATE_USERS", "perhaps")]
-fn a_bad_setting_ends_the_start_with_1_and_names_the_variable(#[case] variable: &str, #[case] value: &str) {
+fn an_invalid_setting_exits_with_1_and_names_the_variable(#[case] variable: &str, #[case] value: &str) {
     let ended = Launch::new().env(variable, value).fail();
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
     assert!(ended.stderr.contains(variable), "{}", ended.stderr);
@@ -32,14 +32,14 @@ fn a_bad_setting_ends_the_start_with_1_and_names_the_variable(#[case] variable: 
 }
 
 #[test]
-fn a_missing_data_directory_says_what_to_set_it_to() {
+fn a_missing_data_directory_names_the_remedy() {
     let ended = Launch::new().without("MOODLE_MLBACKEND_PYTHON_DIR").fail();
     assert_eq!(ended.code, Some(1));
     assert!(ended.stderr.contains("MOODLE_MLBACKEND_PYTHON_DIR is not set: set it"), "{}", ended.stderr);
 }
 
 #[test]
-fn a_malformed_users_variable_names_the_entry_and_shows_no_password() {
+fn a_malformed_users_variable_names_the_entry_without_its_password() {
     let ended = Launch::new().env("MOODLE_MLBACKEND_PYTHON_USERS", "ann:pw,bob:md5:grain:hushhush").fail();
     assert_eq!(ended.code, Some(1));
     assert!(ended.stderr.contains("entry 2 (user \"bob\")"), "{}", ended.stderr);
@@ -47,7 +47,7 @@ fn a_malformed_users_variable_names_the_entry_and_shows_no_password() {
 }
 
 #[test]
-fn a_port_in_use_is_a_clear_message() {
+fn a_port_in_use_names_the_remedy() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("an address").port().to_string();
     let ended = Launch::new().env("MOODLE_MLBACKEND_PORT", &port).fail();
@@ -56,7 +56,7 @@ fn a_port_in_use_is_a_clear_message() {
 }
 
 #[test]
-fn it_listens_on_this_machine_alone_unless_told_otherwise() {
+fn listens_only_on_this_machine_by_default() {
     assert!(TestServer::start().address.ip().is_loopback());
     let server = Launch::new().arg("--world-visible").start();
     assert_eq!(server.address.ip().to_string(), "0.0.0.0");
@@ -72,7 +72,7 @@ const HASHED: &str = "default:sha256:salt:4542dd889a4e402e292e2e8d460d9595d20737
 #[case("moodle:Secret", "moodle")]
 #[case("moodle:THE-PASSWORD", "moodle")]
 #[case("a-name-of-its-own:a-name-of-its-own", "a-name-of-its-own")]
-fn a_password_that_everybody_knows_is_refused_where_others_can_reach_the_server(
+fn refuses_a_well_known_password_when_other_machines_can_reach_the_server(
     #[case] users: &str,
     #[case] user: &str,
     #[values("0.0.0.0", "::")] host: &str,
@@ -80,16 +80,14 @@ fn a_password_that_everybody_knows_is_refused_where_others_can_reach_the_server(
     let launch = Launch::new().env("MOODLE_MLBACKEND_PYTHON_USERS", users);
     let ended = launch.env("MOODLE_MLBACKEND_HOST", host).fail();
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
-    let told = format!(
-        "MOODLE_MLBACKEND_PYTHON_USERS gives the user {user:?} a password that everybody tries first"
-    );
-    assert!(ended.stderr.contains(&told), "{}", ended.stderr);
+    let problem = format!("MOODLE_MLBACKEND_PYTHON_USERS gives the user {user:?} a well-known password");
+    assert!(ended.stderr.contains(&problem), "{}", ended.stderr);
     assert!(ended.stderr.contains("moodle-mlbackend passwd --generate"), "{}", ended.stderr);
     assert!(!ended.stderr.contains("sshhhh"), "{}", ended.stderr);
 }
 
 #[test]
-fn on_this_machine_alone_a_password_that_everybody_knows_is_warned_of() {
+fn warns_of_a_well_known_password_when_listening_only_on_this_machine() {
     let server = Launch::new().env("MOODLE_MLBACKEND_PYTHON_USERS", "default:sshhhh,ann:short").start();
     let log = server.log();
     let warnings: Vec<&str> = log.lines().filter(|line| line.contains("WARN")).collect();
@@ -103,7 +101,7 @@ fn on_this_machine_alone_a_password_that_everybody_knows_is_warned_of() {
 #[case("ann:a-good-password", "10.1.0.0/16", &[])]
 #[case("ann:seven-7", "", &["short", "HTTPS"])]
 #[case("ann:seven-7", "10.1.0.0/16", &["short"])]
-fn where_others_can_reach_the_server_its_log_says_what_is_unsafe(
+fn warns_of_unsafe_settings_when_other_machines_can_reach_the_server(
     #[case] users: &str,
     #[case] proxies: &str,
     #[case] expected: &[&str],
@@ -120,7 +118,7 @@ fn where_others_can_reach_the_server_its_log_says_what_is_unsafe(
 }
 
 #[test]
-fn sigterm_ends_the_server_cleanly_and_leaves_no_uploads() {
+fn sigterm_stops_the_server_and_leaves_no_uploads() {
     let server = TestServer::start();
     server.get("/version").expect(200, "3.0.5");
     let (code, dir) = server.terminate();
@@ -130,7 +128,17 @@ fn sigterm_ends_the_server_cleanly_and_leaves_no_uploads() {
 }
 
 #[test]
-fn json_log_lines_are_json() {
+fn ignores_a_removed_variable_with_a_warning() {
+    let server = Launch::new().env("MOODLE_MLBACKEND_MAX_PARTS", "not a number").start();
+    let log = server.log();
+    let warnings: Vec<&str> = log.lines().filter(|line| line.contains("WARN")).collect();
+    assert_eq!(warnings.len(), 1, "{log}");
+    assert!(warnings[0].contains("MOODLE_MLBACKEND_MAX_PARTS is ignored"), "{log}");
+    assert!(warnings[0].contains("Remove the variable"), "{log}");
+}
+
+#[test]
+fn json_log_lines_are_valid_json() {
     let server = Launch::new().env("MOODLE_MLBACKEND_LOG_FORMAT", "json").start();
     server.get("/version");
     let log = server.log();

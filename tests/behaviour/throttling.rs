@@ -1,4 +1,4 @@
-//! Guessing passwords is made slow, and locks nobody else out.
+//! Throttling of password guesses, without locking other clients out.
 
 use std::time::Instant;
 
@@ -7,10 +7,10 @@ use rstest::rstest;
 use crate::common::{Form, Launch, Reply, Request, TestServer};
 
 const WRONG: &str = "Incorrect user and/or password provided by Moodle.";
-/// What a right password gets here: the route goes on to its parameters.
-const IN: &str = "The requested key uniqueid is not available.";
+/// The response after a successful login: the route checks its parameters.
+const LOGGED_IN: &str = "The requested key uniqueid is not available.";
 
-/// A server that allows so many failures a minute, and believes a proxy on this machine.
+/// A server that allows `failures` per minute and trusts a proxy on this machine.
 fn behind_a_proxy(failures: &str) -> TestServer {
     let launch = Launch::new().env("MOODLE_MLBACKEND_LOGIN_FAILURES", failures);
     launch.env("MOODLE_MLBACKEND_TRUSTED_PROXIES", "127.0.0.1").start()
@@ -31,17 +31,17 @@ fn throttled(reply: &Reply) {
     let seconds: u64 = reply.header("retry-after").expect("a Retry-After").parse().expect("seconds");
     assert!((1..=60).contains(&seconds), "{seconds}");
     assert!(reply.text().contains("MOODLE_MLBACKEND_LOGIN_FAILURES"), "{}", reply.text());
-    assert!(reply.header("www-authenticate").is_none(), "asking anew would not help");
+    assert!(reply.header("www-authenticate").is_none(), "another login would not help");
 }
 
 #[test]
-fn after_too_many_wrong_passwords_no_guess_is_looked_at_any_more() {
+fn after_too_many_failures_no_password_is_checked() {
     let server = Launch::new().env("MOODLE_MLBACKEND_LOGIN_FAILURES", "3").start();
     for _ in 0..3 {
         login(&server, "wrong").expect(401, WRONG);
     }
     throttled(&login(&server, "wrong"));
-    // Else it could be guessed on, however slowly wrong ones are answered.
+    // Otherwise guessing could continue, because a right password would be recognised.
     throttled(&login(&server, "b"));
     server.get("/version").expect(200, "3.0.5");
     let none = "No user and/or password included in the request.";
@@ -49,9 +49,9 @@ fn after_too_many_wrong_passwords_no_guess_is_looked_at_any_more() {
 }
 
 #[test]
-fn a_password_that_was_right_before_cannot_be_guessed_on_either() {
+fn a_cached_password_is_throttled_too() {
     let server = Launch::new().env("MOODLE_MLBACKEND_LOGIN_FAILURES", "3").start();
-    login(&server, "b").expect(500, IN);
+    login(&server, "b").expect(500, LOGGED_IN);
     for _ in 0..3 {
         login(&server, "wrong").expect(401, WRONG);
     }
@@ -59,7 +59,7 @@ fn a_password_that_was_right_before_cannot_be_guessed_on_either() {
 }
 
 #[test]
-fn the_refusal_comes_before_the_body_is_read() {
+fn a_throttled_request_is_refused_before_its_body_is_read() {
     let server = Launch::new().env("MOODLE_MLBACKEND_LOGIN_FAILURES", "1").start();
     login(&server, "wrong").expect(401, WRONG);
     // The body is announced and never sent.
@@ -68,10 +68,10 @@ fn the_refusal_comes_before_the_body_is_read() {
 }
 
 #[test]
-fn right_passwords_and_requests_without_any_count_nothing() {
+fn successful_logins_and_requests_without_credentials_do_not_count() {
     let server = Launch::new().env("MOODLE_MLBACKEND_LOGIN_FAILURES", "1").start();
     for _ in 0..20 {
-        login(&server, "b").expect(500, IN);
+        login(&server, "b").expect(500, LOGGED_IN);
         assert_eq!(server.send(&Request::new("GET", "/export")).status, 401);
     }
     login(&server, "wrong").expect(401, WRONG);
@@ -80,7 +80,7 @@ fn right_passwords_and_requests_without_any_count_nothing() {
 #[rstest]
 #[case::as_it_is("a:b")]
 #[case::argon2id("")]
-fn many_guesses_at_once_do_not_slip_through(#[case] users: &str) {
+fn concurrent_guesses_cannot_exceed_the_limit(#[case] users: &str) {
     let argon = moodle_mlbackend::auth::argon2id_entry("a", "b").expect("an entry");
     let users = if users.is_empty() { &argon } else { users };
     let launch = Launch::new().env("MOODLE_MLBACKEND_PYTHON_USERS", users);
@@ -95,18 +95,18 @@ fn many_guesses_at_once_do_not_slip_through(#[case] users: &str) {
 }
 
 #[test]
-fn guessing_from_one_address_bothers_no_other() {
+fn guesses_from_one_address_do_not_affect_other_addresses() {
     let server = behind_a_proxy("3");
     for _ in 0..3 {
         login_from(&server, "192.0.2.1", "a", "wrong").expect(401, WRONG);
     }
     throttled(&login_from(&server, "192.0.2.1", "a", "b"));
-    login_from(&server, "192.0.2.2", "a", "b").expect(500, IN);
-    throttled(&login_from(&server, "192.0.2.1", "somebody", "else"));
+    login_from(&server, "192.0.2.2", "a", "b").expect(500, LOGGED_IN);
+    throttled(&login_from(&server, "192.0.2.1", "other", "password"));
 }
 
 #[test]
-fn guessing_one_name_from_many_addresses_is_throttled_and_moodle_still_gets_in() {
+fn guesses_at_one_name_from_many_addresses_are_throttled_without_locking_moodle_out() {
     let server = behind_a_proxy("4");
     for at in 0..4 {
         login_from(&server, &format!("192.0.2.{at}"), "a", "wrong").expect(401, WRONG);
@@ -116,16 +116,16 @@ fn guessing_one_name_from_many_addresses_is_throttled_and_moodle_still_gets_in()
         throttled(&login_from(&server, &format!("192.0.2.{at}"), "a", "b"));
     }
     for _ in 0..10 {
-        login_from(&server, "198.51.100.1", "a", "b").expect(500, IN);
+        login_from(&server, "198.51.100.1", "a", "b").expect(500, LOGGED_IN);
     }
     login_from(&server, "198.51.100.2", "a", "wrong").expect(401, WRONG);
     throttled(&login_from(&server, "198.51.100.2", "a", "wrong"));
 }
 
 #[test]
-fn names_that_there_are_not_are_throttled_alike() {
+fn unknown_names_are_throttled_like_known_ones() {
     let server = behind_a_proxy("2");
-    for name in ["a", "nobody"] {
+    for name in ["a", "unknown"] {
         let statuses = ["192.0.2.1", "192.0.2.2", "192.0.2.1", "192.0.2.2"].map(|client| {
             let client = if name == "a" { client.to_owned() } else { client.replace(".2.", ".3.") };
             login_from(&server, &client, name, "wrong").status
@@ -135,17 +135,17 @@ fn names_that_there_are_not_are_throttled_alike() {
 }
 
 #[test]
-fn a_network_of_ipv6_addresses_counts_as_one() {
+fn an_ipv6_network_counts_as_one_address() {
     let server = behind_a_proxy("2");
     for client in ["2001:db8::1", "2001:db8::2"] {
         login_from(&server, client, "a", "wrong").expect(401, WRONG);
     }
     throttled(&login_from(&server, "2001:db8::3", "a", "wrong"));
-    login_from(&server, "2001:db8:0:1::1", "a", "b").expect(500, IN);
+    login_from(&server, "2001:db8:0:1::1", "a", "b").expect(500, LOGGED_IN);
 }
 
 #[test]
-fn without_a_trusted_proxy_nobody_chooses_an_address() {
+fn without_a_trusted_proxy_a_client_cannot_choose_its_address() {
     let server = Launch::new().env("MOODLE_MLBACKEND_LOGIN_FAILURES", "3").start();
     for at in 0..3 {
         login_from(&server, &format!("192.0.2.{at}"), "a", "wrong").expect(401, WRONG);
@@ -153,15 +153,15 @@ fn without_a_trusted_proxy_nobody_chooses_an_address() {
     throttled(&login_from(&server, "192.0.2.9", "a", "b"));
     let log = server.log();
     assert!(!log.contains("192.0.2.") && log.contains("client=127.0.0.1"), "{log}");
-    let told = log.lines().filter(|line| line.contains("MOODLE_MLBACKEND_TRUSTED_PROXIES"));
-    assert_eq!(told.count(), 1, "{log}");
+    let warnings = log.lines().filter(|line| line.contains("MOODLE_MLBACKEND_TRUSTED_PROXIES"));
+    assert_eq!(warnings.count(), 1, "{log}");
 }
 
 #[test]
-fn a_client_cannot_hide_behind_what_it_writes_itself() {
+fn a_client_cannot_hide_behind_a_forged_header() {
     let server = behind_a_proxy("2");
     for at in 0..2 {
-        // As a proxy passes it on: what the client wrote, and then where it came from.
+        // As a proxy forwards it: the header of the client, then the address of the client.
         login_from(&server, &format!("198.51.100.{at}, 192.0.2.7"), "a", "wrong").expect(401, WRONG);
     }
     throttled(&login_from(&server, "198.51.100.9, 192.0.2.7", "a", "b"));
@@ -170,7 +170,7 @@ fn a_client_cannot_hide_behind_what_it_writes_itself() {
 }
 
 #[test]
-fn by_default_forty_failures_a_minute_are_allowed_and_0_allows_any_number() {
+fn allows_forty_failures_per_minute_by_default_and_any_number_with_0() {
     let server = TestServer::start();
     let unthrottled = Launch::new().env("MOODLE_MLBACKEND_LOGIN_FAILURES", "0").start();
     let wrong = Request::new("POST", "/training").credentials("a", "wrong").form(&Form::model("m", "d"));
@@ -180,7 +180,7 @@ fn by_default_forty_failures_a_minute_are_allowed_and_0_allows_any_number() {
     }
     let statuses: Vec<u16> = (0..60).map(|_| server.send(&wrong).status).collect();
     let count = |wanted: u16| statuses.iter().filter(|status| **status == wanted).count();
-    // A share of the minute after the other, on a machine that is as slow as this.
+    // Attempts that are regained while the test runs on a slow machine.
     let more = (begun.elapsed().as_secs_f64() / 60.0 * 40.0) as usize;
     assert!(count(401) <= more && count(401) + count(429) == 60, "{more} more may be tried: {statuses:?}");
     for _ in 0..100 {

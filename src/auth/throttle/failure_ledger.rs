@@ -1,92 +1,96 @@
-//! Who has failed how often lately, in bounded memory.
+//! Recent failures per key, in bounded memory.
+//!
+//! Owns the arithmetic of the limit. Must not know what a key is.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::{Duration, Instant};
 
-use super::WINDOW;
+/// The period to which the limit applies.
+pub(crate) const WINDOW: Duration = Duration::from_mins(1);
 
-/// Who has failed how often lately.
-pub(crate) struct Ledger<Key> {
-    blamed: HashMap<Key, Blame>,
-    /// What one failure takes of the window.
-    share: Duration,
-    most: usize,
+/// Recent failures per key.
+pub(crate) struct FailureLedger<Key> {
+    records: HashMap<Key, Record>,
+    /// The part of the window that one failure uses up.
+    cost: Duration,
+    capacity: usize,
 }
 
-struct Blame {
-    /// When everything is forgotten that was taken: never further away than the window.
-    clears: Instant,
-    failed: Option<Instant>,
+struct Record {
+    /// When all cost is paid off; never later than one window from now.
+    clear_at: Instant,
+    last_failure: Option<Instant>,
     /// Attempts that have begun and not ended.
     pending: u32,
 }
 
-impl<Key: Hash + Eq + Copy> Ledger<Key> {
-    /// `share` is what one failure takes of the window, `most` how many are remembered.
-    pub(crate) fn new(share: Duration, most: usize) -> Self {
-        Self { blamed: HashMap::new(), share, most }
+impl<Key: Hash + Eq + Copy> FailureLedger<Key> {
+    /// `cost` is the part of the window that one failure uses up, `capacity` the number of keys to remember.
+    pub(crate) fn new(cost: Duration, capacity: usize) -> Self {
+        Self { records: HashMap::new(), cost, capacity }
     }
 
-    /// How long `key` has to wait for its next attempt; `None` when it need not.
+    /// How long `key` has to wait for its next attempt; `None` when it need not wait.
     pub(crate) fn wait(&self, key: &Key, now: Instant) -> Option<Duration> {
-        let taken = self.blamed.get(key)?.clears.saturating_duration_since(now);
-        (taken + self.share).checked_sub(WINDOW).filter(|wait| !wait.is_zero())
+        let used = self.records.get(key)?.clear_at.saturating_duration_since(now);
+        (used + self.cost).checked_sub(WINDOW).filter(|wait| !wait.is_zero())
     }
 
-    /// How long until `key` counts as one that has not failed lately.
-    pub(crate) fn blameless_in(&self, key: &Key, now: Instant) -> Duration {
-        let Some(blame) = self.blamed.get(key) else { return Duration::ZERO };
-        let last = if blame.pending > 0 { Some(now) } else { blame.failed };
+    /// How long until `key` has no failure within the window. A pending attempt counts as a failure.
+    pub(crate) fn time_until_clean(&self, key: &Key, now: Instant) -> Duration {
+        let Some(record) = self.records.get(key) else { return Duration::ZERO };
+        let last = if record.pending > 0 { Some(now) } else { record.last_failure };
         last.map_or(Duration::ZERO, |last| (last + WINDOW).saturating_duration_since(now))
     }
 
-    /// An attempt begins.
+    /// An attempt begins: its cost is charged in advance.
     pub(crate) fn begin(&mut self, key: Key, now: Instant) {
-        if self.blamed.len() >= self.most && !self.blamed.contains_key(&key) {
-            self.make_room(now);
+        if self.records.len() >= self.capacity && !self.records.contains_key(&key) {
+            self.evict(now);
         }
-        let blame = self.blamed.entry(key).or_insert(Blame { clears: now, failed: None, pending: 0 });
-        blame.clears = blame.clears.max(now) + self.share;
-        blame.pending = blame.pending.saturating_add(1);
+        let record =
+            self.records.entry(key).or_insert(Record { clear_at: now, last_failure: None, pending: 0 });
+        record.clear_at = record.clear_at.max(now) + self.cost;
+        record.pending = record.pending.saturating_add(1);
     }
 
-    /// An attempt ends. Who was forgotten meanwhile stays forgotten.
-    pub(crate) fn end(&mut self, key: &Key, forgiven: bool, now: Instant) {
-        let Some(blame) = self.blamed.get_mut(key) else { return };
-        blame.pending = blame.pending.saturating_sub(1);
-        if forgiven {
-            blame.clears = blame.clears.checked_sub(self.share).unwrap_or(now);
+    /// An attempt ends; success refunds its cost. A key that was evicted stays forgotten.
+    pub(crate) fn end(&mut self, key: &Key, succeeded: bool, now: Instant) {
+        let Some(record) = self.records.get_mut(key) else { return };
+        record.pending = record.pending.saturating_sub(1);
+        if succeeded {
+            record.clear_at = record.clear_at.checked_sub(self.cost).unwrap_or(now);
         } else {
-            blame.failed = Some(now);
+            record.last_failure = Some(now);
         }
-        if blame.is_over(now) {
-            self.blamed.remove(key);
+        if record.is_expired(now) {
+            self.records.remove(key);
         }
     }
 
-    /// Forgets who has nothing to answer for any more; where that is not enough, the half that has least.
-    fn make_room(&mut self, now: Instant) {
-        self.blamed.retain(|_, blame| !blame.is_over(now));
-        if self.blamed.len() < self.most {
+    /// Removes expired records; if that is not enough, the half with the fewest failures.
+    fn evict(&mut self, now: Instant) {
+        self.records.retain(|_, record| !record.is_expired(now));
+        if self.records.len() < self.capacity {
             return;
         }
-        let mut times: Vec<Instant> = self.blamed.values().map(|blame| blame.clears).collect();
+        let mut times: Vec<Instant> = self.records.values().map(|record| record.clear_at).collect();
         let middle = times.len() / 2;
-        let (_, middle, _) = times.select_nth_unstable(middle);
-        let middle = *middle;
-        self.blamed.retain(|_, blame| blame.clears > middle);
+        let (_, median, _) = times.select_nth_unstable(middle);
+        let median = *median;
+        self.records.retain(|_, record| record.clear_at > median);
     }
 
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        self.blamed.len()
+        self.records.len()
     }
 }
 
-impl Blame {
-    fn is_over(&self, now: Instant) -> bool {
-        let failed = self.failed.is_some_and(|failed| failed + WINDOW > now);
-        self.pending == 0 && !failed && self.clears <= now
+impl Record {
+    fn is_expired(&self, now: Instant) -> bool {
+        let failed = self.last_failure.is_some_and(|failure| failure + WINDOW > now);
+        self.pending == 0 && !failed && self.clear_at <= now
     }
 }

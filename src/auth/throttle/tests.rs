@@ -1,4 +1,4 @@
-//! Who may try, and when again; with a clock of its own.
+//! Which attempts are allowed, with a simulated clock.
 
 use super::*;
 use rstest::rstest;
@@ -6,20 +6,20 @@ use rstest::rstest;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn throttle(failures: u32) -> Throttle {
-    Throttle::new(NonZeroU32::new(failures))
+    Throttle::new(failures)
 }
 
 fn from(address: &str) -> IpAddr {
     address.parse().expect("an address")
 }
 
-/// Tries a wrong password so often; how often that was let through.
+/// Tries a wrong password `times` times; returns how many attempts were allowed.
 fn guess(throttle: &Throttle, times: usize, address: &str, name: &str, now: Instant) -> usize {
     (0..times).filter(|_| throttle.begin(from(address), name, now).is_ok()).count()
 }
 
 #[test]
-fn so_many_failures_are_let_through_and_then_one_for_each_share_of_a_minute() {
+fn allows_the_limit_of_failures_and_then_one_per_fraction_of_a_minute() {
     let (throttle, now) = (throttle(20), Instant::now());
     assert_eq!(guess(&throttle, 50, "192.0.2.1", "ann", now), 20);
     let wait = throttle.admit(from("192.0.2.1"), "ann", now).expect_err("it is throttled");
@@ -29,7 +29,7 @@ fn so_many_failures_are_let_through_and_then_one_for_each_share_of_a_minute() {
 }
 
 #[test]
-fn who_waits_as_long_as_told_is_let_in() {
+fn an_attempt_after_the_announced_wait_is_allowed() {
     let (throttle, now) = (throttle(7), Instant::now());
     guess(&throttle, 7, "192.0.2.1", "ann", now);
     let wait = throttle.admit(from("192.0.2.1"), "ann", now).expect_err("it is throttled");
@@ -38,17 +38,17 @@ fn who_waits_as_long_as_told_is_let_in() {
 }
 
 #[test]
-fn right_passwords_never_count() {
+fn successful_logins_do_not_count() {
     let (throttle, now) = (throttle(2), Instant::now());
     for _ in 0..100 {
         throttle.begin(from("192.0.2.1"), "ann", now).expect("nothing has failed").forgive();
     }
     assert_eq!(guess(&throttle, 5, "192.0.2.1", "ann", now), 2);
-    assert_eq!(throttle.books().expect("it is on").addresses.len(), 1);
+    assert_eq!(throttle.ledgers().expect("it is on").addresses.len(), 1);
 }
 
 #[test]
-fn attempts_at_once_cannot_slip_through() {
+fn concurrent_attempts_cannot_exceed_the_limit() {
     let (throttle, now) = (throttle(3), Instant::now());
     let begun: Vec<_> = (0..10).map(|_| throttle.begin(from("192.0.2.1"), "ann", now)).collect();
     assert_eq!(begun.iter().filter(|attempt| attempt.is_ok()).count(), 3);
@@ -68,7 +68,7 @@ fn guesses_from_many_addresses_at_one_name_are_throttled_together() {
 }
 
 #[test]
-fn nobody_locks_a_user_out_from_another_address() {
+fn guesses_from_other_addresses_do_not_lock_a_user_out() {
     let (throttle, now) = (throttle(10), Instant::now());
     for at in 0..100 {
         guess(&throttle, 5, &format!("192.0.2.{at}"), "moodle", now);
@@ -84,27 +84,27 @@ fn nobody_locks_a_user_out_from_another_address() {
 #[case("2001:db8::1", "2001:db8::ffff:1", true)]
 #[case("2001:db8::1", "2001:db8:0:1::1", false)]
 #[case("192.0.2.1", "192.0.2.2", false)]
-fn an_ipv6_network_counts_as_one_address(#[case] one: &str, #[case] other: &str, #[case] same: bool) {
+fn an_ipv6_network_counts_as_one_client(#[case] one: &str, #[case] other: &str, #[case] same: bool) {
     let (throttle, now) = (throttle(2), Instant::now());
     guess(&throttle, 2, one, "ann", now);
     assert_eq!(throttle.admit(from(other), "bob", now).is_err(), same);
 }
 
 #[test]
-fn the_memory_is_bounded_and_the_worst_are_remembered() {
+fn memory_is_bounded_and_keeps_the_keys_with_most_failures() {
     let (throttle, now) = (throttle(10), Instant::now());
     guess(&throttle, 10, "192.0.2.1", "ann", now);
-    for number in 0..u32::try_from(3 * MOST).expect("a number") {
+    for number in 0..u32::try_from(3 * MAX_KEYS).expect("a number") {
         guess(&throttle, 1, &IpAddr::V4((0x0a00_0000 + number).into()).to_string(), &number.to_string(), now);
     }
-    let books = throttle.books().expect("it is on");
-    assert!(books.addresses.len() <= MOST && books.names.len() <= MOST);
-    drop(books);
+    let ledgers = throttle.ledgers().expect("it is on");
+    assert!(ledgers.addresses.len() <= MAX_KEYS && ledgers.names.len() <= MAX_KEYS);
+    drop(ledgers);
     assert!(throttle.admit(from("192.0.2.1"), "ann", now).is_err());
 }
 
 #[test]
-fn switched_off_it_lets_everybody_guess() {
+fn a_limit_of_zero_allows_any_number_of_failures() {
     let throttle = throttle(0);
     assert_eq!(guess(&throttle, 1_000, "192.0.2.1", "ann", Instant::now()), 1_000);
 }

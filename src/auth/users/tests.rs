@@ -1,4 +1,4 @@
-//! What the users variable may say, and who gets in.
+//! The users variable, and checking passwords.
 
 use proptest::prelude::*;
 use rstest::rstest;
@@ -11,14 +11,14 @@ fn users(text: &str) -> Users {
 }
 
 #[test]
-fn plain_passwords_let_their_users_in() {
+fn plain_passwords_authenticate() {
     let users = users("ann:pw1,bob:pw2");
     assert!(users.verify("ann", "pw1") && users.verify("bob", "pw2"));
     assert!(!users.verify("ann", "pw2") && !users.verify("ann", "") && !users.verify("cho", "pw1"));
 }
 
 #[test]
-fn salted_hashes_let_their_users_in() {
+fn salted_hashes_authenticate() {
     use sha2::{Digest, Sha256, Sha512};
     let short = hex::encode(Sha256::digest("saltpw"));
     let long = hex::encode_upper(Sha512::digest("sältpw"));
@@ -28,7 +28,7 @@ fn salted_hashes_let_their_users_in() {
 }
 
 #[test]
-fn an_argon2id_entry_lets_its_user_in_and_is_remembered() {
+fn an_argon2id_entry_authenticates_and_is_cached() {
     let entry = argon2id_entry("ann", "a good password").expect("an entry");
     assert!(entry.starts_with("ann:argon2id:v19.m19456.t2.p1."), "{entry}");
     assert!(!entry.contains([',', '$', ' ', '\'', '"']), "{entry}");
@@ -41,7 +41,7 @@ fn an_argon2id_entry_lets_its_user_in_and_is_remembered() {
 }
 
 #[test]
-fn an_entry_made_by_the_reference_implementation_of_argon2_is_understood() {
+fn accepts_an_entry_of_the_argon2_reference_implementation() {
     // echo -n password | argon2 somesalt -id -t 2 -k 256 -p 1 -l 32 -e
     let users = users(
         "ann:argon2id:v19.m256.t2.p1.736f6d6573616c74:\
@@ -51,7 +51,7 @@ fn an_entry_made_by_the_reference_implementation_of_argon2_is_understood() {
 }
 
 #[test]
-fn two_entries_of_one_password_differ() {
+fn two_entries_for_one_password_differ() {
     assert_ne!(argon2id_entry("ann", "pw"), argon2id_entry("ann", "pw"));
 }
 
@@ -60,7 +60,7 @@ fn two_entries_of_one_password_differ() {
 #[case("an:n")]
 #[case("an\nn")]
 #[case("")]
-fn an_entry_for_an_impossible_name_is_refused(#[case] name: &str) {
+fn refuses_an_entry_for_an_invalid_name(#[case] name: &str) {
     assert!(matches!(argon2id_entry(name, "pw"), Err(UsersError::Name(_))), "{name:?}");
 }
 
@@ -76,26 +76,26 @@ fn an_entry_for_an_impossible_name_is_refused(#[case] name: &str) {
 #[case("ann:sha256:a:secret", "entry 1 (user \"ann\"): a sha256 hash is 64 hexadecimal digits")]
 #[case("ann:sha512:a:53df", "entry 1 (user \"ann\"): a sha512 hash is 128 hexadecimal digits")]
 #[case("ann:argon2id:m1:secret", "entry 1 (user \"ann\"): the argon2id hash is malformed")]
-#[case("ann:pw,ann:secret", "entry 2 (user \"ann\"): the name is there twice")]
+#[case("ann:pw,ann:secret", "entry 2 (user \"ann\"): the name appears twice")]
 #[case("a\nb:pw", "entry 1: a user name may not contain a line break")]
-fn a_malformed_variable_is_refused_by_entry_without_its_password(#[case] text: &str, #[case] begin: &str) {
+fn refuses_a_malformed_variable_without_showing_its_password(#[case] text: &str, #[case] begin: &str) {
     let error = text.parse::<Users>().expect_err("it is malformed").to_string();
     assert!(error.starts_with(begin), "{error}");
     assert!(!error.contains("secret") && !error.contains("53df"), "{error}");
 }
 
 #[test]
-fn an_argon2id_entry_that_would_eat_the_machine_is_refused() {
+fn refuses_an_argon2id_entry_with_excessive_parameters() {
     let hash = "9d".repeat(32);
     let error = format!("ann:argon2id:v19.m4294967295.t1.p1.736f6d6573616c74:{hash}").parse::<Users>();
-    assert!(error.expect_err("it is too dear").to_string().contains("asks for too much"));
+    assert!(error.expect_err("it is too expensive").to_string().contains("too large"));
     assert!(format!("ann:argon2id:v19.m1.t1.p16.736f6d6573616c74:{hash}").parse::<Users>().is_err());
     assert!(format!("ann:argon2id:v16.m64.t1.p1.736f6d6573616c74:{hash}").parse::<Users>().is_err());
     assert!(format!("ann:argon2id:v19.m64.t1.p1.736f6d6573616c74.x:{hash}").parse::<Users>().is_err());
 }
 
 #[test]
-fn debug_output_names_users_and_nothing_else() {
+fn debug_output_shows_only_user_names() {
     let shown = format!("{:?}", users(&format!("ann:secret,bob:sha256:grain:{}", "53df".repeat(16))));
     assert_eq!(shown, r#"["ann", "bob"]"#);
 }
@@ -117,7 +117,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_has_neither_comma_nor_colon_is_a_password(
+    fn text_without_comma_and_colon_is_a_password(
         name in "[^,:\\p{Cc}]{1,20}", password in "[^,:]{1,20}",
     ) {
         let users: Users = format!("{name}:{password}").parse().expect("well-formed");

@@ -1,4 +1,4 @@
-//! Whether time tells anything about names and passwords: Welch's t over interleaved samples.
+//! Response times do not depend on names and passwords: Welch's t over interleaved samples.
 //!
 //! No duration is asserted. Two kinds of attempts that take equally long give a small t, however many samples
 //! there are; the controls show that a check that stops early gives a large one.
@@ -12,11 +12,11 @@ use sha2::{Digest, Sha256, Sha512};
 use super::Users;
 use crate::auth::argon2id_entry;
 
-/// Beyond it, the two take different times; chance gives at most 5 or so.
+/// Above it, the two times differ; chance gives at most about 5.
 const BOUND: f64 = 10.0;
-/// Of each kind.
+/// Samples of each kind.
 const SAMPLES: usize = 3_000;
-/// Other programs on the machine disturb; what leaks, leaks in each try.
+/// Other programs disturb single tries; a leak shows in every try.
 const TRIES: usize = 5;
 
 /// Welch's t of how long two attempts take, `calls` of them a sample.
@@ -46,9 +46,9 @@ fn t(calls: usize, one: impl Fn() -> bool, other: impl Fn() -> bool) -> f64 {
 fn welch(times: &[Vec<f64>; 2]) -> f64 {
     let mut all = times.concat();
     all.sort_by(f64::total_cmp);
-    let most = all[all.len() * 9 / 10];
+    let max = all[all.len() * 9 / 10];
     let [one, other] = [0, 1].map(|which| {
-        let kept: Vec<f64> = times[which].iter().copied().filter(|time| *time <= most).collect();
+        let kept: Vec<f64> = times[which].iter().copied().filter(|time| *time <= max).collect();
         let count = kept.len().max(2) as f64;
         let mean = kept.iter().sum::<f64>() / count;
         let variance = kept.iter().map(|time| (time - mean).powi(2)).sum::<f64>() / (count - 1.0);
@@ -93,7 +93,7 @@ fn check(users: &Users, name: &str, password: &str) -> bool {
 #[case("plain")]
 #[case("sha256")]
 #[case("sha512")]
-fn a_wrong_password_takes_as_long_whatever_is_wrong(#[case] scheme: &str) {
+fn the_time_does_not_depend_on_which_character_is_wrong(#[case] scheme: &str) {
     let users: Users = entry(scheme, "ann").parse().expect("an entry");
     let what = format!("{scheme}, the first letter or the last one wrong");
     takes_equally_long(&what, 4, || check(&users, "ann", NEARLY), || check(&users, "ann", FAR));
@@ -103,7 +103,7 @@ fn a_wrong_password_takes_as_long_whatever_is_wrong(#[case] scheme: &str) {
 #[case("plain")]
 #[case("sha256")]
 #[case("sha512")]
-fn a_name_that_there_is_not_takes_as_long_as_one_that_there_is(#[case] scheme: &str) {
+fn an_unknown_name_takes_as_long_as_a_known_one(#[case] scheme: &str) {
     // The kinds take different times; the name asked for comes last, and has logged in before.
     let others = ["plain", "sha256", "sha512"].map(|other| entry(other, other)).join(",");
     let users: Users = format!("{others},{}", entry(scheme, "ann")).parse().expect("entries");
@@ -113,7 +113,7 @@ fn a_name_that_there_is_not_takes_as_long_as_one_that_there_is(#[case] scheme: &
 }
 
 #[test]
-fn this_test_sees_a_comparison_that_stops_early() {
+fn the_measurement_detects_a_comparison_that_stops_early() {
     let (known, nearly, far) = ([b'a'; 4096], [[b'a'; 4095].as_slice(), b"X"].concat(), [b'X'; 4096]);
     let early = |given: &[u8]| known.iter().zip(given).all(|(one, other)| black_box(one) == black_box(other));
     let found = t(4, || early(&nearly), || early(&far));
@@ -122,16 +122,16 @@ fn this_test_sees_a_comparison_that_stops_early() {
 }
 
 #[test]
-fn this_test_sees_a_check_that_does_nothing_for_unknown_names() {
+fn the_measurement_detects_a_check_that_skips_unknown_names() {
     let users: Users = entry("sha256", "ann").parse().expect("an entry");
-    let early = |name| users.place(name).is_some() && users.verify(name, FAR);
+    let early = |name| users.index_of(name).is_some() && users.verify(name, FAR);
     let found = t(4, || early("ann"), || early("bob"));
     eprintln!("a check that stops at an unknown name: t = {found:.1}");
     assert!(found.abs() > BOUND, "t = {found}");
 }
 
 #[test]
-fn an_unknown_name_costs_a_memory_hard_hash_too() {
+fn an_unknown_name_computes_a_memory_hard_hash_too() {
     let slow = argon2id_entry("ann", PASSWORD).expect("an entry");
     let users: Users = format!("bob:{PASSWORD},{slow}").parse().expect("entries");
     let spent = |name: &str, password: &str| {

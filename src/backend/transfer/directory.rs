@@ -41,7 +41,7 @@ pub(super) fn check(source: &mut (impl Read + Seek), most_entries: u16) -> Resul
     }
     if end.entries > most_entries {
         return Err(format!(
-            "it holds {} entries, more than {most_entries} (the server's MOODLE_MLBACKEND_MAX_ARCHIVE_ENTRIES)",
+            "it holds {} entries, more than the {most_entries} that are allowed",
             end.entries
         ));
     }

@@ -9,6 +9,7 @@ use crate::backend::BackendError;
 use crate::fs::nofollow;
 use crate::fs::nofollow::Link;
 use crate::model::{CLASSIFIER, DESCRIPTION, MAX_MODEL_BYTES, MODEL, ModelFiles};
+use crate::units::ByteSize;
 
 /// What people read about a model; nothing of it is needed to run the model.
 pub(super) const CARD: &str = "model-card.md";
@@ -160,11 +161,11 @@ impl TimeBudget {
     /// [`BackendError::InvalidImport`] when there are not as many left, or the file is too large.
     pub(super) fn take(&mut self, part: &Part, count: u64) -> Result<(), BackendError> {
         if count > part.most {
-            let most = size(part.most);
+            let most = ByteSize(part.most);
             return Err(unusable(&format!("its {} is larger than {most}, a fixed limit", part.name)));
         }
         let Some(left) = self.left.checked_sub(count) else {
-            let most = size(self.most);
+            let most = ByteSize(self.most);
             return Err(unusable(&format!(
                 "its files are larger than {most} together (the server's MOODLE_MLBACKEND_MAX_UNPACKED_BYTES)"
             )));
@@ -180,8 +181,4 @@ impl TimeBudget {
         self.take(part, bytes.len() as u64)?;
         Ok(bytes)
     }
-}
-
-fn size(bytes: u64) -> String {
-    if bytes.is_multiple_of(MIB) { format!("{} MiB", bytes / MIB) } else { format!("{bytes} bytes") }
 }

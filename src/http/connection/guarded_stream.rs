@@ -215,7 +215,7 @@ mod tests {
     fn connected(capacity: usize) -> (GuardedStream<DuplexStream>, DuplexStream) {
         let second = Duration::from_secs(1);
         let body_rate = BodyRate { stall: second, bytes_per_second: 1 };
-        let limits = Connections { most: 1, head: second, body_rate, linger: second, answer: second };
+        let limits = Connections { max: 1, head: second, body_rate, linger: second, answer: second };
         let per_client = PerClientLimit::new(1, TrustedProxies::default());
         let (client, stream) = duplex(capacity);
         let permit = per_client.count(std::net::Ipv4Addr::LOCALHOST.into()).expect("the limit is one");

@@ -66,7 +66,7 @@ fn affordable(configured: usize) -> usize {
 /// Starts a server on an open port.
 pub(crate) fn serve(listener: TcpListener, state: &web::Data<AppState>) -> io::Result<Server> {
     let limits = state.config.connections;
-    let max_connections = affordable(limits.most);
+    let max_connections = affordable(limits.max);
     // actix applies the limit to each worker: as many workers as cores, but each with at least one connection.
     let workers = std::thread::available_parallelism().map_or(1, usize::from).min(max_connections);
     let builder = Server::build()

@@ -47,7 +47,7 @@ async fn evaluate(
 ) -> Result<web::Json<EvaluationReply>, HttpError> {
     let model = state.begin(&upload.key).await?;
     let trained = upload.trained.map(|key| state.model(&key));
-    let (limits, time) = (state.config.dataset, state.config.evaluation_time);
+    let (limits, time) = (state.config.dataset.into(), state.config.evaluation_time);
     let job = move || {
         job_log::with_duration("evaluation", || {
             let budget = TimeBudget::new(time, job_log::iterations());

@@ -18,7 +18,7 @@ async fn import(
     Parsed(ArchiveUpload { key, archive }): Parsed<ArchiveUpload>,
 ) -> Result<HttpResponse, HttpError> {
     let model = state.begin(&key).await?;
-    let (limits, import) = (state.config.dataset, state.config.import);
+    let (limits, import) = (state.config.dataset.into(), state.config.import);
     state.jobs.replace(key, move || backend::import(&model, archive, &limits, &import)).await??;
     Ok(ok())
 }

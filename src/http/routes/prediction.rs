@@ -16,6 +16,6 @@ async fn predict(
     state: web::Data<AppState>,
     Parsed(DatasetUpload { key, dataset }): Parsed<DatasetUpload>,
 ) -> Result<web::Json<Prediction>, HttpError> {
-    let (model, limits) = (state.model(&key), state.config.dataset);
+    let (model, limits) = (state.model(&key), state.config.dataset.into());
     Ok(web::Json(state.jobs.quick(move || backend::predict(&model, dataset, &limits)).await??))
 }

@@ -18,7 +18,7 @@ async fn train(
     Parsed(DatasetUpload { key, dataset }): Parsed<DatasetUpload>,
 ) -> Result<web::Json<Training>, HttpError> {
     let model = state.begin(&key).await?;
-    let limits = state.config.dataset;
+    let limits = state.config.dataset.into();
     let job = move || job_log::with_duration("training", || backend::train(&model, dataset, &limits));
     Ok(web::Json(state.jobs.train(key, job).await??))
 }

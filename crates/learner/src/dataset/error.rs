@@ -91,6 +91,15 @@ pub enum DatasetError {
         /// The name of the setting.
         setting: &'static str,
     },
+
+    /// A line is longer than the limit.
+    #[error("line {line}: the dataset has more than {limit} bytes in one line (is a quote left open?)")]
+    LineTooLong {
+        /// The line.
+        line: u64,
+        /// The maximum, in bytes.
+        limit: usize,
+    },
 }
 
 /// A piece of the sender's text as it may stand in a message: short, and with nothing unprintable.

@@ -155,12 +155,7 @@ impl<R: Read> Lines<R> {
     }
 
     fn line_too_long(&self, line: u64) -> DatasetError {
-        DatasetError::TooLarge {
-            line,
-            what: "bytes in one line (is a quote left open?)",
-            limit: self.limits.line_bytes,
-            setting: "MOODLE_MLBACKEND_MAX_LINE_BYTES",
-        }
+        DatasetError::LineTooLong { line, limit: self.limits.line_bytes }
     }
 
     /// Reads the three header lines and makes room for `nfeatures` + 1 columns.

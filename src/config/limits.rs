@@ -1,0 +1,54 @@
+//! Settings that limit uploads, datasets and model archives.
+
+use clap::Args;
+
+use super::parsers::{at_least_one, bytes};
+use crate::backend::ImportLimits;
+use crate::dataset::Limits;
+use crate::units::ByteSize;
+
+/// Maximum sizes of uploads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
+#[command(next_help_heading = "Uploads")]
+#[allow(clippy::struct_field_names, reason = "the unit belongs to the name")]
+pub struct UploadLimits {
+    /// Maximum size of a dataset, such as 500MiB or 1GiB
+    #[arg(long = "max-dataset-bytes", env = "MOODLE_MLBACKEND_MAX_DATASET_BYTES", value_name = "BYTES", default_value = "1GiB", value_parser = bytes)]
+    pub dataset_bytes: u64,
+    /// Maximum size of a model archive to import
+    #[arg(long = "max-archive-bytes", env = "MOODLE_MLBACKEND_MAX_ARCHIVE_BYTES", value_name = "BYTES", default_value = "256MiB", value_parser = bytes)]
+    pub archive_bytes: u64,
+}
+
+/// Maximum dimensions of a dataset.
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Datasets")]
+pub struct DatasetLimits {
+    /// Maximum number of samples in a dataset
+    #[arg(long = "max-rows", env = "MOODLE_MLBACKEND_MAX_ROWS", value_name = "N", default_value_t = Limits::default().rows, value_parser = at_least_one)]
+    rows: usize,
+    /// Maximum number of samples stored per model for later trainings; beyond it a uniform selection is kept
+    #[arg(long = "max-kept-rows", env = "MOODLE_MLBACKEND_MAX_KEPT_ROWS", value_name = "N", default_value_t = Limits::default().kept_rows, value_parser = at_least_one)]
+    kept_rows: usize,
+    /// Maximum number of features in a dataset
+    #[arg(long = "max-columns", env = "MOODLE_MLBACKEND_MAX_COLUMNS", value_name = "N", default_value_t = Limits::default().columns, value_parser = at_least_one)]
+    columns: usize,
+    /// Maximum number of classes in a dataset
+    #[arg(long = "max-classes", env = "MOODLE_MLBACKEND_MAX_CLASSES", value_name = "N", default_value_t = Limits::default().classes, value_parser = at_least_one)]
+    classes: usize,
+}
+
+impl From<DatasetLimits> for Limits {
+    fn from(DatasetLimits { rows, kept_rows, columns, classes }: DatasetLimits) -> Self {
+        Self { rows, kept_rows, columns, classes, ..Self::default() }
+    }
+}
+
+/// Reads the maximum size of a model archive when it is unpacked.
+pub(super) fn unpacked_bytes(text: &str) -> Result<ImportLimits, String> {
+    let (bytes, max) = (bytes(text)?, ImportLimits::LARGEST.bytes);
+    if bytes > max {
+        return Err(format!("expected at most {}", ByteSize(max)));
+    }
+    Ok(ImportLimits { bytes, ..ImportLimits::USUAL })
+}

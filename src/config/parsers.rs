@@ -1,0 +1,58 @@
+//! Parsers of the values of settings. The errors say which values are accepted.
+
+use std::env;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::{OsStringValueParser, TypedValueParser};
+
+use crate::units::ByteSize;
+
+/// The maximum of most durations, in seconds.
+pub(super) const DAY: u64 = 24 * 60 * 60;
+
+/// A path. Accepts empty text, which clap's own parser refuses: compose files and unit files leave variables empty,
+/// and an empty variable counts as unset.
+pub(super) fn path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
+}
+
+/// A path; empty text means the system's directory for temporary files.
+pub(super) fn path_or_system_temp() -> impl TypedValueParser<Value = PathBuf> {
+    path().map(|path| if path.as_os_str().is_empty() { env::temp_dir() } else { path })
+}
+
+/// A number of seconds. Most ranges exclude 0, which some parts of the server would take for "at once" and others
+/// for "no limit".
+pub(super) fn seconds(range: RangeInclusive<u64>) -> impl TypedValueParser<Value = Duration> {
+    clap::value_parser!(u64).range(range).map(Duration::from_secs)
+}
+
+/// A size such as `64KiB`, in bytes; at least 1.
+pub(super) fn bytes(text: &str) -> Result<u64, String> {
+    text.parse().map(|ByteSize(bytes)| bytes)
+}
+
+pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("expected a whole number of at least 1".to_owned()),
+        Ok(number) => Ok(number),
+    }
+}
+
+/// A port. Kubernetes sets `MOODLE_MLBACKEND_PORT=tcp://…` in every pod beside a service of this name; such a value
+/// was not set by the operator and means the default.
+pub(super) fn port(text: &str) -> Result<u16, String> {
+    if text.starts_with("tcp://") {
+        return Ok(super::DEFAULT_PORT);
+    }
+    text.parse().map_err(|_| "expected a number from 0 to 65535".to_owned())
+}
+
+/// A version. Moodle compares the whole body of `/version` as a version.
+pub(super) fn version(text: &str) -> Result<String, String> {
+    let valid = text.starts_with(|c: char| c.is_ascii_digit())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+'));
+    if valid { Ok(text.to_owned()) } else { Err("expected a version such as 3.0.5".to_owned()) }
+}
