@@ -1,8 +1,9 @@
-//! INSTALL.md tells the truth: what it says to type works, and what it says of settings is so.
+//! The guides are correct: the commands that they tell you to type work, and the settings that they name exist.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, fs};
 
@@ -12,14 +13,24 @@ use super::shipped_models;
 use crate::common::{Form, Launch, Request, free_port, tool, untouched};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_moodle-mlbackend");
-const SOURCES: &str = env!("CARGO_MANIFEST_DIR");
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// The guides whose marked blocks are run, in the order in which they are run.
+const GUIDES: [&str; 4] =
+    ["INSTALL.md", "docs/troubleshooting.md", "docs/operations.md", "docs/migrating.md"];
+
+/// The page that lists every setting; it is generated from the program.
+const SETTINGS: &str = "docs/settings.md";
+
+/// How many blocks all guides together have; a block that loses its mark would no longer be tested.
+const MARKED_BLOCKS: usize = 21;
 
 #[test]
-fn every_command_of_the_guide_that_is_marked_works_and_prints_what_the_guide_says() {
-    let test = "every_command_of_the_guide";
+fn every_marked_command_of_the_guides_works_and_prints_what_the_guides_say() {
+    let test = "every_marked_command_of_the_guides";
     let (Some(_), Some(_)) = (tool(test, "wget"), tool(test, "curl")) else { return };
-    let blocks = tested_blocks(&guide());
-    assert!(blocks.len() >= 10, "the guide has lost its tested blocks: {blocks:?}");
+    let blocks: Vec<Block> = GUIDES.into_iter().flat_map(|guide| marked_blocks(&read(guide))).collect();
+    assert_eq!(blocks.len(), MARKED_BLOCKS, "{blocks:?}");
 
     let (work, printed) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let port = free_port();
@@ -33,34 +44,32 @@ fn every_command_of_the_guide_that_is_marked_works_and_prints_what_the_guide_say
         .output()
         .unwrap();
 
-    let told = String::from_utf8_lossy(&done.stderr);
+    let stderr = String::from_utf8_lossy(&done.stderr);
     for (number, block) in blocks.iter().enumerate() {
         let printed = fs::read_to_string(printed.path().join(number.to_string()));
-        let printed = printed.unwrap_or_else(|_| panic!("not reached: {}\n{told}", block.commands));
+        let printed = printed.unwrap_or_else(|_| panic!("not reached: {}\n{stderr}", block.commands));
         if let Some(expected) = &block.expected {
-            assert_eq!(printed.trim_end_matches('\n'), expected, "printed by {}\n{told}", block.commands);
+            assert_eq!(printed.trim_end_matches('\n'), expected, "printed by {}\n{stderr}", block.commands);
         }
     }
-    assert!(done.status.success(), "the last command failed: {told}");
+    assert!(done.status.success(), "the last command failed: {stderr}");
 }
 
 #[test]
-fn the_commands_that_bring_a_model_work_with_one_of_scikit_learn() {
-    let test = "the_commands_that_bring_a_model";
+fn the_commands_that_import_your_own_model_work_with_one_of_scikit_learn() {
+    let test = "the_commands_that_import_your_own_model";
     let (Some(_), Some(_)) = (tool(test, "zip"), tool(test, "curl")) else { return };
-    let guide = guide();
-    let section = guide.split("### Bring your own model").nth(1).and_then(|rest| rest.split("\n## ").next());
-    let section = section.expect("the section");
-    let block = |kind: &str| {
-        let rest = section.split(&format!("```{kind}\n")).nth(1).expect("a block");
-        rest.split("```").next().expect("its end")
+    let page = read("docs/own-models.md");
+    let block = |language: &str| {
+        let rest = page.split(&format!("```{language}\n")).nth(1).expect("a block");
+        rest.split("```").next().expect("the end of the block")
     };
     let example: serde_json::Value = serde_json::from_str(block("json")).unwrap();
     assert!(example["features"].as_array().is_some_and(|names| names.len() == 2), "{example}");
     assert_eq!(example["classes"], serde_json::json!([0, 1]));
 
     let server = Launch::new().env("MOODLE_MLBACKEND_PYTHON_USERS", "moodle:secret").start();
-    let (work, model) = (TempDir::new().unwrap(), Path::new(SOURCES).join("models/scikit-learn"));
+    let (work, model) = (TempDir::new().unwrap(), Path::new(ROOT).join("models/scikit-learn"));
     for name in ["model.onnx", "model.json"] {
         fs::copy(model.join(name), work.path().join(name)).unwrap();
     }
@@ -75,29 +84,40 @@ fn the_commands_that_bring_a_model_work_with_one_of_scikit_learn() {
     let printed = String::from_utf8_lossy(&done.stdout);
     assert!(done.status.success() && printed.trim_end().ends_with("Ok"), "{done:?}");
     let samples = Form::model("ID", "HASH").file("dataset", &fs::read(model.join("samples.csv")).unwrap());
-    let ask = Request::new("POST", "/prediction").credentials("moodle", "secret").form(&samples);
-    shipped_models::compare(&model, &server.send(&ask).json()["predictions"]);
+    let request = Request::new("POST", "/prediction").credentials("moodle", "secret").form(&samples);
+    shipped_models::compare(&model, &server.send(&request).json()["predictions"]);
 }
 
 #[test]
-fn the_guides_table_of_settings_is_what_serve_help_says() {
-    let mut table = settings_table(&guide());
-    for variable in ["MOODLE_MLBACKEND_PYTHON_USERS", "MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME"] {
-        let row = table.remove(variable).unwrap_or_else(|| panic!("{variable} is not in the table"));
-        assert!(row.flags.is_empty() && row.default == "not set", "{variable}: {row:?}");
+fn the_tables_of_settings_match_serve_help() {
+    let page = read(SETTINGS);
+    let (usual, advanced) = page.split_once("\n## Advanced\n").expect("a section of advanced settings");
+    let (mut usual, advanced) = (settings_tables(usual), settings_tables(advanced));
+    let users = usual.remove("MOODLE_MLBACKEND_PYTHON_USERS").expect("the users are on the page");
+    assert_eq!(users, Setting { flag: None, default: String::new() });
+    assert_eq!(usual, settings_of_help());
+    assert!(!advanced.is_empty() && advanced.keys().all(|variable| !usual.contains_key(variable)));
+    // Help hides the advanced flags; `serve` refuses flags that it does not know before it prints help.
+    let mut serve = Command::new(PROGRAM);
+    untouched(&mut serve).arg("serve");
+    for setting in advanced.into_values() {
+        serve.args([setting.flag.expect("each advanced setting has a flag"), setting.default]);
     }
-    assert_eq!(table, settings_of_help());
+    let done = serve.arg("--help").output().unwrap();
+    assert!(done.status.success(), "{done:?}");
 }
 
 #[test]
-fn every_variable_that_a_text_or_a_deployment_file_names_is_a_setting() {
-    let known: BTreeSet<String> = settings_table(&guide()).into_keys().collect();
-    let mut files = vec![Path::new(SOURCES).join("INSTALL.md"), Path::new(SOURCES).join("README.md")];
+fn every_variable_that_a_guide_or_a_deployment_file_names_is_a_setting() {
+    let mut known: BTreeSet<String> = settings_tables(&read(SETTINGS)).into_keys().collect();
+    known.insert("MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME".to_owned()); // read only to refuse it
+    let mut files = vec![Path::new(ROOT).join("INSTALL.md"), Path::new(ROOT).join("README.md")];
     for directory in ["deploy", "deploy/systemd"] {
-        let entries = fs::read_dir(Path::new(SOURCES).join(directory)).unwrap();
-        files.extend(entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()));
+        files.extend(files_in(directory));
     }
-    assert!(files.len() > 5, "{files:?}");
+    // Not the changelog: it also names settings that were removed.
+    files.extend(files_in("docs").into_iter().filter(|file| file.extension() == Some(OsStr::new("md"))));
+    assert!(files.len() > 15, "{files:?}");
     for file in files {
         let text = fs::read_to_string(&file).unwrap();
         let words = text.split(|c: char| !(c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_'));
@@ -107,41 +127,46 @@ fn every_variable_that_a_text_or_a_deployment_file_names_is_a_setting() {
     }
 }
 
-fn guide() -> String {
-    fs::read_to_string(Path::new(SOURCES).join("INSTALL.md")).unwrap()
+fn read(page: &str) -> String {
+    fs::read_to_string(Path::new(ROOT).join(page)).unwrap_or_else(|error| panic!("{page}: {error}"))
 }
 
-/// Commands of the guide, and what they print.
+fn files_in(directory: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(Path::new(ROOT).join(directory)).unwrap();
+    entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect()
+}
+
+/// Commands of a guide, and what they print.
 #[derive(Debug)]
 struct Block {
     commands: String,
-    /// Without the last line's end.
+    /// Without the end of the last line.
     expected: Option<String>,
 }
 
-/// The blocks marked `sh test`; a `text` block that follows at once is what one prints.
-fn tested_blocks(guide: &str) -> Vec<Block> {
+/// The blocks marked `sh test`, each with the output in the `text` block that follows at once.
+fn marked_blocks(guide: &str) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
-    let mut follows = false; // only blank lines since a tested block
+    let mut output_may_follow = false; // only blank lines since a marked block
     let mut lines = guide.lines();
     while let Some(line) = lines.next() {
-        let Some(kind) = line.strip_prefix("```") else {
-            follows &= line.is_empty();
+        let Some(language) = line.strip_prefix("```") else {
+            output_may_follow &= line.is_empty();
             continue;
         };
         let content: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
         let content = content.join("\n");
         match blocks.last_mut() {
-            _ if kind == "sh test" => blocks.push(Block { commands: content, expected: None }),
-            Some(block) if follows && kind == "text" => block.expected = Some(content),
+            _ if language == "sh test" => blocks.push(Block { commands: content, expected: None }),
+            Some(block) if output_may_follow && language == "text" => block.expected = Some(content),
             _ => {}
         }
-        follows = kind == "sh test";
+        output_may_follow = language == "sh test";
     }
     blocks
 }
 
-/// One shell for all blocks; the standard output of each goes into a file of its own.
+/// One shell for all blocks; the standard output of each block goes into a file of its own.
 fn script(blocks: &[Block], port: u16, printed: &Path) -> String {
     // A guide that fails in the middle must not leave its server behind.
     let mut script = "set -eu\ntrap 'kill \"${SERVER:-}\"' EXIT\n".to_owned();
@@ -152,7 +177,7 @@ fn script(blocks: &[Block], port: u16, printed: &Path) -> String {
     script + "trap - EXIT\n"
 }
 
-fn path_with_the_program() -> std::ffi::OsString {
+fn path_with_the_program() -> OsString {
     let directory = Path::new(PROGRAM).parent().unwrap().to_owned();
     let path = env::var_os("PATH").unwrap_or_default();
     env::join_paths(std::iter::once(directory).chain(env::split_paths(&path))).unwrap()
@@ -161,54 +186,59 @@ fn path_with_the_program() -> std::ffi::OsString {
 /// One setting, as it is documented.
 #[derive(Debug, PartialEq, Eq)]
 struct Setting {
-    /// With their dashes, the short one first.
-    flags: Vec<String>,
+    /// The long one, with its dashes.
+    flag: Option<String>,
+    /// Empty where there is none.
     default: String,
 }
 
-/// The rows of the guide's table of settings, by variable.
-fn settings_table(guide: &str) -> BTreeMap<String, Setting> {
-    let rows = guide.lines().skip_while(|line| !line.starts_with("| variable | flag |")).skip(2);
-    rows.take_while(|line| line.starts_with('|')).map(table_row).collect()
+/// The rows of all tables of settings in `text`, by variable.
+fn settings_tables(text: &str) -> BTreeMap<String, Setting> {
+    let mut settings = BTreeMap::new();
+    let mut lines = text.lines();
+    while lines.by_ref().any(|line| line.starts_with("| Variable | Flag | Default |")) {
+        settings.extend(lines.by_ref().skip(1).take_while(|line| line.starts_with('|')).map(table_row));
+    }
+    settings
 }
 
 fn table_row(row: &str) -> (String, Setting) {
     let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
-    let [variable, flags, default, meaning] = cells[..] else { panic!("not four cells: {row}") };
-    assert!(!meaning.is_empty(), "{row}");
-    let flags = flags.split('`').filter(|word| word.starts_with('-')).map(str::to_owned).collect();
-    (variable.replace('`', ""), Setting { flags, default: default.replace('`', "") })
+    let [variable, flag, default, description] = cells[..] else { panic!("not four cells: {row}") };
+    assert!(!description.is_empty(), "{row}");
+    let flag = flag.split('`').find(|word| word.starts_with("--")).map(str::to_owned);
+    let default = match default {
+        "" => between(description, "[default: ", "]").unwrap_or_default(),
+        cell => cell,
+    };
+    (variable.replace('`', ""), Setting { flag, default: default.replace('`', "") })
 }
 
-/// What `serve --help` says, by variable. Where it names no default, the table says in words what
-/// happens: a switch is off, a directory must be set or is not used.
+/// The settings that `serve --help` lists, by variable.
 fn settings_of_help() -> BTreeMap<String, Setting> {
     let help = untouched(Command::new(PROGRAM).args(["serve", "--help"])).output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
-    let mut settings = BTreeMap::new();
+    // Each flag starts a line; its text may go on over several lines.
     let mut flags: Vec<String> = Vec::new();
-    let mut unset = "off";
-    let mut default = None;
-    let mut variable = None;
-    for line in help.lines().map(str::trim).chain(["-"]) {
-        if line.starts_with('-') && !line.starts_with("- ") {
-            if let Some(variable) = variable.take() {
-                let default = default.take().unwrap_or_else(|| unset.to_owned());
-                settings.insert(variable, Setting { flags: flags.clone(), default });
-            }
-            flags = line.split([' ', ',']).filter(|word| word.starts_with('-')).map(str::to_owned).collect();
-            unset = match flags.last().map(String::as_str) {
-                Some("--data-dir") => "must be set",
-                _ if line.contains('<') => "not set",
-                _ => "off",
-            };
-        }
-        if let Some((_, rest)) = line.split_once("[env: ") {
-            variable = rest.split_once('=').map(|(name, _)| name.to_owned());
-        }
-        if let Some((_, rest)) = line.split_once("[default: ") {
-            default = rest.split_once(']').map(|(value, _)| value.to_owned());
+    for line in help.lines().map(str::trim) {
+        match flags.last_mut() {
+            _ if line.starts_with('-') && !line.starts_with("- ") => flags.push(line.to_owned()),
+            Some(flag) => *flag = format!("{flag} {line}"),
+            None => {}
         }
     }
-    settings
+    flags
+        .iter()
+        .filter_map(|text| {
+            let variable = between(text, "[env: ", "=")?.to_owned();
+            let flag = text.split([' ', ',']).find(|word| word.starts_with("--")).map(str::to_owned);
+            let default = between(text, "[default: ", "]").unwrap_or_default().to_owned();
+            Some((variable, Setting { flag, default }))
+        })
+        .collect()
+}
+
+/// What stands between the first `start` of a text and the next `end`.
+fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
+    Some(text.split_once(start)?.1.split_once(end)?.0)
 }

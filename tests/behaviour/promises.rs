@@ -1,108 +1,214 @@
-//! What the pages on security and reliability promise is proven by tests that there are.
+//! The pages of the repository keep their word: tests that they name as a proof exist, and their links lead somewhere.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 #[rstest::rstest]
-#[case("SECURITY.md", 40)]
+#[case("SECURITY.md", 20)]
 #[case("RELIABILITY.md", 15)]
-fn every_test_that_a_page_names_exists(#[case] page: &str, #[case] at_least: usize) {
-    let text = fs::read_to_string(Path::new(ROOT).join(page)).expect("the page");
+#[case("docs/asvs.md", 30)]
+fn every_test_that_a_page_names_exists(#[case] page: &str, #[case] min_names: usize) {
+    let text = read(Path::new(ROOT).join(page));
     let tests = Tests::all();
-    let named = named(&text);
-    assert!(named.len() >= at_least, "{named:?}");
-    for name in named {
-        assert!(tests.know(name), "{page} names {name}, which is no test");
+    let names = named_proofs(&text);
+    assert!(names.len() >= min_names, "{names:?}");
+    for name in names {
+        assert!(tests.contain(name), "{page} names {name}, which is no test");
     }
 }
 
 #[rstest::rstest]
 #[case::a_module("limits", true)]
-#[case::one_with_a_short_name("soak", true)]
-#[case::one_of_the_library("timing_tests", true)]
+#[case::a_module_with_a_short_name("soak", true)]
+#[case::a_module_of_the_library("timing_tests", true)]
 #[case::a_function("every_test_that_a_page_names_exists", true)]
 #[case::a_function_of_the_library("chunks_that_come_fast_enough_all_come_through", true)]
-#[case::a_module_of_the_library("settings", false)]
+#[case::a_module_without_tests("telemetry", false)]
 #[case::a_helper("sources", false)]
-#[case::nothing("nothing_of_that_name", false)]
-fn only_tests_count(#[case] name: &str, #[case] is_test: bool) {
-    assert_eq!(Tests::all().know(name), is_test);
+#[case::an_unknown_name("nothing_of_that_name", false)]
+fn only_tests_count_as_proofs(#[case] name: &str, #[case] is_test: bool) {
+    assert_eq!(Tests::all().contain(name), is_test);
 }
 
 #[test]
-fn only_what_is_said_to_prove_something_is_looked_for() {
+fn only_names_in_the_column_of_proofs_are_checked() {
     let page = "`a`\n| promise `b` | proven by | measured |\n|---|---|---|\n| `c` | `d`, `e` (`f --g`) | `h` |\n\n\
                 | i | `j` | proven by |\n|---|---|---|\n| `k` | `l` | `m` |\n\n`n`\n";
-    assert_eq!(named(page), ["d", "e", "m"]);
+    assert_eq!(named_proofs(page), ["d", "e", "m"]);
 }
 
-/// What the columns of its tables with the heading "proven by" have in backticks, where it can be a test.
-fn named(page: &str) -> Vec<&str> {
+#[test]
+fn every_link_between_pages_leads_to_an_existing_file_and_heading() {
+    let pages = pages();
+    assert!(pages.len() > 10, "{:?}", pages.keys());
+    let mut links_checked = 0;
+    for (page, text) in &pages {
+        for link in links(text).into_iter().filter(|link| !link.contains("://")) {
+            let (path, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = if path.is_empty() { page.clone() } else { page.with_file_name(path) };
+            let target = target.canonicalize().unwrap_or_else(|error| {
+                panic!("{}: the link {link} leads to no file: {error}", page.display())
+            });
+            if !heading.is_empty() {
+                let headings = headings(&read(&target));
+                assert!(
+                    headings.iter().any(|known| known == heading),
+                    "{}: the link {link} leads to no heading of {headings:?}",
+                    page.display()
+                );
+            }
+            links_checked += 1;
+        }
+    }
+    assert!(links_checked > 40, "{links_checked}");
+}
+
+#[test]
+fn every_page_of_docs_can_be_reached_from_the_guides() {
+    let root = PathBuf::from(ROOT);
+    let pages = pages();
+    let linked: Vec<PathBuf> = pages
+        .iter()
+        .flat_map(|(page, text)| links(text).into_iter().map(|link| page.with_file_name(link)))
+        .filter_map(|path| path.to_str()?.split('#').next().map(PathBuf::from))
+        .filter_map(|path| path.canonicalize().ok())
+        .collect();
+    for page in pages.keys().filter(|page| page.starts_with(root.join("docs"))) {
+        assert!(linked.contains(page), "no page links to {}", page.display());
+    }
+}
+
+#[test]
+fn links_and_headings_are_found_outside_of_code() {
+    let page = "# One: `two`, three-four\n\n```sh\n# no heading [x](y)\n```\n\n## One, two\n\
+                ![a](b.png) [c](d.md#e_f) `[g](h)` [i\nj](<k>)\n## One, two\n";
+    assert_eq!(headings(page), ["one-two-three-four", "one-two", "one-two-1"]);
+    assert_eq!(links(page), ["b.png", "d.md#e_f", "<k>"]);
+}
+
+/// The names in backticks in the columns with the heading "proven by", where they can be a test.
+fn named_proofs(page: &str) -> Vec<&str> {
     let mut column = None;
-    let mut named = Vec::new();
+    let mut names = Vec::new();
     for line in page.lines() {
         let cells: Vec<&str> = line.split('|').map(str::trim).collect();
         if !line.starts_with('|') {
             column = None;
         } else if let Some(column) = column {
             let cell: &str = cells.get(column).copied().unwrap_or_default();
-            named.extend(cell.split('`').skip(1).step_by(2).filter(|name| is_name(name)));
+            names.extend(cell.split('`').skip(1).step_by(2).filter(|name| is_identifier(name)));
         } else {
             column = cells.iter().position(|cell| *cell == "proven by");
         }
     }
-    named
+    names
 }
 
-fn is_name(name: &str) -> bool {
+fn is_identifier(name: &str) -> bool {
     name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
 
-/// Where tests are.
+/// The Markdown pages of the repository by their paths, apart from what builds and tools write.
+fn pages() -> BTreeMap<PathBuf, String> {
+    let root = Path::new(ROOT).canonicalize().expect("the repository");
+    ["", "docs", "benches", "fuzz", "models"]
+        .into_iter()
+        .flat_map(|directory| files(&root.join(directory)))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+        .map(|path| (path.clone(), read(path)))
+        .collect()
+}
+
+/// The targets of the inline links and pictures of a page.
+fn links(page: &str) -> Vec<&str> {
+    without_code_blocks(page)
+        .flat_map(|line| line.split('`').step_by(2))
+        .flat_map(|text| text.split("](").skip(1))
+        .filter_map(|rest| rest.split_once(')').map(|(target, _)| target))
+        .collect()
+}
+
+/// The anchors of a page's headings, as GitHub makes them: lower case, dashes for spaces, no punctuation,
+/// and a number for each repetition.
+fn headings(page: &str) -> Vec<String> {
+    let mut anchors: Vec<String> = Vec::new();
+    for line in without_code_blocks(page).filter(|line| line.starts_with('#')) {
+        let title = line.trim_start_matches('#').trim().to_lowercase();
+        let kept = title.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+        let anchor: String = kept.map(|c| if c == ' ' { '-' } else { c }).collect();
+        let is_repetition = |known: &&String| {
+            known.strip_prefix(&anchor).is_some_and(|rest| rest.is_empty() || is_number(rest))
+        };
+        match anchors.iter().filter(is_repetition).count() {
+            0 => anchors.push(anchor),
+            repetitions => anchors.push(format!("{anchor}-{repetitions}")),
+        }
+    }
+    anchors
+}
+
+fn is_number(suffix: &str) -> bool {
+    suffix.strip_prefix('-').is_some_and(|digits| digits.parse::<usize>().is_ok())
+}
+
+fn without_code_blocks(page: &str) -> impl Iterator<Item = &str> {
+    let mut in_code = false;
+    page.lines().filter(move |line| {
+        let is_fence = line.trim_start().starts_with("```");
+        in_code ^= is_fence;
+        !in_code && !is_fence
+    })
+}
+
+/// All tests of the workspace.
 struct Tests {
-    /// The list of the test modules of the whole program.
+    /// The source that lists the test modules of tests/behaviour.
     modules: String,
-    /// All sources, in which a test function has its attribute.
+    /// All sources; a test function has its attribute above it.
     sources: Vec<String>,
 }
 
 impl Tests {
     fn all() -> Self {
-        let modules = fs::read_to_string(Path::new(ROOT).join("tests/behaviour/main.rs")).expect("text");
-        let rooms = ["src", "tests"].into_iter();
-        Self { modules, sources: rooms.flat_map(|room| sources(&Path::new(ROOT).join(room))).collect() }
+        let modules = read(Path::new(ROOT).join("tests/behaviour/main.rs"));
+        let directories = ["src", "crates", "tests"].into_iter();
+        let sources = directories.flat_map(|directory| sources(&Path::new(ROOT).join(directory))).collect();
+        Self { modules, sources }
     }
 
-    fn know(&self, name: &str) -> bool {
+    fn contain(&self, name: &str) -> bool {
         let module = format!("mod {name};\n");
         let in_the_library = format!("#[cfg(test)]\n{module}");
         self.modules.lines().any(|line| line == module.trim_end())
-            || self.sources.iter().any(|source| source.contains(&in_the_library) || is_function(source, name))
+            || self.sources.iter().any(|source| source.contains(&in_the_library) || is_test(source, name))
     }
 }
 
-/// Whether a source has a test function of that name: one with an attribute of a test above it.
-fn is_function(source: &str, name: &str) -> bool {
+/// Whether a source has a test function of that name: one with the attribute of a test above it.
+fn is_test(source: &str, name: &str) -> bool {
     let Some(at) = source.find(&format!("fn {name}(")) else { return false };
     let above = source[..at].rsplit("\n\n").next().unwrap_or_default();
     ["#[test]", "rstest]"].iter().any(|attribute| above.contains(attribute))
 }
 
 fn sources(directory: &Path) -> Vec<String> {
-    let paths: Vec<PathBuf> =
-        fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry").path()).collect();
-    paths
-        .into_iter()
-        .flat_map(|path| {
-            if path.is_dir() {
-                sources(&path)
-            } else if path.extension().is_some_and(|ending| ending == "rs") {
-                vec![fs::read_to_string(path).expect("text")]
-            } else {
-                Vec::new()
-            }
-        })
-        .collect()
+    let (directories, files): (Vec<PathBuf>, Vec<PathBuf>) =
+        entries(directory).into_iter().partition(|path| path.is_dir());
+    let rust = files.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
+    rust.map(read).chain(directories.iter().flat_map(|directory| sources(directory))).collect()
+}
+
+fn files(directory: &Path) -> Vec<PathBuf> {
+    entries(directory).into_iter().filter(|path| path.is_file()).collect()
+}
+
+fn entries(directory: &Path) -> Vec<PathBuf> {
+    fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry").path()).collect()
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.as_ref().display()))
 }
