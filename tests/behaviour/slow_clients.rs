@@ -5,7 +5,9 @@ use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::common::{Form, Launch, Request, TestServer, labelled, long, meanwhile, skip, unlabelled, until};
+use crate::common::{
+    Form, Launch, Request, TestServer, labelled, long, repeat_during, skip, unlabelled, until,
+};
 
 const DROP_AFTER: Duration = Duration::from_millis(250);
 /// Far beyond the times that an [`impatient`] server is given, and far below those that it would take by itself
@@ -191,7 +193,7 @@ fn shorter_times_end_drippers_while_a_server_with_the_usual_times_bears_with_the
             *on &= one.drip();
         }
     };
-    meanwhile(drip_all, || drip_to_the_end(ended));
+    repeat_during(drip_all, || drip_to_the_end(ended));
     let gone: Vec<Slow> = borne.iter().zip(dripping).filter(|(_, on)| !on).map(|(one, _)| one.slow).collect();
     assert!(gone.is_empty(), "{gone:?} as soon as where a shorter time is set");
 }
@@ -240,7 +242,7 @@ fn beyond_the_bound_of_connections_clients_wait_and_are_served_when_there_is_roo
     let before = open(&server);
     let drippers: Vec<_> = (0..40).map(|_| Dripper::connect(server.address, Slow::Head)).collect();
     let mut most = 0;
-    meanwhile(
+    repeat_during(
         || most = most.max(open(&server)),
         || {
             let dripping = thread::spawn(|| drip_to_the_end(drippers));
@@ -314,7 +316,7 @@ fn beside_drippers<T>(address: SocketAddr, work: impl FnOnce() -> T) -> (T, usiz
             }
         }
     };
-    let done = meanwhile(drip_all, work);
+    let done = repeat_during(drip_all, work);
     (done, ended)
 }
 
