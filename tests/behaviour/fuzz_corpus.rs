@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rstest::rstest;
 
 use crate::common::Dice;
-use crate::fuzzed::TARGETS;
+use crate::fuzz_targets::TARGETS;
 
 /// Mutations of each input.
 const MUTATIONS: usize = 30;
