@@ -1,34 +1,34 @@
 #!/usr/bin/env bash
-# Runs the fuzz targets, two at a time, and prints what came of it.
+# Runs the fuzz targets, two at a time, and prints a table of the results.
 #
 #   bash fuzz/run.sh 1000000                 a million executions of each target
-#   bash fuzz/run.sh 600s onnx archive       ten minutes of each of these
-#   bash fuzz/run.sh keep                    takes what was found into fuzz/corpus: as few inputs as reach as much
+#   bash fuzz/run.sh 600s onnx archive       ten minutes of each of these targets
+#   bash fuzz/run.sh keep                    minimises fuzz/corpus, together with the new inputs
 #
-# Needs Rust nightly and `cargo install cargo-fuzz`. New inputs and the logs go to fuzz/target/found. What broke
-# something goes to fuzz/artifacts; then the table says so, and this ends with 1.
+# Needs Rust nightly and `cargo install cargo-fuzz`. New inputs and logs go to fuzz/target/found. An input that fails
+# goes to fuzz/artifacts; the table names it, and the exit code is 1.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 readonly ALL=(authorization query users form description pickle checkpoint dataset archive onnx)
 readonly FOUND=target/found
-readonly MOST_KEPT=250
-# The form's uploads become files, which need not reach a disk here.
+readonly MAX_KEPT=50
+# The target `form` writes uploads to files: memory is faster than a disk.
 [ ! -w /dev/shm ] || export TMPDIR=/dev/shm
 
 main() {
-    local how=${1:?"say how often or how long, such as 1000000 or 600s"} target
+    local how=${1:?"the number of executions or the time is missing, such as 1000000 or 600s"} target
     shift
     local targets=("$@")
     [ $# -gt 0 ] || targets=("${ALL[@]}")
-    # No sanitizer, since our own code has no unsafe; checks of overflows and debug assertions are in Cargo.toml.
+    # No sanitizer: our own code has no unsafe. Cargo.toml turns on overflow checks and debug assertions.
     RUSTC_WRAPPER=$PWD/rustc.sh cargo +nightly fuzz build --release --sanitizer none
     if [ "$how" = keep ]; then
         for target in "${targets[@]}"; do keep "$target"; done
         return
     fi
     for target in "${targets[@]}"; do
-        # Two at once: when two run, wait until one has ended.
+        # Two at a time.
         while [ "$(jobs -pr | wc -l)" -ge 2 ]; do wait -n || true; done
         run "$target" "$how" &
     done
@@ -36,22 +36,23 @@ main() {
     table "${targets[@]}"
 }
 
-# One target until its end: what libFuzzer says goes to a log, and the seconds of a processor beside it.
+# Runs one target. libFuzzer's output goes to a log, the processor time to a file beside it.
 run() {
     local target=$1 until=-runs=$2 TIMEFORMAT=%U
     [[ $2 != *s ]] || until=-max_total_time=${2%s}
     mkdir -p "$FOUND/$target" "artifacts/$target"
     {
-        time "$(binary "$target")" "$FOUND/$target" "corpus/$target" "$until" -dict="dictionaries/$target.dict" \
-            -max_len="$(most_bytes "$target")" -rss_limit_mb=2048 -timeout=10 -report_slow_units=2 \
+        time "$(binary "$target")" "$FOUND/$target" "corpus/$target" "regressions/$target" "$until" -dict="dictionaries/$target.dict" \
+            -max_len="$(max_bytes "$target")" -rss_limit_mb=2048 -timeout=10 -report_slow_units=2 \
             -artifact_prefix="artifacts/$target/" -print_final_stats=1 >"$FOUND/$target.log" 2>&1
     } 2>"$FOUND/$target.seconds" || true
 }
 
 binary() { echo target/*/release/"$1"; }
 
-# Real inputs of the first kinds are much shorter. Models are longer: small ones reach the same code more often.
-most_bytes() {
+# Real headers, queries and pickles are much shorter. Real models are longer, but small ones reach the same code in less
+# time.
+max_bytes() {
     case $1 in
         authorization) echo 256 ;;
         query | users) echo 512 ;;
@@ -61,7 +62,7 @@ most_bytes() {
     esac
 }
 
-# Executions a second are those of a processor's second: other work on the machine does not count.
+# Executions a second are counted in processor time, so that other work on the machine does not change them.
 table() {
     local target log executions result broken=0
     printf '%-14s %12s %9s %7s %8s %9s  %s\n' target executions "a second" edges slowest memory result
@@ -81,18 +82,21 @@ table() {
 # A figure of libFuzzer's final statistics.
 stat() { sed -n "s/^stat::$2: *//p" "$1" | tail -1; }
 
-# Inputs that somebody named stay; beside them, the fewest that together reach as much, those first that reach most: each
-# costs time in every test run.
+# Minimises the corpus of a target: of the old and the new inputs it keeps at most MAX_KEPT, those that add most
+# coverage to the regressions first. Every test run replays each of them.
 keep() {
-    local target=$1 merged named file
+    local target=$1 merged file
     merged=$(mktemp -d)
     mkdir -p "$FOUND/$target"
+    # libFuzzer adds to its first directory, and counts as covered what is covered there.
+    cp "regressions/$target"/* "$merged"
+    touch -d @0 "$merged"/*
     "$(binary "$target")" -set_cover_merge=1 -use_counters=0 -rss_limit_mb=2048 -timeout=10 "$merged" "corpus/$target" \
         "$FOUND/$target" >"$FOUND/$target.keep.log" 2>&1
-    find "corpus/$target" -type f -regextype posix-extended -regex '.*/[0-9a-f]{40}' -delete
-    named=$(sha1sum "corpus/$target"/* | cut -d ' ' -f 1)
-    ls -tr "$merged" | sed -n "1,${MOST_KEPT}p" | while read -r file; do
-        grep -qx "$file" <<<"$named" || cp "$merged/$file" "corpus/$target/"
+    find "corpus/$target" -type f -delete
+    # In the order in which they were chosen.
+    find "$merged" -type f -newermt @0 -printf '%T@ %f\n' | sort -n | head -n "$MAX_KEPT" | while read -r _ file; do
+        cp "$merged/$file" "corpus/$target/"
     done
     rm -r "$merged"
     echo "$target: $(find "corpus/$target" -type f | wc -l) inputs, $(cat "corpus/$target"/* | wc -c) bytes"

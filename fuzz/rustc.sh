@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# As cargo's RUSTC_WRAPPER: compiles what is not to be explored without coverage. libFuzzer looks at all counters after each
-# execution, and most are those of the model runner; a table that every CSV reader makes anew costs more than reading. What
-# decodes ONNX is to be explored.
+# A RUSTC_WRAPPER for cargo that leaves coverage out of the crates that need no exploring. libFuzzer reads all counters after
+# each execution, and most belong to the model runner; csv_core builds a table for each reader, which costs more than the
+# reading itself. The decoder of ONNX files keeps its coverage.
 set -euo pipefail
 
 crate=

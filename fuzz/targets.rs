@@ -1,8 +1,7 @@
-//! What is done with any bytes, one function a door: shared by the fuzz targets and by the test that
-//! replays the corpus, so that both run the same code.
+//! The entry points for untrusted bytes, one function each: shared by the fuzz targets and by the test that replays
+//! the corpus, so that both run the same code.
 //!
-//! Each may refuse what it gets. None may panic, hang or take much memory, and what they let through must
-//! be sound.
+//! Each may refuse its input. None may panic, hang or take much memory, and accepted input must be sound.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -14,10 +13,10 @@ use moodle_mlbackend::dataset::{Labelled, Limits, read_labelled, read_unlabelled
 use moodle_mlbackend::fuzzing;
 use moodle_mlbackend::model::{self, CLASSIFIER, DESCRIPTION, MODEL, ModelFiles, ModelMetadata};
 
-/// A door and what is done with the bytes that come in there.
+/// The name of an entry point and its function.
 pub type Target = (&'static str, fn(&[u8]));
 
-/// Every door, by the name of its folder in `corpus`.
+/// Every entry point, by the name of its directory in `corpus` and `regressions`.
 pub const TARGETS: [Target; 10] = [
     ("archive", archive),
     ("authorization", authorization),
@@ -31,7 +30,7 @@ pub const TARGETS: [Target; 10] = [
     ("users", users),
 ];
 
-/// An ONNX file without our facts, so that what it needs comes from a description.
+/// An ONNX file without our metadata, so that a description is needed.
 const FOREIGN: &[u8] = include_bytes!("seeds/foreign.onnx");
 /// The pickle that belongs to the checkpoints of the corpus.
 const PICKLE: &[u8] = include_bytes!("seeds/classifier.pkl");
@@ -49,60 +48,60 @@ pub fn archive(data: &[u8]) {
     match read_archive(std::io::Cursor::new(data), &ImportLimits::USUAL) {
         Ok(files) => {
             assert!(files.values().map(Vec::len).sum::<usize>() <= MAX_BYTES);
-            // Most changes are to the zip around the same files, which are tried once.
+            // Most inputs change only the zip around the same files; the import of those is tried once.
             if is_new(&files) {
-                brought(files);
+                import(files);
             }
         }
-        Err(error) => is_told(&error.to_string()),
+        Err(error) => is_readable(&error.to_string()),
     }
 }
 
-/// The classifier.pkl of the Python server.
+/// A classifier.pkl of the Python server.
 pub fn pickle(data: &[u8]) {
-    brought(files(&[(CLASSIFIER, data)]));
+    import(files(&[(CLASSIFIER, data)]));
 }
 
-/// The weights of the Python server: two bytes say how long the index is, then the index, then the data.
-/// And what Keras says of the layers, beside weights that fit.
+/// The weights of the Python server: the length of the index in two bytes, the index, the data. And Keras' description of
+/// the layers, with weights that fit.
 pub fn checkpoint(data: &[u8]) {
-    let (index, numbers) = weights(CHECKPOINT);
-    brought(files(&[(CLASSIFIER, PICKLE), (INDEX, index), (DATA, numbers), (METADATA, data)]));
-    let (index, numbers) = weights(data);
-    brought(files(&[(CLASSIFIER, PICKLE), (INDEX, index), (DATA, numbers)]));
+    let (index, values) = weights(CHECKPOINT);
+    import(files(&[(CLASSIFIER, PICKLE), (INDEX, index), (DATA, values), (METADATA, data)]));
+    let (index, values) = weights(data);
+    import(files(&[(CLASSIFIER, PICKLE), (INDEX, index), (DATA, values)]));
 }
 
-/// A model.onnx, of ours or of anybody's.
+/// A model.onnx, of this server or of another tool.
 pub fn onnx(data: &[u8]) {
     let _ = model::summary(data);
-    brought(files(&[(MODEL, data), (DESCRIPTION, br#"{"features":3,"classes":[0,1]}"#)]));
+    import(files(&[(MODEL, data), (DESCRIPTION, br#"{"features":3,"classes":[0,1]}"#)]));
 }
 
-/// A model.json: of another tool's model, and of the releases with TensorFlow 1.
+/// A model.json: for a model of another tool, and of the Python server's releases with TensorFlow 1.
 pub fn description(data: &[u8]) {
-    brought(files(&[(DESCRIPTION, data)]));
-    brought(files(&[(MODEL, FOREIGN), (DESCRIPTION, data)]));
+    import(files(&[(DESCRIPTION, data)]));
+    import(files(&[(MODEL, FOREIGN), (DESCRIPTION, data)]));
 }
 
-/// A dataset of either kind.
+/// A dataset, labelled and unlabelled.
 pub fn dataset(data: &[u8]) {
     let limits = Limits { rows: 2_000, columns: 200, classes: 20, line_bytes: 20_000, ..Limits::default() };
     match read_labelled(data, &limits).and_then(moodle_mlbackend::dataset::LabelledFile::into_samples) {
         Ok(samples) => {
-            let bytes = samples.to_bytes().expect("samples can be kept");
-            let again = Labelled::from_bytes(&bytes).expect("kept samples can be read");
-            assert_eq!(again.targets(), samples.targets());
-            assert_eq!(again.features().rows(), samples.features().rows());
+            let bytes = samples.to_bytes().expect("samples can be encoded");
+            let decoded = Labelled::from_bytes(&bytes).expect("encoded samples can be decoded");
+            assert_eq!(decoded.targets(), samples.targets());
+            assert_eq!(decoded.features().rows(), samples.features().rows());
         }
-        Err(error) => is_told(&error.to_string()),
+        Err(error) => is_readable(&error.to_string()),
     }
     match read_unlabelled(data, &limits) {
         Ok(samples) => assert_eq!(samples.ids.len(), samples.features.rows()),
-        Err(error) => is_told(&error.to_string()),
+        Err(error) => is_readable(&error.to_string()),
     }
 }
 
-/// The body of a POST, as `multipart/form-data` and urlencoded, or as the kind that its first line names.
+/// The body of a POST, as `multipart/form-data` and urlencoded, and as the content type in its first line.
 pub fn form(data: &[u8]) {
     let own = data.iter().position(|&byte| byte == b'\n').map(|at| data.split_at(at));
     let own = own.and_then(|(kind, body)| Some((std::str::from_utf8(kind).ok()?, body)));
@@ -111,7 +110,7 @@ pub fn form(data: &[u8]) {
     for (kind, body) in usual.into_iter().chain(own) {
         if let Err((status, sentence)) = fuzzing::form(kind, body) {
             assert!([400, 413].contains(&status), "{status} {sentence}");
-            is_told(&sentence);
+            is_readable(&sentence);
         }
     }
 }
@@ -132,7 +131,7 @@ pub fn query(data: &[u8]) {
 pub fn users(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Err(error) = text.parse::<Users>() {
-        is_told(&error.to_string());
+        is_readable(&error.to_string());
     }
 }
 
@@ -141,7 +140,7 @@ fn weights(bytes: &[u8]) -> (&[u8], &[u8]) {
     rest.split_at(usize::from(u16::from_le_bytes(*length)).min(rest.len()))
 }
 
-/// Whether none of the last files were the same.
+/// Whether these files differ from all that were seen recently.
 fn is_new(files: &ModelFiles) -> bool {
     const MAX_REMEMBERED: usize = 1 << 16;
     thread_local! {
@@ -161,17 +160,18 @@ fn files(files: &[(&str, &[u8])]) -> ModelFiles {
     files.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec())).collect()
 }
 
-/// What is brought in is a model that can be run, or refused with a reason.
-fn brought(files: ModelFiles) {
+/// Imports a model: the result can be run, or the refusal has a reason.
+fn import(files: ModelFiles) {
     match model::import(files) {
         Ok(bytes) => {
-            let facts = ModelMetadata::read(&bytes).expect("what was brought has facts");
-            assert!(facts.classes.len() >= 2 && !facts.features.is_empty());
+            let metadata = ModelMetadata::read(&bytes).expect("an imported model has metadata");
+            assert!(metadata.classes.len() >= 2 && !metadata.features.is_empty());
         }
-        Err(error) => is_told(&error.to_string()),
+        Err(error) => is_readable(&error.to_string()),
     }
 }
 
-fn is_told(sentence: &str) {
+/// An error message is neither empty nor long.
+fn is_readable(sentence: &str) {
     assert!(!sentence.is_empty() && sentence.len() < 2_000, "{sentence}");
 }

@@ -1,5 +1,5 @@
 #![no_main]
-#[path = "../door.rs"]
-mod door;
+#[path = "../harness.rs"]
+mod harness;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| door::targets::checkpoint(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| harness::targets::checkpoint(data));

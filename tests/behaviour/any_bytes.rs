@@ -1,4 +1,4 @@
-//! Whatever bytes come, there is a clear answer and the server lives on.
+//! Any bytes in a request get a clear response, and the server keeps running.
 
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
@@ -13,13 +13,13 @@ fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
-fn bytes(most: usize) -> impl Strategy<Value = Vec<u8>> {
-    prop::collection::vec(any::<u8>(), 0..most)
+fn bytes(max: usize) -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(any::<u8>(), 0..max)
 }
 
-/// A 400 with a reason, or the 500 that names a missing parameter; never a fault of ours.
+/// A 400 with a reason, or the 500 that names a missing parameter; never an internal error.
 #[track_caller]
-fn is_clear(reply: &Reply) {
+fn expect_clear(reply: &Reply) {
     assert!(
         reply.status == 400 || reply.text().starts_with("The requested key "),
         "{} {}",
@@ -35,18 +35,18 @@ fn post(kind: &str, body: Vec<u8>) -> Request {
 const MULTIPART: &str = "multipart/form-data; boundary=q";
 
 #[test]
-fn any_bytes_as_a_multipart_form() {
+fn answers_any_bytes_as_a_multipart_form() {
     let server = TestServer::start();
     proptest!(cases(64), |(body in bytes(400))| {
         let begin = b"--q\r\nContent-Disposition: form-data; name=\"uniqueid\"\r\n\r\n";
-        is_clear(&server.send(&post(MULTIPART, [begin, &body[..]].concat())));
-        is_clear(&server.send(&post(MULTIPART, body)));
+        expect_clear(&server.send(&post(MULTIPART, [begin, &body[..]].concat())));
+        expect_clear(&server.send(&post(MULTIPART, body)));
     });
     server.get("/version").expect(200, "3.0.5");
 }
 
 #[test]
-fn pieces_of_a_multipart_form_in_any_order() {
+fn answers_pieces_of_a_multipart_form_in_any_order() {
     let server = TestServer::start();
     let pieces = select(vec![
         "--q",
@@ -65,21 +65,21 @@ fn pieces_of_a_multipart_form_in_any_order() {
         "x",
     ]);
     proptest!(cases(128), |(pieces in prop::collection::vec(pieces, 0..24))| {
-        is_clear(&server.send(&post(MULTIPART, pieces.concat().into_bytes())));
+        expect_clear(&server.send(&post(MULTIPART, pieces.concat().into_bytes())));
     });
     server.get("/version").expect(200, "3.0.5");
 }
 
 #[test]
-fn any_bytes_as_an_urlencoded_form() {
+fn answers_any_bytes_as_an_urlencoded_form() {
     let server = TestServer::start();
     proptest!(cases(64), |(body in bytes(200))| {
-        is_clear(&server.send(&post("application/x-www-form-urlencoded", body)));
+        expect_clear(&server.send(&post("application/x-www-form-urlencoded", body)));
     });
 }
 
 #[test]
-fn any_bytes_as_an_authorization_header() {
+fn answers_any_bytes_as_an_authorization_header() {
     let server = TestServer::start();
     proptest!(cases(64), |(bytes in bytes(80), prefix in select(vec!["", "Basic "]))| {
         let value: Vec<u8> = bytes.into_iter().filter(|byte| !matches!(byte, b'\r' | b'\n' | 0)).collect();
@@ -91,36 +91,36 @@ fn any_bytes_as_an_authorization_header() {
 }
 
 #[test]
-fn bytes_that_are_no_http_are_refused_and_raise_no_alarm_in_the_log() {
+fn refuses_bytes_that_are_not_http_without_a_warning_in_the_log() {
     let server = TestServer::start();
-    let secure = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n";
-    let newer = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-    let lengths = b"POST /training HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n";
-    for bytes in [&secure[..], newer, lengths] {
+    let tls = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n";
+    let http2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let two_lengths = b"POST /training HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n";
+    for bytes in [&tls[..], http2, two_lengths] {
         assert_eq!(server.raw(bytes).status, 400, "{}", String::from_utf8_lossy(bytes));
     }
     server.get("/version").expect(200, "3.0.5");
     let log = server.log();
     assert!(log.contains("/version"), "{log}");
-    let alarm = log.lines().find(|line| line.contains("ERROR") || line.contains("WARN"));
-    assert!(alarm.is_none(), "{alarm:?}");
+    let warning = log.lines().find(|line| line.contains("ERROR") || line.contains("WARN"));
+    assert!(warning.is_none(), "{warning:?}");
 }
 
 #[test]
-fn a_head_that_is_refused_before_its_end_is_answered_and_the_connection_ends_in_peace() {
+fn responds_to_a_refused_head_and_closes_the_connection_without_a_reset() {
     let server = TestServer::start();
     let line = format!("X-Line: {}\r\n", "x".repeat(100));
     let head = format!("GET /version HTTP/1.1\r\nHost: x\r\n{}\r\n", line.repeat(200));
     let mut stream = TcpStream::connect(server.address).expect("a connection");
-    stream.write_all(head.as_bytes()).expect("there is room for all of it");
-    let mut answer = String::new();
-    // Bytes that nobody has read would reset the connection.
-    stream.read_to_string(&mut answer).expect("an answer and the end");
-    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+    stream.write_all(head.as_bytes()).expect("the socket buffer holds all of it");
+    let mut response = String::new();
+    // Unread bytes in the server would reset the connection.
+    stream.read_to_string(&mut response).expect("a response and the end");
+    assert!(response.starts_with("HTTP/1.1 431"), "{response}");
 }
 
 #[test]
-fn any_text_as_a_number() {
+fn refuses_any_text_as_a_number() {
     let server = TestServer::start();
     proptest!(cases(64), |(value in "\\PC{0,30}")| {
         let mut path = "/evaluation?uniqueid=m&dirhash=d&maxdeviation=0&niterations=1&minscore=".to_owned();
@@ -133,7 +133,7 @@ fn any_text_as_a_number() {
 }
 
 #[test]
-fn any_text_as_the_users_variable_starts_or_is_refused() {
+fn starts_or_refuses_to_start_with_any_text_as_the_users_variable() {
     proptest!(cases(16), |(text in "[^\\x00]{0,60}")| {
         let launch = Launch::new().env("MOODLE_MLBACKEND_PYTHON_USERS", &text);
         if text.parse::<moodle_mlbackend::auth::users::Users>().is_ok() {

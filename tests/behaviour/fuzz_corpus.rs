@@ -1,20 +1,28 @@
-//! The doors of the fuzz targets, with the kept corpus and with inputs near it: the same ones every time.
-//! `FUZZ_TIMES=100 cargo test fuzz_corpus` tries a hundred times as many.
+//! Replays the fuzz targets with their regressions, their corpus, and mutations of both: the same ones every time.
+//! `FUZZ_TIMES=100 cargo test fuzz_corpus` replays a hundred times as many mutations.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rstest::rstest;
 
 use crate::common::Dice;
-use crate::fuzzed::TARGETS;
+use crate::fuzz_targets::TARGETS;
 
-/// Changed copies of each input of the corpus.
+/// Mutations of each input.
 const MUTATIONS: usize = 30;
 
-fn corpus(target: &str) -> Vec<(String, Vec<u8>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
-    let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+/// Inputs of the corpus of one target, beside its regressions: each costs time in every test run.
+const MAX_CORPUS: usize = 64;
+
+fn fuzz() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz")
+}
+
+/// The inputs in a directory of a target, by name.
+fn inputs(directory: &str, target: &str) -> Vec<(String, Vec<u8>)> {
+    let directory = fuzz().join(directory).join(target);
+    let entries = fs::read_dir(&directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
     let mut inputs: Vec<(String, Vec<u8>)> = entries
         .map(|entry| entry.unwrap())
         .map(|entry| (entry.file_name().to_string_lossy().into_owned(), fs::read(entry.path()).unwrap()))
@@ -23,9 +31,9 @@ fn corpus(target: &str) -> Vec<(String, Vec<u8>)> {
     inputs
 }
 
-/// Some bytes changed, cut out, repeated, or taken from another input.
+/// Changes, removes or repeats some bytes, or takes some from another input.
 fn mutated(input: &[u8], other: &[u8], dice: &mut Dice) -> Vec<u8> {
-    const TELLING: [&[u8]; 12] = [
+    const INTERESTING: [&[u8]; 12] = [
         b"\0",
         b"\xff\xff\xff\xff",
         b"\x7f",
@@ -47,7 +55,7 @@ fn mutated(input: &[u8], other: &[u8], dice: &mut Dice) -> Vec<u8> {
             0 if at < bytes.len() => bytes[at] ^= 1 << dice.below(8),
             1 if at < bytes.len() => bytes[at] = dice.below(256) as u8,
             2 => drop(bytes.drain(at..end)),
-            3 => drop(bytes.splice(at..end, TELLING[dice.below(TELLING.len())].iter().copied())),
+            3 => drop(bytes.splice(at..end, INTERESTING[dice.below(INTERESTING.len())].iter().copied())),
             4 => {
                 let copied = bytes[at..end].to_vec();
                 let to = dice.below(bytes.len() + 1);
@@ -64,7 +72,7 @@ fn mutated(input: &[u8], other: &[u8], dice: &mut Dice) -> Vec<u8> {
 }
 
 #[rstest]
-fn every_input_of_the_corpus_and_near_it_is_taken_or_refused(
+fn accepts_or_refuses_every_input_of_the_corpus_and_its_mutations(
     #[values(
         "archive",
         "authorization",
@@ -79,28 +87,30 @@ fn every_input_of_the_corpus_and_near_it_is_taken_or_refused(
     )]
     target: &str,
 ) {
-    let (_, enter) = TARGETS.iter().find(|(name, _)| *name == target).expect("a target of that name");
-    let inputs = corpus(target);
-    assert!(inputs.len() >= 2, "the corpus of {target} has lost its inputs");
+    let (_, run) = TARGETS.iter().find(|(name, _)| *name == target).expect("a target of that name");
+    let (regressions, corpus) = (inputs("regressions", target), inputs("corpus", target));
+    assert!(regressions.len() >= 2, "the regressions of {target} are missing");
+    assert!((2..=MAX_CORPUS).contains(&corpus.len()), "the corpus of {target} has {} inputs", corpus.len());
+    let inputs = [regressions, corpus].concat();
     let times: usize = std::env::var("FUZZ_TIMES").ok().and_then(|times| times.parse().ok()).unwrap_or(1);
     let mut dice = Dice::new(1);
     for (name, input) in &inputs {
-        enter(input);
+        run(input);
         for number in 0..MUTATIONS * times {
             let (_, other) = &inputs[dice.below(inputs.len())];
             let bytes = mutated(input, other, &mut dice);
-            let entered = std::panic::catch_unwind(|| enter(&bytes));
-            assert!(entered.is_ok(), "change {number} of {target}/{name}: {}", hex::encode(bytes));
+            let finished = std::panic::catch_unwind(|| run(&bytes));
+            assert!(finished.is_ok(), "mutation {number} of {target}/{name}: {}", hex::encode(bytes));
         }
     }
 }
 
 #[test]
-fn every_target_has_a_corpus_and_a_fuzz_target() {
-    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
-    let folders = fs::read_dir(fuzz.join("corpus")).unwrap().count();
-    assert_eq!(folders, TARGETS.len());
+fn every_target_has_inputs_and_a_fuzz_target() {
+    for directory in ["corpus", "regressions"] {
+        assert_eq!(fs::read_dir(fuzz().join(directory)).unwrap().count(), TARGETS.len(), "{directory}");
+    }
     for (name, _) in TARGETS {
-        assert!(fuzz.join("fuzz_targets").join(format!("{name}.rs")).is_file(), "{name}");
+        assert!(fuzz().join("fuzz_targets").join(format!("{name}.rs")).is_file(), "{name}");
     }
 }

@@ -1,12 +1,11 @@
-//! What the program does, seen from outside: the real binary, over real connections. One file per
-//! behaviour.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say so and stop")]
+//! The behaviour of the real binary, over real connections. One file per behaviour.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should report it and stop")]
 
 #[path = "../common/mod.rs"]
 mod common;
 
 #[path = "../../fuzz/targets.rs"]
-mod fuzzed;
+mod fuzz_targets;
 
 mod any_bytes;
 mod authentication;

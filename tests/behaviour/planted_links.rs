@@ -245,7 +245,7 @@ fn no_command_follows_a_planted_link_and_check_names_it(#[case] place: &str, #[c
 #[case::the_locks(".mlbackend/locks")]
 #[cfg(target_os = "linux")] // which tells who opens a file
 fn a_directory_that_changes_places_with_a_link_all_the_time_leads_nowhere(#[case] place: &str) {
-    use crate::common::{Watch, meanwhile};
+    use crate::common::{Watch, repeat_during};
     use rustix::fs::{CWD, RenameFlags, renameat_with};
 
     let mut house = House::new();
@@ -263,7 +263,7 @@ fn a_directory_that_changes_places_with_a_link_all_the_time_leads_nowhere(#[case
     let mut swaps = 0;
     // What is deleted meanwhile cannot be swapped; then the link stays where it is.
     let swap = || swaps += usize::from(renameat_with(CWD, &place, CWD, &link, RenameFlags::EXCHANGE).is_ok());
-    meanwhile(swap, || {
+    repeat_during(swap, || {
         // The deletion comes last: it may take one of the two.
         for what in round.repeat(4).into_iter().chain(["delete", "train"]) {
             let reply = server.send(&house.request(what, "m"));

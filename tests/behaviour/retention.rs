@@ -12,7 +12,7 @@ use moodle_mlbackend::backend::evaluation_log;
 use moodle_mlbackend::store::{DirHash, ModelDir, ModelId, NewGeneration, Retention, RunId, Store};
 use serde_json::json;
 
-use crate::common::{Form, Launch, TestServer, labelled, meanwhile, settled, until, untouched};
+use crate::common::{Form, Launch, TestServer, labelled, repeat_during, settled, until, untouched};
 
 const DAY: Duration = Duration::from_hours(24);
 /// The length of the zip of a run that there is not.
@@ -233,7 +233,7 @@ fn a_run_that_goes_while_its_log_is_fetched_is_there_as_a_whole_or_not_at_all() 
             seen.insert(size());
             begun.store(true, Ordering::SeqCst);
         };
-        meanwhile(read, || {
+        repeat_during(read, || {
             until("it is read", || begun.load(Ordering::SeqCst));
             store.prune(false).unwrap();
         });

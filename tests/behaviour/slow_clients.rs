@@ -5,7 +5,9 @@ use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::common::{Form, Launch, Request, TestServer, labelled, long, meanwhile, skip, unlabelled, until};
+use crate::common::{
+    Form, Launch, Request, TestServer, labelled, long, repeat_during, skip, unlabelled, until,
+};
 
 const SEND_INTERVAL: Duration = Duration::from_millis(250);
 /// Far above the timeouts of [`with_short_timeouts`], and far below the default ones for a body or a response: a
@@ -197,7 +199,7 @@ fn shorter_timeouts_disconnect_slow_clients_sooner_than_the_defaults() {
             *is_open &= client.send();
         }
     };
-    meanwhile(send_all, || send_until_disconnected(fast));
+    repeat_during(send_all, || send_until_disconnected(fast));
     let gone: Vec<SlowPart> =
         slow.iter().zip(connected).filter(|(_, is_open)| !is_open).map(|(client, _)| client.slow).collect();
     assert!(gone.is_empty(), "{gone:?} are disconnected as soon as with a shorter timeout");
@@ -248,7 +250,7 @@ fn connections_beyond_the_limit_wait_until_others_close() {
     let before = open_descriptors(&server);
     let clients: Vec<_> = (0..40).map(|_| SlowClient::connect(server.address, SlowPart::Head)).collect();
     let mut max_open = 0;
-    meanwhile(
+    repeat_during(
         || max_open = max_open.max(open_descriptors(&server)),
         || {
             let sending = thread::spawn(|| send_until_disconnected(clients));
@@ -330,7 +332,7 @@ fn with_slow_clients<T>(address: SocketAddr, work: impl FnOnce() -> T) -> (T, us
             }
         }
     };
-    let done = meanwhile(send_all, work);
+    let done = repeat_during(send_all, work);
     (done, ended)
 }
 

@@ -10,7 +10,7 @@ use std::thread;
 use moodle_mlbackend::store::{DirHash, ModelDir, ModelId, NewGeneration, Store};
 use serde_json::json;
 
-use crate::common::meanwhile;
+use crate::common::repeat_during;
 
 /// Names the data directory for a test that plays another process.
 const DIRECTORY: &str = "STORE_PARALLEL_DIRECTORY";
@@ -53,7 +53,7 @@ fn read_meanwhile(store: &Store, readers: usize, work: impl FnOnce()) -> u64 {
             }
         });
     };
-    meanwhile(read_all, work);
+    repeat_during(read_all, work);
     reads.into_inner()
 }
 
@@ -154,7 +154,7 @@ fn evaluations_of_a_model_that_is_being_deleted_do_not_fail() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();
     let delete = || store.delete(&id()).unwrap();
-    meanwhile(delete, || {
+    repeat_during(delete, || {
         thread::scope(|scope| {
             for home in (0..4).map(|_| home(&store)) {
                 scope.spawn(move || {

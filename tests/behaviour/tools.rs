@@ -1,4 +1,4 @@
-//! What an administrator types: curl and wget against the real server.
+//! curl and wget against the real server, as an administrator uses them.
 
 use std::process::{Command, Output};
 
@@ -6,7 +6,7 @@ use rstest::rstest;
 
 use crate::common::{TestServer, skip};
 
-/// Runs a tool; `None`, and a visible word about it, where it is not installed.
+/// Runs a tool; where it is not installed, reports a skipped test and returns `None`.
 fn run(tool: &str, arguments: &[&str]) -> Option<Output> {
     let output = Command::new(tool).args(arguments).env_remove("http_proxy").output();
     if output.is_err() {
@@ -23,21 +23,21 @@ fn wget_reads_the_version() {
 }
 
 #[rstest]
-#[case(&["--auth-no-challenge"])]
-#[case(&[])]
-fn wget_gets_past_the_password_with_and_without_waiting_for_the_challenge(#[case] more: &[&str]) {
+#[case::at_once(&["--auth-no-challenge"])]
+#[case::after_the_challenge(&[])]
+fn wget_logs_in_with_and_without_waiting_for_the_challenge(#[case] more: &[&str]) {
     let server = TestServer::start();
     let url = server.url("/training");
-    let usual =
+    let arguments =
         ["-O", "-", "--tries=1", "--content-on-error", "--user=a", "--password=b", "--post-data=x=1", &url];
-    let Some(output) = run("wget", &[&usual, more].concat()) else { return };
-    // 500 is what the check looks for: the password was right and a parameter is missing.
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(told, "The requested key uniqueid is not available.", "{output:?}");
+    let Some(output) = run("wget", &[&arguments, more].concat()) else { return };
+    // The contract's 500: the password is right and a parameter is missing.
+    let body = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(body, "The requested key uniqueid is not available.", "{output:?}");
 }
 
 #[test]
-fn wget_is_told_about_a_wrong_password() {
+fn wget_reports_a_wrong_password() {
     let server = TestServer::start();
     let url = server.url("/export?uniqueid=m&dirhash=d");
     let arguments = ["-O", "-", "--tries=1", "--content-on-error", "--user=a", "--password=c", &url];
@@ -46,13 +46,13 @@ fn wget_is_told_about_a_wrong_password() {
 }
 
 #[test]
-fn curl_sends_a_form_and_reads_the_answer() {
+fn curl_sends_a_form_and_reads_the_response() {
     let server = TestServer::start();
     let url = server.url("/import");
     let arguments = ["-sS", "-u", "a:b", "-F", "uniqueid=m", "-F", "dirhash=d", "-w", " %{http_code}", &url];
     let Some(output) = run("curl", &arguments) else { return };
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert!(told.starts_with("The file importzip is missing") && told.ends_with(" 400"), "{output:?}");
+    let body = String::from_utf8_lossy(&output.stdout);
+    assert!(body.starts_with("The file importzip is missing") && body.ends_with(" 400"), "{output:?}");
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn curl_reads_the_version() {
 #[case::after_the_challenge(&["-u", "a:b", "--anyauth"], "The requested key uniqueid is not available. 500")]
 #[case::wrong(&["-u", "a:c"], "Incorrect user and/or password provided by Moodle. 401")]
 #[case::none(&[], "No user and/or password included in the request. 401")]
-fn curl_is_told_what_the_password_was_worth(#[case] more: &[&str], #[case] expected: &str) {
+fn curl_gets_the_status_for_its_credentials(#[case] more: &[&str], #[case] expected: &str) {
     let server = TestServer::start();
     let url = server.url("/training");
     let arguments = [&["-sS", "-X", "POST", "-w", " %{http_code}", &url], more].concat();

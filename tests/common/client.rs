@@ -1,14 +1,14 @@
-//! A small HTTP client that writes exactly what it is told to.
+//! A small HTTP client that writes requests byte for byte as given.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 const BOUNDARY: &str = "------------------------77b5be6958680597";
-/// Far beyond what any answer takes; a test must not hang for ever.
-const PATIENCE: Duration = Duration::from_mins(5);
+/// Far longer than any response takes; a test must not hang for ever.
+const TIMEOUT: Duration = Duration::from_mins(5);
 
-/// A request, to be written as Moodle's libcurl does.
+/// A request, written as Moodle's libcurl writes it.
 pub struct Request {
     method: String,
     target: String,
@@ -73,7 +73,7 @@ impl Form {
         Self::default()
     }
 
-    /// The fields that every request on one model has.
+    /// The fields of every request on one model.
     pub fn model(id: &str, dir: &str) -> Self {
         Self::new().field("uniqueid", id).field("dirhash", dir)
     }
@@ -88,7 +88,7 @@ impl Form {
         self.file_called(name, "1795231297.2977.csv", content)
     }
 
-    /// A file with the name that it has, or is said to have, where it comes from.
+    /// A file with a given file name.
     pub fn file_called(mut self, name: &str, called: &str, content: &[u8]) -> Self {
         let head = format!(
             "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{called}\"\r\n\
@@ -103,7 +103,7 @@ impl Form {
     }
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub struct Reply {
     pub status: u16,
@@ -124,20 +124,20 @@ impl Reply {
         serde_json::from_str(self.text()).unwrap_or_else(|error| panic!("{error} in {:?}", self.text()))
     }
 
-    /// Checks status and body at once, so that a failure shows both.
+    /// Checks status and body together, so that a failure shows both.
     #[track_caller]
     pub fn expect(&self, status: u16, body: &str) {
         assert_eq!((self.status, String::from_utf8_lossy(&self.body).as_ref()), (status, body));
     }
 }
 
-/// Writes bytes to a fresh connection and reads one answer.
+/// Writes bytes to a new connection and reads one response.
 pub fn exchange(address: SocketAddr, bytes: &[u8]) -> Reply {
     let mut stream = TcpStream::connect(address).expect("the server accepts connections");
-    stream.set_read_timeout(Some(PATIENCE)).expect("a time-out can be set");
+    stream.set_read_timeout(Some(TIMEOUT)).expect("a timeout can be set");
     let mut writer = stream.try_clone().expect("a second handle");
     let copy = bytes.to_vec();
-    // A server may answer before it has read everything: reading and writing go on side by side.
+    // The server may respond before it has read everything, so reading and writing run in parallel.
     let sending = std::thread::spawn(move || writer.write_all(&copy).is_ok());
     let reply = read_reply(&mut stream, bytes.starts_with(b"HEAD "));
     let _ = stream.shutdown(Shutdown::Both);
@@ -145,13 +145,13 @@ pub fn exchange(address: SocketAddr, bytes: &[u8]) -> Reply {
     reply
 }
 
-/// Like [`exchange`], with a server that may end in the middle of it; `None` when it did.
+/// Like [`exchange`], with a server that may end before it responds: `None` then.
 pub fn try_exchange(address: SocketAddr, bytes: &[u8]) -> Option<Reply> {
     let mut stream = TcpStream::connect(address).ok()?;
-    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    stream.set_read_timeout(Some(TIMEOUT)).ok()?;
     stream.write_all(bytes).ok()?;
     let mut all = Vec::new();
-    // An answer is there as a whole or not at all: it is small, and written at once.
+    // A response is complete or missing: it is small, and written at once.
     let mut buffer = [0; 16_384];
     loop {
         let end = all.windows(4).position(|window| window == b"\r\n\r\n");
@@ -177,12 +177,15 @@ fn read_reply(stream: &mut TcpStream, head: bool) -> Reply {
             if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
                 break end;
             }
-            assert!(more(stream, &mut bytes), "the server closed without an answer: {bytes:?}");
+            assert!(
+                more(stream, &mut bytes),
+                "the server closed the connection without a response: {bytes:?}"
+            );
         };
         let (status, headers) = parse_head(&bytes[..end]);
         bytes.drain(..end + 4);
         if (100..200).contains(&status) {
-            // An interim answer, such as 100; the real one follows.
+            // An interim response, such as 100; the final one follows.
             continue;
         }
         let length = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
@@ -201,7 +204,7 @@ fn more(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> bool {
             count > 0
         }
         Err(error) if error.kind() == ErrorKind::Interrupted => true,
-        Err(error) => panic!("no answer: {error}"),
+        Err(error) => panic!("no response: {error}"),
     }
 }
 

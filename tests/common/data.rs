@@ -1,4 +1,4 @@
-//! Datasets: small ones made here, recorded ones from outside the project.
+//! Datasets: small ones made here, and recorded ones from outside the repository.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::skip::skip;
 
-/// Names the directory of the recorded datasets; what it has is told in `benches/README.md`.
+/// Names the directory of the recorded datasets, which `benches/README.md` describes.
 const DATA: &str = "MLBACKEND_TEST_DATA";
 
 const KEYS: &str = "timesplitting,nfeatures,moodleversion,targetcolumn,targettype,targetclasses";
@@ -17,12 +17,12 @@ pub fn labelled(rows: &[&str]) -> Vec<u8> {
     labelled_with_classes("[0,1]", rows)
 }
 
-/// The same with other classes.
+/// A dataset of three features with the given classes.
 pub fn labelled_with_classes(classes: &str, rows: &[&str]) -> Vec<u8> {
     dataset(classes, r#""\ind_max","\ind_min","\ind_name","\target""#, rows)
 }
 
-/// Samples of three features to predict; a row begins with its sample id.
+/// An unlabelled dataset of three features; each row begins with its sample id.
 pub fn unlabelled(rows: &[&str]) -> Vec<u8> {
     dataset("[0,1]", r#"sampleid,"\ind_max","\ind_min","\ind_name""#, rows)
 }
@@ -36,18 +36,18 @@ fn dataset(classes: &str, columns: &str, rows: &[&str]) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// A recorded file; `None`, and a visible word about it, where there is none.
+/// A recorded file; where it is missing, reports a skipped test and returns `None`.
 pub fn shared(test: &str, path: &str) -> Option<Vec<u8>> {
-    let usual = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data");
+    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data");
     let data = std::env::var_os(DATA).filter(|data| !data.is_empty());
-    let bytes = fs::read(data.map_or_else(|| PathBuf::from(usual), PathBuf::from).join(path)).ok();
+    let bytes = fs::read(data.map_or_else(|| PathBuf::from(default), PathBuf::from).join(path)).ok();
     if bytes.is_none() {
         skip(test, &format!("there is no {path} in the directory of recorded data, {DATA}"));
     }
     bytes
 }
 
-/// The files of a model as the Python server keeps them on the disk.
+/// The files of a model in the Python server's data directory.
 const PYTHON_SERVER: [&str; 5] = [
     "classifier.pkl",
     "model.ckpt/saved_model.pb",
@@ -56,13 +56,13 @@ const PYTHON_SERVER: [&str; 5] = [
     "model.ckpt/variables/variables.data-00000-of-00001",
 ];
 
-/// The files of a model in the shared test data that lies there as the Python server keeps it.
+/// The recorded files of a model from the Python server's data directory.
 pub fn legacy_files(test: &str, model: &str) -> Option<Vec<(String, Vec<u8>)>> {
     let file = |name: &str| Some((name.to_owned(), shared(test, &format!("legacy/{model}/{name}"))?));
     PYTHON_SERVER.into_iter().map(file).collect()
 }
 
-/// The same as the Python server exports it.
+/// The same files in a zip, as the Python server exports them.
 pub fn legacy_zip(test: &str, model: &str) -> Option<Vec<u8>> {
     let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for (name, content) in legacy_files(test, model)? {

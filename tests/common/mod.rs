@@ -1,5 +1,7 @@
-//! The real binary on a free port, and a client that writes what Moodle writes; a model driven
-//! through the library; datasets.
+//! What the behaviour tests share: the real binary on a free port, an HTTP client that writes requests as Moodle does, a
+//! model driven through the library, and datasets.
+//!
+//! Must not assert what a route or a command does: the tests do.
 
 mod client;
 mod data;
@@ -28,7 +30,7 @@ pub use python::{python, run_script, script_fails};
 pub use server::{Launch, TestServer};
 pub use skip::skip;
 pub use table::{Dice, Table, waves};
-pub use tools::{find, free_port, meanwhile, namespaces, tool, until, untouched};
+pub use tools::{find, free_port, namespaces, repeat_during, tool, until, untouched};
 #[cfg(target_os = "linux")]
 pub use watch::Watch;
 pub use zips::{Entry, RawZip, unzipped};

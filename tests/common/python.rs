@@ -1,4 +1,4 @@
-//! Runs our Python scripts, with the Python that has what they need.
+//! Runs the scripts of `tests/python`, with a Python that has their packages.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -6,10 +6,10 @@ use std::process::{Command, Output};
 
 use super::skip::skip;
 
-/// The environment variable that names it.
+/// The environment variable that names the Python.
 const PYTHON: &str = "MLBACKEND_TEST_PYTHON";
 
-/// The Python to test with; `None`, and a visible word about it, where none is named.
+/// The Python to test with; where none is named, reports a skipped test and returns `None`.
 pub fn python() -> Option<OsString> {
     let python = std::env::var_os(PYTHON).filter(|python| !python.is_empty());
     if python.is_none() {
@@ -19,16 +19,16 @@ pub fn python() -> Option<OsString> {
     python
 }
 
-/// Runs a script of `tests/python`, which must end well, and gives the JSON that it printed.
+/// Runs a script that must succeed; returns the JSON that it prints.
 #[track_caller]
 pub fn run_script(python: &OsStr, script: &str, arguments: &[impl AsRef<OsStr>]) -> serde_json::Value {
     let output = output(python, script, arguments);
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{told}");
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {told}"))
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {stderr}"))
 }
 
-/// Runs a script that must end with exit code 1, and gives what it said.
+/// Runs a script that must end with exit code 1; returns its stderr.
 #[track_caller]
 pub fn script_fails(python: &OsStr, script: &str, arguments: &[impl AsRef<OsStr>]) -> String {
     let output = output(python, script, arguments);

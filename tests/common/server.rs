@@ -1,4 +1,4 @@
-//! Starts the real binary and ends it.
+//! Starts and ends the real binary.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -12,34 +12,34 @@ use tempfile::TempDir;
 use super::client::{Form, Reply, Request, exchange, try_exchange};
 use super::tools::until;
 
-/// Names another program to test than the one that was built with the tests: that of a release.
+/// Names a program to test instead of the one that was built with the tests, such as a release.
 const PROGRAM: &str = "MLBACKEND_TEST_PROGRAM";
 
 fn program() -> OsString {
     std::env::var_os(PROGRAM).unwrap_or_else(|| env!("CARGO_BIN_EXE_moodle-mlbackend").into())
 }
 
-/// A running server; ended when dropped.
+/// A running server, killed on drop.
 pub struct TestServer {
     child: Child,
     pub address: SocketAddr,
     dir: TempDir,
 }
 
-/// How a server is to be started.
+/// How a server starts.
 pub struct Launch {
     command: Command,
     dir: TempDir,
 }
 
-/// What a server said that did not stay up.
+/// The result of a server that ended by itself.
 pub struct Ended {
     pub code: Option<i32>,
     pub stderr: String,
 }
 
 impl Launch {
-    /// The settings of a usual test: port 0, fresh directories, user `a` with password `b`.
+    /// The default settings: port 0, new directories, user `a` with password `b`.
     pub fn new() -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         for name in ["data", "temp", "stash"] {
@@ -48,7 +48,7 @@ impl Launch {
         Self::again(dir)
     }
 
-    /// The same in the directory of a server that has ended.
+    /// The same, in the directory of a server that has ended.
     pub fn again(dir: TempDir) -> Self {
         let mut command = Command::new(program());
         for (name, _) in std::env::vars_os() {
@@ -82,40 +82,40 @@ impl Launch {
         self
     }
 
-    /// Lets tests order faults on the disk, see [`TestServer::orders`].
+    /// Enables injected disk faults, see [`TestServer::orders`].
     pub fn with_faults(self) -> Self {
         let orders = self.dir.path().join("orders");
         let orders = orders.to_str().expect("text").to_owned();
         self.env("MLBACKEND_TEST_FAULTS", &orders)
     }
 
-    /// Lets the system allow the server so many open files and no more.
-    pub fn with_open_files(mut self, most: usize) -> Self {
-        let mut shell = Command::new("sh");
-        shell.args(["-c", "ulimit -n $0 && exec \"$@\"", &most.to_string()]);
-        shell.arg(self.command.get_program()).args(self.command.get_args());
+    /// Sets the limit of open files, soft and hard.
+    pub fn with_open_files(mut self, max: usize) -> Self {
+        let mut limited = Command::new("prlimit");
+        limited.arg(format!("--nofile={max}"));
+        limited.arg(self.command.get_program()).args(self.command.get_args());
         for (name, value) in self.command.get_envs() {
             match value {
-                Some(value) => shell.env(name, value),
-                None => shell.env_remove(name),
+                Some(value) => limited.env(name, value),
+                None => limited.env_remove(name),
             };
         }
-        self.command = shell;
+        self.command = limited;
         self
     }
 
-    /// Where payloads are kept, when the stash variable names this directory.
+    /// The directory for debug copies of uploads, for tests that set its variable to it.
     pub fn stash_dir(&self) -> PathBuf {
         self.dir.path().join("stash")
     }
 
-    /// Starts a server that must come up.
+    /// Starts a server that must listen.
     pub fn start(self) -> TestServer {
         let log = File::create_new(self.dir.path().join("log")).expect("a log file");
         self.start_with_log(log.into())
     }
 
-    /// The same, with its log elsewhere: [`TestServer::log`] does not find it.
+    /// The same, with its log elsewhere: [`TestServer::log`] cannot read it.
     pub fn start_with_log(mut self, log: Stdio) -> TestServer {
         let mut child = self.command.stdout(Stdio::piped()).stderr(log).spawn().expect("the binary starts");
         let mut line = String::new();
@@ -125,12 +125,12 @@ impl Launch {
             line.trim().strip_prefix("listening on http://").and_then(|address| address.parse().ok());
         let Some(address) = address else {
             let log = fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
-            panic!("the server did not come up; it said {line:?} and {log}");
+            panic!("the server did not start; stdout: {line:?}, stderr: {log}");
         };
         TestServer { child, address, dir: self.dir }
     }
 
-    /// Starts a server that must end by itself.
+    /// Starts a server that must refuse to run.
     pub fn fail(mut self) -> Ended {
         let mut child =
             self.command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary starts");
@@ -155,7 +155,7 @@ impl TestServer {
         self.raw(&request.bytes())
     }
 
-    /// Sends bytes as they are.
+    /// Sends bytes unchanged.
     pub fn raw(&self, bytes: &[u8]) -> Reply {
         exchange(self.address, bytes)
     }
@@ -170,12 +170,12 @@ impl TestServer {
         self.send(&Request::new("POST", path_and_query).credentials("a", "b").form(form))
     }
 
-    /// What the server has logged so far. Lines are written beside the requests: when that of one more request is
-    /// there, so are all before it.
+    /// The log so far. Another thread writes the lines, in order: once the line of one more request is there, so are all
+    /// before it.
     pub fn log(&self) -> String {
         let read = || fs::read_to_string(self.dir.path().join("log")).expect("the log is text");
         let last = self.try_raw(&Request::new("GET", "/version").bytes());
-        // A server that is at its end writes all before that.
+        // A server that has ended wrote all its lines before.
         let Some(id) = last.as_ref().and_then(|reply| reply.header("x-request-id")) else { return read() };
         until("the log is written", || read().lines().any(|line| line.contains(id)));
         read().split_inclusive('\n').filter(|line| !line.contains(id)).collect()
@@ -194,37 +194,37 @@ impl TestServer {
         files.filter(|file| file.starts_with(&temp)).collect()
     }
 
-    /// A figure of the process in bytes, such as `VmRSS` or `VmHWM`; `None` where there is no /proc.
+    /// A value of /proc/PID/status in bytes, such as `VmRSS` or `VmHWM`; `None` where there is no /proc.
     pub fn memory(&self, key: &str) -> Option<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
         line.split_whitespace().next()?.parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
     }
 
-    /// How many descriptors the process has open; `None` where there is no /proc.
+    /// The number of open file descriptors; `None` where there is no /proc.
     pub fn descriptors(&self) -> Option<usize> {
         Some(fs::read_dir(format!("/proc/{}/fd", self.child.id())).ok()?.count())
     }
 
-    /// Lets `VmHWM` begin anew; where that is not allowed it goes on, and says at least as much.
-    #[allow(clippy::disallowed_methods, reason = "this is no file but a request to the kernel")]
+    /// Resets `VmHWM`; where that is not allowed, it keeps an earlier, higher value.
+    #[allow(clippy::disallowed_methods, reason = "not a file on a disk but a command to the kernel")]
     pub fn forget_peak_memory(&self) {
         let _ = fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5");
     }
 
-    /// Sends bytes, and gives the answer if there is one before the server is no more.
+    /// Sends bytes; the response, unless the server ends before.
     pub fn try_raw(&self, bytes: &[u8]) -> Option<Reply> {
         try_exchange(self.address, bytes)
     }
 
-    /// Ends the server as kill -9 does, or waits for its end where it has ended itself.
+    /// Kills the server as `kill -9` does, unless it has ended; returns its directory.
     pub fn kill(mut self) -> TempDir {
         let _ = self.child.kill();
         self.child.wait().expect("the server ends");
         std::mem::replace(&mut self.dir, tempfile::tempdir().expect("a temporary directory"))
     }
 
-    /// Where orders for faults are written, when the server was started to look there.
+    /// The file that names the faults to inject, with [`Launch::with_faults`].
     pub fn orders(&self) -> PathBuf {
         self.dir.path().join("orders")
     }
@@ -235,13 +235,13 @@ impl TestServer {
         assert!(sent.expect("kill runs").success());
     }
 
-    /// Asks the server to end, as an init system does, and waits; gives its exit code.
+    /// Stops the server with SIGTERM, as an init system does, and waits; returns its exit code.
     pub fn terminate(self) -> (Option<i32>, TempDir) {
         self.signal("TERM");
         self.ended()
     }
 
-    /// Waits for its end; gives its exit code.
+    /// Waits until the server ends; returns its exit code.
     pub fn ended(mut self) -> (Option<i32>, TempDir) {
         let code = self.child.wait().expect("the server ends").code();
         let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().expect("a temporary directory"));

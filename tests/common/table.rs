@@ -1,18 +1,18 @@
-//! Datasets that a test makes itself, of any shape, and seeded dice to fill them.
+//! Generated datasets of any shape, and seeded randomness to fill them.
 
 use std::fmt::Write as _;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
-/// Samples before they are a file. A missing cell is `None`.
+/// Samples of a dataset file to be. A missing value is `None`.
 #[derive(Debug, Clone)]
 pub struct Table {
     pub names: Vec<String>,
-    /// The labels of the header, as Moodle writes them.
+    /// The classes in the header, as Moodle writes them.
     pub classes: Vec<String>,
     pub rows: Vec<Vec<Option<f32>>>,
-    /// One label a row.
+    /// The class of each row.
     pub targets: Vec<String>,
 }
 
@@ -32,14 +32,14 @@ impl Table {
         self.targets.push(target.to_string());
     }
 
-    /// Some of its rows.
+    /// A table of the given rows.
     pub fn select(&self, rows: impl IntoIterator<Item = usize>) -> Self {
         let (rows, targets) =
             rows.into_iter().map(|row| (self.rows[row].clone(), self.targets[row].clone())).unzip();
         Self { names: self.names.clone(), classes: self.classes.clone(), rows, targets }
     }
 
-    /// The file that Moodle sends to learn from.
+    /// The labelled dataset, as Moodle sends it for training.
     pub fn labelled(&self) -> Vec<u8> {
         let mut text = self.header();
         let _ = writeln!(text, "{},\"\\target\"", self.columns());
@@ -49,7 +49,7 @@ impl Table {
         text.into_bytes()
     }
 
-    /// The file that Moodle sends to predict; sample ids are `N-0`.
+    /// The unlabelled dataset, as Moodle sends it for predictions; sample ids are `N-0`.
     pub fn unlabelled(&self) -> Vec<u8> {
         let mut text = self.header();
         let _ = writeln!(text, "sampleid,{}", self.columns());
@@ -80,7 +80,7 @@ fn cells(row: &[Option<f32>]) -> String {
     texts.join(",")
 }
 
-/// Seeded randomness, the same everywhere.
+/// Seeded randomness, the same on every platform.
 pub struct Dice(ChaCha8Rng);
 
 impl Dice {
@@ -112,7 +112,7 @@ impl Dice {
     }
 }
 
-/// Points whose class is whether cos(a) > sin(b); no straight line tells them apart.
+/// Points whose class is whether cos(a) > sin(b): not linearly separable.
 pub fn waves(samples: usize, seed: u64) -> Table {
     use std::f64::consts::PI;
     let mut dice = Dice::new(seed);

@@ -1,4 +1,4 @@
-//! Programs that an administrator has beside ours, and waiting for what others do.
+//! Other programs of an administrator's machine, and waiting for conditions.
 
 use std::env;
 use std::net::{Ipv4Addr, TcpListener};
@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 
 use super::skip::skip;
 
-/// Below the ports that the system gives to connections and to servers that ask for port 0, so that
-/// no other test can take a port between its choice and its use.
+/// Below the range that the system assigns to connections and to servers on port 0, so that no other test can take a
+/// port between its choice and its use.
 const FIRST_PORT: u16 = 20_000;
 const PORTS: u16 = 10_000;
 
-/// Where a program is; `None`, and a visible word about it, where it is not installed.
+/// The path of a program; where it is not installed, reports a skipped test and returns `None`.
 pub fn tool(test: &str, name: &str) -> Option<PathBuf> {
     let found = find(name);
     if found.is_none() {
@@ -24,14 +24,14 @@ pub fn tool(test: &str, name: &str) -> Option<PathBuf> {
     found
 }
 
-/// Where a program is. Debian puts servers into /usr/sbin, which is not on everybody's path.
+/// The path of a program. Debian puts servers into /usr/sbin, which is not on every user's PATH.
 pub fn find(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let places = env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin", "/sbin"].map(PathBuf::from));
     places.map(|place| place.join(name)).find(|file| file.is_file())
 }
 
-/// Takes the settings of this machine away: proxies, and a server that is configured around the test.
+/// Removes settings of this machine: proxies, and variables of a server that is configured outside the tests.
 pub fn untouched(command: &mut Command) -> &mut Command {
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy().to_lowercase();
@@ -42,7 +42,7 @@ pub fn untouched(command: &mut Command) -> &mut Command {
     command
 }
 
-/// A port of loopback that nobody listens on.
+/// A port of the loopback interface without a listener.
 pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let process = std::process::id() * 37 % u32::from(PORTS);
@@ -56,8 +56,8 @@ pub fn free_port() -> u16 {
     panic!("no free port from {FIRST_PORT} on")
 }
 
-/// A command that runs the program after it in namespaces of its own, such as `--net`; `None`, with a word, where
-/// this user may not.
+/// A command that runs the program after it in namespaces of its own, such as `--net`; where this user may not create
+/// them, reports a skipped test and returns `None`.
 pub fn namespaces(test: &str, kinds: &[&str]) -> Option<Command> {
     let unshare = tool(test, "unshare")?;
     let command = |owner: &[&str]| {
@@ -65,47 +65,48 @@ pub fn namespaces(test: &str, kinds: &[&str]) -> Option<Command> {
         command.args(owner).args(kinds);
         command
     };
-    // Everybody may where namespaces belong to who makes them; root may also where they do not.
+    // Every user may create them where user namespaces are enabled; root may also where they are not.
     let owners: [&[&str]; 2] = [&["--user", "--map-root-user"], &[]];
-    let may = |owner: &&&[&str]| command(owner).arg("true").output().is_ok_and(|done| done.status.success());
-    let owner = owners.iter().find(may);
+    let works =
+        |owner: &&&[&str]| command(owner).arg("true").output().is_ok_and(|done| done.status.success());
+    let owner = owners.iter().find(works);
     if owner.is_none() {
-        skip(test, "this user may not make namespaces");
+        skip(test, "this user may not create namespaces");
     }
     owner.map(|owner| command(owner))
 }
 
-/// Far beyond what anything that is waited for takes; a test must not hang for ever.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// Far longer than any condition takes; a test must not hang for ever.
+const TIMEOUT: Duration = Duration::from_mins(2);
 
-/// Waits for what must come true some time.
+/// Waits until a condition holds.
 #[track_caller]
 pub fn until(what: &str, holds: impl Fn() -> bool) {
     let begun = Instant::now();
     while !holds() {
-        assert!(begun.elapsed() < PATIENCE, "it never came true that {what}");
+        assert!(begun.elapsed() < TIMEOUT, "timeout while waiting until {what}");
         thread::sleep(Duration::from_millis(5));
     }
 }
 
-/// Does one thing over and over in another thread as long as something else is done, also when that panics.
-pub fn meanwhile<T>(mut again: impl FnMut() + Send, work: impl FnOnce() -> T) -> T {
-    let over = AtomicBool::new(false);
+/// Repeats an action in another thread until the work is done, or panics.
+pub fn repeat_during<T>(mut action: impl FnMut() + Send, work: impl FnOnce() -> T) -> T {
+    let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
-            while !over.load(Ordering::SeqCst) {
-                again();
+            while !is_over.load(Ordering::SeqCst) {
+                action();
             }
         });
-        let _end = RaisedAtTheEnd(&over);
+        let _end = SetOnDrop(&is_over);
         work()
     })
 }
 
-/// Without it, a test that fails would leave a thread that goes on, and wait for it for ever.
-struct RaisedAtTheEnd<'a>(&'a AtomicBool);
+/// Sets a flag also when the work panics: the scope would wait for the other thread for ever.
+struct SetOnDrop<'a>(&'a AtomicBool);
 
-impl Drop for RaisedAtTheEnd<'_> {
+impl Drop for SetOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::SeqCst);
     }

@@ -1,26 +1,26 @@
-//! Zip files byte by byte, so that each field can lie.
+//! Zip files written byte by byte, so that each field can have a wrong value.
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read as _, Write as _};
 
-/// One entry; what its local header and the directory say are separate.
+/// One entry; its local header and its central directory record can differ.
 #[derive(Clone)]
 pub struct Entry {
     pub name: Vec<u8>,
-    /// As it lies in the archive.
+    /// As stored in the archive.
     pub data: Vec<u8>,
     pub method: u16,
     pub flags: u16,
     pub crc: u32,
     pub size: u32,
     pub compressed: u32,
-    /// The local header's name and method, where they are to differ.
+    /// The local header's name and method, where they differ from the central directory's.
     pub local_name: Option<Vec<u8>>,
     pub local_method: Option<u16>,
     pub extra: Vec<u8>,
-    /// Unix mode and type in the upper half.
+    /// External attributes: Unix mode and file type in the upper half.
     pub attributes: u32,
-    /// Whether the directory lists it.
+    /// Whether the central directory lists it.
     pub listed: bool,
 }
 
@@ -71,7 +71,7 @@ impl Entry {
         [&header, name, &self.extra[..], &self.data].concat()
     }
 
-    fn listing(&self, at: u32) -> Vec<u8> {
+    fn directory_record(&self, offset: u32) -> Vec<u8> {
         let mut header = b"PK\x01\x02".to_vec();
         for field in [0x031e, 20, self.flags, self.method, 0, 33] {
             header.extend(u16::to_le_bytes(field));
@@ -83,7 +83,7 @@ impl Entry {
             header.extend(field.to_le_bytes());
         }
         header.extend(self.attributes.to_le_bytes());
-        header.extend(at.to_le_bytes());
+        header.extend(offset.to_le_bytes());
         [&header, &self.name[..], &self.extra].concat()
     }
 }
@@ -92,7 +92,7 @@ impl Entry {
 #[derive(Default)]
 pub struct RawZip {
     entries: Vec<Entry>,
-    /// Where the directory says that an entry begins, where it is to lie.
+    /// Wrong offsets in the central directory, by the number of the entry; such an entry has no local header.
     pub places: Vec<(usize, u32)>,
     pub comment: Vec<u8>,
     pub disk: u16,
@@ -116,12 +116,13 @@ impl RawZip {
         let mut directory = Vec::new();
         let mut listed = 0_u16;
         for (number, entry) in self.entries.iter().enumerate() {
-            let lie = self.places.iter().find(|(which, _)| *which == number).map(|(_, place)| *place);
+            let wrong_offset =
+                self.places.iter().find(|(which, _)| *which == number).map(|(_, place)| *place);
             if entry.listed {
-                directory.extend(entry.listing(lie.unwrap_or(bytes.len() as u32)));
+                directory.extend(entry.directory_record(wrong_offset.unwrap_or(bytes.len() as u32)));
                 listed = listed.wrapping_add(1);
             }
-            if lie.is_none() {
+            if wrong_offset.is_none() {
                 bytes.extend(entry.local());
             }
         }
@@ -141,7 +142,7 @@ impl RawZip {
     }
 }
 
-/// The files of a zip that must be a plain one.
+/// The files of a valid zip.
 pub fn unzipped(bytes: &[u8]) -> BTreeMap<String, Vec<u8>> {
     let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).expect("a zip");
     let mut files = BTreeMap::new();
