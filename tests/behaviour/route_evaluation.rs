@@ -123,7 +123,7 @@ fn when_the_time_is_up_no_further_iteration_begins_and_everybody_is_told() {
     let log = server.get(&format!("/evaluationlog?uniqueid=m&dirhash=e&runid={}", cut["runid"]));
     let mut archive = zip::ZipArchive::new(Cursor::new(log.body)).expect("a zip");
     let text = std::io::read_to_string(archive.by_name("info.log").expect("the log")).expect("text");
-    assert!(text.contains("10 times were asked for"), "{text}");
+    assert!(text.contains("10 iterations were requested"), "{text}");
     let log = server.log();
     assert!(log.contains("evaluation begins") && log.contains("evaluation: iterations done"), "{log}");
 }
