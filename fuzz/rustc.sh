@@ -18,8 +18,8 @@ done
 
 case $crate in
     tract_onnx) exec "$@" ;;
-    tract_* | csv_core | ndarray | rustfft | matrixmultiply | erased_serde | linfa* | argmin* | image | png | plotters* | \
-        ttf_parser | clap_builder | jiff | regex_* | ureq* | tracing_subscriber | indicatif | icu_*)
+    tract_* | csv_core | ndarray | rustfft | matrixmultiply | erased_serde | linfa* | argmin* | image | png | \
+        resvg | usvg | tiny_skia* | harfrust | skrifa | clap_builder | jiff | regex_* | ureq* | tracing_subscriber | indicatif | icu_*)
         exec "${arguments[@]}" ;;
     *) exec "$@" ;;
 esac

@@ -1,4 +1,6 @@
-//! Packs the files of a report for a download.
+//! Packs the files of a report into a zip for a download.
+//!
+//! Owns the zip. Must not know what the files contain or where they are stored.
 
 use std::io::{self, Cursor, Write as _};
 
@@ -8,13 +10,13 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 use super::ReportError;
 use crate::fs::failpoints::failpoint;
 
-/// A zip without entries: what Moodle gets for a run that does not exist.
+/// A zip without entries: the response for a run that does not exist.
 pub const EMPTY_ZIP: [u8; 22] = [b'P', b'K', 5, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
-/// Packs files under their names, which have `/` between folders; `read` gives the bytes of one.
+/// Packs files under their names, which have `/` between folders; `read` returns the bytes of one.
 ///
-/// The same files give the same bytes: entries are in the order of `names` and carry zip's oldest time;
-/// folders have no entry of their own, as Moodle's own zips have none.
+/// The same files give the same bytes: entries are in the order of `names` and have the earliest time of the zip
+/// format. Folders have no entry of their own, as in Moodle's zips.
 ///
 /// # Errors
 /// When a file cannot be read.
@@ -37,14 +39,14 @@ mod tests {
     use super::*;
     use zip::ZipArchive;
 
-    /// Each file holds its own name.
+    /// A zip of files that contain their names.
     fn packed(names: &[&str]) -> Vec<u8> {
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
         zip(&names, |name| Ok(name.as_bytes().to_vec())).expect("packed")
     }
 
     #[test]
-    fn the_empty_zip_is_a_zip_without_entries() {
+    fn the_empty_zip_has_no_entries() {
         assert_eq!(EMPTY_ZIP.len(), 22);
         let archive = ZipArchive::new(Cursor::new(EMPTY_ZIP)).expect("a zip");
         assert!(archive.is_empty());
@@ -52,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_packed_in_order_without_folders() {
+    fn packs_files_in_order_without_entries_for_folders() {
         let bytes = packed(&["a.txt", "b/c/deep.txt", "z.txt"]);
         let mut archive = ZipArchive::new(Cursor::new(&bytes)).expect("a zip");
         let names: Vec<_> = (0..archive.len())
@@ -66,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_gone_is_an_error_that_says_so() {
+    fn reports_a_missing_file_as_not_found() {
         let error = zip(&["gone".to_owned()], |_| Err(io::ErrorKind::NotFound.into())).unwrap_err();
         assert!(error.is_not_found(), "{error}");
     }

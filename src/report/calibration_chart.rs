@@ -1,100 +1,85 @@
-//! `calibration.png`: a reliability diagram. What was said (to the right)
-//! beside what was so (upwards); on the diagonal, probabilities are right.
+//! `calibration.png`: a reliability diagram, observed frequencies over predicted probabilities. On the
+//! diagonal, the model is perfectly calibrated.
+//!
+//! Owns what the chart shows. The numbers and their interpretation are `calibration`'s.
 
-use super::canvas::{Canvas, Font, Point, paint};
-use super::chart_panel;
-use super::chart_panel::Pen;
-use super::roc_chart;
-use super::roc_chart::{CHANCE, INK, SIZE, SOFT_INK, WHITE, colour, pale, place};
-use super::{ReportError, RunReport, calibration};
-use crate::learning::CalibrationBin;
+use super::chart::{self, DIAGONAL, INK, SIZE, WHITE, colour, pale, place};
+use super::chart_panel::{LARGE, Panel};
+use super::svg::{Font, Point, Svg};
+use super::{ReportError, RunReport, calibration, raster};
+use crate::learning::{CalibrationBin, Evaluation};
 
-/// Draws the diagram, as a PNG; without a probability the picture says why there is none.
+/// Draws the diagram, as a PNG; without a probability the picture gives the reason.
 pub(super) fn draw(report: &RunReport<'_>) -> Result<Vec<u8>, ReportError> {
     let bins = report.evaluation.map(calibration::bins).unwrap_or_default();
-    paint(SIZE, WHITE, |canvas| {
-        roc_chart::title(canvas, "Calibration", report)?;
-        let of = report.evaluation.map_or("a class".to_owned(), calibration::subject);
-        roc_chart::axes(canvas, &format!("Said: probability of {of}"), "Was so: share of the samples")?;
-        if bins.is_empty() {
-            roc_chart::nothing(canvas)?;
-        } else {
-            roc_chart::frame(canvas)?;
-            draw_bins(canvas, &bins, report)?;
-        }
-        draw_panel(canvas, &bins, report)
-    })
+    let mut svg = Svg::new(SIZE, WHITE);
+    chart::title(&mut svg, "Calibration", report);
+    let class = report.evaluation.map_or("a class".to_owned(), calibration::subject);
+    chart::axes(&mut svg, &format!("Predicted probability of {class}"), "Observed frequency");
+    if bins.is_empty() {
+        chart::no_data(&mut svg);
+    } else {
+        chart::frame(&mut svg);
+        draw_bins(&mut svg, &bins, report);
+    }
+    let mut panel = Panel::new(&mut svg);
+    match report.evaluation.filter(|_| !bins.is_empty()) {
+        Some(evaluation) => fill_panel(&mut panel, &bins, report, evaluation),
+        None => panel.messages(report.info),
+    }
+    panel.footer(report);
+    raster::png(&svg)
 }
 
-fn draw_bins(
-    canvas: &Canvas<'_>,
-    bins: &[CalibrationBin],
-    report: &RunReport<'_>,
-) -> Result<(), ReportError> {
+fn draw_bins(svg: &mut Svg, bins: &[CalibrationBin], report: &RunReport<'_>) {
     for bin in bins {
         let error = calibration::standard_error(bin, report);
         let (low, high) = ((bin.observed - error).max(0.0), (bin.observed + error).min(1.0));
-        canvas.line(&[place((bin.predicted, low)), place((bin.predicted, high))], 5.0, pale(colour(0)))?;
+        svg.line(&[place((bin.predicted, low)), place((bin.predicted, high))], 5.0, pale(colour(0)));
     }
     let points: Vec<Point> = bins.iter().map(|bin| place((bin.predicted, bin.observed))).collect();
-    canvas.line(&points, 3.0, colour(0))?;
-    points.into_iter().try_for_each(|point| dot(canvas, point))
+    svg.line(&points, 3.0, colour(0));
+    for point in points {
+        dot(svg, point);
+    }
 }
 
-fn dot(canvas: &Canvas<'_>, (x, y): Point) -> Result<(), ReportError> {
-    let corners = |radius: f64| -> Vec<Point> {
-        let corner = |at: u32| {
-            let angle = f64::from(at) * std::f64::consts::TAU / 24.0;
-            (x + radius * angle.cos(), y + radius * angle.sin())
-        };
-        (0..24).map(corner).collect()
-    };
-    canvas.fill(&corners(13.0), WHITE, 1.0)?;
-    canvas.fill(&corners(10.0), colour(0), 1.0)
+fn dot(svg: &mut Svg, at: Point) {
+    svg.dot(at, 13.0, WHITE);
+    svg.dot(at, 10.0, colour(0));
 }
 
-fn draw_panel(
-    canvas: &Canvas<'_>,
+fn fill_panel(
+    panel: &mut Panel<'_>,
     bins: &[CalibrationBin],
     report: &RunReport<'_>,
-) -> Result<(), ReportError> {
-    let mut pen = Pen::new(canvas);
-    let text = Font::new(26.0, INK);
-    match report.evaluation.filter(|_| !bins.is_empty()) {
-        Some(evaluation) => {
-            let error = format!("{} points", calibration::points(evaluation.calibration.error));
-            pen.large("Calibration error", &error)?;
-            let chance = calibration::points(calibration::by_chance(bins, report));
-            pen.paragraph(
-                &format!("0 is perfect; chance alone makes about {chance}."),
-                Font::new(25.0, SOFT_INK),
-            )?;
-            pen.rule()?;
-            let [from, to] = pen.swatch();
-            canvas.line(&[from, to], 3.0, colour(0))?;
-            dot(canvas, (f64::midpoint(from.0, to.0), from.1))?;
-            pen.entry("a tenth of the ratings", text)?;
-            let [from, to] = pen.swatch();
-            let middle = f64::midpoint(from.0, to.0);
-            canvas.line(&[(middle, from.1 - 16.0), (middle, from.1 + 12.0)], 5.0, pale(colour(0)))?;
-            pen.entry("± one standard error", text)?;
-            let [from, to] = pen.swatch();
-            canvas.dashes((from, to), 2.5, CHANCE, (13.0, 9.0))?;
-            pen.entry("probabilities are right", text)?;
-            pen.rule()?;
-            pen.paragraph("Can the probabilities be believed?", Font::new(28.0, INK).bold())?;
-            pen.gap(6.0);
-            let told = calibration::verdict(report).into_iter().chain(calibration::example(evaluation));
-            for sentence in told {
-                pen.paragraph(&sentence, text)?;
-                pen.gap(14.0);
-            }
-            pen.paragraph(
-                "Dots below the line: it said more than was so. Above: less.",
-                Font::new(25.0, SOFT_INK),
-            )?;
-        }
-        None => pen.reasons(report.info)?,
+    evaluation: &Evaluation,
+) {
+    let error = format!("{} points", calibration::points(evaluation.calibration.error));
+    panel.headline("Calibration error", &error, LARGE, "");
+    let by_chance = calibration::points(calibration::by_chance(bins, report));
+    panel.note(&format!("0 is perfect; chance alone gives about {by_chance}."));
+    panel.rule();
+    legend(panel);
+    panel.paragraph("Are the probabilities reliable?", Font::new(28.0, INK).bold());
+    panel.gap(6.0);
+    for sentence in calibration::assessment(report).into_iter().chain(calibration::example(evaluation)) {
+        panel.paragraph(&sentence, Font::new(26.0, INK));
+        panel.gap(14.0);
     }
-    chart_panel::foot(canvas, report)
+    panel.note("Below the diagonal, the predicted probability is too high; above it, too low.");
+}
+
+fn legend(panel: &mut Panel<'_>) {
+    let [from, to] = panel.symbol();
+    panel.svg.line(&[from, to], 3.0, colour(0));
+    dot(panel.svg, (f64::midpoint(from.0, to.0), from.1));
+    panel.entry("one tenth of the predictions");
+    let [from, to] = panel.symbol();
+    let middle = f64::midpoint(from.0, to.0);
+    panel.svg.line(&[(middle, from.1 - 16.0), (middle, from.1 + 12.0)], 5.0, pale(colour(0)));
+    panel.entry("± one standard error");
+    panel.svg.dashes(panel.symbol(), 2.5, DIAGONAL);
+    panel.entry("perfect calibration");
+    panel.rule();
 }

@@ -1,7 +1,9 @@
-//! Why a report could not be written or read.
+//! The errors of writing and reading a report.
+//!
+//! Owns the causes. Must not know what a client reads of them.
 
-/// Why a report could not be written or read. The texts are for the log: they name files of the
-/// report, never where the report lies.
+/// A report could not be written or read. The texts are for the log: they name files of the report, never its
+/// directory.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
     /// A file of the report could not be written or read.
@@ -9,12 +11,23 @@ pub enum ReportError {
     File {
         /// Its name relative to the report.
         file: String,
-        /// What the system said.
+        /// The cause.
         source: std::io::Error,
     },
-    /// A chart could not be drawn or encoded.
-    #[error("a chart: {0}")]
-    Chart(String),
+    /// The SVG of a chart is invalid.
+    #[error("a chart's SVG: {0}")]
+    Svg(#[from] resvg::usvg::Error),
+    /// A chart's size is none that can be drawn.
+    #[error("a chart cannot be {width} by {height} pixels")]
+    PictureSize {
+        /// Pixels from left to right.
+        width: u32,
+        /// Pixels from top to bottom.
+        height: u32,
+    },
+    /// A chart could not be encoded.
+    #[error("a chart's PNG: {0}")]
+    Png(#[from] png::EncodingError),
     /// The figures could not be written as JSON.
     #[error("report.json: {0}")]
     Json(#[from] serde_json::Error),
@@ -24,13 +37,13 @@ pub enum ReportError {
 }
 
 impl ReportError {
-    /// Whether a file was not there.
+    /// Whether a file does not exist.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
     }
 
-    /// Whether the disk was full.
+    /// Whether the disk is full.
     #[must_use]
     pub fn is_no_space(&self) -> bool {
         use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};

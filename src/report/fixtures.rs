@@ -1,11 +1,11 @@
-//! Made-up evaluations for this room's tests.
+//! Synthetic evaluations for the tests of the reports.
 
 use super::{DatasetFacts, RunReport};
 use crate::learning::{Calibration, CalibrationBin, ClassFigures, Evaluation, Figures, Iteration, RocCurve};
 
 pub(super) const INFO: &str = "A sentence for the administrator.";
 
-/// A report on `evaluation` with plausible facts around it.
+/// A report of `evaluation` with plausible facts.
 pub(super) fn report(evaluation: Option<&Evaluation>, status: u8) -> RunReport<'_> {
     static TEXT: std::sync::LazyLock<Vec<String>> = std::sync::LazyLock::new(|| vec![INFO.to_owned()]);
     RunReport {
@@ -70,21 +70,21 @@ pub(super) fn evaluation(classes: usize, iterations: usize) -> Evaluation {
 }
 
 fn iteration(classes: usize, noise: &mut Noise) -> Iteration {
-    let rated: Vec<usize> = if classes == 2 { vec![1] } else { (0..classes).collect() };
-    let roc: Vec<_> = rated.into_iter().map(|class| curve(class, noise)).collect();
-    let wobble = noise.next() * 0.02;
+    let with_curve: Vec<usize> = if classes == 2 { vec![1] } else { (0..classes).collect() };
+    let roc: Vec<_> = with_curve.into_iter().map(|class| curve(class, noise)).collect();
+    let variation = noise.next() * 0.02;
     Iteration {
         trained_on: 1523,
         rated_on: 381,
         figures: Figures {
             auc: (classes == 2).then(|| roc[0].auc),
-            balanced_accuracy: 0.71 + wobble,
-            accuracy: 0.86 + wobble,
-            precision: 0.84 + wobble,
-            recall: 0.86 + wobble,
-            f1: 0.85 + wobble,
-            log_loss: 0.33 - wobble,
-            brier: 0.1 - wobble,
+            balanced_accuracy: 0.71 + variation,
+            accuracy: 0.86 + variation,
+            precision: 0.84 + variation,
+            recall: 0.86 + variation,
+            f1: 0.85 + variation,
+            log_loss: 0.33 - variation,
+            brier: 0.1 - variation,
             majority_accuracy: 0.857,
         },
         per_class: per_class(classes),
@@ -98,7 +98,7 @@ fn iteration(classes: usize, noise: &mut Noise) -> Iteration {
 }
 
 fn per_class(classes: usize) -> Vec<ClassFigures> {
-    let own = |class: usize| {
+    let figures = |class: usize| {
         let rarer = 1.0 / (class + 1) as f64;
         ClassFigures {
             precision: 0.9 * rarer,
@@ -108,10 +108,10 @@ fn per_class(classes: usize) -> Vec<ClassFigures> {
             auc: Some(0.9),
         }
     };
-    (0..classes).map(own).collect()
+    (0..classes).map(figures).collect()
 }
 
-/// A little too sure.
+/// Slightly overconfident.
 fn calibration() -> Calibration {
     let bin = |at: u32| {
         let predicted = 0.03 + 0.1 * f64::from(at);
@@ -137,7 +137,7 @@ fn curve(class: usize, noise: &mut Noise) -> RocCurve {
     RocCurve { class, points, auc }
 }
 
-/// A small generator, so the samples are the same everywhere.
+/// A small random generator whose numbers are the same on every platform.
 struct Noise(u64);
 
 impl Noise {

@@ -1,4 +1,6 @@
-//! Numbers, times and foreign text, as they are put before a person.
+//! Numbers and times as a report shows them.
+//!
+//! Owns their format. Must not know what they measure.
 
 /// A time to the second, in UTC.
 pub(super) fn time(at: jiff::Timestamp) -> String {
@@ -11,22 +13,22 @@ pub(super) fn seconds(from: jiff::Timestamp, to: jiff::Timestamp) -> f64 {
     milliseconds as f64 / 1000.0
 }
 
-/// A share as a percentage; `-` when it is no number.
+/// A share as a percentage; `-` when it is not finite.
 pub(super) fn percent(share: f64) -> String {
     if share.is_finite() { format!("{:.1} %", share * 100.0) } else { "-".to_owned() }
 }
 
-/// A figure to four decimals; `-` when it is no number.
+/// A figure to four decimals; `-` when it is not finite.
 pub(super) fn figure(value: f64) -> String {
     if value.is_finite() { format!("{value:.4}") } else { "-".to_owned() }
 }
 
-/// A figure to three decimals; `-` when it is no number.
+/// A figure to three decimals; `-` when it is not finite.
 pub(super) fn short(value: f64) -> String {
     if value.is_finite() { format!("{value:.3}") } else { "-".to_owned() }
 }
 
-/// A mean and, where there is one, its deviation.
+/// A mean and its deviation, if it has one.
 pub(super) fn spread(mean: f64, deviation: Option<f64>) -> String {
     match deviation.filter(|d| d.is_finite()) {
         Some(deviation) => format!("{} ± {}", figure(mean), figure(deviation)),
@@ -39,29 +41,12 @@ pub(super) fn count(n: usize, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })
 }
 
-/// Text that came from a file, safe on one line of a log: control characters (line ends, terminal
-/// escapes) become spaces, and no more than `longest` characters are kept.
-pub(super) fn one_line(text: &str, longest: usize) -> String {
-    let clean = |c: char| if c.is_control() { ' ' } else { c };
-    let mut line: String = text.chars().take(longest).map(clean).collect();
-    if text.chars().nth(longest).is_some() {
-        line.push('…');
-    }
-    line
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn foreign_text_stays_on_one_line_and_is_cut() {
-        assert_eq!(one_line("a\nb\u{1b}[31m", 40), "a b [31m");
-        assert_eq!(one_line("abcdef", 3), "abc…");
-    }
-
-    #[test]
-    fn figures_that_are_no_numbers_are_a_dash() {
+    fn shows_a_dash_for_a_figure_that_is_not_finite() {
         assert_eq!(figure(f64::NAN), "-");
         assert_eq!(short(f64::NAN), "-");
         assert_eq!(percent(f64::INFINITY), "-");
@@ -70,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_set_back_gives_no_negative_duration() {
+    fn shows_no_negative_duration_after_the_clock_was_set_back() {
         let late = jiff::Timestamp::from_second(10).expect("a time");
         assert!(seconds(late, jiff::Timestamp::UNIX_EPOCH).abs() < f64::EPSILON);
     }

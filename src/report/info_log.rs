@@ -1,33 +1,36 @@
-//! `info.log`: one run, told to a Moodle administrator who is no data scientist.
+//! `info.log`: one run, for a Moodle administrator without knowledge of machine learning.
+//!
+//! Owns the layout of the log and the explanation of the figures. Must not know how they were measured.
 
 use std::fmt::Write as _;
 
-use super::format::{count, figure, one_line, percent, seconds, spread, time};
+use super::format::{count, figure, percent, seconds, spread, time};
 use super::{RunReport, calibration, roc, summary};
 use crate::learning::Evaluation;
+use crate::text::Untrusted;
 
-/// Text of foreign origin is cut after this many characters.
-const LONGEST: usize = 300;
-/// More classes than this have no table of mix-ups: it would not fit a screen.
-const CLASSES_IN_TABLE: usize = 10;
+/// Untrusted text is cut after this many characters.
+const MAX_TEXT: usize = 300;
+/// With more classes than this, the confusion matrix is left out: it would not fit a screen.
+const MAX_CLASSES_IN_MATRIX: usize = 10;
 
-/// The log of one run; only what the report holds, so never another run's lines.
+/// The log of one run. It holds only this report's facts, so never lines of another run.
 pub(super) fn text(report: &RunReport<'_>) -> String {
     let mut log = Log::default();
     log.heading(report);
-    log.section("In short");
+    log.section("Summary");
     log.paragraph(&summary::of(report));
     for line in report.info {
-        log.line(&format!("Moodle was told: {}", one_line(line, LONGEST)));
+        log.line(&format!("Message in Moodle: {}", Untrusted(line).line(MAX_TEXT)));
     }
-    log.data(report);
+    log.dataset(report);
     log.settings(report);
     if let Some(evaluation) = report.evaluation {
         log.iterations(evaluation);
         log.averages(evaluation);
         log.classes(evaluation);
-        log.mix_ups(evaluation);
-        log.believable(report, evaluation);
+        log.confusion_matrix(evaluation);
+        log.calibration(report, evaluation);
         log.decisions(evaluation);
     }
     log.messages(report.log);
@@ -43,7 +46,7 @@ impl Log {
         let title = format!(
             "moodle-mlbackend {}, evaluation run {}",
             env!("CARGO_PKG_VERSION"),
-            one_line(&report.run, 40)
+            Untrusted(&report.run).line(40)
         );
         self.line(&title);
         self.line(&"=".repeat(title.chars().count()));
@@ -52,20 +55,20 @@ impl Log {
         self.field("Finished", &format!("{}, after {took}", time(report.finished)));
     }
 
-    fn data(&mut self, report: &RunReport<'_>) {
+    fn dataset(&mut self, report: &RunReport<'_>) {
         let data = &report.dataset;
-        self.section("The data");
+        self.section("Dataset");
         if let Some(target) = &data.target {
-            self.field("Target", &one_line(target, LONGEST));
+            self.field("Target", &Untrusted(target).line(MAX_TEXT));
         }
         if let Some(splitting) = &data.time_splitting {
-            self.field("Time splitting", &one_line(splitting, LONGEST));
+            self.field("Time splitting", &Untrusted(splitting).line(MAX_TEXT));
         }
         self.field("Samples", &data.samples.to_string());
         self.field(
             "Features",
             &format!(
-                "{}, of which {} vary; the others are the same for all samples and can teach nothing",
+                "{}, of which {} vary; the others have one value in all samples and carry no information",
                 data.features, data.varying_features
             ),
         );
@@ -73,45 +76,45 @@ impl Log {
         for (label, n) in &data.class_counts {
             let share = percent(*n as f64 / total.max(1) as f64);
             let samples = count(*n, "sample", "samples");
-            self.field(&format!("Class {}", one_line(label, 40)), &format!("{samples} ({share})"));
+            self.field(&format!("Class {}", Untrusted(label).line(40)), &format!("{samples} ({share})"));
         }
         let frequent = data.class_counts.iter().max_by_key(|(_, n)| *n).filter(|_| total > 0);
         if let Some((label, n)) = frequent {
             self.paragraph(&format!(
-                "Always guessing class {} would be right for {}. A useful model must beat that.",
-                one_line(label, 40),
+                "Always predicting class {} would have an accuracy of {}. A useful model must exceed that.",
+                Untrusted(label).line(40),
                 percent(*n as f64 / total as f64)
             ));
         }
     }
 
     fn settings(&mut self, report: &RunReport<'_>) {
-        self.section("What was asked for");
-        self.field("Lowest score", &report.min_score.to_string());
-        self.field("Most deviation", &report.max_deviation.to_string());
+        self.section("Settings of this evaluation");
+        self.field("Minimum score", &report.min_score.to_string());
+        self.field("Max. deviation", &report.max_deviation.to_string());
         if report.rated_trained_model {
-            self.field("What is rated", "the trained model as it is, once, on all samples");
+            self.field("Evaluated", "the trained model, once, on all samples");
         } else if let Some(evaluation) = report.evaluation {
-            let times = count(evaluation.iterations.len(), "time", "times");
+            let iterations = count(evaluation.iterations.len(), "iteration", "iterations");
             self.field(
-                "What is rated",
+                "Evaluated",
                 &format!(
-                    "{times}: shuffle the samples, train a new model on four fifths, rate it on the rest"
+                    "{iterations}: shuffle the samples, train a new model on four fifths, test it on the rest"
                 ),
             );
             let (done, asked) = (evaluation.iterations.len(), evaluation.asked);
             if done < asked {
                 self.paragraph(&format!(
-                    "{asked} times were asked for; the time that the server's setting evaluation-seconds allows was up \
-                     after {done}."
+                    "{asked} iterations were requested; the time limit (the server's setting evaluation-seconds) was \
+                     reached after {done}."
                 ));
             }
         }
     }
 
     fn iterations(&mut self, evaluation: &Evaluation) {
-        self.section("Each iteration");
-        self.line("  #  trained on  rated on   score  accuracy  balanced     AUC  log-loss");
+        self.section("Iterations");
+        self.line("  #    training      test   score  accuracy  balanced     AUC  log-loss");
         for (n, iteration) in evaluation.iterations.iter().enumerate() {
             let figures = &iteration.figures;
             let auc = roc::iteration_auc(iteration).map_or("-".to_owned(), figure);
@@ -131,54 +134,58 @@ impl Log {
 
     fn averages(&mut self, evaluation: &Evaluation) {
         let mean = &evaluation.mean;
-        let many = evaluation.iterations.len() > 1;
+        let several = evaluation.iterations.len() > 1;
         self.section("Averages");
         self.meaning(
             "Score",
-            &spread(mean.f1, many.then_some(evaluation.score_deviation)),
-            "weighted F1, what Moodle goes by; low when classes are missed or wrongly suspected. 1 is perfect",
+            &spread(mean.f1, several.then_some(evaluation.score_deviation)),
+            "weighted F1, the score that Moodle uses: combines precision and recall of all classes; 1 is perfect",
         );
-        self.meaning("Accuracy", &figure(mean.accuracy), "share of samples whose class was predicted");
         self.meaning(
-            "Guessing",
+            "Accuracy",
+            &figure(mean.accuracy),
+            "share of samples whose class was predicted correctly",
+        );
+        self.meaning(
+            "Majority class",
             &figure(mean.majority_accuracy),
-            "the accuracy of always naming the most frequent class",
+            "accuracy of always predicting the most frequent class",
         );
         self.meaning(
             "Balanced accuracy",
             &figure(mean.balanced_accuracy),
-            "as accuracy, but each class counts the same, however rare it is",
+            "mean recall of the classes: weights all classes equally, however rare",
         );
         if let Some(auc) = roc::overall_auc(evaluation) {
-            let deviation = evaluation.auc_deviation.or(auc.deviation).filter(|_| many);
+            let deviation = evaluation.auc_deviation.or(auc.deviation).filter(|_| several);
             self.meaning(
                 "AUC",
                 &spread(auc.mean, deviation),
-                "how well the classes are told apart: 0.5 is guessing, 1 perfect; see roc-curve.png",
+                "how well the model separates the classes: 0.5 is guessing, 1 perfect; see roc-curve.png",
             );
         }
         self.meaning(
             "Precision",
             &figure(mean.precision),
-            "of the samples said to be of a class, how many were",
+            "share of the predictions of a class that are correct",
         );
-        self.meaning("Recall", &figure(mean.recall), "of the samples of a class, how many were found");
+        self.meaning("Recall", &figure(mean.recall), "share of the samples of a class that are found");
         self.meaning(
             "Log-loss",
             &figure(mean.log_loss),
-            "how far the probabilities are off; 0 is perfect, sure and wrong costs most",
+            "error of the probabilities; 0 is perfect, confident mistakes cost most",
         );
         self.meaning(
             "Calibration error",
             &figure(evaluation.calibration.error),
-            "how far a stated probability is from what comes true; 0 is perfect",
+            "mean difference between predicted probability and observed frequency; 0 is perfect",
         );
         self.meaning(
             "Brier score",
             &figure(mean.brier),
-            "the same, milder with single mistakes; 0 is perfect",
+            "mean squared error of the probabilities; 0 is perfect",
         );
-        if many {
+        if several {
             self.paragraph("The figure after ± is the standard deviation over the iterations.");
         }
     }
@@ -187,87 +194,86 @@ impl Log {
         if evaluation.per_class.is_empty() {
             return;
         }
-        self.section("Each class");
-        self.line("class               rated  precision    recall        F1       AUC");
-        for (label, own) in evaluation.classes.iter().zip(&evaluation.per_class) {
+        self.section("Classes");
+        self.line("class                test  precision    recall        F1       AUC");
+        for (label, class) in evaluation.classes.iter().zip(&evaluation.per_class) {
             self.line(&format!(
                 "{:<16} {:>8}  {:>9}  {:>8}  {:>8}  {:>8}",
-                one_line(label, 15),
-                own.support,
-                figure(own.precision),
-                figure(own.recall),
-                figure(own.f1),
-                own.auc.map_or("-".to_owned(), figure),
+                Untrusted(label).line(15),
+                class.support,
+                figure(class.precision),
+                figure(class.recall),
+                figure(class.f1),
+                class.auc.map_or("-".to_owned(), figure),
             ));
         }
         self.paragraph(
-            "Precision: of the samples said to be of the class, how many were. Recall: of the samples of the class, \
-             how many were found. F1: the mean of both, nearer to the lower one. AUC: the class told from all others.",
+            "Precision: share of the predictions of the class that are correct. Recall: share of the samples of the class \
+             that are found. F1: harmonic mean of both. AUC: separation of the class from all others.",
         );
     }
 
-    /// The calibration, as an administrator would ask for it.
-    fn believable(&mut self, report: &RunReport<'_>, evaluation: &Evaluation) {
-        let Some(verdict) = calibration::verdict(report) else { return };
-        self.section("Can the probabilities be believed?");
-        self.paragraph(&verdict);
+    fn calibration(&mut self, report: &RunReport<'_>, evaluation: &Evaluation) {
+        let Some(assessment) = calibration::assessment(report) else { return };
+        self.section("Are the probabilities reliable?");
+        self.paragraph(&assessment);
         if let Some(example) = calibration::example(evaluation) {
             self.paragraph(&example);
         }
         self.line("");
         self.line(&format!(
-            "Of all ratings, in parts of about the same size: {}",
+            "Probability of {}, in groups of about the same size:",
             calibration::subject(evaluation)
         ));
-        self.line("   it said   it was so     rated");
+        self.line(" predicted    observed   samples");
         for bin in calibration::bins(evaluation) {
-            let (said, was) = (percent(bin.predicted), percent(bin.observed));
-            self.line(&format!("{said:>10}  {was:>10}  {:>8}", bin.samples));
+            let (predicted, observed) = (percent(bin.predicted), percent(bin.observed));
+            self.line(&format!("{predicted:>10}  {observed:>10}  {:>8}", bin.samples));
         }
-        self.line("calibration.png shows the same.");
+        self.line("calibration.png shows these groups.");
     }
 
-    /// The confusion matrix, added up over the iterations.
-    fn mix_ups(&mut self, evaluation: &Evaluation) {
+    /// Summed over the iterations.
+    fn confusion_matrix(&mut self, evaluation: &Evaluation) {
         let classes = evaluation.classes.len();
-        if classes == 0 || classes > CLASSES_IN_TABLE || evaluation.iterations.is_empty() {
+        if classes == 0 || classes > MAX_CLASSES_IN_MATRIX || evaluation.iterations.is_empty() {
             return;
         }
-        self.section("What was taken for what (all iterations together)");
-        let label = |class: usize| format!("said {}", one_line(&evaluation.classes[class], 8));
+        self.section("Confusion matrix (all iterations)");
+        let label = |class: usize| format!("predicted {}", Untrusted(&evaluation.classes[class]).line(8));
         let head: String =
-            (0..classes).fold(String::new(), |row, class| row + &format!("{:>15}", label(class)));
+            (0..classes).fold(String::new(), |row, class| row + &format!("{:>20}", label(class)));
         self.line(format!("{:<20}{head}", "").trim_end());
-        for truth in 0..classes {
-            let mut row = format!("{:<20}", format!("was {}", one_line(&evaluation.classes[truth], 14)));
-            for said in 0..classes {
+        for actual in 0..classes {
+            let mut row =
+                format!("{:<20}", format!("actual {}", Untrusted(&evaluation.classes[actual]).line(14)));
+            for predicted in 0..classes {
                 let cell =
-                    |counts: &Vec<Vec<usize>>| counts.get(truth).and_then(|row| row.get(said)).copied();
+                    |counts: &Vec<Vec<usize>>| counts.get(actual).and_then(|row| row.get(predicted)).copied();
                 let sum = evaluation
                     .iterations
                     .iter()
                     .filter_map(|i| cell(&i.confusion))
                     .fold(0, usize::saturating_add);
                 // Writing to a String cannot fail.
-                let _ = write!(row, "{sum:>15}");
+                let _ = write!(row, "{sum:>20}");
             }
             self.line(&row);
         }
     }
 
-    /// What the learner decided: the first iteration tells enough, the others decide alike on almost the
-    /// same samples.
+    /// The first iteration's decisions: the others train on almost the same samples and decide alike.
     fn decisions(&mut self, evaluation: &Evaluation) {
         let Some(first) = evaluation.iterations.iter().find(|iteration| !iteration.decisions.is_empty())
         else {
             return;
         };
-        self.section("What the learner decided");
+        self.section("Training decisions");
         for sentence in &first.decisions {
-            self.line(&format!("- {}", one_line(sentence, LONGEST)));
+            self.line(&format!("- {}", Untrusted(sentence).line(MAX_TEXT)));
         }
         if evaluation.iterations.len() > 1 {
-            self.line("This is the first iteration; report.json tells of each.");
+            self.line("These are from the first iteration; report.json lists those of each.");
         }
     }
 
@@ -277,7 +283,7 @@ impl Log {
         }
         self.section("Messages of this run");
         for line in lines {
-            self.line(&one_line(line, LONGEST));
+            self.line(&Untrusted(line).line(MAX_TEXT));
         }
     }
 

@@ -1,4 +1,6 @@
 //! `report.json`: the figures of a run, for tools and dashboards.
+//!
+//! Owns the fields and their order. Must not know where the figures come from.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -6,10 +8,10 @@ use serde_json::{Value, json};
 use super::{ReportError, RunReport, roc};
 use crate::learning::{Calibration, ClassFigures, Evaluation, Figures, Iteration, RocCurve};
 
-/// The layout's number; it grows when a field changes its meaning or goes.
+/// The version of the format; it increases when a field is removed or changes its meaning.
 const FORMAT: u32 = 1;
 
-/// The file's bytes. A figure that is no number is `null`.
+/// The file's bytes. A figure that is not finite is `null`.
 pub(super) fn json(report: &RunReport<'_>) -> Result<Vec<u8>, ReportError> {
     let data = &report.dataset;
     let classes: Vec<_> = data
@@ -43,7 +45,7 @@ pub(super) fn json(report: &RunReport<'_>) -> Result<Vec<u8>, ReportError> {
     Ok(bytes)
 }
 
-/// A struct rather than a [`Value`], to keep the fields in the order in which they are read.
+/// A struct rather than a [`Value`], to keep the fields in a readable order.
 #[derive(Serialize)]
 struct Document<'a> {
     format: u32,
@@ -122,7 +124,7 @@ fn calibration(calibration: &Calibration) -> Value {
     json!({"expected_error": calibration.error, "bins": bins})
 }
 
-/// The curve's points are left out: with thousands of samples they would outweigh all the rest.
+/// The curve's points are left out: with thousands of samples they would be larger than the rest of the file.
 fn curve(curve: &RocCurve) -> Value {
     json!({"class": curve.class, "auc": curve.auc})
 }
@@ -132,14 +134,14 @@ mod tests {
     use super::*;
     use crate::report::fixtures;
 
-    /// What another program finds in `report.json`.
+    /// The parsed `report.json`.
     fn read_back(evaluation: Option<&Evaluation>, status: u8) -> Value {
         let bytes = json(&fixtures::report(evaluation, status)).expect("a report can be written");
         serde_json::from_slice(&bytes).expect("it is JSON")
     }
 
     #[test]
-    fn the_figures_can_be_read_back() {
+    fn writes_figures_that_can_be_read_back() {
         let evaluation = fixtures::two_classes(2);
         let read = read_back(Some(&evaluation), 4);
         assert_eq!(read["status"], 4);
@@ -148,14 +150,14 @@ mod tests {
         assert_eq!(read["dataset"]["classes"][1]["label"], "1");
         assert_eq!(read["evaluation"]["iterations_asked"], 2);
         let (bins, classes) = (&evaluation.calibration.bins, &evaluation.per_class);
-        let told = &read["evaluation"]["calibration"]["bins"];
-        assert_eq!(told.as_array().map(Vec::len), Some(bins.len()));
-        assert_eq!(told[0]["observed"].as_f64(), Some(bins[0].observed));
+        let written = &read["evaluation"]["calibration"]["bins"];
+        assert_eq!(written.as_array().map(Vec::len), Some(bins.len()));
+        assert_eq!(written[0]["observed"].as_f64(), Some(bins[0].observed));
         assert_eq!(read["evaluation"]["per_class"][1]["recall"].as_f64(), Some(classes[1].recall));
     }
 
     #[test]
-    fn a_figure_that_is_no_number_is_null() {
+    fn writes_null_for_a_figure_that_is_not_finite() {
         let mut evaluation = fixtures::two_classes(1);
         evaluation.mean.log_loss = f64::INFINITY;
         let read = read_back(Some(&evaluation), 0);
@@ -163,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_measured_nothing_says_so() {
+    fn writes_null_for_a_missing_evaluation() {
         let read = read_back(None, 1);
         assert!(read["evaluation"].is_null());
         assert_eq!(read["info"][0], fixtures::INFO);

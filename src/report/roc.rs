@@ -1,54 +1,55 @@
-//! What the ROC chart shows: curves averaged over iterations. Numbers only;
-//! how they look is the chart's.
+//! ROC curves, averaged over the iterations.
+//!
+//! Owns the numbers. Must not know how they are drawn: the chart does that.
 
 use crate::learning::{Evaluation, Iteration, RocCurve};
 
-/// False positive rates, beside 0, at which the mean is taken.
+/// The number of false positive rates, beside 0, at which the mean is taken.
 const STEPS: u32 = 250;
-/// More iterations than this count in the mean but are not drawn one by one.
-const DRAWN_ITERATIONS: usize = 20;
+/// All iterations count in the mean, but only the curves of this number of them are kept to be drawn.
+const MAX_DRAWN_ITERATIONS: usize = 20;
 
 /// A mean over iterations.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Spread {
     pub mean: f64,
-    /// Population standard deviation; none for a single value.
+    /// Population standard deviation; `None` for a single value.
     pub deviation: Option<f64>,
 }
 
 /// The curves of one class against the rest.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct ClassCurves {
-    /// The class' label as Moodle wrote it.
+    /// The label of the class, from the dataset.
     pub label: String,
-    /// How many iterations had a curve.
+    /// The number of iterations with a curve.
     pub iterations: usize,
     /// The curves of the first of them: ascending, within the unit square.
     pub each: Vec<Vec<(f64, f64)>>,
     /// Their mean, from (0, 0) to (1, 1).
     pub mean: Vec<(f64, f64)>,
-    /// (false positive rate, lowest, highest): one deviation around the mean; empty for one curve.
+    /// (false positive rate, low, high): the mean minus and plus one deviation; empty for a single curve.
     pub band: Vec<(f64, f64, f64)>,
-    /// Area under the curves; `None` when no iteration's is a number.
+    /// Area under the curves; `None` if it is finite in no iteration.
     pub auc: Option<Spread>,
 }
 
-/// The curves of each class that has any, in the order of the classes.
+/// The curves of each class with any, in the order of the classes.
 pub(super) fn by_class(evaluation: &Evaluation) -> Vec<ClassCurves> {
     let all: Vec<&RocCurve> = evaluation.iterations.iter().flat_map(|i| &i.roc).collect();
     let mut classes: Vec<usize> = all.iter().map(|curve| curve.class).collect();
     classes.sort_unstable();
     classes.dedup();
     let curves_of = |class: usize| {
-        let own: Vec<&RocCurve> = all.iter().copied().filter(|c| c.class == class).collect();
+        let curves: Vec<&RocCurve> = all.iter().copied().filter(|c| c.class == class).collect();
         let label = evaluation.classes.get(class).cloned().unwrap_or_else(|| format!("#{class}"));
-        average(label, &own)
+        average(label, &curves)
     };
     classes.into_iter().filter_map(curves_of).collect()
 }
 
-/// The area to print large: that of the second of two classes, or the mean of the classes' areas
-/// (macro average) for more.
+/// The main figure of the chart: the area of the second of two classes, or the macro average of more
+/// classes.
 pub(super) fn overall_auc(evaluation: &Evaluation) -> Option<Spread> {
     let measured = spread(&evaluation.iterations.iter().filter_map(iteration_auc).collect::<Vec<_>>())?;
     match evaluation.mean.auc.filter(|auc| auc.is_finite()) {
@@ -57,7 +58,7 @@ pub(super) fn overall_auc(evaluation: &Evaluation) -> Option<Spread> {
     }
 }
 
-/// One iteration's area: its own figure for two classes, the mean over its curves for more.
+/// The area of one iteration: its figure for two classes, the mean over its curves for more.
 pub(super) fn iteration_auc(iteration: &Iteration) -> Option<f64> {
     let over_curves = || spread_of(&iteration.roc.iter().collect::<Vec<_>>()).map(|spread| spread.mean);
     iteration.figures.auc.filter(|auc| auc.is_finite()).or_else(over_curves)
@@ -79,7 +80,7 @@ fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
     (mean, variance.sqrt())
 }
 
-/// The mean is taken vertically: of the true positive rates at each of many false positive rates.
+/// Vertical averaging: the mean of the true positive rates at each of a grid of false positive rates.
 fn average(label: String, curves: &[&RocCurve]) -> Option<ClassCurves> {
     let mut class = ClassCurves { label, auc: spread_of(curves), ..ClassCurves::default() };
     let mut heights: Vec<Vec<f64>> = vec![Vec::new(); STEPS as usize + 1];
@@ -92,8 +93,8 @@ fn average(label: String, curves: &[&RocCurve]) -> Option<ClassCurves> {
             heights.push(height(&points, rate(step)));
         }
         class.iterations += 1;
-        // A curve can have as many points as there are samples: only those that are drawn are kept.
-        if class.each.len() < DRAWN_ITERATIONS {
+        // A curve can have as many points as the dataset has samples: only the curves to draw are kept.
+        if class.each.len() < MAX_DRAWN_ITERATIONS {
             class.each.push(points);
         }
     }
@@ -117,7 +118,7 @@ fn spread_of(curves: &[&RocCurve]) -> Option<Spread> {
     spread(&curves.iter().map(|curve| curve.auc).collect::<Vec<_>>())
 }
 
-/// Only what can be drawn, in drawing order.
+/// The finite points, within the unit square and ascending.
 fn tidy(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let mut points: Vec<_> = points
         .iter()
@@ -128,7 +129,7 @@ fn tidy(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     points
 }
 
-/// The curve's height at `x`, the upper end where it rises straight up.
+/// The height of the curve at `x`; at a vertical step, its upper end.
 fn height(points: &[(f64, f64)], x: f64) -> f64 {
     let after = points.partition_point(|p| p.0 <= x);
     match (after.checked_sub(1).map(|before| points[before]), points.get(after)) {
@@ -145,7 +146,7 @@ mod tests {
     use crate::report::fixtures;
 
     #[test]
-    fn the_height_of_a_curve_is_interpolated_and_the_top_of_a_step() {
+    fn interpolates_the_height_of_a_curve_and_takes_the_top_of_a_step() {
         let curve = [(0.0, 0.0), (0.0, 0.4), (0.5, 0.8), (1.0, 1.0)];
         for (x, y) in [(0.0, 0.4), (0.25, 0.6), (0.5, 0.8), (1.0, 1.0)] {
             assert!((height(&curve, x) - y).abs() < 1e-12, "at {x}");
@@ -153,44 +154,44 @@ mod tests {
     }
 
     #[test]
-    fn the_mean_of_two_curves_lies_between_them_and_the_band_around_it() {
+    fn averages_two_curves_with_a_band_around_the_mean() {
         let mut evaluation = fixtures::two_classes(2);
         evaluation.iterations[0].roc[0].points = vec![(0.0, 0.0), (0.0, 1.0), (1.0, 1.0)];
         evaluation.iterations[1].roc[0].points = vec![(0.0, 0.0), (1.0, 1.0)];
         let curves = by_class(&evaluation);
         assert_eq!(curves.len(), 1);
         let at = |x: f64| {
-            curves[0].band.iter().find(|p| (p.0 - x).abs() < 1e-9).copied().expect("the band goes there")
+            curves[0].band.iter().find(|p| (p.0 - x).abs() < 1e-9).copied().expect("the band covers it")
         };
-        let (_, lowest, highest) = at(0.5);
-        assert!((lowest - 0.5).abs() < 1e-12 && (highest - 1.0).abs() < 1e-12);
+        let (_, low, high) = at(0.5);
+        assert!((low - 0.5).abs() < 1e-12 && (high - 1.0).abs() < 1e-12);
         assert_eq!((curves[0].mean.first(), curves[0].mean.last()), (Some(&(0.0, 0.0)), Some(&(1.0, 1.0))));
     }
 
     #[test]
-    fn one_curve_has_no_band_and_no_deviation() {
+    fn a_single_curve_has_no_band_and_no_deviation() {
         let curves = by_class(&fixtures::two_classes(1));
         assert!(curves[0].band.is_empty());
-        assert_eq!(curves[0].auc.expect("both classes were rated").deviation, None);
+        assert_eq!(curves[0].auc.expect("both classes were tested").deviation, None);
     }
 
     #[test]
-    fn many_iterations_all_count_but_only_some_are_drawn() {
-        let mut evaluation = fixtures::two_classes(DRAWN_ITERATIONS * 2);
-        for iteration in evaluation.iterations.iter_mut().skip(DRAWN_ITERATIONS) {
+    fn averages_all_iterations_but_keeps_only_some_curves() {
+        let mut evaluation = fixtures::two_classes(MAX_DRAWN_ITERATIONS * 2);
+        for iteration in evaluation.iterations.iter_mut().skip(MAX_DRAWN_ITERATIONS) {
             iteration.roc[0].points = vec![(0.0, 0.0), (0.0, 1.0), (1.0, 1.0)];
         }
         let class = &by_class(&evaluation)[0];
-        assert_eq!((class.iterations, class.each.len()), (DRAWN_ITERATIONS * 2, DRAWN_ITERATIONS));
+        assert_eq!((class.iterations, class.each.len()), (MAX_DRAWN_ITERATIONS * 2, MAX_DRAWN_ITERATIONS));
         assert!(class.mean[1].1 >= 0.5, "the later half starts at the top");
     }
 
     #[test]
-    fn three_classes_have_three_curves_and_a_macro_area() {
+    fn three_classes_have_three_curves_and_a_macro_average() {
         let evaluation = fixtures::three_classes(4);
         let curves = by_class(&evaluation);
         assert_eq!(curves.iter().map(|c| c.label.as_str()).collect::<Vec<_>>(), ["0", "1", "2"]);
-        let mean = curves.iter().map(|c| c.auc.expect("each class was rated").mean).sum::<f64>() / 3.0;
-        assert!((overall_auc(&evaluation).expect("all classes were rated").mean - mean).abs() < 1e-9);
+        let mean = curves.iter().map(|c| c.auc.expect("each class was tested").mean).sum::<f64>() / 3.0;
+        assert!((overall_auc(&evaluation).expect("all classes were tested").mean - mean).abs() < 1e-9);
     }
 }

@@ -1,32 +1,32 @@
-//! Writes event files that `TensorBoard` reads.
+//! Event files for `TensorBoard`.
 //!
-//! An event file is a row of records: length (u64, little endian), the masked
-//! CRC-32C of those eight bytes, that many bytes of data, their masked CRC-32C.
-//! The data is an `Event` message of TensorFlow's `event.proto`, of which only
-//! the fields for scalars are written here.
+//! Owns their format. An event file is a sequence of records: length (u64, little endian), the masked CRC-32C of
+//! those eight bytes, the data, its masked CRC-32C. The data is an `Event` message of TensorFlow's `event.proto`,
+//! of which only the fields for scalars are written. Must not know where the file is stored.
 
 use prost::Message;
 
 use super::{RunReport, format, roc};
 use crate::learning::Iteration;
 
-/// Where the events go, relative to the report: `TensorBoard` knows them by `.tfevents.`.
+/// The name of the event file in the report; `TensorBoard` recognizes it by `.tfevents.`.
 pub(super) fn file_name(started: jiff::Timestamp) -> String {
     format!("tensor/train/events.out.tfevents.{}.moodle-mlbackend", started.as_second())
 }
 
-/// The file's bytes: its version, then the figures of each iteration as one step.
+/// The file's bytes: the version of the format, then the figures of each iteration as one step.
 pub(super) fn events(report: &RunReport<'_>) -> Vec<u8> {
-    let began = report.started.as_millisecond() as f64 / 1000.0;
+    let started = report.started.as_millisecond() as f64 / 1000.0;
     let mut file = Vec::new();
     let version = Some("brain.Event:2".to_owned());
-    push_record(&mut file, &Event { wall_time: began, file_version: version, ..Event::default() });
+    push_record(&mut file, &Event { wall_time: started, file_version: version, ..Event::default() });
     let Some(evaluation) = report.evaluation else { return file };
-    // Iterations run side by side, so their own times say nothing: the steps share the run's time evenly.
-    let pace = format::seconds(report.started, report.finished) / evaluation.iterations.len().max(1) as f64;
+    // Iterations run in parallel and have no meaningful times of their own: the steps divide the run's time evenly.
+    let step_time =
+        format::seconds(report.started, report.finished) / evaluation.iterations.len().max(1) as f64;
     for (step, iteration) in (1_i32..).zip(&evaluation.iterations) {
         let event = Event {
-            wall_time: began + pace * f64::from(step),
+            wall_time: started + step_time * f64::from(step),
             step: step.into(),
             summary: Some(Summary { value: scalars(iteration) }),
             file_version: None,
@@ -36,7 +36,7 @@ pub(super) fn events(report: &RunReport<'_>) -> Vec<u8> {
     file
 }
 
-/// The first three tags are those of the Python server, so old dashboards go on working.
+/// The first three tags are those of the Python server, so that existing dashboards keep working.
 fn scalars(iteration: &Iteration) -> Vec<Scalar> {
     let figures = &iteration.figures;
     let named = [
@@ -63,7 +63,7 @@ fn push_record(file: &mut Vec<u8>, event: &Event) {
     file.extend(masked_crc(&data).to_le_bytes());
 }
 
-/// A CRC over data that itself holds CRCs is weak, so the format rotates it and adds a constant.
+/// A CRC over data that contains CRCs is weak, so the format rotates it and adds a constant.
 fn masked_crc(bytes: &[u8]) -> u32 {
     crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
 }
@@ -90,7 +90,7 @@ struct Summary {
 struct Scalar {
     #[prost(string, tag = "1")]
     tag: String,
-    // Optional, because TensorBoard must see a zero written out.
+    // Optional, because `TensorBoard` needs a zero to be written.
     #[prost(float, optional, tag = "2")]
     simple_value: Option<f32>,
 }
@@ -100,17 +100,17 @@ mod tests {
     use super::*;
     use crate::report::fixtures;
 
-    /// CRC-32C bit by bit, to check the crate's against a second opinion.
-    fn crc32c_slowly(bytes: &[u8]) -> u32 {
+    /// CRC-32C bit by bit: an independent check of the crate's.
+    fn crc32c_bitwise(bytes: &[u8]) -> u32 {
         let step = |crc: u32| if crc & 1 == 1 { (crc >> 1) ^ 0x82f6_3b78 } else { crc >> 1 };
         !bytes.iter().fold(!0_u32, |crc, &byte| (0..8).fold(crc ^ u32::from(byte), |crc, _| step(crc)))
     }
 
-    /// Takes a file apart as its format says, checking both checksums of every record.
+    /// Parses a file and checks both checksums of every record.
     fn read_records(mut file: &[u8]) -> Vec<Event> {
         let checked = |bytes: &[u8], crc: &[u8]| {
             let plain = u32::from_le_bytes(crc.try_into().expect("four bytes")).wrapping_sub(0xa282_ead8);
-            assert_eq!(plain.rotate_left(15), crc32c_slowly(bytes));
+            assert_eq!(plain.rotate_left(15), crc32c_bitwise(bytes));
         };
         let mut events = Vec::new();
         while !file.is_empty() {
@@ -128,12 +128,12 @@ mod tests {
     }
 
     #[test]
-    fn the_second_opinion_agrees_with_the_standard() {
-        assert_eq!(crc32c_slowly(b"123456789"), 0xe306_9283);
+    fn the_bitwise_checksum_matches_the_published_check_value() {
+        assert_eq!(crc32c_bitwise(b"123456789"), 0xe306_9283);
     }
 
     #[test]
-    fn every_iteration_is_one_step_with_its_figures() {
+    fn writes_one_step_with_its_figures_for_every_iteration() {
         let evaluation = fixtures::two_classes(3);
         let records = read_records(&events(&fixtures::report(Some(&evaluation), 0)));
         assert_eq!(records.len(), 4);
@@ -159,13 +159,13 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_measured_nothing_still_has_a_readable_file() {
+    fn writes_a_readable_file_for_a_run_without_results() {
         let records = read_records(&events(&fixtures::report(None, 8)));
         assert_eq!(records.len(), 1);
     }
 
     #[test]
-    fn figures_that_are_no_numbers_are_left_out() {
+    fn leaves_out_figures_that_are_not_finite() {
         let mut evaluation = fixtures::two_classes(1);
         evaluation.iterations[0].figures.log_loss = f64::INFINITY;
         let records = read_records(&events(&fixtures::report(Some(&evaluation), 0)));

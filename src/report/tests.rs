@@ -1,21 +1,22 @@
-//! The report as a whole: its files, its picture, and that nothing makes it panic.
+//! The report as a whole: its files and charts, and that no evaluation makes it panic.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use proptest::prelude::*;
 
+use super::svg::Colour;
 use super::*;
 use crate::learning::{Calibration, CalibrationBin, ClassFigures, Figures, Iteration, RocCurve};
 
 /// The report's files by their names.
 fn written(report: &RunReport<'_>) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
-    let keep = |name: &str, bytes: &[u8]| {
+    let store = |name: &str, bytes: &[u8]| {
         files.insert(name.to_owned(), bytes.to_vec());
         Ok(())
     };
-    write(report, keep).expect("a report can be written");
+    write(report, store).expect("a report can be written");
     files
 }
 
@@ -63,13 +64,12 @@ fn predicted(filter: u8, left: u8, above: u8, corner: u8) -> u8 {
     }
 }
 
-fn share_of(colour: plotters::style::RGBColor, pixels: &[[u8; 3]]) -> f64 {
-    let wanted = [colour.0, colour.1, colour.2];
-    pixels.iter().filter(|p| **p == wanted).count() as f64 / pixels.len() as f64
+fn share_of(Colour(red, green, blue): Colour, pixels: &[[u8; 3]]) -> f64 {
+    pixels.iter().filter(|pixel| **pixel == [red, green, blue]).count() as f64 / pixels.len() as f64
 }
 
 #[test]
-fn a_report_is_these_files() {
+fn consists_of_these_files() {
     let evaluation = fixtures::two_classes(10);
     let files = written(&fixtures::report(Some(&evaluation), 0));
     let events = "tensor/train/events.out.tfevents.1795241643.moodle-mlbackend";
@@ -80,69 +80,69 @@ fn a_report_is_these_files() {
 }
 
 #[test]
-fn the_picture_shows_the_curve_its_iterations_and_the_chance_line() {
+fn the_roc_chart_shows_the_mean_curve_its_iterations_and_the_diagonal() {
     let evaluation = fixtures::two_classes(10);
     let files = written(&fixtures::report(Some(&evaluation), 0));
     let (width, height, pixels) = pixels(&files["roc-curve.png"]);
-    assert_eq!((width, height), roc_chart::SIZE);
-    for (what, colour, least) in [
-        ("background", roc_chart::WHITE, 0.5),
-        ("mean curve", roc_chart::colour(0), 0.001),
-        ("iterations", roc_chart::pale(roc_chart::colour(0)), 0.001),
-        ("chance line", roc_chart::CHANCE, 0.0005),
-        ("text", roc_chart::INK, 0.0005),
+    assert_eq!((width, height), chart::SIZE);
+    for (element, colour, min_share) in [
+        ("background", chart::WHITE, 0.5),
+        ("mean curve", chart::colour(0), 0.001),
+        ("iterations", chart::pale(chart::colour(0)), 0.001),
+        ("diagonal", chart::DIAGONAL, 0.0005),
+        ("text", chart::INK, 0.0005),
     ] {
         let share = share_of(colour, &pixels);
-        assert!(share > least, "{what}: {share}");
+        assert!(share > min_share, "{element}: {share}");
     }
 }
 
 #[test]
-fn the_other_picture_shows_what_was_said_beside_what_was_so() {
+fn the_calibration_chart_shows_dots_standard_errors_and_the_diagonal() {
     let evaluation = fixtures::two_classes(10);
     let files = written(&fixtures::report(Some(&evaluation), 0));
     let (width, height, pixels) = pixels(&files["calibration.png"]);
-    assert_eq!((width, height), roc_chart::SIZE);
-    for (what, colour) in [
-        ("dots", roc_chart::colour(0)),
-        ("standard errors", roc_chart::pale(roc_chart::colour(0))),
-        ("diagonal", roc_chart::CHANCE),
+    assert_eq!((width, height), chart::SIZE);
+    for (element, colour) in [
+        ("dots", chart::colour(0)),
+        ("standard errors", chart::pale(chart::colour(0))),
+        ("diagonal", chart::DIAGONAL),
     ] {
         let share = share_of(colour, &pixels);
-        assert!(share > 0.0005, "{what}: {share}");
+        assert!(share > 0.0005, "{element}: {share}");
     }
 }
 
 #[test]
-fn each_of_three_classes_has_a_colour() {
+fn each_of_three_classes_has_a_colour_of_its_own() {
     let evaluation = fixtures::three_classes(3);
     let files = written(&fixtures::report(Some(&evaluation), 0));
     let (_, _, pixels) = pixels(&files["roc-curve.png"]);
-    assert!((0..3).all(|n| share_of(roc_chart::colour(n), &pixels) > 0.001));
-    assert!(share_of(roc_chart::colour(3), &pixels) < 0.0001);
+    assert!((0..3).all(|n| share_of(chart::colour(n), &pixels) > 0.001));
+    assert!(share_of(chart::colour(3), &pixels) < 0.0001);
 }
 
 #[test]
-fn a_run_without_a_curve_still_has_a_picture_that_says_so() {
+fn a_run_without_results_has_a_chart_with_the_reason() {
     let files = written(&fixtures::report(None, 8));
     let (width, height, pixels) = pixels(&files["roc-curve.png"]);
-    assert_eq!((width, height), roc_chart::SIZE);
-    assert!(share_of(roc_chart::colour(0), &pixels) < 0.0001, "no curve");
-    assert!(share_of(roc_chart::INK, &pixels) > 0.0005, "a sentence");
+    assert_eq!((width, height), chart::SIZE);
+    assert!(share_of(chart::colour(0), &pixels) < 0.0001, "no curve");
+    assert!(share_of(chart::INK, &pixels) > 0.0005, "a message");
 }
 
 #[test]
-fn a_file_that_cannot_be_kept_is_an_error_that_names_it() {
+fn names_the_file_that_could_not_be_stored() {
     let error = write(&fixtures::report(None, 8), |_, _| Err(io::ErrorKind::StorageFull.into())).unwrap_err();
     assert!(error.to_string().starts_with("the report's file info.log"), "{error}");
     assert!(error.is_no_space());
 }
 
-/// Writes pictures to look at: `REPORT_SAMPLES=DIR cargo test --lib report -- --ignored`.
+/// Writes reports to look at: `REPORT_SAMPLES=DIR cargo test --lib report -- --ignored`.
 #[test]
-#[ignore = "for the eye"]
-#[allow(clippy::disallowed_methods, reason = "pictures to look at")]
-fn sample_reports_to_look_at() {
+#[ignore = "writes reports to look at"]
+#[allow(clippy::disallowed_methods, reason = "reports to look at")]
+fn writes_sample_reports() {
     let Some(dir) = std::env::var_os("REPORT_SAMPLES") else { panic!("set REPORT_SAMPLES to a directory") };
     for (name, evaluation) in [
         ("two", Some(fixtures::two_classes(10))),
@@ -156,7 +156,7 @@ fn sample_reports_to_look_at() {
         let files = written(&fixtures::report(evaluation.as_ref(), if evaluation.is_some() { 0 } else { 8 }));
         for (name, bytes) in files {
             let path = dir.join(name);
-            std::fs::create_dir_all(path.parent().expect("a directory")).expect("made");
+            std::fs::create_dir_all(path.parent().expect("a directory")).expect("created");
             std::fs::write(path, bytes).expect("written");
         }
     }
@@ -236,11 +236,11 @@ prop_compose! {
 }
 
 proptest! {
-    // Each case draws a whole picture.
+    // Each case draws two charts.
     #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
-    fn any_evaluation_gives_a_report(
+    fn writes_a_report_of_any_evaluation(
         evaluation in proptest::option::of(any_evaluation()),
         status in any::<u8>(),
         label in any::<String>(),

@@ -122,7 +122,7 @@ fn an_evaluation_ends_at_its_time_limit_and_reports_it() {
     let log = server.get(&format!("/evaluationlog?uniqueid=m&dirhash=e&runid={}", cut["runid"]));
     let mut archive = zip::ZipArchive::new(Cursor::new(log.body)).expect("a zip");
     let text = std::io::read_to_string(archive.by_name("info.log").expect("the log")).expect("text");
-    assert!(text.contains("10 times were asked for"), "{text}");
+    assert!(text.contains("10 iterations were requested"), "{text}");
     let log = server.log();
     assert!(log.contains("evaluation begins") && log.contains("evaluation: iterations done"), "{log}");
 }

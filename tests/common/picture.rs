@@ -1,9 +1,13 @@
-//! Plain line charts of what a long test measured, one below the other.
+//! Plain line charts of the measurements of a long test, one below the other.
 
 use std::fs::File;
+use std::io::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 
-use plotters::prelude::*;
+use resvg::tiny_skia::{Pixmap, Transform};
+use resvg::usvg::fontdb::{Database, Source};
+use resvg::usvg::{Options, Tree};
 
 /// One chart.
 pub struct Panel {
@@ -11,45 +15,77 @@ pub struct Panel {
     pub line: Vec<(f64, f64)>,
 }
 
-const FONT: &str = "sans-serif";
-const SIZE: (u32, u32) = (900, 260);
+const WIDTH: f64 = 900.0;
+const HEIGHT: f64 = 260.0;
+/// The sides of a chart's axes within its panel.
+const LEFT: f64 = 70.0;
+const RIGHT: f64 = WIDTH - 16.0;
+const TOP: f64 = 44.0;
+const BOTTOM: f64 = HEIGHT - 52.0;
+const TICKS: u32 = 5;
 
-/// Draws charts that share what is to the right; upwards, each begins at nought. The file must be new.
-pub fn draw(path: &Path, to_the_right: &str, panels: &[Panel]) {
-    let known = plotters::style::register_font(FONT, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT);
-    assert!(known.is_ok(), "the font is one");
-    let (width, height) = (SIZE.0, SIZE.1 * panels.len() as u32);
-    let mut pixels = vec![0; (width * height * 3) as usize];
-    let area = BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area();
-    area.fill(&WHITE).expect("drawn");
-    for (area, panel) in area.split_evenly((panels.len(), 1)).iter().zip(panels) {
-        let last = panel.line.last().expect("something was measured").0;
-        let most = panel.line.iter().map(|(_, value)| *value).fold(1.0, f64::max);
-        let mut chart = ChartBuilder::on(area)
-            .caption(panel.title, (FONT, 22))
-            .margin(12)
-            .x_label_area_size(36)
-            .y_label_area_size(56)
-            .build_cartesian_2d(0.0..last, 0.0..most * 1.25)
-            .expect("a chart");
-        chart
-            .configure_mesh()
-            .light_line_style(WHITE)
-            .x_desc(to_the_right)
-            .label_style((FONT, 15))
-            .y_labels(5)
-            .draw()
-            .expect("drawn");
-        let colour = RGBColor(24, 95, 165);
-        chart
-            .draw_series(LineSeries::new(panel.line.iter().copied(), colour.stroke_width(3)))
-            .expect("drawn");
-    }
-    area.present().expect("drawn");
-    drop(area);
-
-    let mut encoder = png::Encoder::new(File::create_new(path).expect("a new file"), width, height);
-    encoder.set_color(png::ColorType::Rgb);
+/// Draws charts with a common x axis; each y axis starts at zero. The file must be new.
+pub fn draw(path: &Path, x_name: &str, panels: &[Panel]) {
+    let height = HEIGHT * panels.len() as f64;
+    let charts: String =
+        (0..).zip(panels).map(|(at, panel)| chart(panel, x_name, HEIGHT * f64::from(at))).collect();
+    let svg = format!(
+        "<svg xmlns='http://www.w3.org/2000/svg' width='{WIDTH}' height='{height}'>\
+         <rect width='{WIDTH}' height='{height}' fill='white'/>{charts}</svg>"
+    );
+    let mut pixmap = Pixmap::new(WIDTH as u32, height as u32).expect("a size");
+    let tree = Tree::from_str(&svg, &options()).expect("valid SVG");
+    resvg::render(&tree, Transform::identity(), &mut pixmap.as_mut());
+    let mut file = File::create_new(path).expect("a new file");
+    let mut encoder = png::Encoder::new(&mut file, pixmap.width(), pixmap.height());
+    encoder.set_color(png::ColorType::Rgba);
     let mut writer = encoder.write_header().expect("written");
-    writer.write_image_data(&pixels).expect("written");
+    writer.write_image_data(pixmap.data()).expect("written");
+    writer.finish().expect("written");
+    file.flush().expect("written");
+}
+
+fn options() -> Options<'static> {
+    let mut fonts = Database::new();
+    let font = fonts.load_font_source(Source::Binary(Arc::new(epaint_default_fonts::UBUNTU_LIGHT)))[0];
+    let mut options = Options { fontdb: Arc::new(fonts), ..Options::default() };
+    options.font_resolver.select_font = Box::new(move |_, _| Some(font));
+    options
+}
+
+fn chart(panel: &Panel, x_name: &str, offset: f64) -> String {
+    let max_x = panel.line.last().expect("at least one measurement").0;
+    let max_y = panel.line.iter().map(|(_, value)| *value).fold(1.0, f64::max) * 1.25;
+    let x = |value: f64| LEFT + (RIGHT - LEFT) * value / max_x;
+    let y = |value: f64| BOTTOM - (BOTTOM - TOP) * value / max_y;
+    let ticks: String = (0..=TICKS)
+        .map(|tick| {
+            let share = f64::from(tick) / f64::from(TICKS);
+            let (at_x, at_y) = (share * max_x, share * max_y);
+            format!(
+                "<path d='M{LEFT},{1:.1}H{RIGHT} M{0:.1},{TOP}V{BOTTOM}' stroke='#ddd' fill='none'/>\
+                 <text x='{0:.1}' y='{2}' text-anchor='middle'>{3:.0}</text>\
+                 <text x='{4}' y='{5:.1}' text-anchor='end'>{6:.0}</text>",
+                x(at_x),
+                y(at_y),
+                BOTTOM + 18.0,
+                at_x,
+                LEFT - 8.0,
+                y(at_y) + 5.0,
+                at_y
+            )
+        })
+        .collect();
+    let line: String =
+        panel.line.iter().map(|&(at, value)| format!("{:.1},{:.1} ", x(at), y(value))).collect();
+    let middle = f64::midpoint(LEFT, RIGHT);
+    format!(
+        "<g transform='translate(0 {offset})' font-size='14'>{ticks}\
+         <text x='{middle}' y='28' font-size='20' text-anchor='middle'>{}</text>\
+         <text x='{middle}' y='{}' text-anchor='middle'>{x_name}</text>\
+         <path d='M{LEFT},{TOP}V{BOTTOM}H{RIGHT}' stroke='black' fill='none'/>\
+         <polyline points='{line}' stroke='#185fa5' stroke-width='3' fill='none'/></g>",
+        panel.title,
+        BOTTOM + 42.0
+    )
 }
