@@ -1,9 +1,10 @@
-//! Learns from samples: recipes, cross-validation, metrics, evaluation.
+//! Learns from samples: candidate learners, cross-validation, ensemble, metrics, evaluation.
 //!
 //! Pure computing: no files, no HTTP, no clock; randomness is seeded, so the
 //! same samples always give the same model. Knows [`crate::dataset`]'s types
 //! and nothing else of this crate.
 
+mod additive_model;
 mod basis;
 mod calibration;
 mod cross_validation;
@@ -12,6 +13,8 @@ mod ensemble;
 mod evaluation;
 mod folds;
 mod importance;
+mod learner;
+mod linear;
 mod logistic;
 mod metrics;
 mod preprocessing;
@@ -33,7 +36,7 @@ pub use trained_model::TrainedModel;
 
 pub(crate) use basis::{RandomFeatures, Term};
 pub(crate) use preprocessing::CLIP;
-pub(crate) use trees::{Forest, Question};
+pub(crate) use trees::{Forest, TreeSplit};
 
 use crate::dataset::Class;
 
