@@ -1,6 +1,6 @@
 //! Probabilities come true as often as they say.
 
-use moodle_mlbackend::learning::Claims;
+use moodle_mlbackend::learning::CalibrationData;
 use ndarray::Array2;
 use rstest::rstest;
 
@@ -57,6 +57,6 @@ fn after_five_thousand_samples_probabilities_are_right(#[case] base: f64, #[case
             },
         );
     let targets: Vec<usize> = fresh.targets.iter().map(|target| usize::from(target == "1")).collect();
-    let calibration = Claims::of(&probabilities, &targets).calibration();
+    let calibration = CalibrationData::of(&probabilities, &targets).calibration();
     assert!(calibration.error < most, "{calibration:?}");
 }

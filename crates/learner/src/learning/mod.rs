@@ -26,7 +26,7 @@ mod train;
 mod trained_model;
 mod trees;
 
-pub use calibration::{Calibration, CalibrationBin, Claims};
+pub use calibration::{Calibration, CalibrationBin, CalibrationData};
 pub use evaluation::{Evaluation, Iteration, evaluate, rate};
 pub use metrics::{ClassFigures, Figures, RocCurve, most_probable};
 pub use progress::Progress;
@@ -40,13 +40,13 @@ pub(crate) use trees::{Forest, TreeSplit};
 
 use crate::dataset::Class;
 
-/// Why nothing could be learnt.
+/// Why a training or an evaluation is not possible.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum LearningError {
-    /// A class has no sample to learn from.
+    /// A class has no sample.
     #[error("class {0} has no sample")]
     ClassWithoutSample(Class),
-    /// A class has too few samples to train on some and rate on others.
+    /// A class has fewer than two samples: one to train on and one to test.
     #[error(
         "class {class} has {samples} sample(s), and an evaluation needs at least 2 of each class: one to train \
          on and one to rate"
@@ -54,7 +54,7 @@ pub enum LearningError {
     TooFewToSplit {
         /// The class.
         class: Class,
-        /// How many it has.
+        /// The number of its samples.
         samples: usize,
     },
 }
