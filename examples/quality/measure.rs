@@ -10,7 +10,7 @@ use crate::Failure;
 use crate::record::{Rated, Record};
 use crate::task::{Task, all_rows};
 
-/// This product's name in tables.
+/// The name of this product in tables.
 pub const OURS: &str = "moodle-mlbackend";
 
 /// The baseline: every sample gets the shares that the classes have in the training part.
@@ -67,7 +67,8 @@ impl Measured {
             predict_seconds: seconds[1],
         });
         let targets: Vec<usize> = samples.targets().iter().map(|&target| target as usize).collect();
-        self.calibration = std::mem::take(&mut self.calibration).merged_with(CalibrationData::of(probabilities, &targets));
+        self.calibration =
+            std::mem::take(&mut self.calibration).merged_with(CalibrationData::of(probabilities, &targets));
     }
 
     fn record(mut self) -> Record {

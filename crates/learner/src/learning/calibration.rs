@@ -185,7 +185,8 @@ mod tests {
 
     #[test]
     fn bins_have_about_equally_many_samples() {
-        let outcomes: Vec<(f64, bool)> = (0..1_000).map(|at| (f64::from(at) / 1_000.0, at % 2 == 0)).collect();
+        let outcomes: Vec<(f64, bool)> =
+            (0..1_000).map(|at| (f64::from(at) / 1_000.0, at % 2 == 0)).collect();
         let bins = data_of(&outcomes).calibration().bins;
         assert_eq!(bins.iter().map(|bin| bin.samples).collect::<Vec<_>>(), [100; 10]);
         assert!(bins.windows(2).all(|pair| pair[0].predicted < pair[1].predicted));

@@ -50,7 +50,8 @@ mod tests {
 
     #[test]
     fn an_overconfident_model_gets_the_log_loss_of_its_accuracy() {
-        let overconfident = Array2::from_shape_fn((4, 2), |(_, class)| if class == 1 { 1.0 - 1e-9 } else { 1e-9 });
+        let overconfident =
+            Array2::from_shape_fn((4, 2), |(_, class)| if class == 1 { 1.0 - 1e-9 } else { 1e-9 });
         let (loss, error) = temperature_scaled_log_loss(&samples(&[1, 1, 1, 0]), &overconfident);
         let best = -(0.75 * 0.75_f64.ln() + 0.25 * 0.25_f64.ln());
         assert!((loss - best).abs() < 0.01, "{loss}, {best}");
