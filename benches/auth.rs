@@ -1,4 +1,4 @@
-//! Checking passwords: the first time, and once they are known to be right.
+//! Password checks: the first one, a wrong one, and one from the cache.
 #![allow(missing_docs, clippy::unwrap_used, reason = "criterion's macros document nothing")]
 
 use criterion::{Criterion, criterion_group, criterion_main};

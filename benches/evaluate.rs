@@ -1,4 +1,4 @@
-//! Evaluating: training and rating on one split after another.
+//! Evaluation: a training and a test on each split.
 #![allow(missing_docs, clippy::unwrap_used, reason = "criterion's macros document nothing")]
 
 mod common;
@@ -7,7 +7,7 @@ use common::{LARGE, MIDDLE, SMALL};
 use criterion::{BenchmarkId, Criterion, SamplingMode, criterion_group, criterion_main};
 use moodle_mlbackend::learning;
 
-/// Moodle asks for ten iterations; of the large dataset one is enough to see what ten cost.
+/// Moodle requests ten iterations; one of the large dataset is enough to estimate the time of ten.
 fn evaluate(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("evaluate");
     group.sample_size(10).sampling_mode(SamplingMode::Flat);

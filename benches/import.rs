@@ -1,4 +1,4 @@
-//! Taking in an exported model: checking it, trying it out and publishing it on the disk.
+//! Import of an exported model: check, trial predictions and publication on disk.
 #![allow(missing_docs, clippy::unwrap_used, reason = "criterion's macros document nothing")]
 
 mod common;

@@ -1,8 +1,8 @@
-//! The product's headline figures: the real binary, asked over HTTP as Moodle asks it.
+//! The headline figures: the real binary, with HTTP requests like those of Moodle.
 //!
 //! `cargo bench --bench measure` prints a table; `-- --quick` does the same with tiny datasets, to see
 //! that it works. Memory and processor time are read from Linux' /proc and left out elsewhere.
-#![allow(missing_docs, clippy::unwrap_used, reason = "a measurement that cannot go on should stop")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a measurement stops at the first error")]
 
 mod common;
 
@@ -36,7 +36,7 @@ fn main() {
     println!("{table}");
 }
 
-/// From nothing to the first answer, and what the server needs while nobody asks.
+/// The time from start to the first reply, and the memory of an idle server.
 fn start(table: &mut Table, times: usize) {
     let mut starts: Vec<Duration> = Vec::new();
     let mut memory = None;
@@ -180,7 +180,7 @@ impl Server {
 
     /// Starts the peak of memory afresh; where that is not allowed, it stays the process's.
     fn forget_peak(&self) {
-        #[allow(clippy::disallowed_methods, reason = "no file of anybody's: Linux' way to ask for this")]
+        #[allow(clippy::disallowed_methods, reason = "not a stored file: an interface of the kernel")]
         let _ = fs::write(self.proc("clear_refs"), "5");
     }
 

@@ -1,4 +1,4 @@
-//! Predicting: loading a model, and running it.
+//! Prediction: loading a model, and running it.
 #![allow(missing_docs, clippy::unwrap_used, reason = "criterion's macros document nothing")]
 
 mod common;

@@ -1,4 +1,4 @@
-//! Learning a model, and writing it as an ONNX file.
+//! Training, and writing a model as an ONNX file.
 #![allow(missing_docs, clippy::unwrap_used, reason = "criterion's macros document nothing")]
 
 mod common;

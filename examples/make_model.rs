@@ -1,4 +1,4 @@
-//! Makes the model that ships in `models/ours`: students at risk, learnt from a made-up campus.
+//! Makes the model that ships in `models/ours`: students at risk, trained on a generated campus.
 //!
 //! ```sh
 //! cargo run --example make_model            # into models/ours
@@ -21,8 +21,8 @@ use moodle_mlbackend::learning::train;
 use moodle_mlbackend::model::{Model, to_onnx};
 
 const SEED: u64 = 20;
-const LEARNT_FROM: usize = 1_500;
-const ASKED: usize = 60;
+const TRAINING_SAMPLES: usize = 1_500;
+const PREDICTED_SAMPLES: usize = 60;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/ours");
@@ -31,12 +31,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let limits = Limits::default();
     let campus = Campus::new(SEED);
-    let training = campus.training_csv(0, LEARNT_FROM);
+    let training = campus.training_csv(0, TRAINING_SAMPLES);
     let samples = read_labelled(training.as_bytes(), &limits)?.into_samples()?;
     // As the backend keeps samples, so that their order in the file does not matter.
     let model = to_onnx(&train(&samples.canonical(usize::MAX))?);
 
-    let asked = campus.cohort(0, ASKED).csv;
+    let asked = campus.cohort(0, PREDICTED_SAMPLES).csv;
     let samples = read_unlabelled(asked.as_bytes(), &limits)?;
     let probabilities = Model::load(&model)?.predict(samples.features)?;
     let expected: BTreeMap<&String, Vec<f64>> =
@@ -50,12 +50,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     write(&directory.join("model.onnx"), &model)?;
     write(&directory.join("samples.csv"), asked.as_bytes())?;
     write(&directory.join("expected.json"), expected.as_bytes())?;
-    println!("{} bytes of model, {ASKED} samples: {}", model.len(), directory.display());
+    println!("{} bytes of model, {PREDICTED_SAMPLES} samples: {}", model.len(), directory.display());
     Ok(())
 }
 
 fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    #[expect(clippy::disallowed_methods, reason = "nobody reads these files while they are made")]
+    #[expect(clippy::disallowed_methods, reason = "no other process reads these files")]
     let mut file = File::create(path)?;
     file.write_all(bytes)
 }

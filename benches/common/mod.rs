@@ -1,10 +1,10 @@
-//! Datasets for the benches: made here, the same on every machine, and like those that Moodle sends.
+//! Generated datasets for the benches: the same on every machine, and like those of Moodle.
 //!
-//! What real ones are like: 55 to 85 % of the columns never vary; the others mostly hold one usual
+//! In real ones, 55 to 85 % of the columns are constant; the others mostly hold one usual
 //! value; many cells are empty; the rest are numbers in [-1, 1] with two decimals and few distinct
-//! values a column; one class has some 15 % of the samples; the rows come sorted by class. Here one
-//! hidden trait of each sample, its effort, moves the unusual cells and the class, so that there is
-//! something to learn and no way to learn it perfectly.
+//! values a column; one class has some 15 % of the samples; the rows come sorted by class. Here a hidden variable
+//! of each sample, its effort, influences the unusual cells and the class, so that the class can be predicted, but not
+//! perfectly.
 #![allow(
     dead_code,
     clippy::unwrap_used,
@@ -33,7 +33,7 @@ pub struct Shape {
 pub const SMALL: Shape = Shape { rows: 960, features: 98, varying: 30 };
 /// As large as a recorded dataset of a real site.
 pub const MIDDLE: Shape = Shape { rows: 1_904, features: 365, varying: 60 };
-/// As large as the largest dataset of a real site that we know of: 30 MB.
+/// As large as the largest known dataset of a real site: 30 MB.
 pub const LARGE: Shape = Shape { rows: 38_000, features: 414, varying: 149 };
 /// As large as a real site's file of samples to predict.
 pub const TO_PREDICT: Shape = Shape { rows: 1_570, features: 422, varying: 149 };
@@ -158,7 +158,7 @@ impl Column {
     }
 }
 
-/// Splitmix64 (Steele, Lea and Flood 2014): the same numbers on every machine, for ever.
+/// Splitmix64 (Steele, Lea and Flood 2014): the same numbers on every machine and in every version.
 struct Dice(u64);
 
 impl Dice {

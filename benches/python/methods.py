@@ -1,4 +1,4 @@
-"""The methods compared with: each learns, and gives a probability of each class.
+"""The methods of the comparison: each trains a model and returns a function that predicts probabilities.
 
 Settings are a careful user's and the same for every dataset: what matters most (the penalty, the
 number of trees) is chosen on the samples learnt from, the rest is not tuned.
@@ -18,10 +18,10 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 SEED = 1
-# Of the samples learnt from, to stop boosting on; boosting stops after so many rounds without a gain.
-HELD_BACK = 0.15
-PATIENCE = 50
-MOST_ROUNDS = 2000
+# The validation share of the training samples for early stopping, and its number of rounds without a gain.
+VALIDATION_SHARE = 0.15
+EARLY_STOPPING_ROUNDS = 50
+MAX_ROUNDS = 2000
 # With fewer cells than this, threads cost boosted trees more time than they save.
 CELLS_FOR_THREADS = 1_000_000
 
@@ -77,14 +77,14 @@ def lightgbm(features, targets):
     fixed = {"random_state": SEED, "n_jobs": threads(features), "verbose": -1}
     if inner is None:
         return LGBMClassifier(**fixed).fit(features, targets).predict_proba
-    model = LGBMClassifier(n_estimators=MOST_ROUNDS, learning_rate=0.05, **fixed)
+    model = LGBMClassifier(n_estimators=MAX_ROUNDS, learning_rate=0.05, **fixed)
     learnt, stop, learnt_targets, stop_targets = inner
     model.fit(
         learnt,
         learnt_targets,
         eval_X=(stop,),
         eval_y=(stop_targets,),
-        callbacks=[early_stopping(PATIENCE, verbose=False)],
+        callbacks=[early_stopping(EARLY_STOPPING_ROUNDS, verbose=False)],
     )
     return model.predict_proba
 
@@ -100,7 +100,7 @@ def catboost(features, targets):
     if inner is None:
         return model.fit(features, targets).predict_proba
     learnt, stop, learnt_targets, stop_targets = inner
-    model.fit(learnt, learnt_targets, eval_set=(stop, stop_targets), early_stopping_rounds=PATIENCE)
+    model.fit(learnt, learnt_targets, eval_set=(stop, stop_targets), early_stopping_rounds=EARLY_STOPPING_ROUNDS)
     return model.predict_proba
 
 
@@ -112,6 +112,6 @@ def threads(features):
 def held_back(features, targets):
     """A stratified split to stop boosting on; None where it would lack a class."""
     classes = targets.max() + 1
-    if np.bincount(targets).min() < 2 or len(targets) * HELD_BACK < classes:
+    if np.bincount(targets).min() < 2 or len(targets) * VALIDATION_SHARE < classes:
         return None
-    return train_test_split(features, targets, test_size=HELD_BACK, stratify=targets, random_state=SEED)
+    return train_test_split(features, targets, test_size=VALIDATION_SHARE, stratify=targets, random_state=SEED)

@@ -2,9 +2,9 @@
 
     python3 benches/python/same_models.py OLD_BINARY NEW_BINARY [DATASET.csv[.gz] ...]
 
-For a change that must not change what is learnt: the same samples must give the same bytes. Compared is the
+For a change that must not change models: the same samples must give the same bytes. Compared is the
 graph of each model.onnx (nodes and weights), without the sentences and the version in its metadata. Datasets are
-generated here so that every recipe of the learner is tried (linear, hinges, random features, trees of every
+generated here so that every candidate learner is tried (linear, hinges, random features, trees of every
 depth; two classes and more); more can be named. Hashes are not kept anywhere, because matrix kernels differ from
 processor to processor. Exit code 1 when a model differs. Needs Python 3.8 and nothing else.
 """

@@ -1,8 +1,8 @@
-//! How good the predictions are: accuracy, calibration and times on any labelled dataset.
+//! The quality of predictions: accuracy, calibration and times on any labelled dataset.
 //!
 //! `run` measures this product and prints a table, or one JSON record a line with `--json`; `--plan`
-//! writes down which rows were learnt from and rated, so that `benches/python/compare.py` can rate
-//! other methods on the same rows. `table` prints one table of the records of both.
+//! writes the rows of each split, so that `benches/python/compare.py` can test other methods on the
+//! same rows. `table` prints one table of the records of both.
 //! `benches/quality.sh` does all of that with one command.
 //!
 //! ```text
@@ -39,7 +39,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Learns and rates, and prints what came of it.
+    /// Trains and tests, and prints the results.
     Run(Run),
     /// Prints one table of records that were kept with --json.
     Table {
@@ -56,7 +56,7 @@ struct Run {
     /// How often each dataset is split.
     #[arg(long, default_value_t = 10)]
     repeats: u64,
-    /// Learns from about so many of the 80 % only: how good is it on a small site?
+    /// Trains on about this many samples of the 80 % only, like those of a small site.
     #[arg(long)]
     most: Option<usize>,
     /// A labelled dataset to learn from, once, and in full.
@@ -68,7 +68,7 @@ struct Run {
     /// Its classes: JSON, {"sample id": class, …}.
     #[arg(long, requires = "train")]
     answers: Option<PathBuf>,
-    /// Learns cos(a) > sin(b) from so many points and rates on 20,000 fresh ones.
+    /// Learns cos(a) > sin(b) from this many points and tests on 20,000 fresh ones.
     #[arg(long, value_delimiter = ',')]
     waves: Vec<usize>,
     /// How many sets of points are learnt from, each by itself.

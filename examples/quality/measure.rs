@@ -1,22 +1,22 @@
-//! Learns and rates: this product, and for comparison a guess that knows the shares of the classes.
+//! Trains and tests this product, and for comparison a baseline that predicts the classes' shares.
 
 use std::time::Instant;
 
 use moodle_mlbackend::dataset::Labelled;
-use moodle_mlbackend::learning::{Claims, rate, train};
+use moodle_mlbackend::learning::{CalibrationData, rate, train};
 use ndarray::Array2;
 
 use crate::Failure;
 use crate::record::{Rated, Record};
 use crate::task::{Task, all_rows};
 
-/// This product's name in tables.
+/// The name of this product in tables.
 pub const OURS: &str = "moodle-mlbackend";
 
-/// Whoever gives every sample the shares that the classes have among those learnt from.
+/// The baseline: every sample gets the shares that the classes have in the training part.
 pub const SHARES: &str = "class shares";
 
-/// One record a method.
+/// One record for each method.
 pub fn measure(task: &Task) -> Result<Vec<Record>, Failure> {
     let (mut ours, mut shares) = (Measured::new(task, OURS), Measured::new(task, SHARES));
     for (number, split) in task.splits.iter().enumerate() {
@@ -25,7 +25,7 @@ pub fn measure(task: &Task) -> Result<Vec<Record>, Failure> {
         shares.add(&rated, &shares_for(&learnt, &rated), [0.0; 2]);
 
         let begin = Instant::now();
-        // As the server does: what is learnt does not depend on the order of the rows.
+        // As the server does, so that the model does not depend on the order of the rows.
         let model = train(&learnt.canonical(usize::MAX))
             .map_err(|error| format!("{}, split {}: {error}", task.name, number + 1))?;
         let train_seconds = begin.elapsed().as_secs_f64();
@@ -42,13 +42,13 @@ pub fn measure(task: &Task) -> Result<Vec<Record>, Failure> {
 /// A record in the making.
 struct Measured {
     record: Record,
-    claims: Claims,
+    calibration: CalibrationData,
 }
 
 impl Measured {
     fn new(task: &Task, method: &str) -> Self {
         let record = Record { task: task.name.clone(), method: method.to_owned(), ..Record::default() };
-        Self { record, claims: Claims::default() }
+        Self { record, calibration: CalibrationData::default() }
     }
 
     fn add(&mut self, samples: &Labelled, probabilities: &Array2<f64>, seconds: [f64; 2]) {
@@ -67,11 +67,12 @@ impl Measured {
             predict_seconds: seconds[1],
         });
         let targets: Vec<usize> = samples.targets().iter().map(|&target| target as usize).collect();
-        self.claims = std::mem::take(&mut self.claims).with(Claims::of(probabilities, &targets));
+        self.calibration =
+            std::mem::take(&mut self.calibration).merged_with(CalibrationData::of(probabilities, &targets));
     }
 
     fn record(mut self) -> Record {
-        self.record.calibration_error = Some(self.claims.calibration().error);
+        self.record.calibration_error = Some(self.calibration.calibration().error);
         self.record
     }
 }

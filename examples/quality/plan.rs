@@ -1,4 +1,4 @@
-//! Writes down what is measured, so that another program can rate the same rows.
+//! Writes the rows of each split, so that another program can test on the same rows.
 //!
 //! `plan.json` is a list of tasks: `learn` and `rate` are datasets in Moodle's format, `answers` the
 //! classes of the second where it has none, and `splits` the rows of each.
@@ -46,7 +46,7 @@ pub fn write(directory: &Path, tasks: &[Task]) -> Result<(), Failure> {
     put(&directory.join("plan.json"), &serde_json::to_string(&planned)?)
 }
 
-/// Writes samples in Moodle's format, each number so that it is read back exactly.
+/// Writes samples in Moodle's format; numbers have enough digits to be read back exactly.
 fn keep(directory: &Path, name: &str, samples: &Labelled) -> Result<PathBuf, Failure> {
     let labels: Vec<String> = samples.classes().iter().map(ToString::to_string).collect();
     let columns = samples.features().columns();

@@ -1,4 +1,4 @@
-//! What was measured of one method on one task: a line of JSON, the same from every program.
+//! The results of one method on one task: a line of JSON, in the same format from every program.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
@@ -14,19 +14,19 @@ use crate::Failure;
 pub struct Record {
     pub task: String,
     pub method: String,
-    /// Why there is nothing else.
+    /// Why the method was skipped; then there are no results.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skipped: Option<String>,
-    /// Expected calibration error of the answers of all splits together.
+    /// Expected calibration error of the predictions of all splits together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calibration_error: Option<f64>,
     pub splits: Vec<Rated>,
-    /// What the learner decided in the first split, in its own words.
+    /// What training decided in the first split.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub decisions: Vec<String>,
 }
 
-/// What the answers to one split's rated samples were worth.
+/// The metrics of the test samples of one split.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Rated {
     pub accuracy: f64,

@@ -8,7 +8,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use crate::measure::{OURS, SHARES};
 use crate::record::{Rated, Record};
 
-/// Everything that was measured, then how far ours is from the best of the others.
+/// All results, then the difference between this product and the best other method.
 pub fn of(records: &[Record]) -> String {
     let mut text = String::new();
     let tasks = tasks(records);
@@ -24,7 +24,7 @@ pub fn of(records: &[Record]) -> String {
     text
 }
 
-/// What our learner decided on each task.
+/// What training decided on each task.
 pub fn decisions(records: &[Record]) -> String {
     let mut text = String::new();
     for record in records.iter().filter(|record| !record.decisions.is_empty()) {
@@ -33,7 +33,7 @@ pub fn decisions(records: &[Record]) -> String {
     text
 }
 
-/// All figures of one task: a row a method, means over the splits.
+/// All metrics of one task: a row for each method, means over the splits.
 fn figures(records: &[&Record]) -> Table {
     let mut table = new_table(&[
         "Method",
@@ -73,12 +73,12 @@ fn figures(records: &[&Record]) -> Table {
     table
 }
 
-/// In how many splits the accuracy is over 0.6: Moodle ignores a prediction that is less sure than that.
+/// The number of splits with an accuracy over 0.6: Moodle ignores predictions of a lower probability.
 fn useful(record: &Record) -> usize {
     record.splits.iter().filter(|rated| rated.accuracy > 0.6).count()
 }
 
-/// One row a task: our log-loss in percent of the best other one, the rest as differences.
+/// One row for each task: our log-loss in percent of the best other one, the rest as differences.
 fn distances(records: &[Record], tasks: &[&str]) -> Table {
     let mut table = new_table(&["Task", "Log-loss", "best other", "in %", "AUC", "Accuracy", "F1"]);
     for task in tasks {

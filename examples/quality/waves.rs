@@ -1,4 +1,4 @@
-//! A made-up question with a curved answer: is cos(a) > sin(b), for a and b in [-π, π]?
+//! A generated task with a curved boundary: cos(a) > sin(b), for a and b in [-π, π].
 
 use std::f64::consts::PI;
 
@@ -8,10 +8,10 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
 use crate::task::{Source, Split, Task, all_rows};
 
-/// How many fresh points every model is rated on.
+/// The number of test points.
 const FRESH: usize = 20_000;
 
-/// Learns from `points` points, `seeds` times from other ones, and rates each time the same fresh ones.
+/// Trains on `points` points, `seeds` times on other ones, and tests each time on the same fresh ones.
 pub fn task(points: usize, seeds: usize) -> Task {
     let learn = draw(points * seeds, points as u64);
     let rate = draw(FRESH, u64::MAX);

@@ -1,13 +1,13 @@
-//! Probabilities come true as often as they say.
+//! Predicted probabilities agree with observed frequencies.
 
-use moodle_mlbackend::learning::Claims;
+use moodle_mlbackend::learning::CalibrationData;
 use ndarray::Array2;
 use rstest::rstest;
 
 use crate::common::{Dice, Form, Table, TestServer};
 
-/// Samples whose class is a matter of chance, of a probability that bends with two of five columns. Some
-/// cells are empty, and one column is noise.
+/// Samples of a random class, whose probability depends on three of five columns and is not linear in one. Some cells
+/// are empty.
 fn uncertain(samples: usize, seed: u64, base: f64) -> Table {
     let mut dice = Dice::new(seed);
     let mut table = Table::of_two_classes(&["\\a", "\\b", "\\c", "\\d", "\\e"]);
@@ -27,11 +27,11 @@ fn uncertain(samples: usize, seed: u64, base: f64) -> Table {
 }
 
 #[rstest]
-// The share of even classes among 6,000 samples is itself known to 0.65 points only, and so is, at best,
-// every probability learnt from them. Of five draws four have an error below 0.009; this one has 0.0154.
+// The share of even classes among 6,000 samples has a standard error of 0.65 points, and so has, at best, every
+// probability learned from them. Of five seeds four have an error below 0.009; this one has 0.0154.
 #[case::even_classes(0.0, 0.02)]
 #[case::a_rare_class(-2.5, 0.015)]
-fn after_five_thousand_samples_probabilities_are_right(#[case] base: f64, #[case] most: f64) {
+fn is_well_calibrated_after_six_thousand_samples(#[case] base: f64, #[case] max_error: f64) {
     let server = TestServer::start();
     let dataset = uncertain(6_000, 1, base).labelled();
     let reply = server.post("/training", &Form::model("m", "d").file("dataset", &dataset)).json();
@@ -45,7 +45,7 @@ fn after_five_thousand_samples_probabilities_are_right(#[case] base: f64, #[case
     let of_one = |at: usize| -> f64 {
         let answer = &answers[at];
         let probability: f64 = answer[2].as_str().expect("text").parse().expect("a number");
-        // What will be cannot be known here, so nothing is certain.
+        // The class is random, so no prediction may be certain.
         assert!(0.0 < probability && probability < 1.0, "{answer}");
         if answer[1] == "1" { probability } else { 1.0 - probability }
     };
@@ -57,6 +57,6 @@ fn after_five_thousand_samples_probabilities_are_right(#[case] base: f64, #[case
             },
         );
     let targets: Vec<usize> = fresh.targets.iter().map(|target| usize::from(target == "1")).collect();
-    let calibration = Claims::of(&probabilities, &targets).calibration();
-    assert!(calibration.error < most, "{calibration:?}");
+    let calibration = CalibrationData::of(&probabilities, &targets).calibration();
+    assert!(calibration.error < max_error, "{calibration:?}");
 }

@@ -1,5 +1,4 @@
-//! The dataset file, as Moodle and hands and other programs write it: what is accepted, and what a
-//! refusal says.
+//! The dataset file, as Moodle, people and other programs write it: what is accepted, and the message of a refusal.
 
 use moodle_mlbackend::backend::{BackendError, ErrorKind};
 use proptest::prelude::*;
@@ -9,7 +8,7 @@ use crate::common::{Home, Table, labelled, labelled_with_classes, unlabelled, wa
 
 const ROWS: [&str; 6] =
     ["1,-1,-1,1", "1,-0.5,-0.9,1", "1,-1,-0.8,1", "1,,-0.2,0", "1,-1,-0.1,0", "1,0.25,0,0"];
-const ASK: [&str; 3] = ["183021-0,1,-1,-1", "183020-0,1,,-0.1", "183019-0,,0.25,"];
+const TO_PREDICT: [&str; 3] = ["183021-0,1,-1,-1", "183020-0,1,,-0.1", "183019-0,,0.25,"];
 
 fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).expect("text")
@@ -34,32 +33,33 @@ fn text(bytes: Vec<u8>) -> String {
     format!("nfeatures,colour,targetclasses\n3,\"mauve, \"\"dark\"\"\",\"[0, 1]\"\n{rest}")
 })]
 #[case::several_versions_of_moodle(|file: &str| file.replace("2024100700", "2023112400|2024100700"))]
-fn another_way_to_write_a_file_is_read_alike(#[case] rewrite: fn(&str) -> String) {
+fn reads_equivalent_spellings_of_a_file_alike(#[case] rewrite: fn(&str) -> String) {
     let plain = Home::trained(&labelled(&ROWS));
-    let expected = plain.predict(&unlabelled(&ASK));
+    let expected = plain.predict(&unlabelled(&TO_PREDICT));
     let rewritten = rewrite(&text(labelled(&ROWS)));
     assert_ne!(rewritten.as_bytes(), labelled(&ROWS));
     let home = Home::trained(rewritten.as_bytes());
-    assert_eq!(home.predict(&unlabelled(&ASK)), expected);
-    assert_eq!(plain.predict(rewrite(&text(unlabelled(&ASK))).as_bytes()), expected);
+    assert_eq!(home.predict(&unlabelled(&TO_PREDICT)), expected);
+    assert_eq!(plain.predict(rewrite(&text(unlabelled(&TO_PREDICT))).as_bytes()), expected);
 }
 
-/// What a training on these rows is refused with, without the words around it.
+/// The reason for which a training on this dataset is refused, without the words around it.
 #[track_caller]
 fn refusal(home: &Home, dataset: &[u8]) -> String {
-    told(home, home.try_train(dataset).map(|reply| format!("{reply:?}")))
+    bad_input(home, home.try_train(dataset).map(|reply| format!("{reply:?}")))
 }
 
 #[track_caller]
-fn told(home: &Home, outcome: Result<String, BackendError>) -> String {
+fn bad_input(home: &Home, outcome: Result<String, BackendError>) -> String {
     let error = outcome.expect_err("refused");
     assert_eq!(error.kind(), ErrorKind::BadInput, "the client's fault: {error:?}");
-    let told = error.to_string();
-    assert!(!told.contains(&home.path().display().to_string()), "a path: {told}");
+    let message = error.to_string();
+    assert!(!message.contains(&home.path().display().to_string()), "a path: {message}");
     assert!(home.model().current().expect("readable").is_none(), "nothing is stored");
-    told.strip_prefix("The dataset cannot be used: ")
-        .and_then(|told| told.strip_suffix('.'))
-        .unwrap_or_else(|| panic!("{told}"))
+    message
+        .strip_prefix("The dataset cannot be used: ")
+        .and_then(|message| message.strip_suffix('.'))
+        .unwrap_or_else(|| panic!("{message}"))
         .to_owned()
 }
 
@@ -93,7 +93,7 @@ fn told(home: &Home, outcome: Result<String, BackendError>) -> String {
 #[case("1,-1,1,2", "line 6, column 4: the target 2 is not one of the targetclasses [0,1]")]
 #[case("1,-1,1,0.5", "line 6, column 4: the target 0.5 is not one of the targetclasses [0,1]")]
 #[case("1,-1,1,-1", "line 6, column 4: the target -1 is not one of the targetclasses [0,1]")]
-fn a_row_that_cannot_be_used_is_told_by_line_and_column(#[case] row: &str, #[case] expected: &str) {
+fn refuses_an_invalid_row_with_line_and_column(#[case] row: &str, #[case] expected: &str) {
     let mut rows = ROWS.to_vec();
     rows.insert(2, row);
     assert_eq!(refusal(&Home::new(), &labelled(&rows)), expected);
@@ -103,20 +103,20 @@ fn a_row_that_cannot_be_used_is_told_by_line_and_column(#[case] row: &str, #[cas
 #[case::of_windows("\r\n", 6)]
 #[case::of_old_macs("\r", 6)]
 #[case::with_blank_lines_between("\n\n", 11)]
-fn the_line_of_a_mistake_is_right_whatever_ends_the_lines(#[case] end: &str, #[case] line: usize) {
+fn counts_lines_correctly_with_every_kind_of_line_end(#[case] end: &str, #[case] line: usize) {
     let mut rows = ROWS.to_vec();
     rows.insert(2, "1,-1,maybe,1");
     let file = String::from_utf8(labelled(&rows)).expect("text").replace('\n', end);
-    let told = refusal(&Home::new(), file.as_bytes());
-    assert!(told.starts_with(&format!("line {line}, column 3 ")), "{told}");
+    let message = refusal(&Home::new(), file.as_bytes());
+    assert!(message.starts_with(&format!("line {line}, column 3 ")), "{message}");
 }
 
 #[test]
-fn a_quoted_id_of_several_lines_does_not_shift_the_lines_after_it() {
+fn counts_lines_correctly_after_a_quoted_id_of_several_lines() {
     let home = Home::trained(&labelled(&ROWS));
     let file = unlabelled(&["\"two\nlines\",1,-1,0", "1-0,1,what,0"]);
-    let told = home.try_predict(&file).expect_err("refused").to_string();
-    assert!(told.contains("line 6, column 3 "), "{told}");
+    let message = home.try_predict(&file).expect_err("refused").to_string();
+    assert!(message.contains("line 6, column 3 "), "{message}");
 }
 
 #[rstest]
@@ -146,13 +146,13 @@ fn a_quoted_id_of_several_lines_does_not_shift_the_lines_after_it() {
 #[case("nfeatures,targetclasses\n1,\"[0,0]\"\na,t\n", "line 2: targetclasses must be a list of numbers")]
 #[case("nfeatures,targetclasses\n1,\"[0,1,null]\"\na,t\n", "line 2: targetclasses must be a list of numbers")]
 #[case("nfeatures,targetclasses\n3,\"[0,1]\"\na,t\n", "line 3, column 3: expected 4 fields, got 2")]
-fn a_head_that_cannot_be_used_is_told_by_line_and_reason(#[case] file: &str, #[case] expected: &str) {
-    let told = refusal(&Home::new(), file.as_bytes());
-    assert!(told.starts_with(expected), "{told}");
+fn refuses_an_invalid_header_with_line_and_reason(#[case] file: &str, #[case] expected: &str) {
+    let message = refusal(&Home::new(), file.as_bytes());
+    assert!(message.starts_with(expected), "{message}");
 }
 
 #[test]
-fn a_name_that_is_no_utf8_is_told_by_line_and_column() {
+fn refuses_a_name_that_is_not_utf8_with_line_and_column() {
     let mut file = labelled(&ROWS);
     let at = file.windows(7).position(|window| window == b"ind_min").expect("a name");
     file[at] = 0xff;
@@ -160,38 +160,38 @@ fn a_name_that_is_no_utf8_is_told_by_line_and_column() {
 }
 
 #[test]
-fn a_prediction_file_is_refused_by_a_training_and_a_training_file_by_a_prediction() {
-    let told = refusal(&Home::new(), &unlabelled(&ASK));
-    assert!(told.starts_with("line 3, column 1: this is a prediction dataset"), "{told}");
+fn refuses_a_prediction_file_for_training_and_a_training_file_for_prediction() {
+    let message = refusal(&Home::new(), &unlabelled(&TO_PREDICT));
+    assert!(message.starts_with("line 3, column 1: this is a prediction dataset"), "{message}");
     let home = Home::trained(&labelled(&ROWS));
-    let told = home.try_predict(&labelled(&ROWS)).expect_err("refused").to_string();
-    assert!(told.contains("this is a training dataset") && told.contains("sampleid"), "{told}");
+    let message = home.try_predict(&labelled(&ROWS)).expect_err("refused").to_string();
+    assert!(message.contains("this is a training dataset") && message.contains("sampleid"), "{message}");
 }
 
 #[rstest]
 #[case::rows(|home: &mut Home| home.limits.rows = 5, "line 9: the dataset has more than 5 samples", "MOODLE_MLBACKEND_MAX_ROWS")]
 #[case::columns(|home: &mut Home| home.limits.columns = 2, "line 2: the dataset has more than 2 features", "MOODLE_MLBACKEND_MAX_COLUMNS")]
 #[case::classes(|home: &mut Home| home.limits.classes = 1, "line 2: the dataset has more than 1 target classes", "MOODLE_MLBACKEND_MAX_CLASSES")]
-fn a_dataset_beyond_a_limit_is_refused_by_the_name_of_the_setting(
+fn refuses_a_dataset_beyond_a_limit_and_names_the_setting(
     #[case] tighten: fn(&mut Home),
     #[case] expected: &str,
     #[case] setting: &str,
 ) {
     let mut home = Home::new();
     tighten(&mut home);
-    let told = refusal(&home, &labelled(&ROWS));
-    assert!(told.starts_with(expected) && told.contains(setting), "{told}");
+    let message = refusal(&home, &labelled(&ROWS));
+    assert!(message.starts_with(expected) && message.contains(setting), "{message}");
 }
 
 #[rstest]
 #[case::an_open_quote(format!("1,\"{}", "1,1,1\n".repeat(60_000)))]
 #[case::an_endless_number("1".repeat(300_000))]
-fn a_line_without_an_end_is_refused_by_the_name_of_the_setting(#[case] endless: String) {
+fn refuses_an_endless_line_and_names_the_setting(#[case] endless: String) {
     let mut home = Home::new();
     home.limits.line_bytes = 100_000;
-    let told = refusal(&home, &labelled(&[ROWS[0], &endless, ROWS[5]]));
-    assert!(told.contains("more than 100000 bytes in one line"), "{told}");
-    assert!(told.starts_with("line 5"), "{told}");
+    let message = refusal(&home, &labelled(&[ROWS[0], &endless, ROWS[5]]));
+    assert!(message.contains("more than 100000 bytes in one line"), "{message}");
+    assert!(message.starts_with("line 5"), "{message}");
 }
 
 #[rstest]
@@ -201,7 +201,7 @@ fn a_line_without_an_end_is_refused_by_the_name_of_the_setting(#[case] endless: 
 #[case("[-5,100]", ["-5", "100"])]
 #[case("[0.5,1.5]", ["0.5", "1.5"])]
 #[case("[-2.0,3e0]", ["-2", "3"])]
-fn classes_may_be_any_two_numbers_and_come_back_as_labels(
+fn accepts_any_two_numbers_as_classes_and_returns_them_as_labels(
     #[case] classes: &str,
     #[case] expected: [&str; 2],
 ) {
@@ -214,7 +214,7 @@ fn classes_may_be_any_two_numbers_and_come_back_as_labels(
 }
 
 #[test]
-fn sample_ids_come_back_verbatim_whatever_is_in_them() {
+fn returns_sample_ids_verbatim() {
     let ids = [
         "183021-0",
         "",
@@ -239,19 +239,19 @@ fn sample_ids_come_back_verbatim_whatever_is_in_them() {
 }
 
 #[test]
-fn a_file_without_rows_is_predicted_with_no_prediction() {
+fn predicts_nothing_for_a_file_without_rows() {
     assert!(Home::trained(&labelled(&ROWS)).predict(&unlabelled(&[])).is_empty());
 }
 
 #[test]
-fn names_with_quotes_commas_and_line_breaks_are_names() {
+fn accepts_names_with_quotes_commas_and_line_breaks() {
     let mut table = waves(40, 1);
     table.names = vec!["say \"a\", b".to_owned(), "two\nlines ж".to_owned()];
     let home = Home::trained(&table.labelled());
     assert_eq!(home.predict(&table.unlabelled()).len(), 40);
 }
 
-/// A dataset that reads, to be spoilt.
+/// A valid dataset, to be damaged.
 fn valid() -> Vec<u8> {
     let mut table = Table::of_classes(&["\\a", "\\b"], &["0", "1"]);
     for n in 0..8 {
@@ -260,9 +260,9 @@ fn valid() -> Vec<u8> {
     table.labelled()
 }
 
-/// What is done to a place of a file.
+/// A damage at one position of a file.
 #[derive(Debug, Clone)]
-enum Harm {
+enum Damage {
     Remove(usize),
     Insert(Vec<u8>),
     Replace(u8),
@@ -270,7 +270,7 @@ enum Harm {
     CutHere,
 }
 
-fn harm() -> impl Strategy<Value = Harm> {
+fn damage() -> impl Strategy<Value = Damage> {
     let token = proptest::sample::select(vec![
         &b"\n"[..],
         b"\r",
@@ -287,44 +287,44 @@ fn harm() -> impl Strategy<Value = Harm> {
         b"\xef\xbb\xbf",
     ]);
     prop_oneof![
-        (1_usize..40).prop_map(Harm::Remove),
-        token.prop_map(|bytes| Harm::Insert(bytes.to_vec())),
-        prop::collection::vec(any::<u8>(), 1..8).prop_map(Harm::Insert),
-        any::<u8>().prop_map(Harm::Replace),
-        (1_usize..60).prop_map(Harm::Repeat),
-        Just(Harm::CutHere),
+        (1_usize..40).prop_map(Damage::Remove),
+        token.prop_map(|bytes| Damage::Insert(bytes.to_vec())),
+        prop::collection::vec(any::<u8>(), 1..8).prop_map(Damage::Insert),
+        any::<u8>().prop_map(Damage::Replace),
+        (1_usize..60).prop_map(Damage::Repeat),
+        Just(Damage::CutHere),
     ]
 }
 
-fn harmed(mut file: Vec<u8>, harms: &[(proptest::sample::Index, Harm)]) -> Vec<u8> {
-    for (place, harm) in harms {
+fn damaged(mut file: Vec<u8>, damages: &[(proptest::sample::Index, Damage)]) -> Vec<u8> {
+    for (place, damage) in damages {
         let at = place.index(file.len() + 1);
         let end = |length: &usize, file: &Vec<u8>| (at + length).min(file.len());
-        match harm {
-            Harm::Remove(length) => drop(file.drain(at..end(length, &file))),
-            Harm::Insert(bytes) => drop(file.splice(at..at, bytes.clone())),
-            Harm::Replace(byte) => file.get_mut(at).into_iter().for_each(|old| *old = *byte),
-            Harm::Repeat(length) => {
+        match damage {
+            Damage::Remove(length) => drop(file.drain(at..end(length, &file))),
+            Damage::Insert(bytes) => drop(file.splice(at..at, bytes.clone())),
+            Damage::Replace(byte) => file.get_mut(at).into_iter().for_each(|old| *old = *byte),
+            Damage::Repeat(length) => {
                 let again = file[at..end(length, &file)].to_vec();
                 drop(file.splice(at..at, again));
             }
-            Harm::CutHere => file.truncate(at),
+            Damage::CutHere => file.truncate(at),
         }
     }
     file
 }
 
-/// Learnt from, or a sentence that names a line and no path.
-fn clear<T>(home: &Home, outcome: Result<T, BackendError>) -> Result<(), TestCaseError> {
+/// Success, or a message that names a line and no path.
+fn check_message<T>(home: &Home, outcome: Result<T, BackendError>) -> Result<(), TestCaseError> {
     let Err(error) = outcome else { return Ok(()) };
-    let told = error.to_string();
-    prop_assert_eq!(error.kind(), ErrorKind::BadInput, "not the sender's fault: {}", told);
-    prop_assert!(told.contains("line "), "no line: {}", told);
-    prop_assert!(told.chars().count() < 600, "too long: {}", told);
-    let unprintable = told.chars().find(|c| c.is_control());
-    prop_assert_eq!(unprintable, None, "{:?}", told);
+    let message = error.to_string();
+    prop_assert_eq!(error.kind(), ErrorKind::BadInput, "not the sender's fault: {}", message);
+    prop_assert!(message.contains("line "), "no line: {}", message);
+    prop_assert!(message.chars().count() < 600, "too long: {}", message);
+    let unprintable = message.chars().find(|c| c.is_control());
+    prop_assert_eq!(unprintable, None, "{:?}", message);
     let path = home.path();
-    prop_assert!(!told.contains(&*path.to_string_lossy()), "a path: {}", told);
+    prop_assert!(!message.contains(&*path.to_string_lossy()), "a path: {}", message);
     Ok(())
 }
 
@@ -336,22 +336,22 @@ proptest! {
     #![proptest_config(cases(300))]
 
     #[test]
-    fn any_bytes_are_learnt_from_or_refused_with_a_line(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn trains_on_any_bytes_or_refuses_them_with_a_line(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let home = Home::new();
-        clear(&home, home.try_train(&bytes))?;
-        clear(&home, home.try_predict(&bytes))?;
-        clear(&home, home.try_evaluate(&bytes, 1, None))?;
+        check_message(&home, home.try_train(&bytes))?;
+        check_message(&home, home.try_predict(&bytes))?;
+        check_message(&home, home.try_evaluate(&bytes, 1, None))?;
     }
 
     #[test]
-    fn any_rows_below_a_sound_head_are_learnt_from_or_refused_with_a_line(
+    fn trains_on_any_rows_below_a_valid_header_or_refuses_them_with_a_line(
         rows in "(([-0-9.,eNn\"a \r]{0,12})\n){0,6}",
     ) {
         let home = Home::new();
         let head = labelled(&[]);
-        clear(&home, home.try_train(&[&head[..], rows.as_bytes()].concat()))?;
+        check_message(&home, home.try_train(&[&head[..], rows.as_bytes()].concat()))?;
         let head = unlabelled(&[]);
-        clear(&home, home.try_predict(&[&head[..], rows.as_bytes()].concat()))?;
+        check_message(&home, home.try_predict(&[&head[..], rows.as_bytes()].concat()))?;
     }
 }
 
@@ -359,18 +359,18 @@ proptest! {
     #![proptest_config(cases(200))]
 
     #[test]
-    fn a_spoilt_dataset_is_learnt_from_or_refused_with_a_line(
-        harms in prop::collection::vec((any::<proptest::sample::Index>(), harm()), 1..5),
+    fn trains_on_a_damaged_dataset_or_refuses_it_with_a_line(
+        damages in prop::collection::vec((any::<proptest::sample::Index>(), damage()), 1..5),
     ) {
         let home = Home::new();
-        clear(&home, home.try_train(&harmed(valid(), &harms)))?;
+        check_message(&home, home.try_train(&damaged(valid(), &damages)))?;
     }
 
     #[test]
-    fn a_spoilt_dataset_to_predict_is_answered_or_refused_with_a_line(
-        harms in prop::collection::vec((any::<proptest::sample::Index>(), harm()), 1..5),
+    fn predicts_a_damaged_dataset_or_refuses_it_with_a_line(
+        damages in prop::collection::vec((any::<proptest::sample::Index>(), damage()), 1..5),
     ) {
         let home = Home::new();
-        clear(&home, home.try_predict(&harmed(waves(5, 1).unlabelled(), &harms)))?;
+        check_message(&home, home.try_predict(&damaged(waves(5, 1).unlabelled(), &damages)))?;
     }
 }

@@ -1,4 +1,4 @@
-//! Whatever is in a dataset, it is learnt from without a fall, and every probability is one.
+//! Any valid dataset can be trained on, and every predicted probability is between 0 and 1.
 
 use moodle_mlbackend::dataset::read_labelled;
 use moodle_mlbackend::model::Model;
@@ -8,7 +8,7 @@ use rstest::rstest;
 
 use crate::common::{Dice, Home, SHAPES, Table, hostile, hostile_and_large, waves};
 
-/// How far single precision may be off, in a sum of up to 20 numbers.
+/// The rounding error of single precision in a sum of up to 20 numbers.
 const ROUNDING: f64 = 1e-5;
 
 fn runner(cases: u32) -> TestRunner {
@@ -19,11 +19,11 @@ fn runner(cases: u32) -> TestRunner {
     })
 }
 
-/// How far the log-loss of the samples learnt from may be above that of the classes' shares: models are chosen and
-/// calibrated by samples that are held out, which may cost the others a hair where there is nothing to learn.
-const HELD_OUT: f64 = 1e-3;
+/// How far the training log-loss may be above that of the classes' shares: models are selected and calibrated on held-out
+/// samples, which may slightly increase the training loss when the features are not informative.
+const TRAINING_LOSS_TOLERANCE: f64 = 1e-3;
 
-/// Mean log-loss of the classes' shares: what is reached without looking at any feature.
+/// Mean log-loss of the classes' shares: that of a model without features.
 fn loss_of_shares(table: &Table) -> f64 {
     let n = table.targets.len() as f64;
     let count = |class: &String| table.targets.iter().filter(|target| *target == class).count() as f64;
@@ -36,8 +36,8 @@ fn loss_of_shares(table: &Table) -> f64 {
         .sum()
 }
 
-/// Trains, and looks at every probability that the stored model gives to the samples it has learnt from.
-fn trained_soundly(table: &Table) -> Result<Home, TestCaseError> {
+/// Trains, and checks every probability that the stored model predicts for its training samples.
+fn train_and_check(table: &Table) -> Result<Home, TestCaseError> {
     let home = Home::new();
     let dataset = table.labelled();
     let reply = home.try_train(&dataset).map_err(|error| TestCaseError::fail(error.to_string()))?;
@@ -54,30 +54,33 @@ fn trained_soundly(table: &Table) -> Result<Home, TestCaseError> {
         loss -= row[target as usize].max(1e-30).ln() / samples.targets().len() as f64;
     }
     let shares = loss_of_shares(table);
-    prop_assert!(loss <= shares + HELD_OUT, "log-loss {} where the classes' shares have {}", loss, shares);
+    prop_assert!(
+        loss <= shares + TRAINING_LOSS_TOLERANCE,
+        "log-loss {} where the classes' shares have {}",
+        loss,
+        shares
+    );
     Ok(home)
 }
 
-/// Many times `cases` where one asks for it: `HOSTILE_TIMES=50 cargo test hostile`.
+/// `cases` times the factor in the environment: `HOSTILE_TIMES=50 cargo test hostile`.
 fn times(cases: u32) -> u32 {
     let times = std::env::var("HOSTILE_TIMES").ok().and_then(|times| times.parse().ok());
     cases * times.unwrap_or(1)
 }
 
 #[rstest]
-fn any_dataset_is_learnt_from_and_predicted(
-    #[values(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13)] shape: usize,
-) {
+fn trains_on_and_predicts_any_dataset(#[values(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13)] shape: usize) {
     let shape = SHAPES[shape];
     let run = runner(16).run(&hostile(shape), |table| {
-        let home = trained_soundly(&table)?;
+        let home = train_and_check(&table)?;
         let answers = home.try_predict(&table.unlabelled());
         let answers = answers.map_err(|error| TestCaseError::fail(error.to_string()))?.expect("a model");
         prop_assert_eq!(answers.len(), table.rows.len());
         for answer in &answers {
             prop_assert!(table.classes.contains(&answer.class), "{:?}", answer);
-            let least = 1.0 / table.classes.len() as f64 - ROUNDING;
-            prop_assert!((least..=1.0).contains(&answer.probability), "{:?}", answer);
+            let min = 1.0 / table.classes.len() as f64 - ROUNDING;
+            prop_assert!((min..=1.0).contains(&answer.probability), "{:?}", answer);
         }
         Ok(())
     });
@@ -85,18 +88,18 @@ fn any_dataset_is_learnt_from_and_predicted(
 }
 
 #[rstest]
-fn any_larger_dataset_is_learnt_from(#[values(0, 2, 5, 7, 8, 9, 10, 11, 12, 13)] shape: usize) {
+fn trains_on_any_larger_dataset(#[values(0, 2, 5, 7, 8, 9, 10, 11, 12, 13)] shape: usize) {
     let shape = SHAPES[shape];
-    let run = runner(2).run(&hostile_and_large(shape), |table| trained_soundly(&table).map(drop));
+    let run = runner(2).run(&hostile_and_large(shape), |table| train_and_check(&table).map(drop));
     run.unwrap_or_else(|error| panic!("{shape:?}: {error}"));
 }
 
 #[rstest]
-fn any_dataset_is_evaluated_or_told_to_be_too_small(
+fn evaluates_any_dataset_or_reports_too_few_samples(
     #[values(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13)] shape: usize,
 ) {
     let shape = SHAPES[shape];
-    // Each draws a whole picture.
+    // Few cases, because each evaluation draws a chart.
     let run = runner(2).run(&hostile(shape), |table| {
         let home = Home::new();
         let reply = home.try_evaluate(&table.labelled(), 2, None);
@@ -107,25 +110,25 @@ fn any_dataset_is_evaluated_or_told_to_be_too_small(
             prop_assert_eq!(reply.status.0, 8, "{:?}", reply);
         }
         let text = serde_json::to_string(&reply).unwrap();
-        prop_assert!(!text.contains("null"), "a number that is none: {}", text);
+        prop_assert!(!text.contains("null"), "a number that is not finite: {}", text);
         Ok(())
     });
     run.unwrap_or_else(|error| panic!("{shape:?}: {error}"));
 }
 
 #[test]
-fn samples_unlike_any_that_was_learnt_from_get_probabilities_too() {
+fn predicts_samples_far_outside_of_the_training_range() {
     let extremes = [f32::MAX, f32::MIN, f32::MIN_POSITIVE, 1e-45, 0.0, -0.0, 1e30, f32::NAN];
     let strategy = (0..SHAPES.len()).prop_flat_map(|shape| hostile(SHAPES[shape]));
     let run = runner(25).run(&strategy, |table| {
-        let home = trained_soundly(&table)?;
-        let mut strange = Table { rows: Vec::new(), targets: Vec::new(), ..table };
+        let home = train_and_check(&table)?;
+        let mut extreme = Table { rows: Vec::new(), targets: Vec::new(), ..table };
         for value in extremes {
-            strange.push(&vec![value; strange.names.len()], "0");
+            extreme.push(&vec![value; extreme.names.len()], "0");
         }
-        let turned: Vec<f32> = (0..strange.names.len()).map(|at| extremes[at % 8]).collect();
-        strange.push(&turned, "0");
-        let answers = home.try_predict(&strange.unlabelled());
+        let rotated: Vec<f32> = (0..extreme.names.len()).map(|at| extremes[at % 8]).collect();
+        extreme.push(&rotated, "0");
+        let answers = home.try_predict(&extreme.unlabelled());
         let answers = answers.map_err(|error| TestCaseError::fail(error.to_string()))?.expect("a model");
         for answer in answers {
             prop_assert!((0.0..=1.0).contains(&answer.probability), "{:?}", answer);
@@ -136,11 +139,11 @@ fn samples_unlike_any_that_was_learnt_from_get_probabilities_too() {
 }
 
 #[test]
-fn a_second_batch_of_any_shape_is_learnt_from_together_with_the_first() {
+fn trains_on_a_second_batch_of_any_shape_together_with_the_first() {
     let pair =
         (0..SHAPES.len()).prop_flat_map(|shape| (hostile(SHAPES[shape]), any::<proptest::sample::Index>()));
     let run = runner(20).run(&pair, |(table, at)| {
-        let home = trained_soundly(&table)?;
+        let home = train_and_check(&table)?;
         // Some of the samples again, so that every class is among them.
         let mut again: Vec<usize> = (0..table.rows.len()).collect();
         again.push(at.index(table.rows.len()));
@@ -155,7 +158,7 @@ fn a_second_batch_of_any_shape_is_learnt_from_together_with_the_first() {
     run.unwrap_or_else(|error| panic!("{error}"));
 }
 
-/// Noise, with as many samples of each class as asked for.
+/// Noise with the given number of samples of each class.
 fn noise(columns: usize, counts: &[usize]) -> Table {
     let mut dice = Dice::new(columns as u64);
     let names: Vec<String> = (0..columns).map(|at| format!("\\c{at}")).collect();
@@ -178,23 +181,23 @@ fn noise(columns: usize, counts: &[usize]) -> Table {
 #[case::a_class_that_is_in_few_folds(4, &[60, 2])]
 #[case::twenty_classes_of_two(5, &[2; 20])]
 #[case::twenty_classes_one_of_them_large(5, &[300, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3])]
-fn extreme_sizes_are_learnt_from_and_evaluated(#[case] columns: usize, #[case] counts: &[usize]) {
+fn trains_on_and_evaluates_extreme_sizes(#[case] columns: usize, #[case] counts: &[usize]) {
     let mut table = noise(columns.max(1), counts);
     if columns == 0 {
         table.rows.iter_mut().for_each(|row| row[0] = Some(0.25));
     }
-    let home = trained_soundly(&table).unwrap_or_else(|error| panic!("{error}"));
+    let home = train_and_check(&table).unwrap_or_else(|error| panic!("{error}"));
     let reply = home.evaluate(&table.labelled(), 2);
     let few = counts.iter().any(|&count| count < 2);
     assert_eq!(reply.figures.is_none(), few, "{reply:?}");
     assert_eq!(few, reply.status.0 == 8 && reply.figures.is_none(), "{reply:?}");
 }
 
-/// By hand: `cargo test --test behaviour a_million -- --ignored`.
+/// By hand: `cargo test --test behaviour trains_on_a_million -- --ignored`.
 #[test]
 #[ignore = "takes minutes and some 100 MB of memory"]
-fn a_million_samples_are_learnt_from() {
-    let home = trained_soundly(&waves(1_000_000, 1)).unwrap_or_else(|error| panic!("{error}"));
+fn trains_on_a_million_samples() {
+    let home = train_and_check(&waves(1_000_000, 1)).unwrap_or_else(|error| panic!("{error}"));
     let fresh = waves(20_000, 2);
     let answers = home.predict(&fresh.unlabelled());
     let right = answers.iter().zip(&fresh.targets).filter(|(answer, target)| answer.class == **target);

@@ -1,4 +1,4 @@
-//! A model's life: batch after batch, evaluations between, moves to other sites.
+//! Incremental training: batch after batch, with evaluations in between and moves to other sites.
 
 use moodle_mlbackend::backend::ErrorKind;
 use proptest::prelude::*;
@@ -7,7 +7,7 @@ use super::moodle_cases::figures;
 use crate::common::{Answer, Dice, Home, Table, waves};
 
 #[test]
-fn two_rows_after_twenty_take_nothing_away() {
+fn remembers_the_first_batch_after_a_small_second_one() {
     let mut first = Table::of_two_classes(&["\\max", "\\min", "\\name"]);
     for n in 0..20 {
         let one = n >= 10;
@@ -33,7 +33,7 @@ fn assert_close(ours: &[Answer], theirs: &[Answer], tolerance: f64) {
     }
 }
 
-/// Cuts rows into `batches`, each of which begins with a row of either class.
+/// Divides rows into `batches`, each of which begins with a row of either class.
 fn cut(table: &Table, batches: usize, dice: &mut Dice) -> Vec<Table> {
     let of = |class: &str| (0..table.rows.len()).filter(|&row| table.targets[row] == class).collect();
     let (mut zeros, mut ones): (Vec<usize>, Vec<usize>) = (of("0"), of("1"));
@@ -52,7 +52,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 4, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn however_samples_are_cut_into_batches_the_same_is_learnt(seed: u64, batches in 2_usize..5) {
+    fn learns_the_same_from_any_division_into_batches(seed: u64, batches in 2_usize..5) {
         let table = waves(120, seed);
         let ask = waves(50, seed ^ 1).unlabelled();
         let whole = Home::trained(&table.labelled()).predict(&ask);
@@ -65,7 +65,7 @@ proptest! {
 }
 
 #[test]
-fn a_batch_may_bring_its_columns_in_another_order() {
+fn accepts_a_batch_with_columns_in_another_order() {
     let table = waves(100, 3);
     let (first, second) = (table.select(0..50), table.select(50..100));
     let mut turned = second.clone();
@@ -79,7 +79,7 @@ fn a_batch_may_bring_its_columns_in_another_order() {
 }
 
 #[test]
-fn beyond_the_bound_an_even_choice_of_the_samples_is_kept_whatever_order_they_came_in() {
+fn keeps_the_same_choice_of_samples_beyond_the_limit_in_any_order_of_batches() {
     let table = waves(120, 6);
     let parts = cut(&table, 3, &mut Dice::new(6));
     let learnt = |order: [usize; 3]| {
@@ -96,7 +96,7 @@ fn beyond_the_bound_an_even_choice_of_the_samples_is_kept_whatever_order_they_ca
 }
 
 #[test]
-fn a_column_that_never_varied_is_used_once_it_does() {
+fn uses_a_constant_column_once_it_varies() {
     let mut first = Table::of_two_classes(&["\\noise", "\\late"]);
     let mut second = first.clone();
     let mut dice = Dice::new(1);
@@ -117,28 +117,28 @@ fn a_column_that_never_varied_is_used_once_it_does() {
 }
 
 #[test]
-fn a_batch_of_other_features_is_refused_with_their_names_and_changes_nothing() {
+fn refuses_a_batch_of_other_features_with_their_names_and_changes_nothing() {
     let table = waves(60, 1);
     let home = Home::trained(&table.labelled());
     let (model, ask) = (home.onnx(), waves(20, 2).unlabelled());
     let before = home.predict(&ask);
     let mut other = table.clone();
     other.names[1] = "\\new_indicator".to_owned();
-    for told in [
+    for message in [
         home.try_train(&other.labelled()).expect_err("refused"),
         home.try_predict(&other.unlabelled()).expect_err("refused"),
     ] {
-        assert_eq!(told.kind(), ErrorKind::BadInput, "{told:?}");
-        let told = told.to_string();
-        assert!(told.contains(r#"lacking: "\\b""#), "{told}");
-        assert!(told.contains(r#"unknown to the model: "\\new_indicator""#), "{told}");
+        assert_eq!(message.kind(), ErrorKind::BadInput, "{message:?}");
+        let message = message.to_string();
+        assert!(message.contains(r#"missing in the dataset: "\\b""#), "{message}");
+        assert!(message.contains(r#"unknown to the model: "\\new_indicator""#), "{message}");
     }
     assert_eq!(home.onnx(), model);
     assert_eq!(home.predict(&ask), before);
 }
 
 #[test]
-fn a_batch_that_brings_a_new_class_widens_the_model() {
+fn adds_a_class_that_a_later_batch_introduces() {
     let mut first = Table::of_two_classes(&["\\a"]);
     let mut second = Table::of_classes(&["\\a"], &["0", "1", "2"]);
     for n in 0..30 {
@@ -153,7 +153,7 @@ fn a_batch_that_brings_a_new_class_widens_the_model() {
 }
 
 #[test]
-fn an_evaluation_never_touches_the_trained_model() {
+fn an_evaluation_leaves_the_trained_model_unchanged() {
     let home = Home::trained(&waves(100, 1).labelled());
     let (model, generation) = (home.onnx(), home.model().current().unwrap().unwrap().number());
     home.evaluate(&waves(80, 2).labelled(), 3);
@@ -163,14 +163,14 @@ fn an_evaluation_never_touches_the_trained_model() {
 }
 
 #[test]
-fn an_evaluation_of_an_untrained_model_trains_none() {
+fn an_evaluation_of_an_untrained_model_stores_no_model() {
     let home = Home::new();
     home.evaluate(&waves(80, 2).labelled(), 3);
     assert!(home.model().current().expect("readable").is_none());
 }
 
 #[test]
-fn the_same_evaluation_gives_the_same_figures_and_another_run() {
+fn repeats_an_evaluation_with_the_same_metrics_and_another_run_id() {
     let home = Home::new();
     let dataset = waves(150, 3).labelled();
     let (mut first, mut second) = (home.evaluate(&dataset, 4), home.evaluate(&dataset, 4));
@@ -183,7 +183,7 @@ fn the_same_evaluation_gives_the_same_figures_and_another_run() {
 }
 
 #[test]
-fn the_order_of_the_rows_does_not_matter_to_a_training() {
+fn a_training_does_not_depend_on_the_order_of_rows() {
     let table = waves(100, 9);
     let mut turned: Vec<usize> = (0..100).collect();
     Dice::new(9).shuffle(&mut turned);
@@ -193,7 +193,7 @@ fn the_order_of_the_rows_does_not_matter_to_a_training() {
 }
 
 #[test]
-fn an_imported_model_goes_on_answering_while_it_knows_more_than_what_came_since() {
+fn keeps_an_imported_model_while_it_predicts_better_than_a_new_one() {
     let home = Home::trained(&waves(1_000, 1).labelled());
     let elsewhere = Home::new();
     elsewhere.try_import(&home.export()).expect("imported");
@@ -205,7 +205,7 @@ fn an_imported_model_goes_on_answering_while_it_knows_more_than_what_came_since(
 }
 
 #[test]
-fn an_imported_model_gives_way_once_samples_of_its_own_site_tell_more() {
+fn replaces_an_imported_model_once_a_new_one_predicts_better() {
     // It learnt the opposite of what is true here.
     let mut contrary = waves(200, 1);
     for target in &mut contrary.targets {

@@ -1,10 +1,10 @@
-//! How well it learns what can be learnt, on data that every clone can make.
+//! Accuracy and calibration on generated data, which every clone has.
 
 use rstest::rstest;
 
 use crate::common::{Home, Table, waves};
 
-/// The share of fresh points that a model which saw `samples` of them gets right.
+/// The accuracy on fresh points of a model that was trained on `samples` points.
 fn accuracy(samples: usize, seed: u64, fresh: &Table) -> f64 {
     let answers = Home::trained(&waves(samples, seed).labelled()).predict(&fresh.unlabelled());
     let right = answers.iter().zip(&fresh.targets).filter(|(answer, target)| answer.class == **target);
@@ -15,14 +15,14 @@ fn accuracy(samples: usize, seed: u64, fresh: &Table) -> f64 {
 #[case::fifty_samples(50, 5, 0.85)]
 #[case::a_thousand_samples(1_000, 1, 0.95)]
 #[case::ten_thousand_samples(10_000, 1, 0.98)]
-fn two_waves_are_told_apart(#[case] samples: usize, #[case] seeds: u64, #[case] least: f64) {
+fn separates_two_waves(#[case] samples: usize, #[case] seeds: u64, #[case] min_accuracy: f64) {
     let fresh = waves(20_000, 999);
     let mean = (0..seeds).map(|seed| accuracy(samples, seed, &fresh)).sum::<f64>() / seeds as f64;
-    assert!(mean > least, "{mean} after {samples} samples");
+    assert!(mean > min_accuracy, "{mean} after {samples} samples");
 }
 
 #[test]
-fn probabilities_are_frequencies() {
+fn predicts_the_observed_frequencies() {
     // Class 1 with probability 0.2 or 0.7, as the one column says.
     let mut dice = crate::common::Dice::new(5);
     let mut table = Table::of_two_classes(&["\\a"]);

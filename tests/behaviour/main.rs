@@ -20,6 +20,7 @@ mod crowds;
 mod dataset_files;
 mod foreign_models;
 mod fuzz_corpus;
+mod golden_predictions;
 mod hardening;
 mod hostile_archives;
 mod hostile_data;

@@ -1,4 +1,4 @@
-//! What Moodle's own tests send, and what they expect back.
+//! The datasets of Moodle's own tests, and the replies that these tests expect.
 
 use std::io::Read as _;
 
@@ -7,7 +7,7 @@ use rstest::rstest;
 
 use crate::common::{Answer, Home, shared};
 
-/// A file of the shared test data, unpacked; names the running test where there is none.
+/// A file of the shared test data, unpacked; reports a skipped test when it is not there.
 pub(super) fn recorded(path: &str) -> Option<Vec<u8>> {
     let bytes = shared(std::thread::current().name().unwrap_or("a test"), path)?;
     if std::path::Path::new(path).extension().is_none_or(|extension| extension != "gz") {
@@ -32,7 +32,7 @@ fn classes(answers: &[Answer]) -> Vec<(&str, &str)> {
 }
 
 #[test]
-fn a_course_named_so_is_class_1_and_another_class_0_before_and_after_an_incremental_training() {
+fn predicts_courses_by_their_name_before_and_after_an_incremental_training() {
     let batches = ["20x3-training", "2x3-incremental-training", "2x3-prediction"]
         .map(|name| moodle(&format!("moodletest-no_splitting-{name}")));
     let [Some(first), Some(more), Some(ask)] = batches else { return };
@@ -41,12 +41,15 @@ fn a_course_named_so_is_class_1_and_another_class_0_before_and_after_an_incremen
         home.train(&batch);
         let answers = home.predict(&ask);
         assert_eq!(classes(&answers), [("183021-0", "0"), ("183020-0", "1")]);
-        assert!(answers.iter().all(|a| a.probability >= 0.6), "Moodle drops what is less sure: {answers:?}");
+        assert!(
+            answers.iter().all(|a| a.probability >= 0.6),
+            "Moodle ignores a lower probability: {answers:?}"
+        );
     }
 }
 
 #[test]
-fn a_model_that_moved_to_another_site_predicts_the_same() {
+fn predicts_the_same_after_a_move_to_another_site() {
     let (Some(training), Some(ask)) =
         (moodle("moodletest-quarters-80x7-training"), moodle("students-at-risk-quarters-prediction"))
     else {
@@ -70,7 +73,7 @@ fn a_model_that_moved_to_another_site_predicts_the_same() {
 }
 
 #[test]
-fn three_classes_are_told_apart() {
+fn separates_three_classes() {
     let (Some(training), Some(ask)) =
         (moodle("moodletest-multiclass-15x2-training"), moodle("moodletest-multiclass-3x2-prediction"))
     else {
@@ -85,7 +88,7 @@ fn three_classes_are_told_apart() {
 #[case("moodletest-degenerate-2-samples-same-class", 8)]
 #[case("moodletest-degenerate-2-samples-2-classes", 0)]
 #[case("moodletest-degenerate-4-samples-2-classes", 0)]
-fn a_training_without_samples_of_every_class_is_status_8_and_any_other_status_0(
+fn returns_status_8_for_a_training_that_lacks_a_class_and_0_otherwise(
     #[case] name: &str,
     #[case] status: u8,
 ) {
@@ -100,7 +103,7 @@ fn a_training_without_samples_of_every_class_is_status_8_and_any_other_status_0(
 #[rstest]
 #[case("site_users", "8x1", "4x1", 5.0 / 8.0)]
 #[case("course_users", "12x1", "8x1", 10.0 / 12.0)]
-fn when_nothing_varies_every_user_gets_the_majoritys_class_and_share(
+fn predicts_the_majority_class_and_its_share_when_nothing_varies(
     #[case] target: &str,
     #[case] learnt: &str,
     #[case] asked: &str,
@@ -123,7 +126,7 @@ fn when_nothing_varies_every_user_gets_the_majoritys_class_and_share(
 #[rstest]
 #[case("moodletest-bad-quarters-400x8-evaluation")]
 #[case("moodletest-bad-single_range-100x4-evaluation")]
-fn indicators_that_say_nothing_are_called_not_good(#[case] name: &str) {
+fn reports_that_uninformative_indicators_are_not_good(#[case] name: &str) {
     let Some(dataset) = moodle(name) else { return };
     let reply = Home::new().evaluate(&dataset, 10);
     assert_eq!(reply.status.0 & 4, 4, "{reply:?}");
@@ -134,7 +137,7 @@ fn indicators_that_say_nothing_are_called_not_good(#[case] name: &str) {
 #[rstest]
 #[case("moodletest-good-quarters-400x7-evaluation")]
 #[case("moodletest-good-single_range-100x3-evaluation")]
-fn indicators_that_say_everything_score_1(#[case] name: &str) {
+fn scores_1_with_fully_informative_indicators(#[case] name: &str) {
     let Some(dataset) = moodle(name) else { return };
     let reply = Home::new().evaluate(&dataset, 10);
     assert_eq!((reply.status.0, figures(&reply).score), (0, 1.0), "{reply:?}");
@@ -142,7 +145,7 @@ fn indicators_that_say_everything_score_1(#[case] name: &str) {
 }
 
 #[test]
-fn a_model_rated_on_what_it_learnt_scores_exactly_1() {
+fn scores_exactly_1_on_its_own_training_samples() {
     let Some(dataset) = moodle("moodletest-good-quarters-400x7-evaluation") else { return };
     let trained = Home::trained(&dataset);
     let reply = Home::new().rate(&trained, &dataset);
@@ -150,7 +153,7 @@ fn a_model_rated_on_what_it_learnt_scores_exactly_1() {
 }
 
 #[test]
-fn students_at_risk_of_a_whole_site_are_trained_predicted_and_evaluated() {
+fn trains_predicts_and_evaluates_students_at_risk_of_a_whole_site() {
     let files = ["training", "prediction", "evaluation"]
         .map(|what| moodle(&format!("students-at-risk-quarters-{what}")));
     let [Some(training), Some(ask), Some(evaluation)] = files else { return };

@@ -1,4 +1,4 @@
-//! What an older version of this program has written is read by this one.
+//! Reads data directories that an older version of this program wrote.
 
 use std::fs;
 use std::path::Path;
@@ -9,11 +9,11 @@ use sha2::{Digest, Sha256};
 
 use crate::common::{Form, TestServer};
 
-/// What the facts of a generation were at first.
+/// The facts of a generation in the first version.
 const FIRST_FACTS: [&str; 4] = ["samples", "classes", "class_counts", "log_loss"];
 
 /// Rewrites the model of a data directory as the first version would have written it.
-#[expect(clippy::disallowed_methods, reason = "nobody uses the directory meanwhile")]
+#[expect(clippy::disallowed_methods, reason = "no other process uses this directory")]
 fn made_old(home: &Path) {
     let classifier = home.join("classifier");
     let generation = classifier.join("1");
@@ -29,7 +29,7 @@ fn made_old(home: &Path) {
     fs::write(generation.join("model.onnx"), model).expect("written");
 }
 
-/// Blanks take the place of the facts that came later: the file's lengths stay right, and JSON does not mind.
+/// Replaces later facts by blanks, which are valid in JSON and keep the lengths in the file right.
 fn without_newer_facts(onnx: &[u8]) -> Vec<u8> {
     let mut old = onnx.to_vec();
     for (begin, end) in [(r#""named":"#, ','), (r#""open_ended":"#, ','), (r#","top_features":"#, ']')] {
@@ -47,7 +47,7 @@ fn status_0(server: &TestServer, path: &str, form: &Form) -> Value {
 }
 
 #[test]
-fn a_data_directory_of_the_first_version_answers_learns_and_is_exported_as_ever() {
+fn predicts_trains_and_exports_from_a_data_directory_of_the_first_version() {
     let server = TestServer::start();
     let campus = Campus::new(5);
     let (first, more, asked) =
@@ -70,5 +70,5 @@ fn a_data_directory_of_the_first_version_answers_learns_and_is_exported_as_ever(
     status_0(&server, "/training", &file("d", &more));
     let record = fs::read(server.data_dir().join("m/d/classifier/current.json")).expect("a record");
     let record: Value = serde_json::from_slice(&record).expect("JSON");
-    assert_eq!(record["facts"]["samples"], json!(600), "it has learnt from the old samples as well");
+    assert_eq!(record["facts"]["samples"], json!(600), "trained on the old samples, too");
 }

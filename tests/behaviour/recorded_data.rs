@@ -1,4 +1,4 @@
-//! Datasets that real sites sent, and public ones of their kind: what is to be learnt from them is.
+//! Accuracy on datasets of real sites and on public ones like them.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -28,10 +28,10 @@ fn targets(labelled: &[u8]) -> Vec<String> {
     text.lines().skip(3).map(|line| line[line.rfind(',').expect("cells") + 1..].to_owned()).collect()
 }
 
-/// Rows with equal features stand there by the dozen: whole groups of them change sides from split to
-/// split, so that ten splits say little: fifty it is. No model can be right for more than 87 % of them.
+/// Dozens of rows have equal features, and whole groups of them change sides from split to split. Ten splits vary too
+/// much, so there are fifty. No model can be right for more than 87 % of the rows.
 #[test]
-fn a_real_site_of_1904_samples_is_evaluated_as_well_as_it_can_be() {
+fn evaluates_a_real_site_of_1904_samples_with_a_high_accuracy() {
     let Some(training) = recorded("recorded/test-366-1904-training.csv.gz") else { return };
     let reply = Home::new().evaluate(&training, 50);
     let measured = figures(&reply);
@@ -40,7 +40,7 @@ fn a_real_site_of_1904_samples_is_evaluated_as_well_as_it_can_be() {
 }
 
 #[test]
-fn a_real_site_of_1904_samples_is_trained_and_252_samples_are_predicted() {
+fn trains_on_a_real_site_of_1904_samples_and_predicts_252() {
     let (Some(training), Some(ask)) = (
         recorded("recorded/test-366-1904-training.csv.gz"),
         recorded("recorded/test-366-252-prediction.csv.gz"),
@@ -58,7 +58,7 @@ fn a_real_site_of_1904_samples_is_trained_and_252_samples_are_predicted() {
 }
 
 #[test]
-fn three_distinct_rows_of_three_classes_are_all_recognised() {
+fn recognises_three_distinct_rows_of_three_classes() {
     let Some(training) = recorded("recorded/degenerate-multiclass-test.csv") else { return };
     let answers = Home::trained(&training).predict(&to_predict(&training));
     let classes: Vec<String> = answers.into_iter().map(|answer| answer.class).collect();
@@ -70,14 +70,14 @@ fn three_distinct_rows_of_three_classes_are_all_recognised() {
 #[rstest]
 #[case("tiny-data-set")]
 #[case("tiny-data-set-2")]
-fn identical_rows_of_both_classes_train_and_are_answered_with_one_half(#[case] name: &str) {
+fn predicts_one_half_for_identical_rows_of_both_classes(#[case] name: &str) {
     let Some(training) = recorded(&format!("recorded/{name}.csv")) else { return };
     let answers = Home::trained(&training).predict(&to_predict(&training));
     assert!(!answers.is_empty() && answers.iter().all(|a| (a.probability - 0.5).abs() < 0.02), "{answers:?}");
 }
 
 #[test]
-fn next_years_students_of_an_open_university_are_foretold_as_well_as_by_the_best_known_methods() {
+fn predicts_next_years_students_of_an_open_university_as_well_as_the_best_known_methods() {
     let (Some(training), Some(ask), Some(answers)) = (
         recorded("oulad/oulad-at-risk-half-train.csv.gz"),
         recorded("oulad/oulad-at-risk-half-predict.csv.gz"),
@@ -97,8 +97,8 @@ fn next_years_students_of_an_open_university_are_foretold_as_well_as_by_the_best
     assert!(auc >= 0.93, "{auc}");
 }
 
-/// The share of pairs, one of each class, that stand in the right order (Mann and Whitney); ties are
-/// as good as absent at this number of samples.
+/// The share of pairs, one of each class, in the right order (Mann and Whitney); there are hardly any ties at this number
+/// of samples.
 fn auc(mut scored: Vec<(f64, bool)>) -> f64 {
     scored.sort_by(|a, b| a.0.total_cmp(&b.0));
     let (mut below, mut pairs) = (0_usize, 0_usize);

@@ -1,4 +1,4 @@
-//! Samples as compressed bytes, to be learnt from again with the next batch.
+//! Samples as compressed bytes, to train on them again together with the next batch.
 //!
 //! A version byte, then deflate over a binary form of the columns. Columns
 //! compress far better than rows: 38,000 samples of 415 columns take less than
@@ -19,14 +19,16 @@ use super::labelled::Labelled;
 /// The version of the format that is written.
 const VERSION: u8 = 1;
 
-/// Kept samples could not be read.
+/// Stored samples could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
-    /// They were written by a newer version of this program.
-    #[error("the kept samples have format {0}, this program reads format {VERSION}: was it downgraded?")]
+    /// A newer version of this program wrote them.
+    #[error(
+        "the stored samples have format {0}, but this version reads format {VERSION} only. Was it downgraded?"
+    )]
     Version(u8),
-    /// They are damaged.
-    #[error("the kept samples are damaged: {0}")]
+    /// The bytes are damaged.
+    #[error("the stored samples are damaged: {0}")]
     Damaged(String),
 }
 
@@ -38,7 +40,7 @@ struct Stored {
     columns: Vec<Column>,
 }
 
-/// The same without owning it: samples may take much memory.
+/// The same with borrowed fields, because samples may take much memory.
 #[derive(Serialize)]
 struct Storing<'a> {
     names: &'a [String],
@@ -51,7 +53,7 @@ impl Labelled {
     /// The samples as compressed bytes.
     ///
     /// # Errors
-    /// [`ArchiveError::Damaged`] when memory cannot be written to, which does not happen.
+    /// [`ArchiveError::Damaged`] when encoding fails, which does not happen in memory.
     pub fn to_bytes(&self) -> Result<Vec<u8>, ArchiveError> {
         let storing = Storing {
             names: self.features().names(),
@@ -65,10 +67,10 @@ impl Labelled {
         encoder.finish().map_err(damaged)
     }
 
-    /// Reads what [`Labelled::to_bytes`] wrote.
+    /// Reads the bytes of [`Labelled::to_bytes`].
     ///
     /// # Errors
-    /// [`ArchiveError`] when the bytes are something else.
+    /// [`ArchiveError`] when the bytes are damaged or of another version.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ArchiveError> {
         match bytes.split_first() {
             Some((&VERSION, deflated)) => read_stored(deflated),

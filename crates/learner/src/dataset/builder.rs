@@ -1,20 +1,20 @@
-//! Grows one column cell by cell.
+//! Builds one column cell by cell.
 //!
-//! The fast path never parses: most cells repeat the text of the cell above or
-//! of one seen before, so their code is looked up by the text itself.
+//! The fast path does not parse: most cells repeat the text of the cell above or
+//! of an earlier one, so their code is looked up by the text itself.
 
 use std::collections::HashMap;
 
 use super::column::{Codes, Column};
 
-/// Grows one [`Column`]. Rows must come in order, from 0.
+/// Builds one [`Column`]. Rows must be pushed in order, from 0.
 #[derive(Debug)]
 pub(super) struct ColumnBuilder {
     values: Vec<f32>,
     codes: Codes,
     /// The code of each value, by its bits.
     by_value: HashMap<u32, u32>,
-    /// The code of each short text seen.
+    /// The code of each short text so far.
     by_text: HashMap<u64, u32>,
     last: (u64, u32),
 }
@@ -35,10 +35,10 @@ impl Default for ColumnBuilder {
 /// No short text has this key: the top byte is a length of at most 7.
 const NO_TEXT: u64 = u64::MAX;
 
-/// Texts beyond this many are not remembered: such a column hardly repeats itself.
+/// The largest number of texts in the look-up table: a column with more hardly repeats a text.
 const MAX_TEXTS: usize = 4096;
 
-/// Up to 7 bytes and their number as one key.
+/// At most 7 bytes and their number as one key.
 #[inline]
 fn text_key(text: &[u8]) -> Option<u64> {
     if text.len() > 7 {
@@ -51,7 +51,7 @@ fn text_key(text: &[u8]) -> Option<u64> {
 }
 
 impl ColumnBuilder {
-    /// Adds a cell as it stands in the file; returns its code, or why it is no number.
+    /// Adds the text of a cell; returns its code, or why it is not a number.
     #[inline]
     pub(super) fn push_text(&mut self, row: usize, text: &[u8]) -> Result<u32, &'static str> {
         let Some(key) = text_key(text) else {
@@ -62,7 +62,7 @@ impl ColumnBuilder {
         if key != self.last.0 {
             let code = match self.by_text.get(&key) {
                 Some(&code) => code,
-                None => self.learn_text(row, key, text)?,
+                None => self.insert_text(row, key, text)?,
             };
             self.last = (key, code);
         }
@@ -83,7 +83,7 @@ impl ColumnBuilder {
     }
 
     #[cold]
-    fn learn_text(&mut self, row: usize, key: u64, text: &[u8]) -> Result<u32, &'static str> {
+    fn insert_text(&mut self, row: usize, key: u64, text: &[u8]) -> Result<u32, &'static str> {
         let code = self.code_of(row, parse(text)?);
         if self.by_text.len() < MAX_TEXTS {
             self.by_text.insert(key, code);
@@ -91,7 +91,7 @@ impl ColumnBuilder {
         Ok(code)
     }
 
-    /// The code of a value, a new one when it has not been seen.
+    /// The code of a value; a new one when the value is new.
     fn code_of(&mut self, row: usize, value: f32) -> u32 {
         // One NaN and one zero, so that equal values have equal bits.
         let value = if value.is_nan() { f32::NAN } else { value + 0.0 };
@@ -135,7 +135,19 @@ impl ColumnBuilder {
     }
 }
 
-/// A cell as a number: empty is missing (NaN), anything but a finite number is refused.
+impl Column {
+    /// A column of numbers; NaN is a missing value.
+    #[must_use]
+    pub fn of_values(numbers: &[f32]) -> Self {
+        let mut builder = ColumnBuilder::default();
+        for (row, &number) in numbers.iter().enumerate() {
+            builder.push(row, number);
+        }
+        builder.finish()
+    }
+}
+
+/// A cell as a number: empty is missing (NaN), everything but a finite number is an error.
 fn parse(text: &[u8]) -> Result<f32, &'static str> {
     let text = text.trim_ascii();
     if text.is_empty() {
@@ -147,8 +159,8 @@ fn parse(text: &[u8]) -> Result<f32, &'static str> {
         return Ok(number);
     }
     // Rust reads `inf` and `nan` as numbers, and overflows to infinity.
-    let spelt_out = text.iter().any(|byte| matches!(byte, b'n' | b'N'));
-    Err(if spelt_out { "NaN and infinity are not accepted" } else { "it is too large" })
+    let has_letter_n = text.iter().any(|byte| matches!(byte, b'n' | b'N'));
+    Err(if has_letter_n { "NaN and infinity are not accepted" } else { "it is too large" })
 }
 
 #[cfg(test)]
@@ -187,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_finite_number_is_refused() {
+    fn refuses_everything_but_finite_numbers() {
         for (cell, why) in [("abc", "not a number"), ("NaN", "NaN"), ("-inf", "NaN"), ("1e39", "too large")] {
             let refused = ColumnBuilder::default().push_text(0, cell.as_bytes()).expect_err(cell);
             assert!(refused.contains(why), "{cell}: {refused}");

@@ -1,8 +1,8 @@
 //! One feature of all samples, held as codes into its distinct values.
 //!
 //! Moodle's indicators have two decimals in [-1, 1], so a column has few
-//! distinct values however many samples there are: codes take a quarter of the
-//! memory of numbers, and whatever is computed per value is computed once.
+//! distinct values: codes take a quarter of the memory of numbers, and a function
+//! of the value is computed once for each distinct value.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,7 @@ pub struct Column {
     codes: Codes,
 }
 
-/// The narrowest codes that can name all distinct values. A column that never varies has none.
+/// The narrowest codes for all distinct values. A constant column has none.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum Codes {
     Constant,
@@ -43,17 +43,7 @@ impl Column {
         Self { values, codes }
     }
 
-    /// Makes a column of plain numbers; NaN is a missing value.
-    #[must_use]
-    pub fn of_values(numbers: &[f32]) -> Self {
-        let mut builder = super::builder::ColumnBuilder::default();
-        for (row, &number) in numbers.iter().enumerate() {
-            builder.push(row, number);
-        }
-        builder.finish()
-    }
-
-    /// The distinct values, in order of their first appearance. Not empty unless there are no rows.
+    /// The distinct values, in order of their first occurrence. Not empty unless there are no rows.
     #[must_use]
     pub fn values(&self) -> &[f32] {
         &self.values
@@ -65,7 +55,7 @@ impl Column {
         self.values.len() <= 1
     }
 
-    /// Whether some row is missing.
+    /// Whether a value is missing.
     #[must_use]
     pub fn has_missing(&self) -> bool {
         self.values.iter().any(|value| value.is_nan())
@@ -107,7 +97,7 @@ impl Column {
         }
     }
 
-    /// How many of `rows` have each of the distinct values.
+    /// For each of the distinct values, how many of `rows` have it.
     #[must_use]
     pub fn value_counts(&self, rows: &[u32]) -> Vec<u32> {
         let mut counts = vec![0; self.values.len()];
@@ -121,8 +111,8 @@ impl Column {
         counts
     }
 
-    /// Some rows, in the order of `rows`. The distinct values come in the order in which they appear
-    /// there, and those that do not appear are gone.
+    /// Some rows, in the order of `rows`. Distinct values that do not occur there are removed, the others are in the
+    /// order of their first occurrence there.
     #[must_use]
     pub fn select(&self, rows: &[u32]) -> Self {
         let mut values = Vec::new();
@@ -139,8 +129,8 @@ impl Column {
         Self { values, codes }
     }
 
-    /// Whether every code names a value and there are `rows` codes: true of every column made here,
-    /// to be checked on one that was read from a file.
+    /// Whether every code is the index of a value and there are `rows` codes: always true of a column made here, but not
+    /// of one that was read from a file.
     pub(super) fn is_sound(&self, rows: usize) -> bool {
         let bound = self.values.len();
         match &self.codes {

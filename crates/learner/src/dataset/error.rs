@@ -1,64 +1,77 @@
-//! Why a dataset was refused: what is wrong, at which line and column, what to do.
+//! The errors of this module: what is wrong, at which line and column, what to do.
 
 use std::io;
 
-/// Why a dataset was refused. Lines and columns count from 1, as editors show them; a column is a
-/// CSV field, not a character.
+use crate::text::Untrusted;
+
+/// Why a dataset was refused.
+///
+/// ```
+/// use learner::dataset::{Limits, Position, read_labelled};
+///
+/// let file = "nfeatures,targetclasses\n1,\"[0,1]\"\nclicks,dropout\nmany,1\n";
+/// let error = read_labelled(file.as_bytes(), &Limits::default()).unwrap_err();
+/// assert_eq!(error.position(), Some(Position { line: 4, column: Some(1) }));
+/// assert_eq!(
+///     error.to_string(),
+///     "line 4, column 1 (clicks): expected a number or nothing, got \"many\": it is not a number"
+/// );
+/// ```
 #[derive(Debug, thiserror::Error)]
 pub enum DatasetError {
-    /// The file could not be read; not the sender's fault.
+    /// The file could not be read; the client is not at fault.
     #[error("the dataset could not be read: {0}")]
     Read(#[source] io::Error),
 
-    /// One of the three header lines is absent.
+    /// One of the three header lines is missing.
     #[error(
         "line {line}: the dataset ends before its {what}; a dataset has a line of keys, a line of values, \
-         a line of column names, then one line a sample"
+         a line of column names, then one line for each sample"
     )]
     Truncated {
-        /// The line that was looked for.
+        /// The number of the missing line.
         line: u64,
-        /// What it should have held.
+        /// What the line should have held.
         what: &'static str,
     },
 
-    /// The header's keys or values are not usable.
+    /// The header's keys or values are not valid.
     #[error("line {line}: {reason}")]
     Header {
-        /// Where.
+        /// The line, from 1.
         line: u64,
         /// What is wrong and what is expected.
         reason: String,
     },
 
-    /// A column's name is not usable.
+    /// A column's name is not valid.
     #[error("line {line}, column {column}: {reason}")]
     Name {
-        /// Where.
+        /// The line, from 1.
         line: u64,
-        /// Where.
+        /// The column, from 1.
         column: usize,
         /// What is wrong and what is expected.
         reason: String,
     },
 
-    /// A line has another number of fields than the header announced.
+    /// A line has not the number of fields that the header requires.
     #[error("line {line}, column {}: expected {expected} fields, got {found}", .expected.min(.found) + 1)]
     Ragged {
-        /// Where.
+        /// The line, from 1.
         line: u64,
         /// `nfeatures` + 1.
         expected: usize,
-        /// What the line has.
+        /// The number of fields of the line.
         found: usize,
     },
 
-    /// A cell is not what its column holds.
+    /// A cell has not a value that its column allows.
     #[error("line {line}, column {column} ({name}): {reason}")]
     Cell {
-        /// Where.
+        /// The line, from 1.
         line: u64,
-        /// Where.
+        /// The column, from 1.
         column: usize,
         /// The column's name.
         name: String,
@@ -69,22 +82,22 @@ pub enum DatasetError {
     /// A target that the header does not list among its classes.
     #[error("line {line}, column {column}: the target {value} is not one of the targetclasses {classes}")]
     UnknownClass {
-        /// Where it appears first.
+        /// Where it occurs first.
         line: u64,
-        /// Where.
+        /// The column, from 1.
         column: usize,
-        /// What was read.
+        /// The value.
         value: String,
-        /// What the header lists.
+        /// The classes of the header.
         classes: String,
     },
 
-    /// More than a limit allows.
+    /// A limit is exceeded.
     #[error("line {line}: the dataset has more than {limit} {what}. The server's {setting} sets this limit")]
     TooLarge {
-        /// Where the limit was passed.
+        /// Where the limit is exceeded.
         line: u64,
-        /// What there is too much of.
+        /// What is limited.
         what: &'static str,
         /// The limit.
         limit: usize,
@@ -102,13 +115,77 @@ pub enum DatasetError {
     },
 }
 
-/// A piece of the sender's text as it may stand in a message: short, and with nothing unprintable.
-pub(super) fn quoted(bytes: &[u8]) -> String {
-    const SHOWN: usize = 24;
-    let text = String::from_utf8_lossy(bytes);
-    let mut short: String = text.chars().take(SHOWN).collect();
-    if short.len() < text.len() {
-        short.push('…');
+/// A place in a dataset file, as editors show it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// The line, from 1.
+    pub line: u64,
+    /// The CSV field (not the character), from 1; `None` when the error is about the whole line.
+    pub column: Option<usize>,
+}
+
+impl DatasetError {
+    /// Where the error is; `None` when the file could not be read.
+    #[must_use]
+    pub fn position(&self) -> Option<Position> {
+        let (line, column) = match *self {
+            Self::Read(_) => return None,
+            Self::Truncated { line, .. } | Self::Header { line, .. } | Self::TooLarge { line, .. } => {
+                (line, None)
+            }
+            Self::Name { line, column, .. }
+            | Self::Cell { line, column, .. }
+            | Self::UnknownClass { line, column, .. } => (line, Some(column)),
+            Self::Ragged { line, expected, found } => (line, Some(expected.min(found) + 1)),
+        };
+        Some(Position { line, column })
     }
-    format!("{short:?}")
+}
+
+/// Some bytes of the file, for a message.
+pub(super) fn quoted(bytes: &[u8]) -> String {
+    Untrusted(&String::from_utf8_lossy(bytes)).quoted(24)
+}
+
+/// The features of a dataset are not those of a model or of earlier samples.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Mismatch(String);
+
+impl Mismatch {
+    /// Of features that are matched by their position.
+    pub(super) fn of_counts(expected: usize, open_ended: bool, found: usize) -> Self {
+        let at_least = if open_ended { "at least " } else { "" };
+        Self(format!(
+            "the dataset has {found} features, the model was trained on {at_least}{expected}, and matches them by \
+             their position"
+        ))
+    }
+
+    /// Of features that are matched by their names.
+    pub(super) fn of_names(expected: &[String], found: &[String]) -> Self {
+        let first_of = |names: Vec<&String>| -> String {
+            let shown: Vec<String> = names.iter().take(3).map(|name| Untrusted(name).quoted(160)).collect();
+            match names.len().saturating_sub(3) {
+                0 => shown.join(", "),
+                more => format!("{} and {more} more", shown.join(", ")),
+            }
+        };
+        let missing: Vec<&String> = expected.iter().filter(|name| !found.contains(name)).collect();
+        let unknown: Vec<&String> = found.iter().filter(|name| !expected.contains(name)).collect();
+        let mut text = format!(
+            "the features of the dataset are not those of the model: the model has {}, the dataset {}",
+            expected.len(),
+            found.len()
+        );
+        if !missing.is_empty() {
+            text += "; missing in the dataset: ";
+            text += &first_of(missing);
+        }
+        if !unknown.is_empty() {
+            text += "; unknown to the model: ";
+            text += &first_of(unknown);
+        }
+        Self(text)
+    }
 }

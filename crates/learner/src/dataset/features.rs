@@ -3,9 +3,21 @@
 use rayon::prelude::*;
 
 use super::column::Column;
-use super::labelled::Mismatch;
+use super::error::Mismatch;
 
 /// A table of samples (rows) and features (columns). All columns have the same number of rows.
+///
+/// ```
+/// use learner::dataset::Features;
+///
+/// let names = vec!["clicks".to_owned(), "posts".to_owned()];
+/// let features = Features::of_columns(names, &[vec![0.5, -1.0], vec![0.0, 0.0]]);
+/// assert_eq!((features.rows(), features.columns().len(), features.varying()), (2, 2, 1));
+///
+/// let turned = features.aligned_to(&["posts".to_owned(), "clicks".to_owned()])?;
+/// assert_eq!(turned.columns()[1].value(0), 0.5);
+/// # Ok::<(), learner::dataset::Mismatch>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Features {
     names: Vec<String>,
@@ -14,25 +26,25 @@ pub struct Features {
 }
 
 impl Features {
-    /// Puts columns of `rows` rows together; `names` has one name a column.
+    /// A table of columns that have `rows` rows each; `names` has one name for each column.
     pub(super) fn new(names: Vec<String>, columns: Vec<Column>, rows: usize) -> Self {
         debug_assert_eq!(names.len(), columns.len());
         Self { names, columns, rows }
     }
 
-    /// Makes features of plain columns of numbers of equal length; NaN is a missing value.
+    /// A table of columns of numbers; NaN is a missing value.
     ///
     /// # Panics
-    /// When the columns have different lengths or their number differs from that of the names.
+    /// When the columns have different lengths, or their number is not the number of names.
     #[must_use]
     pub fn of_columns(names: Vec<String>, columns: &[Vec<f32>]) -> Self {
         let rows = columns.first().map_or(0, Vec::len);
-        assert_eq!(names.len(), columns.len(), "one name a column");
+        assert_eq!(names.len(), columns.len(), "one name for each column");
         assert!(columns.iter().all(|column| column.len() == rows), "columns of equal length");
         Self::new(names, columns.iter().map(|column| Column::of_values(column)).collect(), rows)
     }
 
-    /// How many samples.
+    /// The number of samples.
     #[must_use]
     pub fn rows(&self) -> usize {
         self.rows
@@ -50,7 +62,7 @@ impl Features {
         &self.columns
     }
 
-    /// How many features have more than one value.
+    /// The number of features that have more than one value.
     #[must_use]
     pub fn varying(&self) -> usize {
         self.columns.iter().filter(|column| !column.is_constant()).count()
@@ -59,7 +71,7 @@ impl Features {
     /// The same samples with their columns in the order of `names`.
     ///
     /// # Errors
-    /// [`Mismatch`] when the names are not the same set, naming some that differ.
+    /// [`Mismatch`] when the names are not the same set; its message names some that differ.
     pub fn aligned_to(self, names: &[String]) -> Result<Self, Mismatch> {
         if self.names == names {
             return Ok(self);
@@ -68,19 +80,19 @@ impl Features {
         if self.names.len() != names.len() {
             return Err(mismatch());
         }
-        let mut places: std::collections::HashMap<&str, usize> =
+        let mut positions: std::collections::HashMap<&str, usize> =
             self.names.iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
-        // Each place is taken once, so that a repeated name cannot stand for two columns.
-        let order: Option<Vec<usize>> = names.iter().map(|name| places.remove(name.as_str())).collect();
+        // Each position is used once, so that a repeated name cannot match two columns.
+        let order: Option<Vec<usize>> = names.iter().map(|name| positions.remove(name.as_str())).collect();
         let order = order.ok_or_else(mismatch)?;
         let columns = order.into_iter().map(|at| self.columns[at].clone()).collect();
         Ok(Self { names: names.to_vec(), columns, rows: self.rows })
     }
 
-    /// The same columns under other names, in the order they have.
+    /// The same columns, in their order, with other names.
     ///
     /// # Errors
-    /// [`Mismatch`] when there are not as many names as columns.
+    /// [`Mismatch`] when the number of names is not the number of columns.
     pub fn renamed(self, names: &[String]) -> Result<Self, Mismatch> {
         if self.names.len() != names.len() {
             return Err(Mismatch::of_names(names, &self.names));
@@ -88,11 +100,11 @@ impl Features {
         Ok(Self { names: names.to_vec(), ..self })
     }
 
-    /// The same columns under names that only number them; when the names are `open_ended`, without the
-    /// columns that come after the last name.
+    /// The columns matched to `names` by their position. With `open_ended`, additional columns are dropped; without it,
+    /// they are an error.
     ///
     /// # Errors
-    /// [`Mismatch`] when there are too few or too many columns.
+    /// [`Mismatch`] when there are too few columns, or too many.
     pub fn by_position(mut self, names: &[String], open_ended: bool) -> Result<Self, Mismatch> {
         if self.names.len() < names.len() || (self.names.len() > names.len() && !open_ended) {
             return Err(Mismatch::of_counts(names.len(), open_ended, self.names.len()));

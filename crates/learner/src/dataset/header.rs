@@ -7,20 +7,20 @@ use serde::{Deserialize, Serialize};
 use super::error::{DatasetError, quoted};
 use super::limits::Limits;
 
-/// What the first two lines of a dataset say.
+/// The keys and values of a dataset. The server needs `nfeatures` and `targetclasses`; other keys are ignored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Header {
-    /// How many feature columns follow.
+    /// The number of feature columns.
     pub nfeatures: usize,
-    /// The classes of the target, in the sender's order; at least two, all different.
+    /// The classes of the target, in the order of the file; at least two, all different.
     pub classes: Vec<Class>,
-    /// Moodle's time-splitting method, when named.
+    /// Moodle's time-splitting method, when given.
     pub time_splitting: Option<String>,
-    /// Moodle's target, when named.
+    /// Moodle's target, when given.
     pub target: Option<String>,
 }
 
-/// A class of the target: the number that Moodle calls it by.
+/// A class of the target: a finite number, as Moodle writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "f64", into = "f64")]
 pub struct Class(f64);
@@ -52,7 +52,7 @@ impl Class {
         (self.0 as f32).total_cmp(&target).is_eq()
     }
 
-    /// Whether two of some classes are one in the precision that targets are read in.
+    /// Whether two of the classes are equal in the precision that targets are read in.
     pub(crate) fn are_repeated(classes: &[Self]) -> bool {
         let mut seen = std::collections::HashSet::new();
         !classes.iter().all(|class| seen.insert((class.0 as f32).to_bits()))
@@ -72,7 +72,7 @@ impl fmt::Display for Class {
     }
 }
 
-/// `[0,1]`, for a message: of many classes the first ones, as a label may have hundreds of digits.
+/// `[0,1]`, for a message: only the first of many classes, because a label may have hundreds of digits.
 pub(super) fn class_list(classes: &[Class]) -> String {
     const SHOWN: usize = 10;
     let more = (classes.len() > SHOWN).then(|| "…".to_owned());
@@ -81,7 +81,7 @@ pub(super) fn class_list(classes: &[Class]) -> String {
 }
 
 impl Header {
-    /// Reads the two lines' fields. `line` is the line of the values.
+    /// Parses the fields of the two lines. `line` is the line of the values.
     pub(super) fn parse(
         keys: &csv::ByteRecord,
         values: &csv::ByteRecord,
@@ -139,7 +139,7 @@ fn parse_classes(raw: &[u8], line: u64, limits: &Limits) -> Result<Vec<Class>, D
             quoted(raw)
         ),
     };
-    let numbers: Vec<f64> = serde_json::from_slice(raw).map_err(|_| wrong("it is no such list"))?;
+    let numbers: Vec<f64> = serde_json::from_slice(raw).map_err(|_| wrong("it is not such a list"))?;
     if numbers.len() > limits.classes {
         let limit = limits.classes;
         return Err(DatasetError::TooLarge {

@@ -1,18 +1,20 @@
-//! Samples whose class is known: what a model learns from.
+//! Labelled samples: what a model is trained and tested on.
 
 use super::column::Column;
-use super::error::DatasetError;
+use super::error::{DatasetError, Mismatch};
 use super::features::Features;
 use super::header::{Class, Header, class_list};
 
 /// A labelled dataset as it was read: its targets may still contradict its header.
+///
+/// [`LabelledFile::into_samples`] checks them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LabelledFile {
-    /// What the header said.
+    /// The first two lines.
     pub header: Header,
     features: Features,
     target: Column,
-    /// The line of each distinct target's first appearance.
+    /// The line on which each distinct target occurs first.
     target_lines: Vec<u64>,
 }
 
@@ -21,13 +23,13 @@ impl LabelledFile {
         Self { header, features, target, target_lines }
     }
 
-    /// How many samples.
+    /// The number of samples.
     #[must_use]
     pub fn rows(&self) -> usize {
         self.features.rows()
     }
 
-    /// The features, whatever the targets are.
+    /// The features; the targets need not be valid.
     #[must_use]
     pub fn features(&self) -> &Features {
         &self.features
@@ -41,10 +43,10 @@ impl LabelledFile {
             && self.header.classes.iter().all(|class| seen.iter().any(|&value| class.is(value)))
     }
 
-    /// Samples with their classes.
+    /// The samples with their classes.
     ///
     /// # Errors
-    /// [`DatasetError::UnknownClass`] with the line of the first target that is no class.
+    /// [`DatasetError::UnknownClass`] with the line of the first target that is not a class.
     pub fn into_samples(self) -> Result<Labelled, DatasetError> {
         let Self { header, features, target, target_lines } = self;
         let classes = header.classes;
@@ -68,6 +70,16 @@ impl LabelledFile {
 }
 
 /// Samples whose class is known.
+///
+/// ```
+/// use learner::dataset::{Class, Features, Labelled};
+///
+/// let features = Features::of_columns(vec!["clicks".to_owned()], &[vec![0.5, f32::NAN, -1.0]]);
+/// let classes = [0.0, 1.0].into_iter().filter_map(Class::new).collect();
+/// let samples = Labelled::new(features, vec![0, 1, 1], classes);
+/// assert_eq!(samples.class_counts(), [1, 2]);
+/// assert!(samples.features().columns()[0].has_missing());
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Labelled {
     features: Features,
@@ -79,10 +91,10 @@ impl Labelled {
     /// Samples of these features and targets; a target is an index into `classes`.
     ///
     /// # Panics
-    /// When there is not one target a sample, or a target is no index into `classes`.
+    /// When the number of targets is not the number of samples, or a target is not an index into `classes`.
     #[must_use]
     pub fn new(features: Features, targets: Vec<u32>, classes: Vec<Class>) -> Self {
-        assert_eq!(features.rows(), targets.len(), "one target a sample");
+        assert_eq!(features.rows(), targets.len(), "one target for each sample");
         assert!(targets.iter().all(|&target| (target as usize) < classes.len()), "targets are class indices");
         Self { features, targets, classes }
     }
@@ -99,13 +111,13 @@ impl Labelled {
         &self.targets
     }
 
-    /// The classes that a sample could have, whether or not one does.
+    /// All classes, also those without a sample.
     #[must_use]
     pub fn classes(&self) -> &[Class] {
         &self.classes
     }
 
-    /// How many samples each class has.
+    /// The number of samples of each class.
     #[must_use]
     pub fn class_counts(&self) -> Vec<usize> {
         let mut counts = vec![0; self.classes.len()];
@@ -115,12 +127,14 @@ impl Labelled {
         counts
     }
 
-    /// These samples and `more`, in [canonical](Labelled::canonical) order, so that the order of
-    /// batches does not matter; about `bound` of them at most, see there.
+    /// These samples and `more`, in [canonical](Labelled::canonical) order, so that the order of batches does not
+    /// matter; about `max` of them at most.
+    ///
+    /// The columns of `more` may have another order. Classes that only `more` has are added.
     ///
     /// # Errors
     /// [`Mismatch`] when the features have other names.
-    pub fn merged(self, more: Self, bound: usize) -> Result<Self, Mismatch> {
+    pub fn merged(self, more: Self, max: usize) -> Result<Self, Mismatch> {
         let classes = union_of_classes(&self.classes, &more.classes);
         let index = |class: &Class| classes.iter().position(|c| c == class).unwrap_or_default() as u32;
         let retarget = |samples: &Self| -> Vec<u32> {
@@ -134,62 +148,62 @@ impl Labelled {
         let (_, new, new_rows) = more.features.aligned_to(&names)?.into_parts();
         let columns = old.iter().zip(&new).map(|(a, b)| appended(a, old_rows, b, new_rows)).collect();
         let features = Features::new(names, columns, old_rows + new_rows);
-        Ok(Self { features, targets, classes }.canonical(bound))
+        Ok(Self { features, targets, classes }.canonical(max))
     }
 
-    /// The same samples in an order that depends on nothing but the samples themselves, and looks
-    /// random: sorted by a hash of each one's values. Beyond `bound` samples the ones whose hash of
-    /// values and repetition is smallest stay, and the first few of every class: an even choice that
-    /// does not depend on the order in which different samples came. (Of equal samples somewhat fewer
-    /// stay the more batches follow, because their repetitions are counted anew.)
+    /// The same samples in a pseudorandom order that depends only on the samples themselves: sorted by a hash of the
+    /// values of each.
+    ///
+    /// Of more than `max` samples, those with the smallest hash of values and repetition are kept, and the first few of
+    /// every class: an even choice that does not depend on the order in which different samples came. (Fewer of equal
+    /// samples are kept with every batch that follows, because their repetitions are counted anew.)
     #[must_use]
-    pub fn canonical(self, bound: usize) -> Self {
+    pub fn canonical(self, max: usize) -> Self {
         let hashes = self.row_hashes();
         let mut rows: Vec<u32> = (0..self.targets.len() as u32).collect();
         rows.sort_by_key(|&row| hashes[row as usize]);
-        if rows.len() > bound {
-            rows = self.even_choice(&rows, &hashes, bound);
+        if rows.len() > max {
+            rows = self.even_choice(&rows, &hashes, max);
         }
         let targets = rows.iter().map(|&row| self.targets[row as usize]).collect();
         Self { features: self.features.select(&rows), targets, classes: self.classes }
     }
 
-    /// A hash of each sample's values and class that depends neither on which columns vary nor on
-    /// the order of the samples.
+    /// A hash of each sample's values and class that depends neither on which columns vary nor on the order of the
+    /// samples.
     fn row_hashes(&self) -> Vec<u64> {
         let mut sums: Vec<u64> = self
             .targets
             .iter()
-            .map(|&t| mix(self.classes[t as usize].number().to_bits() ^ u64::MAX))
+            .map(|&t| splitmix(self.classes[t as usize].number().to_bits() ^ u64::MAX))
             .collect();
         let rows: Vec<u32> = (0..sums.len() as u32).collect();
         for (at, column) in self.features.columns().iter().enumerate() {
-            let hash = |value: &f32| mix((at as u64) << 32 | u64::from(value.to_bits()));
+            let hash = |value: &f32| splitmix((at as u64) << 32 | u64::from(value.to_bits()));
             let table: Vec<u64> = column.values().iter().map(hash).collect();
             column.for_each_code(&rows, |row, code| sums[row] = sums[row].wrapping_add(table[code]));
         }
-        sums.into_iter().map(mix).collect()
+        sums.into_iter().map(splitmix).collect()
     }
 
-    /// `bound` of `rows` (sorted by hash): those with the smallest hash of their values and of how
-    /// many equal rows stand before them, in the order they had; and the first few of every class,
-    /// so that none is forgotten.
-    fn even_choice(&self, rows: &[u32], hashes: &[u64], bound: usize) -> Vec<u32> {
+    /// `max` of `rows` (sorted by hash) in their order: those with the smallest hash of their values and of the number
+    /// of equal rows before them; and the first few of every class, so that no class is lost.
+    fn even_choice(&self, rows: &[u32], hashes: &[u64], max: usize) -> Vec<u32> {
         let mut repetition = 0_u64;
         let mut keyed: Vec<(u64, usize)> = Vec::with_capacity(rows.len());
         for (at, &row) in rows.iter().enumerate() {
             let hash = hashes[row as usize];
             let repeats = at > 0 && hashes[rows[at - 1] as usize] == hash;
             repetition = if repeats { repetition + 1 } else { 0 };
-            keyed.push((mix(hash ^ mix(repetition)), at));
+            keyed.push((splitmix(hash ^ splitmix(repetition)), at));
         }
         keyed.sort_unstable();
         let mut of_class = vec![0_usize; self.classes.len()];
-        let mut kept: Vec<usize> = Vec::with_capacity(bound);
+        let mut kept: Vec<usize> = Vec::with_capacity(max);
         for (rank, &(_, at)) in keyed.iter().enumerate() {
             let seen = &mut of_class[self.targets[rows[at] as usize] as usize];
             *seen += 1;
-            if rank < bound || *seen <= MIN_OF_A_CLASS {
+            if rank < max || *seen <= MIN_OF_A_CLASS {
                 kept.push(at);
             }
         }
@@ -198,10 +212,10 @@ impl Labelled {
     }
 }
 
-/// So many samples of a class are kept whatever the bound.
+/// This many samples of a class are kept, even beyond the maximum.
 const MIN_OF_A_CLASS: usize = 20;
 
-/// The first list, unless the second has classes that it lacks: then all of them, ascending.
+/// The first list, unless the second has classes that the first has not: then all of them, ascending.
 fn union_of_classes(ours: &[Class], theirs: &[Class]) -> Vec<Class> {
     if theirs.iter().all(|class| ours.contains(class)) {
         return ours.to_vec();
@@ -225,51 +239,9 @@ fn appended(a: &Column, a_rows: usize, b: &Column, b_rows: usize) -> Column {
 
 /// The finaliser of the `SplitMix64` generator (Steele, Lea and Flood 2014): a bijection in which
 /// every bit of the input changes about half of the output's.
-fn mix(mut x: u64) -> u64 {
+fn splitmix(mut x: u64) -> u64 {
     x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     x ^ (x >> 31)
-}
-
-/// Two sets of features that do not belong together.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Mismatch(String);
-
-impl Mismatch {
-    /// Of features that have no names.
-    pub(super) fn of_counts(expected: usize, at_least: bool, found: usize) -> Self {
-        let bound = if at_least { "at least " } else { "" };
-        Self(format!(
-            "the dataset has {found} features, the model was trained on {bound}{expected}, and matches them by \
-             their position"
-        ))
-    }
-
-    pub(super) fn of_names(expected: &[String], found: &[String]) -> Self {
-        let few = |names: Vec<&String>| -> String {
-            let shown: Vec<String> = names.iter().take(3).map(|name| format!("{name:?}")).collect();
-            match names.len().saturating_sub(3) {
-                0 => shown.join(", "),
-                more => format!("{} and {more} more", shown.join(", ")),
-            }
-        };
-        let lacking: Vec<&String> = expected.iter().filter(|name| !found.contains(name)).collect();
-        let surplus: Vec<&String> = found.iter().filter(|name| !expected.contains(name)).collect();
-        let mut text = format!(
-            "the dataset's features are not those of the model: the model has {}, the dataset {}",
-            expected.len(),
-            found.len()
-        );
-        if !lacking.is_empty() {
-            text += "; lacking: ";
-            text += &few(lacking);
-        }
-        if !surplus.is_empty() {
-            text += "; unknown to the model: ";
-            text += &few(surplus);
-        }
-        Self(text)
-    }
 }

@@ -1,17 +1,26 @@
 //! How large a dataset may be.
 
-/// How large a dataset may be; beyond it the file is refused before memory is spent on it.
+/// How large a dataset may be. A larger file is refused before memory is allocated for it.
+///
+/// ```
+/// use learner::dataset::{Limits, read_labelled};
+///
+/// let limits = Limits { rows: 1, ..Limits::default() };
+/// let file = "nfeatures,targetclasses\n1,\"[0,1]\"\nclicks,dropout\n0,1\n1,0\n";
+/// let error = read_labelled(file.as_bytes(), &limits).unwrap_err();
+/// assert!(error.to_string().contains("more than 1 samples"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Most samples in one file.
+    /// The largest number of samples in one file.
     pub rows: usize,
-    /// Most features in one file.
+    /// The largest number of features in one file.
     pub columns: usize,
-    /// Most classes in `targetclasses`.
+    /// The largest number of classes in `targetclasses`.
     pub classes: usize,
-    /// Most samples of one model that are kept to learn from again, all batches together.
+    /// The largest number of samples that are stored for one model, to train on them again with the next batch.
     pub kept_rows: usize,
-    /// Most bytes of one line.
+    /// The largest number of bytes of one line.
     pub line_bytes: usize,
 }
 

@@ -1,11 +1,11 @@
 //! Reads Moodle's dataset files into samples.
 //!
-//! Owns the CSV format, the errors that point into it, and the compact form in
-//! which samples are held and kept. Must not know how samples are learnt from,
-//! nor where files come from: it reads any [`std::io::Read`].
+//! Owns the CSV format, errors with line and column, and the compact form of
+//! samples in memory and on disk. Must not know how a model is trained, nor where
+//! files come from: it reads any [`std::io::Read`].
 //!
 //! The format is three header lines (keys, values, column names) and then one
-//! line a sample; an empty cell is a missing value.
+//! line for each sample; an empty cell is a missing value.
 //!
 //! ```
 //! use learner::dataset::{Limits, read_labelled};
@@ -30,9 +30,9 @@ mod reader;
 
 pub use archive::ArchiveError;
 pub use column::Column;
-pub use error::DatasetError;
+pub use error::{DatasetError, Mismatch, Position};
 pub use features::Features;
 pub use header::{Class, Header};
-pub use labelled::{Labelled, LabelledFile, Mismatch};
+pub use labelled::{Labelled, LabelledFile};
 pub use limits::Limits;
 pub use reader::{Unlabelled, read_labelled, read_unlabelled};

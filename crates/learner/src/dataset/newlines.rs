@@ -1,11 +1,11 @@
-//! Makes every line end with `\n`, so that lines are counted as editors count
-//! them whatever system a file comes from.
+//! Makes every line end with `\n`, so that line numbers are those of an editor for
+//! files of every operating system.
 
 use std::cell::Cell;
 use std::io::{self, Read};
 use std::rc::Rc;
 
-/// Turns `\r\n` and lone `\r` outside of quotes into `\n`; what is quoted stays as it is.
+/// Turns `\r\n` and lone `\r` outside of quotes into `\n`; quoted fields stay the same.
 pub(super) struct Newlines<R> {
     source: R,
     quoted: bool,
@@ -14,12 +14,12 @@ pub(super) struct Newlines<R> {
 }
 
 impl<R: Read> Newlines<R> {
-    /// Reads `source`; `ends_line` always tells whether the last byte given was a newline.
+    /// Reads `source`; `ends_line` is whether the last byte returned was a newline.
     pub(super) fn new(source: R, ends_line: Rc<Cell<bool>>) -> Self {
         Self { source, quoted: false, after_return: false, ends_line }
     }
 
-    /// Rewrites the bytes in place; gives how many are left.
+    /// Rewrites the bytes in place; returns how many are left.
     fn rewrite(&mut self, bytes: &mut [u8]) -> usize {
         if !self.after_return && memchr::memchr(b'\r', bytes).is_none() {
             let quotes = memchr::memchr_iter(b'"', bytes).count();
@@ -49,7 +49,7 @@ impl<R: Read> Read for Newlines<R> {
                 return Ok(0);
             }
             let kept = self.rewrite(&mut buffer[..read]);
-            // Nothing is left of the second half of a `\r\n`, but that is not the end.
+            // Only the second half of a `\r\n` was read: that is not the end of the file.
             if kept > 0 {
                 self.ends_line.set(buffer[kept - 1] == b'\n');
                 return Ok(kept);
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn line_ends_of_every_system_become_newlines_however_the_bytes_arrive() {
+    fn all_line_ends_become_newlines_in_pieces_of_any_size() {
         let file = b"a,\"x\r\ny\"\r\nb\rc\r\r\n\nd\r";
         for piece in 1..file.len() {
             let mut read = Vec::new();

@@ -13,25 +13,42 @@ use super::header::Header;
 use super::labelled::LabelledFile;
 use super::limits::Limits;
 use super::newlines::Newlines;
+use crate::text::Untrusted;
 
 /// Samples whose class is to be predicted.
+///
+/// Ids, features and rows have the same order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Unlabelled {
-    /// What the header said.
+    /// The first two lines.
     pub header: Header,
-    /// Each sample's id, exactly as it was sent.
+    /// The id of each sample, byte for byte.
     pub ids: Vec<String>,
     /// The samples' features.
     pub features: Features,
-    /// Whether the first column is called `sampleid`, as Moodle calls it. Where it is not, somebody
-    /// has renamed the columns, as publishers of anonymised datasets do: only their order counts.
+    /// Whether the first column is called `sampleid`, as Moodle calls it. Otherwise the columns were renamed, as in
+    /// anonymised datasets: match them by their position.
     pub named: bool,
 }
 
 /// Reads a training or evaluation dataset: features, then the target as the last column.
 ///
+/// Reads line by line; memory grows with the distinct values, not with the size of the file.
+///
+/// ```
+/// use learner::dataset::{Limits, read_labelled};
+///
+/// let file = "nfeatures,targetclasses\n2,\"[0,1]\"\nclicks,posts,dropout\n0.5,,1\n-1,0.25,0\n";
+/// let file = read_labelled(file.as_bytes(), &Limits::default())?;
+/// assert_eq!(file.header.nfeatures, 2);
+/// let samples = file.into_samples()?;
+/// assert_eq!(samples.features().names(), ["clicks", "posts"]);
+/// assert_eq!(samples.targets(), [1, 0]);
+/// # Ok::<(), learner::dataset::DatasetError>(())
+/// ```
+///
 /// # Errors
-/// [`DatasetError`] for a file that is not such a dataset or is beyond `limits`.
+/// [`DatasetError`] when the file is not such a dataset or exceeds `limits`.
 pub fn read_labelled(source: impl Read, limits: &Limits) -> Result<LabelledFile, DatasetError> {
     let mut lines = Lines::new(source, *limits);
     let (header, names) = lines.read_header()?;
@@ -65,8 +82,18 @@ pub fn read_labelled(source: impl Read, limits: &Limits) -> Result<LabelledFile,
 
 /// Reads a prediction dataset: `sampleid` as the first column, then features.
 ///
+/// ```
+/// use learner::dataset::{Limits, read_unlabelled};
+///
+/// let file = "nfeatures,targetclasses\n1,\"[0,1]\"\nsampleid,clicks\n183021-0,0.5\n183020-0,\n";
+/// let samples = read_unlabelled(file.as_bytes(), &Limits::default())?;
+/// assert_eq!(samples.ids, ["183021-0", "183020-0"]);
+/// assert!(samples.features.columns()[0].value(1).is_nan());
+/// # Ok::<(), learner::dataset::DatasetError>(())
+/// ```
+///
 /// # Errors
-/// [`DatasetError`] for a file that is not such a dataset or is beyond `limits`.
+/// [`DatasetError`] when the file is not such a dataset or exceeds `limits`.
 pub fn read_unlabelled(source: impl Read, limits: &Limits) -> Result<Unlabelled, DatasetError> {
     let mut lines = Lines::new(source, *limits);
     let (header, names) = lines.read_header()?;
@@ -94,12 +121,12 @@ pub fn read_unlabelled(source: impl Read, limits: &Limits) -> Result<Unlabelled,
     Ok(Unlabelled { header, ids, features, named })
 }
 
-/// What Moodle calls the column of sample ids.
+/// The name of the column of sample ids in Moodle's files.
 const SAMPLE_ID: &str = "sampleid";
 
-/// The lines of a dataset and the columns that grow from them.
+/// Reads the lines of a dataset into columns.
 struct Lines<R> {
-    csv: csv::Reader<Bounded<Newlines<R>>>,
+    csv: csv::Reader<LineLimit<Newlines<R>>>,
     since_last_line: Rc<Cell<usize>>,
     ends_line: Rc<Cell<bool>>,
     limits: Limits,
@@ -114,17 +141,17 @@ impl<R: Read> Lines<R> {
     fn new(source: R, limits: Limits) -> Self {
         let since_last_line = Rc::new(Cell::new(0));
         let ends_line = Rc::new(Cell::new(false));
-        let bounded = Bounded {
+        let limited = LineLimit {
             source: Newlines::new(source, Rc::clone(&ends_line)),
             since_last_line: Rc::clone(&since_last_line),
-            // The CSV reader reads ahead by up to its buffer.
-            bound: limits.line_bytes + BUFFER,
+            // The CSV reader reads ahead up to the size of its buffer.
+            max: limits.line_bytes + BUFFER,
         };
         let csv = csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
             .buffer_capacity(BUFFER)
-            .from_reader(bounded);
+            .from_reader(limited);
         let record = ByteRecord::new();
         Self { csv, since_last_line, ends_line, limits, record, line: 0, columns: Vec::new(), rows: 0 }
     }
@@ -137,17 +164,17 @@ impl<R: Read> Lines<R> {
         let next_line = self.csv.position().line();
         let read = read.map_err(|error| match error.into_kind() {
             csv::ErrorKind::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => {
-                // Where an open quote stands, not where patience ended.
+                // The line of the open quote, not the one where the limit was exceeded.
                 self.line_too_long(begun)
             }
             csv::ErrorKind::Io(error) => DatasetError::Read(error),
             other => DatasetError::Read(io::Error::other(format!("{other:?}"))),
         })?;
-        // Counted back from where the record ends: it begins after any blank lines before it.
+        // Counted back from the end of the record, because blank lines may precede it.
         let inside = memchr::memchr_iter(b'\n', self.record.as_slice()).count() as u64;
         let ended = u64::from(!self.csv.is_done() || self.ends_line.get());
         self.line = next_line.saturating_sub(inside + ended).max(1);
-        // With the commas between its fields; the reader's own bound is no nearer than its buffer.
+        // Including the commas between its fields; the reader's own limit is only exact to the size of its buffer.
         if self.record.as_slice().len() + self.record.len() > self.limits.line_bytes.saturating_add(1) {
             return Err(self.line_too_long(self.line));
         }
@@ -187,7 +214,7 @@ impl<R: Read> Lines<R> {
         Ok((header, names))
     }
 
-    /// Reads the next sample's line; gives its row.
+    /// Reads the line of the next sample; returns its row.
     fn next_sample(&mut self) -> Result<Option<usize>, DatasetError> {
         if !self.read()? {
             return Ok(None);
@@ -227,24 +254,24 @@ impl<R: Read> Lines<R> {
 
     #[cold]
     fn cell_error(&self, at: usize, names: &[String], reason: String) -> DatasetError {
-        let name: String = names[at].chars().filter(|c| !c.is_control()).take(80).collect();
+        let name = Untrusted(&names[at]).line(80);
         DatasetError::Cell { line: self.line, column: at + 1, name, reason }
     }
 }
 
 const BUFFER: usize = 1 << 16;
 
-/// Fails with [`io::ErrorKind::FileTooLarge`] when too much is read for one line, so that an open
-/// quote cannot make the CSV reader hold a whole file.
-struct Bounded<R> {
+/// Fails with [`io::ErrorKind::FileTooLarge`] when one line is too long, so that the CSV reader does not load a whole
+/// file after an open quote.
+struct LineLimit<R> {
     source: R,
     since_last_line: Rc<Cell<usize>>,
-    bound: usize,
+    max: usize,
 }
 
-impl<R: Read> Read for Bounded<R> {
+impl<R: Read> Read for LineLimit<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.since_last_line.get() > self.bound {
+        if self.since_last_line.get() > self.max {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         let read = self.source.read(buffer)?;

@@ -1,6 +1,6 @@
-//! The columns that a linear model sees: standardised values, missing flags,
-//! hinges that let a straight line bend, and random features that let inputs
-//! act together.
+//! The derived columns of a linear model: standardised values, missing flags,
+//! hinges (piecewise linear functions of one input), and random features
+//! (smooth functions of several inputs).
 //!
 //! Sources: hinges are those of multivariate adaptive regression splines
 //! (Friedman 1991); random features follow Rahimi and Recht (2007).
@@ -22,40 +22,39 @@ pub(crate) enum Term {
     Hinge { input: usize, knot: f32 },
 }
 
-/// Columns in which several inputs act together: f(w·z + b), the first half with f = max(0, ·), the
-/// second with f = cos.
+/// Functions of several inputs: f(w·z + b), the first half with f = max(0, ·), the second with f = cos.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct RandomFeatures {
     /// Inputs × columns.
     pub weights: Array2<f32>,
-    /// One a column.
+    /// One for each column.
     pub bias: Vec<f32>,
-    /// How many of the columns are rectified; the rest are cosines.
+    /// How many of the columns are rectified; the others are cosines.
     pub rectified: usize,
 }
 
 /// The derived columns of a linear model, terms first.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Expansion {
+pub(crate) struct Basis {
     pub terms: Vec<Term>,
     pub random: Option<RandomFeatures>,
 }
 
-/// Which derived columns to make.
+/// Which derived columns a basis has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Plan {
-    /// Most hinges an input.
+pub(crate) struct BasisParams {
+    /// The largest number of hinges of an input.
     pub hinges: usize,
     /// How many random features, half of each kind.
     pub random: usize,
 }
 
-/// A missing flag needs at least this many samples on either side.
+/// A missing flag needs at least this many samples with and without a value.
 const MIN_FLAGGED: f64 = 2.0;
 
-impl Expansion {
+impl Basis {
     /// Chooses the columns for inputs that were measured on `rows` samples.
-    pub(crate) fn new(inputs: &[Input], plan: Plan, rows: usize, seed: u64) -> Self {
+    pub(crate) fn new(inputs: &[Input], params: BasisParams, rows: usize, seed: u64) -> Self {
         let varying = inputs.iter().enumerate().filter(|(_, input)| input.levels.len() > 1);
         let mut terms: Vec<Term> = varying.map(|(input, _)| Term::Value { input }).collect();
         for (at, input) in inputs.iter().enumerate() {
@@ -66,16 +65,16 @@ impl Expansion {
         }
         for (at, input) in inputs.iter().enumerate() {
             terms.extend(
-                knots(&input.levels, plan.hinges).into_iter().map(|knot| Term::Hinge { input: at, knot }),
+                knots(&input.levels, params.hinges).into_iter().map(|knot| Term::Hinge { input: at, knot }),
             );
         }
-        let random = (plan.random > 0 && !inputs.is_empty())
-            .then(|| RandomFeatures::new(inputs.len(), plan.random, seed));
+        let random = (params.random > 0 && !inputs.is_empty())
+            .then(|| RandomFeatures::new(inputs.len(), params.random, seed));
         Self { terms, random }
     }
 
-    /// Takes the columns of another expansion of the same inputs that are not here yet. `ours` and
-    /// `theirs` are the weights of the two, columns × margins; the weights of the union come back.
+    /// Adds the columns of another basis of the same inputs, unless they are here already. `ours` and `theirs` are
+    /// the weights of the two, columns × margins; returns the weights of the union.
     pub(crate) fn absorb(&mut self, more: Self, ours: &Array2<f64>, theirs: &Array2<f64>) -> Array2<f64> {
         let margins = theirs.ncols();
         let first_random = self.terms.len();
@@ -91,10 +90,10 @@ impl Expansion {
             }
         }
         rows.extend(random_rows);
-        // Only one recipe has random features, so there is nothing to unite.
+        // Only one basis of the search space has random features, so there is nothing to unite.
         rows.extend(more_rows);
         if more.random.is_some() {
-            debug_assert!(self.random.is_none(), "random features come from one recipe");
+            debug_assert!(self.random.is_none(), "random features come from one basis");
             self.random = more.random;
         }
         let mut united = Array2::zeros((rows.len(), margins));
@@ -109,7 +108,7 @@ impl Expansion {
         self.terms.len() + self.random.as_ref().map_or(0, |random| random.bias.len())
     }
 
-    /// The columns of some samples: rows × width, column-major, which is what linfa is fast on.
+    /// The columns of some samples: rows × width, column-major, because linfa is faster on it.
     pub(crate) fn design(&self, inputs: &[Input], features: &Features, rows: &[u32]) -> Array2<f64> {
         let mut design = Array2::zeros((rows.len(), self.width()).f());
         for (at, term) in self.terms.iter().enumerate() {
@@ -128,19 +127,19 @@ impl Expansion {
 }
 
 impl Term {
-    /// The input it reads.
+    /// The index of its input.
     pub(crate) fn input(self) -> usize {
         match self {
             Self::Value { input } | Self::Missing { input } | Self::Hinge { input, .. } => input,
         }
     }
 
-    /// Where a hinge bends; 0 for what is no hinge.
+    /// The knot of a hinge; 0 for other terms.
     pub(crate) fn knot(self) -> f32 {
         if let Self::Hinge { knot, .. } = self { knot } else { 0.0 }
     }
 
-    /// The input it reads, and what it makes of a raw value.
+    /// The index of its input, and its function of a raw value.
     fn function<'a>(self, inputs: &'a [Input]) -> (usize, Box<dyn Fn(f32) -> f32 + 'a>) {
         match self {
             Self::Value { input } => (input, Box::new(move |value| inputs[input].standardised(value))),
@@ -153,21 +152,21 @@ impl Term {
 }
 
 impl RandomFeatures {
-    /// Weights at three scales, so that slow and fast changes can both be followed; with many inputs
-    /// each column reads three of them.
+    /// Weights at three scales, so that slow and fast changes can both be followed; with many inputs each column
+    /// depends on three of them.
     fn new(inputs: usize, columns: usize, seed: u64) -> Self {
-        const READ_BY_EACH: usize = 3;
+        const INPUTS_PER_COLUMN: usize = 3;
         let mut stream = Stream::new(seed ^ 0x7261_6e64_6f6d);
-        // A few inputs may depend on each other in detail; with many, only broad strokes are worth it.
-        let scales = if inputs <= READ_BY_EACH { [0.9, 1.6, 2.7] } else { [0.6, 1.1, 1.8] };
+        // Few inputs may interact in detail; of many, only slow changes are worth following.
+        let scales = if inputs <= INPUTS_PER_COLUMN { [0.9, 1.6, 2.7] } else { [0.6, 1.1, 1.8] };
         let mut weights = Array2::zeros((inputs, columns));
         let mut bias = Vec::with_capacity(columns);
         for column in 0..columns {
             let scale = scales[column % 3];
-            if inputs <= READ_BY_EACH {
+            if inputs <= INPUTS_PER_COLUMN {
                 (0..inputs).for_each(|input| weights[[input, column]] = (scale * stream.normal()) as f32);
             } else {
-                for _ in 0..READ_BY_EACH {
+                for _ in 0..INPUTS_PER_COLUMN {
                     weights[[stream.below(inputs), column]] = (scale * stream.normal()) as f32;
                 }
             }
@@ -208,27 +207,27 @@ impl RandomFeatures {
     }
 }
 
-/// Knots strictly inside an input's values: every inner value when there are few, evenly spaced
+/// Knots strictly between an input's smallest and largest value: every value when there are few, evenly spaced
 /// quantiles of the samples otherwise.
-fn knots(levels: &[(f32, u32)], most: usize) -> Vec<f32> {
-    if levels.len() < 3 || most == 0 {
+fn knots(levels: &[(f32, u32)], max: usize) -> Vec<f32> {
+    if levels.len() < 3 || max == 0 {
         return Vec::new();
     }
     let inner = &levels[1..levels.len() - 1];
-    if inner.len() <= most {
+    if inner.len() <= max {
         return inner.iter().map(|&(value, _)| value).collect();
     }
     let total: f64 = levels.iter().map(|&(_, count)| f64::from(count)).sum();
-    let mut knots: Vec<f32> = Vec::with_capacity(most);
+    let mut knots: Vec<f32> = Vec::with_capacity(max);
     let mut below = 0.0;
     let mut next = 1_u32;
     for &(value, count) in &levels[..levels.len() - 1] {
         below += f64::from(count);
-        if below >= total * f64::from(next) / (most + 1) as f64 {
+        if below >= total * f64::from(next) / (max + 1) as f64 {
             if value > levels[0].0 {
                 knots.push(value);
             }
-            while below >= total * f64::from(next) / (most + 1) as f64 {
+            while below >= total * f64::from(next) / (max + 1) as f64 {
                 next += 1;
             }
         }

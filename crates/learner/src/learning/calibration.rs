@@ -1,44 +1,55 @@
-//! Whether probabilities come true: what was claimed, cut into bins, beside what then was.
+//! Calibration: predicted probabilities in bins, beside the observed frequencies.
 //!
-//! Knows probabilities and true classes, nothing of how either came about.
+//! Knows probabilities and true classes. Must not know which model predicted them.
 
 use ndarray::Array2;
 
 use super::metrics::most_probable;
 
-/// Samples are sorted by probability and cut into so many parts of equal size.
+/// The number of bins.
 const BINS: usize = 10;
 
-/// How far probabilities are from what then happened.
+/// How far predicted probabilities are from observed frequencies.
+///
+/// ```
+/// use learner::learning::CalibrationData;
+/// use ndarray::array;
+///
+/// let probabilities = array![[0.75, 0.25], [0.75, 0.25], [0.75, 0.25], [0.75, 0.25]];
+/// let calibration = CalibrationData::of(&probabilities, &[0, 1, 0, 0]).calibration();
+/// assert_eq!(calibration.bins.len(), 1);
+/// assert_eq!((calibration.bins[0].predicted, calibration.bins[0].observed), (0.25, 0.25));
+/// assert_eq!(calibration.error, 0.0);
+/// ```
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Calibration {
-    /// At most ten parts of about equally many samples, from the lowest probabilities to the highest;
-    /// fewer where many probabilities are the same.
+    /// At most ten bins of about equally many samples, from the lowest probabilities to the highest; fewer when many
+    /// probabilities are equal.
     pub bins: Vec<CalibrationBin>,
-    /// The expected calibration error (Naeini, Cooper and Hauskrecht 2015): the distance between mean
-    /// probability and share of truth in each bin, weighted with its samples. With bins of equal mass
-    /// (Nguyen and O'Connor 2015), because most of Moodle's probabilities crowd at one end. 0 is
-    /// perfect; of few samples, chance alone makes it larger.
+    /// The expected calibration error, 0 to 1 (Naeini, Cooper and Hauskrecht 2015): the distance between mean
+    /// probability and observed frequency in each bin, weighted with its samples. With bins of equal mass (Nguyen and
+    /// O'Connor 2015), because most of Moodle's probabilities are near one end. 0 is perfect; with few samples, chance
+    /// alone makes it larger.
     pub error: f64,
 }
 
 /// Samples with about the same probability.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CalibrationBin {
-    /// The mean of the probabilities that they were given.
+    /// The mean predicted probability.
     pub predicted: f64,
-    /// The share of them of which it was true.
+    /// The observed frequency: the share of samples of the predicted class.
     pub observed: f64,
-    /// How many they are.
+    /// The number of samples.
     pub samples: usize,
 }
 
-/// Probabilities, and whether what they are of was true. Of two classes it is the second; of more, the
-/// predicted one (its confidence: Guo, Pleiss, Sun and Weinberger 2017).
+/// Predicted probabilities, and whether each came true: those of the second of two classes; of more classes, those of
+/// the predicted one (its confidence: Guo, Pleiss, Sun and Weinberger 2017).
 ///
-/// Equal probabilities are one entry, so claims of several rated sets can be put together.
+/// Equal probabilities are one entry, and the data of several predictions can be [merged](CalibrationData::merged_with).
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Claims {
+pub struct CalibrationData {
     /// Ascending by mean probability.
     groups: Vec<Group>,
 }
@@ -63,43 +74,43 @@ impl Group {
     }
 }
 
-impl Claims {
-    /// What `probabilities` (samples × classes) claim about samples whose classes are `targets`.
+impl CalibrationData {
+    /// The data of `probabilities` (samples × classes) for samples whose classes are `targets` (class indices).
     ///
     /// # Panics
-    /// When there is not one target a row.
+    /// When the number of targets is not the number of rows.
     #[must_use]
     pub fn of(probabilities: &Array2<f64>, targets: &[usize]) -> Self {
-        assert_eq!(probabilities.nrows(), targets.len(), "one target a row of probabilities");
-        let claimed = |row: &[f64]| if row.len() == 2 { 1 } else { most_probable(row) };
-        let mut claims: Vec<(f64, bool)> = probabilities
+        assert_eq!(probabilities.nrows(), targets.len(), "one target for each row of probabilities");
+        let class_of = |row: &[f64]| if row.len() == 2 { 1 } else { most_probable(row) };
+        let mut outcomes: Vec<(f64, bool)> = probabilities
             .outer_iter()
             .zip(targets)
             .map(|(row, &target)| {
                 let row = row.to_vec();
-                let class = claimed(&row);
+                let class = class_of(&row);
                 (row[class], class == target)
             })
             .collect();
-        claims.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        outcomes.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
         let group = |equal: &[(f64, bool)]| Group {
             sum: equal[0].0 * equal.len() as f64,
-            hits: equal.iter().filter(|(_, truth)| *truth).count(),
+            hits: equal.iter().filter(|(_, came_true)| *came_true).count(),
             samples: equal.len(),
         };
-        Self { groups: claims.chunk_by(|a, b| a.0.to_bits() == b.0.to_bits()).map(group).collect() }
+        Self { groups: outcomes.chunk_by(|a, b| a.0.to_bits() == b.0.to_bits()).map(group).collect() }
     }
 
-    /// These, and the claims of another set of samples.
+    /// This and the data of other predictions.
     #[must_use]
-    pub fn with(mut self, other: Self) -> Self {
+    pub fn merged_with(mut self, other: Self) -> Self {
         self.groups.extend(other.groups);
         // Two ascending runs: a stable sort merges them.
         self.groups.sort_by(|a, b| a.mean().total_cmp(&b.mean()));
         self
     }
 
-    /// The calibration of all that was claimed.
+    /// The calibration of all predictions.
     #[must_use]
     pub fn calibration(&self) -> Calibration {
         let n = self.samples() as f64;
@@ -113,17 +124,17 @@ impl Claims {
         Calibration { bins: bins.iter().map(bin).collect(), error }
     }
 
-    /// About the same in at most `most` entries: what is kept of each of many iterations.
-    pub(crate) fn coarse(self, most: usize) -> Self {
-        if self.groups.len() <= most { self } else { Self { groups: self.merged(most) } }
+    /// About the same data in at most `max` entries, so that many iterations fit into memory.
+    pub(crate) fn coarse(self, max: usize) -> Self {
+        if self.groups.len() <= max { self } else { Self { groups: self.merged(max) } }
     }
 
     fn samples(&self) -> usize {
         self.groups.iter().map(|group| group.samples).sum()
     }
 
-    /// `parts` parts of about equally many samples. Equal probabilities stay together, in the part of
-    /// their middle; parts that get nothing are left out.
+    /// `parts` parts of about equally many samples. Equal probabilities stay together, in the part of their middle;
+    /// empty parts are left out.
     fn merged(&self, parts: usize) -> Vec<Group> {
         let n = self.samples() as f64;
         let mut merged: Vec<Option<Group>> = vec![None; parts];
@@ -146,19 +157,19 @@ mod tests {
     use super::*;
     use ndarray::array;
 
-    fn claims(of_second: &[(f64, bool)]) -> Claims {
+    fn data_of(of_second: &[(f64, bool)]) -> CalibrationData {
         let probabilities = Array2::from_shape_fn((of_second.len(), 2), |(row, class)| match class {
             1 => of_second[row].0,
             _ => 1.0 - of_second[row].0,
         });
-        let targets: Vec<usize> = of_second.iter().map(|claim| usize::from(claim.1)).collect();
-        Claims::of(&probabilities, &targets)
+        let targets: Vec<usize> = of_second.iter().map(|outcome| usize::from(outcome.1)).collect();
+        CalibrationData::of(&probabilities, &targets)
     }
 
     #[test]
-    fn probabilities_that_come_true_have_no_error() {
-        let claimed: Vec<(f64, bool)> = (0..10).map(|at| (0.3, at < 3)).collect();
-        let calibration = claims(&claimed).calibration();
+    fn well_calibrated_probabilities_have_no_error() {
+        let outcomes: Vec<(f64, bool)> = (0..10).map(|at| (0.3, at < 3)).collect();
+        let calibration = data_of(&outcomes).calibration();
         assert!(calibration.error < 1e-12);
         assert_eq!(calibration.bins.len(), 1, "equal probabilities stay together");
         assert_eq!(calibration.bins[0].samples, 10);
@@ -166,49 +177,50 @@ mod tests {
     }
 
     #[test]
-    fn too_much_in_one_half_and_too_little_in_the_other_do_not_cancel() {
-        let mut claimed = vec![(0.1, false); 10];
-        claimed.extend(vec![(0.9, true); 10]);
-        assert!((claims(&claimed).calibration().error - 0.1).abs() < 1e-12);
+    fn overestimation_and_underestimation_do_not_cancel() {
+        let mut outcomes = vec![(0.1, false); 10];
+        outcomes.extend(vec![(0.9, true); 10]);
+        assert!((data_of(&outcomes).calibration().error - 0.1).abs() < 1e-12);
     }
 
     #[test]
     fn bins_have_about_equally_many_samples() {
-        let claimed: Vec<(f64, bool)> = (0..1_000).map(|at| (f64::from(at) / 1_000.0, at % 2 == 0)).collect();
-        let bins = claims(&claimed).calibration().bins;
+        let outcomes: Vec<(f64, bool)> =
+            (0..1_000).map(|at| (f64::from(at) / 1_000.0, at % 2 == 0)).collect();
+        let bins = data_of(&outcomes).calibration().bins;
         assert_eq!(bins.iter().map(|bin| bin.samples).collect::<Vec<_>>(), [100; 10]);
         assert!(bins.windows(2).all(|pair| pair[0].predicted < pair[1].predicted));
     }
 
     #[test]
-    fn of_three_classes_the_predicted_one_is_judged() {
+    fn of_three_classes_the_confidence_is_calibrated() {
         let p = array![[0.2, 0.5, 0.3], [0.6, 0.3, 0.1]];
-        let bins = Claims::of(&p, &[1, 2]).calibration().bins;
-        let told: Vec<(f64, f64)> = bins.iter().map(|bin| (bin.predicted, bin.observed)).collect();
-        assert_eq!(told, [(0.5, 1.0), (0.6, 0.0)]);
+        let bins = CalibrationData::of(&p, &[1, 2]).calibration().bins;
+        let pairs: Vec<(f64, f64)> = bins.iter().map(|bin| (bin.predicted, bin.observed)).collect();
+        assert_eq!(pairs, [(0.5, 1.0), (0.6, 0.0)]);
     }
 
     #[test]
-    fn claims_put_together_are_as_if_made_at_once() {
+    fn merged_data_are_like_data_of_all_samples_at_once() {
         let all: Vec<(f64, bool)> =
             (0..300).map(|at| (f64::from(at * 7 % 300) / 300.0, at % 3 == 0)).collect();
-        let parts = claims(&all[..100]).with(claims(&all[100..]));
-        let (parts, whole) = (parts.calibration(), claims(&all).calibration());
+        let parts = data_of(&all[..100]).merged_with(data_of(&all[100..]));
+        let (parts, whole) = (parts.calibration(), data_of(&all).calibration());
         assert!((parts.error - whole.error).abs() < 1e-12);
         assert_eq!(parts.bins.len(), whole.bins.len());
     }
 
     #[test]
-    fn coarse_claims_tell_nearly_the_same() {
+    fn coarse_data_have_nearly_the_same_error() {
         let all: Vec<(f64, bool)> = (0..30_000).map(|at| (f64::from(at) / 30_000.0, at % 5 == 0)).collect();
-        let fine = claims(&all);
+        let fine = data_of(&all);
         let coarse = fine.clone().coarse(1_000);
         assert!(coarse.groups.len() <= 1_000);
         assert!((coarse.calibration().error - fine.calibration().error).abs() < 1e-3);
     }
 
     #[test]
-    fn nothing_claimed_is_nothing_wrong() {
-        assert_eq!(Claims::default().calibration(), Calibration::default());
+    fn no_predictions_have_no_error() {
+        assert_eq!(CalibrationData::default().calibration(), Calibration::default());
     }
 }

@@ -1,10 +1,10 @@
-//! Rates a way of learning on samples it has not seen: repeated stratified
-//! 80/20 splits, or a trained model on all samples at once.
+//! Evaluation: repeated stratified 80/20 splits with a training each, or a
+//! trained model on all samples at once.
 
 use ndarray::Array2;
 
 use super::LearningError;
-use super::calibration::{Calibration, Claims};
+use super::calibration::{Calibration, CalibrationData};
 use super::folds::hold_out;
 use super::metrics::{
     ClassFigures, Figures, RocCurve, class_figures, confusion, figures, mean_and_deviation,
@@ -19,15 +19,15 @@ use crate::dataset::{Class, Labelled};
 pub struct Evaluation {
     /// The labels of the classes, as Moodle wrote them.
     pub classes: Vec<String>,
-    /// How many iterations were asked for: more than there are when the time was up before.
+    /// The number of iterations requested; more than were done when the time was up before.
     pub asked: usize,
-    /// One entry per split; exactly one when a trained model was rated.
+    /// One entry for each split; exactly one when a trained model was evaluated.
     pub iterations: Vec<Iteration>,
     /// Means over the iterations.
     pub mean: Figures,
-    /// Means over the iterations, one entry a class.
+    /// Means over the iterations, one entry for each class.
     pub per_class: Vec<ClassFigures>,
-    /// Of the probabilities of all iterations together: of one alone, chance would make up more of it.
+    /// Of the probabilities of all iterations together, because chance adds less to the error of many samples.
     pub calibration: Calibration,
     /// Population standard deviation of the AUC over the iterations; two classes only.
     pub auc_deviation: Option<f64>,
@@ -38,34 +38,51 @@ pub struct Evaluation {
 /// One split of an evaluation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Iteration {
-    /// Samples trained on; 0 when a trained model was rated.
+    /// The number of training samples; 0 when a trained model was evaluated.
     pub trained_on: usize,
-    /// Samples rated.
+    /// The number of test samples.
     pub rated_on: usize,
-    /// What they were worth.
+    /// The metrics of the test samples.
     pub figures: Figures,
-    /// One entry a class.
+    /// One entry for each class.
     pub per_class: Vec<ClassFigures>,
-    /// Whether the probabilities came true.
+    /// The calibration of the probabilities.
     pub calibration: Calibration,
-    /// One curve for two classes (the second class's), one per class for more; a class without a
-    /// sample among those rated has none.
+    /// One curve for two classes (the second class's), one for each class for more; none for a class without a test
+    /// sample.
     pub roc: Vec<RocCurve>,
     /// Rows: true class; columns: predicted class; counts of samples.
     pub confusion: Vec<Vec<usize>>,
-    /// What the learner decided, in sentences for an administrator.
+    /// What training decided, in sentences for an administrator.
     pub decisions: Vec<String>,
 }
 
-/// So many entries of an iteration's claims are kept, to be put together with the others'.
-const KEPT_CLAIMS: usize = 1_000;
+/// The number of entries of an iteration's calibration data that are kept for the merged calibration.
+const MAX_CALIBRATION_ENTRIES: usize = 1_000;
 
-/// Trains on 80 % and rates on the other 20 %, `iterations` times, each with another seeded split; the
-/// iterations run in parallel and do not depend on how many cores there are. `progress` hears of each,
-/// and can end the evaluation early: the iterations that were done are then the same as otherwise.
+/// Trains on 80 % of the samples and tests on the other 20 %, `iterations` times, each with another seeded split.
+///
+/// The iterations run in parallel; the result does not depend on the number of cores. `progress` is called after each
+/// iteration and can end the evaluation early: the iterations done until then are the same as otherwise. Pass `&()` to
+/// do all.
+///
+/// ```
+/// use learner::dataset::{Class, Features, Labelled};
+/// use learner::learning::evaluate;
+///
+/// let clicks: Vec<f32> = (0..40_u8).map(|row| f32::from(row % 10) / 10.0).collect();
+/// let targets = clicks.iter().map(|&clicks| u32::from(clicks < 0.5)).collect();
+/// let features = Features::of_columns(vec!["clicks".to_owned()], &[clicks]);
+/// let classes = [0.0, 1.0].into_iter().filter_map(Class::new).collect();
+/// let evaluation = evaluate(&Labelled::new(features, targets, classes), 3, &())?;
+/// assert_eq!(evaluation.iterations.len(), 3);
+/// assert_eq!(evaluation.iterations[0].rated_on, 8);
+/// assert!(evaluation.mean.accuracy > 0.7);
+/// # Ok::<(), learner::learning::LearningError>(())
+/// ```
 ///
 /// # Errors
-/// [`LearningError::TooFewToSplit`] when a class has less than two samples.
+/// [`LearningError::TooFewToSplit`] when a class has fewer than two samples.
 pub fn evaluate(
     samples: &Labelled,
     iterations: usize,
@@ -86,13 +103,27 @@ pub fn evaluate(
     Ok(summarised(samples.classes(), iterations, done.into_iter().flatten().collect()))
 }
 
-/// Rates the answers of a trained model: `probabilities` is samples × classes.
+/// Evaluates the predictions of a trained model: `probabilities` is samples × classes, in the order of the samples and of
+/// their classes. The result has one iteration.
+///
+/// ```
+/// use learner::dataset::{Class, Features, Labelled};
+/// use learner::learning::rate;
+/// use ndarray::array;
+///
+/// let features = Features::of_columns(vec!["clicks".to_owned()], &[vec![0.0, 1.0]]);
+/// let classes = [0.0, 1.0].into_iter().filter_map(Class::new).collect();
+/// let samples = Labelled::new(features, vec![0, 1], classes);
+/// let evaluation = rate(&samples, &array![[0.9, 0.1], [0.2, 0.8]]);
+/// assert_eq!(evaluation.mean.accuracy, 1.0);
+/// assert_eq!(evaluation.iterations[0].confusion, [[1, 0], [0, 1]]);
+/// ```
 ///
 /// # Panics
-/// When there is not one row of probabilities a sample.
+/// When the number of rows of `probabilities` is not the number of samples.
 #[must_use]
 pub fn rate(samples: &Labelled, probabilities: &Array2<f64>) -> Evaluation {
-    assert_eq!(samples.targets().len(), probabilities.nrows(), "one row of probabilities a sample");
+    assert_eq!(samples.targets().len(), probabilities.nrows(), "one row of probabilities for each sample");
     let rows: Vec<u32> = (0..samples.targets().len() as u32).collect();
     let only = rated(0, probabilities, &targets_of(samples, &rows), Vec::new());
     summarised(samples.classes(), 1, vec![only])
@@ -102,28 +133,28 @@ fn targets_of(samples: &Labelled, rows: &[u32]) -> Vec<usize> {
     rows.iter().map(|&row| samples.targets()[row as usize] as usize).collect()
 }
 
-/// One iteration, and what its probabilities claimed.
+/// One iteration, and the calibration data of its probabilities.
 fn rated(
     trained_on: usize,
     probabilities: &Array2<f64>,
     targets: &[usize],
     decisions: Vec<String>,
-) -> (Iteration, Claims) {
+) -> (Iteration, CalibrationData) {
     let confusion = confusion(probabilities, targets);
     let roc = roc_curves(probabilities, targets);
     let per_class = class_figures(&confusion, &roc);
     let figures = figures(probabilities, targets, &confusion, &per_class);
-    let claims = Claims::of(probabilities, targets);
-    let calibration = claims.calibration();
+    let data = CalibrationData::of(probabilities, targets);
+    let calibration = data.calibration();
     let rated_on = targets.len();
     let iteration =
         Iteration { trained_on, rated_on, figures, per_class, calibration, roc, confusion, decisions };
-    (iteration, claims.coarse(KEPT_CLAIMS))
+    (iteration, data.coarse(MAX_CALIBRATION_ENTRIES))
 }
 
-fn summarised(classes: &[Class], asked: usize, rated: Vec<(Iteration, Claims)>) -> Evaluation {
-    let (iterations, claims): (Vec<Iteration>, Vec<Claims>) = rated.into_iter().unzip();
-    let all = claims.into_iter().fold(Claims::default(), Claims::with);
+fn summarised(classes: &[Class], asked: usize, rated: Vec<(Iteration, CalibrationData)>) -> Evaluation {
+    let (iterations, data): (Vec<Iteration>, Vec<CalibrationData>) = rated.into_iter().unzip();
+    let all = data.into_iter().fold(CalibrationData::default(), CalibrationData::merged_with);
     let each: Vec<&[ClassFigures]> = iterations.iter().map(|one| &one.per_class[..]).collect();
     let per_class = mean_class_figures(&each);
     let of = |figure: fn(&Figures) -> f64| -> (f64, f64) {

@@ -1,23 +1,22 @@
-//! Which features move a model's answers most, read off the model itself.
+//! Feature importance, computed from the model alone.
 //!
-//! No sample is asked again: the model knows how often each value of a feature occurred. A feature's
-//! weight is how far its part of a margin spreads over the training samples (a standard deviation), with
-//! these simplifications: features are taken as independent of each other; of a random combination each
-//! feature gets its share of the combination's weights; each question of a tree counts by how far apart
-//! the leaves are that differ in its answer alone, and by the share of samples that come to them. It says what the model looks
-//! at and not what causes what, and of two features that tell the same it may name only one.
+//! No sample is predicted: the model stores how often each value of a feature occurred. The importance of a feature is
+//! the standard deviation of its part of a margin over the training samples, with these simplifications: features are
+//! independent of each other; a random feature counts for each of its inputs by the share of its weights; a split of a
+//! tree counts by the difference between the leaves that differ in this split alone, and by the share of samples that
+//! reach them. Importance is not causation, and of two features with the same information it may name only one.
 
 use super::basis::Term;
 use super::preprocessing::Input;
 use super::trained_model::TrainedModel;
-use super::trees::{Forest, Question};
+use super::trees::{Forest, TreeSplit};
 
-/// As many as people read.
-const MOST: usize = 20;
+/// More would not be read.
+const MAX_FEATURES: usize = 20;
 
 impl TrainedModel {
-    /// The features that move the answers most, with their shares of all movement, largest first; those
-    /// that are not used are left out.
+    /// The most important features with their shares of the total importance, largest first. Features that are
+    /// not used are left out.
     #[must_use]
     pub fn top_features(&self) -> Vec<(String, f64)> {
         let mut spreads = vec![0.0; self.inputs.len()];
@@ -33,7 +32,7 @@ impl TrainedModel {
             .collect();
         shares.sort_by(|a, b| b.1.total_cmp(&a.1));
         let named = |(at, share): (usize, f64)| (self.names[self.inputs[at].feature].clone(), share);
-        shares.into_iter().take(MOST).map(named).collect()
+        shares.into_iter().take(MAX_FEATURES).map(named).collect()
     }
 
     /// All terms of one input are one function of its value, whose spread is computed exactly.
@@ -41,7 +40,7 @@ impl TrainedModel {
         for margin in 0..self.linear.bias.len() {
             let mut values: Vec<Vec<f64>> =
                 self.inputs.iter().map(|input| vec![0.0; input.levels.len() + 1]).collect();
-            for (at, term) in self.expansion.terms.iter().enumerate() {
+            for (at, term) in self.basis.terms.iter().enumerate() {
                 let weight = self.linear.weights[[at, margin]];
                 let input = term.input();
                 let levels = self.inputs[input].levels.iter().map(|&(value, _)| Some(value)).chain([None]);
@@ -56,8 +55,8 @@ impl TrainedModel {
     }
 
     fn add_random(&self, spreads: &mut [f64]) {
-        let Some(random) = &self.expansion.random else { return };
-        let first = self.expansion.terms.len();
+        let Some(random) = &self.basis.random else { return };
+        let first = self.basis.terms.len();
         for column in 0..random.bias.len() {
             let read = random.weights.column(column);
             let length = read.iter().map(|&weight| f64::from(weight).powi(2)).sum::<f64>().sqrt();
@@ -76,7 +75,7 @@ impl TrainedModel {
     }
 }
 
-/// What a term makes of a standardised value; `None` is a missing one, which counts as the mean.
+/// The value of a term for a standardised value; `None` is a missing one, which counts as the mean.
 fn of_term(term: Term, level: Option<f32>) -> f64 {
     match term {
         Term::Value { .. } => f64::from(level.unwrap_or(0.0)),
@@ -85,7 +84,7 @@ fn of_term(term: Term, level: Option<f32>) -> f64 {
     }
 }
 
-/// How a feature's values are shared out, missing last; sums to 1.
+/// The share of each value of a feature, missing last; they sum to 1.
 fn shares(input: &Input) -> Vec<f64> {
     let present: f64 = input.levels.iter().map(|&(_, count)| f64::from(count)).sum();
     let of_level = |&(_, count): &(f32, u32)| (1.0 - input.missing) * f64::from(count) / present.max(1.0);
@@ -99,36 +98,34 @@ fn deviation(input: &Input, values: &[f64]) -> f64 {
     variance.sqrt()
 }
 
-/// The many small questions of a boosted forest on noise cancel each other, those on what matters do not:
-/// so the forest's whole movement is shared out by the squares, as gains are.
+/// The many small splits of a boosted forest on noise cancel each other, those on informative features do not: so the
+/// forest's total spread is divided by the squares, as gains are.
 fn add_forest(forest: &Forest, inputs: &[Input], spreads: &mut [f64]) {
     let mut squares = vec![0.0; inputs.len()];
     let mut whole = 0.0;
     let shares: Vec<Vec<f64>> = inputs.iter().map(shares).collect();
     for tree in &forest.trees {
-        let yes: Vec<f64> =
-            tree.questions.iter().map(|question| share_of_yes(question, inputs, &shares)).collect();
-        let bit = |leaf: usize, level: usize| leaf >> (yes.len() - 1 - level) & 1 == 1;
+        let right: Vec<f64> = tree.splits.iter().map(|split| share_right(split, inputs, &shares)).collect();
+        let bit = |leaf: usize, level: usize| leaf >> (right.len() - 1 - level) & 1 == 1;
         let reached = |leaf: usize| -> f64 {
-            yes.iter()
+            right
+                .iter()
                 .enumerate()
-                .map(|(level, yes)| if bit(leaf, level) { *yes } else { 1.0 - yes })
+                .map(|(level, right)| if bit(leaf, level) { *right } else { 1.0 - right })
                 .product()
         };
         let reached: Vec<f64> = (0..tree.leaves.len()).map(reached).collect();
-        for (level, question) in tree.questions.iter().enumerate() {
-            // Leaves that differ in this answer alone.
+        for (level, split) in tree.splits.iter().enumerate() {
+            // Leaves that differ in this split alone.
             let pairs = (0..tree.leaves.len())
                 .filter(|&leaf| !bit(leaf, level))
-                .map(|no| (no, no | 1 << (yes.len() - 1 - level)));
+                .map(|left_leaf| (left_leaf, left_leaf | 1 << (right.len() - 1 - level)));
             let square: f64 = pairs
-                .map(|(no, yes)| {
-                    (reached[no] + reached[yes]) * f64::from(tree.leaves[yes] - tree.leaves[no]).powi(2)
-                })
+                .map(|(a, b)| (reached[a] + reached[b]) * f64::from(tree.leaves[b] - tree.leaves[a]).powi(2))
                 .sum();
-            let square = square * yes[level] * (1.0 - yes[level]);
+            let square = square * right[level] * (1.0 - right[level]);
             whole += square.sqrt();
-            squares[question.input] += square;
+            squares[split.input] += square;
         }
     }
     let total: f64 = squares.iter().sum();
@@ -137,10 +134,11 @@ fn add_forest(forest: &Forest, inputs: &[Input], spreads: &mut [f64]) {
     }
 }
 
-fn share_of_yes(question: &Question, inputs: &[Input], shares: &[Vec<f64>]) -> f64 {
-    let answers = inputs[question.input].levels.iter().map(|&(value, _)| value > question.threshold);
-    let answers = answers.chain([question.yes_if_missing]).zip(&shares[question.input]);
-    answers.filter(|(yes, _)| *yes).map(|(_, share)| share).sum::<f64>().clamp(0.0, 1.0)
+/// The share of training samples that a split sends right.
+fn share_right(split: &TreeSplit, inputs: &[Input], shares: &[Vec<f64>]) -> f64 {
+    let goes_right = inputs[split.input].levels.iter().map(|&(value, _)| value > split.threshold);
+    let goes_right = goes_right.chain([split.missing_right]).zip(&shares[split.input]);
+    goes_right.filter(|(right, _)| *right).map(|(_, share)| share).sum::<f64>().clamp(0.0, 1.0)
 }
 
 #[cfg(test)]
@@ -165,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_feature_that_decides_is_first_and_one_that_is_not_used_is_not_named() {
+    fn the_most_important_feature_is_first_and_an_unused_one_is_left_out() {
         let model = train(&samples(400, |row| 3.0 * row[0] + row[1] > 0.1)).expect("it learns");
         let top = model.top_features();
         let names: Vec<&str> = top.iter().map(|(name, _)| name.as_str()).collect();
@@ -175,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_that_only_trees_see_is_seen_here_too() {
+    fn an_interaction_that_only_trees_find_counts() {
         let model = train(&samples(4_000, |row| (row[0] > 0.2) != (row[1] > -0.3))).expect("it learns");
         let top = model.top_features();
         assert!(top.iter().take(2).all(|(name, _)| name == "decides" || name == "helps"), "{top:?}");
@@ -183,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_model_of_shares_alone_names_no_feature() {
+    fn a_constant_model_names_no_feature() {
         let names = vec!["constant".to_owned()];
         let features = Features::of_columns(names, &[vec![1.0; 6]]);
         let classes = [0.0, 1.0].iter().filter_map(|&number| Class::new(number)).collect();

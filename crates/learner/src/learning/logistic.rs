@@ -1,12 +1,12 @@
 //! Penalised logistic regression by linfa, made safe for any data.
 //!
-//! linfa-logistic minimises Σ loss + alpha/2·‖w‖² with L-BFGS. Three things are
-//! added around it. Columns are centred and scaled so that the problem is well
+//! linfa-logistic minimises Σ loss + alpha/2·‖w‖² with L-BFGS. This file adds
+//! three things. Columns are centred and scaled so that the problem is well
 //! conditioned: with columns of variance 4/n the Hessian is near the identity,
 //! so the first step has the right length and logits stay small, which its
 //! multinomial log-sum-exp (one maximum for the whole batch) depends on. The
-//! answer is verified against our own objective. On an error the penalty is
-//! raised, and at the very end stands the model of the class shares.
+//! solution is verified against our own objective. On an error the penalty is
+//! raised, and the last resort is the model of the class shares.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -18,15 +18,15 @@ use ndarray::{Array1, Array2, ArrayView1, Axis, Slice};
 /// A linear model: margins = x·weights + bias. Two classes have one margin, that of the second class
 /// against the first; more have one each.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Linear {
+pub(crate) struct LinearModel {
     /// Columns × margins.
     pub weights: Array2<f64>,
-    /// One a margin.
+    /// One for each margin.
     pub bias: Array1<f64>,
 }
 
-/// How many margins a model of so many classes has.
-pub(crate) fn margins_of(classes: usize) -> usize {
+/// The number of margins of a model: one for two classes, otherwise one for each class.
+pub(crate) fn margin_count(classes: usize) -> usize {
     if classes == 2 { 1 } else { classes }
 }
 
@@ -37,14 +37,14 @@ pub(crate) struct Problem {
     targets: Vec<usize>,
     classes: usize,
     center: Array1<f64>,
-    /// What a raw column was multiplied by after centring; 0 for one that does not vary.
+    /// The factor of a raw column after centring; 0 for a constant one.
     factor: Array1<f64>,
     /// √(4/n): the standard deviation of the scaled columns.
     unit: f64,
 }
 
 impl Problem {
-    /// Prepares a design of rows × columns; `targets` has a class index a row.
+    /// Prepares a design of rows × columns; `targets` has a class index for each row.
     pub(crate) fn new(mut design: Array2<f64>, targets: Vec<usize>, classes: usize) -> Self {
         let n = design.nrows().max(1) as f64;
         let unit = 2.0 / n.sqrt();
@@ -65,7 +65,7 @@ impl Problem {
     /// from an earlier [`Fitted`] of this problem when there is one.
     pub(crate) fn fit(&self, alpha: f64, effort: Effort, start: Option<&Fitted>) -> Fitted {
         let mut alpha = alpha;
-        let null = self.class_shares();
+        let null = self.prior_only();
         if self.x.ncols() == 0 {
             return null;
         }
@@ -80,9 +80,9 @@ impl Problem {
         null
     }
 
-    /// As [`Problem::fit`], but comes down to `alpha` over stronger penalties: a weak one is reached in
-    /// far fewer steps from a neighbour's solution than from nothing.
-    pub(crate) fn fit_from_above(&self, alpha: f64, effort: Effort) -> Fitted {
+    /// As [`Problem::fit`], but along the path of stronger penalties: a weak one needs far fewer steps from a
+    /// neighbour's solution than from zero.
+    pub(crate) fn fit_along_path(&self, alpha: f64, effort: Effort) -> Fitted {
         let mut last = None;
         for stronger in ALPHAS.into_iter().filter(|&stronger| stronger > alpha) {
             last = Some(self.fit(stronger, Effort::COMPARING, last.as_ref()));
@@ -91,15 +91,14 @@ impl Problem {
     }
 
     /// The model in terms of the raw columns.
-    pub(crate) fn unscaled(&self, fitted: &Fitted) -> Linear {
+    pub(crate) fn unscaled(&self, fitted: &Fitted) -> LinearModel {
         let weights = &fitted.weights * &self.factor.view().insert_axis(Axis(1));
         let bias = &fitted.bias - &self.center.dot(&weights);
-        Linear { weights, bias }
+        LinearModel { weights, bias }
     }
 
-    /// The model that gives every sample the classes' shares. A class without a sample is given half
-    /// of one.
-    fn class_shares(&self) -> Fitted {
+    /// The model that gives every sample the classes' shares. A class without a sample counts as half a sample.
+    fn prior_only(&self) -> Fitted {
         let mut counts = vec![0.0_f64; self.classes];
         self.targets.iter().for_each(|&target| counts[target] += 1.0);
         let log: Vec<f64> = counts.iter().map(|&count| count.max(0.5).ln()).collect();
@@ -112,13 +111,13 @@ impl Problem {
         // In units of the scaled columns; the same optimum, see Problem::new.
         let alpha = (alpha * self.unit * self.unit).max(1e-9);
         let tolerance = (2.0 * effort.gap * self.targets.len() as f64).sqrt().max(1e-6);
-        // linfa and argmin return errors for what they foresee; a panic in a numeric library must
-        // not take a server's request down with it.
+        // linfa and argmin return errors for the cases they check; a panic in a numeric library must not fail a
+        // server's request.
         let fitted = catch_unwind(AssertUnwindSafe(|| {
             if self.classes == 2 {
-                self.fit_two(alpha, tolerance, effort, start)
+                self.fit_binary(alpha, tolerance, effort, start)
             } else {
-                self.fit_many(alpha, tolerance, effort, start)
+                self.fit_multinomial(alpha, tolerance, effort, start)
             }
         }))
         .ok()
@@ -127,7 +126,7 @@ impl Problem {
         finite.then_some(fitted)
     }
 
-    fn fit_two(&self, alpha: f64, tolerance: f64, effort: Effort, start: &Fitted) -> Option<Fitted> {
+    fn fit_binary(&self, alpha: f64, tolerance: f64, effort: Effort, start: &Fitted) -> Option<Fitted> {
         let counts = [0, 1].map(|class| self.targets.iter().filter(|&&target| target == class).count());
         if counts.contains(&0) {
             return None;
@@ -157,8 +156,8 @@ impl Problem {
         })
     }
 
-    fn fit_many(&self, alpha: f64, tolerance: f64, effort: Effort, start: &Fitted) -> Option<Fitted> {
-        // linfa numbers the classes that occur; one that does not keeps next to no probability.
+    fn fit_multinomial(&self, alpha: f64, tolerance: f64, effort: Effort, start: &Fitted) -> Option<Fitted> {
+        // linfa numbers the classes that occur; any other class keeps next to no probability.
         let mut present: Vec<usize> = self.targets.clone();
         present.sort_unstable();
         present.dedup();
@@ -178,7 +177,7 @@ impl Problem {
             .initial_params(initial)
             .fit(&dataset)
             .ok()?;
-        let mut fitted = self.class_shares();
+        let mut fitted = self.prior_only();
         for (at, &class) in present.iter().enumerate() {
             fitted.weights.column_mut(class).assign(&model.params().column(at));
             fitted.bias[class] = model.intercept()[at];
@@ -186,7 +185,7 @@ impl Problem {
         Some(fitted)
     }
 
-    /// The penalised sum of losses, each row's log-sum-exp taken with that row's own maximum.
+    /// The penalised sum of losses; each row's log-sum-exp subtracts that row's own maximum.
     fn objective(&self, fitted: &Fitted, alpha: f64) -> f64 {
         let margins = self.x.dot(&fitted.weights) + &fitted.bias;
         let loss: f64 =
@@ -206,20 +205,20 @@ pub(crate) struct Fitted {
 /// The penalties that are tried, from strong to weak: each fit starts from the one before it.
 pub(crate) const ALPHAS: [f64; 10] = [1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03];
 
-/// How near the optimum a fit must come.
+/// When L-BFGS stops.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Effort {
-    /// How far from the optimum the mean log-loss may roughly stay.
+    /// The distance of the mean log-loss from its optimum that is roughly accepted.
     gap: f64,
-    /// L-BFGS needs 20 to 60 iterations on data like Moodle's; more only polishes weights that the
-    /// penalty hardly sees.
+    /// L-BFGS needs 20 to 60 iterations on data like Moodle's; more only changes weights that hardly matter to
+    /// the penalised loss.
     iterations: u64,
 }
 
 impl Effort {
-    /// Good enough to tell recipes apart.
+    /// Close enough to rank candidates.
     pub(crate) const COMPARING: Self = Self { gap: 3e-5, iterations: 30 };
-    /// For a model that is kept.
+    /// For the members of the final model.
     pub(crate) const FINAL: Self = Self { gap: 1e-6, iterations: 150 };
 }
 
@@ -229,9 +228,9 @@ pub(crate) fn log_loss(margins: ArrayView1<'_, f64>, target: usize) -> f64 {
         let against = if target == 1 { -margins[0] } else { margins[0] };
         return against.max(0.0) + (-against.abs()).exp().ln_1p();
     }
-    let most = margins.fold(f64::NEG_INFINITY, |most, &margin| most.max(margin));
-    let sum: f64 = margins.iter().map(|margin| (margin - most).exp()).sum();
-    sum.ln() + most - margins[target]
+    let max = margins.fold(f64::NEG_INFINITY, |max, &margin| max.max(margin));
+    let sum: f64 = margins.iter().map(|margin| (margin - max).exp()).sum();
+    sum.ln() + max - margins[target]
 }
 
 /// [`log_loss`] of each row of margins, samples × margins.
@@ -253,10 +252,10 @@ pub(crate) fn probabilities(margins: ArrayView1<'_, f64>, out: &mut [f64]) {
         (*first, *second) = if margins[0] >= 0.0 { (unlikely, likely) } else { (likely, unlikely) };
         return;
     }
-    let most = margins.fold(f64::NEG_INFINITY, |most, &margin| most.max(margin));
+    let max = margins.fold(f64::NEG_INFINITY, |max, &margin| max.max(margin));
     let mut sum = 0.0;
     for (share, margin) in out.iter_mut().zip(margins) {
-        *share = (margin - most).exp();
+        *share = (margin - max).exp();
         sum += *share;
     }
     out.iter_mut().for_each(|share| *share /= sum);

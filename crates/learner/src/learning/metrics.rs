@@ -1,16 +1,16 @@
-//! What a set of predictions is worth.
+//! Metrics of a set of predictions: accuracy, F1, AUC, log-loss, Brier score, ROC curves.
 
 use ndarray::Array2;
 
-/// A ROC curve keeps about so many points; its area is that of all.
+/// A ROC curve keeps about this many points; its area is computed of all.
 const MAX_POINTS: usize = 2_000;
 
-/// Figures of one set of predictions, or means over several.
+/// The metrics of one set of predictions, or means over several. All but the log-loss are between 0 and 1.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Figures {
     /// Area under the ROC curve of the second class; two classes only.
     pub auc: Option<f64>,
-    /// Mean over classes of the share of their samples that were recognised.
+    /// The mean recall of the classes that have a sample.
     pub balanced_accuracy: f64,
     /// Share of samples whose class was predicted.
     pub accuracy: f64,
@@ -20,7 +20,7 @@ pub struct Figures {
     pub recall: f64,
     /// F1 per class, weighted with the class's share of the samples.
     pub f1: f64,
-    /// Mean of −ln(probability given to the true class).
+    /// Mean of −ln(probability of the true class), with probabilities of at least 1e-15.
     pub log_loss: f64,
     /// Mean over samples of the squared distance between the probabilities and the truth, halved:
     /// 0 is perfect, for two classes it is the usual Brier score.
@@ -29,18 +29,18 @@ pub struct Figures {
     pub majority_accuracy: f64,
 }
 
-/// How well one class was recognised, against the rest.
+/// The metrics of one class against the rest.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ClassFigures {
-    /// Of the samples said to be of the class, the share that were; 0 when none was said to be.
+    /// Of the samples predicted to be of the class, the share that are; 0 when none was predicted.
     pub precision: f64,
-    /// Of the samples of the class, the share that were said to be.
+    /// Of the samples of the class, the share that were predicted to be.
     pub recall: f64,
     /// The harmonic mean of precision and recall.
     pub f1: f64,
-    /// How many samples of the class were rated, in all iterations together.
+    /// The number of test samples of the class, in all iterations together.
     pub support: usize,
-    /// Area under the ROC curve; `None` when only samples of the class, or none, were rated.
+    /// Area under the ROC curve; `None` when all test samples, or none, are of the class.
     pub auc: Option<f64>,
 }
 
@@ -49,14 +49,21 @@ pub struct ClassFigures {
 pub struct RocCurve {
     /// Index of the class in the evaluation's classes.
     pub class: usize,
-    /// (false positive rate, true positive rate), from (0, 0) to (1, 1), both ascending; of a curve with
-    /// many points an even choice.
+    /// (false positive rate, true positive rate), from (0, 0) to (1, 1), both ascending; an even choice when the curve
+    /// has many points.
     pub points: Vec<(f64, f64)>,
     /// Area under it.
     pub auc: f64,
 }
 
-/// The class with the highest probability; of equal ones the first.
+/// The index of the class with the highest probability; the first of equal ones.
+///
+/// ```
+/// use learner::learning::most_probable;
+///
+/// assert_eq!(most_probable(&[0.25, 0.5, 0.25]), 1);
+/// assert_eq!(most_probable(&[0.5, 0.5]), 0);
+/// ```
 #[must_use]
 pub fn most_probable(probabilities: &[f64]) -> usize {
     let mut best = 0;
@@ -78,8 +85,7 @@ pub(crate) fn confusion(probabilities: &Array2<f64>, targets: &[usize]) -> Vec<V
     counts
 }
 
-/// The figures of each class: `confusion` and `roc` are what the functions of this file made of some
-/// predictions.
+/// The metrics of each class, of the results of [`confusion`] and [`roc_curves`].
 pub(crate) fn class_figures(confusion: &[Vec<usize>], roc: &[RocCurve]) -> Vec<ClassFigures> {
     let classes = confusion.len();
     // The curve of the first of two classes is the second's, mirrored: its area is the same.
@@ -98,8 +104,8 @@ pub(crate) fn class_figures(confusion: &[Vec<usize>], roc: &[RocCurve]) -> Vec<C
         .collect()
 }
 
-/// Means over iterations, each of which has an entry a class. A class counts in the iterations in
-/// which it had a sample.
+/// Means over iterations, each of which has an entry for each class. A class counts in the iterations in which it has a
+/// sample.
 pub(crate) fn mean_class_figures(each: &[&[ClassFigures]]) -> Vec<ClassFigures> {
     let classes = each.first().map_or(0, |iteration| iteration.len());
     (0..classes)
@@ -124,8 +130,8 @@ pub(crate) fn mean_class_figures(each: &[&[ClassFigures]]) -> Vec<ClassFigures> 
         .collect()
 }
 
-/// All figures of some predictions: `probabilities` is samples × classes, `targets` the true
-/// classes, `each` the classes' own figures.
+/// All metrics of some predictions: `probabilities` is samples × classes, `targets` the true classes, `each` the metrics
+/// of the classes.
 pub(crate) fn figures(
     probabilities: &Array2<f64>,
     targets: &[usize],
@@ -134,7 +140,7 @@ pub(crate) fn figures(
 ) -> Figures {
     let n = targets.len().max(1) as f64;
     let mut figures = Figures::default();
-    let (mut recalls, mut present, mut right, mut most) = (0.0, 0.0, 0, 0);
+    let (mut recalls, mut present, mut right, mut largest) = (0.0, 0.0, 0, 0);
     for (class, own) in each.iter().enumerate() {
         let share = own.support as f64 / n;
         figures.precision += share * own.precision;
@@ -145,11 +151,11 @@ pub(crate) fn figures(
             present += 1.0;
         }
         right += confusion[class][class];
-        most = most.max(own.support);
+        largest = largest.max(own.support);
     }
     figures.balanced_accuracy = if present > 0.0 { recalls / present } else { 0.0 };
     figures.accuracy = right as f64 / n;
-    figures.majority_accuracy = most as f64 / n;
+    figures.majority_accuracy = largest as f64 / n;
     for (row, &target) in probabilities.outer_iter().zip(targets) {
         figures.log_loss -= row[target].max(1e-15).ln() / n;
         let distance: f64 =
@@ -160,8 +166,8 @@ pub(crate) fn figures(
     figures
 }
 
-/// The curves of a set of predictions: the second class's for two classes, every class's for more;
-/// none for a class that has no sample, or all.
+/// The curves of a set of predictions: the second class's for two classes, every class's for more; none for a class
+/// that has no sample, or all.
 pub(crate) fn roc_curves(probabilities: &Array2<f64>, targets: &[usize]) -> Vec<RocCurve> {
     let classes = probabilities.ncols();
     let drawn = if classes == 2 { 1..2 } else { 0..classes };
@@ -191,8 +197,8 @@ fn roc_curve(class: usize, probabilities: &Array2<f64>, targets: &[usize]) -> Op
     Some(RocCurve { class, points: evenly(points), auc })
 }
 
-/// At most about [`MAX_POINTS`] of the points, the first and the last among them: more cannot be seen,
-/// and those of many iterations of a large dataset would fill the memory.
+/// At most about [`MAX_POINTS`] of the points, the first and the last among them: more are not visible, and those of
+/// many iterations of a large dataset would fill the memory.
 fn evenly(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     if points.len() <= MAX_POINTS {
         return points;
@@ -201,7 +207,7 @@ fn evenly(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     (0..=MAX_POINTS).map(|at| points[at * last / MAX_POINTS]).collect()
 }
 
-/// Mean and population standard deviation; zeros of nothing.
+/// Mean and population standard deviation; zeros for no numbers.
 pub(crate) fn mean_and_deviation(numbers: &[f64]) -> (f64, f64) {
     let n = numbers.len().max(1) as f64;
     let mean = numbers.iter().sum::<f64>() / n;
@@ -215,7 +221,7 @@ mod tests {
     use ndarray::array;
 
     #[test]
-    fn figures_agree_with_a_case_worked_by_hand() {
+    fn metrics_agree_with_a_case_computed_by_hand() {
         // Classes 0 0 0 1 1, predicted 0 0 1 1 0.
         let p = array![[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.4, 0.6], [0.6, 0.4]];
         let targets = [0, 0, 0, 1, 1];
@@ -239,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_class_counts_in_the_iterations_that_rated_it() {
+    fn a_class_counts_in_the_iterations_that_have_samples_of_it() {
         let own = |recall, support, auc| ClassFigures { recall, support, auc, ..ClassFigures::default() };
         let (first, second) = ([own(0.5, 2, Some(0.75))], [own(0.0, 0, None)]);
         let mean = mean_class_figures(&[&first, &second]);

@@ -1,9 +1,10 @@
-//! Learns from samples: recipes, cross-validation, metrics, evaluation.
+//! Learns from samples: candidate learners, cross-validation, ensemble, metrics, evaluation.
 //!
 //! Pure computing: no files, no HTTP, no clock; randomness is seeded, so the
 //! same samples always give the same model. Knows [`crate::dataset`]'s types
 //! and nothing else of this crate.
 
+mod additive_model;
 mod basis;
 mod calibration;
 mod cross_validation;
@@ -12,6 +13,8 @@ mod ensemble;
 mod evaluation;
 mod folds;
 mod importance;
+mod learner;
+mod linear;
 mod logistic;
 mod metrics;
 mod preprocessing;
@@ -23,7 +26,7 @@ mod train;
 mod trained_model;
 mod trees;
 
-pub use calibration::{Calibration, CalibrationBin, Claims};
+pub use calibration::{Calibration, CalibrationBin, CalibrationData};
 pub use evaluation::{Evaluation, Iteration, evaluate, rate};
 pub use metrics::{ClassFigures, Figures, RocCurve, most_probable};
 pub use progress::Progress;
@@ -33,17 +36,17 @@ pub use trained_model::TrainedModel;
 
 pub(crate) use basis::{RandomFeatures, Term};
 pub(crate) use preprocessing::CLIP;
-pub(crate) use trees::{Forest, Question};
+pub(crate) use trees::{Forest, TreeSplit};
 
 use crate::dataset::Class;
 
-/// Why nothing could be learnt.
+/// Why a training or an evaluation is not possible.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum LearningError {
-    /// A class has no sample to learn from.
+    /// A class has no sample.
     #[error("class {0} has no sample")]
     ClassWithoutSample(Class),
-    /// A class has too few samples to train on some and rate on others.
+    /// A class has fewer than two samples: one to train on and one to test.
     #[error(
         "class {class} has {samples} sample(s), and an evaluation needs at least 2 of each class: one to train \
          on and one to rate"
@@ -51,7 +54,7 @@ pub enum LearningError {
     TooFewToSplit {
         /// The class.
         class: Class,
-        /// How many it has.
+        /// The number of its samples.
         samples: usize,
     },
 }

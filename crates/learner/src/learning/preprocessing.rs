@@ -1,8 +1,8 @@
-//! What happens to a raw feature before anything is learnt from it: missing
-//! cells filled, standardised, clipped.
+//! Preprocessing of raw features: missing cells filled with the mean,
+//! standardised, clipped.
 //!
-//! All constants are `f32` and are applied in `f32`, in the same order as the
-//! ONNX model applies them, so that a model answers as it was trained.
+//! All constants are `f32` and are applied in `f32`, in the same order as in the
+//! ONNX model, so that a model predicts as it was trained.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ pub(crate) const CLIP: f32 = 8.0;
 pub(crate) struct Input {
     /// Its index among the features.
     pub feature: usize,
-    /// Stands for a missing value.
+    /// The mean of the training samples; replaces a missing value.
     pub mean: f32,
     /// One over the standard deviation.
     pub inverse_scale: f32,
@@ -34,7 +34,7 @@ impl Input {
     }
 }
 
-/// The features that vary among `rows` and are no copy of another.
+/// The features that vary among `rows` and are not a copy of another.
 pub(crate) fn choose_inputs(features: &Features, rows: &[u32]) -> Vec<Input> {
     let mut seen: HashMap<u64, Vec<usize>> = HashMap::new();
     let mut inputs = Vec::new();
@@ -43,7 +43,7 @@ pub(crate) fn choose_inputs(features: &Features, rows: &[u32]) -> Vec<Input> {
             continue;
         }
         let Some(input) = input_of(feature, column, rows) else { continue };
-        // A fingerprint finds candidates, a comparison decides.
+        // A hash finds possible copies, a comparison decides.
         let twins = seen.entry(fingerprint(column, rows)).or_default();
         if twins.iter().any(|&twin| same(&features.columns()[twin], column, rows)) {
             continue;
@@ -74,9 +74,9 @@ fn input_of(feature: usize, column: &Column, rows: &[u32]) -> Option<Input> {
     let mean = raw.iter().map(|&(v, n)| f64::from(v) * f64::from(n)).sum::<f64>() / present;
     let variance =
         raw.iter().map(|&(v, n)| (f64::from(v) - mean).powi(2) * f64::from(n)).sum::<f64>() / present;
-    // A single value beside missing cells has no spread of its own; only its flag tells something. Next
-    // to nothing stands for it, and not zero: a later value may differ from it by more than a number can
-    // say, and infinity times zero is none.
+    // A single value beside missing cells has a standard deviation of zero; only its missing flag is informative. The
+    // scale is the smallest positive number instead of zero: the difference of a later value may overflow to infinity,
+    // and infinity times zero is NaN.
     let inverse_scale = if raw.len() < 2 { f32::MIN_POSITIVE } else { (1.0 / variance.sqrt()) as f32 };
     if !inverse_scale.is_finite() {
         return None;

@@ -1,32 +1,48 @@
-//! Repeats something in parallel, in the order of its numbers, as long as it may go on.
+//! Runs numbered iterations in parallel until a caller ends them early.
 //!
-//! Must not know what is repeated, nor what time it is: whoever watches knows that.
+//! Must not know what an iteration does, nor the time: the caller implements [`Progress`].
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
-/// So many iterations are always done: fewer would say nothing about how much the result varies.
-const FEWEST: usize = 3;
+/// This many iterations are always done: fewer do not show how much the result varies.
+const MIN_ITERATIONS: usize = 3;
 
-/// Watches an evaluation, from whichever thread has just done something.
+/// Observes an [`evaluate`](super::evaluate), and can end it early. The methods are called from several threads.
+///
+/// ```
+/// use std::time::{Duration, Instant};
+/// use learner::learning::Progress;
+///
+/// /// Starts no iteration after the deadline.
+/// struct Deadline(Instant);
+///
+/// impl Progress for Deadline {
+///     fn goes_on(&self) -> bool {
+///         Instant::now() < self.0
+///     }
+/// }
+///
+/// assert!(Deadline(Instant::now() + Duration::from_secs(60)).goes_on());
+/// ```
 pub trait Progress: Sync {
-    /// Whether another iteration may begin; not asked before the first three, which always do.
+    /// Whether another iteration may start. The first three start in any case.
     fn goes_on(&self) -> bool {
         true
     }
 
-    /// `done` of the `asked` iterations are done; called once for each number, not always in order.
+    /// `done` of the `asked` iterations are done. Called once for each number, not always in order.
     fn advanced(&self, done: usize, asked: usize) {
         let _ = (done, asked);
     }
 }
 
-/// Watches nothing: all iterations are done.
+/// Does all iterations.
 impl Progress for () {}
 
-/// Does `times` iterations, numbered from 0, and gives their results in order. They begin in the order
-/// of their numbers, so when `progress` ends it early, those done are the first ones without a gap.
+/// Does `times` iterations, numbered from 0, and returns their results in order. They start in the order of their
+/// numbers, so when `progress` ends it early, the results are the first ones without a gap.
 pub(super) fn in_turn<T: Send>(
     times: usize,
     progress: &dyn Progress,
@@ -36,14 +52,14 @@ pub(super) fn in_turn<T: Send>(
     let take_next = || {
         begun
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |next| {
-                (next < FEWEST || progress.goes_on()).then_some(next + 1)
+                (next < MIN_ITERATIONS || progress.goes_on()).then_some(next + 1)
             })
             .ok()
     };
     let mut results: Vec<(usize, T)> = (0..times)
         .into_par_iter()
         .with_max_len(1)
-        // Whichever place in the range this is, what begins now is the next number.
+        // The next number in order, not the position in the range, which rayon splits.
         .filter_map(|_| {
             let number = take_next()?;
             let result = iteration(number as u64);
@@ -60,15 +76,15 @@ mod tests {
     use super::*;
     use std::sync::Mutex;
 
-    /// Allows some iterations beyond those that are always done, and notes what it is told.
+    /// Allows some iterations beyond those that are always done, and records the calls.
     struct Watch {
         allowed: AtomicUsize,
-        told: Mutex<Vec<usize>>,
+        completed: Mutex<Vec<usize>>,
     }
 
     impl Watch {
         fn allowing(allowed: usize) -> Self {
-            Self { allowed: AtomicUsize::new(allowed), told: Mutex::default() }
+            Self { allowed: AtomicUsize::new(allowed), completed: Mutex::default() }
         }
     }
 
@@ -79,31 +95,31 @@ mod tests {
 
         fn advanced(&self, done: usize, asked: usize) {
             assert_eq!(asked, 20);
-            self.told.lock().expect("nobody panicked").push(done);
+            self.completed.lock().expect("no thread panicked").push(done);
         }
     }
 
     #[test]
-    fn without_an_end_all_are_done_in_order() {
+    fn without_an_early_end_all_iterations_are_done_in_order() {
         assert_eq!(in_turn(20, &(), |number| number), (0..20).collect::<Vec<_>>());
         assert!(in_turn(0, &(), |number| number).is_empty());
     }
 
     #[test]
-    fn an_early_end_leaves_the_first_ones_without_a_gap() {
+    fn an_early_end_keeps_the_first_iterations_without_a_gap() {
         let watch = Watch::allowing(0);
         assert_eq!(in_turn(20, &watch, |number| number), [0, 1, 2]);
         let watch = Watch::allowing(4);
         let done = in_turn(20, &watch, |number| number);
         assert_eq!(done, (0..done.len() as u64).collect::<Vec<_>>());
         assert!((3..=7).contains(&done.len()), "{done:?}");
-        let mut told = watch.told.into_inner().expect("nobody panicked");
-        told.sort_unstable();
-        assert_eq!(told, (1..=done.len()).collect::<Vec<_>>());
+        let mut completed = watch.completed.into_inner().expect("no thread panicked");
+        completed.sort_unstable();
+        assert_eq!(completed, (1..=done.len()).collect::<Vec<_>>());
     }
 
     #[test]
-    fn fewer_than_are_always_done_can_be_asked_for() {
+    fn fewer_iterations_than_the_minimum_can_be_requested() {
         assert_eq!(in_turn(2, &(), |number| number), [0, 1]);
     }
 }

@@ -13,17 +13,17 @@ impl Stream {
         Self(ChaCha8Rng::seed_from_u64(seed))
     }
 
-    /// A stream of its own that this one determines.
+    /// An independent stream that this one determines.
     pub(crate) fn split(&mut self) -> Self {
         Self::new(self.0.next_u64())
     }
 
-    /// Evenly from [0, 1).
+    /// Uniform in [0, 1).
     pub(crate) fn uniform(&mut self) -> f64 {
         (self.0.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// Evenly from 0 to `n` - 1. The bias of the reduction is below 2^-32 for any `n` used here.
+    /// Uniform from 0 to `n` - 1. The bias of the reduction is below 2^-32 for any `n` used here.
     pub(crate) fn below(&mut self, n: usize) -> usize {
         ((u128::from(self.0.next_u64()) * n as u128) >> 64) as usize
     }
@@ -34,7 +34,7 @@ impl Stream {
         radius * (std::f64::consts::TAU * self.uniform()).cos()
     }
 
-    /// Puts items into a random order (Fisher and Yates).
+    /// Shuffles items (Fisher and Yates).
     pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             items.swap(last, self.below(last + 1));

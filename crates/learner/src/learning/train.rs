@@ -1,40 +1,53 @@
-//! From samples to a model: compares recipes on samples that they were not
-//! shown, learns the ones worth mixing from all samples, and folds the mix into
-//! one linear model and forests.
+//! From samples to a model: cross-validates the candidate learners, selects an ensemble of them, fits its members on
+//! all samples and adds them up to one linear model and forests.
 
-use ndarray::{Array1, Array2};
+use ndarray::Array1;
 use rayon::prelude::*;
 
 use super::LearningError;
-use super::basis::{Expansion, Plan};
-use super::cross_validation::{Candidate, compare};
+use super::additive_model::AdditiveModel;
+use super::cross_validation::compare;
 use super::decisions::explain;
-use super::ensemble::{Mix, mix};
-use super::folds::thinned;
-use super::logistic::{Effort, Linear, Problem, margins_of};
-use super::preprocessing::{Input, choose_inputs};
-use super::search_space::{FOR_FEW_SAMPLES, Recipe};
+use super::ensemble::Ensemble;
+use super::learner::{Hyperparameters, TrainingSet};
+use super::logistic::margin_count;
+use super::preprocessing::choose_inputs;
+use super::search_space::{FOR_FEW_SAMPLES, LEARNERS};
 use super::trained_model::TrainedModel;
-use super::trees::{Binned, Forest, Growth, Roles, boost};
 use crate::dataset::Labelled;
 
 /// All randomness of a training comes from this seed: the same samples give the same model.
 const SEED: u64 = 0x6d6f_6f64_6c65;
 
-/// At most this many cells (samples × derived columns) for one linear fit; beyond it a linear model
-/// learns from an even choice of the samples, and trees learn from all.
-const MAX_CELLS: usize = 4_000_000;
-
-/// Cross-validation says little below this many samples; a fixed penalty does better.
+/// Below this many samples cross-validation is not informative; a fixed penalty does better.
 const MIN_TO_COMPARE: usize = 50;
 
-/// And nothing unless two classes have so many: one sample cannot be shown and held out.
+/// Nor is it unless two classes have this many samples: one sample cannot be in both parts of a fold.
 const MIN_OF_A_CLASS: usize = 2;
 
-/// Learns from all samples.
+/// A learner with its hyperparameters, and its cross-validated log-loss; `None` when nothing was compared.
+pub(super) type Compared = (Box<dyn Hyperparameters>, Option<f64>);
+
+/// Trains a model on all samples.
+///
+/// The candidate learners (logistic regression on several sets of derived columns, boosted trees) are compared by
+/// cross-validation; the model is an ensemble of the best ones. The same samples in the same order give the same model,
+/// on any number of cores. [`Labelled::canonical`] makes it independent of the order, too.
+///
+/// ```
+/// use learner::dataset::{Limits, read_labelled};
+/// use learner::learning::train;
+///
+/// let file = "nfeatures,targetclasses\n1,\"[0,1]\"\nclicks,dropout\n-1,1\n-0.5,1\n0.5,0\n1,0\n";
+/// let samples = read_labelled(file.as_bytes(), &Limits::default())?.into_samples()?;
+/// let model = train(&samples)?;
+/// let probabilities = model.probabilities(samples.features(), &[0, 3]);
+/// assert!(probabilities[[0, 1]] > 0.5 && probabilities[[1, 1]] < 0.5);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
-/// [`LearningError::ClassWithoutSample`] when a class has none.
+/// [`LearningError::ClassWithoutSample`] when a class has no sample.
 pub fn train(samples: &Labelled) -> Result<TrainedModel, LearningError> {
     if let Some(at) = samples.class_counts().iter().position(|&count| count == 0) {
         return Err(LearningError::ClassWithoutSample(samples.classes()[at]));
@@ -43,124 +56,54 @@ pub fn train(samples: &Labelled) -> Result<TrainedModel, LearningError> {
     Ok(train_on(samples, &rows))
 }
 
-/// Learns from some of the samples; a class without one gets a small probability everywhere.
-pub(crate) fn train_on(samples: &Labelled, rows: &[u32]) -> TrainedModel {
+/// Trains on some of the samples; a class without one gets a small probability everywhere.
+pub(super) fn train_on(samples: &Labelled, rows: &[u32]) -> TrainedModel {
     let mut class_counts = vec![0; samples.classes().len()];
     rows.iter().for_each(|&row| class_counts[samples.targets()[row as usize] as usize] += 1);
     let comparable = class_counts.iter().filter(|&&count| count >= MIN_OF_A_CLASS).count();
 
     let inputs = choose_inputs(samples.features(), rows);
-    let learner = Learner { samples, rows, inputs: &inputs };
+    let training = TrainingSet { samples, rows, inputs: &inputs, seed: SEED };
     let too_few = rows.len() < MIN_TO_COMPARE || comparable < 2;
-    let (candidates, mix) = if inputs.is_empty() || too_few {
-        (FOR_FEW_SAMPLES.map(|recipe| (recipe, None)).to_vec(), Mix::of_equal_parts(FOR_FEW_SAMPLES.len()))
+    let (candidates, ensemble) = if inputs.is_empty() || too_few {
+        uncompared()
     } else {
-        let comparison = compare(samples, rows, &inputs, SEED);
-        let mix = mix(&comparison);
-        let said = |candidate: Candidate| (candidate.recipe, Some(candidate.log_loss));
-        (comparison.candidates.into_iter().map(said).collect(), mix)
+        let comparison = compare(training, &LEARNERS);
+        let ensemble = Ensemble::select(&comparison);
+        let candidates = comparison.candidates.into_iter();
+        (candidates.map(|one| (one.hyperparameters, Some(one.log_loss))).collect(), ensemble)
     };
-    let recipes: Vec<&Recipe> = candidates.iter().map(|(recipe, _)| recipe).collect();
-    let parts = learner.learn(&recipes, &mix);
-    let decisions = explain(&learner, &candidates, &mix, &class_counts, &parts);
+    let model = fit(&training, &candidates, &ensemble);
+    let decisions = explain(&training, &candidates, &ensemble, &class_counts, &model);
     TrainedModel {
         names: samples.features().names().to_vec(),
         classes: samples.classes().to_vec(),
-        expansion: parts.expansion,
-        linear: parts.linear,
-        forests: parts.forests,
+        basis: model.basis,
+        linear: model.linear,
+        forests: model.forests,
         decisions,
-        log_loss: (!mix.log_loss.is_nan()).then_some(mix.log_loss),
+        log_loss: (!ensemble.log_loss.is_nan()).then_some(ensemble.log_loss),
         class_counts,
         inputs,
     }
 }
 
-/// What recipes learn from.
-pub(crate) struct Learner<'a> {
-    pub samples: &'a Labelled,
-    pub rows: &'a [u32],
-    pub inputs: &'a [Input],
+/// The ensemble for too few samples.
+fn uncompared() -> (Vec<Compared>, Ensemble) {
+    let of = |params| -> Compared { (Box::new(params), None) };
+    (FOR_FEW_SAMPLES.map(of).into(), Ensemble::of_equal_weights(FOR_FEW_SAMPLES.len()))
 }
 
-/// One recipe, learnt from all samples.
-enum Member {
-    Linear(Expansion, Linear),
-    /// Trees and the margins that they start from.
-    Trees(Forest, Array1<f64>),
-}
-
-/// A mix, folded together: its margins are those of the linear model plus the forests'.
-pub(crate) struct Parts {
-    pub expansion: Expansion,
-    pub linear: Linear,
-    pub forests: Vec<Forest>,
-}
-
-impl Learner<'_> {
-    /// Learns the recipes that have a weight in the mix, side by side, and folds them together.
-    fn learn(&self, recipes: &[&Recipe], mix: &Mix) -> Parts {
-        let weighted: Vec<(&Recipe, f64)> = recipes
-            .iter()
-            .copied()
-            .zip(mix.weights.iter().copied())
-            .filter(|(_, weight)| *weight > 0.0)
-            .collect();
-        let learnt: Vec<Member> = weighted.par_iter().map(|(recipe, _)| self.member(recipe)).collect();
-
-        let margins = margins_of(self.samples.classes().len());
-        let mut expansion = Expansion::default();
-        let mut weights = Array2::zeros((0, margins));
-        let mut bias = Array1::from_elem(margins, mix.offset);
-        let mut forests = Vec::new();
-        for (member, (_, weight)) in learnt.into_iter().zip(weighted) {
-            let share = weight * mix.slope;
-            match member {
-                Member::Linear(more, linear) => {
-                    bias = bias + &linear.bias * share;
-                    weights = expansion.absorb(more, &weights, &(linear.weights * share));
-                }
-                Member::Trees(trees, start) => {
-                    bias = bias + &start * share;
-                    forests.push(trees.scaled(share));
-                }
-            }
-        }
-        Parts { expansion, linear: Linear { weights, bias }, forests }
+/// Fits the candidates that have a weight in the ensemble, in parallel, and adds them up.
+fn fit(training: &TrainingSet<'_>, candidates: &[Compared], ensemble: &Ensemble) -> AdditiveModel {
+    let members: Vec<(&Compared, f64)> =
+        candidates.iter().zip(ensemble.weights.iter().copied()).filter(|(_, weight)| *weight > 0.0).collect();
+    let fitted: Vec<AdditiveModel> =
+        members.par_iter().map(|((hyperparameters, _), _)| hyperparameters.fit(training)).collect();
+    let margins = margin_count(training.classes());
+    let mut sum = AdditiveModel::constant(Array1::from_elem(margins, ensemble.offset));
+    for (member, (_, weight)) in fitted.into_iter().zip(members) {
+        sum.add(member, weight * ensemble.slope);
     }
-
-    fn member(&self, recipe: &Recipe) -> Member {
-        match recipe {
-            Recipe::Linear { plan, alpha } => {
-                let (expansion, linear) = self.linear(*plan, *alpha);
-                Member::Linear(expansion, linear)
-            }
-            Recipe::Trees(growth) => {
-                let (forest, start) = self.trees(growth);
-                Member::Trees(forest, start)
-            }
-        }
-    }
-
-    fn linear(&self, plan: Plan, alpha: f64) -> (Expansion, Linear) {
-        let classes = self.samples.classes().len();
-        let expansion = Expansion::new(self.inputs, plan, self.rows.len(), SEED);
-        let most = MAX_CELLS / expansion.width().max(1);
-        let rows = thinned(self.rows, self.samples.targets(), classes, most, SEED);
-        let design = expansion.design(self.inputs, self.samples.features(), &rows);
-        let targets = rows.iter().map(|&row| self.samples.targets()[row as usize] as usize).collect();
-        let problem = Problem::new(design, targets, classes);
-        let linear = problem.unscaled(&problem.fit_from_above(alpha, Effort::FINAL));
-        (expansion, linear)
-    }
-
-    fn trees(&self, growth: &Growth) -> (Forest, Array1<f64>) {
-        let targets: Vec<usize> =
-            self.rows.iter().map(|&row| self.samples.targets()[row as usize] as usize).collect();
-        let binned = Binned::new(self.inputs, self.samples.features(), self.rows);
-        let all: Vec<u32> = (0..self.rows.len() as u32).collect();
-        let roles = Roles { learnt: &all, rated: &[] };
-        let boosted = boost(&binned, &targets, self.samples.classes().len(), roles, growth);
-        (boosted.forest, Array1::from(boosted.bias))
-    }
+    sum
 }

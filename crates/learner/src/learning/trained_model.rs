@@ -1,34 +1,35 @@
-//! What has been learnt, and how it answers.
+//! A trained model and its predictions.
 
 use ndarray::Array2;
 use rayon::prelude::*;
 
-use super::basis::Expansion;
-use super::logistic::{Linear, probabilities};
+use super::basis::Basis;
+use super::logistic::{LinearModel, probabilities};
 use super::preprocessing::Input;
 use super::trees::Forest;
 use crate::dataset::{Class, Features};
 
-/// Everything needed to answer: which features, how they are prepared, the weights.
+/// A classifier: which features it uses, how they are prepared, weights and trees.
+///
+/// Made by [`train`](super::train); [`crate::model::to_onnx`] writes it as a file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainedModel {
     pub(crate) names: Vec<String>,
     pub(crate) classes: Vec<Class>,
     pub(crate) inputs: Vec<Input>,
-    pub(crate) expansion: Expansion,
-    pub(crate) linear: Linear,
+    pub(crate) basis: Basis,
+    pub(crate) linear: LinearModel,
     pub(crate) forests: Vec<Forest>,
     pub(crate) decisions: Vec<String>,
     pub(crate) log_loss: Option<f64>,
     pub(crate) class_counts: Vec<usize>,
 }
 
-/// Samples are answered in chunks of about this many cells (samples × derived columns), so that memory
-/// stays bounded.
+/// Samples are predicted in chunks of about this many cells (samples × derived columns), so that memory stays bounded.
 const CHUNK_CELLS: usize = 1_000_000;
 
 impl TrainedModel {
-    /// The names of all features, used or not, in the order they are given in.
+    /// The names of all features, used or not, in the order that [`TrainedModel::probabilities`] expects.
     #[must_use]
     pub fn names(&self) -> &[String] {
         &self.names
@@ -40,28 +41,50 @@ impl TrainedModel {
         &self.classes
     }
 
-    /// What the learner decided, in sentences for an administrator.
+    /// What training decided, in sentences for an administrator: features used, learners tried, their log-loss.
     #[must_use]
     pub fn decisions(&self) -> &[String] {
         &self.decisions
     }
 
-    /// Mean log-loss on held-out samples; `None` when there were too few to hold out any.
+    /// The mean cross-validated log-loss of the ensemble (natural logarithm); `None` when there were too few samples
+    /// for a cross-validation.
     #[must_use]
     pub fn log_loss(&self) -> Option<f64> {
         self.log_loss
     }
 
-    /// How many samples of each class it has learnt from.
+    /// How many samples of each class it was trained on.
     #[must_use]
     pub fn class_counts(&self) -> &[usize] {
         &self.class_counts
     }
 
-    /// The probability of each class for each of `rows`: rows × classes.
+    /// The probability of each class for each of `rows`: rows × classes, in the order of [`TrainedModel::classes`].
+    ///
+    /// `features` must have the columns of [`TrainedModel::names`], in this order (see [`Features::aligned_to`]).
+    ///
+    /// ```
+    /// use learner::dataset::{Class, Features, Labelled};
+    /// use learner::learning::train;
+    ///
+    /// let features = Features::of_columns(vec!["clicks".to_owned()], &[vec![-1.0, -0.5, 0.5, 1.0]]);
+    /// let classes = [0.0, 1.0].into_iter().filter_map(Class::new).collect();
+    /// let model = train(&Labelled::new(features, vec![1, 1, 0, 0], classes))?;
+    ///
+    /// let fresh = Features::of_columns(vec!["clicks".to_owned()], &[vec![0.75, -0.75]]);
+    /// let probabilities = model.probabilities(&fresh, &[0, 1]);
+    /// assert_eq!(probabilities.dim(), (2, 2));
+    /// assert!(probabilities[[0, 0]] > probabilities[[1, 0]]);
+    /// assert!((probabilities.row(0).sum() - 1.0).abs() < 1e-12);
+    /// # Ok::<(), learner::learning::LearningError>(())
+    /// ```
+    ///
+    /// # Panics
+    /// When a row is not a row of `features`, or `features` has too few columns.
     #[must_use]
     pub fn probabilities(&self, features: &Features, rows: &[u32]) -> Array2<f64> {
-        let chunk = (CHUNK_CELLS / (self.expansion.width() + self.inputs.len() + 1)).clamp(16, 4_096);
+        let chunk = (CHUNK_CELLS / (self.basis.width() + self.inputs.len() + 1)).clamp(16, 4_096);
         let mut out = Array2::zeros((rows.len(), self.classes.len()));
         let chunks: Vec<Array2<f64>> =
             rows.par_chunks(chunk).map(|rows| self.margins(features, rows)).collect();
@@ -74,7 +97,7 @@ impl TrainedModel {
     }
 
     fn margins(&self, features: &Features, rows: &[u32]) -> Array2<f64> {
-        let design = self.expansion.design(&self.inputs, features, rows);
+        let design = self.basis.design(&self.inputs, features, rows);
         let mut margins = design.dot(&self.linear.weights) + &self.linear.bias;
         for forest in &self.forests {
             forest.add_margins(&self.inputs, features, rows, &mut margins);

@@ -71,7 +71,7 @@ fn graph_of(model: &TrainedModel) -> Graph {
         shares_alone(&mut graph, &raw, model)
     } else {
         let prepared = prepare(&mut graph, &raw, model);
-        let mut margins = if model.expansion.width() == 0 {
+        let mut margins = if model.basis.width() == 0 {
             shares_alone(&mut graph, &raw, model)
         } else {
             let design = design(&mut graph, &prepared, model);
@@ -137,7 +137,7 @@ fn design(graph: &mut Graph, prepared: &Prepared, model: &TrainedModel) -> Value
     // Runs of terms of one kind become one node each, so the columns keep their order.
     let kind = |term: &Term| std::mem::discriminant(term);
     let mut parts = Vec::new();
-    for run in model.expansion.terms.chunk_by(|a, b| kind(a) == kind(b)) {
+    for run in model.basis.terms.chunk_by(|a, b| kind(a) == kind(b)) {
         let which = run.iter().map(|term| term.input());
         parts.push(match run[0] {
             Term::Value { .. } => graph.columns(standard, which),
@@ -154,7 +154,7 @@ fn design(graph: &mut Graph, prepared: &Prepared, model: &TrainedModel) -> Value
             }
         });
     }
-    if let Some(random) = &model.expansion.random {
+    if let Some(random) = &model.basis.random {
         parts.push(random_features(graph, standard, random));
     }
     graph.beside(&parts)

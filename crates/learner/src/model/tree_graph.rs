@@ -11,7 +11,7 @@ use tract_onnx::pb::tensor_proto::DataType;
 
 use super::graph::{Graph, Value};
 use super::to_onnx::Prepared;
-use crate::learning::{Forest, Question};
+use crate::learning::{Forest, TreeSplit};
 
 /// Stands for a missing value: beyond every threshold, on the side where missing values go.
 const MISSING: f32 = 1e6;
@@ -30,7 +30,7 @@ pub(super) fn forest_margins(
     let two = graph.scalar(2.0);
     let mut leaf = None;
     for level in 0..forest.depth {
-        let which = forest.trees.iter().map(|tree| index[&key(&tree.questions[level])]);
+        let which = forest.trees.iter().map(|tree| index[&key(&tree.splits[level])]);
         let which = graph.indices(which);
         let digit = graph.op_with("Gather", &[&answers, &which], &[("axis", 0)]);
         leaf = Some(match leaf {
@@ -64,15 +64,15 @@ pub(super) fn forest_margins(
 
 type Key = (usize, u32, bool);
 
-fn key(question: &Question) -> Key {
-    (question.input, question.threshold.to_bits(), question.yes_if_missing)
+fn key(question: &TreeSplit) -> Key {
+    (question.input, question.threshold.to_bits(), question.missing_right)
 }
 
 /// The answer to each different question, asked once: questions × rows, 1 for yes.
 fn answers(graph: &mut Graph, prepared: &Prepared, forest: &Forest) -> (Value, HashMap<Key, usize>) {
     let mut index = HashMap::new();
-    let mut different: Vec<Question> = Vec::new();
-    for question in forest.trees.iter().flat_map(|tree| &tree.questions) {
+    let mut different: Vec<TreeSplit> = Vec::new();
+    for question in forest.trees.iter().flat_map(|tree| &tree.splits) {
         index.entry(key(question)).or_insert_with(|| {
             different.push(*question);
             different.len() - 1
@@ -85,7 +85,7 @@ fn answers(graph: &mut Graph, prepared: &Prepared, forest: &Forest) -> (Value, H
     let by_input = graph.op("Transpose", &[&both]);
     let which = different
         .iter()
-        .map(|question| question.input + if question.yes_if_missing { prepared.inputs } else { 0 });
+        .map(|question| question.input + if question.missing_right { prepared.inputs } else { 0 });
     let which = graph.indices(which);
     let values = graph.op_with("Gather", &[&by_input, &which], &[("axis", 0)]);
     let thresholds: Vec<f32> = different.iter().map(|question| question.threshold).collect();

@@ -1,133 +1,126 @@
-//! Grows trees one after another, each on what the ones before got wrong.
+//! Boosts trees: each fits the gradients of the loss that the trees before it left.
 
 use ndarray::Array2;
 use rayon::prelude::*;
 
 use super::binning::Binned;
 use super::forest::{Forest, Tree};
-use super::tree_builder::{Sums, grow, plus};
-use crate::learning::logistic::{log_loss, margins_of, probabilities};
+use super::tree_builder::{GradientSums, grow, plus};
+use crate::learning::folds::Split;
+use crate::learning::logistic::{log_loss, margin_count, probabilities};
 use crate::learning::rng::Stream;
 
-/// How trees are grown.
+/// The hyperparameters of boosted trees.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Growth {
-    /// Most rounds; a round is a tree a margin.
-    pub rounds: usize,
-    /// Stop when the rated samples have not got better for so many rounds.
-    pub patience: usize,
-    /// How much of a tree's answer is added.
-    pub rate: f64,
-    /// Questions that a tree asks.
+pub(super) struct TreeParams {
+    /// A round adds a tree for each margin.
+    pub max_rounds: usize,
+    /// Stop when the loss of the validation samples has not decreased for this many rounds.
+    pub early_stopping_rounds: usize,
+    /// The factor of each leaf's Newton step.
+    pub learning_rate: f64,
+    /// Splits of a tree; it has 2^depth leaves.
     pub depth: usize,
-    /// Added to the sum of second derivatives of a leaf.
-    pub ridge: f64,
-    /// Least sum of second derivatives of samples that have a say in the next question.
-    pub least: f64,
-    /// The share of the samples that a tree is grown on, drawn anew for each (Friedman 2002). What its
-    /// leaves answer is then found on all.
-    pub shown: f64,
-    /// How much the gains of cuts are shaken in the first round, as a share of them; less and less in
-    /// later ones.
-    pub shaking: f64,
+    /// L2 penalty of leaf values: added to the sum of second derivatives of a leaf.
+    pub l2: f64,
+    /// A node with a smaller sum of second derivatives does not count in the choice of the next split.
+    pub min_hessian: f64,
+    /// The share of the samples that the splits of a tree are chosen on, drawn anew for each tree (Friedman 2002). Its
+    /// leaf values are fitted on all.
+    pub subsample: f64,
+    /// The standard deviation of the noise on the gains of splits in the first round, as a share of the gain; it
+    /// decreases with the square root of the round (Prokhorenkova et al. 2018).
+    pub random_strength: f64,
     pub seed: u64,
 }
 
-/// Which samples are for what, by their number in a [`Binned`].
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Roles<'a> {
-    /// Those to learn from, ascending.
-    pub learnt: &'a [u32],
-    /// Those to answer, and to stop on.
-    pub rated: &'a [u32],
-}
-
-/// What boosting made.
+/// The result of boosting.
 #[derive(Debug)]
-pub(crate) struct Boosted {
+pub(super) struct Boosted {
     pub forest: Forest,
-    /// The start of every margin.
+    /// The margins of every sample before the first tree.
     pub bias: Vec<f64>,
     /// Rounds in the forest.
     pub rounds: usize,
-    /// The margins of the rated samples: samples × margins.
+    /// The margins of the validation samples: samples × margins.
     pub margins: Array2<f64>,
 }
 
-/// Boosts on the samples to learn from; when some are rated, the rounds after the best for them are
-/// dropped. `targets` has the class of every sample.
-pub(crate) fn boost(
+/// Boosts on the training part of `split`; with validation samples, the rounds after the best for them are dropped.
+/// The split numbers samples as `binned` does; `targets` has the class of every sample.
+pub(super) fn boost(
     binned: &Binned,
     targets: &[usize],
     classes: usize,
-    roles: Roles<'_>,
-    growth: &Growth,
+    split: &Split,
+    params: &TreeParams,
 ) -> Boosted {
     debug_assert_eq!(binned.rows, targets.len());
-    let width = margins_of(classes);
-    let bias = shares(targets, classes, roles.learnt);
+    let width = margin_count(classes);
+    let bias = prior_margins(targets, classes, &split.train);
     let start = |samples: usize| Array2::from_shape_fn((samples, width), |(_, margin)| bias[margin]);
-    let mut learnt = Answered { samples: roles.learnt, margins: start(roles.learnt.len()) };
-    let mut rated = Answered { samples: roles.rated, margins: start(roles.rated.len()) };
+    let mut train = Scored { samples: &split.train, margins: start(split.train.len()) };
+    let mut validation = Scored { samples: &split.validation, margins: start(split.validation.len()) };
     let mut trees: Vec<Tree> = Vec::new();
-    let mut stream = Stream::new(growth.seed);
-    let mut best = (f64::INFINITY, 0, rated.margins.clone());
+    let mut stream = Stream::new(params.seed);
+    let mut best = (f64::INFINITY, 0, validation.margins.clone());
 
-    for round in 1..=growth.rounds {
-        let gradients = Gradients::of(&learnt, targets, binned.rows);
-        let shown = learnt.some(growth.shown, &mut stream);
+    for round in 1..=params.max_rounds {
+        let gradients = Gradients::of(&train, targets, binned.rows);
+        let subsample = train.subsample(params.subsample, &mut stream);
         let seeds: Vec<Stream> = (0..width).map(|_| stream.split()).collect();
-        let shaking = growth.shaking / (round as f64).sqrt();
-        let grown: Vec<Addition> = seeds
+        let random_strength = params.random_strength / (round as f64).sqrt();
+        let trees_of_round: Vec<BoostedTree> = seeds
             .into_par_iter()
             .enumerate()
             .map(|(margin, mut stream)| {
                 let gradients = gradients.margin(margin);
-                let grown = grow(binned, gradients, shown.clone(), growth, shaking, &mut stream);
-                let leaf_of_learnt = grown.leaves_of(binned, learnt.samples);
-                let leaf_of_rated = grown.leaves_of(binned, rated.samples);
-                let leaves = leaves(gradients, learnt.samples, &leaf_of_learnt, growth);
-                let tree = grown.with_leaves(binned, leaves, margin);
-                Addition { tree, leaf_of_learnt, leaf_of_rated }
+                let samples = subsample.clone();
+                let structure = grow(binned, gradients, samples, params, random_strength, &mut stream);
+                let train_leaves = structure.leaves_of(binned, train.samples);
+                let validation_leaves = structure.leaves_of(binned, validation.samples);
+                let values = leaf_values(gradients, train.samples, &train_leaves, params);
+                let tree = structure.with_leaves(binned, values, margin);
+                BoostedTree { tree, train_leaves, validation_leaves }
             })
             .collect();
-        for addition in grown {
-            learnt.add(&addition.tree, &addition.leaf_of_learnt);
-            rated.add(&addition.tree, &addition.leaf_of_rated);
-            trees.push(addition.tree);
+        for BoostedTree { tree, train_leaves, validation_leaves } in trees_of_round {
+            train.add(&tree, &train_leaves);
+            validation.add(&tree, &validation_leaves);
+            trees.push(tree);
         }
-        if rated.samples.is_empty() {
+        if validation.samples.is_empty() {
             continue;
         }
-        let loss = rated.log_loss(targets);
+        let loss = validation.log_loss(targets);
         if loss < best.0 {
-            best = (loss, round, rated.margins.clone());
-        } else if round - best.1 >= growth.patience {
+            best = (loss, round, validation.margins.clone());
+        } else if round - best.1 >= params.early_stopping_rounds {
             break;
         }
     }
-    let rounds = if rated.samples.is_empty() { trees.len() / width } else { best.1 };
+    let rounds = if validation.samples.is_empty() { trees.len() / width } else { best.1 };
     trees.truncate(rounds * width);
-    Boosted { forest: Forest { depth: growth.depth, trees }, bias, rounds, margins: best.2 }
+    Boosted { forest: Forest { depth: params.depth, trees }, bias, rounds, margins: best.2 }
 }
 
-/// A tree, and which of its leaves samples reach.
-struct Addition {
+/// A tree, and the leaf that each sample reaches.
+struct BoostedTree {
     tree: Tree,
-    leaf_of_learnt: Vec<u16>,
-    leaf_of_rated: Vec<u16>,
+    train_leaves: Vec<u16>,
+    validation_leaves: Vec<u16>,
 }
 
-/// Samples and what the trees so far say of them.
-struct Answered<'a> {
+/// Samples and their margins after the trees so far.
+struct Scored<'a> {
     samples: &'a [u32],
     /// Samples × margins.
     margins: Array2<f64>,
 }
 
-impl Answered<'_> {
-    fn add(&mut self, tree: &Tree, leaf_of: &[u16]) {
-        for (margin, &leaf) in self.margins.column_mut(tree.margin).iter_mut().zip(leaf_of) {
+impl Scored<'_> {
+    fn add(&mut self, tree: &Tree, leaves: &[u16]) {
+        for (margin, &leaf) in self.margins.column_mut(tree.margin).iter_mut().zip(leaves) {
             *margin += f64::from(tree.leaves[usize::from(leaf)]);
         }
     }
@@ -137,62 +130,62 @@ impl Answered<'_> {
             let rows = margins.chunks_exact(self.margins.ncols()).zip(samples);
             rows.map(|(row, &sample)| log_loss(row.into(), targets[sample as usize])).sum()
         };
-        // Collected, so that parts are summed up in one order on any number of cores.
+        // Collected, so that parts are added up in one order on any number of cores.
         let sums: Vec<f64> = self.parts().map(part).collect();
         sums.iter().sum()
     }
 
-    /// Margins and samples in parts that are worth a core's while.
+    /// Margins and samples in parts that are large enough to pay for a task each.
     fn parts(&self) -> impl IndexedParallelIterator<Item = (&[f64], &[u32])> {
         const PART: usize = 2_048;
         let margins = self.margins.as_slice().expect("made row-major");
         margins.par_chunks(PART * self.margins.ncols()).zip(self.samples.par_chunks(PART))
     }
 
-    /// About such a share of the samples, at least one.
-    fn some(&self, share: f64, stream: &mut Stream) -> Vec<u32> {
+    /// About this share of the samples; all of them when none was drawn.
+    fn subsample(&self, share: f64, stream: &mut Stream) -> Vec<u32> {
         if share >= 1.0 {
             return self.samples.to_vec();
         }
-        let some: Vec<u32> = self.samples.iter().copied().filter(|_| stream.uniform() < share).collect();
-        if some.is_empty() { self.samples.to_vec() } else { some }
+        let drawn: Vec<u32> = self.samples.iter().copied().filter(|_| stream.uniform() < share).collect();
+        if drawn.is_empty() { self.samples.to_vec() } else { drawn }
     }
 }
 
 /// The margins that give every sample the classes' shares.
-fn shares(targets: &[usize], classes: usize, samples: &[u32]) -> Vec<f64> {
+fn prior_margins(targets: &[usize], classes: usize, samples: &[u32]) -> Vec<f64> {
     let mut counts = vec![0.0_f64; classes];
     samples.iter().for_each(|&sample| counts[targets[sample as usize]] += 1.0);
     let logs: Vec<f64> = counts.iter().map(|&count| count.max(0.5).ln()).collect();
     if classes == 2 { vec![logs[1] - logs[0]] } else { logs }
 }
 
-/// What each leaf answers: a Newton step on all samples in it.
-fn leaves(gradients: &[[f32; 2]], samples: &[u32], leaf_of: &[u16], growth: &Growth) -> Vec<f32> {
-    let mut sums: Vec<Sums> = vec![[0.0; 2]; 1 << growth.depth];
+/// The value of each leaf: a Newton step on all samples in it.
+fn leaf_values(gradients: &[[f32; 2]], samples: &[u32], leaf_of: &[u16], params: &TreeParams) -> Vec<f32> {
+    let mut sums: Vec<GradientSums> = vec![[0.0; 2]; 1 << params.depth];
     for (&sample, &leaf) in samples.iter().zip(leaf_of) {
         let sum = &mut sums[usize::from(leaf)];
         *sum = plus(*sum, gradients[sample as usize].map(f64::from));
     }
-    let answer = |[first, second]: Sums| (-growth.rate * first / (second + growth.ridge)) as f32;
-    sums.into_iter().map(answer).collect()
+    let step = |[first, second]: GradientSums| (-params.learning_rate * first / (second + params.l2)) as f32;
+    sums.into_iter().map(step).collect()
 }
 
 /// First and second derivatives of the loss by each margin.
 struct Gradients {
     samples: usize,
-    /// Margins × samples, of all samples; zeros for those not learnt from.
+    /// Margins × samples, of all samples; zeros for those outside the training part.
     pairs: Vec<[f32; 2]>,
 }
 
 impl Gradients {
-    fn of(learnt: &Answered<'_>, targets: &[usize], samples: usize) -> Self {
-        let width = learnt.margins.ncols();
+    fn of(train: &Scored<'_>, targets: &[usize], samples: usize) -> Self {
+        let width = train.margins.ncols();
         let classes = if width == 1 { 2 } else { width };
         let part = |(margins, samples): (&[f64], &[u32])| derivatives(margins, samples, targets, classes);
-        let of_samples: Vec<[f32; 2]> = learnt.parts().flat_map_iter(part).collect();
+        let of_samples: Vec<[f32; 2]> = train.parts().flat_map_iter(part).collect();
         let mut pairs = vec![[0.0; 2]; samples * width];
-        for (of_sample, &sample) in of_samples.chunks_exact(width).zip(learnt.samples) {
+        for (of_sample, &sample) in of_samples.chunks_exact(width).zip(train.samples) {
             for (margin, &pair) in of_sample.iter().enumerate() {
                 pairs[margin * samples + sample as usize] = pair;
             }
@@ -207,7 +200,7 @@ impl Gradients {
 
 /// The derivatives of each margin of each sample.
 fn derivatives(margins: &[f64], samples: &[u32], targets: &[usize], classes: usize) -> Vec<[f32; 2]> {
-    let width = margins_of(classes);
+    let width = margin_count(classes);
     let mut shares = vec![0.0; classes];
     let mut pairs = Vec::with_capacity(samples.len() * width);
     for (margins, &sample) in margins.chunks_exact(width).zip(samples) {
@@ -216,7 +209,7 @@ fn derivatives(margins: &[f64], samples: &[u32], targets: &[usize], classes: usi
             let class = if width == 1 { 1 } else { margin };
             let share = shares[class];
             let truth = f64::from(u8::from(targets[sample as usize] == class));
-            // Softmax's diagonal, doubled as usual since the off-diagonal is left out.
+            // The diagonal of softmax's Hessian, doubled as usual because the off-diagonal is left out.
             let curvature = share * (1.0 - share) * if width == 1 { 1.0 } else { 2.0 };
             pairs.push([(share - truth) as f32, curvature.max(1e-8) as f32]);
         }

@@ -1,36 +1,35 @@
-//! Trees as they answer.
+//! Fitted trees: their splits, their leaf values, and the margins that they add.
 
 use ndarray::Array2;
 
 use crate::dataset::Features;
 use crate::learning::preprocessing::Input;
 
-/// A symmetric tree: on every level the same question is asked, whatever was answered before. The
-/// answers, no as 0 and yes as 1, are the digits of the number of a leaf, the first question's the
-/// highest.
+/// A symmetric tree: all nodes of a level have the same split. The directions, 0 for left and 1 for right, are the
+/// binary digits of the index of a leaf, the first split's the highest.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Tree {
-    pub questions: Vec<Question>,
-    /// 2^questions values, added to the margin.
+    pub splits: Vec<TreeSplit>,
+    /// 2^splits values, added to the margin.
     pub leaves: Vec<f32>,
     /// Which margin it adds to.
     pub margin: usize,
 }
 
-/// Is the standardised value above the threshold?
+/// Samples whose standardised value is above the threshold go right.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Question {
-    /// Which input is asked about.
+pub(crate) struct TreeSplit {
+    /// The index of the input that is compared.
     pub input: usize,
     pub threshold: f32,
-    /// Whether the answer is yes where the value is missing.
-    pub yes_if_missing: bool,
+    /// Whether samples without a value go right.
+    pub missing_right: bool,
 }
 
-/// The sum of some trees with equally many questions.
+/// The sum of trees of the same depth.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Forest {
-    /// How many questions each tree asks.
+    /// How many splits each tree has.
     pub depth: usize,
     pub trees: Vec<Tree>,
 }
@@ -47,7 +46,7 @@ impl Forest {
         if self.trees.is_empty() {
             return;
         }
-        // Row-major, NaN where missing: a tree asks about different inputs of one row.
+        // Row-major, NaN where missing: a tree compares different inputs of one row.
         let width = inputs.len();
         let mut values = vec![0.0_f32; rows.len() * width];
         for (at, input) in inputs.iter().enumerate() {
@@ -58,12 +57,12 @@ impl Forest {
         }
         for (row, mut out) in values.chunks_exact(width).zip(out.outer_iter_mut()) {
             for tree in &self.trees {
-                out[tree.margin] += f64::from(tree.answer(row));
+                out[tree.margin] += f64::from(tree.value(row));
             }
         }
     }
 
-    /// Multiplies what every tree says.
+    /// Multiplies the leaf values of all trees.
     pub(crate) fn scaled(mut self, factor: f64) -> Self {
         for leaf in self.trees.iter_mut().flat_map(|tree| &mut tree.leaves) {
             *leaf = (f64::from(*leaf) * factor) as f32;
@@ -73,11 +72,11 @@ impl Forest {
 }
 
 impl Tree {
-    fn answer(&self, row: &[f32]) -> f32 {
-        let leaf = self.questions.iter().fold(0, |leaf, question| {
-            let value = row[question.input];
-            let yes = if value.is_nan() { question.yes_if_missing } else { value > question.threshold };
-            2 * leaf + usize::from(yes)
+    fn value(&self, row: &[f32]) -> f32 {
+        let leaf = self.splits.iter().fold(0, |leaf, split| {
+            let value = row[split.input];
+            let right = if value.is_nan() { split.missing_right } else { value > split.threshold };
+            2 * leaf + usize::from(right)
         });
         self.leaves[leaf]
     }

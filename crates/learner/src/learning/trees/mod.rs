@@ -1,15 +1,15 @@
-//! Gradient-boosted trees: what finds the rules that bends and sums cannot.
+//! Gradient-boosted trees: they find interactions that a linear model on hinges cannot.
 //!
 //! Histogram-based boosting (Friedman 2001; Chen and Guestrin 2016; Ke et al.
-//! 2017) of symmetric trees. Most cells of a Moodle column hold the column's
-//! usual value, so only the others are visited: the usual value's share of a
-//! histogram is what remains of the node.
+//! 2017) of symmetric trees. Most cells of a Moodle column hold one value, so
+//! only the others are visited: the sums of that default bin are the node's sums
+//! minus those of all other bins.
 
 mod binning;
 mod boosting;
 mod forest;
+mod learner;
 mod tree_builder;
 
-pub(crate) use binning::{Binned, MAX_INPUTS};
-pub(crate) use boosting::{Growth, Roles, boost};
-pub(crate) use forest::{Forest, Question};
+pub(crate) use forest::{Forest, TreeSplit};
+pub(super) use learner::TreeLearner;

@@ -1,0 +1,102 @@
+//! The candidate learner of boosted trees.
+//!
+//! Owns which trees are tried on how many samples. How they are boosted is [`super::boosting`]'s matter.
+
+use ndarray::{Array1, Array2};
+use rayon::prelude::*;
+
+use super::binning::{Binned, MAX_INPUTS};
+use super::boosting::{TreeParams, boost};
+use crate::learning::additive_model::AdditiveModel;
+use crate::learning::folds::Split;
+use crate::learning::learner::{Candidate, CrossValidation, Hyperparameters, Learner, TrainingSet};
+use crate::learning::logistic::margin_count;
+
+/// Chooses the number of boosting rounds for each depth that is worth trying.
+pub(in crate::learning) struct TreeLearner;
+
+/// The largest number of trees of a forest.
+const MAX_TREES: usize = 4_000;
+
+/// Trees are tried from this many samples; below, they never won.
+const MIN_SAMPLES_FOR_TREES: usize = 400;
+
+impl Learner for TreeLearner {
+    fn cross_validate(&self, folds: &CrossValidation<'_>) -> Vec<Candidate> {
+        let TrainingSet { samples, rows, inputs, seed } = folds.training;
+        let tried = tree_params(rows.len(), inputs.len(), folds.training.classes(), seed);
+        if tried.is_empty() {
+            return Vec::new();
+        }
+        let targets = folds.training.targets();
+        let binned = Binned::new(inputs, samples.features(), rows);
+        tried.par_iter().map(|params| best_rounds(folds, params, &binned, &targets)).collect()
+    }
+}
+
+impl Hyperparameters for TreeParams {
+    fn fit(&self, training: &TrainingSet<'_>) -> AdditiveModel {
+        let binned = Binned::new(training.inputs, training.samples.features(), training.rows);
+        let all = Split { train: (0..training.rows.len() as u32).collect(), validation: Vec::new() };
+        let boosted = boost(&binned, &training.targets(), training.classes(), &all, self);
+        let mut model = AdditiveModel::constant(Array1::from(boosted.bias));
+        model.forests.push(boosted.forest);
+        model
+    }
+
+    fn describe(&self) -> String {
+        format!("gradient-boosted trees ({} rounds, depth {})", self.max_rounds, self.depth)
+    }
+}
+
+/// The trees that are tried: shallow ones follow noise less, deep ones follow details. Which depth is best differs from
+/// dataset to dataset, so two are tried, and both may become members of the ensemble.
+fn tree_params(rows: usize, inputs: usize, classes: usize, seed: u64) -> Vec<TreeParams> {
+    if rows < MIN_SAMPLES_FOR_TREES || inputs > MAX_INPUTS {
+        return Vec::new();
+    }
+    let of_depth = |depth| TreeParams {
+        // With more than two classes each class needs a tree a round, so there are fewer rounds, of a higher learning
+        // rate; and the model must stay small enough to be run.
+        max_rounds: 1_000.min((MAX_TREES / margin_count(classes)).max(10)),
+        early_stopping_rounds: if classes == 2 { 40 } else { 20 },
+        learning_rate: if classes == 2 { 0.1 } else { 0.2 },
+        depth,
+        l2: 2.0,
+        min_hessian: 2.0,
+        subsample: 0.75,
+        random_strength: 1.0,
+        seed,
+    };
+    match rows {
+        0..2_000 => {
+            let shallow = of_depth(2);
+            let shallow =
+                TreeParams { subsample: 1.0, random_strength: 0.0, early_stopping_rounds: 15, ..shallow };
+            vec![shallow, of_depth(4)]
+        }
+        2_000..8_000 => vec![of_depth(4), of_depth(6)],
+        _ => vec![of_depth(5), of_depth(8)],
+    }
+}
+
+/// The candidate of some parameters with the mean of the folds' best numbers of rounds.
+fn best_rounds(
+    folds: &CrossValidation<'_>,
+    params: &TreeParams,
+    binned: &Binned,
+    targets: &[usize],
+) -> Candidate {
+    let (rounds, margins): (Vec<usize>, Vec<Array2<f64>>) = folds
+        .folds
+        .par_iter()
+        .map(|fold| {
+            let boosted = boost(binned, targets, folds.training.classes(), fold, params);
+            (boosted.rounds, boosted.margins)
+        })
+        .unzip();
+    // All samples carry a few more rounds than the folds' smaller parts.
+    let mean = rounds.iter().sum::<usize>() as f64 / rounds.len() as f64;
+    let max_rounds = ((mean * 1.1).round() as usize).max(1);
+    folds.candidate(TreeParams { max_rounds, ..*params }, &margins)
+}
