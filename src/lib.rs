@@ -20,4 +20,4 @@ pub mod store;
 mod telemetry;
 pub mod units;
 
-pub use learner::{dataset, learning, model, text};
+pub use learner::{dataset, learning, model, python_server_files, text};

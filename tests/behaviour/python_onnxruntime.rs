@@ -138,7 +138,7 @@ fn onnxruntime_answers_as_we_do(#[case] datasets: Datasets, #[case] samples: u64
 #[test]
 fn the_chessboards_model_is_made_of_trees() {
     let model = Model::load(&Home::trained(&chessboard(2_400).0).onnx()).expect("our model");
-    let said = model.facts().decisions.join("\n");
+    let said = model.metadata().decisions.join("\n");
     assert!(said.contains(" trees.") && !said.contains(" 0 trees."), "{said}");
 }
 

@@ -17,8 +17,8 @@ fn files() -> BTreeMap<String, Vec<u8>> {
 fn judge(files: &BTreeMap<String, Vec<u8>>) -> Result<(), String> {
     let onnx = model::import(files.clone()).map_err(|error| error.to_string())?;
     let model = Model::load(&onnx).expect("what was brought can be loaded");
-    let columns = vec![vec![0.5, f32::NAN, -1.0]; model.facts().features.len()];
-    let samples = Features::of_columns(model.facts().features.clone(), &columns);
+    let columns = vec![vec![0.5, f32::NAN, -1.0]; model.metadata().features.len()];
+    let samples = Features::of_columns(model.metadata().features.clone(), &columns);
     // Enormous weights may overflow: an error, never a wrong number.
     if let Ok(answers) = model.predict(samples) {
         assert!(answers.outer_iter().all(|row| (row.sum() - 1.0).abs() < 1e-6));
@@ -47,7 +47,7 @@ fn the_unspoilt_files_are_a_model() {
 #[case::a_persistent_id(b"Pid\n", "instruction 0x50")]
 #[case::an_extension(b"\x82\x01", "instruction 0x82")]
 #[case::a_buffer(b"\x97", "instruction 0x97")]
-#[case::a_call_of_the_classifier(b"cmoodlemlbackend.model.tensor\nTF\n)R", "called")]
+#[case::a_call_of_the_classifier(b"cmoodlemlbackend.model.tensor\nTF\n)R", "calls something")]
 fn a_pickle_that_wants_more_than_a_model_is_refused_and_nothing_in_it_runs(
     #[case] inserted: &[u8],
     #[case] named: &str,
