@@ -12,7 +12,7 @@ use super::error::{Result, refused};
 use super::value::{Computed, Data, Dim, Shape, Tensor, Value, broadcast};
 use crate::model::graph::Graph;
 
-/// The maximum number of elements of all constants together: so many floats fit into a model file that can be
+/// The maximum number of elements of all constants together: the floats that fit into a model file that can be
 /// imported, so an export of a translated model can be imported again.
 const MAX_ELEMENTS: usize = 7_000_000;
 /// The maximum number of elements of one value per sample; an index may be needed for each.
