@@ -1,7 +1,7 @@
-"""Made-up students for the scripts that make the models in this directory, and how a model is written.
+"""Made-up students for the scripts that make the models in this directory, and the writer of their files.
 
-Each script trains a small model on them and writes into its own folder: model.onnx and model.json, which
-can be imported, samples.csv, and expected.json with the probabilities that the framework itself gives.
+Each script trains a small model on them and writes to its own folder: model.onnx and model.json for import,
+samples.csv, and expected.json with the probabilities from the framework itself.
 """
 
 import json
@@ -24,7 +24,7 @@ INDICATORS = [
 
 
 def students(classes, count=800, seed=1):
-    """Indicators, NaN where one says nothing about a student, and classes from 0 on."""
+    """Indicators, NaN where a value is missing, and classes from 0."""
     random = numpy.random.default_rng(seed)
     values = random.uniform(-1, 1, (count, len(INDICATORS))).round(2).astype(numpy.float32)
     flags = [0, 3, 4, 5]

@@ -20,4 +20,4 @@ pub mod store;
 pub mod telemetry;
 pub mod units;
 
-pub use learner::{dataset, learning, model, text};
+pub use learner::{dataset, learning, model, python_server_files, text};

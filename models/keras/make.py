@@ -14,7 +14,7 @@ import students
 
 keras.utils.set_random_seed(0)
 values, classes = students.students(2)
-# It cannot take missing cells: it learns from, and is asked about, zeros in their place.
+# It cannot handle missing values: training and prediction replace them by zeros.
 known = numpy.nan_to_num(values, nan=0.0)
 layers = keras.layers
 model = keras.Sequential([

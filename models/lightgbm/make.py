@@ -1,4 +1,4 @@
-"""Boosted trees of LightGBM, three classes, which take missing cells as they are.
+"""Boosted trees of LightGBM, three classes, which handle missing values.
 
     PYTHONPATH=models python models/lightgbm/make.py
 

@@ -16,7 +16,7 @@ from torch import nn
 
 torch.manual_seed(0)
 values, classes = students.students(3)
-# It cannot take missing cells: it learns from, and is asked about, -0.1 in their place.
+# It cannot handle missing values: training and prediction replace them by -0.1.
 known = torch.tensor(numpy.nan_to_num(values, nan=-0.1))
 model = nn.Sequential(
     nn.Linear(values.shape[1], 16), nn.LayerNorm(16), nn.GELU(), nn.Dropout(0.1), nn.Linear(16, 8), nn.SiLU(), nn.Linear(8, 3)
@@ -32,7 +32,7 @@ with tempfile.TemporaryDirectory() as directory:
     shapes = ({0: torch.export.Dim("batch")},)
     torch.onnx.export(model, (known[:2],), str(file), dynamo=True, dynamic_shapes=shapes, external_data=False)
     exported = onnx.load(file)
-# The exporter writes down the files on this machine that each node comes from.
+# The exporter stores the paths of source files on this machine in each node.
 for part in [exported.graph, *exported.graph.node, *exported.graph.value_info, *exported.graph.input, *exported.graph.output]:
     part.ClearField("metadata_props")
 samples, _ = students.students(3, 40, seed=2)

@@ -1,4 +1,4 @@
-"""Boosted trees of XGBoost, two classes, which take missing cells as they are.
+"""Boosted trees of XGBoost, two classes, which handle missing values.
 
     PYTHONPATH=models python models/xgboost/make.py
 

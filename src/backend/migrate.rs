@@ -60,7 +60,7 @@ fn prove(home: &ModelDir) -> Result<(), BackendError> {
     let unproven = |why: &'static str| Err(BackendError::UnverifiedMigration(why));
     let Some(answering) = answering else { return unproven("nothing was converted") };
     let new = Model::load(&answering.onnx)?;
-    let samples = samples(&new.facts().features);
+    let samples = samples(&new.metadata().features);
     let answers = new.predict(samples.clone())?;
     if !answering.is_brought() {
         return Ok(());
@@ -70,7 +70,7 @@ fn prove(home: &ModelDir) -> Result<(), BackendError> {
         None => Ok(()),
         Some(old) => {
             let old = Model::load(&old)?;
-            let same = old.facts().features == new.facts().features && old.predict(samples)? == answers;
+            let same = old.metadata().features == new.metadata().features && old.predict(samples)? == answers;
             if same { Ok(()) } else { unproven("the model here was imported, and is not the one in them") }
         }
     }

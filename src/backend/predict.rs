@@ -22,10 +22,10 @@ pub fn predict(home: &ModelDir, dataset: File, limits: &Limits) -> Result<Predic
     };
     let model = Model::load(&answering.onnx)?;
     let features = samples.features;
-    let as_they_are = samples.named || !model.facts().named;
-    let features = if as_they_are { features } else { features.renamed(&model.facts().features)? };
+    let as_they_are = samples.named || !model.metadata().named;
+    let features = if as_they_are { features } else { features.renamed(&model.metadata().features)? };
     let probabilities = model.predict(features)?;
-    let classes: Vec<String> = model.facts().classes.iter().map(ToString::to_string).collect();
+    let classes: Vec<String> = model.metadata().classes.iter().map(ToString::to_string).collect();
     let predictions = samples
         .ids
         .into_iter()

@@ -20,7 +20,7 @@ pub(super) fn answers(model: &Model, samples: &Labelled) -> Result<Array2<f64>, 
     let columns: Vec<Option<usize>> = samples
         .classes()
         .iter()
-        .map(|class| model.facts().classes.iter().position(|known| known == class))
+        .map(|class| model.metadata().classes.iter().position(|known| known == class))
         .collect();
     let mut probabilities = Array2::zeros((answers.nrows(), columns.len()));
     for (mut to, from) in probabilities.outer_iter_mut().zip(answers.outer_iter()) {

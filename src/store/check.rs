@@ -20,11 +20,10 @@ use super::symlinks;
 use super::symlinks::{entries, links_below, links_in, unless_told};
 use super::workspace::NAME;
 use crate::fs::nofollow::{Kind, NoFollowPath};
+use crate::python_server_files::{CHECKPOINT, CLASSIFIER};
 
 /// Where a repair puts damaged generations, below a model's directory.
 const ASIDE: &str = "damaged";
-/// What else the Python server keeps in `classifier/`.
-const PYTHON_SERVER: [&str; 2] = ["classifier.pkl", "model.ckpt"];
 
 /// Something that is not as it should be, or that the store does not know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -169,7 +168,9 @@ impl ModelDir {
         }
         let numbers: Vec<String> = classifier.numbers()?.iter().map(u64::to_string).collect();
         for name in names(&self.dir.join("classifier"))? {
-            let known = name == POINTER || PYTHON_SERVER.contains(&name.as_str()) || numbers.contains(&name);
+            let known = name == POINTER
+                || [CHECKPOINT, CLASSIFIER].contains(&name.as_str())
+                || numbers.contains(&name);
             if !known {
                 found.push(Finding::note(format!("classifier/{name}"), "not ours"));
             }

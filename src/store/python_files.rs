@@ -12,20 +12,7 @@ use super::files::existing;
 use super::workspace::{Temporary, Workspace};
 use crate::fs::failpoints::failpoint;
 use crate::fs::nofollow::{Kind, NoFollowPath};
-
-/// Where the Python server begins to read: without it there is no model.
-const CLASSIFIER: &str = "classifier.pkl";
-/// The directory of all its other files.
-const CHECKPOINT: &str = "model.ckpt";
-/// What is read; TensorFlow's own description of the computation is not among it.
-const FILES: [&str; 5] = [
-    CLASSIFIER,
-    // What the releases with TensorFlow 1 wrote instead of a directory: to tell them apart.
-    "model.ckpt.index",
-    "model.ckpt/keras_metadata.pb",
-    "model.ckpt/variables/variables.index",
-    "model.ckpt/variables/variables.data-00000-of-00001",
-];
+use crate::python_server_files::{self, CHECKPOINT, CLASSIFIER};
 
 /// More bytes than all files of such a model have together.
 const MAX_BYTES: u64 = 32 << 20;
@@ -48,7 +35,7 @@ impl PythonServerFiles {
         }
         let mut left = MAX_BYTES;
         let mut read = BTreeMap::new();
-        for name in FILES {
+        for name in python_server_files::READ {
             if let Some(bytes) = bounded(&self.0, name, &mut left)? {
                 read.insert(name.to_owned(), bytes);
             }

@@ -1,5 +1,4 @@
-//! Classifiers of other libraries, made by these while the test runs, and
-//! what `model.json` can say about one.
+//! Imports of classifiers that other libraries train and export while the test runs, and the keys of `model.json`.
 
 use std::collections::HashMap;
 use std::fs;
@@ -14,7 +13,7 @@ use tempfile::TempDir;
 use super::shipped_models::zipped;
 use crate::common::{Form, Reply, TestServer, python, run_script};
 
-/// Libraries calculate in double precision what is exported in single.
+/// Libraries compute in double precision, their exports in single precision.
 const TOLERANCE: f64 = 5e-5;
 
 fn read(directory: &Path, name: &str, ending: &str) -> Vec<u8> {
@@ -28,7 +27,7 @@ fn import(server: &TestServer, directory: &Path, name: &str) -> Reply {
 }
 
 #[test]
-fn classifiers_of_other_libraries_answer_as_they_do_there_and_the_rest_is_refused_by_name() {
+fn imports_classifiers_of_other_libraries_with_their_predictions_and_refuses_others_by_operator() {
     let Some(python) = python() else { return };
     let directory = TempDir::new().expect("a directory");
     let made = run_script(&python, "make_models.py", &[directory.path()]);
@@ -60,11 +59,11 @@ fn compare(server: &TestServer, name: &str, samples: &[u8], expected: &HashMap<S
         let text = |at: usize| answer[at].as_str().map_or_else(|| answer[at].to_string(), str::to_owned);
         let (class, probability): (usize, f64) = (text(1).parse().unwrap(), text(2).parse().unwrap());
         let shares = &expected[&text(0)];
-        let most = shares.iter().copied().fold(0.0, f64::max);
-        assert!((probability - most).abs() < TOLERANCE, "{name}: {answer}, expected {shares:?}");
-        assert!(shares[class] > most - TOLERANCE, "{name}: {answer}, expected {shares:?}");
+        let max = shares.iter().copied().fold(0.0, f64::max);
+        assert!((probability - max).abs() < TOLERANCE, "{name}: {answer}, expected {shares:?}");
+        assert!(shares[class] > max - TOLERANCE, "{name}: {answer}, expected {shares:?}");
     }
-    // Each class of each sample: what is exported is what has answered.
+    // Compare every class of every sample: the exported model is the one that predicted.
     let export = server.get(&format!("/export?uniqueid={name}&dirhash=d")).body;
     let mut archive = zip::ZipArchive::new(std::io::Cursor::new(export)).expect("a zip");
     let mut onnx = Vec::new();
@@ -77,7 +76,7 @@ fn compare(server: &TestServer, name: &str, samples: &[u8], expected: &HashMap<S
     }
 }
 
-/// A model that ships, with another description.
+/// A shipped model with another `model.json`.
 fn described(folder: &str, change: impl FnOnce(&mut Value)) -> Result<Vec<u8>, String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(folder);
     let file = |name| fs::read(folder.join(name)).expect("a file of the model");
@@ -90,33 +89,34 @@ fn described(folder: &str, change: impl FnOnce(&mut Value)) -> Result<Vec<u8>, S
     model::import(files).map_err(|error| error.to_string())
 }
 
-fn facts(bytes: &[u8]) -> ModelMetadata {
-    ModelMetadata::read(bytes).expect("facts")
+fn metadata(bytes: &[u8]) -> ModelMetadata {
+    ModelMetadata::read(bytes).expect("metadata")
 }
 
 #[test]
-fn features_may_be_a_number_and_are_then_matched_by_their_place() {
-    let facts = facts(&described("xgboost", |json| json["features"] = json!(10)).expect("a model"));
-    assert!(!facts.named);
-    assert_eq!((facts.features.len(), facts.features[0].as_str()), (10, "feature_1"));
+fn matches_features_by_position_when_model_json_gives_only_their_number() {
+    let metadata = metadata(&described("xgboost", |json| json["features"] = json!(10)).expect("a model"));
+    assert!(!metadata.named);
+    assert_eq!((metadata.features.len(), metadata.features[0].as_str()), (10, "feature_1"));
 }
 
 #[test]
-fn classes_are_called_as_the_description_says() {
-    let facts = facts(&described("lightgbm", |json| json["classes"] = json!([2, 0, 1])).expect("a model"));
-    let classes: Vec<String> = facts.classes.iter().map(ToString::to_string).collect();
+fn names_classes_as_model_json_does() {
+    let metadata =
+        metadata(&described("lightgbm", |json| json["classes"] = json!([2, 0, 1])).expect("a model"));
+    let classes: Vec<String> = metadata.classes.iter().map(ToString::to_string).collect();
     assert_eq!(classes, ["2", "0", "1"]);
-    assert!(facts.made_by.contains("OnnxMLTools"), "{}", facts.made_by);
+    assert!(metadata.made_by.contains("OnnxMLTools"), "{}", metadata.made_by);
 }
 
 #[rstest]
 #[case::trees_take_missing_cells_as_they_are("xgboost", "as missing values")]
-#[case::a_pipeline_with_an_imputer_too("scikit-learn", "as missing values")]
+#[case::a_pipeline_with_an_imputer_takes_them_too("scikit-learn", "as missing values")]
 #[case::a_network_gets_zeros("keras", "as 0.")]
-#[case::or_what_is_asked_for("pytorch", "as -0.1.")]
-fn missing_cells(#[case] folder: &str, #[case] said: &str) {
-    let decisions = facts(&described(folder, |_| {}).expect("a model")).decisions.join("\n");
-    assert!(decisions.contains(said), "{decisions}");
+#[case::or_the_number_in_model_json("pytorch", "as -0.1.")]
+fn replaces_missing_cells_as_the_model_needs(#[case] folder: &str, #[case] sentence: &str) {
+    let decisions = metadata(&described(folder, |_| {}).expect("a model")).decisions.join("\n");
+    assert!(decisions.contains(sentence), "{decisions}");
 }
 
 #[rstest]
@@ -128,14 +128,14 @@ fn missing_cells(#[case] folder: &str, #[case] said: &str) {
 #[case::a_class_twice("lightgbm", json!({"features": 10, "classes": [0, 1, 1]}), "twice")]
 #[case::one_class("keras", json!({"features": 10, "classes": [0]}), "2 to")]
 #[case::another_output("keras", json!({"features": 10, "classes": [0, 1], "output": {"name": "x"}}), "Identity")]
-#[case::what_is_not_known("keras", json!({"features": 10, "classes": [0, 1], "labels": []}), "labels")]
+#[case::an_unknown_key("keras", json!({"features": 10, "classes": [0, 1], "labels": []}), "labels")]
 #[case::nan_for_a_network("keras", json!({"features": 10, "classes": [0, 1], "missing": "nan"}), "a number as")]
 #[case::logits_called_probabilities(
     "pytorch",
     json!({"features": 10, "classes": [0, 1, 2], "output": {"gives": "probabilities"}}),
     "not within 0 and 1"
 )]
-fn a_description_that_does_not_fit_is_refused(
+fn refuses_a_model_json_that_does_not_fit(
     #[case] folder: &str,
     #[case] description: Value,
     #[case] why: &str,

@@ -1,4 +1,4 @@
-//! Whatever archive is sent for import: a clear 400, little memory, and the model that was there stays.
+//! Hostile archives: the reply is 400 with a reason, the server needs little memory, and the stored model stays.
 
 use rstest::rstest;
 use serde_json::json;
@@ -7,17 +7,17 @@ use crate::common::{Dice, Entry, Form, RawZip, TestServer, labelled, unlabelled,
 
 const ROWS: [&str; 6] = ["1,-1,-1,1", "1,-1,-0.9,1", "1,-1,-1,1", "1,-1,-0.2,0", "1,-1,-0.1,0", "1,-1,0,0"];
 
-/// More memory than an import that is refused may take, in bytes.
+/// The maximum memory that a refused import may take, in bytes.
 const MAX_GROWTH: u64 = 32 << 20;
 
 fn predictions(server: &TestServer) -> serde_json::Value {
-    let ask = unlabelled(&["a,1,-1,-1", "b,1,-1,-0.55", "c,,-1,0"]);
-    let reply = server.post("/prediction", &Form::model("m", "d").file("dataset", &ask)).json();
+    let samples = unlabelled(&["a,1,-1,-1", "b,1,-1,-0.55", "c,,-1,0"]);
+    let reply = server.post("/prediction", &Form::model("m", "d").file("dataset", &samples)).json();
     assert_eq!(reply["status"], json!(0), "{reply}");
     reply["predictions"].clone()
 }
 
-/// The good parts that hostile archives are made of.
+/// The valid files that hostile archives are made of.
 struct Good {
     model: Vec<u8>,
     description: Vec<u8>,
@@ -32,7 +32,7 @@ impl Good {
         Entry::stored("model.onnx", &self.model)
     }
 
-    /// The good model under another name.
+    /// The valid model under another name.
     fn named(&self, name: &str) -> Vec<u8> {
         RawZip::of([Entry::deflated(name, &self.model)]).bytes()
     }
@@ -50,7 +50,7 @@ fn many(entries: u32) -> RawZip {
     RawZip::of((0..entries).map(|number| Entry::stored(&format!("{number}"), b"")))
 }
 
-/// A second file inside of the first one's data, which the directory lists as well.
+/// A second file inside of the data of the first one; the directory lists both.
 fn overlapping(good: &Good) -> Vec<u8> {
     let inner = Entry::stored("model.json", b"{}");
     let outer = Entry::stored("model.onnx", &[inner.local(), good.model.clone()].concat());
@@ -58,7 +58,7 @@ fn overlapping(good: &Good) -> Vec<u8> {
     RawZip::of([outer, inner]).with(|zip| zip.places = vec![(1, begins)]).bytes()
 }
 
-/// A field of 64 bits that says how large an entry is: larger than any disk.
+/// A 64-bit size of an entry that is larger than any disk.
 fn zip64_sizes() -> Vec<u8> {
     let mut extra = vec![1, 0, 16, 0];
     extra.extend((1_u64 << 60).to_le_bytes());
@@ -99,7 +99,7 @@ fn random(bytes: usize) -> Vec<u8> {
 #[case::bzip2(|g: &Good| RawZip::of([g.entry().with(|e| e.method = 12)]).bytes(), "is compressed with")]
 // Bombs.
 #[case::a_bomb(|_: &Good| RawZip::of([Entry::deflated("model.onnx", &zeros(200))]).bytes(), "larger than 6 MiB")]
-#[case::a_bomb_that_nobody_reads(
+#[case::a_bomb_in_a_file_that_is_not_read(
     |g: &Good| RawZip::of([g.entry(), Entry::deflated("model-card.md", &zeros(64))]).bytes(), "larger than 4 MiB")]
 #[case::a_bomb_of_parts(
     |_: &Good| RawZip::of(["model.ckpt/variables/variables.data-00000-of-00001", "model.ckpt/saved_model.pb",
@@ -129,7 +129,7 @@ fn random(bytes: usize) -> Vec<u8> {
 #[case::beginnings_of_entries_that_are_not_listed(
     |g: &Good| RawZip::of([Entry::stored("x", &b"PK\x03\x04".repeat(1 << 20)).with(|e| e.listed = false), g.entry()])
         .bytes(), "belong to no file")]
-// Sizes and checksums that lie.
+// Wrong sizes and checksums.
 #[case::larger_than_it_says(|g: &Good| RawZip::of([g.entry().with(|e| e.size = 10)]).bytes(), "model.onnx")]
 #[case::smaller_than_it_says(|g: &Good| RawZip::of([g.entry().with(|e| e.size = 1 << 30)]).bytes(), "model.onnx")]
 #[case::stored_larger_than_it_says(|g: &Good| RawZip::of([g.stored().with(|e| e.size = 10)]).bytes(), "model.onnx")]
@@ -156,7 +156,7 @@ fn random(bytes: usize) -> Vec<u8> {
 #[case::another_method_in_the_local_header(
     |g: &Good| RawZip::of([g.entry().with(|e| e.local_method = Some(0))]).bytes(), "mismatch")]
 #[case::a_part_of_several_files(|g: &Good| RawZip::of([g.entry()]).with(|zip| zip.disk = 3).bytes(), "in several files")]
-// What is around it.
+// Bytes around the archive.
 #[case::nothing(|_: &Good| Vec::new(), "not a zip file")]
 #[case::an_empty_archive(|_: &Good| RawZip::default().bytes(), "it is empty")]
 #[case::random_bytes(|_: &Good| random(10_000), "not a zip file")]
@@ -168,21 +168,24 @@ fn random(bytes: usize) -> Vec<u8> {
 #[case::an_archive_behind_an_archive(|g: &Good| [g.zip(), g.zip()].concat(), "something stands before")]
 #[case::an_archive_in_the_comment(
     |g: &Good| RawZip::of([g.entry()]).with(|zip| zip.comment = RawZip::default().bytes()).bytes(), "comment")]
-// What is inside of it.
+// Files in the archive.
 #[case::a_card_alone(|_: &Good| RawZip::of([Entry::stored("model-card.md", b"# Hello")]).bytes(), "holds no model")]
 #[case::a_model_that_is_none(
     |_: &Good| RawZip::of([Entry::stored("model.onnx", &random(500))]).bytes(), "model.onnx")]
 #[case::a_mixed_up_archive(
     |g: &Good| RawZip::of([Entry::deflated("model.onnx", &[&g.model[..], b"\x0a\x00"].concat()),
         Entry::deflated("model.json", &g.description)]).bytes(), "do not belong together")]
-fn a_hostile_archive_is_refused_with_its_reason(#[case] made: fn(&Good) -> Vec<u8>, #[case] reason: &str) {
+fn refuses_a_hostile_archive_with_a_reason_and_little_memory(
+    #[case] made: fn(&Good) -> Vec<u8>,
+    #[case] reason: &str,
+) {
     let server = TestServer::start();
     let trained = server.post("/training", &Form::model("m", "d").file("dataset", &labelled(&ROWS)));
     assert_eq!(trained.json()["status"], json!(0), "{}", trained.text());
     let export = server.get("/export?uniqueid=m&dirhash=d").body;
     let files = unzipped(&export);
     let good = Good { model: files["model.onnx"].clone(), description: files["model.json"].clone() };
-    // What an import needs in any case counts as there.
+    // The first import takes memory that later ones reuse.
     server.post("/import", &Form::model("m", "d").file("importzip", &good.zip())).expect(200, "Ok");
     let before = predictions(&server);
 

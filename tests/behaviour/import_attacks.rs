@@ -1,5 +1,5 @@
-//! Imports made to harm the server, by somebody who may upload: refused in few words and with little memory,
-//! or a model that works in every respect; the server and its other models go on.
+//! Imports by an attacker with permission to upload: each is refused with a short reason and little memory, or becomes a
+//! model that works in every respect. The server and its other models keep working.
 
 use moodle_mlbackend::backend::ImportLimits;
 use moodle_mlbackend::model::{DESCRIPTION, MODEL};
@@ -14,7 +14,7 @@ use tract_onnx::pb::{
 
 use crate::common::{DATA, Entry, Form, INDEX, Layer, Network, PICKLE, RawZip, Reply, TestServer};
 
-/// More memory than an import that is refused may take, in bytes.
+/// The maximum memory that a refused import may take, in bytes.
 const MAX_GROWTH: u64 = 32 << 20;
 
 type Files = Vec<(&'static str, Vec<u8>)>;
@@ -25,11 +25,12 @@ fn import(server: &TestServer, files: &Files) -> Reply {
 }
 
 /// A dataset of two features, three samples.
-const ASK: &[u8] = b"nfeatures,targetclasses\n2,\"[0,1]\"\nsampleid,a,b\none,0.5,-1\ntwo,,1\nthree,0.25,0\n";
+const UNLABELLED: &[u8] =
+    b"nfeatures,targetclasses\n2,\"[0,1]\"\nsampleid,a,b\none,0.5,-1\ntwo,,1\nthree,0.25,0\n";
 const LABELLED: &[u8] = b"nfeatures,targetclasses\n2,\"[0,1]\"\na,b,target\n1,1,1\n0,-1,0\n1,0.5,1\n-1,0,0\n";
 
 fn predictions(server: &TestServer) -> Value {
-    let reply = server.post("/prediction", &Form::model("m", "d").file("dataset", ASK));
+    let reply = server.post("/prediction", &Form::model("m", "d").file("dataset", UNLABELLED));
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert_eq!(reply.json()["status"], json!(0), "{}", reply.text());
     reply.json()["predictions"].clone()
@@ -64,7 +65,7 @@ fn floats(name: &str, dims: &[usize], values: &[f32]) -> TensorProto {
     }
 }
 
-fn whole(name: &str, values: &[i64]) -> TensorProto {
+fn integers(name: &str, values: &[i64]) -> TensorProto {
     TensorProto {
         name: name.to_owned(),
         dims: vec![values.len() as i64],
@@ -103,21 +104,21 @@ fn proto(node: Vec<NodeProto>, initializer: Vec<TensorProto>) -> ModelProto {
     ModelProto { ir_version: 8, graph: Some(graph), opset_import: vec![opset], ..ModelProto::default() }
 }
 
-fn facts() -> Value {
+fn metadata() -> Value {
     json!({
-        "format": 1, "made_by": "somebody", "features": ["a", "b"], "classes": [0, 1], "class_counts": [3, 4],
+        "format": 1, "made_by": "a test", "features": ["a", "b"], "classes": [0, 1], "class_counts": [3, 4],
         "log_loss": null, "decisions": [], "top_features": [],
     })
 }
 
-/// Says that this backend made it.
-fn ours(mut model: ModelProto, facts: &Value) -> Files {
-    let value = facts.to_string();
+/// A model file with the metadata of this backend.
+fn ours(mut model: ModelProto, metadata: &Value) -> Files {
+    let value = metadata.to_string();
     model.metadata_props.push(StringStringEntryProto { key: "moodle_mlbackend".to_owned(), value });
     vec![(MODEL, model.encode_to_vec())]
 }
 
-/// Another tool made it.
+/// A model of another tool.
 fn foreign(model: &ModelProto) -> Files {
     vec![(MODEL, model.encode_to_vec()), (DESCRIPTION, br#"{"features": 2, "classes": [0, 1]}"#.to_vec())]
 }
@@ -126,7 +127,7 @@ fn softmax() -> ModelProto {
     filled(vec![with(op("Softmax", &["filled"], "probabilities"), "axis", &[1])], vec![])
 }
 
-/// A file whose nodes may begin with `filled`: the features, with zeros where they are missing.
+/// A file whose nodes can read `filled`: the features, with zeros where they are missing.
 fn filled(nodes: Vec<NodeProto>, mut given: Vec<TensorProto>) -> ModelProto {
     let begin = vec![
         op("IsNaN", &["features"], "missing"),
@@ -137,12 +138,12 @@ fn filled(nodes: Vec<NodeProto>, mut given: Vec<TensorProto>) -> ModelProto {
 }
 
 fn changed(key: &str, value: Value) -> Files {
-    let mut facts = facts();
-    facts[key] = value;
-    ours(softmax(), &facts)
+    let mut metadata = metadata();
+    metadata[key] = value;
+    ours(softmax(), &metadata)
 }
 
-/// Each step multiplies what a sample has by a million; a slice then lists all of it.
+/// Each step multiplies the size of a sample by a million; a slice then lists all of it.
 fn a_slice_of_a_size_beyond_all_memory() -> Files {
     let million = 1 << 20;
     let nodes = vec![
@@ -155,19 +156,19 @@ fn a_slice_of_a_size_beyond_all_memory() -> Files {
         op("Slice", &["r2", "from", "to", "axes"], "probabilities"),
     ];
     let given = vec![
-        whole("column", &[0, 2, 1]),
+        integers("column", &[0, 2, 1]),
         floats("one", &[1], &[1.0]),
-        whole("wide", &[1, 1, million]),
-        whole("rest", &[0, -1, 1]),
-        whole("flat", &[0, -1]),
-        whole("from", &[0]),
-        whole("to", &[i64::MAX]),
-        whole("axes", &[1]),
+        integers("wide", &[1, 1, million]),
+        integers("rest", &[0, -1, 1]),
+        integers("flat", &[0, -1]),
+        integers("from", &[0]),
+        integers("to", &[i64::MAX]),
+        integers("axes", &[1]),
     ];
     foreign(&proto(nodes, given))
 }
 
-/// A byte each in the file, eight in memory.
+/// Each number takes a byte in the file and eight in memory.
 fn a_tensor_of_small_numbers_in_a_list() -> Files {
     let numbers = TensorProto {
         name: "numbers".to_owned(),
@@ -179,8 +180,8 @@ fn a_tensor_of_small_numbers_in_a_list() -> Files {
     foreign(&proto(vec![op("Add", &["features", "numbers"], "probabilities")], vec![numbers]))
 }
 
-/// A byte each in the file, sixteen while a graph is translated.
-fn many_tensors_of_truth_values() -> Files {
+/// Each value takes a byte in the file and sixteen during the translation.
+fn many_tensors_of_booleans() -> Files {
     let names: Vec<String> = (0..5).map(|at| format!("t{at}")).collect();
     let tensors = names.iter().map(|name| TensorProto {
         name: name.clone(),
@@ -193,7 +194,7 @@ fn many_tensors_of_truth_values() -> Files {
     foreign(&proto(vec![op("Sum", &inputs, "probabilities")], tensors.collect()))
 }
 
-/// All layers' weights are the same 5 MiB of the file.
+/// The weights of all layers are the same 5 MiB of the file.
 fn layers_that_share_their_weights() -> Files {
     const SIDE: usize = 1_200;
     let layer = Layer { kernel: vec![vec![0.0; SIDE]; SIDE], bias: vec![0.0; SIDE] };
@@ -205,8 +206,8 @@ fn layers_that_share_their_weights() -> Files {
     [PICKLE, INDEX, DATA].map(|name| (name, files.remove(name).expect("a file"))).into()
 }
 
-/// Says again and again what kind of number an array has, in half a megabyte each time.
-fn a_kind_of_number_with_a_long_name() -> Files {
+/// Sets the type of an array again and again, with a name of half a megabyte each time.
+fn a_number_type_with_a_long_name() -> Files {
     let name = vec![b'i'; 500_000];
     let mut pickle = b"\x80\x03cnumpy\ndtype\nq\x00X".to_vec();
     pickle.extend((name.len() as u32).to_le_bytes());
@@ -217,7 +218,7 @@ fn a_kind_of_number_with_a_long_name() -> Files {
 }
 
 /// Two large constants, multiplied with each other many times.
-fn matrix_products_without_end() -> Files {
+fn too_many_matrix_products() -> Files {
     const SIDE: usize = 1_200;
     let mut nodes: Vec<NodeProto> = (0..60)
         .map(|at| {
@@ -231,14 +232,14 @@ fn matrix_products_without_end() -> Files {
     nodes.push(with(op("Softmax", &["sum"], "probabilities"), "axis", &[1]));
     let given = vec![
         floats("square", &[SIDE, SIDE], &vec![0.0; SIDE * SIDE]),
-        whole("zero", &[0]),
-        whole("one", &[1]),
-        whole("two", &[2]),
+        integers("zero", &[0]),
+        integers("one", &[1]),
+        integers("two", &[2]),
     ];
-    ours(filled(nodes, given), &facts())
+    ours(filled(nodes, given), &metadata())
 }
 
-/// Nine values of 76 MB each, which are all needed at the end.
+/// Nine values of 76 MB each, all of which are needed at the end.
 fn large_values_that_are_all_needed_at_once() -> Files {
     const WIDE: usize = 74_000;
     let mut nodes =
@@ -252,22 +253,22 @@ fn large_values_that_are_all_needed_at_once() -> Files {
     nodes.push(with(op("Softmax", &["probabilities_"], "probabilities"), "axis", &[1]));
     let given = vec![
         floats("wide", &[1, WIDE], &vec![-100.0; WIDE]),
-        whole("zero", &[0]),
-        whole("one", &[1]),
-        whole("two", &[2]),
+        integers("zero", &[0]),
+        integers("one", &[1]),
+        integers("two", &[2]),
     ];
-    ours(filled(nodes, given), &facts())
+    ours(filled(nodes, given), &metadata())
 }
 
-fn a_model_of_features_without_end() -> Files {
+fn a_model_of_too_many_features() -> Files {
     changed("features", json!(vec![""; 1_900_000]))
 }
 
-fn a_model_of_classes_without_end() -> Files {
+fn a_model_of_too_many_classes() -> Files {
     changed("classes", json!((0..1_000_000).collect::<Vec<u32>>()))
 }
 
-/// All features of a sample are copied for a graph that looks at two.
+/// All features of a sample are copied for a graph that reads two.
 fn a_model_of_more_features_than_fit() -> Files {
     let nodes = vec![
         with(op("Gather", &["features", "two"], "cells"), "axis", &[1]),
@@ -275,20 +276,20 @@ fn a_model_of_more_features_than_fit() -> Files {
         op("Where", &["missing", "zero", "cells"], "known"),
         with(op("Softmax", &["known"], "probabilities"), "axis", &[1]),
     ];
-    let mut facts = facts();
-    facts["features"] = json!((0..99_999).map(|at| at.to_string()).collect::<Vec<_>>());
-    let given = vec![whole("two", &[0, 1]), floats("zero", &[], &[0.0])];
-    ours(proto(nodes, given), &facts)
+    let mut metadata = metadata();
+    metadata["features"] = json!((0..99_999).map(|at| at.to_string()).collect::<Vec<_>>());
+    let given = vec![integers("two", &[0, 1]), floats("zero", &[], &[0.0])];
+    ours(proto(nodes, given), &metadata)
 }
 
-fn a_description_of_names_without_end() -> Files {
+fn a_model_json_of_too_many_names() -> Files {
     let mut files = foreign(&softmax());
     files[1].1 =
         format!(r#"{{"features": ["a"{}], "classes": [0, 1]}}"#, r#","""#.repeat(1_300_000)).into_bytes();
     files
 }
 
-fn a_description_with_a_key_of_a_megabyte() -> Files {
+fn a_model_json_with_a_key_of_a_megabyte() -> Files {
     let mut files = foreign(&softmax());
     files[1].1 = format!(r#"{{"{}": 1}}"#, "k".repeat(1 << 20)).into_bytes();
     files
@@ -315,23 +316,23 @@ fn classes_that_are_one_in_single_precision() -> Files {
 }
 
 /// Softmax over the samples of a batch.
-fn a_model_whose_answers_depend_on_other_samples() -> Files {
+fn a_model_whose_output_depends_on_other_samples() -> Files {
     let nodes = vec![
         with(op("Softmax", &["filled"], "shares"), "axis", &[0]),
         with(op("Softmax", &["shares"], "probabilities"), "axis", &[1]),
     ];
-    ours(filled(nodes, vec![]), &facts())
+    ours(filled(nodes, vec![]), &metadata())
 }
 
-/// The logarithm of a negative number is none; tried out are samples of zeros.
-fn a_model_that_has_no_answer_to_ordinary_samples() -> Files {
+/// The square root of a negative number is NaN; loading a model only runs samples of zeros.
+fn a_model_without_output_for_ordinary_samples() -> Files {
     let nodes =
         vec![op("Sqrt", &["filled"], "root"), with(op("Softmax", &["root"], "probabilities"), "axis", &[1])];
-    ours(filled(nodes, vec![]), &facts())
+    ours(filled(nodes, vec![]), &metadata())
 }
 
-/// Divides whole numbers, which panics at zero.
-fn a_model_that_divides_whole_numbers() -> Files {
+/// A division of integers panics at zero.
+fn a_model_that_divides_integers() -> Files {
     let nodes = vec![
         op("Add", &["filled", "one"], "more"),
         with(op("Cast", &["more"], "numbers"), "to", &[7]),
@@ -339,19 +340,19 @@ fn a_model_that_divides_whole_numbers() -> Files {
         with(op("Cast", &["quotients"], "again"), "to", &[1]),
         with(op("Softmax", &["again"], "probabilities"), "axis", &[1]),
     ];
-    let given = vec![floats("one", &[], &[1.0]), whole("ones", &[1])];
-    ours(filled(nodes, given), &facts())
+    let given = vec![floats("one", &[], &[1.0]), integers("ones", &[1])];
+    ours(filled(nodes, given), &metadata())
 }
 
 fn probabilities_that_are_none() -> Files {
     let given = vec![floats("five", &[], &[5.0])];
-    ours(filled(vec![op("Add", &["filled", "five"], "probabilities")], given), &facts())
+    ours(filled(vec![op("Add", &["filled", "five"], "probabilities")], given), &metadata())
 }
 
-/// So many weights make a model nearly as large as one may be.
+/// This many weights make a model nearly as large as the limit.
 const LARGE: usize = (ImportLimits::USUAL.bytes as usize - (1 << 20)) / size_of::<f32>();
 
-/// Layers whose answers are no probabilities, which is seen when all is ready to run.
+/// Layers whose outputs are no probabilities, which is only found when the model runs.
 fn large_layers(last: f32) -> ModelProto {
     const WIDE: usize = 1_000;
     let nodes = vec![
@@ -368,10 +369,10 @@ fn large_layers(last: f32) -> ModelProto {
 }
 
 fn a_large_model_of_ours() -> Files {
-    ours(large_layers(1.5), &facts())
+    ours(large_layers(1.5), &metadata())
 }
 
-/// Any numbers would do as logits, but not what is too large for one.
+/// Any numbers can be logits, but not numbers that are too large for a float.
 fn a_large_model_of_another_tool() -> Files {
     foreign(&large_layers(f32::MAX))
 }
@@ -397,32 +398,32 @@ fn numbers_one_by_one_of_an_old_release() -> Files {
 #[rstest]
 #[case(a_slice_of_a_size_beyond_all_memory)]
 #[case(a_tensor_of_small_numbers_in_a_list)]
-#[case(many_tensors_of_truth_values)]
+#[case(many_tensors_of_booleans)]
 #[case(layers_that_share_their_weights)]
-#[case(a_kind_of_number_with_a_long_name)]
-#[case(matrix_products_without_end)]
+#[case(a_number_type_with_a_long_name)]
+#[case(too_many_matrix_products)]
 #[case(large_values_that_are_all_needed_at_once)]
-#[case(a_model_of_features_without_end)]
-#[case(a_model_of_classes_without_end)]
+#[case(a_model_of_too_many_features)]
+#[case(a_model_of_too_many_classes)]
 #[case(a_model_of_more_features_than_fit)]
-#[case(a_description_of_names_without_end)]
-#[case(a_description_with_a_key_of_a_megabyte)]
+#[case(a_model_json_of_too_many_names)]
+#[case(a_model_json_with_a_key_of_a_megabyte)]
 #[case(an_old_model_with_a_text_of_a_megabyte)]
 #[case(decisions_that_fill_a_model_card)]
 #[case(counts_that_overflow)]
 #[case(counts_of_other_classes)]
 #[case(classes_that_are_one_in_single_precision)]
-#[case(a_model_whose_answers_depend_on_other_samples)]
-#[case(a_model_that_has_no_answer_to_ordinary_samples)]
-#[case(a_model_that_divides_whole_numbers)]
+#[case(a_model_whose_output_depends_on_other_samples)]
+#[case(a_model_without_output_for_ordinary_samples)]
+#[case(a_model_that_divides_integers)]
 #[case(probabilities_that_are_none)]
 #[case(a_large_model_of_ours)]
 #[case(a_large_model_of_another_tool)]
 #[case(numbers_of_an_old_release)]
 #[case(numbers_one_by_one_of_an_old_release)]
-fn an_import_that_is_made_to_harm_is_refused(#[case] made: fn() -> Files) {
+fn refuses_a_harmful_import_with_little_memory(#[case] made: fn() -> Files) {
     let server = TestServer::start();
-    import(&server, &ours(softmax(), &facts())).expect(200, "Ok");
+    import(&server, &ours(softmax(), &metadata())).expect(200, "Ok");
     let before = predictions(&server);
     let files = made();
     server.forget_peak_memory();
@@ -440,7 +441,7 @@ fn an_import_that_is_made_to_harm_is_refused(#[case] made: fn() -> Files) {
     assert_eq!(predictions(&server), before);
 }
 
-/// What is accepted, however odd, works in every respect.
+/// An accepted model, however unusual, works in every respect.
 #[rstest]
 #[case::a_chain_of_thousands_of_operators(foreign(&proto(
     (0..4_000).map(|at| {
@@ -451,7 +452,7 @@ fn an_import_that_is_made_to_harm_is_refused(#[case] made: fn() -> Files) {
 )))]
 #[case::names_of_many_kinds(changed("features", json!(["a|`<b>`", "b\u{7}\n# no heading"])))]
 #[case::a_class_of_300_digits(changed("classes", json!([0, 1e30])))]
-fn an_odd_import_works_in_every_respect(#[case] files: Files) {
+fn exports_and_imports_an_unusual_model_again(#[case] files: Files) {
     let server = TestServer::start();
     import(&server, &files).expect(200, "Ok");
     let export = server.get("/export?uniqueid=m&dirhash=d");
@@ -461,9 +462,9 @@ fn an_odd_import_works_in_every_respect(#[case] files: Files) {
 }
 
 #[test]
-fn a_model_that_was_imported_can_be_evaluated_and_trained() {
+fn evaluates_and_trains_an_imported_model() {
     let server = TestServer::start();
-    import(&server, &ours(softmax(), &facts())).expect(200, "Ok");
+    import(&server, &ours(softmax(), &metadata())).expect(200, "Ok");
     predictions(&server);
     let form = Form::new().field("uniqueid", "m").field("minscore", "0").field("maxdeviation", "1");
     let form = form.field("niterations", "2").field("dirhash", "e").file("dataset", LABELLED);

@@ -1,4 +1,4 @@
-//! Our models in another program's hands: onnxruntime gives the same answers to the same samples.
+//! Models of this backend in onnxruntime: it gives the same probabilities for the same samples.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::common::{Dice, Home, Table, python, run_script, script_fails, waves};
 
-/// What a model learns from, and what it is asked.
+/// A training dataset and a prediction dataset.
 type Datasets = (Vec<u8>, Vec<u8>);
 
 fn students(samples: usize) -> Datasets {
@@ -37,17 +37,17 @@ fn many_classes(classes: usize, samples: usize) -> Datasets {
     (table.labelled(), table.select(0..samples.min(200)).unlabelled())
 }
 
-fn nothing_varies() -> Datasets {
+fn no_feature_varies() -> Datasets {
     let mut table = Table::of_two_classes(&["\\a", "\\b"]);
     for n in 0..12 {
         table.push(&[-1.0, f32::NAN], u8::from(n >= 3));
     }
-    let mut ask = table.select(0..3);
-    ask.push(&[1.0, 0.5], 0);
-    (table.labelled(), ask.unlabelled())
+    let mut unlabelled = table.select(0..3);
+    unlabelled.push(&[1.0, 0.5], 0);
+    (table.labelled(), unlabelled.unlabelled())
 }
 
-/// A chessboard, which only trees make out, and two columns of noise.
+/// A chessboard, which only trees can learn, and two columns of noise.
 fn chessboard(samples: usize) -> Datasets {
     let mut dice = Dice::new(5);
     let mut table = Table::of_two_classes(&["\\row", "\\column", "\\noise", "\\gaps"]);
@@ -61,7 +61,7 @@ fn chessboard(samples: usize) -> Datasets {
     (table.labelled(), table.select(0..200).unlabelled())
 }
 
-/// Numbers far outside of what Moodle sends.
+/// Numbers far outside of the range that Moodle sends.
 fn extremes() -> Datasets {
     let mut dice = Dice::new(3);
     let mut table = Table::of_two_classes(&["\\huge", "\\tiny", "\\only_missing_tells"]);
@@ -71,13 +71,13 @@ fn extremes() -> Datasets {
         let (huge, tiny) = (sign * 1e30 + dice.between(-2e30, 2e30), dice.between(-1e-30, 1e-30));
         table.push(&[huge as f32, tiny as f32, if one { f32::NAN } else { 0.5 }], u8::from(one));
     }
-    let ask = table.select(0..40).unlabelled();
-    (table.labelled(), ask)
+    let samples = table.select(0..40).unlabelled();
+    (table.labelled(), samples)
 }
 
-/// The answers of this backend to a prediction dataset, as JSON: sample id → probabilities.
-fn our_answers(onnx: &[u8], ask: &[u8]) -> String {
-    let samples = read_unlabelled(ask, &Limits::default()).expect("a prediction dataset");
+/// The probabilities of this backend for a prediction dataset, as JSON: sample id → probabilities.
+fn our_probabilities(onnx: &[u8], samples: &[u8]) -> String {
+    let samples = read_unlabelled(samples, &Limits::default()).expect("a prediction dataset");
     let probabilities = Model::load(onnx).expect("our model").predict(samples.features).expect("answers");
     let answers: BTreeMap<String, Vec<f64>> =
         samples.ids.into_iter().zip(probabilities.outer_iter().map(|row| row.to_vec())).collect();
@@ -92,26 +92,26 @@ fn exported(home: &Home) -> Vec<u8> {
     onnx
 }
 
-/// What the script compares, as files.
-struct Desk(TempDir);
+/// The files that the script compares.
+struct ScriptFiles(TempDir);
 
-impl Desk {
+impl ScriptFiles {
     fn new(onnx: &[u8], samples: &[u8], expected: &str) -> Self {
         let dir = TempDir::new().expect("a directory");
         let files = [(FILES[0], onnx), (FILES[1], samples), (FILES[2], expected.as_bytes())];
         for (name, bytes) in files {
-            #[expect(clippy::disallowed_methods, reason = "nobody reads it before the script does")]
+            #[expect(clippy::disallowed_methods, reason = "only the script reads it")]
             fs::write(dir.path().join(name), bytes).expect("written");
         }
         Self(dir)
     }
 
-    fn files(&self) -> [PathBuf; 3] {
+    fn paths(&self) -> [PathBuf; 3] {
         FILES.map(|name| self.0.path().join(name))
     }
 }
 
-/// What the script is given, in this order; so called also in `models/`.
+/// The arguments of the script, in this order; `models/` uses the same names.
 const FILES: [&str; 3] = ["model.onnx", "samples.csv", "expected.json"];
 
 #[rstest]
@@ -120,50 +120,53 @@ const FILES: [&str; 3] = ["model.onnx", "samples.csv", "expected.json"];
 #[case::three_classes(many_classes(3, 150), 150)]
 #[case::seven_classes(many_classes(7, 500), 200)]
 #[case::a_chessboard_of_trees(chessboard(2_400), 200)]
-#[case::columns_that_never_vary(nothing_varies(), 4)]
+#[case::columns_that_never_vary(no_feature_varies(), 4)]
 #[case::random_combinations_of_continuous_features(two_waves(300), 300)]
 #[case::many_students(students(2_400), 300)]
 #[case::many_continuous_samples(two_waves(2_400), 300)]
 #[case::huge_and_tiny_numbers(extremes(), 40)]
-fn onnxruntime_answers_as_we_do(#[case] datasets: Datasets, #[case] samples: u64) {
+fn onnxruntime_gives_the_same_probabilities(#[case] datasets: Datasets, #[case] count: u64) {
     let Some(python) = python() else { return };
-    let (training, ask) = datasets;
+    let (training, samples) = datasets;
     let home = Home::trained(&training);
     let onnx = exported(&home);
-    let dir = Desk::new(&onnx, &ask, &our_answers(&onnx, &ask));
-    let answer = run_script(&python, "check_onnx.py", &dir.files());
-    assert_eq!(answer["samples"].as_u64(), Some(samples));
+    let dir = ScriptFiles::new(&onnx, &samples, &our_probabilities(&onnx, &samples));
+    let answer = run_script(&python, "check_onnx.py", &dir.paths());
+    assert_eq!(answer["samples"].as_u64(), Some(count));
 }
 
 #[test]
-fn the_chessboards_model_is_made_of_trees() {
+fn learns_a_chessboard_with_trees() {
     let model = Model::load(&Home::trained(&chessboard(2_400).0).onnx()).expect("our model");
-    let said = model.facts().decisions.join("\n");
-    assert!(said.contains(" trees.") && !said.contains(" 0 trees."), "{said}");
+    let decisions = model.metadata().decisions.join("\n");
+    assert!(decisions.contains(" trees.") && !decisions.contains(" 0 trees."), "{decisions}");
 }
 
 #[test]
-fn an_answer_that_differs_a_little_is_noticed() {
+fn the_comparison_fails_on_a_small_difference() {
     let Some(python) = python() else { return };
-    let (training, ask) = two_waves(100);
+    let (training, samples) = two_waves(100);
     let onnx = exported(&Home::trained(&training));
     let mut answers: BTreeMap<String, Vec<f64>> =
-        serde_json::from_str(&our_answers(&onnx, &ask)).expect("answers");
+        serde_json::from_str(&our_probabilities(&onnx, &samples)).expect("answers");
     answers.values_mut().next().expect("a sample")[0] += 2e-5;
-    let dir = Desk::new(&onnx, &ask, &serde_json::to_string(&answers).expect("JSON"));
-    let told = script_fails(&python, "check_onnx.py", &dir.files());
-    assert!(told.contains("is expected"), "{told}");
+    let dir = ScriptFiles::new(&onnx, &samples, &serde_json::to_string(&answers).expect("JSON"));
+    let output = script_fails(&python, "check_onnx.py", &dir.paths());
+    assert!(output.contains("is expected"), "{output}");
 }
 
 #[test]
-fn onnxruntime_answers_as_is_expected_of_the_models_that_ship() {
+fn onnxruntime_gives_the_expected_probabilities_of_the_shipped_models() {
     let Some(python) = python() else { return };
     for model in super::shipped_models::all() {
         let read = |name| fs::read(model.join(name)).expect("a file of the model");
         let expected = String::from_utf8(read("expected.json")).expect("text");
-        let desk =
-            Desk::new(&super::shipped_models::imported(&model).onnx(), &read("samples.csv"), &expected);
-        let answer = run_script(&python, "check_onnx.py", &desk.files());
+        let files = ScriptFiles::new(
+            &super::shipped_models::imported(&model).onnx(),
+            &read("samples.csv"),
+            &expected,
+        );
+        let answer = run_script(&python, "check_onnx.py", &files.paths());
         assert!(answer["samples"].as_u64() > Some(0), "{}", model.display());
     }
 }

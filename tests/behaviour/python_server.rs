@@ -1,4 +1,4 @@
-//! Models that the Python server made: imported, they answer what it answered.
+//! Imports of models that the Python server exported: they give the same predictions.
 
 use std::collections::HashMap;
 use std::fs;
@@ -11,15 +11,15 @@ use serde_json::json;
 use crate::common::{Form, Network, Table, TestServer, legacy_zip, shared, untouched};
 
 /// Sample id, class, probability of that class.
-type Told = Vec<(String, String, f64)>;
+type Predictions = Vec<(String, String, f64)>;
 
-fn predicted(reply: &serde_json::Value) -> Told {
+fn predicted(reply: &serde_json::Value) -> Predictions {
     let rows = reply["predictions"].as_array().unwrap_or_else(|| panic!("{reply}"));
     let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
     rows.iter().map(|row| (text(&row[0]), text(&row[1]), text(&row[2]).parse().expect("a number"))).collect()
 }
 
-fn ask(server: &TestServer, id: &str, samples: &[u8]) -> Told {
+fn predict(server: &TestServer, id: &str, samples: &[u8]) -> Predictions {
     let reply = server.post("/prediction", &Form::model(id, "d").file("dataset", samples)).json();
     assert_eq!(reply["status"], json!(0), "{reply}");
     predicted(&reply)
@@ -27,7 +27,7 @@ fn ask(server: &TestServer, id: &str, samples: &[u8]) -> Told {
 
 /// The same samples, the same classes, probabilities within 1e-4.
 #[track_caller]
-fn assert_agree(ours: &Told, theirs: &Told) {
+fn assert_agree(ours: &Predictions, theirs: &Predictions) {
     assert!(!ours.is_empty() && ours.len() == theirs.len(), "{} and {}", ours.len(), theirs.len());
     for (our, their) in ours.iter().zip(theirs) {
         assert_eq!((&our.0, &our.1), (&their.0, &their.1));
@@ -40,7 +40,7 @@ fn assert_agree(ours: &Told, theirs: &Told) {
 #[case("constant-only")]
 #[case("multiclass-2-features")]
 #[case("students-at-risk")]
-fn an_export_of_the_python_server_is_imported_and_answers_what_it_answered(#[case] model: &str) {
+fn imports_an_export_of_the_python_server_with_its_predictions(#[case] model: &str) {
     let read = |ending: &str| shared(model, &format!("legacy/{model}.{ending}"));
     let Some(export) = read("export.zip") else { return };
     let (Some(samples), Some(answers)) = (read("predict.csv"), read("predictions.json")) else { return };
@@ -48,18 +48,18 @@ fn an_export_of_the_python_server_is_imported_and_answers_what_it_answered(#[cas
 
     let (here, there) = (TestServer::start(), TestServer::start());
     here.post("/import", &Form::model("m", "d").file("importzip", &export)).expect(200, "Ok");
-    let ours = ask(&here, "m", &samples);
+    let ours = predict(&here, "m", &samples);
     assert_agree(&ours, &theirs);
-    // And on to another server, as a model of ours.
+    // Export it to another server, as a model of this backend.
     let again = here.get("/export?uniqueid=m&dirhash=d");
     assert_eq!(again.status, 200);
     there.post("/import", &Form::model("n", "d").file("importzip", &again.body)).expect(200, "Ok");
-    assert_eq!(ask(&there, "n", &samples), ours);
+    assert_eq!(predict(&there, "n", &samples), ours);
 }
 
-/// softmax(tanh(x·W1 + b1)·W2 + b2), reckoned from the weights in the export.
+/// softmax(tanh(x·W1 + b1)·W2 + b2), computed from the weights in the export.
 #[test]
-fn an_export_of_the_tensorflow_1_releases_answers_as_its_weights_say() {
+fn imports_an_export_of_the_tensorflow_1_releases_with_its_weights() {
     let test = "an_export_of_the_tensorflow_1_releases";
     let Some(export) = shared(test, "legacy/tensorflow1-2.5.0.export.zip") else { return };
     let Some(samples) = shared(test, "legacy/binary-3-features.predict.csv") else { return };
@@ -78,7 +78,7 @@ fn an_export_of_the_tensorflow_1_releases_answers_as_its_weights_say() {
 
     let server = TestServer::start();
     server.post("/import", &Form::model("m", "d").file("importzip", &export)).expect(200, "Ok");
-    let answers = ask(&server, "m", &samples);
+    let answers = predict(&server, "m", &samples);
     let rows = std::str::from_utf8(&samples).expect("text").lines().filter(|line| line.contains("-0,"));
     let rows: Vec<Vec<f64>> = rows
         .map(|row| row.split(',').skip(1).map(|cell| cell.parse().expect("a number")).collect())
@@ -96,10 +96,10 @@ fn an_export_of_the_tensorflow_1_releases_answers_as_its_weights_say() {
 
 /// Moodle unpacks an export and runs `moodlemlbackend.import` on the directory.
 #[test]
-fn moodles_local_mode_imports_what_the_python_server_exported() {
+fn imports_an_export_of_the_python_server_in_moodles_local_mode() {
     let directory = tempfile::tempdir().expect("a directory");
     let network = Network::of_a_line(1.0, 0.5, 2.0);
-    // As Moodle's own directory of unpacked files, which has no classifier/ around them.
+    // Like Moodle's directory of unpacked files, without a classifier/ around them.
     network.write(directory.path());
     let run = |module: &str, arguments: [&std::path::Path; 2]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_moodle-mlbackend"));
@@ -114,7 +114,7 @@ fn moodles_local_mode_imports_what_the_python_server_exported() {
     let dataset = directory.path().join("samples.csv");
     let mut table = Table::of_two_classes(&["\\a", "\\b", "\\c", "\\d"]);
     table.push(&[0.0, 0.8, 0.0, f32::NAN], 1);
-    #[expect(clippy::disallowed_methods, reason = "nobody else uses the directory")]
+    #[expect(clippy::disallowed_methods, reason = "only this test uses the directory")]
     fs::write(&dataset, table.unlabelled()).expect("a file");
     let answer: serde_json::Value =
         serde_json::from_str(&run("prediction", [&home, &dataset])).expect("JSON");
@@ -123,7 +123,7 @@ fn moodles_local_mode_imports_what_the_python_server_exported() {
     assert!(class == "1" && (probability - expected).abs() < 1e-5, "{answer} {expected}");
 }
 
-/// The model as it lies on the disk, its samples, and the probability of class 1 that Keras gave each.
+/// The probability of class 1 that Keras gave each sample, and the samples.
 pub(super) fn large(test: &str) -> Option<(HashMap<String, f64>, Vec<u8>)> {
     let answers = shared(test, "legacy/keras-422-features.probability-of-1.json")?;
     let packed = shared(test, "legacy/keras-422-features.predict.csv.gz")?;
@@ -133,13 +133,13 @@ pub(super) fn large(test: &str) -> Option<(HashMap<String, f64>, Vec<u8>)> {
 }
 
 #[test]
-fn a_large_model_answers_what_keras_answered() {
-    let test = "a_large_model_answers_what_keras_answered";
+fn predicts_as_keras_with_a_large_model() {
+    let test = "predicts_as_keras_with_a_large_model";
     let Some((theirs, samples)) = large(test) else { return };
     let Some(export) = legacy_zip(test, "keras-422-features") else { return };
     let server = TestServer::start();
     server.post("/import", &Form::model("m", "d").file("importzip", &export)).expect(200, "Ok");
-    let ours = ask(&server, "m", &samples);
+    let ours = predict(&server, "m", &samples);
     assert_eq!(ours.len(), theirs.len());
     for (id, class, probability) in ours {
         let one = theirs[&id];

@@ -1,4 +1,4 @@
-//! Pickles and checkpoints that somebody spoilt, or made to do harm: refused, or a model that is sound.
+//! Damaged and hostile pickles and checkpoints: they are refused or become a sound model.
 
 use std::collections::BTreeMap;
 
@@ -13,12 +13,12 @@ fn files() -> BTreeMap<String, Vec<u8>> {
     Network::of_a_line(1.0, 0.5, 2.0).files()
 }
 
-/// Refused with a sentence, or a model that answers every sample with probabilities.
-fn judge(files: &BTreeMap<String, Vec<u8>>) -> Result<(), String> {
+/// A refusal, or a model that gives probabilities for every sample.
+fn check(files: &BTreeMap<String, Vec<u8>>) -> Result<(), String> {
     let onnx = model::import(files.clone()).map_err(|error| error.to_string())?;
-    let model = Model::load(&onnx).expect("what was brought can be loaded");
-    let columns = vec![vec![0.5, f32::NAN, -1.0]; model.facts().features.len()];
-    let samples = Features::of_columns(model.facts().features.clone(), &columns);
+    let model = Model::load(&onnx).expect("an imported model can be loaded");
+    let columns = vec![vec![0.5, f32::NAN, -1.0]; model.metadata().features.len()];
+    let samples = Features::of_columns(model.metadata().features.clone(), &columns);
     // Enormous weights may overflow: an error, never a wrong number.
     if let Ok(answers) = model.predict(samples) {
         assert!(answers.outer_iter().all(|row| (row.sum() - 1.0).abs() < 1e-6));
@@ -27,11 +27,11 @@ fn judge(files: &BTreeMap<String, Vec<u8>>) -> Result<(), String> {
 }
 
 #[test]
-fn the_unspoilt_files_are_a_model() {
-    assert_eq!(judge(&files()), Ok(()));
+fn imports_the_undamaged_files() {
+    assert_eq!(check(&files()), Ok(()));
 }
 
-/// Each with an opcode or a name that no model needs.
+/// Each case has an instruction or a name that models do not need.
 #[rstest]
 #[case::os_system(b"cos\nsystem\n(X\x04\x00\x00\x00trueK\x00tR", "os.system")]
 #[case::posix_system_by_stack(b"\x8c\x05posix\x8c\x06system\x93", "posix.system")]
@@ -47,20 +47,17 @@ fn the_unspoilt_files_are_a_model() {
 #[case::a_persistent_id(b"Pid\n", "instruction 0x50")]
 #[case::an_extension(b"\x82\x01", "instruction 0x82")]
 #[case::a_buffer(b"\x97", "instruction 0x97")]
-#[case::a_call_of_the_classifier(b"cmoodlemlbackend.model.tensor\nTF\n)R", "called")]
-fn a_pickle_that_wants_more_than_a_model_is_refused_and_nothing_in_it_runs(
-    #[case] inserted: &[u8],
-    #[case] named: &str,
-) {
+#[case::a_call_of_the_classifier(b"cmoodlemlbackend.model.tensor\nTF\n)R", "calls something")]
+fn refuses_a_pickle_with_other_instructions_or_names(#[case] inserted: &[u8], #[case] named: &str) {
     let mut files = files();
     let pickle = files.get_mut(PICKLE).expect("a pickle");
     pickle.splice(2..2, inserted.iter().copied());
-    let why = judge(&files).expect_err("refused");
+    let why = check(&files).expect_err("refused");
     assert!(why.contains(PICKLE) && why.contains(named), "{why}");
 }
 
 #[test]
-fn a_pickle_with_os_system_is_a_bad_request_and_runs_nothing() {
+fn refuses_a_pickle_with_os_system_and_runs_nothing() {
     let server = TestServer::start();
     let proof = server.data_dir().join("proof");
     let command = format!("touch {}", proof.display());
@@ -80,18 +77,18 @@ fn a_pickle_with_os_system_is_a_bad_request_and_runs_nothing() {
 
 #[rstest]
 #[case::a_list_in_itself(b"]q\x00h\x00a".to_vec())]
-#[case::marks_without_end(vec![b'('; 100_000])]
-#[case::a_tuple_of_itself_again_and_again([b"N".to_vec(), [0x94, b'h', 0, 0x86].repeat(50_000)].concat())]
+#[case::very_many_marks(vec![b'('; 100_000])]
+#[case::a_tuple_that_doubles_repeatedly([b"N".to_vec(), [0x94, b'h', 0, 0x86].repeat(50_000)].concat())]
 #[case::nested_a_hundred_thousand_times([b")".to_vec(), vec![0x85; 100_000]].concat())]
-#[case::a_text_that_is_said_to_be_long(b"X\xff\xff\xff\x7f".to_vec())]
-fn a_pickle_that_is_made_to_grow_is_refused(#[case] inserted: Vec<u8>) {
+#[case::a_text_with_a_wrong_length(b"X\xff\xff\xff\x7f".to_vec())]
+fn refuses_a_pickle_that_is_made_to_grow(#[case] inserted: Vec<u8>) {
     let mut files = files();
     let pickle = files.get_mut(PICKLE).expect("a pickle");
     pickle.splice(2..2, inserted);
-    assert!(judge(&files).is_err());
+    assert!(check(&files).is_err());
 }
 
-/// More memory than an import that is refused may take, in bytes.
+/// The maximum memory that a refused import may take, in bytes.
 const MAX_GROWTH: u64 = 32 << 20;
 
 const MIB: usize = 1 << 20;
@@ -100,7 +97,7 @@ fn zipped(files: &BTreeMap<String, Vec<u8>>) -> Vec<u8> {
     RawZip::of(files.iter().map(|(name, bytes)| Entry::stored(name, bytes))).bytes()
 }
 
-/// Sends a model for import and says how much more memory the server took while it looked at it.
+/// Imports a model and measures the memory that the server took meanwhile, in bytes.
 fn growth(server: &TestServer, archive: &[u8]) -> (u16, String, u64) {
     let form = Form::model("m", "d").file("importzip", archive);
     server.forget_peak_memory();
@@ -110,7 +107,7 @@ fn growth(server: &TestServer, archive: &[u8]) -> (u16, String, u64) {
     (reply.status, reply.text().to_owned(), growth)
 }
 
-/// A server that has imported once: what that needs in any case counts as there.
+/// A server that has imported once: the first import takes memory that later ones reuse.
 fn warm() -> TestServer {
     let server = TestServer::start();
     server.post("/import", &Form::model("m", "d").file("importzip", &zipped(&files()))).expect(200, "Ok");
@@ -131,7 +128,7 @@ fn with(name: &str, bytes: Vec<u8>) -> BTreeMap<String, Vec<u8>> {
     files
 }
 
-/// A protobuf message of very many empty ones.
+/// A protobuf message of very many empty messages.
 fn empty_messages(tag: u8) -> Vec<u8> {
     [tag << 3 | 2, 0].repeat(MIB / 2)
 }
@@ -155,24 +152,24 @@ fn list(element: &str) -> String {
 #[case::tuples_in_tuples(pickle_with(&[b")".to_vec(), vec![0x85; MIB]].concat()))]
 #[case::empty_tuples(pickle_with(&vec![b')'; MIB]))]
 #[case::empty_dictionaries(pickle_with(&vec![b'}'; MIB]))]
-#[case::things_kept_for_later(pickle_with(&[b"N".to_vec(), vec![0x94; MIB]].concat()))]
+#[case::memoized_values(pickle_with(&[b"N".to_vec(), vec![0x94; MIB]].concat()))]
 #[case::texts(pickle_with(&[0x8c, 0].repeat(MIB / 2)))]
 #[case::tuples_that_double(pickle_with(&[b"N".to_vec(), [0x94, b'h', 0, 0x86].repeat(MIB / 4)].concat()))]
 #[case::descriptions_of_nothing(with(METADATA, empty_messages(1)))]
 #[case::an_index_of_nothing(with(INDEX, vec![0; MIB]))]
 #[case::an_index_of_ones(with(INDEX, vec![1; MIB]))]
-#[case::weights_without_end(with(DATA, vec![0; 15 * MIB]))]
+#[case::too_many_weights(with(DATA, vec![0; 15 * MIB]))]
 #[case::rows_of_nothing(described(
     format!("{{\"initialise-vars/input-to-hidden-weights\": {}}}", list("[1]")), None))]
-#[case::biases_without_end(described(format!("{{\"initialise-vars/hidden-bias\": {}}}", list("0")), None))]
+#[case::too_many_biases(described(format!("{{\"initialise-vars/hidden-bias\": {}}}", list("0")), None))]
 #[case::features_without_names(described(format!("{{\"features\": {}, \"classes\": [0, 1]}}", list("\"\"")), Some("keras")))]
-#[case::classes_without_end(described(format!("{{\"features\": 10, \"classes\": {}}}", list("0")), Some("keras")))]
+#[case::too_many_classes(described(format!("{{\"features\": 10, \"classes\": {}}}", list("0")), Some("keras")))]
 #[case::lists_in_lists(described("[".repeat(4 * MIB - 10), Some("keras")))]
 fn what_is_made_to_need_much_memory_is_refused_with_little(#[case] files: BTreeMap<String, Vec<u8>>) {
     let server = warm();
     let (status, said, growth) = growth(&server, &zipped(&files));
     eprintln!("{:.1} MiB more memory; {said}", growth as f64 / MIB as f64);
-    // Weights behind those that the index names are nobody's, and harmless.
+    // Further weights behind those in the index are ignored.
     assert!(status == 400 || files.get(DATA).is_some_and(|data| data.len() > MIB), "{status}: {said}");
     assert!(growth < MAX_GROWTH, "{growth} bytes more memory; {said}");
     assert_eq!(server.get("/export?uniqueid=m&dirhash=d").status, 200, "the model is still there");
@@ -273,7 +270,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn whatever_is_spoilt_is_refused_or_a_sound_model(
+    fn refuses_or_runs_damaged_files(
         part in any_part(),
         spoils in proptest::collection::vec(spoil(), 1..4),
         mend in any::<bool>(),
@@ -284,23 +281,23 @@ proptest! {
         if mend {
             mended(files.get_mut(INDEX).expect("it is there"));
         }
-        if let Err(why) = judge(&files) {
+        if let Err(why) = check(&files) {
             prop_assert!(!why.is_empty());
         }
     }
 
     #[test]
-    fn any_bytes_at_all_are_refused_or_a_sound_model(
+    fn refuses_or_runs_files_of_any_bytes(
         part in any_part(),
         bytes in proptest::collection::vec(any::<u8>(), 0..300),
     ) {
         let mut files = files();
         files.insert(part.to_owned(), bytes);
-        let _ = judge(&files);
+        let _ = check(&files);
     }
 
     #[test]
-    fn a_spoilt_model_json_of_the_old_releases_is_refused_or_a_sound_model(
+    fn refuses_or_runs_a_damaged_model_json_of_the_old_releases(
         spoils in proptest::collection::vec(spoil(), 0..3),
     ) {
         let json = br#"{"initialise-vars/input-to-hidden-weights": [[0.98, -0.97], [0.1, 0.2]],
@@ -309,13 +306,13 @@ proptest! {
             "n_features": 2, "n_classes": 2}"#;
         let mut json = json.to_vec();
         spoils.iter().for_each(|spoil| apply(spoil, &mut json));
-        let judged = judge(&BTreeMap::from([("model.json".to_owned(), json)]));
-        prop_assert!(!spoils.is_empty() || judged.is_ok());
+        let checked = check(&BTreeMap::from([("model.json".to_owned(), json)]));
+        prop_assert!(!spoils.is_empty() || checked.is_ok());
     }
 }
 
 #[test]
-fn the_real_files_spoilt_are_refused_or_a_sound_model() {
+fn refuses_or_runs_damaged_files_of_a_real_model() {
     let test = "the_real_files_spoilt";
     let Some(real) = legacy_files(test, "keras-422-features") else { return };
     let real: BTreeMap<String, Vec<u8>> = real.into_iter().collect();
@@ -329,7 +326,7 @@ fn the_real_files_spoilt_are_refused_or_a_sound_model() {
             if mend {
                 mended(files.get_mut(INDEX).expect("it is there"));
             }
-            let _ = judge(&files);
+            let _ = check(&files);
             Ok(())
         })
         .unwrap_or_else(|error| panic!("{error}"));

@@ -1,4 +1,4 @@
-//! The data directory of a Python server is taken over as it is.
+//! Models in the data directory of a Python server are used in place.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +15,7 @@ use crate::common::{
 
 const NAMES: [&str; 5] = ["\\a", "\\b", "\\c", "\\d", "\\e"];
 
-/// Samples of five features; the class mostly says on which side of a line the second and fourth are.
+/// Samples of five features; the class depends on which side of a line the second and fourth are, with noise.
 fn samples(count: usize, seed: u64) -> Table {
     let mut dice = Dice::new(seed);
     let mut table = Table::of_two_classes(&NAMES);
@@ -62,14 +62,14 @@ fn post(server: &TestServer, path: &str, hash: &str, dataset: &[u8]) -> serde_js
         Layer { kernel: vec![vec![1.0, -1.0, 0.5], vec![-0.4, 0.6, 0.9]], bias: vec![0.3, 0.0, -0.2] },
     ],
 })]
-#[case::nothing_varied(Network {
+#[case::no_feature_varied(Network {
     columns: vec![],
     layers: vec![
         Layer { kernel: vec![], bias: vec![0.5, -1.0] },
         Layer { kernel: vec![vec![0.3, 0.9], vec![1.0, 1.0]], bias: vec![0.0, 0.1] },
     ],
 })]
-fn a_model_in_its_old_place_answers_and_none_of_its_files_is_touched(#[case] network: Network) {
+fn predicts_with_a_model_in_place_and_leaves_its_files_unchanged(#[case] network: Network) {
     let server = TestServer::start();
     network.write(&server.data_dir().join("m/d"));
     let before = contents(&server.data_dir().join("m"));
@@ -80,15 +80,16 @@ fn a_model_in_its_old_place_answers_and_none_of_its_files_is_touched(#[case] net
         let expected = network.answer(&row);
         let class: usize =
             reply["predictions"][at][1].as_str().and_then(|class| class.parse().ok()).expect("a class");
-        let told: f64 = reply["predictions"][at][2].as_str().and_then(|p| p.parse().ok()).expect("a number");
-        assert!((told - expected[class]).abs() < 1e-5, "{at}: {told} {expected:?}");
+        let probability: f64 =
+            reply["predictions"][at][2].as_str().and_then(|p| p.parse().ok()).expect("a number");
+        assert!((probability - expected[class]).abs() < 1e-5, "{at}: {probability} {expected:?}");
         assert!(expected.iter().all(|&other| other <= expected[class] + 1e-5), "{at}: {class} {expected:?}");
     }
     assert_eq!(contents(&server.data_dir().join("m")), before);
 }
 
 #[test]
-fn it_is_evaluated_exported_and_deleted_like_any_other() {
+fn evaluates_exports_and_deletes_a_model_in_place() {
     let (server, there) = (TestServer::start(), TestServer::start());
     Network::of_a_line(1.0, 0.5, 2.0).write(&server.data_dir().join("m/d"));
     let table = samples(300, 2);
@@ -101,8 +102,8 @@ fn it_is_evaluated_exported_and_deleted_like_any_other() {
     let export = server.get("/export?uniqueid=m&dirhash=d");
     assert_eq!(export.status, 200);
     there.post("/import", &Form::model("m", "d").file("importzip", &export.body)).expect(200, "Ok");
-    let ask = table.unlabelled();
-    assert_eq!(post(&there, "/prediction", "d", &ask), post(&server, "/prediction", "d", &ask));
+    let samples = table.unlabelled();
+    assert_eq!(post(&there, "/prediction", "d", &samples), post(&server, "/prediction", "d", &samples));
 
     server.post("/deletemodel", &Form::new().field("uniqueid", "m")).expect(200, "Ok");
     assert!(!server.data_dir().join("m").exists());
@@ -110,7 +111,7 @@ fn it_is_evaluated_exported_and_deleted_like_any_other() {
 }
 
 #[test]
-fn samples_with_too_few_features_are_refused_and_further_ones_are_not_looked_at() {
+fn refuses_samples_with_too_few_features_and_ignores_further_ones() {
     let server = TestServer::start();
     Network::of_a_line(1.0, 0.5, 2.0).write(&server.data_dir().join("m/d"));
     let mut few = Table::of_two_classes(&NAMES[..3]);
@@ -129,14 +130,11 @@ fn samples_with_too_few_features_are_refused_and_further_ones_are_not_looked_at(
 #[rstest]
 #[case::no_weights(DATA, None)]
 #[case::no_index(INDEX, None)]
-#[case::weights_cut_off(DATA, Some(5))]
-#[case::index_cut_off(INDEX, Some(60))]
-#[case::pickle_cut_off(PICKLE, Some(100))]
-#[case::metadata_cut_off(METADATA, Some(50))]
-fn a_damaged_model_is_answered_with_what_is_wrong_and_what_to_do(
-    #[case] file: &str,
-    #[case] length: Option<usize>,
-) {
+#[case::truncated_weights(DATA, Some(5))]
+#[case::a_truncated_index(INDEX, Some(60))]
+#[case::a_truncated_pickle(PICKLE, Some(100))]
+#[case::truncated_metadata(METADATA, Some(50))]
+fn reports_a_damaged_model_with_its_cause_and_a_remedy(#[case] file: &str, #[case] length: Option<usize>) {
     let server = TestServer::start();
     let home = server.data_dir().join("m/d");
     let mut files = Network::of_a_line(1.0, 0.5, 2.0).files();
@@ -156,13 +154,13 @@ fn a_damaged_model_is_answered_with_what_is_wrong_and_what_to_do(
             reply.text()
         );
     }
-    // Nothing is lost, and Clear predictions is the way out.
+    // Nothing is lost, and Clear predictions is the remedy.
     assert_eq!(contents(&home.join("classifier")), before);
     server.post("/deletemodel", &Form::new().field("uniqueid", "m")).expect(200, "Ok");
     post(&server, "/training", "d", &table.labelled());
 }
 
-/// The releases with TensorFlow 1 kept their weights in files beside the pickle, in another format.
+/// A model of a release with TensorFlow 1: its weights are in files beside the pickle, in another format.
 pub(super) fn of_tensorflow1() -> BTreeMap<String, Vec<u8>> {
     let mut files = Network::of_a_line(1.0, 0.5, 2.0).files();
     files.retain(|name, _| name == PICKLE);
@@ -173,27 +171,27 @@ pub(super) fn of_tensorflow1() -> BTreeMap<String, Vec<u8>> {
 }
 
 #[test]
-fn a_model_that_a_tensorflow_1_release_stored_is_refused_with_the_ways_out() {
+fn refuses_a_model_in_place_of_a_tensorflow_1_release_with_a_remedy() {
     let server = TestServer::start();
     write_files(&of_tensorflow1(), &server.data_dir().join("m/d"));
     let before = contents(&server.data_dir().join("m"));
     let table = samples(30, 3);
     for (path, dataset) in [("/prediction", table.unlabelled()), ("/training", table.labelled())] {
         let reply = server.post(path, &Form::model("m", "d").file("dataset", &dataset));
-        let said = reply.text();
-        assert_eq!(reply.status, 500, "{path}: {said}");
-        assert!(said.contains("TensorFlow 1 (2.0 to 2.6.0)") && said.contains("Export it"), "{said}");
-        assert!(said.contains("Clear predictions"), "{said}");
+        let text = reply.text();
+        assert_eq!(reply.status, 500, "{path}: {text}");
+        assert!(text.contains("TensorFlow 1 (2.0 to 2.6.0)") && text.contains("Export it"), "{text}");
+        assert!(text.contains("Clear predictions"), "{text}");
     }
     assert_eq!(server.get("/export?uniqueid=m&dirhash=d").status, 500);
     assert_eq!(contents(&server.data_dir().join("m")), before);
-    // An import of what the old server exported, or a fresh start.
+    // The remedies are an import of an export, or a new start.
     server.post("/deletemodel", &Form::new().field("uniqueid", "m")).expect(200, "Ok");
     post(&server, "/training", "d", &table.labelled());
 }
 
 /// Accuracy and log-loss on samples.
-fn rated(home: &Home, table: &Table) -> (f64, f64) {
+fn accuracy_and_log_loss(home: &Home, table: &Table) -> (f64, f64) {
     let (mut right, mut loss) = (0, 0.0);
     for (answer, target) in home.predict(&table.unlabelled()).iter().zip(&table.targets) {
         right += usize::from(&answer.class == target);
@@ -204,45 +202,45 @@ fn rated(home: &Home, table: &Table) -> (f64, f64) {
     (right as f64 / count, loss / count)
 }
 
-/// The road of a site that changes servers: batch after batch comes, and at no step are the answers worse
-/// than those that the old model would have gone on giving.
+/// The migration of a site: it trains batch after batch, and at no step are the predictions worse than those of the old
+/// model.
 #[rstest]
-#[case::it_knows_all_there_is_to_know(Network::of_a_line(1.0, 0.5, 2.0), 1)]
-#[case::it_is_right_but_far_too_sure(Network::of_a_line(1.0, 0.5, 40.0), 2)]
-#[case::it_is_only_roughly_right(Network::of_a_line(1.0, -0.3, 3.0), 3)]
-fn further_training_never_makes_the_answers_worse(#[case] network: Network, #[case] seed: u64) {
+#[case::a_perfect_model(Network::of_a_line(1.0, 0.5, 2.0), 1)]
+#[case::an_overconfident_model(Network::of_a_line(1.0, 0.5, 40.0), 2)]
+#[case::a_roughly_right_model(Network::of_a_line(1.0, -0.3, 3.0), 3)]
+fn further_training_never_makes_predictions_worse(#[case] network: Network, #[case] seed: u64) {
     let fresh = samples(4_000, 1_000 + seed);
     let home = Home::new();
     network.write(&home.path().join("model"));
-    let old = rated(&home, &fresh);
+    let old = accuracy_and_log_loss(&home, &fresh);
     let mut seen = 0;
     for (at, size) in [6, 20, 60, 200, 600, 2_000].into_iter().enumerate() {
         home.train(&samples(size, 10 * seed + at as u64).labelled());
         seen += size;
-        let now = rated(&home, &fresh);
+        let now = accuracy_and_log_loss(&home, &fresh);
         eprintln!(
             "seed {seed}, after {seen} samples: accuracy {:.3} (old {:.3}), log-loss {:.3} (old {:.3})",
             now.0, old.0, now.1, old.1
         );
-        assert!(now.0 > old.0 - 0.01, "after {seen} samples: accuracy {} where it was {}", now.0, old.0);
-        assert!(now.1 < old.1 + 0.01, "after {seen} samples: log-loss {} where it was {}", now.1, old.1);
+        assert!(now.0 > old.0 - 0.01, "after {seen} samples: accuracy {} instead of {}", now.0, old.0);
+        assert!(now.1 < old.1 + 0.01, "after {seen} samples: log-loss {} instead of {}", now.1, old.1);
     }
     assert!(home.path().join("model/classifier/classifier.pkl").is_file(), "the old files stay");
 }
 
 #[test]
-fn a_model_that_is_wrong_gives_way_to_what_is_learnt_here() {
+fn training_replaces_a_model_that_is_wrong() {
     let fresh = samples(2_000, 77);
     let home = Home::new();
     Network::of_a_line(-1.0, -0.5, 3.0).write(&home.path().join("model"));
-    assert!(rated(&home, &fresh).0 < 0.3);
+    assert!(accuracy_and_log_loss(&home, &fresh).0 < 0.3);
     home.train(&samples(400, 78).labelled());
-    assert!(rated(&home, &fresh).0 > 0.7);
+    assert!(accuracy_and_log_loss(&home, &fresh).0 > 0.7);
 }
 
 #[test]
-fn a_large_model_works_in_its_old_place_too() {
-    let test = "a_large_model_works_in_its_old_place_too";
+fn predicts_with_a_large_model_in_place() {
+    let test = "predicts_with_a_large_model_in_place";
     let (Some(files), Some((theirs, samples))) = (legacy_files(test, "keras-422-features"), large(test))
     else {
         return;

@@ -1,4 +1,4 @@
-//! What an export holds, and that it is the same model wherever and in whatever zip it arrives.
+//! The files of an export, and its import on another server after other programs have packed it again.
 
 use std::fs;
 use std::path::Path;
@@ -15,11 +15,11 @@ use crate::common::{Entry, Form, RawZip, TestServer, python, run_script, tool, u
 
 const SAMPLES: usize = 600;
 
-/// A server with a trained model, what it answers, and its export.
+/// The export of a trained model, with the model's predictions for some samples.
 struct Exporter {
     export: Vec<u8>,
-    asked: String,
-    answered: Value,
+    samples: String,
+    predictions: Value,
 }
 
 impl Exporter {
@@ -29,45 +29,45 @@ impl Exporter {
         let dataset = campus.training_csv(0, SAMPLES);
         let trained = server.post("/training", &Form::model("m", "d").file("dataset", dataset.as_bytes()));
         assert_eq!(trained.json()["status"], json!(0), "{}", trained.text());
-        let asked = campus.cohort(0, 100).csv;
-        let answered = answers(&server, &asked);
+        let samples = campus.cohort(0, 100).csv;
+        let predictions = predict(&server, &samples);
         let export = server.get("/export?uniqueid=m&dirhash=d").body;
-        Self { export, asked, answered }
+        Self { export, samples, predictions }
     }
 
-    /// Another server takes the archive and answers the same.
+    /// Another server imports the archive and gives the same predictions.
     #[track_caller]
-    fn is_understood(&self, archive: &[u8]) {
+    fn assert_imported_by_another_server(&self, archive: &[u8]) {
         let there = TestServer::start();
         there.post("/import", &Form::model("m", "d").file("importzip", archive)).expect(200, "Ok");
-        assert_eq!(answers(&there, &self.asked), self.answered);
+        assert_eq!(predict(&there, &self.samples), self.predictions);
     }
 }
 
-fn answers(server: &TestServer, asked: &str) -> Value {
-    let reply = server.post("/prediction", &Form::model("m", "d").file("dataset", asked.as_bytes())).json();
+fn predict(server: &TestServer, samples: &str) -> Value {
+    let reply = server.post("/prediction", &Form::model("m", "d").file("dataset", samples.as_bytes())).json();
     assert_eq!(reply["status"], json!(0), "{reply}");
     reply["predictions"].clone()
 }
 
 #[test]
-fn an_export_holds_the_model_its_facts_and_a_card() {
+fn exports_the_model_with_its_description_and_card() {
     let exporter = Exporter::new();
     let files = unzipped(&exporter.export);
     assert_eq!(files.keys().collect::<Vec<_>>(), ["model-card.md", "model.json", "model.onnx"]);
 
-    let facts: Value = serde_json::from_slice(&files["model.json"]).expect("JSON");
-    assert_eq!(facts["sha256"], hex::encode(Sha256::digest(&files["model.onnx"])));
-    assert_eq!((&facts["samples"], &facts["classes"]), (&json!(SAMPLES), &json!([0, 1])));
-    let features = facts["features"].as_array().expect("a list");
-    assert!(features.len() > 10 && features.iter().all(Value::is_string), "{facts}");
-    let loss = facts["metrics"]["log_loss"].as_f64().expect("a number");
-    let of_shares = facts["metrics"]["log_loss_of_shares"].as_f64().expect("a number");
-    assert!(0.0 < loss && loss < of_shares, "{facts}");
-    assert!(facts["target"].as_str().is_some_and(|target| target.contains("target")), "{facts}");
-    let top = facts["top_features"].as_array().expect("a list");
-    let first = &top.first().expect("something moves the answers");
-    assert!(features.contains(&first["name"]) && first["weight"].as_f64() > Some(0.0), "{facts}");
+    let description: Value = serde_json::from_slice(&files["model.json"]).expect("JSON");
+    assert_eq!(description["sha256"], hex::encode(Sha256::digest(&files["model.onnx"])));
+    assert_eq!((&description["samples"], &description["classes"]), (&json!(SAMPLES), &json!([0, 1])));
+    let features = description["features"].as_array().expect("a list");
+    assert!(features.len() > 10 && features.iter().all(Value::is_string), "{description}");
+    let loss = description["metrics"]["log_loss"].as_f64().expect("a number");
+    let of_shares = description["metrics"]["log_loss_of_shares"].as_f64().expect("a number");
+    assert!(0.0 < loss && loss < of_shares, "{description}");
+    assert!(description["target"].as_str().is_some_and(|target| target.contains("target")), "{description}");
+    let top = description["top_features"].as_array().expect("a list");
+    let first = &top.first().expect("a feature changes the predictions");
+    assert!(features.contains(&first["name"]) && first["weight"].as_f64() > Some(0.0), "{description}");
 
     let card = String::from_utf8(files["model-card.md"].clone()).expect("text");
     for heading in
@@ -85,7 +85,7 @@ fn an_export_holds_the_model_its_facts_and_a_card() {
 }
 
 #[test]
-fn the_program_in_the_card_runs_as_it_stands() {
+fn runs_the_program_in_the_model_card() {
     let Some(python) = python() else { return };
     let files = unzipped(&Exporter::new().export);
     let card = String::from_utf8(files["model-card.md"].clone()).expect("text");
@@ -95,18 +95,19 @@ fn the_program_in_the_card_runs_as_it_stands() {
     write(&dir.path().join("model.onnx"), &files["model.onnx"]);
     let ran =
         Command::new(python).args(["-c", program]).current_dir(dir.path()).output().expect("Python runs");
-    let (said, told) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
-    assert!(ran.status.success() && said.starts_with("[["), "{said}{told}");
+    let (output, errors) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    assert!(ran.status.success() && output.starts_with("[["), "{output}{errors}");
 }
 
 #[test]
-fn an_imported_model_is_exported_with_the_same_facts() {
+fn exports_an_imported_model_with_the_same_description() {
     let exporter = Exporter::new();
     let there = TestServer::start();
     there.post("/import", &Form::model("n", "d").file("importzip", &exporter.export)).expect(200, "Ok");
-    let facts =
+    let description =
         |export: &[u8]| -> Value { serde_json::from_slice(&unzipped(export)["model.json"]).expect("JSON") };
-    let (here, again) = (facts(&exporter.export), facts(&there.get("/export?uniqueid=n&dirhash=d").body));
+    let (here, again) =
+        (description(&exporter.export), description(&there.get("/export?uniqueid=n&dirhash=d").body));
     for key in
         ["features", "classes", "class_counts", "metrics", "decisions", "top_features", "target", "sha256"]
     {
@@ -122,14 +123,14 @@ fn an_imported_model_is_exported_with_the_same_facts() {
 #[case("folders")]
 #[case("streamed")]
 #[case("commented")]
-fn an_export_that_python_zips_again_is_the_same_model(#[case] way: &str) {
+fn imports_an_export_that_python_packed_again(#[case] way: &str) {
     let Some(python) = python() else { return };
     let exporter = Exporter::new();
     let dir = tempfile::tempdir().expect("a directory");
     let (source, target) = (dir.path().join("export.zip"), dir.path().join("again.zip"));
     write(&source, &exporter.export);
     run_script(&python, "rezip.py", &[source.as_os_str(), way.as_ref(), target.as_os_str()]);
-    exporter.is_understood(&fs::read(target).expect("an archive"));
+    exporter.assert_imported_by_another_server(&fs::read(target).expect("an archive"));
 }
 
 #[rstest]
@@ -138,40 +139,41 @@ fn an_export_that_python_zips_again_is_the_same_model(#[case] way: &str) {
 #[case::without_attributes(&["-q", "-X", "-D", "-r", "../again.zip", "."])]
 #[case::named_one_by_one(&["-q", "../again.zip", "model.json", "model.onnx"])]
 #[case::the_model_alone(&["-q", "../again.zip", "model.onnx"])]
-fn an_export_that_info_zip_zips_again_is_the_same_model(#[case] arguments: &[&str]) {
+fn imports_an_export_that_info_zip_packed_again(#[case] arguments: &[&str]) {
     let Some(zip) = tool("an_export_that_info_zip_zips_again", "zip") else { return };
     let exporter = Exporter::new();
     let dir = unpacked(&exporter.export);
     let files = dir.path().join("files");
     let done = Command::new(zip).args(arguments).current_dir(&files).status().expect("zip runs");
     assert!(done.success());
-    exporter.is_understood(&fs::read(dir.path().join("again.zip")).expect("an archive"));
+    exporter.assert_imported_by_another_server(&fs::read(dir.path().join("again.zip")).expect("an archive"));
 }
 
 #[test]
-fn an_export_that_info_zip_writes_into_a_pipe_is_the_same_model() {
+fn imports_an_export_that_info_zip_wrote_into_a_pipe() {
     let Some(zip) = tool("an_export_that_info_zip_writes_into_a_pipe", "zip") else { return };
     let exporter = Exporter::new();
     let dir = unpacked(&exporter.export);
     let piped = Command::new(zip).args(["-q", "-r", "-", "."]).current_dir(dir.path().join("files")).output();
     let piped = piped.expect("zip runs");
     assert!(piped.status.success() && !piped.stdout.is_empty(), "{piped:?}");
-    exporter.is_understood(&piped.stdout);
+    exporter.assert_imported_by_another_server(&piped.stdout);
 }
 
-/// Whatever made a model, its export is one of ours: it goes on to a third server, through other zip programs.
+/// Whatever tool made a model, its export is a model of this backend: a third server imports it, also after other
+/// programs have packed it again.
 #[test]
-fn models_of_every_origin_stay_the_same_through_export_and_zip_programs() {
+fn exports_and_repacks_models_of_every_tool_unchanged() {
     let (here, there) = (TestServer::start(), TestServer::start());
     let test = "models_of_every_origin_stay_the_same";
     let dir = tempfile::tempdir().expect("a directory");
     for folder in shipped_models::all() {
         let name = folder.file_name().and_then(|name| name.to_str()).expect("a name");
-        let asked = fs::read_to_string(folder.join("samples.csv")).expect("samples");
+        let samples = fs::read_to_string(folder.join("samples.csv")).expect("samples");
         let form = Form::model("m", "d").file("importzip", &shipped_models::archive(&folder));
         here.post("/import", &form).expect(200, "Ok");
-        let answered = answers(&here, &asked);
-        shipped_models::compare(&folder, &answered);
+        let predictions = predict(&here, &samples);
+        shipped_models::compare(&folder, &predictions);
         let export = here.get("/export?uniqueid=m&dirhash=d").body;
 
         let mut archives = vec![export.clone()];
@@ -192,30 +194,30 @@ fn models_of_every_origin_stay_the_same_through_export_and_zip_programs() {
         }
         for archive in archives {
             there.post("/import", &Form::model("m", "d").file("importzip", &archive)).expect(200, "Ok");
-            assert_eq!(answers(&there, &asked), answered, "{name}");
+            assert_eq!(predict(&there, &samples), predictions, "{name}");
         }
     }
 }
 
 #[test]
-fn a_model_and_the_facts_of_another_one_are_told_apart() {
+fn refuses_a_model_with_the_description_of_another_one() {
     let exporter = Exporter::new();
     let mut files = unzipped(&exporter.export);
-    let facts = String::from_utf8(files["model.json"].clone()).expect("text");
-    let mixed = facts.replace("\"sha256\": \"", "\"sha256\": \"0");
-    assert_ne!(facts, mixed);
+    let description = String::from_utf8(files["model.json"].clone()).expect("text");
+    let mixed = description.replace("\"sha256\": \"", "\"sha256\": \"0");
+    assert_ne!(description, mixed);
     files.insert("model.json".to_owned(), mixed.into_bytes());
     let archive = RawZip::of(files.iter().map(|(name, bytes)| Entry::deflated(name, bytes))).bytes();
     let there = TestServer::start();
     let reply = there.post("/import", &Form::model("m", "d").file("importzip", &archive));
     assert_eq!(reply.status, 400);
     assert!(reply.text().contains("do not belong together"), "{}", reply.text());
-    // What stands in model.json is for people: a model is what its own file says.
-    let described = facts.replace("\"classes\": [\n    0,", "\"classes\": [\n    7,");
-    assert_ne!(facts, described);
+    // model.json of an export is only for people: the classes are those of the model file.
+    let described = description.replace("\"classes\": [\n    0,", "\"classes\": [\n    7,");
+    assert_ne!(description, described);
     files.insert("model.json".to_owned(), described.into_bytes());
     let archive = RawZip::of(files.iter().map(|(name, bytes)| Entry::stored(name, bytes))).bytes();
-    exporter.is_understood(&archive);
+    exporter.assert_imported_by_another_server(&archive);
 }
 
 /// The files of an export in the folder `files` of a new directory.

@@ -1,4 +1,4 @@
-//! The models in `models/`: what was exported once is understood for good.
+//! The models in `models/`: every later release imports a model that was exported once.
 
 use std::collections::HashMap;
 use std::fs;
@@ -11,7 +11,7 @@ use zip::write::{SimpleFileOptions, ZipWriter};
 
 use crate::common::Home;
 
-/// The folders of all models that ship.
+/// The folders of all shipped models.
 pub(super) fn all() -> Vec<PathBuf> {
     let entries = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("models")).expect("models");
     let folders: Vec<PathBuf> =
@@ -20,11 +20,11 @@ pub(super) fn all() -> Vec<PathBuf> {
     folders
 }
 
-/// How far an answer may be from that of the framework that made the model: all calculate with single precision,
-/// each in an order of its own.
+/// The tolerance between a probability and that of the framework that made the model: all compute in single precision,
+/// each in its own order.
 const TOLERANCE: f64 = 1e-5;
 
-/// A zip of a model's files, as Moodle makes it of what it has unpacked.
+/// A zip of a model's files, like the one that Moodle makes of its unpacked files.
 pub(super) fn zipped(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in files {
@@ -34,7 +34,7 @@ pub(super) fn zipped(files: &[(&str, &[u8])]) -> Vec<u8> {
     zip.finish().expect("a zip").into_inner()
 }
 
-/// What is to be imported of a folder: our own models need no description.
+/// The archive of a folder for import; models of this backend need no `model.json`.
 pub(super) fn archive(model: &Path) -> Vec<u8> {
     let onnx = fs::read(model.join("model.onnx")).expect("model.onnx");
     match fs::read(model.join("model.json")) {
@@ -50,15 +50,15 @@ pub(super) fn imported(model: &Path) -> Home {
     home
 }
 
-/// Compares a server's predictions of a folder's samples with what is expected of the model.
+/// Compares a server's predictions for the samples of a folder with the expected ones.
 #[track_caller]
 pub(super) fn compare(model: &Path, predictions: &serde_json::Value) {
     let (predictions, expected) = (predictions.as_array().expect("predictions"), expected(model));
     assert_eq!(predictions.len(), expected.len(), "{}", model.display());
     for answer in predictions {
         let probability: f64 = answer[2].as_str().expect("text").parse().expect("a number");
-        let most = expected[answer[0].as_str().expect("an id")].iter().copied().fold(0.0, f64::max);
-        assert!((probability - most).abs() < TOLERANCE, "{}: {answer}, {most}", model.display());
+        let max = expected[answer[0].as_str().expect("an id")].iter().copied().fold(0.0, f64::max);
+        assert!((probability - max).abs() < TOLERANCE, "{}: {answer}, {max}", model.display());
     }
 }
 
@@ -68,7 +68,7 @@ fn expected(model: &Path) -> HashMap<String, Vec<f64>> {
 }
 
 #[test]
-fn every_shipped_model_is_imported_and_answers_as_is_expected_of_it() {
+fn imports_every_shipped_model_with_the_expected_probabilities() {
     for model in all() {
         let samples = fs::read(model.join("samples.csv")).expect("samples.csv");
         let expected = expected(&model);
@@ -76,8 +76,8 @@ fn every_shipped_model_is_imported_and_answers_as_is_expected_of_it() {
         let answers = home.predict(&samples);
         assert!(!answers.is_empty() && answers.len() == expected.len(), "{}", model.display());
         for answer in answers {
-            let most = expected[&answer.id].iter().copied().fold(0.0, f64::max);
-            assert!((answer.probability - most).abs() < TOLERANCE, "{}: {answer:?}, {most}", model.display());
+            let max = expected[&answer.id].iter().copied().fold(0.0, f64::max);
+            assert!((answer.probability - max).abs() < TOLERANCE, "{}: {answer:?}, {max}", model.display());
         }
         let parsed = read_unlabelled(&samples[..], &Limits::default()).expect("samples");
         let probabilities =
@@ -90,7 +90,7 @@ fn every_shipped_model_is_imported_and_answers_as_is_expected_of_it() {
 }
 
 #[test]
-fn there_is_a_model_of_each_origin() {
+fn ships_a_model_of_each_tool() {
     let names: Vec<String> =
         all().iter().map(|path| path.file_name().expect("a name").to_string_lossy().into_owned()).collect();
     for origin in ["ours", "scikit-learn", "lightgbm", "xgboost", "keras", "pytorch"] {
@@ -99,7 +99,7 @@ fn there_is_a_model_of_each_origin() {
 }
 
 #[test]
-fn the_samples_of_our_model_have_missing_cells_and_it_tells_students_apart() {
+fn our_shipped_model_separates_students_in_samples_with_missing_cells() {
     let ours = all().into_iter().find(|model| model.ends_with("ours")).expect("models/ours");
     let samples = fs::read_to_string(ours.join("samples.csv")).expect("samples.csv");
     assert!(samples.lines().skip(3).all(|line| line.contains(",,")));

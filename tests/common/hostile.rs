@@ -1,38 +1,38 @@
-//! Datasets of all the odd shapes that a site can send.
+//! Datasets of all unusual shapes that a site can send.
 
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::table::{Dice, Table};
 
-/// What is odd about a dataset.
+/// The unusual property of a dataset.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Shape {
-    /// The same row again and again, of every class.
+    /// All rows are the same, with every class.
     IdenticalRows,
     /// No column varies.
     NothingVaries,
-    /// One column says it all.
+    /// One column determines the class.
     Separable,
-    /// One sample a class.
+    /// One sample per class.
     OneOfEach,
     /// Many more columns than rows.
     ManyColumns,
-    /// Enormous, tiny and ordinary columns beside each other.
+    /// Columns of enormous, tiny and ordinary numbers.
     Scales,
-    /// Not one cell is filled.
+    /// All cells are empty.
     AllEmpty,
-    /// One of the classes has hardly a sample.
+    /// All but one of the classes have a single sample.
     Imbalanced,
     /// Few distinct rows, each many times, with one class or with several.
     Duplicates,
-    /// Every row stands there once with every class.
+    /// Every row occurs once with every class.
     Contradictions,
-    /// Columns that repeat others, some turned around.
+    /// Columns that repeat others, some negated.
     CopiedColumns,
-    /// A column in which only the empty cells tell something.
+    /// A column of which only the empty cells predict the class.
     MissingTells,
-    /// One value far away from all others.
+    /// One value is far from all others.
     Outlier,
     /// Ordinary noise with empty cells.
     Noise,
@@ -55,10 +55,10 @@ pub const SHAPES: [Shape; 14] = [
     Shape::Noise,
 ];
 
-/// Datasets of one odd shape, with up to 20 classes, each of which has a sample. Mostly few rows; at
-/// some tens recipes begin to be compared.
+/// Datasets of one unusual shape, with up to 20 classes, each of which has a sample. Most have few rows; from some tens
+/// of rows the learner compares hyperparameters.
 pub fn hostile(shape: Shape) -> impl Strategy<Value = Table> {
-    // Two classes are what Moodle mostly sends.
+    // Moodle mostly sends two classes.
     let classes = select(vec![2_usize, 2, 2, 3, 5, 20]);
     let rows = prop_oneof![3 => 2_usize..50, 1 => 50_usize..150];
     (classes, 1_usize..8, rows, any::<u64>()).prop_map(move |(classes, columns, rows, seed)| {
@@ -71,7 +71,7 @@ pub fn hostile(shape: Shape) -> impl Strategy<Value = Table> {
     })
 }
 
-/// The same with so many rows that trees are grown and mixes put right.
+/// The same with enough rows for trees and for the calibration of ensembles.
 pub fn hostile_and_large(shape: Shape) -> impl Strategy<Value = Table> {
     (2_usize..4, 1_usize..6, 400_usize..1_300, any::<u64>())
         .prop_map(move |(classes, columns, rows, seed)| build(shape, classes, columns, rows, seed))

@@ -1,19 +1,19 @@
-//! Models as the Python server writes them, made of any weights: a pickle as joblib writes it, a TensorFlow
-//! checkpoint, and Keras' description of the layers.
+//! Writes models like the Python server, with given weights: a pickle like joblib's, a TensorFlow checkpoint, and
+//! Keras' description of the layers.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-/// A network of dense layers: rectified, and softmax at the end.
+/// A network of dense layers, with ReLU and a softmax at the end.
 #[derive(Debug, Clone)]
 pub struct Network {
-    /// The positions of the features that it looks at.
+    /// The positions of the features that it uses.
     pub columns: Vec<i64>,
     pub layers: Vec<Layer>,
 }
 
-/// One row of weights an input, one bias a unit.
+/// One row of weights per input, one bias per unit.
 #[derive(Debug, Clone)]
 pub struct Layer {
     pub kernel: Vec<Vec<f32>>,
@@ -26,15 +26,15 @@ pub const INDEX: &str = "model.ckpt/variables/variables.index";
 pub const DATA: &str = "model.ckpt/variables/variables.data-00000-of-00001";
 
 impl Network {
-    /// One that looks at two of four features or more, and gives class 1 where `a·x1 + b·x3 > 0`, as surely
-    /// as `scale` is large.
+    /// A network that uses two of at least four features and gives class 1 where `a·x1 + b·x3 > 0`; a large `scale`
+    /// makes it confident.
     pub fn of_a_line(a: f32, b: f32, scale: f32) -> Self {
         let hidden = Layer { kernel: vec![vec![a, -a], vec![b, -b]], bias: vec![0.0, 0.0] };
         let output = Layer { kernel: vec![vec![-scale, scale], vec![scale, -scale]], bias: vec![0.0, 0.0] };
         Self { columns: vec![1, 3], layers: vec![hidden, output] }
     }
 
-    /// The probability of each class, reckoned plainly; NaN is a missing value.
+    /// The probability of each class, computed directly; NaN is a missing value.
     pub fn answer(&self, row: &[f32]) -> Vec<f64> {
         let cell = |column: i64| f64::from(row[column as usize]);
         let mut values: Vec<f64> =
@@ -49,23 +49,23 @@ impl Network {
             values = if at + 1 < self.layers.len() {
                 sums.into_iter().map(|sum| sum.max(0.0)).collect()
             } else {
-                let most = sums.iter().copied().fold(f64::MIN, f64::max);
-                let powers: Vec<f64> = sums.into_iter().map(|sum| (sum - most).exp()).collect();
-                let whole: f64 = powers.iter().sum();
-                powers.into_iter().map(|power| power / whole).collect()
+                let max = sums.iter().copied().fold(f64::MIN, f64::max);
+                let powers: Vec<f64> = sums.into_iter().map(|sum| (sum - max).exp()).collect();
+                let sum: f64 = powers.iter().sum();
+                powers.into_iter().map(|power| power / sum).collect()
             };
         }
         values
     }
 
-    /// The same files, but all layers' weights are those at the beginning of the data, which must do for the
-    /// largest: zeros.
+    /// The same files, but the weights of all layers are the zeros at the beginning of the data, which has the size of
+    /// the largest layer.
     pub fn files_with_shared_weights(&self) -> BTreeMap<String, Vec<u8>> {
-        let most = self.layers.iter().map(|layer| layer.kernel.len() * layer.bias.len()).max().unwrap_or(0);
+        let max = self.layers.iter().map(|layer| layer.kernel.len() * layer.bias.len()).max().unwrap_or(0);
         let (index, _) = self.checkpoint(true);
         let mut files = self.files();
         files.insert(INDEX.to_owned(), index);
-        files.insert(DATA.to_owned(), vec![0; 4 * most]);
+        files.insert(DATA.to_owned(), vec![0; 4 * max]);
         files
     }
 
@@ -77,7 +77,7 @@ impl Network {
         files.into_iter().map(|(name, bytes)| (name.to_owned(), bytes)).chain([saved_model]).collect()
     }
 
-    /// Writes the files where the Python server keeps them: `directory` is the model's.
+    /// Writes the files to the directory of a model, like the Python server.
     pub fn write(&self, directory: &Path) {
         write_files(&self.files(), directory);
     }
@@ -141,9 +141,9 @@ impl Network {
         }
         let mut table = Vec::new();
         let handle = append_block(&mut table, &entries);
-        let nothing = append_block(&mut table, &[]);
+        let empty = append_block(&mut table, &[]);
         let blocks = append_block(&mut table, &[("m".to_owned(), handle)]);
-        let mut footer = [nothing, blocks].concat();
+        let mut footer = [empty, blocks].concat();
         footer.resize(40, 0);
         table.extend(footer);
         table.extend([0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb]);
@@ -151,12 +151,12 @@ impl Network {
     }
 }
 
-/// Writes files where the Python server keeps those of the model at `directory`.
+/// Writes files to the directory of a model, like the Python server.
 pub fn write_files<'a>(files: impl IntoIterator<Item = (&'a String, &'a Vec<u8>)>, directory: &Path) {
     for (name, bytes) in files {
         let path = directory.join("classifier").join(name);
         fs::create_dir_all(path.parent().expect("a directory")).expect("a directory");
-        #[expect(clippy::disallowed_methods, reason = "nobody else uses the directory yet")]
+        #[expect(clippy::disallowed_methods, reason = "only this test uses the directory")]
         fs::write(path, bytes).expect("a file");
     }
 }
@@ -180,7 +180,7 @@ fn masked_checksum(bytes: &[u8]) -> u32 {
     crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
 }
 
-/// A text in a pickle.
+/// A number in a pickle.
 fn number(value: usize) -> Vec<u8> {
     match u8::try_from(value) {
         Ok(byte) => vec![b'K', byte],

@@ -23,4 +23,5 @@
 pub mod dataset;
 pub mod learning;
 pub mod model;
+pub mod python_server_files;
 pub mod text;

@@ -8,7 +8,8 @@ use super::unusable;
 use crate::backend::BackendError;
 use crate::fs::nofollow;
 use crate::fs::nofollow::Link;
-use crate::model::{CLASSIFIER, DESCRIPTION, MAX_MODEL_BYTES, MODEL, ModelFiles};
+use crate::model::{DESCRIPTION, MAX_MODEL_BYTES, MODEL, ModelFiles};
+use crate::python_server_files::{self, CLASSIFIER};
 use crate::units::ByteSize;
 
 /// What people read about a model; nothing of it is needed to run the model.
@@ -55,19 +56,16 @@ const PARTS: [Part; 9] = [
     part(DESCRIPTION, MAX_BYTES, true),
     part(CARD, 4 * MIB, false),
     part(CLASSIFIER, MIB, true),
-    part("model.ckpt/saved_model.pb", MAX_BYTES, true),
-    part("model.ckpt/keras_metadata.pb", MAX_BYTES, true),
-    part("model.ckpt/fingerprint.pb", MIB, false),
-    part("model.ckpt/variables/variables.index", MIB, true),
-    part("model.ckpt/variables/variables.data-00000-of-00001", MAX_BYTES, true),
+    part(python_server_files::SAVED_MODEL, MAX_BYTES, true),
+    part(python_server_files::KERAS_METADATA, MAX_BYTES, true),
+    part(python_server_files::FINGERPRINT, MIB, false),
+    part(python_server_files::VARIABLES_INDEX, MIB, true),
+    part(python_server_files::VARIABLES, MAX_BYTES, true),
 ];
 
 /// What tells a directory of the releases with TensorFlow 1, so that it can be said why it is refused. Archives
 /// of theirs never hold it.
-const TENSORFLOW1_INDEX: Part = part("model.ckpt.index", MIB, true);
-
-/// Directories that archives may name.
-const DIRECTORIES: [&str; 3] = ["model.ckpt/", "model.ckpt/variables/", "model.ckpt/assets/"];
+const TENSORFLOW1_INDEX: Part = part(python_server_files::TENSORFLOW1_INDEX, MIB, true);
 
 const fn part(name: &'static str, most: u64, read: bool) -> Part {
     Part { name, most, read }
@@ -87,7 +85,7 @@ pub(super) fn place(name: &[u8]) -> Result<NoFollowPath, String> {
     if let Some(part) = PARTS.iter().find(|part| part.name.as_bytes() == name) {
         return Ok(NoFollowPath::File(*part));
     }
-    if DIRECTORIES.iter().any(|directory| directory.as_bytes() == name) {
+    if python_server_files::DIRECTORIES.iter().any(|directory| directory.as_bytes() == name) {
         return Ok(NoFollowPath::Directory);
     }
     let text = String::from_utf8_lossy(name);

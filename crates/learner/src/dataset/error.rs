@@ -130,9 +130,10 @@ impl DatasetError {
     pub fn position(&self) -> Option<Position> {
         let (line, column) = match *self {
             Self::Read(_) => return None,
-            Self::Truncated { line, .. } | Self::Header { line, .. } | Self::TooLarge { line, .. } => {
-                (line, None)
-            }
+            Self::Truncated { line, .. }
+            | Self::Header { line, .. }
+            | Self::TooLarge { line, .. }
+            | Self::LineTooLong { line, .. } => (line, None),
             Self::Name { line, column, .. }
             | Self::Cell { line, column, .. }
             | Self::UnknownClass { line, column, .. } => (line, Some(column)),

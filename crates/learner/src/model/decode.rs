@@ -1,7 +1,7 @@
 //! Decoding an ONNX file without letting it ask for much more memory than it has bytes.
 //!
 //! A message of two bytes becomes a structure of hundreds, so a small file of many empty messages could
-//! fill a large memory. What the structures take is summed up, and bounded, before any is made.
+//! fill a large memory. The memory of all structures is summed up, and limited, before any is made.
 //! Source: the wire format of Protocol Buffers (protobuf.dev/programming-guides/encoding).
 
 use std::mem::size_of;
@@ -11,39 +11,40 @@ use tract_onnx::pb::{
     AttributeProto, GraphProto, ModelProto, NodeProto, StringStringEntryProto, TensorProto,
 };
 
-use super::ModelError;
-use super::limits::said;
+use super::error::ModelError;
 
-/// What the structures of a model and its lists of whole numbers may take, without the texts and tensors in
-/// them: in bytes.
-const MAX_STRUCTURE: usize = 24 << 20;
+/// The maximum memory of a model's structures and lists of integers, without the texts and tensors in them, in
+/// bytes.
+const MAX_STRUCTURE_BYTES: usize = 24 << 20;
 
-/// Deeper than a graph in an attribute of a node in a graph.
+/// The maximum nesting of messages; more than a graph in an attribute of a node in a graph takes.
 const MAX_DEPTH: usize = 16;
 
 /// Decodes an ONNX file.
 ///
 /// # Errors
-/// [`ModelError`] when the bytes are no ONNX file, or one of endlessly many parts.
+/// [`ModelError`] when the bytes are no ONNX file, or has too many parts.
 pub(super) fn decode(bytes: &[u8]) -> Result<ModelProto, ModelError> {
-    count(bytes, &mut { MAX_STRUCTURE }, &MODEL, 0)?;
-    ModelProto::decode(bytes).map_err(|error| ModelError::NotOnnx(said(&error)))
+    count(bytes, &mut { MAX_STRUCTURE_BYTES }, &MODEL, 0)?;
+    ModelProto::decode(bytes).map_err(ModelError::Decode)
 }
 
-/// A kind of message: what one takes in memory, and what its fields of a length hold.
-struct Kind {
+/// A type of message: its size in memory, and the types of its length-delimited fields.
+struct MessageType {
     bytes: usize,
-    fields: &'static [(u64, &'static Kind)],
-    /// Whether fields that are not named hold text or numbers, and not messages.
+    fields: &'static [(u64, &'static MessageType)],
+    /// Whether the fields that are not listed hold text or numbers, and not messages.
     plain: bool,
 }
 
 // Field numbers of onnx.proto.
-static MODEL: Kind =
+static MODEL: MessageType =
     message(size_of::<ModelProto>(), &[(2, &PLAIN), (3, &PLAIN), (6, &PLAIN), (7, &GRAPH), (14, &ENTRY)]);
-static GRAPH: Kind = message(size_of::<GraphProto>(), &[(1, &NODE), (2, &PLAIN), (5, &TENSOR), (10, &PLAIN)]);
-static NODE: Kind = Kind { bytes: size_of::<NodeProto>(), fields: &[(5, &ATTRIBUTE)], plain: true };
-static ATTRIBUTE: Kind = Kind {
+static GRAPH: MessageType =
+    message(size_of::<GraphProto>(), &[(1, &NODE), (2, &PLAIN), (5, &TENSOR), (10, &PLAIN)]);
+static NODE: MessageType =
+    MessageType { bytes: size_of::<NodeProto>(), fields: &[(5, &ATTRIBUTE)], plain: true };
+static ATTRIBUTE: MessageType = MessageType {
     bytes: size_of::<AttributeProto>(),
     fields: &[
         (5, &TENSOR),
@@ -57,32 +58,33 @@ static ATTRIBUTE: Kind = Kind {
     ],
     plain: true,
 };
-static TENSOR: Kind = Kind {
+static TENSOR: MessageType = MessageType {
     bytes: size_of::<TensorProto>(),
     fields: &[(1, &NUMBERS), (3, &OTHER), (5, &NUMBERS), (7, &NUMBERS), (11, &NUMBERS), (13, &OTHER)],
     plain: true,
 };
-static ENTRY: Kind = Kind { bytes: size_of::<StringStringEntryProto>(), fields: &[], plain: true };
-/// Whole numbers behind each other: each byte may be one.
-static NUMBERS: Kind = Kind { bytes: size_of::<Vec<u8>>(), fields: &[], plain: true };
-/// Text, bytes or floats, which take as many bytes as they have.
-static PLAIN: Kind = Kind { bytes: size_of::<Vec<u8>>(), fields: &[], plain: true };
-/// Messages that are not followed.
-static OTHER: Kind = Kind { bytes: 0, fields: &[], plain: false };
+static ENTRY: MessageType =
+    MessageType { bytes: size_of::<StringStringEntryProto>(), fields: &[], plain: true };
+/// A packed list of integers: each byte may be one.
+static NUMBERS: MessageType = MessageType { bytes: size_of::<Vec<u8>>(), fields: &[], plain: true };
+/// Text, bytes or floats: they take as much memory as bytes in the file.
+static PLAIN: MessageType = MessageType { bytes: size_of::<Vec<u8>>(), fields: &[], plain: true };
+/// Messages whose fields are not counted one by one.
+static OTHER: MessageType = MessageType { bytes: 0, fields: &[], plain: false };
 
-/// What a whole number takes, however short it is written.
+/// The size of an integer in memory, however short it is encoded.
 const NUMBER_BYTES: usize = size_of::<i64>();
 
-/// What a byte of a message that is not followed may take: the smallest one is two bytes long.
+/// The maximum memory for a byte of a message that is not counted field by field: the smallest one has two bytes.
 const OTHER_BYTES: usize = 48;
 
-const fn message(bytes: usize, fields: &'static [(u64, &'static Kind)]) -> Kind {
-    Kind { bytes, fields, plain: false }
+const fn message(bytes: usize, fields: &'static [(u64, &'static MessageType)]) -> MessageType {
+    MessageType { bytes, fields, plain: false }
 }
 
-/// Takes what a message's structures need off what is left. A malformed message is none of our business:
-/// decoding says what is wrong with it, and stops there.
-fn count(mut bytes: &[u8], left: &mut usize, kind: &Kind, depth: usize) -> Result<(), ModelError> {
+/// Subtracts the memory of a message's structures from what is left. A malformed message is not an error here:
+/// decoding reports it, and stops there.
+fn count(mut bytes: &[u8], left: &mut usize, message: &MessageType, depth: usize) -> Result<(), ModelError> {
     if depth > MAX_DEPTH {
         return Err(ModelError::Refused("its graphs are nested too deeply".to_owned()));
     }
@@ -100,8 +102,9 @@ fn count(mut bytes: &[u8], left: &mut usize, kind: &Kind, depth: usize) -> Resul
                     return Ok(());
                 };
                 bytes = rest;
-                let named = kind.fields.iter().find(|(number, _)| *number == field).map(|(_, kind)| *kind);
-                let held = named.unwrap_or(if kind.plain { &PLAIN } else { &OTHER });
+                let named =
+                    message.fields.iter().find(|(number, _)| *number == field).map(|(_, message)| *message);
+                let held = named.unwrap_or(if message.plain { &PLAIN } else { &OTHER });
                 if std::ptr::eq(held, &raw const OTHER) {
                     take(left, OTHER_BYTES.saturating_mul(inside.len() + 2))?;
                 } else {
@@ -151,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_megabyte_of_empty_nodes_is_refused_before_it_is_decoded() {
+    fn refuses_a_megabyte_of_empty_nodes_before_decoding_it() {
         for empty in [1_u8, 5, 11, 13, 15] {
             let model = field(7, &field(empty, b"").repeat(500_000));
             let error = decode(&model).expect_err("it is refused").to_string();
@@ -160,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn graphs_within_graphs_are_refused() {
+    fn refuses_deeply_nested_graphs() {
         let mut graph = Vec::new();
         for _ in 0..100 {
             graph = field(1, &field(5, &field(6, &graph)));
@@ -170,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_megabyte_that_is_a_list_of_as_many_numbers_counts_as_what_it_becomes() {
+    fn counts_a_packed_list_of_integers_by_its_size_in_memory() {
         for (tensor, list) in [(5, 7), (5, 5), (5, 11), (5, 1)] {
             let numbers = field(tensor, &field(list, &vec![1; 4 << 20]));
             let error = decode(&field(7, &numbers)).expect_err("it is refused").to_string();
@@ -184,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_tensor_and_a_long_list_of_names_are_fine() {
+    fn accepts_a_large_tensor_and_a_long_list_of_names() {
         let tensor = field(5, &field(9, &vec![0; 20 << 20]));
         let names = field(14, &[field(1, b"names"), field(2, &vec![b'a'; 4 << 20])].concat());
         let decoded = decode(&[field(7, &tensor), names].concat()).expect("it is sound");

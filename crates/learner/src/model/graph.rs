@@ -1,4 +1,6 @@
 //! Builds an ONNX graph node by node.
+//!
+//! Owns the names of values and nodes. Must not know what a graph computes, nor check that shapes fit.
 
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension};
@@ -8,9 +10,9 @@ use tract_onnx::pb::{
 };
 
 /// The name of a value in the graph.
-pub(super) type Value = String;
+pub(super) type ValueName = String;
 
-/// A graph under construction. Every value gets a name of its own.
+/// A graph under construction. Every value gets its own name.
 #[derive(Debug, Default)]
 pub(super) struct Graph {
     proto: GraphProto,
@@ -23,55 +25,66 @@ impl Graph {
     }
 
     /// An input of rows × `columns` floats.
-    pub(super) fn input(&mut self, name: &str, columns: usize) -> Value {
+    pub(super) fn input(&mut self, name: &str, columns: usize) -> ValueName {
         self.proto.input.push(value_info(name, DataType::Float, Some(columns)));
         name.to_owned()
     }
 
-    /// An output: rows × `columns`, or one value a row.
-    pub(super) fn output(&mut self, name: &str, value: &Value, kind: DataType, columns: Option<usize>) {
+    /// An output: rows × `columns`, or one value per row.
+    pub(super) fn output(&mut self, name: &str, value: &ValueName, kind: DataType, columns: Option<usize>) {
         self.node_into("Identity", &[value], &[], name.to_owned());
         self.proto.output.push(value_info(name, kind, columns));
     }
 
     /// A constant of floats.
-    pub(super) fn floats(&mut self, dims: &[usize], values: &[f32]) -> Value {
+    pub(super) fn floats(&mut self, dims: &[usize], values: &[f32]) -> ValueName {
         debug_assert_eq!(dims.iter().product::<usize>(), values.len());
         let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         self.constant(dims, DataType::Float, bytes)
     }
 
     /// A constant of integers.
-    pub(super) fn integers(&mut self, values: &[i64]) -> Value {
+    pub(super) fn integers(&mut self, values: &[i64]) -> ValueName {
         let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         self.constant(&[values.len()], DataType::Int64, bytes)
     }
 
     /// A constant of indices.
-    pub(super) fn indices(&mut self, values: impl IntoIterator<Item = usize>) -> Value {
+    pub(super) fn indices(&mut self, values: impl IntoIterator<Item = usize>) -> ValueName {
         let values: Vec<i64> = values.into_iter().map(|value| value as i64).collect();
         self.integers(&values)
     }
 
     /// A single float.
-    pub(super) fn scalar(&mut self, value: f32) -> Value {
+    pub(super) fn scalar(&mut self, value: f32) -> ValueName {
         self.constant(&[], DataType::Float, value.to_le_bytes().to_vec())
     }
 
     /// The result of an operator.
-    pub(super) fn op(&mut self, op: &str, inputs: &[&Value]) -> Value {
+    pub(super) fn op(&mut self, op: &str, inputs: &[&ValueName]) -> ValueName {
         self.op_with(op, inputs, &[])
     }
 
     /// The result of an operator with integer attributes.
-    pub(super) fn op_with(&mut self, op: &str, inputs: &[&Value], attributes: &[(&str, i64)]) -> Value {
-        let output = self.fresh(op);
+    pub(super) fn op_with(
+        &mut self,
+        op: &str,
+        inputs: &[&ValueName],
+        attributes: &[(&str, i64)],
+    ) -> ValueName {
+        let output = self.new_name(op);
         self.node_into(op, inputs, attributes, output.clone());
         output
     }
 
     /// The result of an operator with an attribute that is a list of integers.
-    pub(super) fn op_with_list(&mut self, op: &str, inputs: &[&Value], name: &str, ints: &[i64]) -> Value {
+    pub(super) fn op_with_list(
+        &mut self,
+        op: &str,
+        inputs: &[&ValueName],
+        name: &str,
+        ints: &[i64],
+    ) -> ValueName {
         let output = self.op(op, inputs);
         if let Some(node) = self.proto.node.last_mut() {
             node.attribute.push(AttributeProto {
@@ -85,13 +98,14 @@ impl Graph {
     }
 
     /// Some columns of a rows × columns value.
-    pub(super) fn columns(&mut self, from: &Value, which: impl IntoIterator<Item = usize>) -> Value {
+    pub(super) fn columns(&mut self, from: &ValueName, which: impl IntoIterator<Item = usize>) -> ValueName {
         let which = self.indices(which);
         self.op_with("Gather", &[from, &which], &[("axis", 1)])
     }
 
-    /// A zero for every row of an input: zero times its first column, cleared of missing values.
-    pub(super) fn zeros(&mut self, input: &Value) -> Value {
+    /// A zero for every row of an input: zero times a flag of its first column, because a missing value times zero
+    /// is NaN.
+    pub(super) fn zeros(&mut self, input: &ValueName) -> ValueName {
         let first = self.columns(input, [0]);
         let missing = self.op("IsNaN", &[&first]);
         let numbers = self.op_with("Cast", &[&missing], &[("to", DataType::Float as i64)]);
@@ -99,8 +113,8 @@ impl Graph {
         self.op("Mul", &[&numbers, &none])
     }
 
-    /// Values side by side.
-    pub(super) fn beside(&mut self, values: &[Value]) -> Value {
+    /// Values concatenated along the columns.
+    pub(super) fn concat_columns(&mut self, values: &[ValueName]) -> ValueName {
         match values {
             [only] => only.clone(),
             _ => self.op_with("Concat", &values.iter().collect::<Vec<_>>(), &[("axis", 1)]),
@@ -111,13 +125,13 @@ impl Graph {
         self.proto
     }
 
-    fn fresh(&mut self, what: &str) -> Value {
+    fn new_name(&mut self, prefix: &str) -> ValueName {
         self.values += 1;
-        format!("{}_{}", what.to_lowercase(), self.values)
+        format!("{}_{}", prefix.to_lowercase(), self.values)
     }
 
-    fn constant(&mut self, dims: &[usize], kind: DataType, raw_data: Vec<u8>) -> Value {
-        let name = self.fresh("constant");
+    fn constant(&mut self, dims: &[usize], kind: DataType, raw_data: Vec<u8>) -> ValueName {
+        let name = self.new_name("constant");
         self.proto.initializer.push(TensorProto {
             name: name.clone(),
             dims: dims.iter().map(|&dim| dim as i64).collect(),
@@ -128,7 +142,7 @@ impl Graph {
         name
     }
 
-    fn node_into(&mut self, op: &str, inputs: &[&Value], attributes: &[(&str, i64)], output: Value) {
+    fn node_into(&mut self, op: &str, inputs: &[&ValueName], attributes: &[(&str, i64)], output: ValueName) {
         let attribute = attributes
             .iter()
             .map(|&(name, i)| AttributeProto {

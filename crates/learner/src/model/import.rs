@@ -1,69 +1,74 @@
-//! Models that are brought from elsewhere: whatever made them, what comes out is
-//! a model file of this backend, checked and able to run.
+//! Imports models: exports of this backend, models of other tools, and models of the Python server.
+//!
+//! Owns the decision which of them a set of files is. Whatever tool made a model, the result is a model file of this
+//! backend, checked and run. Must not know archives or directories.
 
 use std::collections::BTreeMap;
 
 use super::decode::decode;
-use super::output_check::try_out;
-use super::{Model, ModelError, ModelMetadata, python_server, translate};
+use super::error::ModelError;
+use super::metadata::ModelMetadata;
+use super::output_check::check_output;
+use super::runner::Model;
+use super::{python_server, translate};
+pub use crate::python_server_files::CLASSIFIER;
 
-/// The files of a model that was brought, by their names inside of the archive or directory, with `/`
-/// between the parts of a name.
+/// The files of a model to import, by their names inside of the archive or directory, with `/` between the parts of
+/// a name.
 pub type ModelFiles = BTreeMap<String, Vec<u8>>;
 
 /// The model file of this backend.
 pub const MODEL: &str = "model.onnx";
-/// What says how to use a model, or, in exports of the TensorFlow 1 releases, the model itself.
+/// Describes a model of another tool; in exports of the TensorFlow 1 releases, the model itself.
 pub const DESCRIPTION: &str = "model.json";
-/// The pickle of the Python server.
-pub const CLASSIFIER: &str = "classifier.pkl";
 
-/// More bytes than a model file may have that is brought.
+/// The maximum size of a model file to import, in bytes.
 pub const MAX_MODEL_BYTES: usize = 28 << 20;
 
-/// Turns the files of a model into the bytes of a model file of this backend, and tries it out.
+/// Turns the files of a model into the bytes of a model file of this backend, and checks its output on made-up
+/// samples.
 ///
 /// # Errors
-/// [`ModelError`] when they are no model that this backend understands or may run, or when its answers are
-/// not those of a classifier.
+/// [`ModelError`] when they are no model that this backend understands and runs, or when the output is not that of
+/// a classifier.
 pub fn import(mut files: ModelFiles) -> Result<Vec<u8>, ModelError> {
-    let description = files.remove(DESCRIPTION);
-    let (bytes, model) = match (files.remove(MODEL), files.remove(CLASSIFIER), description) {
-        (Some(onnx), _, description) => onnx_file(onnx, description)?,
-        (None, Some(classifier), _) => translated(python_server::keras_to_onnx(&classifier, files)?)?,
-        (None, None, Some(description)) => translated(python_server::tensorflow1_to_onnx(description)?)?,
+    let model_json = files.remove(DESCRIPTION);
+    let (bytes, model) = match (files.remove(MODEL), files.remove(CLASSIFIER), model_json) {
+        (Some(onnx), _, model_json) => import_onnx(onnx, model_json)?,
+        (None, Some(classifier), _) => load(python_server::keras_to_onnx(&classifier, files)?)?,
+        (None, None, Some(model_json)) => load(python_server::tensorflow1_to_onnx(model_json)?)?,
         (None, None, None) => return Err(ModelError::Unknown),
     };
     if bytes.len() > MAX_MODEL_BYTES {
-        let most = MAX_MODEL_BYTES >> 20;
+        let max = MAX_MODEL_BYTES >> 20;
         return Err(ModelError::Refused(format!(
-            "as a model of this backend it is larger than {most} MiB, a fixed limit"
+            "translated for this backend it is larger than {max} MiB, a fixed limit"
         )));
     }
-    try_out(&model)?;
+    check_output(&model)?;
     Ok(bytes)
 }
 
-/// A file of this backend is taken as it is; one of another tool is translated with the help of its
-/// description. What is not needed any more goes at once: files are large.
-fn onnx_file(onnx: Vec<u8>, description: Option<Vec<u8>>) -> Result<(Vec<u8>, Model), ModelError> {
+/// A file of this backend is imported unchanged; one of another tool is translated with the help of its
+/// `model.json`. Files are large, so each is dropped as soon as it is not needed.
+fn import_onnx(onnx: Vec<u8>, model_json: Option<Vec<u8>>) -> Result<(Vec<u8>, Model), ModelError> {
     let proto = decode(&onnx)?;
-    match (ModelMetadata::of(&proto), description) {
-        (Ok(facts), _) => {
-            facts.check_brought()?;
-            Ok((onnx, Model::prepared(proto, facts)?))
+    match (ModelMetadata::of(&proto), model_json) {
+        (Ok(metadata), _) => {
+            metadata.check_imported()?;
+            Ok((onnx, Model::prepared(proto, metadata)?))
         }
-        (Err(_), Some(description)) => {
+        (Err(_), Some(model_json)) => {
             drop(onnx);
-            let onnx = translate::to_onnx(&proto, &description)?;
+            let onnx = translate::to_onnx(&proto, &model_json)?;
             drop(proto);
-            translated(onnx)
+            load(onnx)
         }
         (Err(why), None) => Err(why),
     }
 }
 
-fn translated(onnx: Vec<u8>) -> Result<(Vec<u8>, Model), ModelError> {
+fn load(onnx: Vec<u8>) -> Result<(Vec<u8>, Model), ModelError> {
     let model = Model::load(&onnx)?;
     Ok((onnx, model))
 }

@@ -1,41 +1,43 @@
-//! Trying out a model that was brought, before anybody relies on it.
+//! Checks the output of an imported model on made-up samples, before it is used.
+//!
+//! Owns the samples and what counts as probabilities. Must not know where the model comes from.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::{Model, ModelError};
+use super::error::ModelError;
+use super::runner::Model;
 
-/// How far probabilities may be from summing to 1, and a sample's from themselves, for the sake of rounding.
-pub(super) const ROUNDING: f32 = 1e-3;
+/// The tolerance for rounding: of the sum of probabilities, and between two runs of one sample.
+const ROUNDING: f32 = 1e-3;
 
-/// Every so many samples one has missing values.
-const SOME_MISSING: usize = 5;
+/// One in this many samples has missing values.
+const MISSING_EVERY: usize = 5;
 
-/// Asks a model about made-up samples: its answers must be probabilities, the same ones in whatever company
-/// a sample is.
+/// Runs a model on made-up samples: its output must be probabilities, and must not depend on the other samples of a
+/// batch.
 ///
 /// # Errors
-/// [`ModelError`] that says what is wrong with its answers.
-pub(super) fn try_out(model: &Model) -> Result<(), ModelError> {
-    let tried = catch_unwind(AssertUnwindSafe(|| answers(model)));
-    tried.unwrap_or_else(|_| Err(ModelError::Run("it makes the model runner give up".to_owned())))
+/// [`ModelError`] that says what is wrong with its output.
+pub(super) fn check_output(model: &Model) -> Result<(), ModelError> {
+    catch_unwind(AssertUnwindSafe(|| check_probabilities(model))).unwrap_or(Err(ModelError::Panic))
 }
 
-fn answers(model: &Model) -> Result<(), ModelError> {
-    let classes = model.facts().classes.len();
-    let mut samples = probes(model.facts().features.len());
+fn check_probabilities(model: &Model) -> Result<(), ModelError> {
+    let classes = model.metadata().classes.len();
+    let mut samples = made_up_samples(model.metadata().features.len());
     for (at, column) in samples.iter_mut().enumerate() {
-        let missing = column.iter_mut().enumerate().filter(|(row, _)| row % SOME_MISSING == at % 3);
+        let missing = column.iter_mut().enumerate().filter(|(row, _)| row % MISSING_EVERY == at % 3);
         missing.for_each(|(_, value)| *value = f32::NAN);
     }
-    let together = model.answers_to(&samples)?;
+    let together = model.run_columns(&samples)?;
     if !are_probabilities(&together, classes) {
-        return Err(ModelError::Refused("its answers are not probabilities that sum to 1".to_owned()));
+        return Err(ModelError::Refused("its outputs are not probabilities that sum to 1".to_owned()));
     }
     for column in &mut samples {
         column.drain(..Model::BATCH / 2);
         column.reverse();
     }
-    let others = model.answers_to(&samples)?;
+    let others = model.run_columns(&samples)?;
     let same = together
         .chunks_exact(classes)
         .rev()
@@ -44,26 +46,26 @@ fn answers(model: &Model) -> Result<(), ModelError> {
     if same {
         Ok(())
     } else {
-        Err(ModelError::Refused("its answer for one sample depends on other samples".to_owned()))
+        Err(ModelError::Refused("its output for one sample depends on other samples".to_owned()))
     }
 }
 
-/// Whether each row of answers is within 0 and 1 and sums to 1.
-pub(super) fn are_probabilities(answers: &[f32], classes: usize) -> bool {
-    are_shares(answers)
-        && answers.chunks_exact(classes).all(|row| (row.iter().sum::<f32>() - 1.0).abs() < ROUNDING)
+/// Whether each row is within 0 and 1 and sums to 1.
+pub(super) fn are_probabilities(output: &[f32], classes: usize) -> bool {
+    are_within_0_and_1(output)
+        && output.chunks_exact(classes).all(|row| (row.iter().sum::<f32>() - 1.0).abs() < ROUNDING)
 }
 
-/// Whether all answers are within 0 and 1.
-pub(super) fn are_shares(answers: &[f32]) -> bool {
-    answers.iter().all(|value| (-ROUNDING..=1.0 + ROUNDING).contains(value))
+/// Whether all values are within 0 and 1.
+pub(super) fn are_within_0_and_1(output: &[f32]) -> bool {
+    output.iter().all(|value| (-ROUNDING..=1.0 + ROUNDING).contains(value))
 }
 
-/// Samples over the range of Moodle's indicators, and a little beyond: the same every time.
-pub(super) fn probes(width: usize) -> Vec<Vec<f32>> {
+/// Samples over the range of Moodle's indicators, and a little beyond; the same on every call.
+pub(super) fn made_up_samples(width: usize) -> Vec<Vec<f32>> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = || {
-        // A linear congruential generator (Knuth, MMIX): any scatter will do.
+        // A linear congruential generator (Knuth, MMIX): any scattered values will do.
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 40) as f32 / (1_u64 << 24) as f32
     };

@@ -1,4 +1,7 @@
-//! Runs a model file with tract.
+//! Runs a model file with the ONNX runtime (tract).
+//!
+//! Owns the order of checks before a file is run, the batches, and the conversion of samples. Must not know where
+//! files come from.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -7,18 +10,17 @@ use rayon::prelude::*;
 use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
 
-use super::ModelError;
+use super::check::check;
 use super::decode::decode;
-use super::limits::said;
+use super::error::ModelError;
 use super::metadata::ModelMetadata;
-use super::operators::check;
 use super::shape_inference::infer;
 use super::to_onnx::PROBABILITIES;
 use crate::dataset::Features;
 
 /// A model file, checked and ready to run.
 pub struct Model {
-    facts: ModelMetadata,
+    metadata: ModelMetadata,
     plan: Arc<TypedRunnableModel>,
 }
 
@@ -26,88 +28,87 @@ const BATCH: usize = Model::BATCH;
 
 impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Model").field("facts", &self.facts).finish_non_exhaustive()
+        f.debug_struct("Model").field("metadata", &self.metadata).finish_non_exhaustive()
     }
 }
 
 impl Model {
-    /// Samples are run in batches of exactly this many, the last one filled up with zeros: tract
-    /// optimises a graph of known shape several times better than one with a symbol in it, a batch of
-    /// this size stays in the cache, and cores share the batches.
+    /// The size of every batch; the last one is padded with zeros. tract optimises a graph of known shape several
+    /// times better than one with a symbol in it, a batch of this size stays in the cache, and the batches are
+    /// spread over the cores.
     pub(super) const BATCH: usize = 256;
 
     /// Reads, checks and prepares a model file.
     ///
     /// # Errors
-    /// [`ModelError`] when it is not a model that this backend may run.
+    /// [`ModelError`] when it is not a model that this backend runs.
     pub fn load(bytes: &[u8]) -> Result<Self, ModelError> {
         let proto = decode(bytes)?;
-        let facts = ModelMetadata::of(&proto)?;
-        Self::prepared(proto, facts)
+        let metadata = ModelMetadata::of(&proto)?;
+        Self::prepared(proto, metadata)
     }
 
-    /// The same of a decoded file and its facts.
-    pub(super) fn prepared(proto: ModelProto, facts: ModelMetadata) -> Result<Self, ModelError> {
+    /// Checks and prepares a decoded file with its metadata.
+    pub(super) fn prepared(proto: ModelProto, metadata: ModelMetadata) -> Result<Self, ModelError> {
         check(&proto)?;
-        let graph = proto.graph.as_ref().ok_or_else(|| ModelError::NotOnnx("it has no graph".to_owned()))?;
-        let shape = infer(graph, BATCH, facts.features.len(), PROBABILITIES)?;
-        if shape != [BATCH, facts.classes.len()] {
-            return Err(ModelError::Refused("its probabilities are not one a class".to_owned()));
+        let graph = proto.graph.as_ref().ok_or(ModelError::NoGraph)?;
+        let shape = infer(graph, BATCH, metadata.features.len(), PROBABILITIES)?;
+        if shape != [BATCH, metadata.classes.len()] {
+            return Err(ModelError::Refused("it has not one probability per class".to_owned()));
         }
-        // What the checks foresee cannot make tract panic; what they do not must not take more with it
-        // than this model.
-        let tried = catch_unwind(AssertUnwindSafe(|| {
-            let plan = prepare(proto, facts.features.len()).map_err(|error| failed(&error))?;
-            let model = Self { facts, plan };
-            model.try_out().map(|()| model)
+        // A graph that passed the checks should not make tract panic. If one does, only this model fails.
+        let loaded = catch_unwind(AssertUnwindSafe(|| {
+            let plan = prepare(proto, metadata.features.len()).map_err(ModelError::Runtime)?;
+            let model = Self { metadata, plan };
+            model.run_once().map(|()| model)
         }));
-        tried.unwrap_or_else(|_| Err(ModelError::Run("it makes the model runner give up".to_owned())))
+        loaded.unwrap_or(Err(ModelError::Panic))
     }
 
-    /// What it says about itself.
+    /// The metadata of the file.
     #[must_use]
-    pub fn facts(&self) -> &ModelMetadata {
-        &self.facts
+    pub fn metadata(&self) -> &ModelMetadata {
+        &self.metadata
     }
 
     /// The probability of each class for each sample: rows × classes, every row within [0, 1] and
-    /// summing to 1. The features are put into the model's order by their names, or taken in the order they
-    /// are in when the model knows no names.
+    /// summing to 1. The features are put into the model's order by their names, or used in their own order when
+    /// the model has no names.
     ///
     /// # Errors
     /// [`ModelError::Features`] when they are not the model's features.
     pub fn predict(&self, features: Features) -> Result<Array2<f64>, ModelError> {
-        let known = &self.facts.features;
-        let features = if self.facts.named {
+        let known = &self.metadata.features;
+        let features = if self.metadata.named {
             features.aligned_to(known)?
         } else {
-            features.by_position(known, self.facts.open_ended)?
+            features.by_position(known, self.metadata.open_ended)?
         };
         let rows: Vec<u32> = (0..features.rows() as u32).collect();
         let chunks: Vec<Vec<f32>> =
             rows.par_chunks(BATCH).map(|rows| self.run(&features, rows)).collect::<Result<_, _>>()?;
-        let mut out = Array2::zeros((rows.len(), self.facts.classes.len()));
+        let mut out = Array2::zeros((rows.len(), self.metadata.classes.len()));
         for (out, value) in out.iter_mut().zip(chunks.into_iter().flatten()) {
             *out = f64::from(value).clamp(0.0, 1.0);
         }
         for mut row in out.outer_iter_mut() {
             let sum = row.sum();
             if sum <= 0.0 {
-                return Err(ModelError::Run("it gives a sample no probability at all".to_owned()));
+                return Err(ModelError::Output("all probabilities of a sample are 0".to_owned()));
             }
             row /= sum;
         }
         Ok(out)
     }
 
-    /// What the model itself answers to one batch of samples at most, given by columns.
-    pub(super) fn answers_to(&self, columns: &[Vec<f32>]) -> Result<Vec<f32>, ModelError> {
-        let features = Features::of_columns(self.facts.features.clone(), columns);
+    /// The output for at most one batch of samples, given by columns.
+    pub(super) fn run_columns(&self, columns: &[Vec<f32>]) -> Result<Vec<f32>, ModelError> {
+        let features = Features::of_columns(self.metadata.features.clone(), columns);
         let rows: Vec<u32> = (0..features.rows().min(BATCH) as u32).collect();
         self.run(&features, &rows)
     }
 
-    /// Runs at most one batch; the answer has one probability a class for each row.
+    /// Runs at most one batch; the output has one probability per class for each row.
     fn run(&self, features: &Features, rows: &[u32]) -> Result<Vec<f32>, ModelError> {
         let width = features.columns().len();
         let mut raw = vec![0.0_f32; BATCH * width];
@@ -115,39 +116,34 @@ impl Model {
             let values = column.values();
             column.for_each_code(rows, |row, code| raw[row * width + at] = values[code]);
         }
-        let input = Tensor::from_shape(&[BATCH, width], &raw).map_err(|error| failed(&error))?;
-        let output = self.plan.run(tvec!(input.into())).map_err(|error| failed(&error))?;
+        let input = Tensor::from_shape(&[BATCH, width], &raw).map_err(ModelError::Runtime)?;
+        let output = self.plan.run(tvec!(input.into())).map_err(ModelError::Runtime)?;
         let shape = output[0].shape();
-        if shape != [BATCH, self.facts.classes.len()] {
-            return Err(ModelError::Run(format!("it answers with shape {shape:?}")));
+        if shape != [BATCH, self.metadata.classes.len()] {
+            return Err(ModelError::Output(format!("its output has the shape {shape:?}")));
         }
-        let view = output[0].to_plain_array_view::<f32>().map_err(|error| failed(&error))?;
-        let values: Vec<f32> = view.iter().copied().take(rows.len() * self.facts.classes.len()).collect();
+        let view = output[0].to_plain_array_view::<f32>().map_err(ModelError::Runtime)?;
+        let values: Vec<f32> = view.iter().copied().take(rows.len() * self.metadata.classes.len()).collect();
         if values.iter().all(|value| value.is_finite()) {
             Ok(values)
         } else {
-            Err(ModelError::Run("it answers with something that is no number".to_owned()))
+            Err(ModelError::Output("its output holds something that is no number".to_owned()))
         }
     }
 
-    /// One sample of missing values and one of zeros, so that a file that cannot run is refused when
-    /// it is brought and not when it is needed.
-    fn try_out(&self) -> Result<(), ModelError> {
-        let columns = vec![vec![f32::NAN, 0.0]; self.facts.features.len()];
-        self.answers_to(&columns).map(|_| ())
+    /// Runs one sample of missing values and one of zeros, so that a file that cannot run is refused when it is
+    /// loaded and not when it is used.
+    fn run_once(&self) -> Result<(), ModelError> {
+        let columns = vec![vec![f32::NAN, 0.0]; self.metadata.features.len()];
+        self.run_columns(&columns).map(|_| ())
     }
 }
 
 fn prepare(proto: ModelProto, width: usize) -> TractResult<Arc<TypedRunnableModel>> {
     let mut model = tract_onnx::onnx().model_for_proto_model(&proto)?;
-    // tract has copies of all tensors, and soon makes more.
+    // tract has copied all tensors, and makes more copies below.
     drop(proto);
     model.select_outputs_by_name([PROBABILITIES])?;
     model.set_input_fact(0, f32::fact([BATCH, width]).into())?;
     model.into_optimized()?.into_runnable()
-}
-
-fn failed(error: &TractError) -> ModelError {
-    // The outermost context says what was being done; the rest is tract's internals.
-    ModelError::Run(said(error))
 }

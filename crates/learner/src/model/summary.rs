@@ -1,4 +1,6 @@
-//! What an ONNX file consists of, whoever made it; nothing of it is run.
+//! A summary of any ONNX file, of this backend or of another tool; nothing in it is run.
+//!
+//! Owns what is shown of such a file. Must not know how a model is checked or translated.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +8,12 @@ use serde::Serialize;
 use tract_onnx::pb::ValueInfoProto;
 
 use super::decode::decode;
+use crate::text::Untrusted;
 
-/// What an ONNX file consists of.
+/// Longer names are cut.
+const MAX_NAME_CHARS: usize = 100;
+
+/// The producer, the inputs and outputs, and the operators of an ONNX file.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Summary {
     /// The tool that wrote it, with its version.
@@ -20,26 +26,25 @@ pub struct Summary {
     pub operators: BTreeMap<String, usize>,
 }
 
-/// Looks into an ONNX file; `None` when the bytes are none.
+/// Summarises an ONNX file; `None` when the bytes are no ONNX file.
 #[must_use]
 pub fn summary(bytes: &[u8]) -> Option<Summary> {
     let proto = decode(bytes).ok()?;
     let graph = proto.graph?;
-    let names = |values: &[ValueInfoProto]| values.iter().map(|value| plain(&value.name)).collect();
+    let names = |values: &[ValueInfoProto]| values.iter().map(|value| shown(&value.name)).collect();
     let mut operators = BTreeMap::new();
     for node in &graph.node {
-        let domain = if node.domain.is_empty() { String::new() } else { plain(&node.domain) + "." };
-        *operators.entry(domain + &plain(&node.op_type)).or_insert(0) += 1;
+        let domain = if node.domain.is_empty() { String::new() } else { shown(&node.domain) + "." };
+        *operators.entry(domain + &shown(&node.op_type)).or_insert(0) += 1;
     }
     Some(Summary {
-        producer: plain(format!("{} {}", proto.producer_name, proto.producer_version).trim()),
+        producer: shown(format!("{} {}", proto.producer_name, proto.producer_version).trim()),
         inputs: names(&graph.input),
         outputs: names(&graph.output),
         operators,
     })
 }
 
-/// A name in a file that anybody may have written, fit for a terminal.
-fn plain(name: &str) -> String {
-    name.chars().filter(|c| !c.is_control()).take(100).collect()
+fn shown(name: &str) -> String {
+    Untrusted(name).line(MAX_NAME_CHARS)
 }

@@ -1,13 +1,15 @@
-//! Writes a trained model as one ONNX file in plain operators: raw features in,
-//! probabilities out. Preparation and trees compute as [`crate::learning`] does,
-//! constant by constant, in `f32`; the weights of the linear part are rounded to
-//! `f32`, which moves a probability by about a millionth.
+//! Writes a trained model as one ONNX file: raw features in, probabilities out.
+//!
+//! Owns the names of input and outputs, the version of the file format, and the translation of a trained model.
+//! Preprocessing and trees compute as [`crate::learning`] does, constant by constant, in `f32`; the weights of the
+//! linear part are rounded to `f32`, which changes a probability by about a millionth. Must not know how models
+//! are run.
 
 use prost::Message;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{ModelProto, OperatorSetIdProto};
 
-use super::graph::{Graph, Value};
+use super::graph::{Graph, ValueName};
 use super::metadata::{FORMAT, ModelMetadata, TopFeature};
 use super::tree_graph::forest_margins;
 use crate::dataset::Class;
@@ -28,7 +30,7 @@ const IR_VERSION: i64 = 8;
 #[must_use]
 pub fn to_onnx(model: &TrainedModel) -> Vec<u8> {
     let made_by = format!("moodle-mlbackend {}", env!("CARGO_PKG_VERSION"));
-    let facts = ModelMetadata {
+    let metadata = ModelMetadata {
         format: FORMAT,
         made_by,
         features: model.names.clone(),
@@ -44,11 +46,11 @@ pub fn to_onnx(model: &TrainedModel) -> Vec<u8> {
             .map(|(name, weight)| TopFeature { name, weight })
             .collect(),
     };
-    file(graph_of(model), &facts)
+    file(graph_of(model), &metadata)
 }
 
-/// A graph and its facts as the bytes of an ONNX file.
-pub(super) fn file(graph: Graph, facts: &ModelMetadata) -> Vec<u8> {
+/// A graph and its metadata as the bytes of an ONNX file.
+pub(super) fn file(graph: Graph, metadata: &ModelMetadata) -> Vec<u8> {
     let proto = ModelProto {
         ir_version: IR_VERSION,
         opset_import: vec![OperatorSetIdProto { domain: String::new(), version: OPSET }],
@@ -58,7 +60,7 @@ pub(super) fn file(graph: Graph, facts: &ModelMetadata) -> Vec<u8> {
                      of each class out."
             .to_owned(),
         graph: Some(graph.finish()),
-        metadata_props: facts.to_metadata(),
+        metadata_props: metadata.to_metadata(),
         ..ModelProto::default()
     };
     proto.encode_to_vec()
@@ -68,11 +70,11 @@ fn graph_of(model: &TrainedModel) -> Graph {
     let mut graph = Graph::new("moodle_mlbackend");
     let raw = graph.input(INPUT, model.names.len());
     let margins = if model.inputs.is_empty() {
-        shares_alone(&mut graph, &raw, model)
+        class_shares(&mut graph, &raw, model)
     } else {
         let prepared = prepare(&mut graph, &raw, model);
         let mut margins = if model.basis.width() == 0 {
-            shares_alone(&mut graph, &raw, model)
+            class_shares(&mut graph, &raw, model)
         } else {
             let design = design(&mut graph, &prepared, model);
             linear(&mut graph, &design, model)
@@ -83,14 +85,14 @@ fn graph_of(model: &TrainedModel) -> Graph {
         }
         margins
     };
-    let margins = if model.classes.len() == 2 { both_sides(&mut graph, &margins) } else { margins };
+    let margins = if model.classes.len() == 2 { two_margins(&mut graph, &margins) } else { margins };
     let probabilities = graph.op_with("Softmax", &[&margins], &[("axis", 1)]);
     outputs(&mut graph, &probabilities, &model.classes);
     graph
 }
 
 /// The outputs of every model: the probabilities, and each row's most probable class.
-pub(super) fn outputs(graph: &mut Graph, probabilities: &Value, classes: &[Class]) {
+pub(super) fn outputs(graph: &mut Graph, probabilities: &ValueName, classes: &[Class]) {
     graph.output(PROBABILITIES, probabilities, DataType::Float, Some(classes.len()));
     let best = graph.op_with("ArgMax", &[probabilities], &[("axis", 1), ("keepdims", 0)]);
     let numbers: Vec<f64> = classes.iter().map(|class| class.number()).collect();
@@ -105,14 +107,14 @@ pub(super) fn outputs(graph: &mut Graph, probabilities: &Value, classes: &[Class
     graph.output(LABEL, &label, kind, None);
 }
 
-/// The used features, standardised and with their missing cells filled; and which were missing.
+/// The used features, imputed and standardised, and flags of the missing cells.
 pub(super) struct Prepared {
-    pub standard: Value,
-    pub missing: Value,
+    pub standard: ValueName,
+    pub missing: ValueName,
     pub inputs: usize,
 }
 
-fn prepare(graph: &mut Graph, raw: &Value, model: &TrainedModel) -> Prepared {
+fn prepare(graph: &mut Graph, raw: &ValueName, model: &TrainedModel) -> Prepared {
     let inputs = &model.inputs;
     let used = graph.columns(raw, inputs.iter().map(|input| input.feature));
     let missing = graph.op("IsNaN", &[&used]);
@@ -131,8 +133,8 @@ fn margins_of(model: &TrainedModel) -> usize {
     model.linear.bias.len()
 }
 
-/// The derived columns, in the order of the expansion's terms.
-fn design(graph: &mut Graph, prepared: &Prepared, model: &TrainedModel) -> Value {
+/// The design matrix: derived columns in the order of the expansion's terms.
+fn design(graph: &mut Graph, prepared: &Prepared, model: &TrainedModel) -> ValueName {
     let Prepared { standard, missing, .. } = prepared;
     // Runs of terms of one kind become one node each, so the columns keep their order.
     let kind = |term: &Term| std::mem::discriminant(term);
@@ -157,10 +159,10 @@ fn design(graph: &mut Graph, prepared: &Prepared, model: &TrainedModel) -> Value
     if let Some(random) = &model.basis.random {
         parts.push(random_features(graph, standard, random));
     }
-    graph.beside(&parts)
+    graph.concat_columns(&parts)
 }
 
-fn random_features(graph: &mut Graph, standard: &Value, random: &RandomFeatures) -> Value {
+fn random_features(graph: &mut Graph, standard: &ValueName, random: &RandomFeatures) -> ValueName {
     let (inputs, columns) = random.weights.dim();
     let weights = graph.floats(&[inputs, columns], &random.weights.iter().copied().collect::<Vec<_>>());
     let sums = graph.op("MatMul", &[standard, &weights]);
@@ -170,10 +172,10 @@ fn random_features(graph: &mut Graph, standard: &Value, random: &RandomFeatures)
     let rectified = graph.op("Relu", &[&rectified]);
     let waves = graph.columns(&sums, random.rectified..columns);
     let waves = graph.op("Cos", &[&waves]);
-    graph.beside(&[rectified, waves])
+    graph.concat_columns(&[rectified, waves])
 }
 
-fn linear(graph: &mut Graph, design: &Value, model: &TrainedModel) -> Value {
+fn linear(graph: &mut Graph, design: &ValueName, model: &TrainedModel) -> ValueName {
     let (columns, margins) = model.linear.weights.dim();
     let weights: Vec<f32> = model.linear.weights.iter().map(|&weight| weight as f32).collect();
     let weights = graph.floats(&[columns, margins], &weights);
@@ -183,16 +185,16 @@ fn linear(graph: &mut Graph, design: &Value, model: &TrainedModel) -> Value {
     graph.op("Add", &[&product, &bias])
 }
 
-/// The same margins for every row.
-fn shares_alone(graph: &mut Graph, raw: &Value, model: &TrainedModel) -> Value {
+/// The same margins for every row: the bias, which gives the shares of the classes.
+fn class_shares(graph: &mut Graph, raw: &ValueName, model: &TrainedModel) -> ValueName {
     let zeros = graph.zeros(raw);
     let bias: Vec<f32> = model.linear.bias.iter().map(|&bias| bias as f32).collect();
     let bias = graph.floats(&[1, bias.len()], &bias);
     graph.op("Add", &[&zeros, &bias])
 }
 
-/// Two margins of one, so that softmax serves any number of classes.
-fn both_sides(graph: &mut Graph, margin: &Value) -> Value {
+/// Two margins from one, so that softmax serves any number of classes.
+fn two_margins(graph: &mut Graph, margin: &ValueName) -> ValueName {
     let sides = graph.floats(&[1, 2], &[-0.5, 0.5]);
     graph.op("Mul", &[margin, &sides])
 }

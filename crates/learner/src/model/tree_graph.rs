@@ -1,38 +1,37 @@
-//! Trees in plain ONNX operators.
+//! Symmetric trees in ONNX operators.
 //!
-//! All trees of a forest are symmetric and ask equally many questions, so the
-//! first questions of all are asked together, then the second ones, and so on.
-//! The answers are the digits of the numbers of the leaves, which lie in one
-//! table, tree by tree: one look-up a tree and row.
+//! Owns the graph of a forest. All trees of a forest are symmetric and of one depth, so the first splits of all trees
+//! are computed together, then the second ones, and so on. The results are the binary digits of the leaf numbers; the
+//! leaves are in one table, tree by tree: one look-up per tree and row. Must not know how trees are trained.
 
 use std::collections::HashMap;
 
 use tract_onnx::pb::tensor_proto::DataType;
 
-use super::graph::{Graph, Value};
+use super::graph::{Graph, ValueName};
 use super::to_onnx::Prepared;
 use crate::learning::{Forest, TreeSplit};
 
 /// Stands for a missing value: beyond every threshold, on the side where missing values go.
 const MISSING: f32 = 1e6;
 
-/// What the trees add to each margin: rows × margins.
+/// The sums of the leaves for each margin: rows × margins.
 pub(super) fn forest_margins(
     graph: &mut Graph,
     prepared: &Prepared,
     forest: &Forest,
     margins: usize,
-) -> Value {
+) -> ValueName {
     let trees = forest.trees.len();
-    let (answers, index) = answers(graph, prepared, forest);
+    let (splits, index) = splits(graph, prepared, forest);
 
-    // Whole numbers below 2^24, which single precision holds exactly.
+    // Integers below 2^24, which single precision holds exactly.
     let two = graph.scalar(2.0);
     let mut leaf = None;
     for level in 0..forest.depth {
         let which = forest.trees.iter().map(|tree| index[&key(&tree.splits[level])]);
         let which = graph.indices(which);
-        let digit = graph.op_with("Gather", &[&answers, &which], &[("axis", 0)]);
+        let digit = graph.op_with("Gather", &[&splits, &which], &[("axis", 0)]);
         leaf = Some(match leaf {
             None => digit,
             Some(number) => {
@@ -44,14 +43,14 @@ pub(super) fn forest_margins(
     let leaves = 1_usize << forest.depth;
     let first: Vec<f32> = (0..trees).map(|tree| (tree * leaves) as f32).collect();
     let first = graph.floats(&[trees, 1], &first);
-    let place = match leaf {
+    let position = match leaf {
         Some(number) => graph.op("Add", &[&number, &first]),
         None => first,
     };
-    let place = graph.op_with("Cast", &[&place], &[("to", DataType::Int64 as i64)]);
+    let position = graph.op_with("Cast", &[&position], &[("to", DataType::Int64 as i64)]);
     let table: Vec<f32> = forest.trees.iter().flat_map(|tree| tree.leaves.iter().copied()).collect();
     let table = graph.floats(&[table.len()], &table);
-    let values = graph.op_with("Gather", &[&table, &place], &[("axis", 0)]);
+    let values = graph.op_with("Gather", &[&table, &position], &[("axis", 0)]);
 
     let mut sums = vec![0.0; margins * trees];
     for (at, tree) in forest.trees.iter().enumerate() {
@@ -64,31 +63,30 @@ pub(super) fn forest_margins(
 
 type Key = (usize, u32, bool);
 
-fn key(question: &TreeSplit) -> Key {
-    (question.input, question.threshold.to_bits(), question.missing_right)
+fn key(split: &TreeSplit) -> Key {
+    (split.input, split.threshold.to_bits(), split.missing_right)
 }
 
-/// The answer to each different question, asked once: questions × rows, 1 for yes.
-fn answers(graph: &mut Graph, prepared: &Prepared, forest: &Forest) -> (Value, HashMap<Key, usize>) {
+/// The result of each distinct split, computed once: splits × rows, 1 for yes.
+fn splits(graph: &mut Graph, prepared: &Prepared, forest: &Forest) -> (ValueName, HashMap<Key, usize>) {
     let mut index = HashMap::new();
-    let mut different: Vec<TreeSplit> = Vec::new();
-    for question in forest.trees.iter().flat_map(|tree| &tree.splits) {
-        index.entry(key(question)).or_insert_with(|| {
-            different.push(*question);
-            different.len() - 1
+    let mut distinct: Vec<TreeSplit> = Vec::new();
+    for split in forest.trees.iter().flat_map(|tree| &tree.splits) {
+        index.entry(key(split)).or_insert_with(|| {
+            distinct.push(*split);
+            distinct.len() - 1
         });
     }
     let (low, high) = (graph.scalar(-MISSING), graph.scalar(MISSING));
     let missing_no = graph.op("Where", &[&prepared.missing, &low, &prepared.standard]);
     let missing_yes = graph.op("Where", &[&prepared.missing, &high, &prepared.standard]);
-    let both = graph.beside(&[missing_no, missing_yes]);
+    let both = graph.concat_columns(&[missing_no, missing_yes]);
     let by_input = graph.op("Transpose", &[&both]);
-    let which = different
-        .iter()
-        .map(|question| question.input + if question.missing_right { prepared.inputs } else { 0 });
+    let which =
+        distinct.iter().map(|split| split.input + if split.missing_right { prepared.inputs } else { 0 });
     let which = graph.indices(which);
     let values = graph.op_with("Gather", &[&by_input, &which], &[("axis", 0)]);
-    let thresholds: Vec<f32> = different.iter().map(|question| question.threshold).collect();
+    let thresholds: Vec<f32> = distinct.iter().map(|split| split.threshold).collect();
     let thresholds = graph.floats(&[thresholds.len(), 1], &thresholds);
     let above = graph.op("Greater", &[&values, &thresholds]);
     (graph.op_with("Cast", &[&above], &[("to", DataType::Float as i64)]), index)

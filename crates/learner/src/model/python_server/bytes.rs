@@ -1,19 +1,21 @@
-//! Reading numbers and pieces off the front of bytes, never beyond their end.
+//! Reads numbers and slices from the front of bytes, never beyond their end.
+//!
+//! Owns the message about a truncated file. Must not know any file format.
 
-/// The rest of some bytes.
+/// The bytes that have not been read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bytes<'a>(pub &'a [u8]);
 
 impl<'a> Bytes<'a> {
     /// The next `count` bytes.
     pub(crate) fn take(&mut self, count: usize) -> Result<&'a [u8], String> {
-        let (taken, rest) = self.0.split_at_checked(count).ok_or("it is cut off")?;
+        let (taken, rest) = self.0.split_at_checked(count).ok_or("it is truncated")?;
         self.0 = rest;
         Ok(taken)
     }
 
     pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], String> {
-        let (taken, rest) = self.0.split_first_chunk().ok_or("it is cut off")?;
+        let (taken, rest) = self.0.split_first_chunk().ok_or("it is truncated")?;
         self.0 = rest;
         Ok(*taken)
     }
@@ -27,9 +29,9 @@ impl<'a> Bytes<'a> {
         self.array().map(u32::from_le_bytes)
     }
 
-    /// Up to and without the next line feed.
+    /// The bytes up to the next line feed, which is skipped.
     pub(crate) fn line(&mut self) -> Result<&'a [u8], String> {
-        let end = memchr::memchr(b'\n', self.0).ok_or("it is cut off")?;
+        let end = memchr::memchr(b'\n', self.0).ok_or("it is truncated")?;
         let line = self.take(end)?;
         self.byte()?;
         Ok(line)
@@ -48,7 +50,7 @@ impl<'a> Bytes<'a> {
         Err("a number in it does not end".to_owned())
     }
 
-    /// The same as a size in memory.
+    /// A number in groups of seven bits, as a size in memory.
     pub(crate) fn size(&mut self) -> Result<usize, String> {
         usize::try_from(self.varint()?).map_err(|_| "a size in it is too large".to_owned())
     }

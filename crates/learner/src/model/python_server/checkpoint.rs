@@ -1,11 +1,13 @@
 //! The weights in a TensorFlow checkpoint (a "tensor bundle", `tensor_bundle.proto` of TensorFlow): an
-//! index that says of every variable what it is and where, and a file of plain numbers.
+//! index with the type, shape and position of every variable, and a file of the numbers.
+//!
+//! Owns that format. Must not know the activations of layers.
 
 use prost::Message;
 
 use super::table::{damaged, for_each, masked_checksum};
 
-/// What one layer has: a kernel of inputs × units, row by row, and one bias a unit.
+/// The weights of one layer: a kernel of inputs × units, row by row, and one bias per unit.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Weights {
     pub(crate) inputs: usize,
@@ -14,67 +16,66 @@ pub(crate) struct Weights {
     pub(crate) bias: Vec<f32>,
 }
 
-/// Where the weights of one layer are.
+/// The entries of one layer in the index.
 #[derive(Debug, Default)]
-pub(crate) struct Place {
-    kernel: Option<Entry>,
-    bias: Option<Entry>,
+pub(crate) struct LayerEntries {
+    kernel: Option<TensorEntry>,
+    bias: Option<TensorEntry>,
 }
 
-/// More layers than the Python server makes: it makes two or three.
+/// The maximum number of layers; the Python server makes two or three.
 const MAX_LAYERS: usize = 16;
 
-/// Finds the weights of all layers, in their order; other variables (what the training kept for itself) are
-/// passed over.
-pub(crate) fn locate(index: &[u8]) -> Result<Vec<Place>, String> {
+/// Finds the entries of all layers, in their order; other variables (the state of the optimiser) are skipped.
+pub(crate) fn locate(index: &[u8]) -> Result<Vec<LayerEntries>, String> {
     let mut header = None;
-    let mut places: Vec<Place> = Vec::new();
+    let mut layers: Vec<LayerEntries> = Vec::new();
     for_each(index, |key, value| {
         if key.is_empty() {
-            header = Some(decoded::<Header>(value)?);
+            header = Some(decode::<Header>(value)?);
         } else if let Some((layer, part)) = layer_of(key) {
             if layer >= MAX_LAYERS {
                 return Err("it has too many layers".to_owned());
             }
-            let entry = decoded::<Entry>(value)?;
-            places.resize_with(places.len().max(layer + 1), Place::default);
+            let entry = decode::<TensorEntry>(value)?;
+            layers.resize_with(layers.len().max(layer + 1), LayerEntries::default);
             match part {
-                Part::Kernel => places[layer].kernel = Some(entry),
-                Part::Bias => places[layer].bias = Some(entry),
+                Part::Kernel => layers[layer].kernel = Some(entry),
+                Part::Bias => layers[layer].bias = Some(entry),
             }
         }
         Ok(())
     })?;
     match header {
-        Some(Header { num_shards: 1, endianness: 0 }) if !places.is_empty() => Ok(places),
-        Some(Header { num_shards: 1, endianness: 0 }) => Err("it knows no layers".to_owned()),
+        Some(Header { num_shards: 1, endianness: 0 }) if !layers.is_empty() => Ok(layers),
+        Some(Header { num_shards: 1, endianness: 0 }) => Err("it has no layers".to_owned()),
         Some(_) => Err("its weights are not in one file of little-endian numbers".to_owned()),
         None => Err("it has no header".to_owned()),
     }
 }
 
-/// Reads the weights that were located. Each number belongs to one layer: otherwise a few bytes could make
-/// many large ones.
-pub(crate) fn read(places: &[Place], data: &[u8]) -> Result<Vec<Weights>, String> {
-    let entries = places.iter().flat_map(|place| place.kernel.iter().chain(&place.bias));
+/// Reads the weights of the located entries. Each number belongs to one layer: otherwise a few bytes could become many
+/// large layers.
+pub(crate) fn read(layers: &[LayerEntries], data: &[u8]) -> Result<Vec<Weights>, String> {
+    let entries = layers.iter().flat_map(|layer| layer.kernel.iter().chain(&layer.bias));
     let all = entries
         .fold(0_usize, |sum, entry| sum.saturating_add(usize::try_from(entry.size).unwrap_or(usize::MAX)));
     if all > data.len() {
-        return Err("it is cut off, or its layers share their weights".to_owned());
+        return Err("it is truncated, or its layers share their weights".to_owned());
     }
-    places.iter().map(|place| weights(place, data)).collect()
+    layers.iter().map(|layer| weights(layer, data)).collect()
 }
 
-fn weights(place: &Place, data: &[u8]) -> Result<Weights, String> {
-    let Some(kernel) = &place.kernel else { return Err("a layer has no weights".to_owned()) };
+fn weights(layer: &LayerEntries, data: &[u8]) -> Result<Weights, String> {
+    let Some(kernel) = &layer.kernel else { return Err("a layer has no weights".to_owned()) };
     let [inputs, units] = kernel.shape()?[..] else {
-        return Err("a layer's weights are no matrix".to_owned());
+        return Err("a layer's weights are not a matrix".to_owned());
     };
-    match &place.bias {
+    match &layer.bias {
         Some(bias) if bias.shape()? == [units] => {
             Ok(Weights { inputs, units, kernel: kernel.floats(data)?, bias: bias.floats(data)? })
         }
-        _ => Err("a layer has not one bias a unit".to_owned()),
+        _ => Err("a layer has not one bias per unit".to_owned()),
     }
 }
 
@@ -106,7 +107,7 @@ struct Header {
 
 /// `BundleEntryProto`
 #[derive(Clone, PartialEq, Message)]
-struct Entry {
+struct TensorEntry {
     #[prost(int32, tag = "1")]
     dtype: i32,
     #[prost(message, optional, tag = "2")]
@@ -137,13 +138,13 @@ struct Dimension {
 /// `DT_FLOAT`
 const FLOAT: i32 = 1;
 
-impl Entry {
+impl TensorEntry {
     fn shape(&self) -> Result<Vec<usize>, String> {
         let dims = self.shape.iter().flat_map(|shape| &shape.dim);
         dims.map(|dim| usize::try_from(dim.size).map_err(|_| "a size in it is negative".to_owned())).collect()
     }
 
-    /// The numbers, when they are as many as the shape says and their checksum is right.
+    /// The numbers, when their count matches the shape and their checksum is right.
     fn floats(&self, data: &[u8]) -> Result<Vec<f32>, String> {
         if self.dtype != FLOAT || self.shard_id != 0 {
             return Err("a layer's weights are not numbers of single precision".to_owned());
@@ -152,10 +153,10 @@ impl Entry {
             let (offset, size) = (usize::try_from(self.offset).ok()?, usize::try_from(self.size).ok()?);
             data.get(offset..offset.checked_add(size)?)
         };
-        let bytes = range().ok_or("it is cut off")?;
+        let bytes = range().ok_or("it is truncated")?;
         let elements = self.shape()?.into_iter().try_fold(1_usize, usize::checked_mul);
         if elements.and_then(|elements| elements.checked_mul(4)) != Some(bytes.len()) {
-            return Err("a layer's weights are not as many as they should be".to_owned());
+            return Err("a layer's weights do not match their shape".to_owned());
         }
         if self.crc32c.is_some_and(|sum| sum != masked_checksum(bytes)) {
             return Err(damaged());
@@ -164,6 +165,6 @@ impl Entry {
     }
 }
 
-fn decoded<M: Message + Default>(bytes: &[u8]) -> Result<M, String> {
+fn decode<M: Message + Default>(bytes: &[u8]) -> Result<M, String> {
     M::decode(bytes).map_err(|_| "an entry in it cannot be read".to_owned())
 }

@@ -1,46 +1,48 @@
-//! What the Python server's `classifier.pkl` says: which columns count, and how many classes there are.
+//! The Python server's `classifier.pkl`: the used columns and the number of classes.
+//!
+//! Owns the names of its attributes. Must not know the instructions of pickles.
 
 use super::pickle;
-use super::value::{Global, Id, Value, Values};
+use super::value::{Global, Id, PickleValue, PickleValues};
 
-/// More columns than a server accepts by default.
+/// The maximum number of columns; a server accepts fewer by default.
 const MAX_COLUMNS: i64 = 20_000;
-/// More classes than anybody tells apart.
+/// The maximum number of classes.
 const MAX_CLASSES: i64 = 1_000;
 
-/// What a `classifier.pkl` says.
+/// The content of a `classifier.pkl`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Classifier {
     pub(crate) classes: usize,
-    /// The features that the network looks at, as positions among all; the others never varied.
+    /// The positions of the features that the network uses; the other features never varied.
     pub(crate) columns: Vec<usize>,
 }
 
 impl Classifier {
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, String> {
         let (values, id) = pickle::read(bytes)?;
-        let &Value::Object(Global::Classifier, Some(state)) = values.at(id) else {
+        let &PickleValue::Object(Global::Classifier, Some(state)) = values.at(id) else {
             return Err("it is not the Python server's classifier".to_owned());
         };
         let classes = match values.entry(state, "n_classes") {
-            Some(&Value::Int(classes @ 2..=MAX_CLASSES)) => classes as usize,
-            _ => return Err("it does not say how many classes there are".to_owned()),
+            Some(&PickleValue::Int(classes @ 2..=MAX_CLASSES)) => classes as usize,
+            _ => return Err("its n_classes is missing or not a number of classes".to_owned()),
         };
         Ok(Self { classes, columns: columns(&values, state)? })
     }
 }
 
-fn columns(values: &Values, state: Id) -> Result<Vec<usize>, String> {
+fn columns(values: &PickleValues, state: Id) -> Result<Vec<usize>, String> {
     let columns = match values.entry(state, "variable_columns") {
-        Some(Value::Integers(columns)) => columns.clone(),
-        Some(Value::List(items)) => items
+        Some(PickleValue::Integers(columns)) => columns.clone(),
+        Some(PickleValue::List(items)) => items
             .iter()
             .map(|&item| match values.at(item) {
-                Value::Int(column) => *column,
+                PickleValue::Int(column) => *column,
                 _ => -1, // refused below
             })
             .collect(),
-        _ => return Err("it does not say which columns it uses".to_owned()),
+        _ => return Err("its variable_columns is missing or not a list".to_owned()),
     };
     if columns.len() > MAX_COLUMNS as usize || columns.iter().any(|column| !(0..MAX_COLUMNS).contains(column))
     {

@@ -1,10 +1,14 @@
-//! What Keras' `keras_metadata.pb` says of a network: its layers in their order, and what each does with
-//! its sums. A protobuf message (`saved_metadata.proto` of Keras) around one piece of JSON an object.
+//! Keras' `keras_metadata.pb`: the layers of a network in their order, and their activations. A protobuf message
+//! (`saved_metadata.proto` of Keras) with one JSON text per object.
+//!
+//! Owns that format. Must not know the weights.
 
 use prost::Message;
 use serde::Deserialize;
 
-/// What a layer does with its sums.
+use crate::text::Untrusted;
+
+/// The activation of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Activation {
@@ -15,8 +19,8 @@ pub(crate) enum Activation {
     Softmax,
 }
 
-/// The Python server's own choice, for `layers` layers: where Keras wrote none down beside the weights.
-pub(crate) fn usual_activations(layers: usize) -> Vec<Activation> {
+/// The Python server's activations for `layers` layers, for models without a `keras_metadata.pb`.
+pub(crate) fn default_activations(layers: usize) -> Vec<Activation> {
     let mut activations = vec![Activation::Relu; layers];
     if let Some(last) = activations.last_mut() {
         *last = Activation::Softmax;
@@ -31,14 +35,14 @@ pub(crate) fn activations(metadata: &[u8]) -> Result<Vec<Activation>, String> {
         matches!(node.identifier.as_str(), "_tf_keras_network" | "_tf_keras_model" | "_tf_keras_sequential")
     };
     let network = saved.nodes.iter().find(is_network).ok_or("it describes no network")?;
-    let network: Model = serde_json::from_str(&network.metadata)
+    let network: KerasModel = serde_json::from_str(&network.metadata)
         .map_err(|_| "it describes a network that the Python server does not make".to_owned())?;
     let dense = network.config.layers.into_iter().filter_map(|layer| match layer.class_name.as_str() {
         "InputLayer" => None,
         "Dense" => Some(layer.config.activation.ok_or_else(|| "a layer has no activation".to_owned())),
         other => {
-            let shown: String = other.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
-            Some(Err(format!("it has a layer of kind {shown}, which the Python server does not make")))
+            let class = Untrusted(other).identifier(40);
+            Some(Err(format!("it has a layer of the class {class}, which the Python server does not make")))
         }
     });
     dense.collect()
@@ -59,7 +63,7 @@ struct SavedObject {
 }
 
 #[derive(Deserialize)]
-struct Model {
+struct KerasModel {
     config: ModelConfig,
 }
 

@@ -1,26 +1,28 @@
-//! A small network of dense layers, and the same as a model file of this backend.
+//! A small network of dense layers, and its translation into a model file of this backend.
+//!
+//! Owns which layers form a network. Must not know the formats that it is read from.
 
 use super::checkpoint::Weights;
 use super::classifier::Classifier;
 use super::keras::Activation;
 use crate::dataset::Class;
-use crate::model::graph::{Graph, Value};
+use crate::model::graph::{Graph, ValueName};
 use crate::model::metadata::{FORMAT, ModelMetadata};
 use crate::model::to_onnx::{INPUT, file, outputs};
 
-/// Layers on top of each other; the last one gives the probabilities.
+/// A sequence of layers; the last one gives the probabilities.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Network {
-    /// The release that made it, for people.
+    /// The release that made it.
     pub(crate) made_by: String,
-    /// How many features its samples have at least.
+    /// The minimum number of features of a sample.
     pub(crate) features: usize,
-    /// Whether they may have more.
+    /// Whether samples may have more features.
     pub(crate) open_ended: bool,
-    /// The features that it looks at.
+    /// The positions of the features that it uses.
     pub(crate) columns: Vec<usize>,
     pub(crate) layers: Vec<Layer>,
-    /// What an administrator should know.
+    /// Remarks for an administrator.
     pub(crate) remarks: Vec<String>,
 }
 
@@ -32,13 +34,13 @@ pub(crate) struct Layer {
 }
 
 impl Layer {
-    /// Layers that fit onto each other.
+    /// Layers whose sizes fit each other.
     pub(crate) fn chain(weights: Vec<Weights>, activations: Vec<Activation>) -> Result<Vec<Self>, String> {
         if weights.len() != activations.len() {
             return Err(format!("it has {} layers, but {} are described", weights.len(), activations.len()));
         }
         if weights.windows(2).any(|pair| pair[0].units != pair[1].inputs) {
-            return Err("its layers do not fit onto each other".to_owned());
+            return Err("the sizes of its layers do not fit each other".to_owned());
         }
         if activations.split_last().is_none_or(|(last, hidden)| {
             *last != Activation::Softmax || hidden.contains(&Activation::Softmax)
@@ -68,7 +70,7 @@ impl Network {
         let features = columns.iter().max().map_or(1, |last| last + 1);
         let remarks = vec![
             format!(
-                "Of the features, {} varied when it was trained, and only those are looked at.",
+                "Of the features, {} varied when it was trained, and only those are used.",
                 columns.len()
             ),
             "Features are matched by their position: the Python server did not keep their names.".to_owned(),
@@ -77,8 +79,7 @@ impl Network {
         Ok(Self { made_by, features, open_ended: true, columns, layers, remarks })
     }
 
-    /// The network as a model file of this backend. A missing value is taken for 0, as the Python server
-    /// takes it.
+    /// The network as a model file of this backend. Missing values become 0, as in the Python server.
     pub(crate) fn to_onnx(&self) -> Vec<u8> {
         let classes: Vec<Class> = self.classes();
         let mut graph = Graph::new("python_server");
@@ -86,7 +87,7 @@ impl Network {
         let nothing_varied = self.columns.is_empty();
         let mut values = if nothing_varied { graph.zeros(&raw) } else { self.inputs(&mut graph, &raw) };
         for (at, layer) in self.layers.iter().enumerate() {
-            // Where nothing varied the first layer has no weights: its sums are its biases.
+            // Where no feature varied, the first layer has no weights: its sums are its biases.
             if at > 0 || !nothing_varied {
                 values = layer.product(&mut graph, &values);
             }
@@ -110,13 +111,13 @@ impl Network {
         )
     }
 
-    /// The Python server tells classes by their number, from 0 on.
+    /// The Python server numbers classes from 0.
     fn classes(&self) -> Vec<Class> {
         let count = ends(&self.layers).map_or(0, |(_, outputs)| outputs);
         (0..count).filter_map(|class| Class::new(class as f64)).collect()
     }
 
-    fn inputs(&self, graph: &mut Graph, raw: &Value) -> Value {
+    fn inputs(&self, graph: &mut Graph, raw: &ValueName) -> ValueName {
         let used = graph.columns(raw, self.columns.iter().copied());
         let missing = graph.op("IsNaN", &[&used]);
         let zero = graph.scalar(0.0);
@@ -129,13 +130,13 @@ fn ends(layers: &[Layer]) -> Option<(usize, usize)> {
 }
 
 impl Layer {
-    fn product(&self, graph: &mut Graph, below: &Value) -> Value {
-        let Weights { inputs, units, kernel, .. } = &self.weights;
-        let kernel = graph.floats(&[*inputs, *units], kernel);
-        graph.op("MatMul", &[below, &kernel])
+    fn product(&self, graph: &mut Graph, inputs: &ValueName) -> ValueName {
+        let weights = &self.weights;
+        let kernel = graph.floats(&[weights.inputs, weights.units], &weights.kernel);
+        graph.op("MatMul", &[inputs, &kernel])
     }
 
-    fn activated(&self, graph: &mut Graph, product: &Value) -> Value {
+    fn activated(&self, graph: &mut Graph, product: &ValueName) -> ValueName {
         let bias = graph.floats(&[1, self.weights.units], &self.weights.bias);
         let sums = graph.op("Add", &[product, &bias]);
         match self.activation {

@@ -1,19 +1,19 @@
 //! Pickles, read as data.
 //!
-//! A pickle is a program for a small stack machine, and Python's own reader calls whatever it names. This
-//! one knows the instructions that a list of plain values takes, and the five names that a `classifier.pkl`
-//! written with joblib holds. It calls nothing: objects become records of what was said about them, and
-//! everything else is refused. The instructions are described in Python's `pickletools`; that joblib puts
-//! the bytes of an array right behind the object that describes it, in `joblib.numpy_pickle`.
+//! A pickle is a program for a small stack machine, and Python's own reader calls every function that it refers to.
+//! This reader knows the instructions for plain values, and the five names in a `classifier.pkl` written with joblib.
+//! It calls nothing: objects become records of their state, and everything else is refused. The instructions are
+//! described in Python's `pickletools`; that joblib puts the bytes of an array right after the object that describes
+//! it, in `joblib.numpy_pickle`. Must not know what the values mean to the Python server.
 
 use super::bytes::Bytes;
-use super::value::{Global, Id, Value, Values, integers, width};
+use super::value::{Global, Id, PickleValue, PickleValues, integers, width};
 
-/// More values than any classifier has; the real ones have about sixty.
+/// The maximum number of values; real classifiers have about sixty.
 const MAX_VALUES: usize = 4_096;
 
-/// Reads a pickle; gives its values and the place of the one that it is.
-pub(crate) fn read(bytes: &[u8]) -> Result<(Values, Id), String> {
+/// Reads a pickle; gives its values and the index of the result.
+pub(crate) fn read(bytes: &[u8]) -> Result<(PickleValues, Id), String> {
     if bytes.first() != Some(&op::PROTO) {
         return Err("it is no pickle, or a compressed one".to_owned());
     }
@@ -32,7 +32,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Values, Id), String> {
     }
 }
 
-/// The instructions that are known.
+/// The supported instructions.
 mod op {
     pub const PROTO: u8 = 0x80;
     pub const FRAME: u8 = 0x95;
@@ -73,9 +73,9 @@ mod op {
 
 #[derive(Debug, Default)]
 struct Machine {
-    values: Values,
+    values: PickleValues,
     stack: Vec<Id>,
-    /// How high the stack was at each mark.
+    /// The height of the stack at each mark.
     marks: Vec<usize>,
     memo: Vec<Id>,
 }
@@ -84,35 +84,35 @@ impl Machine {
     fn step(&mut self, code: u8, rest: &mut Bytes<'_>) -> Result<(), String> {
         let value = match code {
             op::PROTO => return version(rest.byte()?),
-            // Frames only help reading in pieces.
+            // Frames are only needed for reading in pieces.
             op::FRAME => return rest.take(8).map(drop),
             op::MARK => return self.mark(),
-            op::NONE => Value::None,
-            op::TRUE => Value::Bool(true),
-            op::FALSE => Value::Bool(false),
-            op::INT_1 => Value::Int(rest.byte()?.into()),
-            op::INT_2 => Value::Int(u16::from_le_bytes(rest.array()?).into()),
-            op::INT_4 => Value::Int(i32::from_le_bytes(rest.array()?).into()),
-            op::LONG => Value::Int(long(rest)?),
-            op::FLOAT => rest.take(8).map(|_| Value::Float)?,
+            op::NONE => PickleValue::None,
+            op::TRUE => PickleValue::Bool(true),
+            op::FALSE => PickleValue::Bool(false),
+            op::INT_1 => PickleValue::Int(rest.byte()?.into()),
+            op::INT_2 => PickleValue::Int(u16::from_le_bytes(rest.array()?).into()),
+            op::INT_4 => PickleValue::Int(i32::from_le_bytes(rest.array()?).into()),
+            op::LONG => PickleValue::Int(long(rest)?),
+            op::FLOAT => rest.take(8).map(|_| PickleValue::Float)?,
             op::TEXT_SHORT => {
                 let length = rest.byte()?;
-                Value::Text(utf8(rest.take(length.into())?)?)
+                PickleValue::Text(utf8(rest.take(length.into())?)?)
             }
             op::TEXT => {
                 let length = rest.u32()?;
-                Value::Text(utf8(rest.take(length as usize)?)?)
+                PickleValue::Text(utf8(rest.take(length as usize)?)?)
             }
             op::BYTES_SHORT => {
                 let length = rest.byte()?;
-                Value::Bytes(rest.take(length.into())?.to_vec())
+                PickleValue::Bytes(rest.take(length.into())?.to_vec())
             }
-            op::EMPTY_TUPLE => Value::Tuple(Vec::new()),
-            op::TUPLE => Value::Tuple(self.since_mark()?),
-            op::TUPLE_1..=op::TUPLE_3 => Value::Tuple(self.top(usize::from(code - op::TUPLE_1) + 1)?),
-            op::EMPTY_LIST => Value::List(Vec::new()),
-            op::EMPTY_DICT => Value::Dict(Vec::new()),
-            op::GLOBAL => Value::Global(Global::named(&utf8(rest.line()?)?, &utf8(rest.line()?)?)?),
+            op::EMPTY_TUPLE => PickleValue::Tuple(Vec::new()),
+            op::TUPLE => PickleValue::Tuple(self.since_mark()?),
+            op::TUPLE_1..=op::TUPLE_3 => PickleValue::Tuple(self.top(usize::from(code - op::TUPLE_1) + 1)?),
+            op::EMPTY_LIST => PickleValue::List(Vec::new()),
+            op::EMPTY_DICT => PickleValue::Dict(Vec::new()),
+            op::GLOBAL => PickleValue::Global(Global::named(&utf8(rest.line()?)?, &utf8(rest.line()?)?)?),
             op::GLOBAL_OF_STACK => self.global()?,
             op::NEW_OBJECT => self.new_object()?,
             op::REDUCE => self.reduce()?,
@@ -124,20 +124,24 @@ impl Machine {
             op::MEMOIZE => return self.put(self.memo.len() as u32),
             op::GET => return self.recall(rest.byte()?.into()),
             op::GET_LONG => return self.recall(rest.u32()?),
-            other => return Err(format!("it holds the instruction {other:#04x}, which no such model needs")),
+            other => {
+                return Err(format!(
+                    "it holds the instruction {other:#04x}, which models of the Python server do not need"
+                ));
+            }
         };
         self.push(value)
     }
 
-    fn push(&mut self, value: Value) -> Result<(), String> {
+    fn push(&mut self, value: PickleValue) -> Result<(), String> {
         let id = self.values.add(value);
         self.push_id(id)
     }
 
     fn push_id(&mut self, id: Id) -> Result<(), String> {
         self.stack.push(id);
-        let few = self.values.len().max(self.stack.len()) <= MAX_VALUES;
-        if few { Ok(()) } else { Err(too_much()) }
+        let fits = self.values.len().max(self.stack.len()) <= MAX_VALUES;
+        if fits { Ok(()) } else { Err(too_much()) }
     }
 
     fn mark(&mut self) -> Result<(), String> {
@@ -149,7 +153,7 @@ impl Machine {
         self.top(1).map(|ids| ids[0])
     }
 
-    /// Takes the `count` topmost, the lowest first; never what is below the last mark.
+    /// Pops the topmost `count` values, the lowest first; never below the last mark.
     fn top(&mut self, count: usize) -> Result<Vec<Id>, String> {
         let floor = self.marks.last().copied().unwrap_or(0);
         let from = self.stack.len().checked_sub(count).filter(|&from| from >= floor);
@@ -164,12 +168,12 @@ impl Machine {
     fn put(&mut self, key: u32) -> Result<(), String> {
         let top = *self.stack.last().ok_or_else(nonsense)?;
         let key = key as usize;
-        // Picklers number from 0 on.
+        // Picklers number from 0.
         if key > self.memo.len() || key >= MAX_VALUES {
             return Err(too_much());
         }
         match self.memo.get_mut(key) {
-            Some(place) => *place = top,
+            Some(value) => *value = top,
             None => self.memo.push(top),
         }
         Ok(())
@@ -180,42 +184,43 @@ impl Machine {
         self.push_id(id)
     }
 
-    fn global(&mut self) -> Result<Value, String> {
+    fn global(&mut self) -> Result<PickleValue, String> {
         let [module, name] = self.top(2)?[..] else { return Err(nonsense()) };
         match (self.values.at(module), self.values.at(name)) {
-            (Value::Text(module), Value::Text(name)) => Global::named(module, name).map(Value::Global),
+            (PickleValue::Text(module), PickleValue::Text(name)) => {
+                Global::named(module, name).map(PickleValue::Global)
+            }
             _ => Err(nonsense()),
         }
     }
 
-    fn new_object(&mut self) -> Result<Value, String> {
+    fn new_object(&mut self) -> Result<PickleValue, String> {
         let [class, arguments] = self.top(2)?[..] else { return Err(nonsense()) };
         match (self.values.at(class), self.values.at(arguments)) {
-            (Value::Global(class @ (Global::Classifier | Global::ArrayWrapper)), Value::Tuple(none))
-                if none.is_empty() =>
-            {
-                Ok(Value::Object(*class, None))
-            }
+            (
+                PickleValue::Global(class @ (Global::Classifier | Global::ArrayWrapper)),
+                PickleValue::Tuple(none),
+            ) if none.is_empty() => Ok(PickleValue::Object(*class, None)),
             _ => Err(called()),
         }
     }
 
-    /// Where Python would call a function: two are known, and what they would give.
-    fn reduce(&mut self) -> Result<Value, String> {
+    /// Where Python would call a function: two functions are known, and their results.
+    fn reduce(&mut self) -> Result<PickleValue, String> {
         let [function, arguments] = self.top(2)?[..] else { return Err(nonsense()) };
-        let (Value::Global(function), Value::Tuple(arguments)) =
+        let (PickleValue::Global(function), PickleValue::Tuple(arguments)) =
             (self.values.at(function), self.values.at(arguments))
         else {
             return Err(called());
         };
-        let arguments: Vec<&Value> = arguments.iter().map(|&id| self.values.at(id)).collect();
+        let arguments: Vec<&PickleValue> = arguments.iter().map(|&id| self.values.at(id)).collect();
         match (function, arguments.as_slice()) {
-            (Global::Dtype, [Value::Text(kind), ..]) => {
-                Ok(Value::Dtype { kind: short(kind)?, order: String::new() })
+            (Global::Dtype, [PickleValue::Text(kind), ..]) => {
+                Ok(PickleValue::Dtype { kind: short(kind)?, order: String::new() })
             }
-            (Global::Scalar, [Value::Dtype { kind, order }, Value::Bytes(bytes)]) => {
+            (Global::Scalar, [PickleValue::Dtype { kind, order }, PickleValue::Bytes(bytes)]) => {
                 match integers(kind, order, bytes)?.as_slice() {
-                    [number] => Ok(Value::Int(*number)),
+                    [number] => Ok(PickleValue::Int(*number)),
                     _ => Err(nonsense()),
                 }
             }
@@ -223,62 +228,66 @@ impl Machine {
         }
     }
 
-    /// Fills the object below the top with the top. An array's bytes follow right behind.
+    /// Sets the state of the object below the top to the top. The bytes of an array follow right after.
     fn build(&mut self, rest: &mut Bytes<'_>) -> Result<(), String> {
         let state = self.pop()?;
         let object = *self.stack.last().ok_or_else(nonsense)?;
         let built = match (self.values.at(object), self.values.at(state)) {
-            (Value::Dtype { kind, .. }, Value::Tuple(parts)) => {
+            (PickleValue::Dtype { kind, .. }, PickleValue::Tuple(parts)) => {
                 match parts.get(1).map(|&id| self.values.at(id)) {
-                    Some(Value::Text(order)) => Value::Dtype { kind: kind.clone(), order: short(order)? },
+                    Some(PickleValue::Text(order)) => {
+                        PickleValue::Dtype { kind: kind.clone(), order: short(order)? }
+                    }
                     _ => return Err(nonsense()),
                 }
             }
-            (Value::Object(Global::ArrayWrapper, None), Value::Dict(_)) => self.array(state, rest)?,
-            (Value::Object(Global::Classifier, None), Value::Dict(_)) => {
-                Value::Object(Global::Classifier, Some(state))
+            (PickleValue::Object(Global::ArrayWrapper, None), PickleValue::Dict(_)) => {
+                self.array(state, rest)?
+            }
+            (PickleValue::Object(Global::Classifier, None), PickleValue::Dict(_)) => {
+                PickleValue::Object(Global::Classifier, Some(state))
             }
             _ => return Err(called()),
         };
-        self.values.at_mut(object).map(|place| *place = built).ok_or_else(nonsense)
+        self.values.at_mut(object).map(|value| *value = built).ok_or_else(nonsense)
     }
 
-    /// The array that a wrapper's state describes, from the bytes behind it.
-    fn array(&self, state: Id, rest: &mut Bytes<'_>) -> Result<Value, String> {
+    /// The array that the state of a wrapper describes, from the bytes after it.
+    fn array(&self, state: Id, rest: &mut Bytes<'_>) -> Result<PickleValue, String> {
         let entry = |key: &str| self.values.entry(state, key);
-        let (Some(Value::Tuple(shape)), Some(Value::Dtype { kind, order })) =
+        let (Some(PickleValue::Tuple(shape)), Some(PickleValue::Dtype { kind, order })) =
             (entry("shape"), entry("dtype"))
         else {
             return Err(nonsense());
         };
         let length = match shape.iter().map(|&id| self.values.at(id)).collect::<Vec<_>>()[..] {
-            [&Value::Int(length)] => usize::try_from(length).map_err(|_| nonsense())?,
-            _ => return Err("its list of columns is no list".to_owned()),
+            [&PickleValue::Int(length)] => usize::try_from(length).map_err(|_| nonsense())?,
+            _ => return Err("its list of columns has not one dimension".to_owned()),
         };
-        // Newer versions of joblib align arrays, and say first how many bytes that takes.
-        if matches!(entry("numpy_array_alignment_bytes"), Some(Value::Int(_))) {
+        // Newer versions of joblib align arrays; the first byte is the number of padding bytes.
+        if matches!(entry("numpy_array_alignment_bytes"), Some(PickleValue::Int(_))) {
             let padding = rest.byte()?;
             rest.take(padding.into())?;
         }
         let size = length.checked_mul(width(kind)?).ok_or_else(too_much)?;
-        integers(kind, order, rest.take(size)?).map(Value::Integers)
+        integers(kind, order, rest.take(size)?).map(PickleValue::Integers)
     }
 
-    fn append(&mut self, many: bool) -> Result<(), String> {
-        let items = if many { self.since_mark()? } else { self.top(1)? };
+    fn append(&mut self, several: bool) -> Result<(), String> {
+        let items = if several { self.since_mark()? } else { self.top(1)? };
         let list = *self.stack.last().ok_or_else(nonsense)?;
         match self.values.at_mut(list) {
-            Some(Value::List(list)) => list.extend(items),
+            Some(PickleValue::List(list)) => list.extend(items),
             _ => return Err(nonsense()),
         }
         Ok(())
     }
 
-    fn set_items(&mut self, many: bool) -> Result<(), String> {
-        let items = if many { self.since_mark()? } else { self.top(2)? };
+    fn set_items(&mut self, several: bool) -> Result<(), String> {
+        let items = if several { self.since_mark()? } else { self.top(2)? };
         let dict = *self.stack.last().ok_or_else(nonsense)?;
         match self.values.at_mut(dict) {
-            Some(Value::Dict(entries)) if items.len().is_multiple_of(2) => {
+            Some(PickleValue::Dict(entries)) if items.len().is_multiple_of(2) => {
                 entries.extend(items.chunks_exact(2).map(|pair| (pair[0], pair[1])));
             }
             _ => return Err(nonsense()),
@@ -306,7 +315,7 @@ fn utf8(bytes: &[u8]) -> Result<String, String> {
     String::from_utf8(bytes.to_vec()).map_err(|_| "a text in it is not UTF-8".to_owned())
 }
 
-/// A copy of a word about an array: long ones could be copied again and again.
+/// A copy of a word about an array. Its length is limited because a pickle can have it copied again and again.
 fn short(word: &str) -> Result<String, String> {
     const MAX_BYTES: usize = 16;
     if word.len() <= MAX_BYTES { Ok(word.to_owned()) } else { Err(nonsense()) }
@@ -317,9 +326,9 @@ fn nonsense() -> String {
 }
 
 fn called() -> String {
-    "it wants something called that no model of the Python server needs; nothing in it was run".to_owned()
+    "it calls something that models of the Python server do not need; nothing in it was run".to_owned()
 }
 
 fn too_much() -> String {
-    "it holds more than any model of the Python server".to_owned()
+    "it holds more values than any model of the Python server".to_owned()
 }

@@ -1,28 +1,31 @@
-//! The sorted table of keys and values that a TensorFlow checkpoint's index is: the format of `LevelDB`'s
-//! files (`doc/table_format.md` there). Blocks of entries, each key as what differs from the one before; a
-//! block that says where the others are; a footer that says where that one is.
+//! The index of a TensorFlow checkpoint is a sorted table of keys and values, in the format of `LevelDB`'s files
+//! (`doc/table_format.md` there): blocks of entries, each key as the difference from the one before; an index block with
+//! the positions of the others; a footer with the position of the index block.
+//!
+//! Owns that format and its checksums. Must not know what keys and values mean.
 
 use super::bytes::Bytes;
 
 /// The last eight bytes of every table.
 const MAGIC: [u8; 8] = [0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb];
 /// Two handles, filled up with zeros, and the magic number.
-const FOOTER: usize = 48;
-/// A byte that says how the block is compressed, and a checksum.
-const TRAILER: usize = 5;
-/// A longer key than any variable's name; without a bound few bytes could make many long keys.
-const LONGEST_KEY: usize = 1_024;
-/// More blocks than the index of any network has: each has about 250 kB.
+const FOOTER_BYTES: usize = 48;
+/// A byte for the compression of the block, and a checksum.
+const TRAILER_BYTES: usize = 5;
+/// The maximum length of a key; without a limit a few bytes could become many long keys.
+const MAX_KEY_BYTES: usize = 1_024;
+/// The maximum number of blocks; each has about 250 kB.
 const MAX_BLOCKS: usize = 64;
 
-/// Calls `found` with every key and value, in the table's order.
+/// Calls `visit` with every key and value, in the table's order.
 pub(crate) fn for_each<'a>(
     table: &'a [u8],
-    mut found: impl FnMut(&[u8], &'a [u8]) -> Result<(), String>,
+    mut visit: impl FnMut(&[u8], &'a [u8]) -> Result<(), String>,
 ) -> Result<(), String> {
-    let footer = table.len().checked_sub(FOOTER).and_then(|at| table.get(at..)).ok_or("it is cut off")?;
+    let footer =
+        table.len().checked_sub(FOOTER_BYTES).and_then(|at| table.get(at..)).ok_or("it is truncated")?;
     if !footer.ends_with(&MAGIC) {
-        return Err("it is no index of a TensorFlow checkpoint".to_owned());
+        return Err("it is not an index of a TensorFlow checkpoint".to_owned());
     }
     let mut footer = Bytes(footer);
     Handle::read(&mut footer)?; // of a block that TensorFlow leaves empty
@@ -32,10 +35,10 @@ pub(crate) fn for_each<'a>(
         blocks.push(Handle::read(&mut Bytes(handle))?);
         if blocks.len() > MAX_BLOCKS { Err("it has too many blocks".to_owned()) } else { Ok(()) }
     })?;
-    blocks.into_iter().try_for_each(|block| entries(block.block(table)?, &mut found))
+    blocks.into_iter().try_for_each(|block| entries(block.block(table)?, &mut visit))
 }
 
-/// Where a block is.
+/// The position of a block.
 struct Handle {
     offset: usize,
     size: usize,
@@ -53,10 +56,10 @@ impl Handle {
             Some((
                 table.get(self.offset..end)?,
                 table.get(self.offset..=end)?,
-                table.get(end..end + TRAILER)?,
+                table.get(end..end + TRAILER_BYTES)?,
             ))
         };
-        let (content, summed, trailer) = whole().ok_or("it is cut off")?;
+        let (content, summed, trailer) = whole().ok_or("it is truncated")?;
         if trailer[0] != 0 {
             return Err("it is compressed, which TensorFlow does not do".to_owned());
         }
@@ -69,27 +72,27 @@ impl Handle {
 
 fn entries<'a>(
     block: &'a [u8],
-    mut found: impl FnMut(&[u8], &'a [u8]) -> Result<(), String>,
+    mut visit: impl FnMut(&[u8], &'a [u8]) -> Result<(), String>,
 ) -> Result<(), String> {
-    // At the end: where whole keys begin, which only helps searching, and how many those are.
-    let (rest, count) = block.split_last_chunk::<4>().ok_or("it is cut off")?;
+    // At the end: the positions of complete keys, which are only needed for searching, and their number.
+    let (rest, count) = block.split_last_chunk::<4>().ok_or("it is truncated")?;
     let restarts = (u32::from_le_bytes(*count) as usize).checked_mul(4);
-    let end = restarts.and_then(|size| rest.len().checked_sub(size)).ok_or("it is cut off")?;
+    let end = restarts.and_then(|size| rest.len().checked_sub(size)).ok_or("it is truncated")?;
     let mut rest = Bytes(&rest[..end]);
     let mut key = Vec::new();
     while !rest.0.is_empty() {
         let (shared, more, value) = (rest.size()?, rest.size()?, rest.size()?);
-        if shared > key.len() || shared.saturating_add(more) > LONGEST_KEY {
+        if shared > key.len() || shared.saturating_add(more) > MAX_KEY_BYTES {
             return Err("a name in it is too long".to_owned());
         }
         key.truncate(shared);
         key.extend_from_slice(rest.take(more)?);
-        found(&key, rest.take(value)?)?;
+        visit(&key, rest.take(value)?)?;
     }
     Ok(())
 }
 
-/// The checksum of TensorFlow's files: CRC-32C, turned and shifted so that a sum of sums stays one.
+/// The checksum of TensorFlow's files: CRC-32C, rotated and shifted, so that a checksum of data with checksums stays meaningful.
 pub(crate) fn masked_checksum(bytes: &[u8]) -> u32 {
     crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
 }

@@ -1,5 +1,7 @@
 //! The `model.json` of an export of the TensorFlow 1 releases (2.0 to 2.6.0): the weights of a network with
-//! one hidden layer, as numbers in JSON. Its answers are softmax(tanh(x·W1 + b1)·W2 + b2), of all features.
+//! one hidden layer, as numbers in JSON. Its output is softmax(tanh(x·W1 + b1)·W2 + b2), of all features.
+//!
+//! Owns that format. Must not know how a network becomes a model file.
 
 use std::fmt;
 
@@ -9,10 +11,10 @@ use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 use super::checkpoint::Weights;
 use super::keras::Activation;
 use super::network::{Layer, Network};
-use crate::model::limits::said;
+use crate::text::Untrusted;
 
 #[derive(Deserialize)]
-struct Description {
+struct TensorFlow1Model {
     #[serde(rename = "initialise-vars/input-to-hidden-weights")]
     hidden: Matrix,
     #[serde(rename = "initialise-vars/hidden-bias")]
@@ -26,19 +28,20 @@ struct Description {
 }
 
 pub(crate) fn read(json: &[u8]) -> Result<Network, String> {
-    let told: Description = serde_json::from_slice(json)
-        .map_err(|error| format!("it is no model of the TensorFlow 1 releases ({})", said(&error)))?;
-    let hidden = told.hidden.with(told.hidden_bias)?;
-    let output = told.output.with(told.output_bias)?;
-    if hidden.inputs != told.n_features || output.units != told.n_classes || told.n_classes < 2 {
-        return Err("its weights are not as many as its features and classes ask for".to_owned());
+    let model: TensorFlow1Model = serde_json::from_slice(json).map_err(|error| {
+        format!("it is no model of the TensorFlow 1 releases ({})", Untrusted(&error.to_string()).line(200))
+    })?;
+    let hidden = model.hidden.with(model.hidden_bias)?;
+    let output = model.output.with(model.output_bias)?;
+    if hidden.inputs != model.n_features || output.units != model.n_classes || model.n_classes < 2 {
+        return Err("the numbers of its weights do not match its features and classes".to_owned());
     }
     let layers = Layer::chain(vec![hidden, output], vec![Activation::Tanh, Activation::Softmax])?;
     Ok(Network {
         made_by: "Moodle's Python server (TensorFlow 1)".to_owned(),
-        features: told.n_features,
+        features: model.n_features,
         open_ended: false,
-        columns: (0..told.n_features).collect(),
+        columns: (0..model.n_features).collect(),
         layers,
         remarks: vec![
             "Features are matched by their position: the Python server did not keep their names.".to_owned(),
@@ -46,7 +49,7 @@ pub(crate) fn read(json: &[u8]) -> Result<Network, String> {
     })
 }
 
-/// Rows of equal length behind each other: rows of their own would take many times the memory of the text.
+/// Rows of equal length in one list: a list per row would take many times the memory of the text.
 #[derive(Default)]
 struct Matrix {
     rows: usize,
@@ -56,7 +59,7 @@ struct Matrix {
 impl Matrix {
     fn with(self, bias: Vec<f32>) -> Result<Weights, String> {
         if self.rows == 0 || bias.is_empty() || self.values.len() / self.rows != bias.len() {
-            return Err("its weights do not fit each other".to_owned());
+            return Err("its weights and biases do not fit each other".to_owned());
         }
         Ok(Weights { inputs: self.rows, units: bias.len(), kernel: self.values, bias })
     }

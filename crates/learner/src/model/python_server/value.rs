@@ -1,12 +1,19 @@
-//! The values that a pickle holds, as a flat list, and the whole numbers of its arrays.
+//! The values of a pickle, as a flat list, and the integers of its arrays.
+//!
+//! Owns the names that a pickle may refer to. Must not know the instructions of pickles.
 
-/// The place of a value in [`Values`]. Values refer to each other by place, so that neither nesting nor
-/// cycles cost stack when they are dropped.
+use crate::text::Untrusted;
+
+/// Longer names are cut.
+const MAX_NAME_CHARS: usize = 40;
+
+/// The index of a value in [`PickleValues`]. Values refer to each other by index, so that neither nesting nor cycles
+/// take stack when they are dropped.
 pub(crate) type Id = usize;
 
 /// One value.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Value {
+pub(crate) enum PickleValue {
     None,
     Bool(bool),
     Int(i64),
@@ -17,18 +24,18 @@ pub(crate) enum Value {
     List(Vec<Id>),
     Dict(Vec<(Id, Id)>),
     Global(Global),
-    /// A kind of number in an array: `i8`, and `<` for little-endian once it is told.
+    /// The type of numbers in an array: `i8`, and `<` for little-endian once the pickle has set it.
     Dtype {
         kind: String,
         order: String,
     },
-    /// An object and what it was filled with.
+    /// An object and its state.
     Object(Global, Option<Id>),
-    /// An array of whole numbers.
+    /// An array of integers.
     Integers(Vec<i64>),
 }
 
-/// What a pickle may name.
+/// The classes and functions that a pickle may refer to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Global {
     Classifier,
@@ -47,26 +54,21 @@ impl Global {
             ("numpy", "dtype") => Ok(Self::Dtype),
             ("numpy.core.multiarray" | "numpy._core.multiarray", "scalar") => Ok(Self::Scalar),
             _ => Err(format!(
-                "it names {}.{}, which no model of the Python server holds; nothing in it was run",
-                shown(module),
-                shown(name)
+                "it refers to {}.{}, which models of the Python server do not; nothing in it was run",
+                Untrusted(module).identifier(MAX_NAME_CHARS),
+                Untrusted(name).identifier(MAX_NAME_CHARS)
             )),
         }
     }
 }
 
-/// As much of a foreign name as can be shown to people.
-fn shown(name: &str) -> String {
-    name.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.')).take(40).collect()
-}
-
 /// All values of a pickle.
 #[derive(Debug, Default)]
-pub(crate) struct Values(Vec<Value>);
+pub(crate) struct PickleValues(Vec<PickleValue>);
 
-impl Values {
-    /// Adds a value; gives its place.
-    pub(crate) fn add(&mut self, value: Value) -> Id {
+impl PickleValues {
+    /// Adds a value; gives its index.
+    pub(crate) fn add(&mut self, value: PickleValue) -> Id {
         self.0.push(value);
         self.0.len() - 1
     }
@@ -75,28 +77,31 @@ impl Values {
         self.0.len()
     }
 
-    pub(crate) fn at_mut(&mut self, id: Id) -> Option<&mut Value> {
+    pub(crate) fn at_mut(&mut self, id: Id) -> Option<&mut PickleValue> {
         self.0.get_mut(id)
     }
 
-    pub(crate) fn at(&self, id: Id) -> &Value {
-        self.0.get(id).unwrap_or(&Value::None)
+    pub(crate) fn at(&self, id: Id) -> &PickleValue {
+        self.0.get(id).unwrap_or(&PickleValue::None)
     }
 
-    /// The entry of a dictionary; of several with one key the last, as in Python.
-    pub(crate) fn entry(&self, dict: Id, key: &str) -> Option<&Value> {
-        let Value::Dict(entries) = self.at(dict) else { return None };
-        let named = |id: Id| matches!(self.at(id), Value::Text(text) if text == key);
+    /// The entry of a dictionary; the last one when a key is repeated, as in Python.
+    pub(crate) fn entry(&self, dict: Id, key: &str) -> Option<&PickleValue> {
+        let PickleValue::Dict(entries) = self.at(dict) else { return None };
+        let named = |id: Id| matches!(self.at(id), PickleValue::Text(text) if text == key);
         entries.iter().rev().find(|entry| named(entry.0)).map(|entry| self.at(entry.1))
     }
 }
 
-/// The bytes of one whole number in an array.
+/// The size of one integer in an array, in bytes.
 pub(crate) fn width(kind: &str) -> Result<usize, String> {
     match kind {
         "i4" => Ok(4),
         "i8" => Ok(8),
-        _ => Err(format!("its columns are numbers of kind {}, not whole numbers", shown(kind))),
+        _ => Err(format!(
+            "its columns are numbers of the type {}, not integers",
+            Untrusted(kind).identifier(MAX_NAME_CHARS)
+        )),
     }
 }
 

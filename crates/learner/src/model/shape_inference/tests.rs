@@ -1,4 +1,4 @@
-//! Graphs that do not fit, ask for too much or read what is not there.
+//! Graphs whose shapes do not fit, that need too much memory, or that read outside of a tensor.
 
 use prost::Message;
 use tract_onnx::pb::{AttributeProto, ModelProto};
@@ -8,16 +8,16 @@ use crate::model::Model;
 
 const OURS: &[u8] = include_bytes!("../../../../../models/ours/model.onnx");
 
-fn refusal(spoil: impl FnOnce(&mut GraphProto)) -> String {
+fn refusal(change: impl FnOnce(&mut GraphProto)) -> String {
     let mut proto = ModelProto::decode(OURS).expect("a model");
-    spoil(proto.graph.as_mut().expect("a graph"));
+    change(proto.graph.as_mut().expect("a graph"));
     match Model::load(&proto.encode_to_vec()) {
         Err(ModelError::Refused(why)) => why,
         other => panic!("{other:?}"),
     }
 }
 
-fn beside_itself(input: String, output: String) -> NodeProto {
+fn concatenated_with_itself(input: String, output: String) -> NodeProto {
     let axis = AttributeProto { name: "axis".to_owned(), i: 1, r#type: 2, ..AttributeProto::default() };
     NodeProto {
         op_type: "Concat".to_owned(),
@@ -29,21 +29,21 @@ fn beside_itself(input: String, output: String) -> NodeProto {
 }
 
 #[test]
-fn our_own_model_fits() {
+fn accepts_a_model_of_this_backend() {
     assert!(Model::load(OURS).is_ok());
 }
 
 #[test]
-fn a_graph_that_doubles_a_tensor_again_and_again_is_refused() {
+fn refuses_a_graph_that_doubles_a_tensor_repeatedly() {
     let why = refusal(|graph| {
         let name = |at: usize| if at == 0 { "features".to_owned() } else { format!("double_{at}") };
-        graph.node.splice(0..0, (0..40).map(|at| beside_itself(name(at), name(at + 1))));
+        graph.node.splice(0..0, (0..40).map(|at| concatenated_with_itself(name(at), name(at + 1))));
     });
     assert!(why.contains("too much memory"), "{why}");
 }
 
 #[test]
-fn an_index_outside_of_its_tensor_is_refused() {
+fn refuses_an_index_outside_of_its_tensor() {
     let why = refusal(|graph| {
         let gather = graph.node.iter().find(|node| node.op_type == "Gather").expect("a gather").clone();
         let indices = graph.initializer.iter_mut().find(|tensor| tensor.name == gather.input[1]);
@@ -54,7 +54,7 @@ fn an_index_outside_of_its_tensor_is_refused() {
 }
 
 #[test]
-fn a_graph_without_nodes_is_refused() {
+fn refuses_a_graph_without_nodes() {
     let why = refusal(|graph| graph.node.clear());
     assert!(why.contains("not computed"), "{why}");
 }
@@ -95,7 +95,7 @@ fn node(op: &str, inputs: &[&str], list: Option<(&str, &[i64])>) -> NodeProto {
 #[case::shares_along_an_axis_outside(node("Softmax", &["features"], Some(("axis", &[2]))), &[])]
 #[case::three_of_two(node("Max", &["features", "features", "features"], None), &[])]
 #[case::one_of_two(node("Div", &["features"], None), &[])]
-fn a_node_whose_inputs_do_not_fit_is_refused(#[case] node: NodeProto, #[case] list: &[i64]) {
+fn refuses_a_node_whose_inputs_do_not_fit(#[case] node: NodeProto, #[case] list: &[i64]) {
     let op = node.op_type.clone();
     let why = refusal(|graph| {
         graph.initializer.push(TensorProto {

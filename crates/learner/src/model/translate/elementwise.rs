@@ -1,58 +1,56 @@
-//! Plain operators that work element by element, and matrix products.
+//! Operators that work element by element, and matrix products.
+//!
+//! Owns their translation into the operators of this backend. Must not know the values before them but through the
+//! translator.
 
-use super::graph_walk::Translator;
+use super::error::{Result, refused};
+use super::ml_ops::normalized;
 use super::node::Node;
+use super::translator::Translator;
 use super::value::{Computed, Value, axis_of};
-use super::{Done, refused};
 
-/// The result of an operator that works element by element; `None` for another.
-pub(crate) fn translate(t: &mut Translator, node: Node) -> Done<Option<Computed>> {
-    let op = node.proto.op_type.as_str();
-    let done = match op {
-        "Add" | "Sub" | "Mul" | "Div" | "Max" | "Min" | "Sum" | "Mean" => arithmetic(t, node)?,
-        "Pow" => power(t, node)?,
-        "Tanh" | "Sigmoid" | "Exp" | "Log" | "Sqrt" | "Abs" | "Erf" | "Cos" | "Relu" | "Floor" => {
-            let x = t.computed(node, 0)?;
-            t.emit.unary(op, &x)?
-        }
-        "Neg" => scaled(t, node, -1.0)?,
-        "Reciprocal" => {
-            let x = t.computed(node, 0)?;
-            let one = t.emit.scalar(1.0)?;
-            t.emit.binary("Div", &one, &x)?
-        }
-        "Equal" | "Greater" | "Less" | "GreaterOrEqual" | "LessOrEqual" => comparison(t, node)?,
-        "And" | "Or" | "Xor" | "Not" => logic(t, node)?,
-        "Where" => {
-            let (flag, yes, no) = (t.computed(node, 0)?, t.computed(node, 1)?, t.computed(node, 2)?);
-            t.emit.choose(&flag, &yes, &no)?
-        }
-        "IsNaN" => {
-            let x = t.computed(node, 0)?;
-            t.emit.is_missing(&x)?
-        }
-        "Clip" => clip(t, node)?,
-        "Gemm" => gemm(t, node)?,
-        "MatMul" => {
-            let (a, b) = (t.computed(node, 0)?, t.computed(node, 1)?);
-            t.emit.mat_mul(&a, &b)?
-        }
-        "BatchNormalization" => batch_normalization(t, node)?,
-        "LpNormalization" => {
-            let x = t.computed(node, 0)?;
-            if x.shape.len() != 2 || axis_of(node.int("axis", -1), 2)? != 1 {
-                return refused("it is not of rows and columns, or mixes samples");
-            }
-            let norm = if node.int("p", 2) == 1 { "L1" } else { "L2" };
-            super::ml_ops::normalized(t, &x, norm)?
-        }
-        "LayerNormalization" => layer_normalization(t, node)?,
-        _ => return super::activations::translate(t, node),
-    };
-    Ok(Some(done))
+/// An operator of one input that this backend has too.
+pub(crate) fn unary(t: &mut Translator, node: Node) -> Result<Computed> {
+    let x = t.computed(node, 0)?;
+    t.builder.unary(&node.proto.op_type, &x)
 }
 
-fn arithmetic(t: &mut Translator, node: Node) -> Done<Computed> {
+pub(crate) fn negative(t: &mut Translator, node: Node) -> Result<Computed> {
+    let x = t.computed(node, 0)?;
+    let negative = t.builder.with_number("Mul", &x, -1.0)?;
+    Ok(Computed { integers: x.integers, ..negative })
+}
+
+pub(crate) fn reciprocal(t: &mut Translator, node: Node) -> Result<Computed> {
+    let x = t.computed(node, 0)?;
+    let one = t.builder.scalar(1.0)?;
+    t.builder.binary("Div", &one, &x)
+}
+
+pub(crate) fn choose(t: &mut Translator, node: Node) -> Result<Computed> {
+    let (flag, yes, no) = (t.computed(node, 0)?, t.computed(node, 1)?, t.computed(node, 2)?);
+    t.builder.choose(&flag, &yes, &no)
+}
+
+pub(crate) fn is_nan(t: &mut Translator, node: Node) -> Result<Computed> {
+    let x = t.computed(node, 0)?;
+    t.builder.is_missing(&x)
+}
+
+pub(crate) fn mat_mul(t: &mut Translator, node: Node) -> Result<Computed> {
+    let (a, b) = (t.computed(node, 0)?, t.computed(node, 1)?);
+    t.builder.mat_mul(&a, &b)
+}
+
+pub(crate) fn lp_normalization(t: &mut Translator, node: Node) -> Result<Computed> {
+    let x = t.computed(node, 0)?;
+    if x.shape.len() != 2 || axis_of(node.int("axis", -1), 2)? != 1 {
+        return refused("it is not of rows and columns, or mixes samples");
+    }
+    normalized(t, &x, if node.int("p", 2) == 1 { "L1" } else { "L2" })
+}
+
+pub(crate) fn arithmetic(t: &mut Translator, node: Node) -> Result<Computed> {
     let op = match node.proto.op_type.as_str() {
         "Sum" | "Mean" => "Add",
         op => op,
@@ -61,124 +59,118 @@ fn arithmetic(t: &mut Translator, node: Node) -> Done<Computed> {
     let inputs = node.inputs();
     for at in 1..inputs {
         let next = t.computed(node, at)?;
-        if op == "Div" && done.whole && next.whole {
-            return refused("it divides whole numbers");
+        if op == "Div" && done.integers && next.integers {
+            return refused("it divides integers");
         }
-        done = t.emit.binary(op, &done, &next)?;
+        done = t.builder.binary(op, &done, &next)?;
     }
     if node.proto.op_type == "Mean" {
-        done = t.emit.with_number("Mul", &done, 1.0 / inputs as f32)?;
+        done = t.builder.with_number("Mul", &done, 1.0 / inputs as f32)?;
     }
     Ok(done)
 }
 
-fn scaled(t: &mut Translator, node: Node, factor: f32) -> Done<Computed> {
-    let x = t.computed(node, 0)?;
-    let scaled = t.emit.with_number("Mul", &x, factor)?;
-    Ok(Computed { whole: x.whole, ..scaled })
-}
-
-fn power(t: &mut Translator, node: Node) -> Done<Computed> {
+pub(crate) fn power(t: &mut Translator, node: Node) -> Result<Computed> {
     let x = t.computed(node, 0)?;
     let exponent = match t.value(node, 1)? {
         Value::Known(tensor) if tensor.len() == 1 => tensor.numbers()?.first().copied(),
         _ => None,
     };
     match exponent {
-        // Squares are what statistics are made of, and a product is exact where a power is not.
-        Some(2.0) => t.emit.binary("Mul", &x, &x),
-        Some(0.5) => t.emit.unary("Sqrt", &x),
+        // Statistics use squares, and a product is exact where a power is not.
+        Some(2.0) => t.builder.binary("Mul", &x, &x),
+        Some(0.5) => t.builder.unary("Sqrt", &x),
         _ => {
             let exponent = t.computed(node, 1)?;
-            t.emit.binary("Pow", &x, &exponent)
+            t.builder.binary("Pow", &x, &exponent)
         }
     }
 }
 
-fn comparison(t: &mut Translator, node: Node) -> Done<Computed> {
+pub(crate) fn comparison(t: &mut Translator, node: Node) -> Result<Computed> {
     let (a, b) = (t.computed(node, 0)?, t.computed(node, 1)?);
-    let emit = &mut t.emit;
+    let builder = &mut t.builder;
     match node.proto.op_type.as_str() {
-        "Equal" => emit.compare("Equal", &a, &b),
-        "Greater" => emit.compare("Greater", &a, &b),
-        "Less" => emit.compare("Greater", &b, &a),
-        // Not "not less": comparisons with a missing value are false.
+        "Equal" => builder.compare("Equal", &a, &b),
+        "Greater" => builder.compare("Greater", &a, &b),
+        "Less" => builder.compare("Greater", &b, &a),
+        // Not the negation of the opposite comparison: comparisons with a missing value are false.
         op => {
             let (larger, smaller) = if op == "GreaterOrEqual" { (&a, &b) } else { (&b, &a) };
             let (above, equal) =
-                (emit.compare("Greater", larger, smaller)?, emit.compare("Equal", larger, smaller)?);
-            emit.binary("Add", &above, &equal)
+                (builder.compare("Greater", larger, smaller)?, builder.compare("Equal", larger, smaller)?);
+            builder.binary("Add", &above, &equal)
         }
     }
 }
 
-fn logic(t: &mut Translator, node: Node) -> Done<Computed> {
+pub(crate) fn logic(t: &mut Translator, node: Node) -> Result<Computed> {
     let mut a = t.computed(node, 0)?;
     if node.proto.op_type == "Not" {
-        return t.emit.not(&a);
+        return t.builder.not(&a);
     }
     let b = t.computed(node, 1)?;
-    let tells = a.tells_missing && b.tells_missing;
+    let flags_missing = a.flags_missing && b.flags_missing;
     a = match node.proto.op_type.as_str() {
-        "And" => t.emit.binary("Mul", &a, &b)?,
-        "Or" => t.emit.binary("Max", &a, &b)?,
+        "And" => t.builder.binary("Mul", &a, &b)?,
+        "Or" => t.builder.binary("Max", &a, &b)?,
         _ => {
-            let difference = t.emit.binary("Sub", &a, &b)?;
-            t.emit.unary("Abs", &difference)?
+            let difference = t.builder.binary("Sub", &a, &b)?;
+            t.builder.unary("Abs", &difference)?
         }
     };
-    Ok(Computed { whole: true, tells_missing: tells, ..a })
+    Ok(Computed { integers: true, flags_missing, ..a })
 }
 
-fn clip(t: &mut Translator, node: Node) -> Done<Computed> {
+pub(crate) fn clip(t: &mut Translator, node: Node) -> Result<Computed> {
     let mut x = t.computed(node, 0)?;
     for (at, attribute, op) in [(1, "min", "Max"), (2, "max", "Min")] {
         let bound = if node.has_input(at) {
             t.computed(node, at)?
         } else if node.has(attribute) {
             let bound = node.float(attribute, 0.0)?;
-            t.emit.scalar(bound)?
+            t.builder.scalar(bound)?
         } else {
             continue;
         };
         if bound.shape.iter().any(|dim| dim.batch || dim.size != 1) {
             return refused("its bounds are not single numbers");
         }
-        x = t.emit.binary(op, &x, &bound)?;
+        x = t.builder.binary(op, &x, &bound)?;
     }
     Ok(x)
 }
 
-fn gemm(t: &mut Translator, node: Node) -> Done<Computed> {
+pub(crate) fn gemm(t: &mut Translator, node: Node) -> Result<Computed> {
     let (mut a, mut b) = (t.computed(node, 0)?, t.computed(node, 1)?);
     for (flag, matrix) in [("transA", &mut a), ("transB", &mut b)] {
         if node.int(flag, 0) != 0 {
             if matrix.shape.len() != 2 {
-                return refused("it multiplies something that is no matrix");
+                return refused("its input is not a matrix");
             }
-            *matrix = t.emit.transpose(matrix, &[1, 0])?;
+            *matrix = t.builder.transpose(matrix, &[1, 0])?;
         }
     }
-    let mut done = t.emit.mat_mul(&a, &b)?;
+    let mut done = t.builder.mat_mul(&a, &b)?;
     let (alpha, beta) = (node.float("alpha", 1.0)?, node.float("beta", 1.0)?);
     if alpha.to_bits() != 1.0_f32.to_bits() {
-        done = t.emit.with_number("Mul", &done, alpha)?;
+        done = t.builder.with_number("Mul", &done, alpha)?;
     }
     if node.has_input(2) && beta != 0.0 {
         let mut c = t.computed(node, 2)?;
         if beta.to_bits() != 1.0_f32.to_bits() {
-            c = t.emit.with_number("Mul", &c, beta)?;
+            c = t.builder.with_number("Mul", &c, beta)?;
         }
-        done = t.emit.binary("Add", &done, &c)?;
+        done = t.builder.binary("Add", &done, &c)?;
     }
     Ok(done)
 }
 
-/// As it predicts: one factor and one summand a channel.
-fn batch_normalization(t: &mut Translator, node: Node) -> Done<Computed> {
+/// As in inference: one factor and one summand per channel.
+pub(crate) fn batch_normalization(t: &mut Translator, node: Node) -> Result<Computed> {
     let x = t.computed(node, 0)?;
     if x.shape.len() != 2 || node.int("training_mode", 0) != 0 {
-        return refused("it is not of rows and columns, or still learning");
+        return refused("it is not of rows and columns, or in training mode");
     }
     let mut parts = Vec::new();
     for at in 1..5 {
@@ -195,32 +187,32 @@ fn batch_normalization(t: &mut Translator, node: Node) -> Done<Computed> {
     let factors: Vec<f32> =
         parts[0].iter().zip(&parts[3]).map(|(scale, variance)| scale / (variance + epsilon).sqrt()).collect();
     let summands: Vec<f32> = (0..channels).map(|at| parts[1][at] - parts[2][at] * factors[at]).collect();
-    let (factors, summands) = (t.emit.row(&factors)?, t.emit.row(&summands)?);
-    let scaled = t.emit.binary("Mul", &x, &factors)?;
-    t.emit.binary("Add", &scaled, &summands)
+    let (factors, summands) = (t.builder.row(&factors)?, t.builder.row(&summands)?);
+    let scaled = t.builder.binary("Mul", &x, &factors)?;
+    t.builder.binary("Add", &scaled, &summands)
 }
 
-/// Each sample's values, with mean 0 and variance 1 among themselves, times a factor, plus a summand.
-fn layer_normalization(t: &mut Translator, node: Node) -> Done<Computed> {
+/// The values of each sample, normalised to mean 0 and variance 1, times a factor, plus a summand.
+pub(crate) fn layer_normalization(t: &mut Translator, node: Node) -> Result<Computed> {
     let x = t.computed(node, 0)?;
     let axis = axis_of(node.int("axis", -1), x.shape.len())?;
     if axis + 1 != x.shape.len() {
         return refused("it works along several axes at once");
     }
     let share = 1.0 / x.shape[axis].size as f32;
-    let sum = t.emit.reduce("ReduceSum", &x, &[axis])?;
-    let mean = t.emit.with_number("Mul", &sum, share)?;
-    let centred = t.emit.binary("Sub", &x, &mean)?;
-    let squares = t.emit.binary("Mul", &centred, &centred)?;
-    let sum = t.emit.reduce("ReduceSum", &squares, &[axis])?;
-    let variance = t.emit.with_number("Mul", &sum, share)?;
-    let variance = t.emit.with_number("Add", &variance, node.float("epsilon", 1e-5)?)?;
-    let deviation = t.emit.unary("Sqrt", &variance)?;
-    let mut done = t.emit.binary("Div", &centred, &deviation)?;
+    let sum = t.builder.reduce("ReduceSum", &x, &[axis])?;
+    let mean = t.builder.with_number("Mul", &sum, share)?;
+    let centred = t.builder.binary("Sub", &x, &mean)?;
+    let squares = t.builder.binary("Mul", &centred, &centred)?;
+    let sum = t.builder.reduce("ReduceSum", &squares, &[axis])?;
+    let variance = t.builder.with_number("Mul", &sum, share)?;
+    let variance = t.builder.with_number("Add", &variance, node.float("epsilon", 1e-5)?)?;
+    let deviation = t.builder.unary("Sqrt", &variance)?;
+    let mut done = t.builder.binary("Div", &centred, &deviation)?;
     for (at, op) in [(1, "Mul"), (2, "Add")] {
         if node.has_input(at) {
             let values = t.computed(node, at)?;
-            done = t.emit.binary(op, &done, &values)?;
+            done = t.builder.binary(op, &done, &values)?;
         }
     }
     Ok(done)

@@ -1,24 +1,27 @@
-//! Reads the lists that a tree ensemble is stored as into trees that are known to be trees.
+//! Reads a tree ensemble from the lists of its operator, and checks that it consists of trees.
+//!
+//! Owns the names of the lists and every check of their numbers. Must not know how trees are evaluated.
 
 use std::collections::HashMap;
 
+use super::error::{Result, refused};
 use super::node;
 use super::node::Node;
 use super::value::Data;
-use super::{Done, refused};
+use crate::text::Untrusted;
 
-/// Most nodes of all trees together.
+/// The maximum number of nodes of all trees together.
 const MAX_NODES: usize = 400_000;
 
-/// Beyond every value, but not as far as what stands for a missing one: a branch that only parts missing
+/// Above every value, but below the number that stands for a missing one: a branch that only separates missing
 /// values from others has an infinite threshold.
-const FAR: f32 = f32::MAX.next_down();
+const MAX_THRESHOLD: f32 = f32::MAX.next_down();
 
 /// The trees of an ensemble.
 pub(crate) struct Ensemble {
     pub nodes: Vec<TreeNode>,
     pub roots: Vec<usize>,
-    /// What each leaf adds to which score, by node.
+    /// The weights that each leaf adds to scores, by node.
     pub weights: HashMap<usize, Vec<(usize, f32)>>,
 }
 
@@ -29,7 +32,7 @@ pub(crate) enum TreeNode {
     Branch(Branch),
 }
 
-/// "Is the feature above the threshold?" Every order comparison of the operator can be put so.
+/// "Is the feature above the threshold?" Every order comparison of the operator can be rewritten to this.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Branch {
     pub feature: usize,
@@ -40,7 +43,7 @@ pub(crate) struct Branch {
     pub below: usize,
 }
 
-/// The names of the lists that say what the leaves are worth: they differ by operator.
+/// The names of the lists with the weights of the leaves: they differ by operator.
 pub(crate) struct LeafLists {
     pub trees: &'static str,
     pub nodes: &'static str,
@@ -49,14 +52,12 @@ pub(crate) struct LeafLists {
 }
 
 impl Ensemble {
-    /// Reads an ensemble over so many `features` that gives so many `scores`.
-    pub(crate) fn read(node: Node, lists: &LeafLists, features: usize, scores: usize) -> Done<Self> {
+    /// Reads an ensemble over `features` features that gives `scores` scores.
+    pub(crate) fn read(node: Node, lists: &LeafLists, features: usize, scores: usize) -> Result<Self> {
         let (trees, ids) = (node.ints("nodes_treeids"), node.ints("nodes_nodeids"));
         let count = trees.len();
         if count == 0 || count > MAX_NODES {
-            return refused(format!(
-                "its trees have {count} nodes; there may be 1 to {MAX_NODES}, a fixed limit"
-            ));
+            return refused(format!("its trees have {count} nodes; the limit is 1 to {MAX_NODES}"));
         }
         if ids.len() != count {
             return refused("its lists are not of one length");
@@ -73,7 +74,7 @@ impl Ensemble {
     }
 }
 
-fn nodes(node: Node, index: &HashMap<(i64, i64), usize>, features: usize) -> Done<Vec<TreeNode>> {
+fn nodes(node: Node, index: &HashMap<(i64, i64), usize>, features: usize) -> Result<Vec<TreeNode>> {
     let trees = node.ints("nodes_treeids");
     let modes = node.strings("nodes_modes");
     let feature_ids = node.ints("nodes_featureids");
@@ -93,7 +94,7 @@ fn nodes(node: Node, index: &HashMap<(i64, i64), usize>, features: usize) -> Don
         let (yes, no) = (child(yes[at])?, child(no[at])?);
         let Some(feature) = usize::try_from(feature_ids[at]).ok().filter(|&feature| feature < features)
         else {
-            return refused("a branch asks for a feature that is not there");
+            return refused("a branch reads a feature that is not there");
         };
         // x < v is "not above the number before v".
         let (threshold, yes_above) = match modes[at].as_slice() {
@@ -102,12 +103,11 @@ fn nodes(node: Node, index: &HashMap<(i64, i64), usize>, features: usize) -> Don
             b"BRANCH_LT" => (values[at].next_down(), false),
             b"BRANCH_GTE" => (values[at].next_down(), true),
             mode => {
-                let mode: String =
-                    String::from_utf8_lossy(mode).chars().filter(char::is_ascii).take(20).collect();
-                return refused(format!("its branches of mode {mode} are not understood"));
+                let mode = Untrusted(&String::from_utf8_lossy(mode)).identifier(20);
+                return refused(format!("its branches have the mode {mode}, which is not supported"));
             }
         };
-        let threshold = threshold.clamp(-FAR, FAR);
+        let threshold = threshold.clamp(-MAX_THRESHOLD, MAX_THRESHOLD);
         let missing_yes = tracks.get(at).is_some_and(|&tracks| tracks != 0);
         let (above, below) = if yes_above { (yes, no) } else { (no, yes) };
         let missing_above = missing_yes == yes_above;
@@ -116,20 +116,20 @@ fn nodes(node: Node, index: &HashMap<(i64, i64), usize>, features: usize) -> Don
     (0..count).map(|at| if modes[at] == b"LEAF" { Ok(TreeNode::Leaf) } else { branch(at) }).collect()
 }
 
-/// The nodes that no branch leads to. All others are led to once, and reached from these: so the
-/// branches are trees and not circles.
-fn roots(nodes: &[TreeNode]) -> Done<Vec<usize>> {
-    let mut led_to = vec![false; nodes.len()];
+/// The nodes without a parent. Every other node has one parent and is reached from a root: so the branches are trees
+/// without cycles.
+fn roots(nodes: &[TreeNode]) -> Result<Vec<usize>> {
+    let mut has_parent = vec![false; nodes.len()];
     for node in nodes {
         if let TreeNode::Branch(branch) = node {
             for child in [branch.above, branch.below] {
-                if std::mem::replace(&mut led_to[child], true) {
+                if std::mem::replace(&mut has_parent[child], true) {
                     return refused("two branches lead to one node");
                 }
             }
         }
     }
-    let roots: Vec<usize> = (0..nodes.len()).filter(|&at| !led_to[at]).collect();
+    let roots: Vec<usize> = (0..nodes.len()).filter(|&at| !has_parent[at]).collect();
     let mut open = roots.clone();
     let mut reached = 0;
     while let Some(at) = open.pop() {
@@ -147,7 +147,7 @@ fn leaf_weights(
     index: &HashMap<(i64, i64), usize>,
     nodes: &[TreeNode],
     scores: usize,
-) -> Done<HashMap<usize, Vec<(usize, f32)>>> {
+) -> Result<HashMap<usize, Vec<(usize, f32)>>> {
     let (trees, ids, which) = (node.ints(lists.trees), node.ints(lists.nodes), node.ints(lists.scores));
     let as_tensor = format!("{}_as_tensor", lists.weights);
     let values = floats_or_tensor(node, lists.weights, &as_tensor)?;
@@ -158,17 +158,17 @@ fn leaf_weights(
     for at in 0..trees.len() {
         let leaf = index.get(&(trees[at], ids[at])).copied();
         let Some(leaf) = leaf.filter(|&leaf| matches!(nodes[leaf], TreeNode::Leaf)) else {
-            return refused("it gives a weight to something that is no leaf");
+            return refused("a weight belongs to a node that is no leaf");
         };
         let Some(score) = usize::try_from(which[at]).ok().filter(|&score| score < scores) else {
-            return refused("a leaf speaks for a class that is not there");
+            return refused("a leaf has a weight for a class that is not there");
         };
         weights.entry(leaf).or_default().push((score, values[at]));
     }
     Ok(weights)
 }
 
-fn thresholds(node: Node) -> Done<Vec<f32>> {
+fn thresholds(node: Node) -> Result<Vec<f32>> {
     let values = match node.tensor("nodes_values_as_tensor") {
         None => node.any_floats("nodes_values").to_vec(),
         Some(_) => floats_or_tensor(node, "nodes_values", "nodes_values_as_tensor")?,
@@ -180,10 +180,10 @@ fn thresholds(node: Node) -> Done<Vec<f32>> {
     }
 }
 
-pub(crate) fn floats_or_tensor(node: Node, name: &str, as_tensor: &str) -> Done<Vec<f32>> {
+pub(crate) fn floats_or_tensor(node: Node, name: &str, as_tensor: &str) -> Result<Vec<f32>> {
     let Some(proto) = node.tensor(as_tensor) else { return Ok(node.floats(name)?.to_vec()) };
     match node::tensor(proto)?.data {
         Data::Floats(values) => Ok(values),
-        Data::Whole(_) => refused("its values are not floats"),
+        Data::Integers(_) => refused("its values are not floats"),
     }
 }

@@ -1,45 +1,30 @@
-//! Goes through a foreign graph, node by node, and writes what it computes in plain operators.
+//! The walk through another tool's graph, node by node.
+//!
+//! Owns which nodes are translated and in which order. Must not know single operators: they are in
+//! [`super::operators`].
 
 use std::collections::{HashMap, HashSet};
-use std::rc::Rc;
 
-use tract_onnx::pb::tensor_shape_proto::dimension;
-use tract_onnx::pb::{GraphProto, ModelProto, TensorProto, ValueInfoProto, type_proto};
+use tract_onnx::pb::{GraphProto, ModelProto};
 
-use super::builder::{Emit, plain};
-use super::node;
+use super::error::{Result, name_operator, refused};
 use super::node::Node;
-use super::value::{Computed, Data, Dim, Value};
-use super::{Done, MAX_DIMENSIONS, ml_ops, movement, operator, refused};
-use crate::model::to_onnx::INPUT;
+use super::operators;
+use super::translator::Translator;
+use super::value::{Computed, Value};
 
-/// Most numbers that are read or calculated about shapes and positions: each takes several times its bytes in the
-/// file.
-const MAX_FOLDED: usize = 1 << 19;
-
-/// A translation under way.
-pub(crate) struct Translator<'a> {
-    pub emit: Emit,
-    values: HashMap<&'a str, Value>,
-    /// Constants of the file that nobody has asked for yet.
-    initializers: HashMap<&'a str, &'a TensorProto>,
-    input: Computed,
-    zeros: Option<Computed>,
-    folded: usize,
-}
-
-/// Translates what the output called `output` is computed from. Missing cells are NaN, or `missing`.
+/// Translates the nodes that the output called `output` depends on. Missing cells are NaN, or `missing`.
 pub(crate) fn translate<'a>(
     proto: &'a ModelProto,
     graph: &'a GraphProto,
     output: &str,
     width: usize,
     missing: Option<f32>,
-) -> Done<(Translator<'a>, Computed)> {
-    let mut t = Translator::new(graph, width, missing)?;
+) -> Result<(Translator<'a>, Computed)> {
+    let mut translator = Translator::new(graph, width, missing)?;
     let needed = needed(graph, output)?;
     let version = |domain: &str| {
-        let set = proto.opset_import.iter().find(|set| plain_domain(&set.domain) == domain);
+        let set = proto.opset_import.iter().find(|set| canonical_domain(&set.domain) == domain);
         set.map_or(1, |set| set.version)
     };
     let versions = HashMap::from([("", version("")), ("ai.onnx.ml", version("ai.onnx.ml"))]);
@@ -47,22 +32,23 @@ pub(crate) fn translate<'a>(
         if !needed.contains(&at) {
             continue;
         }
-        let version = versions.get(plain_domain(&proto.domain)).copied().unwrap_or(1);
-        t.node(Node { proto, version }).map_err(|error| operator(proto, error))?;
+        let version = versions.get(canonical_domain(&proto.domain)).copied().unwrap_or(1);
+        translate_node(&mut translator, Node { proto, version })
+            .map_err(|error| name_operator(proto, error))?;
     }
-    let answer = match t.named(output)? {
+    let output = match translator.named(output)? {
         Value::Computed(value) => value,
-        Value::Known(_) => return refused(format!("its output {output} is a constant")),
+        Value::Known(_) => return refused("its output is a constant"),
     };
-    Ok((t, answer))
+    Ok((translator, output))
 }
 
-fn plain_domain(domain: &str) -> &str {
+fn canonical_domain(domain: &str) -> &str {
     if domain == "ai.onnx" { "" } else { domain }
 }
 
-/// The nodes that an output is computed from.
-fn needed(graph: &GraphProto, output: &str) -> Done<HashSet<usize>> {
+/// The nodes that an output depends on.
+fn needed(graph: &GraphProto, output: &str) -> Result<HashSet<usize>> {
     let mut made_by: HashMap<&str, usize> = HashMap::new();
     for (at, node) in graph.node.iter().enumerate() {
         for name in node.output.iter().filter(|name| !name.is_empty()) {
@@ -81,172 +67,18 @@ fn needed(graph: &GraphProto, output: &str) -> Done<HashSet<usize>> {
     Ok(needed)
 }
 
-impl<'a> Translator<'a> {
-    fn new(graph: &'a GraphProto, width: usize, missing: Option<f32>) -> Done<Self> {
-        let mut emit = Emit::new();
-        let name = emit.graph.input(INPUT, width);
-        let rows = Dim { size: 1, batch: true };
-        let raw = Computed { may_miss: true, ..plain(name, vec![rows, Dim::fixed(width)]) };
-        let input = match missing {
-            None => raw,
-            Some(number) => {
-                let flag = emit.is_missing(&raw)?;
-                let number = emit.scalar(number)?;
-                emit.choose(&flag, &number, &raw)?
-            }
-        };
-        let initializers: HashMap<&str, &TensorProto> =
-            graph.initializer.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect();
-        let mut t = Self { emit, values: HashMap::new(), initializers, input, zeros: None, folded: 0 };
-        t.inputs(graph, width)?;
-        Ok(t)
+/// Translates one node.
+fn translate_node<'a>(translator: &mut Translator<'a>, node: Node<'a>) -> Result<()> {
+    for name in node.proto.input.iter().filter(|name| !name.is_empty()) {
+        translator.named(name)?;
     }
-
-    /// The columns of the input are given to the graph's inputs, in their order.
-    fn inputs(&mut self, graph: &'a GraphProto, width: usize) -> Done<()> {
-        let inputs: Vec<&ValueInfoProto> =
-            graph.input.iter().filter(|input| !self.initializers.contains_key(input.name.as_str())).collect();
-        let mut from = 0;
-        for input in &inputs {
-            let alone = inputs.len() == 1;
-            let columns = match columns_of(input)? {
-                Some(columns) if !alone || columns == width => columns,
-                Some(columns) => {
-                    return refused(format!(
-                        "its input has {columns} columns, but model.json names {width} features"
-                    ));
-                }
-                None if alone => width,
-                None => return refused("one of its inputs has an unknown number of columns"),
-            };
-            let to = from + columns;
-            if to > width || columns == 0 {
-                return refused(format!(
-                    "its inputs have other columns than the {width} that model.json names"
-                ));
-            }
-            let places: Vec<usize> = (from..to).collect();
-            let value = self.emit.take(&self.input.clone(), 1, &places)?;
-            if self.values.insert(&input.name, Value::Computed(value)).is_some() {
-                return refused("two inputs have one name");
-            }
-            from = to;
-        }
-        if from == width {
-            Ok(())
-        } else {
-            refused(format!("its inputs have other columns than the {width} that model.json names"))
-        }
+    let Some(operator) = operators::find(canonical_domain(&node.proto.domain), &node.proto.op_type) else {
+        return refused("it is not supported");
+    };
+    let values = operator.translate(translator, node)?;
+    for (name, value) in node.proto.output.iter().zip(values) {
+        let Some(value) = value.filter(|_| !name.is_empty()) else { continue };
+        translator.define(name, value)?;
     }
-
-    /// A value by its name.
-    fn named(&mut self, name: &str) -> Done<Value> {
-        if let Some(value) = self.values.get(name) {
-            return Ok(value.clone());
-        }
-        let Some((&name, &proto)) = self.initializers.get_key_value(name) else {
-            return refused("it reads a value that is not there before it, or a class label");
-        };
-        let value = self.known(proto)?;
-        self.values.insert(name, value.clone());
-        Ok(value)
-    }
-
-    /// A constant of the file as a value.
-    pub(crate) fn known(&mut self, proto: &TensorProto) -> Done<Value> {
-        let tensor = node::tensor(proto)?;
-        if matches!(tensor.data, Data::Whole(_)) {
-            self.fold(tensor.len())?;
-        }
-        Ok(Value::Known(Rc::new(tensor)))
-    }
-
-    /// An input of a node.
-    pub(crate) fn value(&self, node: Node, at: usize) -> Done<Value> {
-        let Some(name) = node.proto.input.get(at).filter(|name| !name.is_empty()) else {
-            return refused("one of its inputs is absent");
-        };
-        match self.values.get(name.as_str()) {
-            Some(value) => Ok(value.clone()),
-            None => refused("it reads a value that is not there before it, or a class label"),
-        }
-    }
-
-    /// An input of a node as a value of the translated graph.
-    pub(crate) fn computed(&mut self, node: Node, at: usize) -> Done<Computed> {
-        let value = self.value(node, at)?;
-        self.emit.computed(&value)
-    }
-
-    /// An input of a node that is constant whole numbers.
-    pub(crate) fn integers(&self, node: Node, at: usize) -> Done<Vec<i64>> {
-        match self.value(node, at)? {
-            Value::Known(tensor) => tensor.integers(),
-            Value::Computed(_) => refused("a position or an axis is computed"),
-        }
-    }
-
-    /// Counts what is calculated here and not by the translated graph.
-    pub(crate) fn fold(&mut self, numbers: usize) -> Done<()> {
-        self.folded = self.folded.saturating_add(numbers);
-        if self.folded > MAX_FOLDED { refused("it calculates too much about shapes") } else { Ok(()) }
-    }
-
-    /// A zero for each sample: rows × 1.
-    pub(crate) fn zeros(&mut self) -> Done<Computed> {
-        if let Some(zeros) = &self.zeros {
-            return Ok(zeros.clone());
-        }
-        let first = self.emit.take(&self.input.clone(), 1, &[0])?;
-        let missing = self.emit.is_missing(&first)?;
-        let zeros = self.emit.with_number("Mul", &missing, 0.0)?;
-        self.zeros = Some(zeros.clone());
-        Ok(zeros)
-    }
-
-    fn node(&mut self, node: Node<'a>) -> Done<()> {
-        for name in node.proto.input.iter().filter(|name| !name.is_empty()) {
-            self.named(name)?;
-        }
-        let domain = plain_domain(&node.proto.domain);
-        let done = match domain {
-            "" => match movement::translate(self, node)? {
-                Some(values) => Some(values.into_iter().map(Some).collect()),
-                None => match super::reduce::translate(self, node)? {
-                    Some(value) => Some(vec![Some(Value::Computed(value))]),
-                    None => super::elementwise::translate(self, node)?
-                        .map(|value| vec![Some(Value::Computed(value))]),
-                },
-            },
-            "ai.onnx.ml" => ml_ops::translate(self, node)?,
-            _ => None,
-        };
-        let Some(values) = done else { return refused("it is not understood") };
-        for (name, value) in node.proto.output.iter().zip(values) {
-            let Some(value) = value.filter(|_| !name.is_empty()) else { continue };
-            let shape = value.shape();
-            if shape.len() > MAX_DIMENSIONS || shape.iter().filter(|dim| dim.batch).count() > 1 {
-                return refused("it mixes samples, or makes too many dimensions");
-            }
-            if self.values.insert(name, value).is_some() {
-                return refused("two values have one name");
-            }
-        }
-        Ok(())
-    }
-}
-
-/// How many columns an input says it has.
-fn columns_of(input: &ValueInfoProto) -> Done<Option<usize>> {
-    let tensor = input.r#type.as_ref().and_then(|kind| kind.value.as_ref());
-    let Some(type_proto::Value::TensorType(tensor)) = tensor else { return Ok(None) };
-    let Some(shape) = &tensor.shape else { return Ok(None) };
-    match shape.dim.as_slice() {
-        [] => Ok(None),
-        [_, columns] => match columns.value {
-            Some(dimension::Value::DimValue(columns)) if columns > 0 => Ok(usize::try_from(columns).ok()),
-            _ => Ok(None),
-        },
-        _ => refused("its input is not of rows and columns"),
-    }
+    Ok(())
 }

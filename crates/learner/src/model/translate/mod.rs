@@ -1,70 +1,54 @@
-//! ONNX classifiers that other tools made, rewritten into the operators that this backend runs.
+//! Translates ONNX classifiers of other tools into the operators that this backend runs.
 //!
-//! Owns `model.json` and the translation: what comes out is a model file like our
-//! own, in the same plain operators, and is checked like our own. Nothing of a
-//! foreign graph reaches the model runner as it was. Must not know where files
-//! come from.
+//! Owns `model.json` and the translation: the result is a model file of this backend, in its own operators, with the
+//! same checks. Nothing of another tool's graph reaches the ONNX runtime unchanged. Must not know where files come
+//! from.
 
 mod activations;
 mod builder;
 mod elementwise;
 mod ensemble;
+mod error;
 mod graph_walk;
 mod ml_ops;
 mod model_json;
 mod movement;
 mod node;
+mod operators;
 mod output;
 mod reduce;
 mod shape_ops;
+mod translator;
 mod trees;
 mod value;
 
-use tract_onnx::pb::{ModelProto, NodeProto};
+use tract_onnx::pb::ModelProto;
 
-use super::ModelError;
-use model_json::Description;
+use super::error::ModelError;
+use error::{Result, refused};
+use model_json::ModelJson;
 
-/// More dimensions than a value needs whose first are samples and features.
-const MAX_DIMENSIONS: usize = 6;
+/// The maximum number of nodes of a file to translate.
+const MAX_NODES: usize = 10_000;
 
-type Done<T> = Result<T, ModelError>;
-
-fn refused<T>(why: impl Into<String>) -> Done<T> {
-    Err(ModelError::Refused(why.into()))
-}
-
-/// Says which operator it was that was refused.
-fn operator(node: &NodeProto, error: ModelError) -> ModelError {
-    let ModelError::Refused(why) = error else { return error };
-    let plain = |text: &str| -> String {
-        text.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_')).take(40).collect()
-    };
-    let name = match node.domain.as_str() {
-        "" | "ai.onnx" => plain(&node.op_type),
-        domain => format!("{}.{}", plain(domain), plain(&node.op_type)),
-    };
-    ModelError::Refused(format!("operator {name} cannot be translated: {why}"))
-}
-
-/// A model file of this backend from a decoded ONNX file and the description beside it.
+/// A model file of this backend from a decoded ONNX file and the `model.json` beside it.
 ///
 /// # Errors
-/// [`ModelError`] that names what is not understood.
-pub(super) fn to_onnx(proto: &ModelProto, description: &[u8]) -> Result<Vec<u8>, ModelError> {
-    let description = Description::read(description)?;
+/// [`ModelError`] that names the operator or key that is not supported.
+pub(super) fn to_onnx(proto: &ModelProto, model_json: &[u8]) -> Result<Vec<u8>> {
+    let model_json = ModelJson::read(model_json)?;
     let Some(graph) = &proto.graph else {
-        return Err(ModelError::NotOnnx("it has no graph".to_owned()));
+        return Err(ModelError::NoGraph);
     };
     if !proto.functions.is_empty() || !graph.sparse_initializer.is_empty() {
         return refused("local functions and sparse tensors are not accepted");
     }
-    if graph.node.len() > 10_000 {
-        return refused("it has more than 10000 nodes");
+    if graph.node.len() > MAX_NODES {
+        return refused(format!("it has more than {MAX_NODES} nodes, a fixed limit"));
     }
     let mut first = None;
-    for candidate in output::candidates(graph, &description)? {
-        match output::model_of(proto, graph, &candidate, &description) {
+    for candidate in output::candidates(graph, &model_json)? {
+        match output::model_of(proto, graph, &candidate, &model_json) {
             Ok(bytes) => return Ok(bytes),
             Err(error) => first = first.or(Some(error)),
         }

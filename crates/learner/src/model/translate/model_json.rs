@@ -1,4 +1,6 @@
-//! `model.json`: what the ONNX file of another tool does not say.
+//! `model.json`: the names of features and classes, which the ONNX file of another tool lacks.
+//!
+//! Owns its keys and their limits. Must not know the ONNX file.
 
 use std::fmt;
 
@@ -7,27 +9,28 @@ use serde::de::value::SeqAccessDeserializer;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 
 use crate::dataset::Class;
-use crate::model::ModelError;
-use crate::model::limits::{MAX_CLASSES, MAX_FEATURES, at_most, said};
+use crate::model::error::ModelError;
+use crate::model::limits::{MAX_CLASSES, MAX_FEATURES, list_up_to};
+use crate::text::Untrusted;
 
-/// What `model.json` says.
+/// The content of `model.json`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Description {
-    /// The features in the order of the input's columns: their names, or only how many there are.
+pub(crate) struct ModelJson {
+    /// The features in the order of the input's columns: their names, or only their number.
     pub features: FeatureList,
     /// Moodle's labels in the order of the output's columns.
-    #[serde(deserialize_with = "at_most::<_, _, MAX_CLASSES>")]
+    #[serde(deserialize_with = "list_up_to::<_, _, MAX_CLASSES>")]
     pub classes: Vec<Class>,
-    /// Which output holds the answer, and what it gives; found out when absent.
+    /// The output that holds the probabilities or logits; found by trying when absent.
     #[serde(default)]
     pub output: Output,
-    /// What the model gets where a cell is empty; found out when absent.
+    /// The replacement of empty cells; found by trying when absent.
     #[serde(default)]
     pub missing: Option<Missing>,
-    /// Whatever people want to say about the model.
-    #[serde(default, rename = "description")]
-    pub about: String,
+    /// A text about the model.
+    #[serde(default)]
+    pub description: String,
 }
 
 /// The features, by name or by number.
@@ -37,7 +40,7 @@ pub(crate) enum FeatureList {
     Names(Vec<String>),
 }
 
-/// By hand: what serde makes for an enum without tags would hold all of a long list before it looks at it.
+/// Written by hand: the derived code for an untagged enum would buffer all of a long list before it checks it.
 impl<'de> Deserialize<'de> for FeatureList {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(FeatureListVisitor)
@@ -50,7 +53,7 @@ impl<'de> Visitor<'de> for FeatureListVisitor {
     type Value = FeatureList;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the features' names or how many there are")
+        f.write_str("the names of the features or their number")
     }
 
     fn visit_u64<E: Error>(self, count: u64) -> Result<FeatureList, E> {
@@ -58,11 +61,11 @@ impl<'de> Visitor<'de> for FeatureListVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, names: A) -> Result<FeatureList, A::Error> {
-        at_most::<_, _, MAX_FEATURES>(SeqAccessDeserializer::new(names)).map(FeatureList::Names)
+        list_up_to::<_, _, MAX_FEATURES>(SeqAccessDeserializer::new(names)).map(FeatureList::Names)
     }
 }
 
-/// Which output holds the answer.
+/// The output that holds the probabilities or logits.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Output {
@@ -70,7 +73,7 @@ pub(crate) struct Output {
     pub gives: Option<Gives>,
 }
 
-/// What an output holds.
+/// The content of an output.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Gives {
@@ -78,7 +81,7 @@ pub(crate) enum Gives {
     Logits,
 }
 
-/// What stands for a missing value.
+/// The replacement of a missing value.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Missing {
@@ -86,37 +89,37 @@ pub(crate) enum Missing {
     Word(Word),
 }
 
-/// The one word that may stand there.
+/// The one word that is accepted instead of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Word {
     Nan,
 }
 
-impl Description {
+impl ModelJson {
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, ModelError> {
-        let wrong = |why: String| ModelError::Description(why);
-        let this: Self = serde_json::from_slice(bytes).map_err(|error| wrong(said(&error)))?;
-        if !(1..=MAX_FEATURES).contains(&this.width()) {
+        let wrong = |why: String| ModelError::ModelJson(why);
+        let model_json: Self = serde_json::from_slice(bytes).map_err(ModelError::ModelJsonSyntax)?;
+        if !(1..=MAX_FEATURES).contains(&model_json.width()) {
             return Err(wrong(format!("there must be 1 to {MAX_FEATURES} features")));
         }
-        if let FeatureList::Names(names) = &this.features {
+        if let FeatureList::Names(names) = &model_json.features {
             let mut seen = std::collections::HashSet::new();
             if let Some(twice) = names.iter().find(|name| !seen.insert(name.as_str())) {
-                let twice: String = twice.chars().filter(|c| !c.is_control()).take(100).collect();
+                let twice = Untrusted(twice).quoted(100);
                 return Err(wrong(format!("the feature {twice} is named twice")));
             }
         }
-        if !(2..=MAX_CLASSES).contains(&this.classes.len()) {
+        if !(2..=MAX_CLASSES).contains(&model_json.classes.len()) {
             return Err(wrong(format!("there must be 2 to {MAX_CLASSES} classes")));
         }
-        if Class::are_repeated(&this.classes) {
+        if Class::are_repeated(&model_json.classes) {
             return Err(wrong("a class is named twice".to_owned()));
         }
-        if matches!(this.missing, Some(Missing::Number(number)) if !number.is_finite()) {
-            return Err(wrong("what stands for a missing value must be a finite number".to_owned()));
+        if matches!(model_json.missing, Some(Missing::Number(number)) if !number.is_finite()) {
+            return Err(wrong("missing must be a finite number".to_owned()));
         }
-        Ok(this)
+        Ok(model_json)
     }
 
     pub(crate) fn width(&self) -> usize {

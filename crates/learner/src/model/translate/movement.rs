@@ -1,160 +1,146 @@
-//! Plain operators that move values without changing them.
+//! Operators that move values without changing them.
+//!
+//! Owns their translation, and the calculation of constants among their inputs. Must not take some samples of a batch:
+//! the builder refuses it.
 
 use std::rc::Rc;
 
 use tract_onnx::pb::tensor_proto::DataType;
 
-use super::graph_walk::Translator;
+use super::error::{Result, refused};
 use super::node::Node;
-use super::value::{Computed, Data, Dim, Tensor, Value, Whole, axis_of};
-use super::{Done, refused, shape_ops};
+use super::translator::Translator;
+use super::value::{Computed, Data, Dim, Integer, Tensor, Value, axis_of};
 
-/// The results of such an operator; `None` for another.
-pub(crate) fn translate(t: &mut Translator, node: Node) -> Done<Option<Vec<Value>>> {
-    let op = node.proto.op_type.as_str();
-    let done = match op {
-        "Identity" | "Dropout" => t.value(node, 0)?,
-        "Cast" => cast(t, node)?,
-        "Constant" => constant(t, node)?,
-        "Shape" => shape_ops::shape(t, node)?,
-        "ConstantOfShape" => shape_ops::constant_of_shape(t, node)?,
-        "Expand" => shape_ops::expand(t, node)?,
-        "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" => shape_ops::reshape(t, node)?,
-        "Transpose" => transpose(t, node)?,
-        "Concat" => concat(t, node)?,
-        "Gather" => gather(t, node)?,
-        "Slice" => slice(t, node)?,
-        "Split" => return split(t, node).map(Some),
-        _ => return Ok(None),
-    };
-    Ok(Some(vec![done]))
+pub(crate) fn identity(t: &mut Translator, node: Node) -> Result<Value> {
+    t.value(node, 0)
 }
 
-fn cast(t: &mut Translator, node: Node) -> Done<Value> {
+pub(crate) fn cast(t: &mut Translator, node: Node) -> Result<Value> {
     let value = t.value(node, 0)?;
     let to = i32::try_from(node.int("to", 0)).ok().and_then(|to| DataType::try_from(to).ok());
     match (to, value) {
         (Some(DataType::Float | DataType::Double), Value::Computed(value)) => {
-            Ok(Value::Computed(Computed { whole: false, ..value }))
+            Ok(Value::Computed(Computed { integers: false, ..value }))
         }
         (Some(DataType::Float | DataType::Double), Value::Known(tensor)) => match &tensor.data {
-            Data::Whole(values) if values.iter().any(|value| value.batch) => Ok(Value::Known(tensor)),
-            Data::Whole(values) => {
+            Data::Integers(values) if values.iter().any(|value| value.batch) => Ok(Value::Known(tensor)),
+            Data::Integers(values) => {
                 t.fold(values.len())?;
-                Ok(Tensor::floats(tensor.dims.clone(), tensor.numbers()?))
+                Ok(Tensor::floats_of(tensor.dims.clone(), tensor.numbers()?))
             }
             Data::Floats(_) => Ok(Value::Known(tensor)),
         },
-        (Some(DataType::Int64 | DataType::Int32), Value::Computed(value)) if value.whole => {
+        (Some(DataType::Int64 | DataType::Int32), Value::Computed(value)) if value.integers => {
             Ok(Value::Computed(value))
         }
         (Some(DataType::Int64 | DataType::Int32), Value::Computed(value)) => {
             truncated(t, &value).map(Value::Computed)
         }
         (Some(DataType::Int64 | DataType::Int32), Value::Known(tensor)) => match &tensor.data {
-            Data::Whole(_) => Ok(Value::Known(tensor)),
+            Data::Integers(_) => Ok(Value::Known(tensor)),
             Data::Floats(values) => {
                 t.fold(values.len())?;
-                let whole =
-                    values.iter().map(|&value| Whole { number: value as i64, batch: false }).collect();
-                Ok(Tensor::whole(tensor.dims.clone(), whole))
+                let integers =
+                    values.iter().map(|&value| Integer { number: value as i64, batch: false }).collect();
+                Ok(Tensor::integers_of(tensor.dims.clone(), integers))
             }
         },
         (Some(DataType::Bool), value) => {
-            let value = t.emit.computed(&value)?;
-            let zero = t.emit.scalar(0.0)?;
-            let none = t.emit.compare("Equal", &value, &zero)?;
-            t.emit.not(&none).map(Value::Computed)
+            let value = t.builder.computed(&value)?;
+            let zero = t.builder.scalar(0.0)?;
+            let none = t.builder.compare("Equal", &value, &zero)?;
+            t.builder.not(&none).map(Value::Computed)
         }
-        _ => refused("it makes something else than numbers of its input"),
+        _ => refused("it converts to something else than numbers"),
     }
 }
 
-/// Rounded towards zero: the size rounded down, times the sign.
-fn truncated(t: &mut Translator, x: &Computed) -> Done<Computed> {
-    let zero = t.emit.scalar(0.0)?;
-    let (above, below) = (t.emit.compare("Greater", x, &zero)?, t.emit.compare("Greater", &zero, x)?);
-    let sign = t.emit.binary("Sub", &above, &below)?;
-    let size = t.emit.unary("Abs", x)?;
-    let size = t.emit.unary("Floor", &size)?;
-    let truncated = t.emit.binary("Mul", &size, &sign)?;
-    Ok(Computed { whole: true, ..truncated })
+/// Rounded towards zero: the absolute value rounded down, times the sign.
+fn truncated(t: &mut Translator, x: &Computed) -> Result<Computed> {
+    let zero = t.builder.scalar(0.0)?;
+    let (above, below) = (t.builder.compare("Greater", x, &zero)?, t.builder.compare("Greater", &zero, x)?);
+    let sign = t.builder.binary("Sub", &above, &below)?;
+    let size = t.builder.unary("Abs", x)?;
+    let size = t.builder.unary("Floor", &size)?;
+    let truncated = t.builder.binary("Mul", &size, &sign)?;
+    Ok(Computed { integers: true, ..truncated })
 }
 
-fn constant(t: &mut Translator, node: Node) -> Done<Value> {
+pub(crate) fn constant(t: &mut Translator, node: Node) -> Result<Value> {
     if let Some(proto) = node.tensor("value") {
         return t.known(proto);
     }
-    let whole = |dims, values: &[i64]| {
-        Tensor::whole(dims, values.iter().map(|&number| Whole { number, batch: false }).collect())
+    let integers = |dims, values: &[i64]| {
+        Tensor::integers_of(dims, values.iter().map(|&number| Integer { number, batch: false }).collect())
     };
     if node.has("value_float") {
-        return Ok(Tensor::floats(Vec::new(), vec![node.float("value_float", 0.0)?]));
+        return Ok(Tensor::floats_of(Vec::new(), vec![node.float("value_float", 0.0)?]));
     }
     if node.has("value_int") {
-        return Ok(whole(Vec::new(), &[node.int("value_int", 0)]));
+        return Ok(integers(Vec::new(), &[node.int("value_int", 0)]));
     }
     if node.has("value_floats") {
         let values = node.floats("value_floats")?;
-        return Ok(Tensor::floats(vec![values.len()], values.to_vec()));
+        return Ok(Tensor::floats_of(vec![values.len()], values.to_vec()));
     }
     if node.has("value_ints") {
         let values = node.ints("value_ints");
         t.fold(values.len())?;
-        return Ok(whole(vec![values.len()], values));
+        return Ok(integers(vec![values.len()], values));
     }
-    refused("its value is of a kind that is not known")
+    refused("its value is neither a number nor a tensor of numbers")
 }
 
-fn transpose(t: &mut Translator, node: Node) -> Done<Value> {
+pub(crate) fn transpose(t: &mut Translator, node: Node) -> Result<Value> {
     let x = t.computed(node, 0)?;
     let rank = x.shape.len();
     let given = node.ints("perm");
     let order: Vec<usize> = if given.is_empty() {
         (0..rank).rev().collect()
     } else {
-        given.iter().map(|&axis| axis_of(axis, rank)).collect::<Done<_>>()?
+        given.iter().map(|&axis| axis_of(axis, rank)).collect::<Result<_>>()?
     };
     let mut sorted = order.clone();
     sorted.sort_unstable();
     if !sorted.iter().copied().eq(0..rank) {
-        return refused("its axes are not all, each once");
+        return refused("its perm is not a permutation of all axes");
     }
-    t.emit.transpose(&x, &order).map(Value::Computed)
+    t.builder.transpose(&x, &order).map(Value::Computed)
 }
 
-fn concat(t: &mut Translator, node: Node) -> Done<Value> {
-    let values: Vec<Value> = (0..node.inputs()).map(|at| t.value(node, at)).collect::<Done<_>>()?;
-    let wholes: Option<Vec<Rc<Tensor>>> = values
+pub(crate) fn concat(t: &mut Translator, node: Node) -> Result<Value> {
+    let values: Vec<Value> = (0..node.inputs()).map(|at| t.value(node, at)).collect::<Result<_>>()?;
+    let lists: Option<Vec<Rc<Tensor>>> = values
         .iter()
         .map(|value| match value {
-            Value::Known(tensor) if tensor.dims.len() == 1 && matches!(tensor.data, Data::Whole(_)) => {
+            Value::Known(tensor) if tensor.dims.len() == 1 && matches!(tensor.data, Data::Integers(_)) => {
                 Some(Rc::clone(tensor))
             }
             _ => None,
         })
         .collect();
-    if let Some(parts) = wholes.filter(|parts| !parts.is_empty()) {
+    if let Some(parts) = lists.filter(|parts| !parts.is_empty()) {
         let mut all = Vec::new();
         for part in parts {
-            if let Data::Whole(values) = &part.data {
+            if let Data::Integers(values) = &part.data {
                 t.fold(values.len())?;
                 all.extend(values);
             }
         }
-        return Ok(Tensor::whole(vec![all.len()], all));
+        return Ok(Tensor::integers_of(vec![all.len()], all));
     }
-    let parts: Vec<Computed> = values.iter().map(|value| t.emit.computed(value)).collect::<Done<_>>()?;
+    let parts: Vec<Computed> = values.iter().map(|value| t.builder.computed(value)).collect::<Result<_>>()?;
     let Some(first) = parts.first() else { return refused("it has no inputs") };
     let axis = axis_of(node.int("axis", 1), first.shape.len())?;
-    t.emit.concat(&parts, axis).map(Value::Computed)
+    t.builder.concat(&parts, axis).map(Value::Computed)
 }
 
-fn places(indices: &[i64], size: usize) -> Done<Vec<usize>> {
+fn positions(indices: &[i64], size: usize) -> Result<Vec<usize>> {
     indices.iter().map(|&index| axis_of(index, size)).collect()
 }
 
-fn gather(t: &mut Translator, node: Node) -> Done<Value> {
+pub(crate) fn gather(t: &mut Translator, node: Node) -> Result<Value> {
     let data = t.value(node, 0)?;
     let rank = data.shape().len();
     let axis = axis_of(node.int("axis", 0), rank)?;
@@ -163,47 +149,48 @@ fn gather(t: &mut Translator, node: Node) -> Done<Value> {
         Value::Computed(index) => return look_up(t, &data, &index).map(Value::Computed),
     };
     if let Value::Known(tensor) = &data
-        && let Data::Whole(values) = &tensor.data
+        && let Data::Integers(values) = &tensor.data
         && rank == 1
     {
-        let places = places(&indices.integers()?, values.len())?;
-        t.fold(places.len())?;
-        let taken = places.iter().map(|&place| values[place]).collect();
-        return Ok(Tensor::whole(indices.dims.clone(), taken));
+        let positions = positions(&indices.integers()?, values.len())?;
+        t.fold(positions.len())?;
+        let taken = positions.iter().map(|&position| values[position]).collect();
+        return Ok(Tensor::integers_of(indices.dims.clone(), taken));
     }
-    let data = t.emit.computed(&data)?;
+    let data = t.builder.computed(&data)?;
     let dim = data.shape[axis];
     if dim.batch {
-        return refused("it takes some samples of all");
+        return refused("it selects some samples of the batch");
     }
-    let taken = t.emit.take(&data, axis, &places(&indices.integers()?, dim.size)?)?;
+    let taken = t.builder.take(&data, axis, &positions(&indices.integers()?, dim.size)?)?;
     let mut shape = taken.shape.clone();
     shape.splice(axis..=axis, indices.dims.iter().map(|&size| Dim::fixed(size)));
-    t.emit.reshape(&taken, shape).map(Value::Computed)
+    t.builder.reshape(&taken, shape).map(Value::Computed)
 }
 
-/// Values of a constant list by computed positions: the sum of the list's values times "is it this one?".
-pub(crate) fn look_up(t: &mut Translator, table: &Value, index: &Computed) -> Done<Computed> {
-    let Value::Known(table) = table else { return refused("both what it reads and where are computed") };
+/// Values of a constant list at computed positions: the sum of the list's values, each times a flag whether its position
+/// is the computed one.
+pub(crate) fn look_up(t: &mut Translator, table: &Value, index: &Computed) -> Result<Computed> {
+    let Value::Known(table) = table else { return refused("both its data and its positions are computed") };
     let values = table.numbers()?;
     if table.dims.len() != 1 || values.is_empty() {
         return refused("it looks up something else than single numbers");
     }
-    let places: Vec<f32> = (0..values.len()).map(|place| place as f32).collect();
-    let places = t.emit.constant(&[values.len()], &places)?;
-    let values = t.emit.constant(&[values.len()], &values)?;
+    let positions: Vec<f32> = (0..values.len()).map(|position| position as f32).collect();
+    let positions = t.builder.constant(&[values.len()], &positions)?;
+    let values = t.builder.constant(&[values.len()], &values)?;
     let mut wide = index.shape.clone();
     wide.push(Dim::ONE);
-    let wide = t.emit.reshape(index, wide)?;
-    let this = t.emit.compare("Equal", &wide, &places)?;
-    let parts = t.emit.binary("Mul", &this, &values)?;
-    let sum = t.emit.reduce("ReduceSum", &parts, &[index.shape.len()])?;
-    let done = t.emit.reshape(&sum, index.shape.clone())?;
-    Ok(Computed { whole: matches!(table.data, Data::Whole(_)), ..done })
+    let wide = t.builder.reshape(index, wide)?;
+    let matches = t.builder.compare("Equal", &wide, &positions)?;
+    let parts = t.builder.binary("Mul", &matches, &values)?;
+    let sum = t.builder.reduce("ReduceSum", &parts, &[index.shape.len()])?;
+    let done = t.builder.reshape(&sum, index.shape.clone())?;
+    Ok(Computed { integers: matches!(table.data, Data::Integers(_)), ..done })
 }
 
-fn slice(t: &mut Translator, node: Node) -> Done<Value> {
-    let list = |at: usize, name: &str| -> Done<Vec<i64>> {
+pub(crate) fn slice(t: &mut Translator, node: Node) -> Result<Value> {
+    let list = |at: usize, name: &str| -> Result<Vec<i64>> {
         if node.has_input(at) { t.integers(node, at) } else { Ok(node.ints(name).to_vec()) }
     };
     let (starts, ends, axes) = (list(1, "starts")?, list(2, "ends")?, list(3, "axes")?);
@@ -223,35 +210,38 @@ fn slice(t: &mut Translator, node: Node) -> Done<Value> {
         if dim.batch && starts[at] == 0 && ends[at] >= i64::from(i32::MAX) && step == 1 {
             continue;
         }
-        let places = range(starts[at], ends[at], step, dim.size)?;
+        let positions = range(starts[at], ends[at], step, dim.size)?;
         value = match &value {
-            Value::Known(tensor) if rank == 1 && matches!(tensor.data, Data::Whole(_)) => {
-                let Data::Whole(values) = &tensor.data else { return refused("it is no list") };
-                t.fold(places.len())?;
-                Tensor::whole(vec![places.len()], places.iter().map(|&place| values[place]).collect())
+            Value::Known(tensor) if rank == 1 && matches!(tensor.data, Data::Integers(_)) => {
+                let Data::Integers(values) = &tensor.data else { return refused("it is no list") };
+                t.fold(positions.len())?;
+                Tensor::integers_of(
+                    vec![positions.len()],
+                    positions.iter().map(|&position| values[position]).collect(),
+                )
             }
             _ => {
-                let x = t.emit.computed(&value)?;
-                Value::Computed(t.emit.take(&x, axis, &places)?)
+                let x = t.builder.computed(&value)?;
+                Value::Computed(t.builder.take(&x, axis, &positions)?)
             }
         };
     }
     Ok(value)
 }
 
-/// Which places a slice takes, by the rules of the ONNX operator reference.
-fn range(start: i64, end: i64, step: i64, size: usize) -> Done<Vec<usize>> {
+/// The positions that a slice selects, by the rules of the ONNX operator reference.
+fn range(start: i64, end: i64, step: i64, size: usize) -> Result<Vec<usize>> {
     let size = size as i64;
-    let counted = |at: i64| if at < 0 { at.saturating_add(size) } else { at };
+    let from_end = |at: i64| if at < 0 { at.saturating_add(size) } else { at };
     if step <= 0 {
-        return refused("it goes backwards");
+        return refused("its step is not positive");
     }
-    let (start, end) = (counted(start).clamp(0, size), counted(end).clamp(0, size));
+    let (start, end) = (from_end(start).clamp(0, size), from_end(end).clamp(0, size));
     let step = usize::try_from(step).unwrap_or(usize::MAX);
     Ok((start as usize..end as usize).step_by(step).collect())
 }
 
-fn split(t: &mut Translator, node: Node) -> Done<Vec<Value>> {
+pub(crate) fn split(t: &mut Translator, node: Node) -> Result<Vec<Value>> {
     let x = t.computed(node, 0)?;
     let axis = axis_of(node.int("axis", 0), x.shape.len())?;
     let outputs = node.proto.output.len();
@@ -270,8 +260,8 @@ fn split(t: &mut Translator, node: Node) -> Done<Vec<Value>> {
     let mut from = 0;
     let mut parts = Vec::with_capacity(outputs);
     for size in sizes {
-        let places: Vec<usize> = (from..from + size).collect();
-        parts.push(Value::Computed(t.emit.take(&x, axis, &places)?));
+        let positions: Vec<usize> = (from..from + size).collect();
+        parts.push(Value::Computed(t.builder.take(&x, axis, &positions)?));
         from += size;
     }
     Ok(parts)

@@ -1,12 +1,14 @@
-//! Reading nodes, their attributes and constant tensors, as data that may be anything.
+//! Reads the attributes of nodes and constant tensors.
+//!
+//! Owns the checks of their types and sizes: a file may hold anything. Must not know operators.
 
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{AttributeProto, NodeProto, TensorProto};
 
-use super::value::{Data, Tensor, Whole};
-use super::{Done, refused};
+use super::error::{Result, refused};
+use super::value::{Data, Integer, MAX_DIMENSIONS, Tensor};
 
-/// More elements than a constant of whole numbers needs: shapes, axes, indices.
+/// The maximum number of elements of a constant of integers: shapes, axes, indices.
 const MAX_INTEGERS: usize = 1 << 18;
 
 /// A node with its attributes by name.
@@ -30,12 +32,12 @@ impl<'a> Node<'a> {
         self.attribute(name).map_or(default, |attribute| attribute.i)
     }
 
-    pub(crate) fn float(self, name: &str, default: f32) -> Done<f32> {
+    pub(crate) fn float(self, name: &str, default: f32) -> Result<f32> {
         let value = self.attribute(name).map_or(default, |attribute| attribute.f);
         if value.is_finite() { Ok(value) } else { refused(format!("its attribute {name} is not finite")) }
     }
 
-    /// A number that may be anything, also NaN.
+    /// A number, possibly NaN or infinite.
     pub(crate) fn number(self, name: &str, default: f32) -> f32 {
         self.attribute(name).map_or(default, |attribute| attribute.f)
     }
@@ -44,7 +46,7 @@ impl<'a> Node<'a> {
         self.attribute(name).map_or(&[], |attribute| &attribute.ints)
     }
 
-    pub(crate) fn floats(self, name: &str) -> Done<&'a [f32]> {
+    pub(crate) fn floats(self, name: &str) -> Result<&'a [f32]> {
         let values = self.any_floats(name);
         let finite = values.iter().all(|value| value.is_finite());
         if finite {
@@ -54,7 +56,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Numbers that may be anything, also NaN.
+    /// Numbers, possibly NaN or infinite.
     pub(crate) fn any_floats(self, name: &str) -> &'a [f32] {
         self.attribute(name).map_or(&[], |attribute| &attribute.floats)
     }
@@ -71,7 +73,7 @@ impl<'a> Node<'a> {
         self.attribute(name)?.t.as_ref()
     }
 
-    /// How many inputs are given; trailing and left-out ones have empty names.
+    /// The number of inputs; omitted ones have empty names.
     pub(crate) fn inputs(self) -> usize {
         self.proto.input.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1)
     }
@@ -82,12 +84,12 @@ impl<'a> Node<'a> {
 }
 
 /// A constant of the file.
-pub(crate) fn tensor(proto: &TensorProto) -> Done<Tensor> {
+pub(crate) fn tensor(proto: &TensorProto) -> Result<Tensor> {
     if !proto.external_data.is_empty()
         || proto.data_location.is_some_and(|location| location != 0)
         || proto.segment.is_some()
     {
-        return refused("a tensor is kept in another file; save the model as one file");
+        return refused("a tensor is in another file; save the model as one file");
     }
     let dims: Option<Vec<usize>> = proto.dims.iter().map(|&dim| usize::try_from(dim).ok()).collect();
     let elements = dims
@@ -96,7 +98,7 @@ pub(crate) fn tensor(proto: &TensorProto) -> Done<Tensor> {
     let (Some(dims), Some(elements)) = (dims, elements) else {
         return refused("a tensor has an impossible size");
     };
-    if dims.len() > super::MAX_DIMENSIONS {
+    if dims.len() > MAX_DIMENSIONS {
         return refused("a tensor has too many dimensions");
     }
     let data = data(proto)?;
@@ -112,34 +114,34 @@ pub(crate) fn tensor(proto: &TensorProto) -> Done<Tensor> {
     Ok(tensor)
 }
 
-fn data(proto: &TensorProto) -> Done<Data> {
+fn data(proto: &TensorProto) -> Result<Data> {
     let raw = &proto.raw_data;
-    let whole = |values: Vec<i64>| {
+    let integers = |values: Vec<i64>| {
         if values.len() > MAX_INTEGERS {
-            return refused("a tensor of whole numbers is too large");
+            return refused("a tensor of integers is too large");
         }
-        Ok(Data::Whole(values.into_iter().map(|number| Whole { number, batch: false }).collect()))
+        Ok(Data::Integers(values.into_iter().map(|number| Integer { number, batch: false }).collect()))
     };
-    let plain = raw.is_empty();
+    let not_raw = raw.is_empty();
     match DataType::try_from(proto.data_type) {
-        Ok(DataType::Float) if plain => Ok(Data::Floats(proto.float_data.clone())),
+        Ok(DataType::Float) if not_raw => Ok(Data::Floats(proto.float_data.clone())),
         Ok(DataType::Float) => Ok(Data::Floats(chunks(raw, f32::from_le_bytes)?)),
-        Ok(DataType::Double) if plain => {
+        Ok(DataType::Double) if not_raw => {
             Ok(Data::Floats(proto.double_data.iter().map(|&value| value as f32).collect()))
         }
         Ok(DataType::Double) => Ok(Data::Floats(chunks(raw, |bytes| f64::from_le_bytes(bytes) as f32)?)),
-        Ok(DataType::Int64) if plain => whole(proto.int64_data.clone()),
-        Ok(DataType::Int64) => whole(chunks(raw, i64::from_le_bytes)?),
-        Ok(DataType::Int32 | DataType::Bool) if plain => {
-            whole(proto.int32_data.iter().map(|&value| i64::from(value)).collect())
+        Ok(DataType::Int64) if not_raw => integers(proto.int64_data.clone()),
+        Ok(DataType::Int64) => integers(chunks(raw, i64::from_le_bytes)?),
+        Ok(DataType::Int32 | DataType::Bool) if not_raw => {
+            integers(proto.int32_data.iter().map(|&value| i64::from(value)).collect())
         }
-        Ok(DataType::Int32) => whole(chunks(raw, |bytes| i64::from(i32::from_le_bytes(bytes)))?),
-        Ok(DataType::Bool) => whole(raw.iter().map(|&byte| i64::from(byte != 0)).collect()),
-        _ => refused("a tensor is neither of floats, doubles, integers nor truth values"),
+        Ok(DataType::Int32) => integers(chunks(raw, |bytes| i64::from(i32::from_le_bytes(bytes)))?),
+        Ok(DataType::Bool) => integers(raw.iter().map(|&byte| i64::from(byte != 0)).collect()),
+        _ => refused("a tensor is neither of floats, doubles, integers nor booleans"),
     }
 }
 
-fn chunks<const N: usize, T>(raw: &[u8], read: impl Fn([u8; N]) -> T) -> Done<Vec<T>> {
+fn chunks<const N: usize, T>(raw: &[u8], read: impl Fn([u8; N]) -> T) -> Result<Vec<T>> {
     if !raw.len().is_multiple_of(N) {
         return refused("a tensor's size is not that of its data");
     }

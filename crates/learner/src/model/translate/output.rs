@@ -1,27 +1,37 @@
-//! From the output of a foreign graph to probabilities and a label.
+//! Turns the output of another tool's graph into probabilities and a label.
+//!
+//! Owns the choice of the output, the conversion of logits, and the replacement of missing values. Must not know
+//! operators.
 
 use tract_onnx::pb::{GraphProto, ModelProto};
 
-use super::graph_walk::{Translator, translate};
-use super::model_json::{Description, Gives, Missing};
+use super::error::{Result, refused};
+use super::graph_walk::translate;
+use super::model_json::{Gives, Missing, ModelJson};
+use super::translator::Translator;
 use super::value::{Computed, Dim};
-use super::{Done, refused};
-use crate::model::Model;
 use crate::model::metadata::{FORMAT, ModelMetadata};
-use crate::model::output_check::{are_probabilities, are_shares, probes};
+use crate::model::output_check::{are_probabilities, are_within_0_and_1, made_up_samples};
+use crate::model::runner::Model;
 use crate::model::to_onnx;
+use crate::text::Untrusted;
 
-/// No classifier has more outputs to look through.
+/// The maximum number of outputs to try; classifiers have fewer.
 const MAX_OUTPUTS: usize = 8;
 
-/// The outputs that may hold the answer, the likeliest first.
-pub(crate) fn candidates(graph: &GraphProto, description: &Description) -> Done<Vec<String>> {
+/// Longer names and versions of a tool are cut.
+const MAX_PRODUCER_CHARS: usize = 60;
+/// Longer texts of `model.json` are cut.
+const MAX_DESCRIPTION_CHARS: usize = 1_000;
+
+/// The outputs that may hold the probabilities, the likeliest first.
+pub(crate) fn candidates(graph: &GraphProto, model_json: &ModelJson) -> Result<Vec<String>> {
     let names: Vec<&String> = graph.output.iter().map(|output| &output.name).take(MAX_OUTPUTS).collect();
-    if let Some(name) = &description.output.name {
+    if let Some(name) = &model_json.output.name {
         if !graph.output.iter().any(|output| output.name == *name) {
             return refused(format!(
-                "it has no output of the name that model.json gives; it has {}",
-                listed(&names)
+                "it has no output of the name in model.json; it has {}",
+                shown_names(&names)
             ));
         }
         return Ok(vec![name.clone()]);
@@ -32,40 +42,37 @@ pub(crate) fn candidates(graph: &GraphProto, description: &Description) -> Done<
     Ok(first.into_iter().cloned().collect())
 }
 
-fn listed(names: &[&String]) -> String {
-    let plain = |name: &String| -> String {
-        name.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(40).collect()
-    };
-    names.iter().map(|name| plain(name)).collect::<Vec<_>>().join(", ")
+fn shown_names(names: &[&String]) -> String {
+    names.iter().map(|name| Untrusted(name).quoted(40)).collect::<Vec<_>>().join(", ")
 }
 
-/// How an output becomes probabilities.
+/// How an output is converted to probabilities.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Finish {
-    AsTheyAre,
+enum Conversion {
+    None,
     SumToOne,
     FromLogits,
 }
 
-/// The model whose answer is the output called `output`.
+/// The model file whose probabilities are the output called `output`.
 pub(crate) fn model_of(
     proto: &ModelProto,
     graph: &GraphProto,
     output: &str,
-    description: &Description,
-) -> Done<Vec<u8>> {
-    let draft = Draft { proto, graph, output, description };
-    let asked_for = description.missing;
-    if let Some(Missing::Number(number)) = asked_for {
+    model_json: &ModelJson,
+) -> Result<Vec<u8>> {
+    let draft = Draft { proto, graph, output, model_json };
+    let requested = model_json.missing;
+    if let Some(Missing::Number(number)) = requested {
         return draft.finished(Some(number));
     }
-    // A model that handles missing values gets them; one that would calculate with NaN gets zeros, the
+    // A model that handles missing values gets NaN; for one that would calculate with NaN they become zeros, the
     // middle of every indicator.
-    let misses = {
-        let (t, answer) = translate(proto, graph, output, description.width(), None)?;
-        answer.may_miss || t.emit.missing_lost
+    let calculates_with_nan = {
+        let (t, output) = translate(proto, graph, output, model_json.width(), None)?;
+        output.may_be_missing || t.builder.missing_lost
     };
-    match (misses, asked_for) {
+    match (calculates_with_nan, requested) {
         (false, _) => draft.finished(None),
         (true, None) => draft.finished(Some(0.0)),
         (true, Some(_)) => refused(
@@ -78,29 +85,29 @@ struct Draft<'a> {
     proto: &'a ModelProto,
     graph: &'a GraphProto,
     output: &'a str,
-    description: &'a Description,
+    model_json: &'a ModelJson,
 }
 
 impl Draft<'_> {
-    fn finished(&self, missing: Option<f32>) -> Done<Vec<u8>> {
-        let gives = self.description.output.gives;
+    fn finished(&self, missing: Option<f32>) -> Result<Vec<u8>> {
+        let gives = self.model_json.output.gives;
         if gives == Some(Gives::Logits) {
-            return self.build(missing, Finish::FromLogits);
+            return self.build(missing, Conversion::FromLogits);
         }
-        let bytes = self.build(missing, Finish::AsTheyAre)?;
-        let tried = Model::load(&bytes)?.answers_to(&probes(self.description.width()))?;
-        let classes = self.description.classes.len();
-        if are_probabilities(&tried, classes) {
+        let bytes = self.build(missing, Conversion::None)?;
+        let outputs = Model::load(&bytes)?.run_columns(&made_up_samples(self.model_json.width()))?;
+        let classes = self.model_json.classes.len();
+        if are_probabilities(&outputs, classes) {
             return Ok(bytes);
         }
         drop(bytes);
-        match (gives, are_shares(&tried)) {
-            (Some(_), true) => self.build(missing, Finish::SumToOne),
+        match (gives, are_within_0_and_1(&outputs)) {
+            (Some(_), true) => self.build(missing, Conversion::SumToOne),
             (Some(_), false) => refused(
                 "its output is not within 0 and 1, although model.json says that it gives probabilities; \
                  say \"logits\" if they are",
             ),
-            (None, false) => self.build(missing, Finish::FromLogits),
+            (None, false) => self.build(missing, Conversion::FromLogits),
             (None, true) => refused(
                 "its output is within 0 and 1 but does not sum to 1; say in model.json whether it gives \
                  \"probabilities\" or \"logits\"",
@@ -108,81 +115,93 @@ impl Draft<'_> {
         }
     }
 
-    fn build(&self, missing: Option<f32>, finish: Finish) -> Done<Vec<u8>> {
-        let Self { proto, graph, output, description } = *self;
-        let (mut t, answer) = translate(proto, graph, output, description.width(), missing)?;
-        let classes = description.classes.len();
-        let probabilities = probabilities(&mut t, &answer, classes, finish)?;
-        let mut done = t.emit.graph;
-        to_onnx::outputs(&mut done, &probabilities.name, &description.classes);
+    fn build(&self, missing: Option<f32>, conversion: Conversion) -> Result<Vec<u8>> {
+        let Self { proto, graph, output, model_json } = *self;
+        let (mut t, logits) = translate(proto, graph, output, model_json.width(), missing)?;
+        let classes = model_json.classes.len();
+        let probabilities = probabilities(&mut t, &logits, classes, conversion)?;
+        let mut graph = t.builder.graph;
+        to_onnx::outputs(&mut graph, &probabilities.name, &model_json.classes);
 
-        let (features, named) = description.features();
+        let (features, named) = model_json.features();
         let made_by = made_by(proto);
-        let facts = ModelMetadata {
+        let metadata = ModelMetadata {
             format: FORMAT,
-            decisions: decisions(description, &made_by, missing, finish),
+            decisions: decisions(model_json, &made_by, missing, conversion),
             made_by,
             features,
             named,
-            classes: description.classes.clone(),
+            classes: model_json.classes.clone(),
             class_counts: Vec::new(),
             log_loss: None,
             open_ended: false,
             top_features: Vec::new(),
         };
-        Ok(to_onnx::file(done, &facts))
+        Ok(to_onnx::file(graph, &metadata))
     }
 }
 
-/// The output as rows × classes, each row's probabilities.
-fn probabilities(t: &mut Translator, answer: &Computed, classes: usize, finish: Finish) -> Done<Computed> {
-    let size = answer.shape.iter().try_fold(1_usize, |product, dim| product.checked_mul(dim.size));
-    let by_row = answer.shape.iter().find(|dim| dim.size != 1 || dim.batch).is_some_and(|dim| dim.batch);
+/// The probabilities as rows × classes.
+fn probabilities(
+    t: &mut Translator,
+    output: &Computed,
+    classes: usize,
+    conversion: Conversion,
+) -> Result<Computed> {
+    let size = output.shape.iter().try_fold(1_usize, |product, dim| product.checked_mul(dim.size));
+    let by_row = output.shape.iter().find(|dim| dim.size != 1 || dim.batch).is_some_and(|dim| dim.batch);
     let columns = size.filter(|&size| by_row && (size == classes || (size == 1 && classes == 2)));
-    let Some(columns) = columns.filter(|_| !answer.whole) else {
+    let Some(columns) = columns.filter(|_| !output.integers) else {
         return refused(format!("it has no output of {classes} columns, one for each class of model.json"));
     };
     let rows = Dim { size: 1, batch: true };
-    let answer = t.emit.reshape(answer, vec![rows, Dim::fixed(columns)])?;
-    let answer = match (finish, columns) {
-        (Finish::FromLogits, 1) => t.emit.unary("Sigmoid", &answer)?,
-        (Finish::FromLogits, _) => return t.emit.softmax(&answer, 1),
-        _ => answer,
+    let output = t.builder.reshape(output, vec![rows, Dim::fixed(columns)])?;
+    let output = match (conversion, columns) {
+        (Conversion::FromLogits, 1) => t.builder.unary("Sigmoid", &output)?,
+        (Conversion::FromLogits, _) => return t.builder.softmax(&output, 1),
+        _ => output,
     };
     if columns == 1 {
-        let one = t.emit.scalar(1.0)?;
-        let other = t.emit.binary("Sub", &one, &answer)?;
-        return t.emit.concat(&[other, answer], 1);
+        let one = t.builder.scalar(1.0)?;
+        let other = t.builder.binary("Sub", &one, &output)?;
+        return t.builder.concat(&[other, output], 1);
     }
-    if finish == Finish::SumToOne {
-        let sum = t.emit.reduce("ReduceSum", &answer, &[1])?;
-        return t.emit.binary("Div", &answer, &sum);
+    if conversion == Conversion::SumToOne {
+        let sum = t.builder.reduce("ReduceSum", &output, &[1])?;
+        return t.builder.binary("Div", &output, &sum);
     }
-    Ok(answer)
+    Ok(output)
 }
 
 fn made_by(proto: &ModelProto) -> String {
-    let plain = |text: &str| -> String { text.chars().filter(|c| !c.is_control()).take(60).collect() };
-    let name = format!("{} {}", plain(&proto.producer_name), plain(&proto.producer_version));
+    let name = format!(
+        "{} {}",
+        Untrusted(&proto.producer_name).line(MAX_PRODUCER_CHARS),
+        Untrusted(&proto.producer_version).line(MAX_PRODUCER_CHARS)
+    );
     if name.trim().is_empty() { "another tool".to_owned() } else { name.trim().to_owned() }
 }
 
-fn decisions(description: &Description, made_by: &str, missing: Option<f32>, finish: Finish) -> Vec<String> {
+fn decisions(
+    model_json: &ModelJson,
+    made_by: &str,
+    missing: Option<f32>,
+    conversion: Conversion,
+) -> Vec<String> {
     let mut decisions = vec![format!("This model was made with {made_by} and imported.")];
     decisions.push(match missing {
         None => "Empty cells are given to it as missing values.".to_owned(),
         Some(number) => format!("Empty cells are given to it as {number}."),
     });
-    match finish {
-        Finish::AsTheyAre => {}
-        Finish::SumToOne => decisions.push("Its probabilities are divided by their sum.".to_owned()),
-        Finish::FromLogits => {
+    match conversion {
+        Conversion::None => {}
+        Conversion::SumToOne => decisions.push("Its probabilities are divided by their sum.".to_owned()),
+        Conversion::FromLogits => {
             decisions.push("Its output is turned from logits into probabilities.".to_owned());
         }
     }
-    if !description.about.is_empty() {
-        let said = description.about.chars().filter(|c| !c.is_control()).take(1_000);
-        decisions.push(said.collect());
+    if !model_json.description.is_empty() {
+        decisions.push(Untrusted(&model_json.description).line(MAX_DESCRIPTION_CHARS));
     }
     decisions
 }

@@ -1,12 +1,15 @@
-//! What is calculated about shapes, and what gives values another one.
+//! Operators that calculate with shapes or change the shape of a value.
+//!
+//! Owns their translation; shapes are calculated now, and not by the translated graph. Must not mix samples: the builder
+//! refuses it.
 
-use super::graph_walk::Translator;
+use super::error::{Result, refused};
 use super::node;
 use super::node::Node;
-use super::value::{Computed, Data, Dim, Shape, Tensor, Value, Whole, axis_of};
-use super::{Done, refused};
+use super::translator::Translator;
+use super::value::{Computed, Data, Dim, Integer, MAX_DIMENSIONS, Shape, Tensor, Value, axis_of};
 
-pub(crate) fn shape(t: &mut Translator, node: Node) -> Done<Value> {
+pub(crate) fn shape(t: &mut Translator, node: Node) -> Result<Value> {
     let shape = t.value(node, 0)?.shape();
     let bound = |name, default: usize| {
         let at = node.int(name, default as i64);
@@ -14,19 +17,19 @@ pub(crate) fn shape(t: &mut Translator, node: Node) -> Done<Value> {
         at.clamp(0, shape.len() as i64) as usize
     };
     let (from, to) = (bound("start", 0), bound("end", shape.len()));
-    let sizes: Vec<Whole> = shape
+    let sizes: Vec<Integer> = shape
         .get(from..to)
         .unwrap_or_default()
         .iter()
-        .map(|dim| Whole { number: dim.size as i64, batch: dim.batch })
+        .map(|dim| Integer { number: dim.size as i64, batch: dim.batch })
         .collect();
-    Ok(Tensor::whole(vec![sizes.len()], sizes))
+    Ok(Tensor::integers_of(vec![sizes.len()], sizes))
 }
 
-/// The dimensions that a constant names.
-fn dims(t: &Translator, node: Node, at: usize) -> Done<Shape> {
+/// The dimensions in a constant input.
+fn dims(t: &Translator, node: Node, at: usize) -> Result<Shape> {
     let Value::Known(tensor) = t.value(node, at)? else { return refused("a shape is not constant") };
-    let Data::Whole(values) = &tensor.data else { return refused("a shape is not of whole numbers") };
+    let Data::Integers(values) = &tensor.data else { return refused("a shape is not of integers") };
     let dims = values.iter().map(|value| match usize::try_from(value.number) {
         Ok(size) => Ok(Dim { size, batch: value.batch }),
         Err(_) => refused("a shape has a negative size"),
@@ -34,79 +37,79 @@ fn dims(t: &Translator, node: Node, at: usize) -> Done<Shape> {
     dims.collect()
 }
 
-pub(crate) fn constant_of_shape(t: &mut Translator, node: Node) -> Done<Value> {
+pub(crate) fn constant_of_shape(t: &mut Translator, node: Node) -> Result<Value> {
     let shape = dims(t, node, 0)?;
-    let (number, whole) = match node.tensor("value").map(node::tensor).transpose()? {
+    let (number, integers) = match node.tensor("value").map(node::tensor).transpose()? {
         None => (0.0, false),
         Some(tensor) => match tensor.numbers()?.as_slice() {
-            [number] => (*number, matches!(tensor.data, Data::Whole(_))),
+            [number] => (*number, matches!(tensor.data, Data::Integers(_))),
             _ => return refused("its value is not one number"),
         },
     };
-    if whole && !shape.iter().any(|dim| dim.batch) {
+    if integers && !shape.iter().any(|dim| dim.batch) {
         let size: Option<usize> =
             shape.iter().try_fold(1_usize, |product, dim| product.checked_mul(dim.size));
         let size = size.filter(|&size| size <= 1 << 16);
         let Some(size) = size else { return refused("it makes a value of an impossible size") };
         t.fold(size)?;
         let dims = shape.iter().map(|dim| dim.size).collect();
-        return Ok(Tensor::whole(dims, vec![Whole { number: number as i64, batch: false }; size]));
+        return Ok(Tensor::integers_of(dims, vec![Integer { number: number as i64, batch: false }; size]));
     }
-    filled(t, shape, number).map(|value| Value::Computed(Computed { whole, ..value }))
+    filled(t, shape, number).map(|value| Value::Computed(Computed { integers, ..value }))
 }
 
-fn filled(t: &mut Translator, shape: Shape, number: f32) -> Done<Computed> {
+fn filled(t: &mut Translator, shape: Shape, number: f32) -> Result<Computed> {
     let elements = shape.iter().try_fold(1_usize, |product, dim| product.checked_mul(dim.size));
     let Some(elements) = elements.filter(|&elements| (1..=1 << 20).contains(&elements)) else {
         return refused("it makes a value of an impossible size");
     };
-    let fixed = t.emit.row(&vec![number; elements])?;
+    let fixed = t.builder.row(&vec![number; elements])?;
     if !shape.iter().any(|dim| dim.batch) {
-        return t.emit.reshape(&fixed, shape);
+        return t.builder.reshape(&fixed, shape);
     }
     let zeros = t.zeros()?;
-    let rows = t.emit.binary("Add", &zeros, &fixed)?;
-    t.emit.reshape(&rows, shape)
+    let rows = t.builder.binary("Add", &zeros, &fixed)?;
+    t.builder.reshape(&rows, shape)
 }
 
-pub(crate) fn expand(t: &mut Translator, node: Node) -> Done<Value> {
+pub(crate) fn expand(t: &mut Translator, node: Node) -> Result<Value> {
     let shape = dims(t, node, 1)?;
     let x = t.computed(node, 0)?;
     let zeros = filled(t, shape, 0.0)?;
-    let done = t.emit.binary("Add", &x, &zeros)?;
-    Ok(Value::Computed(Computed { whole: x.whole, tells_missing: x.tells_missing, ..done }))
+    let done = t.builder.binary("Add", &x, &zeros)?;
+    Ok(Value::Computed(Computed { integers: x.integers, flags_missing: x.flags_missing, ..done }))
 }
 
 /// The same values in the shape that a `Reshape`, `Flatten`, `Squeeze` or `Unsqueeze` gives them.
-pub(crate) fn reshape(t: &mut Translator, node: Node) -> Done<Value> {
+pub(crate) fn reshape(t: &mut Translator, node: Node) -> Result<Value> {
     let value = t.value(node, 0)?;
     let shape = new_shape(t, node, &value.shape())?;
-    if shape.len() > super::MAX_DIMENSIONS {
+    if shape.len() > MAX_DIMENSIONS {
         return refused("it has too many dimensions");
     }
     if let Value::Known(tensor) = &value
-        && let Data::Whole(values) = &tensor.data
+        && let Data::Integers(values) = &tensor.data
     {
         t.fold(values.len())?;
-        return Ok(Tensor::whole(shape.iter().map(|dim| dim.size).collect(), values.clone()));
+        return Ok(Tensor::integers_of(shape.iter().map(|dim| dim.size).collect(), values.clone()));
     }
-    let value = t.emit.computed(&value)?;
-    t.emit.reshape(&value, shape).map(Value::Computed)
+    let value = t.builder.computed(&value)?;
+    t.builder.reshape(&value, shape).map(Value::Computed)
 }
 
-fn new_shape(t: &Translator, node: Node, old: &[Dim]) -> Done<Shape> {
+fn new_shape(t: &Translator, node: Node, old: &[Dim]) -> Result<Shape> {
     match node.proto.op_type.as_str() {
         "Reshape" => {
             let given = if node.has_input(1) {
                 let Value::Known(tensor) = t.value(node, 1)? else {
-                    return refused("the shape it makes is not constant");
+                    return refused("its shape is not constant");
                 };
-                let Data::Whole(values) = &tensor.data else {
-                    return refused("a shape is not of whole numbers");
+                let Data::Integers(values) = &tensor.data else {
+                    return refused("a shape is not of integers");
                 };
                 values.clone()
             } else {
-                node.ints("shape").iter().map(|&number| Whole { number, batch: false }).collect()
+                node.ints("shape").iter().map(|&number| Integer { number, batch: false }).collect()
             };
             filled_in(&given, old, node.int("allowzero", 0) != 0)
         }
@@ -127,7 +130,7 @@ fn new_shape(t: &Translator, node: Node, old: &[Dim]) -> Done<Shape> {
         }
         _ => {
             let count = if node.has_input(1) { t.integers(node, 1)?.len() } else { node.ints("axes").len() };
-            let rank = (old.len() + count).min(super::MAX_DIMENSIONS + 1);
+            let rank = (old.len() + count).min(MAX_DIMENSIONS + 1);
             let axes = listed_axes(t, node, rank)?;
             let mut rest = old.iter();
             let shape: Option<Shape> = (0..rank)
@@ -141,12 +144,12 @@ fn new_shape(t: &Translator, node: Node, old: &[Dim]) -> Done<Shape> {
     }
 }
 
-fn listed_axes(t: &Translator, node: Node, rank: usize) -> Done<Vec<usize>> {
+fn listed_axes(t: &Translator, node: Node, rank: usize) -> Result<Vec<usize>> {
     let given = if node.has_input(1) { t.integers(node, 1)? } else { node.ints("axes").to_vec() };
     given.into_iter().map(|axis| axis_of(axis, rank)).collect()
 }
 
-fn product(dims: &[Dim]) -> Done<Dim> {
+fn product(dims: &[Dim]) -> Result<Dim> {
     let size = dims.iter().try_fold(1_usize, |product, dim| product.checked_mul(dim.size));
     match (size, dims.iter().filter(|dim| dim.batch).count()) {
         (Some(size), batches @ (0 | 1)) => Ok(Dim { size, batch: batches == 1 }),
@@ -154,13 +157,13 @@ fn product(dims: &[Dim]) -> Done<Dim> {
     }
 }
 
-/// The shape that `given` asks for: 0 is the old dimension, −1 whatever is left.
-fn filled_in(given: &[Whole], old: &[Dim], zero_is_zero: bool) -> Done<Shape> {
+/// The shape in `given`: 0 is the old dimension, −1 the remaining elements.
+fn filled_in(given: &[Integer], old: &[Dim], zero_is_zero: bool) -> Result<Shape> {
     let all = product(old)?;
     let mut shape = Vec::with_capacity(given.len());
     let mut open = None;
-    for (at, whole) in given.iter().enumerate() {
-        shape.push(match (whole.number, usize::try_from(whole.number)) {
+    for (at, given) in given.iter().enumerate() {
+        shape.push(match (given.number, usize::try_from(given.number)) {
             (-1, _) if open.is_none() => {
                 open = Some(at);
                 Dim::ONE
@@ -169,7 +172,7 @@ fn filled_in(given: &[Whole], old: &[Dim], zero_is_zero: bool) -> Done<Shape> {
                 Some(dim) => *dim,
                 None => return refused("it keeps a dimension that is not there"),
             },
-            (1.., Ok(size)) => Dim { size, batch: whole.batch },
+            (1.., Ok(size)) => Dim { size, batch: given.batch },
             _ => return refused("it makes an impossible shape"),
         });
     }

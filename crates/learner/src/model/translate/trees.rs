@@ -1,24 +1,23 @@
-//! Tree ensembles in plain operators.
+//! Tree ensembles of other tools.
 //!
-//! All trees are walked at once from their roots, level by level, on whole
-//! vectors of samples: for each node of a level there is a 1 for the samples that
-//! have come there and a 0 for the others. A level's ones times its conditions
-//! are the ones of the next; those of the leaves times what the leaves are worth
-//! are the scores. That costs a few operations a node, whatever the trees' shape.
-//! (Our own forests, [`crate::model::tree_graph`], are balanced, and computed with fewer.)
+//! Owns their translation. All trees are evaluated at once from their roots, level by level, on vectors of samples: each
+//! node of a level has a 1 for the samples that reach it and a 0 for the others. The flags of a level times its
+//! conditions are the flags of the next; the flags of the leaves times the leaves' weights are the scores. That costs a
+//! few operations per node, for trees of any shape. (The forests of this backend, [`crate::model::tree_graph`], are
+//! symmetric and take fewer.) Must not know how the lists of an operator are stored: [`super::ensemble`] reads them.
 
 use std::collections::HashMap;
 
 use super::ensemble::{Branch, Ensemble, LeafLists, TreeNode, floats_or_tensor};
-use super::graph_walk::Translator;
+use super::error::{Result, refused};
 use super::ml_ops::{rows, transformed, two_sided};
 use super::node::Node;
+use super::translator::Translator;
 use super::value::{Computed, Dim};
-use super::{Done, refused};
 
-/// Trees are walked in groups of about so many branches: their values stay in a processor's cache.
+/// Trees are evaluated in groups of about this many branches, so that their values stay in the processor's cache.
 const BRANCHES_TOGETHER: usize = 4_096;
-/// More scores than classes there may be.
+/// The maximum number of classes or targets.
 const MAX_SCORES: usize = 1_000;
 
 const CLASSES: LeafLists = LeafLists {
@@ -35,18 +34,18 @@ const TARGETS: LeafLists = LeafLists {
 };
 
 /// The scores of a `TreeEnsembleClassifier`.
-pub(crate) fn classifier(t: &mut Translator, node: Node) -> Done<Computed> {
+pub(crate) fn classifier(t: &mut Translator, node: Node) -> Result<Computed> {
     let classes = node.ints("classlabels_int64s").len().max(node.strings("classlabels_strings").len());
     if !(1..=MAX_SCORES).contains(&classes) {
         return refused(format!("it has {classes} classes"));
     }
     let (x, features) = rows(t, node)?;
     let mut trees = Ensemble::read(node, &CLASSES, features, classes)?;
-    let mut spoken_for: Vec<usize> = trees.weights.values().flatten().map(|(score, _)| *score).collect();
-    spoken_for.sort_unstable();
-    spoken_for.dedup();
-    // Two classes may have one score: as onnxruntime has it, that of the second class.
-    let one_sided = classes == 2 && spoken_for.len() == 1;
+    let mut scored: Vec<usize> = trees.weights.values().flatten().map(|(score, _)| *score).collect();
+    scored.sort_unstable();
+    scored.dedup();
+    // Two classes may have one score; in onnxruntime it is that of the second class.
+    let one_sided = classes == 2 && scored.len() == 1;
     let base = floats_or_tensor(node, "base_values", "base_values_as_tensor")?;
     if !one_sided {
         let scores = scores(t, &x, &trees, classes, &base, 1.0)?;
@@ -60,7 +59,7 @@ pub(crate) fn classifier(t: &mut Translator, node: Node) -> Done<Computed> {
 }
 
 /// The targets of a `TreeEnsembleRegressor`.
-pub(crate) fn regressor(t: &mut Translator, node: Node) -> Done<Computed> {
+pub(crate) fn regressor(t: &mut Translator, node: Node) -> Result<Computed> {
     let targets = usize::try_from(node.int("n_targets", 1)).unwrap_or(0);
     if !(1..=MAX_SCORES).contains(&targets) {
         return refused(format!("it has {targets} targets"));
@@ -85,14 +84,14 @@ fn scores(
     scores: usize,
     base: &[f32],
     factor: f32,
-) -> Done<Computed> {
+) -> Result<Computed> {
     let mut constant = match base {
         [] => vec![0.0; scores],
         base if base.len() == scores => base.to_vec(),
-        _ => return refused("its base_values are not one a score"),
+        _ => return refused("it has not one base value per score"),
     };
-    let features = if x.may_miss { both_sides(t, x)? } else { x.clone() };
-    let features = t.emit.transpose(&features, &[1, 0])?;
+    let features = if x.may_be_missing { with_missing_low_and_high(t, x)? } else { x.clone() };
+    let features = t.builder.transpose(&features, &[1, 0])?;
     let mut sum: Option<Computed> = None;
     let mut group = Vec::new();
     let mut size = 0;
@@ -107,22 +106,23 @@ fn scores(
         }
         let last = at + 1 == trees.roots.len();
         if !group.is_empty() && (last || size >= BRANCHES_TOGETHER) {
-            let walk = Walk { trees, scores, factor, features: &features, width: x.shape[1].size };
-            let part = walk.group(t, std::mem::take(&mut group))?;
+            let evaluation =
+                Evaluation { trees, scores, factor, features: &features, width: x.shape[1].size };
+            let part = evaluation.group(t, std::mem::take(&mut group))?;
             size = 0;
             sum = Some(match sum {
                 None => part,
-                Some(sum) => t.emit.binary("Add", &sum, &part)?,
+                Some(sum) => t.builder.binary("Add", &sum, &part)?,
             });
         }
     }
-    let constant = t.emit.row(&constant)?;
+    let constant = t.builder.row(&constant)?;
     let Some(sum) = sum else {
         let zeros = t.zeros()?;
-        return t.emit.binary("Add", &zeros, &constant);
+        return t.builder.binary("Add", &zeros, &constant);
     };
-    let turned = t.emit.transpose(&sum, &[1, 0])?;
-    t.emit.binary("Add", &turned, &constant)
+    let transposed = t.builder.transpose(&sum, &[1, 0])?;
+    t.builder.binary("Add", &transposed, &constant)
 }
 
 fn branches(trees: &Ensemble, root: &Branch) -> usize {
@@ -139,20 +139,20 @@ fn branches(trees: &Ensemble, root: &Branch) -> usize {
     count
 }
 
-/// The features twice: missing values below every threshold, and above.
-fn both_sides(t: &mut Translator, x: &Computed) -> Done<Computed> {
-    let missing = t.emit.is_missing(x)?;
-    let (low, high) = (t.emit.scalar(f32::MIN)?, t.emit.scalar(f32::MAX)?);
-    let below = t.emit.choose(&missing, &low, x)?;
-    let above = t.emit.choose(&missing, &high, x)?;
-    t.emit.concat(&[below, above], 1)
+/// The features twice: with missing values below every threshold, and above.
+fn with_missing_low_and_high(t: &mut Translator, x: &Computed) -> Result<Computed> {
+    let missing = t.builder.is_missing(x)?;
+    let (low, high) = (t.builder.scalar(f32::MIN)?, t.builder.scalar(f32::MAX)?);
+    let below = t.builder.choose(&missing, &low, x)?;
+    let above = t.builder.choose(&missing, &high, x)?;
+    t.builder.concat(&[below, above], 1)
 }
 
-/// A feature's place and the bits of a threshold.
+/// A feature's position and the bits of a threshold.
 type Condition = (usize, u32);
 
-/// One group of trees on its way from the roots to the leaves.
-struct Walk<'a> {
+/// The evaluation of one group of trees.
+struct Evaluation<'a> {
     trees: &'a Ensemble,
     scores: usize,
     factor: f32,
@@ -161,61 +161,61 @@ struct Walk<'a> {
     width: usize,
 }
 
-impl Walk<'_> {
-    /// The sums of what the trees' leaves are worth: scores × rows.
-    fn group(&self, t: &mut Translator, mut level: Vec<Branch>) -> Done<Computed> {
+impl Evaluation<'_> {
+    /// The sums of the reached leaves' weights: scores × rows.
+    fn group(&self, t: &mut Translator, mut level: Vec<Branch>) -> Result<Computed> {
         let (conditions, index) = self.conditions(t, &level)?;
-        let mut here: Option<Computed> = None;
+        let mut reached: Option<Computed> = None;
         let mut sum: Option<Computed> = None;
         while !level.is_empty() {
             let which: Vec<usize> = level.iter().map(|branch| index[&self.key(branch)]).collect();
-            let is_above = t.emit.take(&conditions, 0, &which)?;
-            let (above, below) = match &here {
-                None => (is_above.clone(), t.emit.not(&is_above)?),
-                Some(here) => {
-                    let above = t.emit.binary("Mul", here, &is_above)?;
-                    let below = t.emit.binary("Sub", here, &above)?;
+            let is_above = t.builder.take(&conditions, 0, &which)?;
+            let (above, below) = match &reached {
+                None => (is_above.clone(), t.builder.not(&is_above)?),
+                Some(reached) => {
+                    let above = t.builder.binary("Mul", reached, &is_above)?;
+                    let below = t.builder.binary("Sub", reached, &above)?;
                     (above, below)
                 }
             };
-            let next = t.emit.concat(&[below, above], 0)?;
+            let next = t.builder.concat(&[below, above], 0)?;
             let children: Vec<usize> = level
                 .iter()
                 .map(|branch| branch.below)
                 .chain(level.iter().map(|branch| branch.above))
                 .collect();
-            if let Some(worth) = self.worth(t, &children)? {
-                let part = t.emit.mat_mul(&worth, &next)?;
+            if let Some(weights) = self.leaf_weights(t, &children)? {
+                let part = t.builder.mat_mul(&weights, &next)?;
                 sum = Some(match sum {
                     None => part,
-                    Some(sum) => t.emit.binary("Add", &sum, &part)?,
+                    Some(sum) => t.builder.binary("Add", &sum, &part)?,
                 });
             }
-            let (places, branches): (Vec<usize>, Vec<Branch>) = children
+            let (positions, branches): (Vec<usize>, Vec<Branch>) = children
                 .iter()
                 .enumerate()
-                .filter_map(|(place, &child)| match self.trees.nodes[child] {
-                    TreeNode::Branch(branch) => Some((place, branch)),
+                .filter_map(|(position, &child)| match self.trees.nodes[child] {
+                    TreeNode::Branch(branch) => Some((position, branch)),
                     TreeNode::Leaf => None,
                 })
                 .unzip();
             if !branches.is_empty() {
-                here = Some(t.emit.take(&next, 0, &places)?);
+                reached = Some(t.builder.take(&next, 0, &positions)?);
             }
             level = branches;
         }
         match sum {
             Some(sum) => Ok(sum),
-            None => refused("its leaves are worth nothing"),
+            None => refused("its leaves have no weights"),
         }
     }
 
-    /// What the leaves among some nodes are worth: scores × nodes; `None` when there is no leaf.
-    fn worth(&self, t: &mut Translator, nodes: &[usize]) -> Done<Option<Computed>> {
+    /// The weights of the leaves among some nodes: scores × nodes; `None` when there is no leaf.
+    fn leaf_weights(&self, t: &mut Translator, nodes: &[usize]) -> Result<Option<Computed>> {
         let leaves: Vec<(usize, &Vec<(usize, f32)>)> = nodes
             .iter()
             .enumerate()
-            .filter_map(|(place, node)| Some((place, self.trees.weights.get(node)?)))
+            .filter_map(|(position, node)| Some((position, self.trees.weights.get(node)?)))
             .collect();
         if leaves.is_empty() {
             return Ok(None);
@@ -223,35 +223,35 @@ impl Walk<'_> {
         let Some(size) = nodes.len().checked_mul(self.scores).filter(|&size| size <= 1 << 22) else {
             return refused("its trees have too many leaves and classes");
         };
-        let mut worth = vec![0.0; size];
-        for (place, weights) in leaves {
+        let mut matrix = vec![0.0; size];
+        for (position, weights) in leaves {
             for &(score, weight) in weights {
-                worth[score * nodes.len() + place] += weight * self.factor;
+                matrix[score * nodes.len() + position] += weight * self.factor;
             }
         }
-        t.emit.constant(&[self.scores, nodes.len()], &worth).map(Some)
+        t.builder.constant(&[self.scores, nodes.len()], &matrix).map(Some)
     }
 
-    /// A condition's feature, as a place in `features`, and its threshold.
+    /// A condition's feature, as a position in `features`, and its threshold.
     fn key(&self, branch: &Branch) -> Condition {
         let twice = self.features.shape[0] != Dim::fixed(self.width);
         let feature = branch.feature + if twice && branch.missing_above { self.width } else { 0 };
         (feature, branch.threshold.to_bits())
     }
 
-    /// Each different condition of the trees once: conditions × rows, 1 where it holds.
+    /// Each distinct condition of the trees once: conditions × rows, 1 where it holds.
     fn conditions(
         &self,
         t: &mut Translator,
         roots: &[Branch],
-    ) -> Done<(Computed, HashMap<Condition, usize>)> {
+    ) -> Result<(Computed, HashMap<Condition, usize>)> {
         let mut index = HashMap::new();
-        let mut different = Vec::new();
+        let mut distinct = Vec::new();
         let mut open = roots.to_vec();
         while let Some(branch) = open.pop() {
             index.entry(self.key(&branch)).or_insert_with(|| {
-                different.push((self.key(&branch).0, branch.threshold));
-                different.len() - 1
+                distinct.push((self.key(&branch).0, branch.threshold));
+                distinct.len() - 1
             });
             for child in [branch.above, branch.below] {
                 if let TreeNode::Branch(branch) = self.trees.nodes[child] {
@@ -259,11 +259,11 @@ impl Walk<'_> {
                 }
             }
         }
-        let features: Vec<usize> = different.iter().map(|(feature, _)| *feature).collect();
-        let thresholds: Vec<f32> = different.iter().map(|(_, threshold)| *threshold).collect();
-        let features = t.emit.take(self.features, 0, &features)?;
-        let thresholds = t.emit.constant(&[thresholds.len(), 1], &thresholds)?;
-        let conditions = t.emit.compare("Greater", &features, &thresholds)?;
-        Ok((Computed { may_miss: false, ..conditions }, index))
+        let features: Vec<usize> = distinct.iter().map(|(feature, _)| *feature).collect();
+        let thresholds: Vec<f32> = distinct.iter().map(|(_, threshold)| *threshold).collect();
+        let features = t.builder.take(self.features, 0, &features)?;
+        let thresholds = t.builder.constant(&[thresholds.len(), 1], &thresholds)?;
+        let conditions = t.builder.compare("Greater", &features, &thresholds)?;
+        Ok((Computed { may_be_missing: false, ..conditions }, index))
     }
 }

@@ -1,15 +1,16 @@
-//! What flows through a foreign graph while it is translated: constants, and
-//! values that the translated graph computes.
+//! The values of another tool's graph while it is translated: constants, and values that the translated graph
+//! computes.
+//!
+//! Owns their shapes and types. Must not know operators.
 
 use std::rc::Rc;
 
-use super::Done;
-use super::refused;
+use super::error::{Result, refused};
 
 /// One dimension of a value: `size`, times the number of samples when `batch`.
 ///
-/// The number of samples is not known, so a shape holds it as this mark. Whatever would add up, mix or
-/// count samples is refused: an answer must not depend on who else is asked about.
+/// The number of samples is unknown during the translation, so a shape marks it. An operator that adds up, mixes or
+/// counts samples is refused: a prediction must not depend on other samples of the batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Dim {
     pub size: usize,
@@ -24,26 +25,35 @@ impl Dim {
     }
 }
 
+/// The maximum number of dimensions of a value; the first are samples and features.
+pub(crate) const MAX_DIMENSIONS: usize = 6;
+
 pub(crate) type Shape = Vec<Dim>;
 
-/// A value of the foreign graph.
+/// A value of the other tool's graph.
 #[derive(Debug, Clone)]
 pub(crate) enum Value {
     Known(Rc<Tensor>),
     Computed(Computed),
 }
 
-/// A value of the translated graph. All are 32-bit floats: whole numbers, and flags as 0 and 1, too.
+/// A value of the translated graph. All are 32-bit floats, also integers, and flags as 0 and 1.
 #[derive(Debug, Clone)]
 pub(crate) struct Computed {
     pub name: String,
     pub shape: Shape,
     /// Whether it may be NaN because a cell of the sample is missing.
-    pub may_miss: bool,
-    /// Whether it says where cells are missing.
-    pub tells_missing: bool,
-    /// Whether all its values are whole numbers.
-    pub whole: bool,
+    pub may_be_missing: bool,
+    /// Whether it is a flag for missing cells.
+    pub flags_missing: bool,
+    /// Whether all its values are integers.
+    pub integers: bool,
+}
+
+impl Computed {
+    pub(crate) fn new(name: String, shape: Shape) -> Self {
+        Self { name, shape, may_be_missing: false, flags_missing: false, integers: false }
+    }
 }
 
 /// A constant.
@@ -56,50 +66,50 @@ pub(crate) struct Tensor {
 #[derive(Debug)]
 pub(crate) enum Data {
     Floats(Vec<f32>),
-    Whole(Vec<Whole>),
+    Integers(Vec<Integer>),
 }
 
-/// A whole number, times the number of samples when `batch`: part of what is computed about shapes.
+/// An integer, times the number of samples when `batch`: an element of a calculated shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Whole {
+pub(crate) struct Integer {
     pub number: i64,
     pub batch: bool,
 }
 
 impl Tensor {
-    pub(crate) fn whole(dims: Vec<usize>, numbers: Vec<Whole>) -> Value {
-        Value::Known(Rc::new(Self { dims, data: Data::Whole(numbers) }))
+    pub(crate) fn integers_of(dims: Vec<usize>, numbers: Vec<Integer>) -> Value {
+        Value::Known(Rc::new(Self { dims, data: Data::Integers(numbers) }))
     }
 
-    pub(crate) fn floats(dims: Vec<usize>, numbers: Vec<f32>) -> Value {
+    pub(crate) fn floats_of(dims: Vec<usize>, numbers: Vec<f32>) -> Value {
         Value::Known(Rc::new(Self { dims, data: Data::Floats(numbers) }))
     }
 
     pub(crate) fn len(&self) -> usize {
         match &self.data {
             Data::Floats(values) => values.len(),
-            Data::Whole(values) => values.len(),
+            Data::Integers(values) => values.len(),
         }
     }
 
-    /// Its values as floats, finite ones.
-    pub(crate) fn numbers(&self) -> Done<Vec<f32>> {
+    /// Its values as floats.
+    pub(crate) fn numbers(&self) -> Result<Vec<f32>> {
         match &self.data {
             Data::Floats(values) => Ok(values.clone()),
-            Data::Whole(values) if values.iter().any(|value| value.batch) => {
+            Data::Integers(values) if values.iter().any(|value| value.batch) => {
                 refused("it calculates with the number of samples")
             }
-            Data::Whole(values) => Ok(values.iter().map(|value| value.number as f32).collect()),
+            Data::Integers(values) => Ok(values.iter().map(|value| value.number as f32).collect()),
         }
     }
 
-    /// Its values as whole numbers that do not depend on the number of samples.
-    pub(crate) fn integers(&self) -> Done<Vec<i64>> {
+    /// Its values as integers that do not depend on the number of samples.
+    pub(crate) fn integers(&self) -> Result<Vec<i64>> {
         match &self.data {
-            Data::Whole(values) if values.iter().all(|value| !value.batch) => {
+            Data::Integers(values) if values.iter().all(|value| !value.batch) => {
                 Ok(values.iter().map(|value| value.number).collect())
             }
-            _ => refused("a position or an axis is not a constant whole number"),
+            _ => refused("a position or an axis is not a constant integer"),
         }
     }
 }
@@ -113,8 +123,8 @@ impl Value {
     }
 }
 
-/// The shape that two values have together, each dimension of 1 repeated as often as the other's says.
-pub(crate) fn broadcast(a: &[Dim], b: &[Dim]) -> Done<Shape> {
+/// The shape of two broadcast values: a dimension of 1 is repeated to the size of the other.
+pub(crate) fn broadcast(a: &[Dim], b: &[Dim]) -> Result<Shape> {
     let rank = a.len().max(b.len());
     let dim =
         |shape: &[Dim], at: usize| (at + shape.len()).checked_sub(rank).map_or(Dim::ONE, |at| shape[at]);
@@ -127,11 +137,11 @@ pub(crate) fn broadcast(a: &[Dim], b: &[Dim]) -> Done<Shape> {
         .collect()
 }
 
-/// An axis as an index, when it is one of a value of so many dimensions.
-pub(crate) fn axis_of(axis: i64, rank: usize) -> Done<usize> {
-    let counted = if axis < 0 { axis.checked_add(rank as i64) } else { Some(axis) };
-    match counted.and_then(|axis| usize::try_from(axis).ok()) {
+/// An axis as an index into `rank` dimensions.
+pub(crate) fn axis_of(axis: i64, rank: usize) -> Result<usize> {
+    let from_end = if axis < 0 { axis.checked_add(rank as i64) } else { Some(axis) };
+    match from_end.and_then(|axis| usize::try_from(axis).ok()) {
         Some(axis) if axis < rank => Ok(axis),
-        _ => refused("an axis is not one of its value"),
+        _ => refused("an axis or a position is outside of its value"),
     }
 }

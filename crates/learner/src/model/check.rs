@@ -1,95 +1,65 @@
-//! What a model file must be before tract sees it.
+//! What a model file must satisfy before the ONNX runtime (tract) sees it.
 //!
-//! tract trusts its input more than a server can: some operators crash on
-//! crafted attributes, and tensors may ask for memory they do not bring. So
-//! only a list of plain operators passes, tensors must carry their own bytes,
-//! and all weights must be finite.
+//! tract trusts its input more than a server can: some operators crash on crafted attributes, and tensors may ask
+//! for more memory than their bytes in the file. So only the operators of [`super::operators`] pass, tensors must
+//! hold their own bytes, and all weights must be finite. Must not know where the file comes from.
 
 use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::{GraphProto, ModelProto, TensorProto};
+use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
 
-use super::ModelError;
+use super::error::ModelError;
+use super::operators;
 use super::to_onnx::INPUT;
+use crate::text::Untrusted;
 
-/// The operators that this backend's models consist of, also those it makes of other tools' models.
-const OPERATORS: [&str; 34] = [
-    "Abs",
-    "Add",
-    "ArgMax",
-    "Cast",
-    "Clip",
-    "Concat",
-    "Cos",
-    "Div",
-    "Equal",
-    "Erf",
-    "Exp",
-    "Floor",
-    "Gather",
-    "Greater",
-    "Identity",
-    "IsNaN",
-    "Log",
-    "MatMul",
-    "Max",
-    "Min",
-    "Mul",
-    "Pow",
-    "ReduceMax",
-    "ReduceSum",
-    "Relu",
-    "Reshape",
-    "Sigmoid",
-    "Slice",
-    "Softmax",
-    "Sqrt",
-    "Sub",
-    "Tanh",
-    "Transpose",
-    "Where",
-];
-
-/// More nodes than any model of ours has.
+/// The maximum number of nodes; the models of this backend have far fewer.
 const MAX_NODES: usize = 10_000;
 
-/// Refuses a model that is not made of allowed operators and sound tensors.
+/// Refuses a model that does not consist of known operators and sound tensors.
 pub(super) fn check(proto: &ModelProto) -> Result<(), ModelError> {
     let refused = |why: String| Err(ModelError::Refused(why));
-    let Some(graph) = &proto.graph else {
-        return Err(ModelError::NotOnnx("it has no graph".to_owned()));
-    };
+    let graph = proto.graph.as_ref().ok_or(ModelError::NoGraph)?;
     if !proto.functions.is_empty() || !graph.sparse_initializer.is_empty() {
         return refused("local functions and sparse tensors are not accepted".to_owned());
     }
     if graph.node.len() > MAX_NODES {
         return refused(format!("it has more than {MAX_NODES} nodes, a fixed limit"));
     }
-    for node in &graph.node {
-        let known = node.domain.is_empty() && OPERATORS.contains(&node.op_type.as_str());
-        if !known {
-            let name: String = node.op_type.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
-            return refused(format!("operator {name} is not accepted"));
-        }
-        let plain = node.attribute.iter().all(|a| a.g.is_none() && a.t.is_none() && a.graphs.is_empty());
-        if !plain {
-            return refused("attributes with graphs or tensors are not accepted".to_owned());
-        }
-    }
+    graph.node.iter().try_for_each(check_node)?;
     if graph.input.len() != 1 || graph.input[0].name != INPUT {
         return refused(format!("its only input must be called {INPUT}"));
     }
-    ordered(graph)?;
+    check_order(graph)?;
     graph.initializer.iter().try_for_each(check_tensor)
 }
 
-/// Every node may only read what stands before it, which also rules out cycles.
-fn ordered(graph: &GraphProto) -> Result<(), ModelError> {
+fn check_node(node: &NodeProto) -> Result<(), ModelError> {
+    let refused = |why: String| Err(ModelError::Refused(why));
+    let Some(operator) = operators::find(&node.op_type).filter(|_| node.domain.is_empty()) else {
+        return refused(format!("operator {} is not accepted", Untrusted(&node.op_type).identifier(40)));
+    };
+    let numbers = node.attribute.iter().all(|a| a.g.is_none() && a.t.is_none() && a.graphs.is_empty());
+    if !numbers {
+        return refused("attributes with graphs or tensors are not accepted".to_owned());
+    }
+    let unknown = |name: &&str| !operator.attributes.contains(name);
+    match node.attribute.iter().map(|attribute| attribute.name.as_str()).find(unknown) {
+        Some(name) => {
+            let name = Untrusted(name).identifier(40);
+            refused(format!("operator {} is not accepted with the attribute {name}", operator.name))
+        }
+        None => Ok(()),
+    }
+}
+
+/// A node may only read values that stand before it, which also rules out cycles.
+fn check_order(graph: &GraphProto) -> Result<(), ModelError> {
     let mut known: std::collections::HashSet<&str> =
         graph.initializer.iter().map(|t| t.name.as_str()).collect();
     known.extend(graph.input.iter().map(|input| input.name.as_str()));
     for node in &graph.node {
         if !node.input.iter().all(|name| known.contains(name.as_str())) {
-            return Err(ModelError::Refused("a node reads a value that is not there before it".to_owned()));
+            return Err(ModelError::Refused("a node reads a value that is not defined before it".to_owned()));
         }
         known.extend(node.output.iter().map(String::as_str));
     }
