@@ -178,8 +178,7 @@ impl ResponseError for HttpError {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Backend(error) => backend_status(error),
-            // For a missing parameter this is the Python server's status, which its installation guide tells
-            // administrators to look for.
+            // For a missing parameter this is the Python server's status, which its installation guide names.
             Self::NoUsers | Self::MissingParameter(_) | Self::Internal { .. } => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
