@@ -27,7 +27,7 @@ fn import(criterion: &mut Criterion) {
         let features = format!("{}_features", shape.features);
         group.bench_function(BenchmarkId::new("archive", features), |bencher| {
             bencher.iter(|| {
-                backend::import(&importer, archive.reopen().unwrap(), &limits, &ImportLimits::USUAL).unwrap()
+                backend::import(&importer, archive.reopen().unwrap(), &limits, &ImportLimits::USUAL).unwrap();
             });
         });
     }

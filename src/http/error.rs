@@ -182,8 +182,7 @@ impl ResponseError for HttpError {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Backend(error) => backend_status(error),
-            // For a missing parameter this is the Python server's status, which its installation guide tells
-            // administrators to look for.
+            // For a missing parameter this is the Python server's status, which its installation guide names.
             Self::NoUsers | Self::MissingParameter(_) | Self::Internal { .. } => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
@@ -219,13 +218,13 @@ impl From<JobError> for HttpError {
     }
 }
 
-/// An error and its causes. Texts that end with their cause already do not repeat it.
+/// An error and its causes. A cause that the text before it already includes is not repeated.
 pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut last = error;
     while let Some(cause) = last.source() {
         let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
+        if !text.contains(&cause_text) {
             text = format!("{text}: {cause_text}");
         }
         last = cause;

@@ -80,7 +80,7 @@ fn is_clear(reply: &Reply, error: u32, name: &str, when: &str) {
     } else {
         let full = error == NO_SPACE && reply.status == 507 && text.contains("disk is full");
         assert!(
-            full || (reply.status == 500 && text.contains("log tells why")),
+            full || (reply.status == 500 && text.contains("Search its log")),
             "{when}: {} {text}",
             reply.status
         );

@@ -59,8 +59,8 @@ fn the_proxy_forwards_credentials_and_error_responses() {
     let none = "No user and/or password included in the request.";
     site.curl(&["/export?uniqueid=m&dirhash=d"], &[]).expect(401, none);
     // Without credentials first, as wget does by default: the proxy must forward the challenge.
-    let asked = site.curl(&["/export?uniqueid=m&dirhash=d", "--user", "a:b", "--anyauth"], &[]);
-    asked.expect(503, "There is nothing to export.");
+    let response = site.curl(&["/export?uniqueid=m&dirhash=d", "--user", "a:b", "--anyauth"], &[]);
+    response.expect(503, "There is nothing to export.");
 }
 
 #[test]
@@ -169,7 +169,7 @@ impl Site {
         let port = free_port();
         let backend = server.address.to_string();
         let file = directory.path().join("nginx.conf");
-        #[allow(clippy::disallowed_methods, reason = "nothing that could be lost")]
+        #[allow(clippy::disallowed_methods, reason = "a temporary file of the test")]
         fs::write(&file, configuration(directory.path(), &backend, port, certificate.as_ref())).unwrap();
         let proxy = Command::new(nginx)
             .arg("-p")
@@ -282,10 +282,10 @@ fn converse(mut writer: impl Write, mut reader: impl Read, bytes: &[u8], end: &s
 /// The configuration in `deploy` with the names and ports of this test, inside the context of a distribution's
 /// nginx.conf. Every replacement must find its text.
 fn configuration(directory: &Path, backend: &str, port: u16, certificate: Option<&Certificate>) -> String {
-    let mut ours = CONFIGURATION.to_owned();
+    let mut text = CONFIGURATION.to_owned();
     let mut change = |from: &str, to: &str| {
-        assert!(ours.contains(from), "deploy/nginx.conf has no {from:?} any more");
-        ours = ours.replace(from, to);
+        assert!(text.contains(from), "deploy/nginx.conf has no {from:?} any more");
+        text = text.replace(from, to);
     };
     change("server 127.0.0.1:5000;", &format!("server {backend};"));
     change("    listen [::]:443 ssl;\n", "");
@@ -303,7 +303,7 @@ fn configuration(directory: &Path, backend: &str, port: u16, certificate: Option
     format!(
         // In one process, so that killing it ends it.
         "daemon off;\nmaster_process off;\npid {0}/nginx.pid;\nerror_log {0}/error.log;\nevents {{}}\n\
-         http {{\n    access_log off;\n{temporary}\n{ours}\n}}\n",
+         http {{\n    access_log off;\n{temporary}\n{text}\n}}\n",
         directory.display()
     )
 }

@@ -109,7 +109,7 @@ impl System {
         let form = Form::model("m", "d");
         match what {
             Operation::Train => {
-                assert_done(&self.server.post("/training", &form.file("dataset", &rows(true, 30))))
+                assert_done(&self.server.post("/training", &form.file("dataset", &rows(true, 30))));
             }
             Operation::Import(which) => {
                 self.server

@@ -136,7 +136,7 @@ fn trains_or_refuses_moodles_own_datasets_as_it_expects(#[case] name: &str, #[ca
 fn moodles_incremental_training_keeps_both_predictions() {
     let test = "moodles_incremental_training_keeps_both_predictions";
     let read = |name: &str| shared(test, &format!("moodle/moodletest-no_splitting-{name}.csv"));
-    let (Some(first), Some(more), Some(ask)) =
+    let (Some(first), Some(more), Some(samples)) =
         (read("20x3-training"), read("2x3-incremental-training"), read("2x3-prediction"))
     else {
         return;
@@ -144,7 +144,7 @@ fn moodles_incremental_training_keeps_both_predictions() {
     let server = TestServer::start();
     for batch in [first, more] {
         assert_eq!(train(&server, &batch).json()["status"], json!(0));
-        let answers = predict(&server, &ask);
+        let answers = predict(&server, &samples);
         let class = |id: &str| answers.iter().find(|row| row.0 == id).map(|row| row.1.clone());
         assert_eq!((class("183021-0").as_deref(), class("183020-0").as_deref()), (Some("0"), Some("1")));
         assert!(answers.iter().all(|row| row.2 >= 0.6), "Moodle drops less certain predictions: {answers:?}");
@@ -155,10 +155,10 @@ fn moodles_incremental_training_keeps_both_predictions() {
 fn distinguishes_the_three_classes_of_moodles_test() {
     let test = "distinguishes_the_three_classes_of_moodles_test";
     let read = |name: &str| shared(test, &format!("moodle/moodletest-multiclass-{name}.csv"));
-    let (Some(dataset), Some(ask)) = (read("15x2-training"), read("3x2-prediction")) else { return };
+    let (Some(dataset), Some(samples)) = (read("15x2-training"), read("3x2-prediction")) else { return };
     let server = TestServer::start();
     assert_eq!(train(&server, &dataset).json()["status"], json!(0));
-    let mut classes: Vec<_> = predict(&server, &ask).into_iter().map(|row| row.1).collect();
+    let mut classes: Vec<_> = predict(&server, &samples).into_iter().map(|row| row.1).collect();
     classes.sort();
     assert_eq!(classes, ["0", "1", "2"]);
 }

@@ -213,7 +213,7 @@ fn a_slow_but_steady_upload_succeeds() {
     let mut stream = TcpStream::connect(server.address).expect("a connection");
     // The upload takes longer than the stall timeout in total.
     for piece in bytes.chunks(bytes.len() / 10) {
-        stream.write_all(piece).expect("it goes on");
+        stream.write_all(piece).expect("the connection stays open");
         thread::sleep(Duration::from_millis(400));
     }
     let mut response = [0; 12];

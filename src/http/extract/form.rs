@@ -83,7 +83,7 @@ impl Form {
             return Ok(form);
         }
         let read_gate = request.conn_data::<ReadGate>().cloned();
-        let body = Body { uploads, body_rate, file_part, read_gate };
+        let body = Body { uploads, min_rate: body_rate, file_part, read_gate };
         body.check_content_length(headers)?;
         let mut file = None;
         match content_type(headers).as_str() {
@@ -152,9 +152,9 @@ fn check_parts(count: usize) -> Result<(), HttpError> {
 /// How one body is read.
 struct Body<'a> {
     uploads: &'a Uploads,
-    body_rate: BodyRate,
+    min_rate: BodyRate,
     file_part: Option<FilePart>,
-    /// Tells the connection when to read more of the body.
+    /// Opens the connection for more of the body when it is needed.
     read_gate: Option<ReadGate>,
 }
 
@@ -174,7 +174,7 @@ impl Body<'_> {
     fn chunks(&self, payload: Payload) -> impl Stream<Item = Result<Bytes, PayloadError>> + Unpin + use<> {
         let max_bytes = self.max_bytes();
         let mut received = 0_u64;
-        with_min_rate(gated(self.read_gate.clone(), payload), self.body_rate).map(move |chunk| {
+        with_min_rate(gated(self.read_gate.clone(), payload), self.min_rate).map(move |chunk| {
             let chunk = chunk?;
             received = received.saturating_add(chunk.len() as u64);
             if received > max_bytes { Err(PayloadError::Overflow) } else { Ok(chunk) }
@@ -200,7 +200,7 @@ impl Body<'_> {
     fn payload_error(&self, error: &PayloadError) -> HttpError {
         match error {
             PayloadError::Overflow => self.too_large(),
-            error if is_too_slow(error) => HttpError::TooSlow(self.body_rate),
+            error if is_too_slow(error) => HttpError::TooSlow(self.min_rate),
             _ => HttpError::Incomplete,
         }
     }

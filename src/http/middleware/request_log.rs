@@ -37,6 +37,7 @@ pub(crate) struct LoggedModel(pub(crate) String);
 
 /// Gives the request an id, turns errors into responses and logs one line.
 pub(crate) async fn log_request(
+    state: web::Data<AppState>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
@@ -45,11 +46,10 @@ pub(crate) async fn log_request(
     request.extensions_mut().insert(RequestId(id.clone()));
     let span = tracing::info_span!("request", id);
     let _response_pending = request.request().conn_data::<ReadGate>().map(ReadGate::begin);
-    let state = request.app_data::<web::Data<AppState>>().cloned();
-    let client = client_address(&request, state.as_ref());
+    let client = client_address(&request, &state);
     request.extensions_mut().insert(client);
-    let guard = state.as_ref().map(|state| state.shutdown.begin());
-    let mut response = match refuse(&request, matches!(guard, Some(None))) {
+    let guard = state.shutdown.begin();
+    let mut response = match refuse(&request, guard.is_none()) {
         Err(error) => request.into_response(error.response(&id)),
         Ok(()) => with_error_response(next.call(request).instrument(span).await?.map_into_boxed_body(), &id),
     };
@@ -70,10 +70,9 @@ fn refuse(request: &ServiceRequest, stopping: bool) -> Result<(), HttpError> {
 }
 
 /// The client's address. Warns if the request comes through a proxy that is not trusted.
-fn client_address(request: &ServiceRequest, state: Option<&web::Data<AppState>>) -> ClientAddress {
+fn client_address(request: &ServiceRequest, state: &AppState) -> ClientAddress {
     // Every TCP connection has a peer address.
     let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
-    let Some(state) = state else { return ClientAddress(peer) };
     let proxies = &state.config.access.trusted_proxies;
     if proxies.misses(peer, request.headers()) {
         PROXY_WARNING.call_once(|| {

@@ -13,10 +13,10 @@ pub(super) fn with_duration<T, E>(name: &str, job: impl FnOnce() -> Result<T, E>
 /// Logs each tenth of the iterations under the request's id, also from other threads.
 pub(super) fn iterations() -> impl Fn(usize, usize) + Sync {
     let request = tracing::Span::current();
-    move |done, asked| {
-        let tenth = |done: usize| done * 10 / asked.max(1);
+    move |done, total| {
+        let tenth = |done: usize| done * 10 / total.max(1);
         if tenth(done) > tenth(done.saturating_sub(1)) {
-            request.in_scope(|| tracing::info!(done, asked, "evaluation: iterations done"));
+            request.in_scope(|| tracing::info!(done, total, "evaluation: iterations done"));
         }
     }
 }

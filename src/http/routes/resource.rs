@@ -27,7 +27,7 @@ where
     web::to(handler).wrap(HttpAuthentication::with_fn(basic_auth::check))
 }
 
-/// Only the right method is asked for credentials: a wrong one gets its 405 first, and `OPTIONS` needs none.
+/// Credentials are checked for the right method only: a wrong one gets its 405 first, and `OPTIONS` needs none.
 fn resource(path: &str, route: Route, methods: impl Guard + 'static, allow: &'static str) -> Resource {
     let other_methods =
         web::to(move |request: HttpRequest| async move { method_not_allowed(&request, allow) });
