@@ -7,7 +7,7 @@ use super::roc::{self, ClassCurves};
 use super::svg::{Point, Svg};
 use super::{ReportError, RunReport, raster, roc_panel};
 
-/// With more classes than this, only the mean curves are drawn; more lines could not be told apart.
+/// With more classes than this, only the mean curves are drawn; more lines could not be distinguished.
 const MAX_CLASSES_WITH_DETAIL: usize = 3;
 
 /// Draws the chart, as a PNG; without a curve the picture gives the reason.

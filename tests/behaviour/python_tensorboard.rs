@@ -1,11 +1,11 @@
-//! An evaluation's events in another program's hands: `TensorBoard` reads what we wrote.
+//! `TensorBoard` itself reads the event files of an evaluation.
 
 use serde_json::Value;
 
 use super::moodle_cases::figures;
 use crate::common::{Home, python, run_script, waves};
 
-/// The values of a tag of the only folder with events, which must have one a step.
+/// The values of a tag in the only folder with events, which must have one value per step.
 #[track_caller]
 fn values(events: &Value, tag: &str) -> Vec<f64> {
     let folders = events.as_object().expect("folders");
@@ -18,7 +18,7 @@ fn values(events: &Value, tag: &str) -> Vec<f64> {
 }
 
 #[test]
-fn tensorboard_reads_loss_accuracy_and_auc_of_each_iteration() {
+fn reads_loss_accuracy_and_auc_of_each_iteration() {
     let Some(python) = python() else { return };
     let home = Home::new();
     let reply = home.evaluate(&waves(200, 1).labelled(), 4);
@@ -36,7 +36,7 @@ fn tensorboard_reads_loss_accuracy_and_auc_of_each_iteration() {
 }
 
 #[test]
-fn tensorboard_reads_the_rating_of_a_trained_model() {
+fn reads_the_evaluation_of_a_trained_model() {
     let Some(python) = python() else { return };
     let trained = Home::trained(&waves(200, 1).labelled());
     let home = Home::new();

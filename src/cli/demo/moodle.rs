@@ -1,6 +1,6 @@
-//! Plays Moodle's plugin: the same requests, fields in the same order, one connection each.
+//! A client that sends the requests of Moodle's plugin: the same fields in the same order, a connection for each.
 //!
-//! Owns the wire as a client sees it. Must not know what a good answer is.
+//! Owns the client's side of the protocol. Must not know which responses are expected.
 
 use std::time::Duration;
 
@@ -9,25 +9,25 @@ use ureq::http::Response;
 
 use super::DemoError;
 
-/// Over this, curl asks the server's permission before it sends the body.
-const ASKS_FIRST: usize = 1 << 20;
+/// Above this size, curl sends `Expect: 100-continue` before the body.
+const EXPECT_CONTINUE_ABOVE: usize = 1 << 20;
 
-/// No answer of this server to the demo is larger.
-const LARGEST_ANSWER: u64 = 1 << 30;
+/// The largest response that the demo reads.
+const MAX_RESPONSE_BYTES: u64 = 1 << 30;
 
-/// One Moodle model on the server: what its plugin calls `uniqueid` and `dirhash`.
+/// The key of a model: Moodle's `uniqueid` and `dirhash`.
 #[derive(Debug, Clone)]
-pub(super) struct Model {
+pub(super) struct ModelId {
     pub(super) uniqueid: String,
     pub(super) dirhash: String,
 }
 
-/// What Moodle asks of an evaluation; its own defaults.
+/// Parameters of an evaluation; Moodle's defaults.
 pub(super) const MIN_SCORE: &str = "0.7";
 pub(super) const MAX_DEVIATION: &str = "0.05";
 pub(super) const ITERATIONS: &str = "10";
 
-/// A Moodle site that is configured to use the server.
+/// A Moodle site that is connected to the server.
 pub(super) struct Moodle {
     agent: Agent,
     address: String,
@@ -36,7 +36,7 @@ pub(super) struct Moodle {
 }
 
 impl Moodle {
-    /// Points a site at the server. Name and password are of letters that an address may hold.
+    /// Connects a site to the server. Name and password must need no escaping in a URL.
     pub(super) fn new(address: &str, user: &str, password: &str) -> Self {
         let agent = Agent::config_builder()
             .proxy(None) // a proxy from the environment cannot reach loopback
@@ -54,22 +54,22 @@ impl Moodle {
         }
     }
 
-    /// Asked without credentials, as Moodle does.
+    /// Sent without credentials, as Moodle does.
     pub(super) fn version(&self) -> Result<String, DemoError> {
         text(self.get(&format!("http://{}/version", self.address), "/version")?)
     }
 
-    pub(super) fn train(&self, model: &Model, dataset: &str) -> Result<String, DemoError> {
+    pub(super) fn train(&self, model: &ModelId, dataset: &str) -> Result<String, DemoError> {
         let form = self.form().model(model).file("dataset", "training.csv", dataset.as_bytes());
         text(self.post("/training", form)?)
     }
 
-    pub(super) fn predict(&self, model: &Model, dataset: &str) -> Result<String, DemoError> {
+    pub(super) fn predict(&self, model: &ModelId, dataset: &str) -> Result<String, DemoError> {
         let form = self.form().model(model).file("dataset", "prediction.csv", dataset.as_bytes());
         text(self.post("/prediction", form)?)
     }
 
-    pub(super) fn evaluate(&self, model: &Model, dataset: &str) -> Result<String, DemoError> {
+    pub(super) fn evaluate(&self, model: &ModelId, dataset: &str) -> Result<String, DemoError> {
         let form = self
             .form()
             .field("uniqueid", &model.uniqueid)
@@ -81,17 +81,17 @@ impl Moodle {
         text(self.post("/evaluation", form)?)
     }
 
-    pub(super) fn evaluation_log(&self, model: &Model, run: u64) -> Result<Vec<u8>, DemoError> {
+    pub(super) fn evaluation_log(&self, model: &ModelId, run: u64) -> Result<Vec<u8>, DemoError> {
         let query = format!("uniqueid={}&dirhash={}&runid={run}", model.uniqueid, model.dirhash);
         self.get(&self.url(&format!("/evaluationlog?{query}")), "/evaluationlog")
     }
 
-    pub(super) fn export(&self, model: &Model) -> Result<Vec<u8>, DemoError> {
+    pub(super) fn export(&self, model: &ModelId) -> Result<Vec<u8>, DemoError> {
         let query = format!("uniqueid={}&dirhash={}", model.uniqueid, model.dirhash);
         self.get(&self.url(&format!("/export?{query}")), "/export")
     }
 
-    pub(super) fn import(&self, model: &Model, archive: &[u8]) -> Result<String, DemoError> {
+    pub(super) fn import(&self, model: &ModelId, archive: &[u8]) -> Result<String, DemoError> {
         text(self.post("/import", self.form().model(model).file("importzip", "import.zip", archive))?)
     }
 
@@ -120,21 +120,21 @@ impl Moodle {
             .post(self.url(route))
             .header("Accept-Encoding", "deflate, gzip, br, zstd")
             .header("Content-Type", kind);
-        if bytes.len() > ASKS_FIRST {
+        if bytes.len() > EXPECT_CONTINUE_ABOVE {
             request = request.header("Expect", "100-continue");
         }
         body(route, request.send(&bytes[..]))
     }
 }
 
-/// Only 200 counts for Moodle.
+/// The body of a response with status 200; Moodle accepts no other status.
 fn body(
     route: &'static str,
-    answer: Result<Response<ureq::Body>, ureq::Error>,
+    response: Result<Response<ureq::Body>, ureq::Error>,
 ) -> Result<Vec<u8>, DemoError> {
-    let mut response = answer.map_err(|cause| DemoError::Unreachable { route, cause })?;
-    let body = response.body_mut().with_config().limit(LARGEST_ANSWER).read_to_vec();
-    let body = body.map_err(|cause| DemoError::Unreachable { route, cause })?;
+    let mut response = response.map_err(|source| DemoError::Request { route, source })?;
+    let body = response.body_mut().with_config().limit(MAX_RESPONSE_BYTES).read_to_vec();
+    let body = body.map_err(|source| DemoError::Request { route, source })?;
     match response.status().as_u16() {
         200 => Ok(body),
         status => {
@@ -144,10 +144,10 @@ fn body(
 }
 
 fn text(body: Vec<u8>) -> Result<String, DemoError> {
-    String::from_utf8(body).map_err(|_| DemoError::Surprise("An answer that should be text is not.".into()))
+    String::from_utf8(body).map_err(|_| DemoError::Unexpected("A response is not valid UTF-8.".into()))
 }
 
-/// A `multipart/form-data` body as libcurl writes it.
+/// A `multipart/form-data` body, formatted as by libcurl.
 struct Form {
     boundary: String,
     body: Vec<u8>,
@@ -158,7 +158,7 @@ impl Form {
         Self { boundary: format!("------------------------6d6f6f646c65{number:08x}"), body: Vec::new() }
     }
 
-    fn model(self, model: &Model) -> Self {
+    fn model(self, model: &ModelId) -> Self {
         self.field("uniqueid", &model.uniqueid).field("dirhash", &model.dirhash)
     }
 
@@ -192,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_form_is_written_as_libcurl_writes_it() {
+    fn formats_a_form_as_libcurl_does() {
         let (kind, body) = Form::new(1).field("uniqueid", "ab").file("dataset", "d.csv", b"1,2\n").finish();
         let boundary = kind.strip_prefix("multipart/form-data; boundary=").expect("a boundary");
         let expected = format!(

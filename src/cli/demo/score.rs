@@ -1,52 +1,54 @@
-//! How good predictions are, for who knows the truth.
+//! The quality of predictions, compared with the known outcomes.
+//!
+//! Owns the comparison. Must not know where predictions come from.
 
 use std::collections::HashMap;
 
 use super::DemoError;
 use super::students::Cohort;
 
-/// What predictions were worth.
+/// The quality of predictions.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Score {
-    /// Share of right predictions.
+    /// Share of correct predictions.
     pub(super) accuracy: f64,
-    /// Share of right predictions if everybody were said to stay.
+    /// The accuracy of always predicting that a student stays.
     pub(super) baseline: f64,
-    /// The chance that a drop-out was given a higher risk than one who stays.
+    /// Area under the ROC curve: the probability that a student who drops out has a higher risk than one who stays.
     pub(super) auc: f64,
-    /// How many predictions were judged.
+    /// The number of predictions.
     pub(super) samples: usize,
 }
 
-/// A prediction as Moodle reads it: sample id, class, the class's probability.
-pub(super) type Predicted = (String, String, String);
+/// A prediction as Moodle reads it: sample id, class, the probability of the class.
+pub(super) type Prediction = (String, String, String);
 
-/// Compares predictions with the truth; every sample must have one, in the order of the file.
-pub(super) fn judge(cohort: &Cohort, predictions: &[Predicted]) -> Result<Score, DemoError> {
-    let surprise = |text: String| Err(DemoError::Surprise(text));
+/// Compares predictions with the outcomes; every sample must have one, in the order of the file.
+pub(super) fn score(cohort: &Cohort, predictions: &[Prediction]) -> Result<Score, DemoError> {
+    let unexpected = |text: String| Err(DemoError::Unexpected(text));
     if predictions.len() != cohort.truth.len() {
-        return surprise(format!("{} samples got {} predictions.", cohort.truth.len(), predictions.len()));
+        return unexpected(format!("{} samples have {} predictions.", cohort.truth.len(), predictions.len()));
     }
-    let truth: HashMap<&str, bool> =
+    let outcomes: HashMap<&str, bool> =
         cohort.truth.iter().map(|(id, outcome)| (id.as_str(), *outcome)).collect();
-    let mut right = 0;
+    let mut correct = 0;
     let mut risks = Vec::with_capacity(predictions.len());
     for (id, class, probability) in predictions {
-        let Some(&drops_out) = truth.get(id.as_str()) else {
-            return surprise(format!("There is a prediction for {id}, which was not asked for."));
+        let Some(&drops_out) = outcomes.get(id.as_str()) else {
+            return unexpected(format!("There is a prediction for {id}, which is not in the dataset."));
         };
         let (predicted, risk) = match (class.as_str(), probability.parse::<f64>()) {
             ("1", Ok(p)) if (0.0..=1.0).contains(&p) => (true, p),
             ("0", Ok(p)) if (0.0..=1.0).contains(&p) => (false, 1.0 - p),
-            _ => return surprise(format!("The prediction for {id} is {class:?} at {probability:?}.")),
+            _ => return unexpected(format!("The prediction for {id} is {class:?} at {probability:?}.")),
         };
-        right += usize::from(predicted == drops_out);
+        correct += usize::from(predicted == drops_out);
         risks.push((risk, drops_out));
     }
     let at_risk = cohort.truth.iter().filter(|(_, drops_out)| *drops_out).count();
     let samples = risks.len();
     Ok(Score {
-        accuracy: right as f64 / samples as f64,
+        accuracy: correct as f64 / samples as f64,
         baseline: (samples - at_risk) as f64 / samples as f64,
         auc: auc(risks),
         samples,
@@ -77,27 +79,27 @@ mod tests {
         Cohort { csv: String::new(), truth }
     }
 
-    fn predicted(id: &str, class: &str, probability: &str) -> Predicted {
+    fn predicted(id: &str, class: &str, probability: &str) -> Prediction {
         (id.to_owned(), class.to_owned(), probability.to_owned())
     }
 
     #[test]
-    fn the_probability_is_that_of_the_predicted_class() {
+    fn reads_the_probability_as_that_of_the_predicted_class() {
         let predictions =
             [predicted("0", "0", "0.9"), predicted("1", "1", "0.8"), predicted("2", "0", "0.6")];
-        let score = judge(&cohort(&[false, true, true]), &predictions).expect("a score");
+        let score = super::score(&cohort(&[false, true, true]), &predictions).expect("a score");
         assert!((score.accuracy - 2.0 / 3.0).abs() < 1e-12, "{score:?}");
         assert!((score.auc - 1.0).abs() < 1e-12, "{score:?}");
     }
 
     #[test]
-    fn equal_risks_count_half() {
+    fn counts_equal_risks_as_half() {
         assert!((auc(vec![(0.5, false), (0.5, true)]) - 0.5).abs() < 1e-12);
         assert!((auc(vec![(0.1, true), (0.5, false), (0.5, true)]) - 0.25).abs() < 1e-12);
     }
 
     #[test]
-    fn missing_foreign_and_impossible_predictions_are_noticed() {
+    fn refuses_missing_unknown_and_invalid_predictions() {
         let cohort = cohort(&[false, true]);
         let good = predicted("0", "0", "0.9");
         for wrong in [
@@ -107,7 +109,7 @@ mod tests {
             vec![good.clone(), predicted("1", "yes", "0.9")],
             vec![good, predicted("1", "1", "NaN")],
         ] {
-            assert!(judge(&cohort, &wrong).is_err(), "{wrong:?}");
+            assert!(super::score(&cohort, &wrong).is_err(), "{wrong:?}");
         }
     }
 }

@@ -1,6 +1,6 @@
-//! The real server as a child process, which dies with the demo on every path.
+//! The server as a child process, which ends with the demo in every case.
 //!
-//! Owns starting it, learning its address, its log file and its end. Must not know what is asked of it.
+//! Owns its start, address, log file and end. Must not know which requests it gets.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -11,15 +11,15 @@ use std::time::{Duration, Instant};
 
 use super::DemoError;
 
-/// What the server prints once it answers, before its address.
+/// The log message of a server that is ready, before its address.
 const LISTENING: &str = "listening on http://";
 
-/// How long a start may take; it takes milliseconds, unless the machine is very busy.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The server starts within milliseconds unless the machine is very busy.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Every variable that configures the server starts so; those of a real installation must not reach
-/// the demo's.
-const SETTINGS: &str = "MOODLE_ML";
+/// The prefix of all variables that configure the server; those of a real installation must not configure the
+/// demo's server.
+const VARIABLE_PREFIX: &str = "MOODLE_ML";
 
 /// A running server.
 pub(super) struct Server {
@@ -27,26 +27,26 @@ pub(super) struct Server {
     interrupted: Arc<AtomicBool>,
     /// `127.0.0.1:PORT`.
     pub(super) address: String,
-    /// Where its output goes.
+    /// The file with its output.
     log: PathBuf,
 }
 
 impl Server {
-    /// Starts `serve` on a free loopback port; its models and uploads go into `work`.
+    /// Starts `serve` on a free loopback port, with models and uploads in `work`.
     pub(super) fn start(work: &Path, log: &Path, users: &str) -> Result<Self, DemoError> {
         let child = Arc::new(Mutex::new(spawn(work, log, users)?));
         let interrupted = Arc::new(AtomicBool::new(false));
         let mut server = Self { child, interrupted, address: String::new(), log: log.to_owned() };
-        server.end_on_signals();
+        server.kill_on_signals();
         server.address = server.wait_for_address()?;
         Ok(server)
     }
 
-    /// Whether somebody pressed Ctrl-C or ended the demo. The server gets a Ctrl-C too and may be gone
-    /// before the demo has noticed its own, so a server that has ended is given a moment's thought.
+    /// Whether the demo was interrupted by Ctrl-C or another signal. The server gets a Ctrl-C too and may exit
+    /// before the demo has handled its own, so after an exit of the server this waits for a moment.
     pub(super) fn interrupted(&self) -> bool {
-        let thought = Instant::now();
-        while self.ended() && thought.elapsed() < Duration::from_millis(300) {
+        let started = Instant::now();
+        while self.exited() && started.elapsed() < Duration::from_millis(300) {
             if self.interrupted.load(Ordering::SeqCst) {
                 return true;
             }
@@ -55,16 +55,16 @@ impl Server {
         self.interrupted.load(Ordering::SeqCst)
     }
 
-    /// Returns when the server has ended: fine by Ctrl-C, an error by itself.
+    /// Waits until the server exits. That is an error unless the demo was interrupted.
     pub(super) fn wait(&self) -> Result<(), DemoError> {
-        while !self.ended() {
+        while !self.exited() {
             std::thread::sleep(Duration::from_millis(100));
         }
-        if self.interrupted() { Ok(()) } else { Err(DemoError::Ended(self.last_words())) }
+        if self.interrupted() { Ok(()) } else { Err(DemoError::Exited(self.log_tail())) }
     }
 
     /// The last lines of the log, for an error message.
-    pub(super) fn last_words(&self) -> String {
+    pub(super) fn log_tail(&self) -> String {
         let log = std::fs::read(&self.log).unwrap_or_default();
         let log = String::from_utf8_lossy(&log);
         let lines: Vec<_> = log.lines().collect();
@@ -74,34 +74,34 @@ impl Server {
     fn wait_for_address(&self) -> Result<String, DemoError> {
         let started = Instant::now();
         loop {
-            // Whether it has ended is asked before the log is read, so that nothing it wrote is missed.
-            let ended = self.ended();
-            if let Some(address) = announced(&std::fs::read(&self.log).unwrap_or_default()) {
+            // Checked before the log is read, so that no output of an exited server is missed.
+            let exited = self.exited();
+            if let Some(address) = logged_address(&std::fs::read(&self.log).unwrap_or_default()) {
                 return Ok(address);
             }
-            if ended {
-                return Err(DemoError::Ended(self.last_words()));
+            if exited {
+                return Err(DemoError::Exited(self.log_tail()));
             }
-            if started.elapsed() > PATIENCE {
-                return Err(DemoError::Silent(self.last_words()));
+            if started.elapsed() > START_TIMEOUT {
+                return Err(DemoError::NotListening(self.log_tail()));
             }
             std::thread::sleep(Duration::from_millis(5));
         }
     }
 
-    fn ended(&self) -> bool {
+    fn exited(&self) -> bool {
         !matches!(lock(&self.child).try_wait(), Ok(None))
     }
 
-    /// Kills the server when the demo is told to end: whatever the demo waits for then fails, and its
-    /// own way out cleans up.
-    fn end_on_signals(&self) {
+    /// Kills the server when a signal ends the demo: the pending request then fails, and the demo cleans up as
+    /// after any failure.
+    fn kill_on_signals(&self) {
         let child = Arc::clone(&self.child);
         let interrupted = Arc::clone(&self.interrupted);
         std::thread::spawn(move || {
             if wait_for_signal().is_ok() {
                 interrupted.store(true, Ordering::SeqCst);
-                let _ = lock(&child).kill(); // it may have gone already
+                let _ = lock(&child).kill(); // it may have exited already
             }
         });
     }
@@ -110,7 +110,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         let mut child = lock(&self.child);
-        // Both fail only when it has ended before.
+        // Both fail only if it has exited before.
         let _ = child.kill();
         let _ = child.wait();
     }
@@ -125,7 +125,8 @@ fn spawn(work: &Path, log: &Path, users: &str) -> Result<Child, DemoError> {
     let program = std::env::current_exe().map_err(DemoError::Start)?;
     let mut command = Command::new(program);
     command.args(["serve", "--port", "0"]);
-    for (variable, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with(SETTINGS))
+    for (variable, _) in
+        std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with(VARIABLE_PREFIX))
     {
         command.env_remove(variable);
     }
@@ -140,8 +141,8 @@ fn spawn(work: &Path, log: &Path, users: &str) -> Result<Child, DemoError> {
         .map_err(DemoError::Start)
 }
 
-/// The address in the server's first words; only a whole line counts, for it may still be writing.
-fn announced(log: &[u8]) -> Option<String> {
+/// The address in the server's log; only from a complete line, because the server may still be writing.
+fn logged_address(log: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(log);
     let (_, rest) = text.split_once(LISTENING)?;
     let (line, _) = rest.split_once('\n')?;
@@ -162,8 +163,8 @@ async fn signal() -> std::io::Result<()> {
     let mut hang_up = signal(SignalKind::hangup())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     std::future::poll_fn(|context| {
-        for ending in [&mut terminate, &mut hang_up, &mut interrupt] {
-            if ending.poll_recv(context).is_ready() {
+        for signal in [&mut terminate, &mut hang_up, &mut interrupt] {
+            if signal.poll_recv(context).is_ready() {
                 return std::task::Poll::Ready(());
             }
         }
@@ -178,7 +179,7 @@ async fn signal() -> std::io::Result<()> {
     tokio::signal::ctrl_c().await
 }
 
-/// A panic elsewhere must not keep the server alive.
+/// A panic in another thread must not keep the server alive.
 fn lock(child: &Mutex<Child>) -> MutexGuard<'_, Child> {
     child.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -188,16 +189,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_address_is_taken_from_a_whole_line_only() {
-        assert_eq!(announced(b"starting\nlistening on http://127.0.0.1:50"), None);
+    fn reads_the_address_from_a_complete_line_only() {
+        assert_eq!(logged_address(b"starting\nlistening on http://127.0.0.1:50"), None);
         assert_eq!(
-            announced(b"2026 INFO listening on http://127.0.0.1:5012\n"),
+            logged_address(b"2026 INFO listening on http://127.0.0.1:5012\n"),
             Some("127.0.0.1:5012".to_owned())
         );
         assert_eq!(
-            announced(b"\x1b[32mINFO\x1b[0m listening on http://127.0.0.1:5012\x1b[0m\n"),
+            logged_address(b"\x1b[32mINFO\x1b[0m listening on http://127.0.0.1:5012\x1b[0m\n"),
             Some("127.0.0.1:5012".to_owned())
         );
-        assert_eq!(announced(b"error: no such directory\n"), None);
+        assert_eq!(logged_address(b"error: no such directory\n"), None);
     }
 }

@@ -1,19 +1,20 @@
-//! A made-up campus: students-at-risk datasets in Moodle's format, for the demo, tests and benches.
+//! Synthetic datasets of students at risk, in Moodle's format, for the demo, tests and benches.
 //!
-//! Owns how these students behave. The data has the traits of real Moodle data: one-hot quarters, most
-//! cells of many columns empty (an activity that a course does not have, work not due yet, work not handed
-//! in), columns that never vary, two decimals, one drop-out in seven, rows sorted by outcome, and noise:
-//! what a student does shows only part of why they drop out. Seeded: the same on every machine.
+//! Owns the behaviour of the students. The data has the properties of real Moodle data: one-hot quarters, many
+//! columns with mostly empty cells (an activity that a course does not have, work that is not due yet or was not
+//! submitted), constant columns, two decimals, one drop-out in seven, rows sorted by outcome, and noise: the
+//! activity of students explains only part of the outcome. Seeded: the same on every machine. Must not know what
+//! is learnt from it.
 
 use std::fmt::Write as _;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
-/// How many parts Moodle's "quarters" split a course into; each is one sample per student.
+/// Moodle's "quarters" split a course into four parts; each is one sample per student.
 const QUARTERS: usize = 4;
 
-/// How many courses the campus has.
+/// The number of courses.
 const COURSES: usize = 16;
 
 const TIME_SPLITTING: &str = r"\core\analytics\time_splitting\quarters";
@@ -52,14 +53,14 @@ pub const FEATURES: [&str; 29] = [
     r"\mod_scorm\analytics\indicator\social_breadth",
 ];
 
-/// A university whose students can be drawn again and again.
+/// A university from whose students samples are drawn.
 #[derive(Debug, Clone)]
 pub struct Campus {
     seed: u64,
     courses: Vec<Course>,
 }
 
-/// Students whose courses still run, and what will become of them.
+/// Students of running courses, with their future outcomes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cohort {
     /// The dataset that Moodle sends for a prediction.
@@ -78,7 +79,7 @@ impl Campus {
     }
 
     /// A labelled dataset of `samples` rows from finished courses, sorted by outcome as Moodle's are.
-    /// Every `batch` has other students.
+    /// Each `batch` has different students.
     #[must_use]
     pub fn training_csv(&self, batch: u32, samples: usize) -> String {
         let mut students = self.samples(2 * u64::from(batch) + 1, samples);
@@ -91,7 +92,7 @@ impl Campus {
         csv
     }
 
-    /// An unlabelled dataset of `samples` rows from running courses, with the truth beside it.
+    /// An unlabelled dataset of `samples` rows from running courses, with the outcomes.
     #[must_use]
     pub fn cohort(&self, batch: u32, samples: usize) -> Cohort {
         let mut csv = header(Some("sampleid"));
@@ -107,7 +108,7 @@ impl Campus {
         Cohort { csv, truth }
     }
 
-    /// Every student gives one sample per quarter; streams never share a student.
+    /// One sample per student and quarter; streams never share a student.
     fn samples(&self, stream: u64, count: usize) -> Vec<Sample> {
         let mut dice = Dice::new(self.seed, stream);
         let mut samples = Vec::with_capacity(count + QUARTERS);
@@ -135,12 +136,12 @@ fn header(first: Option<&str>) -> String {
     csv
 }
 
-/// PHP's `fputcsv` quotes what has a backslash.
+/// PHP's `fputcsv` quotes fields with a backslash.
 fn quoted(name: &str) -> String {
     if name.contains('\\') { format!("\"{name}\"") } else { name.to_owned() }
 }
 
-/// What a course offers and asks.
+/// The activities and requirements of a course.
 #[derive(Debug, Clone)]
 struct Course {
     hardness: f64,
@@ -168,7 +169,7 @@ impl Course {
     }
 }
 
-/// What moves a student; Moodle sees none of it.
+/// The hidden traits of a student, which are not in the dataset.
 #[derive(Debug)]
 struct Student {
     motivation: f64,
@@ -182,7 +183,7 @@ impl Student {
     fn draw(dice: &mut Dice, course: &Course) -> Self {
         let motivation = dice.normal();
         let sociable = dice.normal();
-        // Being alone harms those who struggle; the motivated do not mind.
+        // Isolation raises the risk of students with low motivation only.
         let isolation = if sociable < 0.0 && motivation < 0.2 { 1.5 } else { 0.0 };
         let risk = -5.0 - 2.8 * motivation + course.hardness + isolation;
         Self {
@@ -194,8 +195,8 @@ impl Student {
         }
     }
 
-    /// How involved the student is in one quarter: those who will leave fade away, not at the start
-    /// but from the second quarter on.
+    /// The engagement of the student in one quarter. It declines from the second quarter on in students who drop
+    /// out.
     fn involvement(&self, dice: &mut Dice, quarter: usize) -> f64 {
         let fading = if self.drops_out { 0.75 * quarter as f64 } else { 0.0 };
         0.9 * self.motivation - fading + 0.7 * dice.normal()
@@ -211,7 +212,7 @@ impl Student {
         let answers = dice.chance(course.asks_feedback * sigmoid(involved));
 
         let mut cells: Vec<String> = (0..QUARTERS).map(|range| either(range == quarter, "1", "0")).collect();
-        cells.push(String::new()); // the course still ran: nobody came after its end
+        cells.push(String::new()); // the course was still running, so there was no access after its end
         cells.push(either(self.early, "1", "-1"));
         cells.push(either(hands_in || takes_quiz || posts, "1", "-1"));
         cells.push(decimals(reads));
@@ -223,7 +224,7 @@ impl Student {
         cells.push(either(self.profile, "1", "-1"));
         cells.push("1".to_owned()); // the site's default
         cells.extend(activity(dice, hands_in, involved, 0.2 * together));
-        cells.extend(nothing()); // nobody uses chat
+        cells.extend(nothing()); // no course uses chat
         cells.extend(activity(dice, answers, involved, -0.5));
         cells.extend(activity(dice, posts, 0.5 * involved, together));
         cells.extend(activity(dice, takes_quiz, involved, -0.5));
@@ -240,8 +241,7 @@ struct Sample {
     drops_out: bool,
 }
 
-/// Cognitive depth and social breadth in one activity, on Moodle's coarse scales; empty for who took
-/// no part.
+/// Cognitive depth and social breadth in one activity, on Moodle's coarse scales; empty without participation.
 fn activity(dice: &mut Dice, takes_part: bool, depth: f64, breadth: f64) -> [String; 2] {
     if !takes_part {
         return nothing();
@@ -264,7 +264,7 @@ fn decimals(value: f64) -> String {
     text.strip_suffix(".00").unwrap_or(&text).to_owned()
 }
 
-/// Into [-1, 1], without a function that differs between platforms.
+/// Maps to [-1, 1], without a function whose result differs between platforms.
 fn squash(value: f64) -> f64 {
     value / (1.0 + value * value).sqrt()
 }
@@ -273,7 +273,7 @@ fn sigmoid(value: f64) -> f64 {
     f64::midpoint(1.0, squash(0.6 * value))
 }
 
-/// Seeded randomness, the same on every platform.
+/// A seeded random generator, the same on every platform.
 struct Dice(ChaCha8Rng);
 
 impl Dice {
@@ -296,8 +296,8 @@ impl Dice {
         (self.0.next_u64() % end as u64) as usize // the bias is far below 2^-50
     }
 
-    /// Mean 0, variance 1: the sum of twelve uniform numbers is as good as a bell curve here, and exact
-    /// arithmetic keeps it the same everywhere.
+    /// Mean 0, variance 1: the sum of twelve uniform numbers is close enough to a normal distribution,
+    /// and the same on every platform.
     fn normal(&mut self) -> f64 {
         (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0
     }
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_makes_the_same_students_and_another_seed_others() {
+    fn gives_the_same_students_for_the_same_seed_only() {
         let csv = Campus::new(7).training_csv(0, 200);
         assert_eq!(csv, Campus::new(7).training_csv(0, 200));
         assert_ne!(csv, Campus::new(8).training_csv(0, 200));
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn every_row_has_as_many_cells_as_the_header_says() {
+    fn every_row_has_the_number_of_cells_in_the_header() {
         let csv = Campus::new(1).training_csv(0, 203);
         let rows = rows(&csv);
         assert_eq!(rows.len(), 203);
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn cells_are_empty_or_numbers_between_minus_one_and_one() {
+    fn every_cell_is_empty_or_between_minus_one_and_one() {
         let csv = Campus::new(1).training_csv(0, 400);
         for cell in rows(&csv).concat().into_iter().filter(|cell| !cell.is_empty()) {
             let value: f64 = cell.parse().expect("a number");
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn about_one_sample_in_seven_is_of_a_student_who_drops_out() {
+    fn about_one_sample_in_seven_is_a_drop_out() {
         for seed in 1..=5 {
             let csv = Campus::new(seed).training_csv(0, 4000);
             let dropped = rows(&csv).iter().filter(|row| row.last() == Some(&"1")).count();
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn a_third_of_the_cells_is_empty_and_some_columns_never_vary() {
+    fn a_third_of_the_cells_is_empty_and_some_columns_are_constant() {
         let csv = Campus::new(1).training_csv(0, 2000);
         let rows = rows(&csv);
         let empty = rows.iter().flatten().filter(|cell| cell.is_empty()).count();
@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cohort_has_an_id_first_no_target_and_the_truth_beside_it() {
+    fn a_cohort_has_ids_and_outcomes_but_no_target_column() {
         let cohort = Campus::new(1).cohort(0, 100);
         let rows = rows(&cohort.csv);
         assert!(cohort.csv.lines().nth(2).is_some_and(|line| line.starts_with("sampleid,range/0,")));

@@ -1,0 +1,187 @@
+//! The demo's output: progress while it runs, a table at the end.
+//!
+//! Owns the terminal: colours, a progress bar and symbols on a terminal, plain lines elsewhere. Must not know what
+//! the steps do.
+
+use std::io::IsTerminal as _;
+use std::time::{Duration, Instant};
+
+use comfy_table::{Cell, CellAlignment, Table, presets};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::DemoError;
+
+/// The result of a step.
+#[derive(Debug)]
+pub(super) struct StepResult {
+    /// The server's response, abridged.
+    pub(super) response: String,
+    /// The meaning of the response.
+    pub(super) meaning: String,
+}
+
+impl StepResult {
+    pub(super) fn new(response: impl Into<String>, meaning: impl Into<String>) -> Self {
+        Self { response: response.into(), meaning: meaning.into() }
+    }
+}
+
+/// Progress and results of a fixed number of steps.
+pub(super) struct Output {
+    bar: ProgressBar,
+    rows: Vec<Row>,
+    style: Style,
+}
+
+struct Row {
+    step: &'static str,
+    result: StepResult,
+    time: Duration,
+}
+
+impl Output {
+    pub(super) fn new(steps: u64) -> Self {
+        let bar = ProgressBar::new(steps);
+        let template = "  {spinner:.cyan} {bar:24.cyan/240} {pos}/{len}  {msg} {elapsed:.dim}";
+        // The template is a constant; if it were invalid, indicatif's default style would be used.
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("━━╌").tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏✓"));
+        }
+        Self { bar, rows: Vec::new(), style: Style::detect() }
+    }
+
+    /// Prints a line above the progress bar.
+    pub(super) fn line(&self, line: &str) {
+        self.bar.suspend(|| println!("{line}"));
+    }
+
+    /// Runs one step and measures its time.
+    pub(super) fn step<T>(
+        &mut self,
+        step: &'static str,
+        work: impl FnOnce() -> Result<(T, StepResult), DemoError>,
+    ) -> Result<T, DemoError> {
+        self.bar.set_message(step);
+        self.bar.enable_steady_tick(Duration::from_millis(80));
+        let started = Instant::now();
+        let outcome = work();
+        let time = started.elapsed();
+        match outcome {
+            Ok((value, result)) => {
+                let symbol = self.style.success();
+                self.line(&format!("  {symbol} {step:<32} {}", self.style.dim(&duration(time))));
+                self.rows.push(Row { step, result, time });
+                self.bar.inc(1);
+                Ok(value)
+            }
+            Err(error) => {
+                self.line(&format!("  {} {step}", self.style.failure()));
+                self.bar.finish_and_clear();
+                Err(error)
+            }
+        }
+    }
+
+    /// Removes the progress bar and prints the table.
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
+        println!("\n{}\n", self.table());
+    }
+
+    pub(super) fn bold(&self, text: &str) -> String {
+        self.style.bold(text)
+    }
+
+    fn table(&self) -> Table {
+        let mut table = Table::new();
+        table.load_style(if self.style.0 {
+            presets::UTF8_FULL_CONDENSED.with_rounded_corners()
+        } else {
+            presets::ASCII_MARKDOWN
+        });
+        table.set_header(["Step", "Response", "Meaning", "Time"]);
+        for row in &self.rows {
+            table.add_row([
+                Cell::new(row.step),
+                Cell::new(&row.result.response),
+                Cell::new(&row.result.meaning),
+                Cell::new(duration(row.time)).set_alignment(CellAlignment::Right),
+            ]);
+        }
+        table
+    }
+}
+
+/// A duration in a readable unit.
+fn duration(time: Duration) -> String {
+    let milliseconds = time.as_secs_f64() * 1000.0;
+    if milliseconds < 10.0 {
+        format!("{milliseconds:.1} ms")
+    } else if milliseconds < 1000.0 {
+        format!("{milliseconds:.0} ms")
+    } else {
+        format!("{:.2} s", time.as_secs_f64())
+    }
+}
+
+/// Colours and symbols, if stdout is a terminal and `NO_COLOR` is not set.
+#[derive(Debug, Clone, Copy)]
+struct Style(bool);
+
+impl Style {
+    fn detect() -> Self {
+        let allowed = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Self(std::io::stdout().is_terminal() && allowed)
+    }
+
+    fn success(self) -> String {
+        if self.0 { self.with("32", "✓") } else { "ok  ".to_owned() }
+    }
+
+    fn failure(self) -> String {
+        if self.0 { self.with("31", "✗") } else { "FAIL".to_owned() }
+    }
+
+    fn dim(self, text: &str) -> String {
+        self.with("2", text)
+    }
+
+    fn bold(self, text: &str) -> String {
+        self.with("1", text)
+    }
+
+    fn with(self, code: &str, text: &str) -> String {
+        if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_a_duration_in_the_unit_that_fits() {
+        assert_eq!(duration(Duration::from_micros(1234)), "1.2 ms");
+        assert_eq!(duration(Duration::from_millis(123)), "123 ms");
+        assert_eq!(duration(Duration::from_millis(1234)), "1.23 s");
+    }
+
+    #[test]
+    fn returns_the_error_of_a_failed_step_and_adds_no_row() {
+        let mut output = Output::new(2);
+        output.step("works", || Ok(((), StepResult::new("0", "fine")))).expect("works");
+        let failed = output.step::<()>("fails", || Err(DemoError::Unexpected("odd".into())));
+        assert!(matches!(failed, Err(DemoError::Unexpected(text)) if text == "odd"));
+        assert_eq!(output.rows.len(), 1);
+    }
+
+    #[test]
+    fn the_table_has_no_escape_codes_without_a_terminal() {
+        let mut output = Output::new(1);
+        output.style = Style(false);
+        output.step("version", || Ok(((), StepResult::new("3.0.5", "accepted")))).expect("works");
+        let table = output.table().to_string();
+        assert!(table.contains("3.0.5") && table.contains("accepted"), "{table}");
+        assert!(!table.contains('\x1b'), "{table}");
+    }
+}
