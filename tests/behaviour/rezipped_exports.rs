@@ -56,7 +56,7 @@ fn exports_the_model_with_its_description_and_card() {
     let files = unzipped(&exporter.export);
     assert_eq!(files.keys().collect::<Vec<_>>(), ["model-card.md", "model.json", "model.onnx"]);
 
-    let facts: Value = serde_json::from_slice(&files["model.json"]).expect("JSON");
+    let description: Value = serde_json::from_slice(&files["model.json"]).expect("JSON");
     assert_eq!(description["sha256"], hex::encode(Sha256::digest(&files["model.onnx"])));
     assert_eq!((&description["samples"], &description["classes"]), (&json!(SAMPLES), &json!([0, 1])));
     let features = description["features"].as_array().expect("a list");
