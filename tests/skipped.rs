@@ -9,6 +9,7 @@
 mod skip;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::fs;
 
 fn main() {
@@ -32,7 +33,7 @@ fn summary(lines: &str) -> String {
     }
     let mut text = format!("\n{} skipped tests, counted as passed above\n", skipped.len());
     for (why, tests) in reasons {
-        text += &format!("  {} because {why}:\n    {}\n", tests.len(), tests.join("\n    "));
+        let _ = writeln!(text, "  {} because {why}:\n    {}", tests.len(), tests.join("\n    "));
     }
     text
 }

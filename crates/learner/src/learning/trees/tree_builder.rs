@@ -13,7 +13,7 @@ use super::forest::{Tree, TreeSplit};
 use crate::learning::preprocessing::CLIP;
 use crate::learning::rng::Stream;
 
-/// GradientSums of first and second derivatives.
+/// Sums of first and second derivatives.
 pub(super) type GradientSums = [f64; 2];
 
 /// A tree whose leaf values are not fitted yet.
