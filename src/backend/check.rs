@@ -12,7 +12,7 @@ use crate::store::{Finding, Generation, Mended, ModelDir};
 /// [`BackendError`] when the disk cannot be read or written; damage is a finding.
 pub fn check(home: &ModelDir, repair: bool) -> Result<Vec<Finding>, BackendError> {
     let mut findings = home.examine(repair, &usable)?;
-    // What is behind a link cannot be examined, and links were told of.
+    // What a link leads to cannot be examined, and links are reported already.
     if findings.iter().any(Finding::is_link) {
         return Ok(findings);
     }

@@ -163,7 +163,7 @@ fn reply(verdict: &Verdict, request: &EvaluationRequest, run: &NewRun) -> Evalua
         score: evaluation.mean.f1,
         min_score: request.min_score,
         accepted_deviation: request.max_deviation,
-        // Enough to recognise the run; the path on the server is nobody's business.
+        // Enough to recognise the run; the path on the server stays private.
         dir: format!("logs/{}", run.id()),
     });
     EvaluationReply { figures, status: verdict.status, info: verdict.info.clone(), runid: run.id() }
@@ -178,7 +178,7 @@ pub fn evaluation_log(home: &ModelDir, run: Option<RunId>) -> Result<Vec<u8>, Ba
     let run = run.map(|run| home.run(run)).transpose()?.flatten();
     let Some(run) = run else { return Ok(report::EMPTY_ZIP.to_vec()) };
     match zipped(&run) {
-        // Deleted meanwhile.
+        // Deleted in between.
         Err(error) if error.is_not_found() => Ok(report::EMPTY_ZIP.to_vec()),
         zipped => Ok(zipped?),
     }

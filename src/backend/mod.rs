@@ -84,7 +84,7 @@ impl Backend {
     }
 }
 
-/// What Moodle is told when it asks for the answers of a model that is not there.
+/// The reply to a request that needs a trained model where there is none.
 const NOT_TRAINED: &str = "Provided model have not been trained yet";
 
 /// Goes to the start of an upload: it may have been written through the same handle.

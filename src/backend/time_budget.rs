@@ -12,7 +12,7 @@ pub struct TimeBudget<F> {
     tell: F,
 }
 
-/// What an evaluation may take when nobody says otherwise: much less than the hour that a proxy should
+/// The default time limit of an evaluation: much less than the hour that a proxy should
 /// wait for an answer (Moodle itself waits without limit), so that some evaluations may queue.
 pub const USUAL_BUDGET: Duration = Duration::from_mins(10);
 

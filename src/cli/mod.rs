@@ -7,6 +7,7 @@ mod data_directory;
 pub mod demo;
 pub mod inspect;
 pub mod local;
+mod malloc;
 pub mod migrate;
 pub mod passwd;
 mod progress;
@@ -62,7 +63,10 @@ pub fn run() -> ExitCode {
         return local::run(module);
     }
     match Cli::try_parse() {
-        Ok(Cli { command: Command::Serve(args) }) => crate::http::serve(*args),
+        Ok(Cli { command: Command::Serve(args) }) => {
+            malloc::restart_with_settings();
+            crate::http::serve(*args)
+        }
         Ok(Cli { command: Command::Demo(args) }) => demo::run(&args),
         Ok(Cli { command: Command::Inspect(args) }) => inspect::run(&args),
         Ok(Cli { command: Command::Migrate(args) }) => migrate::run(&args),

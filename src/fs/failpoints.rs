@@ -45,7 +45,7 @@ mod armed {
         Panic,
     }
 
-    /// After so many more steps.
+    /// After this many more steps.
     type Armed = Option<(u32, Fault)>;
 
     thread_local! {

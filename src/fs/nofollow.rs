@@ -1,6 +1,6 @@
 //! Files and directories beneath one directory, reached without ever following a link.
 //!
-//! Whoever can write into a directory can put a link where something else belongs, also between a look at
+//! A process that can write into a directory can replace an entry by a link, also between a look at
 //! it and its use. So nothing beneath the top is named by a path to the system: the top is opened by its
 //! name, which may lead through links, as administrators do that; each name below is looked up in the
 //! opened directory above it, and must itself be there, not elsewhere. A link on the way, or in the place of
@@ -30,7 +30,7 @@ const PASSING: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOE
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const PASSING: OFlags = LISTING;
 const LISTING: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
-/// Added to everything that is opened. A pipe in the place of a file keeps nobody waiting.
+/// Added to everything that is opened. A pipe in the place of a file then blocks no reader.
 const ITSELF: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
 
 /// The cause of an [`io::Error`]: here is a link.
@@ -340,7 +340,7 @@ fn list(directory: &File) -> io::Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// Removes as much as can be; the error is the first of what cannot. What somebody else removes meanwhile is
+/// Removes as much as can be; the error is the first of what cannot. What another process removes at the same time is
 /// removed.
 fn remove(above: &File, name: &OsStr, kind: Kind) -> io::Result<()> {
     if kind != Kind::Directory {

@@ -116,8 +116,8 @@ impl ModelDir {
     /// Examines this model and, with `repair`, mends it. `usable` says of a generation whose bytes are as
     /// they were published what else is wrong with it. What is behind a link is not examined.
     ///
-    /// Nobody is kept waiting by the examination of a sound model. What looks damaged, and may just be replaced or
-    /// deleted, is examined again while nobody publishes or deletes. Without `repair`, nothing is left behind.
+    /// Checking a sound model takes no lock. What looks damaged, and may just be replaced or
+    /// deleted, is examined again under the locks of publishing and deleting. Without `repair`, nothing is left behind.
     pub fn examine(
         &self,
         repair: bool,

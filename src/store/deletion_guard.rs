@@ -1,4 +1,4 @@
-//! The beginning of work that will be published, so that a deletion meanwhile counts for it.
+//! The start of a job that will publish, so that a deletion during the job prevents its publishing.
 //!
 //! Two things are remembered: which directory was there, and a *mark*, a file in the session of this process.
 //! A deletion takes the directory away, and the marks of all sessions under its model id, also where there is

@@ -44,7 +44,7 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// The session in which something was being made has ended; nothing was changed.
-    #[error("{path} has ended meanwhile: what was being made in it is not stored")]
+    #[error("the server is shutting down: {path} was not stored")]
     Ended {
         /// The session, or the directory of all.
         path: PathBuf,
@@ -68,7 +68,7 @@ impl StoreError {
         matches!(self, Self::NoSpace { .. })
     }
 
-    /// Whether something could not be removed because somebody still reads it.
+    /// Whether something could not be removed because another process still reads it.
     pub(super) fn is_in_use(&self) -> bool {
         let in_use = [ErrorKind::DirectoryNotEmpty, ErrorKind::ResourceBusy];
         matches!(self, Self::Io { source, .. } if in_use.contains(&source.kind()))

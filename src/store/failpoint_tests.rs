@@ -39,7 +39,7 @@ fn tree(root: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in root.read_dir().unwrap() {
         let path = entry.unwrap().path();
-        // An empty lock file that nobody holds harms nobody, and goes with the next use or start.
+        // An empty lock file without a holder is harmless and is removed with the next use or start.
         if path.is_dir() && !path.ends_with("locks") {
             found.extend(tree(&path));
         }

@@ -134,7 +134,7 @@ impl NewDirs {
         self.need(&parent)?;
         match create_dir(place) {
             Ok(()) => self.0.push(place.clone()),
-            // Somebody else was quicker.
+            // Another process was faster.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => match place.kind() {
                 Ok(Some(Kind::Directory)) => return Ok(()),
                 Ok(Some(Kind::Link)) => return Err(place.is_link()).during(MAKE, place),
@@ -167,7 +167,7 @@ fn ensure_top(path: &Path) -> io::Result<()> {
 impl Drop for NewDirs {
     fn drop(&mut self) {
         for dir in self.0.iter().rev() {
-            // Not empty: somebody uses it already.
+            // Not empty: another process uses it already.
             let _ = dir.remove_directory();
         }
     }

@@ -42,7 +42,7 @@ impl Classifier {
         }
     }
 
-    /// Like [`Self::pointed`], or else the newest whole generation. Only while nobody publishes:
+    /// Like [`Self::pointed`], or else the newest whole generation. Only under the lock of publishing:
     /// it might find the one that is on its way.
     pub fn settled(&self) -> Result<Option<Generation>, StoreError> {
         if let Some(generation) = self.pointed()? {
@@ -143,7 +143,7 @@ impl Classifier {
         let switched = files::sync_dir(&self.0).and_then(|()| files::rename(pointer, &self.pointer()));
         if let Err(error) = switched {
             if let Err(error) = files::remove(&place) {
-                tracing::warn!(%error, "a generation that nobody uses stays until the next training");
+                tracing::warn!(%error, "an unused generation stays until the next training");
             }
             return Err(error);
         }

@@ -12,7 +12,7 @@ use crate::fs::nofollow::{Kind, NoFollowPath};
 pub struct Listing {
     /// The models by id and hash, in the order of their names.
     pub models: Vec<(ModelId, DirHash, ModelDir)>,
-    /// The ids of which nobody can say what they hold, and why.
+    /// The ids whose content cannot be listed, and why.
     pub unreadable: Vec<(ModelId, StoreError)>,
 }
 
@@ -53,13 +53,13 @@ impl Store {
     }
 }
 
-/// Whether one of these directories is there. Where there is a link instead, or what cannot be looked at, whoever
+/// Whether one of these directories is there. Where there is a link instead, or an unreadable entry, the job that
 /// uses the model meets it, and says so.
 fn any_of(parts: &[&str], home: &NoFollowPath) -> bool {
     parts.iter().any(|part| !matches!(home.join(part).kind(), Ok(None | Some(Kind::File | Kind::Other))))
 }
 
-/// The names of the directories in `place`, sorted; none when it was deleted meanwhile.
+/// The names of the directories in `place`, sorted; none when it has been deleted.
 fn directories(place: &NoFollowPath) -> Result<Vec<String>, StoreError> {
     let entries = files::entries(place)?.into_iter();
     let directories = entries.filter(|entry| entry.kind == Kind::Directory);

@@ -2,8 +2,8 @@
 //!
 //! A lock is an exclusive lock on an open file; the system releases it when its
 //! process ends, however it ends. The file is removed on release so that lock
-//! files do not pile up. Whoever waited for the removed file would then hold a
-//! lock on a file that nobody else can find, so after locking everyone checks that
+//! files do not pile up. A process that waited for the removed file would then hold a
+//! lock on a file that no other process can find, so after locking each process checks that
 //! the name still leads to the locked file, and starts again when it does not.
 
 use std::fs::{File, TryLockError};
@@ -25,7 +25,7 @@ pub struct ModelLock {
     pub(super) _file: FileLock,
 }
 
-/// An exclusive lock on a file that exists only while somebody holds or wants it.
+/// An exclusive lock on a file that exists only while it is held or waited for.
 #[derive(Debug)]
 pub struct FileLock {
     place: NoFollowPath,

@@ -17,7 +17,7 @@
 //!
 //! Three rules keep it sound, also with several processes on one directory:
 //! - Whatever appears under a model is written elsewhere first, brought to the disk, and moved there
-//!   in one rename. Readers need no lock: they open files that nobody changes.
+//!   in one rename. Readers need no lock: they open files that never change.
 //! - The *model lock* (one uniqueid and dirhash) is held for a whole training. The *tree lock* (one
 //!   uniqueid) is held for the few renames of publishing and of deleting, taken after the model lock. Only who
 //!   examines or repairs a model that looks damaged holds it for longer.
@@ -127,7 +127,7 @@ impl Store {
     }
 
     /// Ends this process' session for good: whatever is still half-made in it can no longer be published, and
-    /// nothing new can be made. For the end of the process, when somebody may still be at work.
+    /// nothing new can be made. For the end of the process, when jobs may still be running.
     pub fn abandon(&self) {
         self.workspace.abandon();
     }
@@ -154,7 +154,7 @@ impl Store {
         }
         drop(lock);
         match trash.map_or(Ok(()), Temporary::remove) {
-            // A file server keeps what somebody has open, under another name in the same directory.
+            // A file server keeps open files under another name in the same directory.
             Err(error) if error.is_in_use() => {
                 tracing::warn!(%error, "deleted all the same: what is still being read goes when the server ends");
                 Ok(())

@@ -101,7 +101,7 @@ impl ModelDir {
         }
     }
 
-    /// Waits until nobody else changes this model, also in other processes. Hold it from reading
+    /// Waits until no other job changes this model, also in other processes. Hold it from reading
     /// what a training starts from until publishing. One thread must not lock one model twice.
     pub fn lock(&self) -> Result<ModelLock, StoreError> {
         let begun = self.beginning()?;
@@ -120,7 +120,7 @@ impl ModelDir {
         if classifier.is_untouched()? {
             return Ok(None);
         }
-        // Perhaps somebody is publishing the first one this moment.
+        // Another process may just be publishing the first one.
         let _quiet = self.lock_tree()?;
         classifier.settled()
     }
@@ -151,7 +151,7 @@ impl ModelDir {
     }
 
     /// Like [`Self::current`] for who only looks at a directory that may be another program's: takes no
-    /// lock and makes no file. While somebody publishes the first generation it may find that one.
+    /// lock and makes no file. While the first generation is being published it may find that one.
     pub fn look(&self) -> Result<Option<Generation>, StoreError> {
         self.classifier().settled()
     }
@@ -203,7 +203,7 @@ impl ModelDir {
         }
         match classifier.settled() {
             Ok(Some(generation)) => classifier.point_to(generation.record(), &self.workspace.temporary()?),
-            // Who reads it says so.
+            // Reading it reports the error.
             Ok(None) | Err(StoreError::Corrupt { .. }) => Ok(()),
             Err(error) => Err(error),
         }
@@ -232,7 +232,7 @@ impl ModelDir {
     }
 
     /// Starts an evaluation run with an id that no other run of this model has or gets. Start it
-    /// before reading anything: a run whose model is deleted meanwhile is not kept.
+    /// before reading anything: a run whose model is deleted during the evaluation is not kept.
     pub fn begin_run(&self) -> Result<NewRun, StoreError> {
         NewRun::begin(self)
     }
@@ -260,7 +260,7 @@ impl ModelDir {
         self.workspace.lock(&tree_lock(&self.tree_name))
     }
 
-    /// The same for who only looks and leaves nothing behind. `None` where nobody can have published, or on a
+    /// The same for read-only use, which leaves nothing behind. `None` where nothing can have been published, or on a
     /// disk that cannot be written.
     pub(super) fn lock_tree_if_used(&self) -> Option<FileLock> {
         self.workspace.lock_if_used(&tree_lock(&self.tree_name)).ok().flatten()

@@ -40,7 +40,7 @@ impl PythonServerFiles {
                 read.insert(name.to_owned(), bytes);
             }
         }
-        // Deleted meanwhile: what was read may be half of a model.
+        // Deleted while it was read: what was read may be half of a model.
         Ok(self.begins()?.then_some(read))
     }
 

@@ -1,4 +1,4 @@
-//! Evaluation runs: a directory that nobody sees before it is complete.
+//! Evaluation runs: a directory that is invisible until it is complete.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use super::model_dir::ModelDir;
 use super::workspace::Temporary;
 use crate::fs::nofollow::{Kind, NoFollowPath};
 
-/// An evaluation run that nobody sees before it is published.
+/// An evaluation run that is invisible until it is published.
 #[derive(Debug)]
 pub struct NewRun {
     id: RunId,
@@ -38,7 +38,7 @@ impl NewRun {
     }
 
     /// Writes one of its files; of a name with `/`, the directories too. Files survive a deletion of the
-    /// model meanwhile.
+    /// model during the evaluation.
     pub fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let file = self.temporary.place().join(name);
         ensure_above(&file, self.temporary.place())?;

@@ -1,6 +1,6 @@
-//! Finding links that somebody has planted, so that an administrator can be told of them.
+//! Finds planted symbolic links, so that they can be reported to the administrator.
 //!
-//! They are told of by where they are; where they lead to is nobody's business here. None is removed, unless it
+//! They are reported by their location; their targets are not read. None is removed, unless it
 //! is in the hidden directory among what is cleared anyway.
 
 use super::check::{Finding, Mended};
@@ -47,7 +47,7 @@ pub(super) fn links_below(directory: &NoFollowPath) -> Result<Vec<Finding>, Stor
     Ok(links)
 }
 
-/// What was stopped by a link that was told of is no failure.
+/// An operation stopped by a link that is reported already is no further failure.
 pub(super) fn unless_told<T>(
     result: Result<T, StoreError>,
     told: &[Finding],

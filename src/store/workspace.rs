@@ -90,7 +90,7 @@ impl Workspace {
         FileLock::acquire(&self.locks().join(name))
     }
 
-    /// The same for who only looks and leaves nothing behind: `None` where nobody has ever locked anything.
+    /// The same for read-only use, which leaves nothing behind: `None` where nothing has ever been locked.
     pub fn lock_if_used(&self, name: &str) -> Result<Option<FileLock>, StoreError> {
         match files::kind(&self.locks())? {
             Some(Kind::Directory) => self.lock(name).map(Some),
@@ -111,7 +111,7 @@ impl Workspace {
     pub fn take_marks(&self, name: &str) -> Result<(), StoreError> {
         let sessions = self.sessions();
         let mut failed = Ok(());
-        // A link is nobody's session.
+        // A link is no session.
         for session in entries(&sessions)?.into_iter().filter(|entry| entry.kind == Kind::Directory) {
             match take_marks_of(&sessions.join(&session.name), name) {
                 // That of another user, who can publish nothing here either.
@@ -145,7 +145,7 @@ impl Workspace {
         Ok(Temporary { place, session })
     }
 
-    /// A run id that nobody got before, in any process: the time, or one more than the last one.
+    /// A run id that is unique across processes: the time, or one more than the last one.
     pub fn next_run(&self, taken: impl Fn(RunId) -> Result<bool, StoreError>) -> Result<RunId, StoreError> {
         let place = self.dir.join("last-run");
         let mut file = lock_file(&place)?;
@@ -165,7 +165,7 @@ impl Workspace {
         Ok(RunId(id))
     }
 
-    /// The session of this process; a new one when somebody has cleared the directory.
+    /// The session of this process; a new one when the directory has been cleared.
     fn session(&self) -> Result<Arc<Session>, StoreError> {
         let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
         match &*stage {
@@ -193,7 +193,7 @@ impl Workspace {
     }
 
     /// The names of what dead processes have left, below the hidden directory, and what it is; changes nothing.
-    /// A link there is nobody's, and goes as well.
+    /// A link there belongs to no session and is removed as well.
     pub fn leftovers(&self) -> Result<Vec<(String, Kind)>, StoreError> {
         let mut left = Vec::new();
         for (part, held) in [(SESSIONS, Some(ALIVE)), (LOCKS, None)] {
@@ -204,7 +204,7 @@ impl Workspace {
                     Err(StoreError::Link { .. }) => false,
                     held => held?,
                 };
-                // A lock that was let go of meanwhile is gone.
+                // A lock that has been released in between is gone.
                 if !in_use && files::kind(&place)?.is_some() {
                     left.push((format!("{part}/{}", entry.name.to_string_lossy()), entry.kind));
                 }
@@ -261,7 +261,7 @@ impl Temporary {
         &self.place
     }
 
-    /// Whether somebody took it away; [`StoreError::Ended`] when the whole session is gone.
+    /// Whether it has been removed; [`StoreError::Ended`] when the whole session is gone.
     pub fn was_taken(&self) -> Result<bool, StoreError> {
         if files::kind(&self.place)?.is_some() {
             return Ok(false);
@@ -324,7 +324,7 @@ impl Drop for Session {
 /// Removes the session unless its process lives.
 fn clear_session(session: &NoFollowPath, kind: Kind) -> Result<(), StoreError> {
     let alive = session.join(ALIVE);
-    // A link, or a link for a lock, is nobody's session.
+    // A link, or a link for a lock, is no session.
     let lockable = kind == Kind::Directory && files::kind(&alive)? != Some(Kind::Link);
     // The lock is held while the rest is removed.
     let lock = if lockable { FileLock::take_free(&alive)? } else { None };

@@ -141,7 +141,7 @@ mod tests {
     fn counts_and_reports_lines_that_found_no_room_without_blocking() {
         const LINES: usize = 200;
         let GatedLog { log, mut writer, gate, written, reports } = gated_log(16);
-        // Nothing is written meanwhile: a call that waited for the writer would never return.
+        // Nothing is written during the call: a call that waited for the writer would never return.
         (0..LINES).for_each(|_| writer.write_all(b"a line\n").expect("never fails"));
         // 16 lines wait, and the thread may hold one more.
         let dropped = writer.error_counter().dropped_lines();

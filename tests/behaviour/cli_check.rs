@@ -1,4 +1,4 @@
-//! Files that were damaged on the disk: detected, told of, answered for by the generation before, and mended.
+//! Files that were damaged on the disk: detected, reported, replaced by the previous generation, and repaired.
 #![allow(clippy::disallowed_methods, reason = "these tests damage files on purpose")]
 
 use std::fs;

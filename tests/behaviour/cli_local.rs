@@ -149,7 +149,7 @@ fn an_evaluation_can_rate_a_model_that_was_trained_elsewhere() {
     let answer = desk.call("evaluation", "evaluated", &[&dataset, "0.7", "0.5", "3", &trained]).json();
     assert_eq!(answer["score_deviation"], 0.0, "one rating has no deviation: {answer}");
 
-    let unknown = desk.call("evaluation", "evaluated", &[&dataset, "0.7", "0.5", "3", &desk.path("nobody")]);
+    let unknown = desk.call("evaluation", "evaluated", &[&dataset, "0.7", "0.5", "3", &desk.path("unknown")]);
     assert_eq!(unknown.json()["status"], 2);
 }
 

@@ -39,7 +39,7 @@ fn the_server_accepts_the_value_and_only_the_right_passwords(#[case] scheme: &st
     assert!(users.verify("moodle", "first-password"));
     assert!(users.verify("school", "other-password"));
     assert!(!users.verify("moodle", "other-password"));
-    assert!(!users.verify("nobody", "first-password"));
+    assert!(!users.verify("unknown", "first-password"));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::common::{DATA, Launch, Network, skip, tool, untouched, write_files};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_moodle-mlbackend");
 /// A user without a name.
-const SOMEBODY: u32 = 54_321;
+const OTHER_USER: u32 = 54_321;
 
 /// The exit code, and what was printed.
 fn run(program: &mut Command, command: &str, data: &Path, flags: &[&str]) -> (Option<i32>, String) {
@@ -39,7 +39,7 @@ fn everything(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 
 /// Gives a directory to another user; false, and a visible word about it, where that is not allowed.
 fn given_away(test: &str, directory: &Path) -> bool {
-    let given = chown(directory, Some(SOMEBODY), Some(SOMEBODY)).is_ok();
+    let given = chown(directory, Some(OTHER_USER), Some(OTHER_USER)).is_ok();
     if !given {
         skip(test, "this user may not give a directory away");
     }
@@ -65,7 +65,7 @@ fn root_is_told_to_run_a_command_as_the_owner_of_the_directory(
     let before = everything(data.path());
     let (code, told) = run(&mut Command::new(PROGRAM), command, data.path(), flags);
     assert_eq!(code, Some(1), "{told}");
-    assert!(told.contains(&format!("sudo -u '#{SOMEBODY}' moodle-mlbackend {command}")), "{told}");
+    assert!(told.contains(&format!("sudo -u '#{OTHER_USER}' moodle-mlbackend {command}")), "{told}");
     assert_eq!(everything(data.path()), before);
 }
 
@@ -88,7 +88,7 @@ fn a_server_may_use_a_directory_that_belongs_to_another_user() {
 fn who_only_looks_leaves_nothing_that_was_not_there(#[case] command: &str, #[case] flags: &[&str]) {
     let data = tempfile::tempdir().unwrap();
     Network::of_a_line(1.0, 0.5, 2.0).write(&data.path().join("m/d"));
-    // What would have to be looked at more closely while nobody publishes.
+    // What would have to be examined under the lock of publishing.
     fs::create_dir_all(data.path().join("n/d/classifier/1")).unwrap();
     fs::create_dir_all(data.path().join("n/d/logs/1")).unwrap();
     let before = everything(data.path());

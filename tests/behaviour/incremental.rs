@@ -130,8 +130,8 @@ fn refuses_a_batch_of_other_features_with_their_names_and_changes_nothing() {
     ] {
         assert_eq!(message.kind(), ErrorKind::BadInput, "{message:?}");
         let message = message.to_string();
-        assert!(message.contains(r#"missing in the dataset: "\\b""#), "{message}");
-        assert!(message.contains(r#"unknown to the model: "\\new_indicator""#), "{message}");
+        assert!(message.contains(r#"missing in the dataset: "\b""#), "{message}");
+        assert!(message.contains(r#"unknown to the model: "\new_indicator""#), "{message}");
     }
     assert_eq!(home.onnx(), model);
     assert_eq!(home.predict(&ask), before);

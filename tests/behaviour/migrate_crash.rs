@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::common::{Dice, Form, Network, Table, TestServer, fired, long, order_at, untouched};
 
-/// So many models are there.
+/// The number of models.
 const MODELS: usize = 5;
 
 fn migrate(data: &Path, flags: &[&str]) -> Command {

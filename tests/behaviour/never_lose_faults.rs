@@ -68,7 +68,7 @@ fn any_step_on_the_disk_may_fail_once(#[case] operation: Operation) {
     }
 }
 
-/// Says what is wrong, and nothing that is nobody's business.
+/// Says what is wrong, and nothing private.
 fn is_clear(reply: &Reply, error: u32, name: &str, when: &str) {
     if reply.status == 200 {
         return;

@@ -65,7 +65,7 @@ fn what_a_client_was_told_is_done_is_done_after_a_kill(
 }
 
 /// Lets the server die before that step of the operation; gives the step's name, or `None` when the operation
-/// has no so many steps.
+/// has fewer steps.
 fn die_at(scene: &Scene, operation: Operation, step: usize, after: &Value) -> Option<String> {
     let server = scene.server();
     order(&server, &format!("die {step}"));
@@ -109,7 +109,7 @@ fn is_whole(server: &TestServer, before: &Value, after: &Value, reply: Option<&R
     assert_eq!(code, Some(0), "{when}: {told}");
 }
 
-/// The run that an evaluation was told of.
+/// The run that an evaluation's reply names.
 fn run_of(reply: &Reply) -> Option<String> {
     let answer: Value = serde_json::from_slice(&reply.body).ok()?;
     Some(answer.get("runid")?.to_string())

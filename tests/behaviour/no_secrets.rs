@@ -10,7 +10,7 @@ use crate::common::{
     unlabelled,
 };
 
-const SECRET: &str = "Zq7-not-for-anybody";
+const SECRET: &str = "Zq7-not-for-others";
 /// `base64("a:" + SECRET)`, without its last digits.
 const ENCODED: &str = "YTpacTctbm90LWZvci1hbnlib2R";
 const STUDENT: &str = "student-4711-of-the-second-year";
@@ -55,10 +55,10 @@ impl Watched {
             reply.status
         );
         for hidden in [SECRET, ENCODED].into_iter().chain(INSIDES) {
-            assert!(!text.contains(hidden), "{hidden:?} is told: {text}");
+            assert!(!text.contains(hidden), "{hidden:?} is shown: {text}");
         }
         for path in self.paths.iter().map(String::as_str).chain(["/tmp", "/home", "/root", "/proc", "src/"]) {
-            assert!(!text.contains(path), "{path:?} is told: {text}");
+            assert!(!text.contains(path), "{path:?} is shown: {text}");
         }
     }
 
@@ -100,7 +100,7 @@ fn refused_credentials_are_not_repeated() {
         Request::new("GET", "/export").credentials(SECRET, "a"),
         Request::new("GET", "/export").header("Authorization", &format!("Bearer {SECRET}")),
         Request::new("GET", "/export").header("Authorization", &format!("Basic {ENCODED}")),
-        Request::new("GET", &format!("/nothing/{SECRET}")).credentials("nobody", SECRET),
+        Request::new("GET", &format!("/nothing/{SECRET}")).credentials("unknown", SECRET),
     ] {
         watched.fail(&request);
     }
@@ -145,7 +145,7 @@ fn bad_requests_tell_nothing_but_what_is_wrong_with_them() {
         Watched::get("/training"),
         Watched::get("/export"),
         Watched::get("/export?uniqueid=../../etc/passwd&dirhash=.."),
-        Watched::get("/export?uniqueid=nobody&dirhash=d"),
+        Watched::get("/export?uniqueid=unknown&dirhash=d"),
         Watched::get("/evaluationlog?uniqueid=m&dirhash=d"),
         Watched::post("/training", &model()),
         Watched::post("/training", &Form::new().file("dataset", b"")),

@@ -1,5 +1,5 @@
-//! Links that somebody has planted in the data directory: nothing outside of it is read into an answer, changed,
-//! made or removed, and the administrator is told.
+//! Symbolic links planted in the data directory: nothing outside of it is read into an answer, changed,
+//! made or removed, and the administrator gets a report.
 #![allow(clippy::disallowed_methods, reason = "these tests prepare files of their own")]
 
 use std::collections::BTreeMap;
@@ -56,7 +56,7 @@ impl House {
         self.data.join(place.replace("RUN", &self.run))
     }
 
-    /// Moves what is there out of the data directory and leaves a link to it, so that whoever follows the link
+    /// Moves what is there out of the data directory and leaves a link to it, so that a process that follows the link
     /// finds all that is needed; where there is nothing, the link leads to something made up.
     fn plant(&self, place: &str) -> PathBuf {
         let (link, target) = (self.place(place), self.outside.path().join("target"));
@@ -261,7 +261,7 @@ fn a_directory_that_changes_places_with_a_link_all_the_time_leads_nowhere(#[case
     let watch = Watch::over(house.outside.path());
     let round = ["train", "predict", "evaluate", "export", "log", "import"];
     let mut swaps = 0;
-    // What is deleted meanwhile cannot be swapped; then the link stays where it is.
+    // What has been deleted cannot be swapped; then the link stays where it is.
     let swap = || swaps += usize::from(renameat_with(CWD, &place, CWD, &link, RenameFlags::EXCHANGE).is_ok());
     repeat_during(swap, || {
         // The deletion comes last: it may take one of the two.
@@ -274,9 +274,9 @@ fn a_directory_that_changes_places_with_a_link_all_the_time_leads_nowhere(#[case
     });
     assert!(swaps > 1_000, "only {swaps} swaps");
     // Of a model that is the same outside, no answer would show that it was read.
-    assert_eq!(watch.seen(), [""; 0], "nobody opens what is outside");
+    assert_eq!(watch.seen(), [""; 0], "nothing outside is opened");
     assert_eq!(everything(house.outside.path()), before);
-    assert!(!watch.seen().is_empty(), "had somebody opened it, it would have been seen");
+    assert!(!watch.seen().is_empty(), "an open outside would have been seen");
     assert_eq!(ask(&server, "other"), house.beside);
 }
 

@@ -97,7 +97,7 @@ fn zipped(files: &BTreeMap<String, Vec<u8>>) -> Vec<u8> {
     RawZip::of(files.iter().map(|(name, bytes)| Entry::stored(name, bytes))).bytes()
 }
 
-/// Imports a model and measures the memory that the server took meanwhile, in bytes.
+/// Imports a model and measures the memory that the server took for it, in bytes.
 fn growth(server: &TestServer, archive: &[u8]) -> (u16, String, u64) {
     let form = Form::model("m", "d").file("importzip", archive);
     server.forget_peak_memory();

@@ -26,7 +26,7 @@ fn keeping(dir: &Path, runs: usize, run_days: u32, generations: usize) -> Store 
     Store::open(dir).unwrap().keeping(Retention { runs, run_days, generations })
 }
 
-/// A run that was published so many days ago; gives its number.
+/// A run that was published that many days ago; returns its number.
 fn old_run(data: &Path, days: u32) -> u64 {
     let born = SystemTime::now() - DAY * days;
     let number = born.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as u64;

@@ -20,7 +20,7 @@ const CLIENTS: usize = 2;
 /// More memory may not be there in the last quarter of the rounds than in the second one, in MiB.
 const MAX_GROWTH: f64 = 12.0;
 
-/// What is there when nobody asks for anything.
+/// What is there without requests.
 #[derive(Debug, Clone, Copy)]
 struct Measured {
     memory: f64,
@@ -140,7 +140,7 @@ impl Asked {
     }
 }
 
-/// One who asks for this and that.
+/// A client that sends mixed requests.
 struct Client<'a> {
     server: &'a TestServer,
     dataset: &'a Table,
@@ -158,7 +158,7 @@ impl<'a> Client<'a> {
         let own = model(seed as usize % CLIENTS);
         let mut client =
             Self { server, dataset, dice: Dice::new(seed), archive: Vec::new(), own: own.clone() };
-        // Nobody else deletes its own model meanwhile.
+        // No other client deletes its own model.
         assert_eq!(client.send_about(Asked::Training, &own).status, 200);
         let export = client.send_about(Asked::Export, &own);
         assert_eq!(export.status, 200, "{}", String::from_utf8_lossy(&export.body));
@@ -196,7 +196,7 @@ impl<'a> Client<'a> {
             }
             Asked::Evaluation => self.evaluate(form),
             Asked::EvaluationLog => {
-                // Nobody else deletes this one meanwhile.
+                // No other client deletes this one.
                 let run = self.evaluate(Form::model(&self.own, "d")).json()["runid"].clone();
                 self.server.get(&format!("/evaluationlog?uniqueid={}&dirhash=d&runid={run}", self.own))
             }
@@ -245,7 +245,7 @@ fn measure(server: &TestServer) -> Option<Measured> {
 fn count(directory: &Path, files: &mut usize, bytes: &mut u64) {
     for entry in fs::read_dir(directory).expect("it is there").flatten() {
         *files += 1;
-        let about = entry.metadata().expect("nobody removes it");
+        let about = entry.metadata().expect("it is not removed");
         if about.is_dir() {
             count(&entry.path(), files, bytes);
         } else {

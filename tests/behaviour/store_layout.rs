@@ -219,7 +219,7 @@ fn deleting_takes_everything_of_one_id_and_nothing_else() {
     store.delete(&id()).unwrap();
 }
 
-/// Publishes a model and a run that a deletion has made void: both without an error, and nobody finds them.
+/// Publishes a model and a run that a deletion has made void: both without an error, and they cannot be found.
 fn published_in_vain(home: &ModelDir, training: &ModelLock, run: NewRun) -> Generation {
     let new = NewGeneration { model: b"late", samples: None, facts: &Value::Null };
     let published = home.publish(training, &new).unwrap();

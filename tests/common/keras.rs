@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-/// A network of dense layers, with ReLU and a softmax at the end.
+/// A network of dense layers, with `ReLU` and a softmax at the end.
 #[derive(Debug, Clone)]
 pub struct Network {
     /// The positions of the features that it uses.

@@ -53,6 +53,7 @@ fn options() -> Options<'static> {
     options
 }
 
+#[expect(clippy::format_collect, reason = "a picture of a test; short code counts")]
 fn chart(panel: &Panel, x_name: &str, offset: f64) -> String {
     let max_x = panel.line.last().expect("at least one measurement").0;
     let max_y = panel.line.iter().map(|(_, value)| *value).fold(1.0, f64::max) * 1.25;

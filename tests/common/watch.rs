@@ -1,4 +1,4 @@
-//! Watches a directory for anybody who opens, reads or changes something in it.
+//! Watches a directory for processes that open, read or change something in it.
 
 use std::fs;
 use std::mem::MaybeUninit;

@@ -14,7 +14,7 @@ fn refused(subject: &str) -> Option<&'static str> {
     let is_area = |area: &str| {
         let is_known =
             |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_/.,-".contains(&byte);
-        !area.is_empty() && area.bytes().all(is_known)
+        !area.is_empty() && area.split(", ").all(|one| !one.is_empty() && one.bytes().all(is_known))
     };
     match subject.split_once(": ") {
         Some((area, rest)) if is_area(area) && !rest.is_empty() => {

@@ -76,7 +76,7 @@ fn look(home: &ModelDir) -> (StoredModel, ModelReport) {
         Some(generation) => Ok(of_generation(&generation)),
         None => Ok(home.python_server_files()?.map(of_python_server).unwrap_or_default()),
     });
-    // The cause names files, which whoever looks at the directory may know.
+    // The cause names files, which a user with access to the directory may know.
     let (stored, report) = seen.unwrap_or_else(|error| unusable(&error));
     let evaluations = home.runs().map_or(0, |runs| runs.len());
     (StoredModel { evaluations, ..stored }, report)

@@ -1,4 +1,4 @@
-//! Reads a model's files out of a zip that anybody may have sent.
+//! Reads a model's files out of an untrusted zip.
 
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 

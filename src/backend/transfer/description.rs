@@ -139,7 +139,7 @@ fn sha256(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
-/// What the `model.json` that came with a model claims, whoever wrote it.
+/// The claims of a model's `model.json`, which is untrusted.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Claims {
     sha256: Option<String>,

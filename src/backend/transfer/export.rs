@@ -36,7 +36,10 @@ pub fn export_to(home: &ModelDir, directory: &Path) -> Result<bool, BackendError
     std::fs::create_dir_all(directory).map_err(failed)?;
     for (name, bytes) in &files {
         // Moodle's own temporary directory, read after this program has ended.
-        #[expect(clippy::disallowed_methods, reason = "nobody reads the file before this program has ended")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "no other process reads the file before this program has ended"
+        )]
         std::fs::write(directory.join(name), bytes).map_err(failed)?;
     }
     Ok(true)

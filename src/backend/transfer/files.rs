@@ -21,7 +21,7 @@ pub(super) struct Part {
     pub(super) name: &'static str,
     /// More bytes than such a file takes, however large the model.
     pub(super) most: u64,
-    /// Whether anybody reads it; others are let through and forgotten.
+    /// Whether it is read; other files are accepted and ignored.
     pub(super) read: bool,
 }
 
@@ -41,7 +41,7 @@ pub struct ImportLimits {
 
 impl ImportLimits {
     /// What does for nearly every model. While one is tried out it is held up to five times, which must be little
-    /// enough for a small machine, whoever sent it.
+    /// enough for a small machine and any sender.
     pub const USUAL: Self = Self { bytes: 6 * MIB, ..Self::LARGEST };
 
     /// No model is made for more bytes.
@@ -49,7 +49,7 @@ impl ImportLimits {
 }
 
 /// The files of our exports and of the Python server's. TensorFlow writes more beside its weights, which
-/// nobody needs here.
+/// this backend does not need.
 const PARTS: [Part; 9] = [
     part(MODEL, MAX_BYTES, true),
     // Repeats the names of all features.
