@@ -6,18 +6,18 @@ use crate::dataset::Labelled;
 use crate::model::Model;
 use crate::store::{Finding, Generation, Mended, ModelDir};
 
-/// Examines the model at `home`, and with `repair` mends what can be mended.
+/// Examines the model at `model_dir`, and with `repair` mends what can be mended.
 ///
 /// # Errors
 /// [`BackendError`] when the disk cannot be read or written; damage is a finding.
-pub fn check(home: &ModelDir, repair: bool) -> Result<Vec<Finding>, BackendError> {
-    let mut findings = home.examine(repair, &usable)?;
+pub fn check(model_dir: &ModelDir, repair: bool) -> Result<Vec<Finding>, BackendError> {
+    let mut findings = model_dir.examine(repair, &usable)?;
     // What a link leads to cannot be examined, and links are reported already.
     if findings.iter().any(Finding::is_link) {
         return Ok(findings);
     }
-    let untouched = home.has_python_server_files() && matches!(home.look(), Ok(None));
-    if untouched && let Err(error) = python_server(home) {
+    let untouched = model_dir.has_python_server_files() && matches!(model_dir.look(), Ok(None));
+    if untouched && let Err(error) = python_server(model_dir) {
         findings.push(Finding {
             place: "classifier".to_owned(),
             problem: error.to_string(),

@@ -1,5 +1,5 @@
-//! The model that answers now: the newest one that was published here, or else the one that the Python
-//! server keeps in the same place, which is translated each time it is asked for. Its files are not touched.
+//! The current model: the newest published generation, or else the model that the Python server keeps in the same
+//! directory, which is translated at each use. The Python server's files are not changed.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::store::{Generation, ModelDir, StoreError};
 /// The name of the fact that a generation was imported and not trained here.
 pub(super) const IMPORTED: &str = "imported";
 
-/// The model that answers now.
+/// The current model.
 pub(super) struct CurrentModel {
     /// Its model file.
     pub(super) onnx: Vec<u8>,
@@ -23,8 +23,8 @@ pub(super) type WithSamples = (CurrentModel, Option<Vec<u8>>);
 
 impl CurrentModel {
     /// `None` when nothing was trained or imported here.
-    pub(super) fn at(home: &ModelDir) -> Result<Option<Self>, BackendError> {
-        Ok(match find(home, Generation::model)? {
+    pub(super) fn at(model_dir: &ModelDir) -> Result<Option<Self>, BackendError> {
+        Ok(match find(model_dir, Generation::model)? {
             Some(Kept::Ours(generation, onnx)) => Some(Self { onnx, generation: Some(generation) }),
             Some(Kept::PythonServers(onnx)) => Some(Self { onnx, generation: None }),
             None => None,
@@ -33,14 +33,14 @@ impl CurrentModel {
 
     /// What a training goes on from: with the samples that are kept. When the newest generation is damaged
     /// in a part that is needed, it is the newest one before it that is not.
-    pub(super) fn with_samples(home: &ModelDir) -> Result<Option<WithSamples>, BackendError> {
+    pub(super) fn with_samples(model_dir: &ModelDir) -> Result<Option<WithSamples>, BackendError> {
         let parts = |generation: &Generation| {
             // The samples are what matters of a model that was trained here.
             let samples = generation.samples()?;
             let onnx = if imported(generation) { generation.model()? } else { Vec::new() };
             Ok((onnx, samples))
         };
-        Ok(match find(home, parts)? {
+        Ok(match find(model_dir, parts)? {
             Some(Kept::Ours(generation, (onnx, samples))) => {
                 Some((Self { onnx, generation: Some(generation) }, samples))
             }
@@ -65,26 +65,26 @@ enum Kept<T> {
 
 /// `None` when nothing was trained or imported here.
 fn find<T>(
-    home: &ModelDir,
+    model_dir: &ModelDir,
     read: impl Fn(&Generation) -> Result<T, StoreError>,
 ) -> Result<Option<Kept<T>>, BackendError> {
-    if let Some((generation, parts)) = home.newest(&read)? {
+    if let Some((generation, parts)) = model_dir.newest(&read)? {
         return Ok(Some(Kept::Ours(generation, parts)));
     }
-    if let Some(onnx) = python_server(home)? {
+    if let Some(onnx) = python_server(model_dir)? {
         return Ok(Some(Kept::PythonServers(onnx)));
     }
     // A migration may just have put the one in the place of the other.
-    Ok(home.newest(&read)?.map(|(generation, parts)| Kept::Ours(generation, parts)))
+    Ok(model_dir.newest(&read)?.map(|(generation, parts)| Kept::Ours(generation, parts)))
 }
 
 fn imported(generation: &Generation) -> bool {
     generation.facts().get(IMPORTED) == Some(&json!(true))
 }
 
-/// The model that the Python server keeps at `home`, as a model file of ours.
-pub(super) fn python_server(home: &ModelDir) -> Result<Option<Vec<u8>>, BackendError> {
-    let Some(files) = home.python_server_files()? else { return Ok(None) };
+/// The model that the Python server keeps at `model_dir`, as a model file of ours.
+pub(super) fn python_server(model_dir: &ModelDir) -> Result<Option<Vec<u8>>, BackendError> {
+    let Some(files) = model_dir.python_server_files()? else { return Ok(None) };
     import(files).map(Some).map_err(|source| {
         let remedy = match source {
             ModelError::TensorFlow1 => "Export it with the server that stored it and import that",

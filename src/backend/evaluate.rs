@@ -6,7 +6,7 @@ use std::fs::File;
 use jiff::Timestamp;
 
 use super::current_model::CurrentModel;
-use super::learning_threads::at_length;
+use super::learning_threads::on_learning_threads;
 use super::reply::{EvaluationFigures, EvaluationReply, Status};
 use super::score::rate;
 use super::{BackendError, NOT_TRAINED, open};
@@ -28,12 +28,12 @@ pub struct EvaluationRequest {
 }
 
 /// Evaluates on a labelled dataset: trains and rates on repeated splits of it, or rates the model at
-/// `trained` when there is one. The model at `home` is never touched. `progress` can end it early.
+/// `trained` when there is one. The model at `model_dir` is never touched. `progress` can end it early.
 ///
 /// # Errors
 /// [`BackendError`]; what can be told to Moodle in an answer is a status there and no error.
 pub fn evaluate(
-    home: &ModelDir,
+    model_dir: &ModelDir,
     trained: Option<&ModelDir>,
     dataset: File,
     request: &EvaluationRequest,
@@ -42,7 +42,7 @@ pub fn evaluate(
 ) -> Result<EvaluationReply, BackendError> {
     let started = Timestamp::now();
     // First of all, so that a deletion in between also counts for this run.
-    let run = home.begin_run()?;
+    let run = model_dir.begin_run()?;
     let file = read_labelled(open(dataset)?, limits)?;
     let mut facts = DatasetFacts {
         samples: file.rows(),
@@ -61,10 +61,11 @@ pub fn evaluate(
         facts.class_counts = labels.zip(samples.class_counts()).collect();
         match trained {
             Some(trained) => rate_trained(trained, &samples)?,
-            None => at_length(|| learning::evaluate(&samples, request.iterations, progress)).map_or_else(
-                |error| Verdict::none(Status::NOT_ENOUGH_DATA, &format!("{error}.")),
-                Verdict::of,
-            ),
+            None => on_learning_threads(|| learning::evaluate(&samples, request.iterations, progress))
+                .map_or_else(
+                    |error| Verdict::none(Status::NOT_ENOUGH_DATA, &format!("{error}.")),
+                    Verdict::of,
+                ),
         }
     } else {
         let told = "The labels from the provided dataset do not match the targetclasses from the header";
@@ -174,8 +175,8 @@ fn reply(verdict: &Verdict, request: &EvaluationRequest, run: &NewRun) -> Evalua
 ///
 /// # Errors
 /// [`BackendError`].
-pub fn evaluation_log(home: &ModelDir, run: Option<RunId>) -> Result<Vec<u8>, BackendError> {
-    let run = run.map(|run| home.run(run)).transpose()?.flatten();
+pub fn evaluation_log(model_dir: &ModelDir, run: Option<RunId>) -> Result<Vec<u8>, BackendError> {
+    let run = run.map(|run| model_dir.run(run)).transpose()?.flatten();
     let Some(run) = run else { return Ok(report::EMPTY_ZIP.to_vec()) };
     match zipped(&run) {
         // Deleted in between.

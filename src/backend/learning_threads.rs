@@ -1,5 +1,5 @@
-//! Where learning computes: on threads of its own, so that a prediction, which
-//! uses rayon's common threads, never queues behind a training.
+//! Threads of their own for learning, so that a prediction, which uses rayon's global pool, never queues behind a
+//! training.
 
 use std::sync::LazyLock;
 
@@ -14,8 +14,8 @@ static LEARNING: LazyLock<Option<ThreadPool>> = LazyLock::new(|| {
         .ok()
 });
 
-/// Runs a job whose parallel parts take long.
-pub(super) fn at_length<T: Send>(job: impl FnOnce() -> T + Send) -> T {
+/// Runs a job with long parallel parts on these threads.
+pub(super) fn on_learning_threads<T: Send>(job: impl FnOnce() -> T + Send) -> T {
     match &*LEARNING {
         Some(pool) => pool.install(job),
         None => job(),

@@ -8,55 +8,55 @@ use crate::store::{ModelDir, NewGeneration};
 
 /// What the Python server has left in the place of one model.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Left {
+pub enum PythonServerState {
     /// A model that was not converted yet; how many features it looks at the most, and its classes.
     Model(ModelMetadata),
     /// The files of a model that was converted, or replaced by a newer one.
     Converted,
 }
 
-/// Looks at what the Python server has left at `home`, changing nothing; `None` when there is nothing.
+/// Looks at what the Python server has left at `model_dir`, changing nothing; `None` when there is nothing.
 ///
 /// # Errors
 /// [`BackendError::UnusablePythonModel`] when it is a model that cannot be used.
-pub fn look_at_python_server(home: &ModelDir) -> Result<Option<Left>, BackendError> {
-    if home.look()?.is_some() {
-        return Ok(home.has_python_server_files().then_some(Left::Converted));
+pub fn look_at_python_server(model_dir: &ModelDir) -> Result<Option<PythonServerState>, BackendError> {
+    if model_dir.look()?.is_some() {
+        return Ok(model_dir.has_python_server_files().then_some(PythonServerState::Converted));
     }
-    let Some(onnx) = python_server(home)? else { return Ok(None) };
-    Ok(Some(Left::Model(ModelMetadata::read(&onnx)?)))
+    let Some(onnx) = python_server(model_dir)? else { return Ok(None) };
+    Ok(Some(PythonServerState::Model(ModelMetadata::read(&onnx)?)))
 }
 
-/// Publishes the model that the Python server keeps at `home` as the first generation of ours, and proves
+/// Publishes the model that the Python server keeps at `model_dir` as the first generation of ours, and proves
 /// that it answers the same. The old files stay. A model that has a generation is left as it is, or as it
 /// was about to become when a crash cut its publishing off.
 ///
 /// # Errors
 /// [`BackendError`]; nothing is published then, unless the proof failed.
-pub fn convert_python_server(home: &ModelDir) -> Result<(), BackendError> {
-    let lock = home.lock()?;
-    if home.current()?.is_some() {
-        return Ok(home.settle(&lock)?);
+pub fn convert_python_server(model_dir: &ModelDir) -> Result<(), BackendError> {
+    let lock = model_dir.lock()?;
+    if model_dir.current()?.is_some() {
+        return Ok(model_dir.settle(&lock)?);
     }
-    let Some(onnx) = python_server(home)? else { return Ok(()) };
+    let Some(onnx) = python_server(model_dir)? else { return Ok(()) };
     let facts = facts_of_brought(&ModelMetadata::read(&onnx)?);
-    home.publish(&lock, &NewGeneration { model: &onnx, samples: None, facts: &facts })?;
-    prove(home)
+    model_dir.publish(&lock, &NewGeneration { model: &onnx, samples: None, facts: &facts })?;
+    prove(model_dir)
 }
 
-/// Removes what the Python server has left at `home`, after proving that the generation there works, and
+/// Removes what the Python server has left at `model_dir`, after proving that the generation there works, and
 /// that it answers as the old files do unless it was trained further.
 ///
 /// # Errors
 /// [`BackendError`]; nothing is removed then.
-pub fn remove_python_server(home: &ModelDir) -> Result<(), BackendError> {
-    let lock = home.lock()?;
-    prove(home)?;
-    Ok(home.remove_python_server_files(&lock)?)
+pub fn remove_python_server(model_dir: &ModelDir) -> Result<(), BackendError> {
+    let lock = model_dir.lock()?;
+    prove(model_dir)?;
+    Ok(model_dir.remove_python_server_files(&lock)?)
 }
 
-fn prove(home: &ModelDir) -> Result<(), BackendError> {
-    let answering = CurrentModel::at(home)?.filter(|answering| answering.generation.is_some());
+fn prove(model_dir: &ModelDir) -> Result<(), BackendError> {
+    let answering = CurrentModel::at(model_dir)?.filter(|answering| answering.generation.is_some());
     let unproven = |why: &'static str| Err(BackendError::UnverifiedMigration(why));
     let Some(answering) = answering else { return unproven("nothing was converted") };
     let new = Model::load(&answering.onnx)?;
@@ -65,7 +65,7 @@ fn prove(home: &ModelDir) -> Result<(), BackendError> {
     if !answering.is_brought() {
         return Ok(());
     }
-    match python_server(home)? {
+    match python_server(model_dir)? {
         // Interrupted while it removed them.
         None => Ok(()),
         Some(old) => {

@@ -19,7 +19,7 @@ pub use check::check;
 pub use error::{BackendError, ErrorKind};
 pub use evaluate::{EvaluationRequest, evaluate, evaluation_log};
 pub use inspect::{DatasetReport, Found, ModelReport, PlaceReport, StoredModel, inspect};
-pub use migrate::{Left, convert_python_server, look_at_python_server, remove_python_server};
+pub use migrate::{PythonServerState, convert_python_server, look_at_python_server, remove_python_server};
 pub use predict::predict;
 pub use reply::{EvaluationFigures, EvaluationReply, Prediction, Status, Training};
 pub use time_budget::{TimeBudget, USUAL_BUDGET};
@@ -47,14 +47,14 @@ impl Backend {
 
     /// Where one model is kept.
     #[must_use]
-    pub fn home(&self, id: &ModelId, dir: &DirHash) -> ModelDir {
+    pub fn model_dir(&self, id: &ModelId, dir: &DirHash) -> ModelDir {
         self.store.model(id, dir)
     }
 
     /// The same for work that begins now and will change the model: a deletion from now on comes after it,
     /// however long it waits for its turn.
     pub fn begin(&self, id: &ModelId, dir: &DirHash) -> Result<ModelDir, BackendError> {
-        Ok(self.home(id, dir).begin()?)
+        Ok(self.model_dir(id, dir).begin()?)
     }
 
     /// Deletes everything under `id`, and nothing else; fine when there is nothing.

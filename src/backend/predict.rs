@@ -14,9 +14,9 @@ use crate::store::ModelDir;
 ///
 /// # Errors
 /// [`BackendError`].
-pub fn predict(home: &ModelDir, dataset: File, limits: &Limits) -> Result<Prediction, BackendError> {
+pub fn predict(model_dir: &ModelDir, dataset: File, limits: &Limits) -> Result<Prediction, BackendError> {
     let samples = read_unlabelled(open(dataset)?, limits)?;
-    let Some(answering) = CurrentModel::at(home)? else {
+    let Some(answering) = CurrentModel::at(model_dir)? else {
         let info = vec![NOT_TRAINED.to_owned()];
         return Ok(Prediction { status: Status::NO_MODEL, info, predictions: None });
     };

@@ -1,4 +1,4 @@
-//! A stored model's answers for samples whose class is known.
+//! A stored model's predictions for labelled samples.
 
 use ndarray::Array2;
 
@@ -13,8 +13,8 @@ pub(super) fn rate(model: &Model, samples: &Labelled) -> Result<Evaluation, Back
     Ok(learning::rate(samples, &answers(model, samples)?))
 }
 
-/// The probability of each of the samples' classes for each sample, matching classes by their labels: a
-/// class that the model does not know gets no probability from it.
+/// The probability of each of the samples' classes for each sample. Classes are matched by their labels; a class that
+/// the model does not know gets probability 0.
 pub(super) fn answers(model: &Model, samples: &Labelled) -> Result<Array2<f64>, BackendError> {
     let answers = model.predict(samples.features().clone())?;
     let columns: Vec<Option<usize>> = samples

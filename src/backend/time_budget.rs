@@ -1,15 +1,14 @@
-//! How long an evaluation may take, and who hears how far it is. The clock that
-//! `learning` does not know.
+//! The time limit and the progress reports of an evaluation: `learning` itself knows no clock.
 
 use std::time::{Duration, Instant};
 
 use crate::learning::Progress;
 
-/// Lets an evaluation begin iterations until its time is up, and tells how many are done.
+/// Lets an evaluation start iterations until its time is up, and reports how many are done.
 pub struct TimeBudget<F> {
     began: Instant,
     time: Duration,
-    tell: F,
+    report: F,
 }
 
 /// The default time limit of an evaluation: much less than the hour that a proxy should
@@ -17,10 +16,10 @@ pub struct TimeBudget<F> {
 pub const USUAL_BUDGET: Duration = Duration::from_mins(10);
 
 impl<F: Fn(usize, usize) + Sync> TimeBudget<F> {
-    /// The time starts now. `tell` gets how many iterations are done, and how many were asked for, from
-    /// several threads.
-    pub fn new(time: Duration, tell: F) -> Self {
-        Self { began: Instant::now(), time, tell }
+    /// The time starts now. `report` is called from several threads with the number of iterations that are done and that
+    /// were requested.
+    pub fn new(time: Duration, report: F) -> Self {
+        Self { began: Instant::now(), time, report }
     }
 }
 
@@ -30,6 +29,6 @@ impl<F: Fn(usize, usize) + Sync> Progress for TimeBudget<F> {
     }
 
     fn advanced(&self, done: usize, asked: usize) {
-        (self.tell)(done, asked);
+        (self.report)(done, asked);
     }
 }

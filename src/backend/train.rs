@@ -1,12 +1,11 @@
-//! Training: new samples join the kept ones, and a model of all of them is
-//! published.
+//! Training: the new samples are merged with the stored ones, and a model of all of them is published.
 
 use std::fs::File;
 
 use serde_json::json;
 
 use super::current_model::{CurrentModel, IMPORTED};
-use super::learning_threads::at_length;
+use super::learning_threads::on_learning_threads;
 use super::reply::{Status, Training};
 use super::score::answers;
 use super::{BackendError, open};
@@ -15,14 +14,14 @@ use crate::learning::{self, TrainedModel};
 use crate::model::{self, Model};
 use crate::store::{ModelDir, NewGeneration};
 
-/// Trains the model at `home` on a labelled dataset, keeping what earlier batches taught: the batch
-/// joins all samples seen so far and the model is learnt from them together.
+/// Trains the model at `model_dir` on a labelled dataset, together with all samples of earlier
+/// batches, which are stored beside the model.
 ///
-/// A class of the dataset without a sample is answered with status 8 and changes nothing.
+/// A dataset with a class that has no sample gets status 8 and changes nothing.
 ///
 /// # Errors
 /// [`BackendError`]; the model is then as it was.
-pub fn train(home: &ModelDir, dataset: File, limits: &Limits) -> Result<Training, BackendError> {
+pub fn train(model_dir: &ModelDir, dataset: File, limits: &Limits) -> Result<Training, BackendError> {
     let batch = read_labelled(open(dataset)?, limits)?;
     let (target, time_splitting) = (batch.header.target.clone(), batch.header.time_splitting.clone());
     let batch = batch.into_samples()?;
@@ -31,8 +30,8 @@ pub fn train(home: &ModelDir, dataset: File, limits: &Limits) -> Result<Training
     }
 
     let batch_rows = batch.targets().len();
-    let lock = home.lock()?;
-    let (current, kept) = CurrentModel::with_samples(home)?.unzip();
+    let lock = model_dir.lock()?;
+    let (current, kept) = CurrentModel::with_samples(model_dir)?.unzip();
     let kept = kept.flatten().map(|bytes| Labelled::from_bytes(&bytes)).transpose()?;
     let seen = batch.targets().len() + kept.as_ref().map_or(0, |kept| kept.targets().len());
     let samples = match kept {
@@ -47,12 +46,12 @@ pub fn train(home: &ModelDir, dataset: File, limits: &Limits) -> Result<Training
         tracing::warn!(
             seen,
             kept = samples.targets().len(),
-            "more samples than MOODLE_MLBACKEND_MAX_KEPT_ROWS: an even choice is kept"
+            "more samples than MOODLE_MLBACKEND_MAX_KEPT_ROWS: an even subsample is kept"
         );
     }
     let (rows, features) = (samples.targets().len(), samples.features().names().len());
-    tracing::info!(new = batch_rows, samples = rows, features, "training begins");
-    let successor = at_length(|| learning::train(&samples))?;
+    tracing::info!(new = batch_rows, samples = rows, features, "training started");
+    let successor = on_learning_threads(|| learning::train(&samples))?;
     let kept_import = match current {
         Some(current) => better_import(current, &samples, &successor)?,
         None => None,
@@ -69,7 +68,7 @@ pub fn train(home: &ModelDir, dataset: File, limits: &Limits) -> Result<Training
     });
     let model = kept_import.unwrap_or_else(|| model::to_onnx(&successor));
     let samples = samples.to_bytes()?;
-    home.publish(&lock, &NewGeneration { model: &model, samples: Some(&samples), facts: &facts })?;
+    model_dir.publish(&lock, &NewGeneration { model: &model, samples: Some(&samples), facts: &facts })?;
     Ok(Training { status: Status::OK, info: Vec::new(), errors: None })
 }
 
@@ -81,15 +80,13 @@ fn refused() -> Training {
     }
 }
 
-/// The bytes of a model from elsewhere, as long as nothing learnt here is clearly better than it: such a
-/// model goes on answering. It comes without the samples that it has learnt from, so what is sent here
-/// afterwards is collected, until enough of it is there to do better.
+/// The bytes of an imported model that stays in use because the newly trained one is not clearly better. An imported
+/// model comes without its training samples, so the samples sent here are collected until they are enough to do better.
 ///
-/// Compared are the log-loss of the model from elsewhere on the samples seen so far, and that of its
-/// successor on those of them that it was not shown. Two things protect the former: it is rated as if it
-/// were as calm as suits it best, because networks of the Python server are far too sure of themselves and
-/// a single wrong one of their certainties would outweigh hundreds of good answers; and the successor must
-/// be better by one standard error, which a few lucky samples are not.
+/// Compared are the log-loss of the imported model on all samples so far and the out-of-fold log-loss of the new one. The
+/// imported model has two advantages: its log-loss is taken after temperature scaling, because networks of the Python
+/// server are far too confident and a single confident error would outweigh hundreds of good predictions; and the new
+/// model must be better by one standard error, so that a few lucky samples do not decide.
 fn better_import(
     current: CurrentModel,
     samples: &Labelled,

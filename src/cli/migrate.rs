@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::data_directory::{DataDirectory, OpenError, end};
 use super::table::{counted, model as named, table};
 use crate::backend::{
-    BackendError, Left, convert_python_server, look_at_python_server, remove_python_server,
+    BackendError, PythonServerState, convert_python_server, look_at_python_server, remove_python_server,
 };
 use crate::model::ModelMetadata;
 use crate::store::{Listing, ModelDir};
@@ -86,7 +86,7 @@ fn migrate(args: &Args) -> Result<Vec<Row>, OpenError> {
     Ok(rows)
 }
 
-fn treat(home: &ModelDir, left: &Left, args: &Args) -> Result<Outcome, BackendError> {
+fn treat(home: &ModelDir, left: &PythonServerState, args: &Args) -> Result<Outcome, BackendError> {
     if !args.dry_run {
         convert_python_server(home)?;
     }
@@ -97,8 +97,8 @@ fn treat(home: &ModelDir, left: &Left, args: &Args) -> Result<Outcome, BackendEr
             }
             Ok(Outcome::Removed)
         }
-        Left::Model(_) => Ok(Outcome::Converted),
-        Left::Converted => Ok(Outcome::AlreadyConverted),
+        PythonServerState::Model(_) => Ok(Outcome::Converted),
+        PythonServerState::Converted => Ok(Outcome::AlreadyConverted),
     }
 }
 
@@ -107,13 +107,13 @@ fn cause(error: &BackendError) -> String {
     error.to_string()
 }
 
-fn found(left: &Left) -> String {
+fn found(left: &PythonServerState) -> String {
     match left {
-        Left::Model(ModelMetadata { features, classes, made_by, open_ended, .. }) => {
+        PythonServerState::Model(ModelMetadata { features, classes, made_by, open_ended, .. }) => {
             let more = if *open_ended { " or more" } else { "" };
             format!("{made_by}, {} features{more}, {} classes", features.len(), classes.len())
         }
-        Left::Converted => "old files beside a model of this server".to_owned(),
+        PythonServerState::Converted => "old files beside a model of this server".to_owned(),
     }
 }
 

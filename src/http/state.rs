@@ -33,7 +33,7 @@ impl AppState {
 
     /// Where a model is stored.
     pub(super) fn model(&self, key: &ModelKey) -> ModelDir {
-        self.backend.home(&key.id, &key.dir)
+        self.backend.model_dir(&key.id, &key.dir)
     }
 
     /// The same for a job that will change the model. The job counts as started now, before it is queued: a later

@@ -12,9 +12,9 @@ use super::Store;
 use super::error::{During, StoreError};
 use super::files::{self, NewDirs};
 use super::generation::Generation;
-use super::generations::Classifier;
+use super::generations::Generations;
 use super::key::{DirHash, ModelId};
-use super::manifest::{MODEL, POINTER, Pointer, RECORD, Record, SAMPLES, to_json};
+use super::manifest::{MANIFEST, MODEL, Manifest, POINTER, Pointer, SAMPLES, to_json};
 use super::model_dir::ModelDir;
 use super::symlinks;
 use super::symlinks::{entries, links_below, links_in, unless_told};
@@ -157,7 +157,7 @@ impl ModelDir {
     }
 
     /// What is in the model's directory and no part of it.
-    fn strangers(&self, classifier: &Classifier) -> Result<Vec<Finding>, StoreError> {
+    fn strangers(&self, classifier: &Generations) -> Result<Vec<Finding>, StoreError> {
         let mut found = Vec::new();
         for name in names(&self.dir)? {
             match name.as_str() {
@@ -177,7 +177,7 @@ impl ModelDir {
         }
         for number in numbers {
             let inside = names(&self.dir.join("classifier").join(&number))?.into_iter();
-            let strange = inside.filter(|name| ![MODEL, SAMPLES, RECORD].contains(&name.as_str()));
+            let strange = inside.filter(|name| ![MODEL, SAMPLES, MANIFEST].contains(&name.as_str()));
             found
                 .extend(strange.map(|name| Finding::note(format!("classifier/{number}/{name}"), "not ours")));
         }
@@ -202,14 +202,14 @@ struct State {
 struct Examined {
     number: u64,
     /// What it consists of, or what is wrong with it: the file and the problem.
-    outcome: Result<Record, (String, String)>,
+    outcome: Result<Manifest, (String, String)>,
     /// Whether its own record is missing or not the pointer's.
     record_lost: bool,
 }
 
 impl State {
     fn of(
-        classifier: &Classifier,
+        classifier: &Generations,
         usable: &dyn Fn(&Generation) -> Result<(), String>,
     ) -> Result<Self, StoreError> {
         let path = classifier.pointer();
@@ -276,7 +276,7 @@ impl State {
                 }
                 Ok(_) if examined.record_lost => {
                     let problem = "it is missing or damaged";
-                    findings.push(Finding::new(place(RECORD), problem, can("write it anew")));
+                    findings.push(Finding::new(place(MANIFEST), problem, can("write it anew")));
                 }
                 Ok(_) => {}
             }
@@ -285,17 +285,17 @@ impl State {
     }
 
     /// In an order that leaves the model answering at every moment.
-    fn repair(&self, home: &ModelDir, classifier: &Classifier) -> Result<(), StoreError> {
+    fn repair(&self, model_dir: &ModelDir, classifier: &Generations) -> Result<(), StoreError> {
         let Some((current, record)) =
             self.current().and_then(|examined| Some((examined, examined.outcome.as_ref().ok()?)))
         else {
             return Ok(());
         };
         let dir = classifier.generation(current.number);
-        let temporary = home.workspace.temporary()?;
+        let temporary = model_dir.workspace.temporary()?;
         if current.record_lost {
             let record = to_json(record, &dir)?;
-            files::replace(&dir.join(RECORD), &record, &temporary.place().join(RECORD))?;
+            files::replace(&dir.join(MANIFEST), &record, &temporary.place().join(MANIFEST))?;
         }
         if Some(current.number) != self.pointed() {
             classifier.point_to(record, &temporary)?;
@@ -303,9 +303,9 @@ impl State {
         for examined in &self.generations {
             let place = classifier.generation(examined.number);
             if self.never_current(examined) {
-                home.workspace.take(&place)?.remove()?;
+                model_dir.workspace.take(&place)?.remove()?;
             } else if examined.outcome.is_err() {
-                set_aside(&place, &home.dir.join(ASIDE), examined.number)?;
+                set_aside(&place, &model_dir.dir.join(ASIDE), examined.number)?;
             }
         }
         Ok(())
@@ -324,13 +324,13 @@ impl Examined {
     fn of(
         dir: &NoFollowPath,
         number: u64,
-        pointed: Option<&Record>,
+        pointed: Option<&Manifest>,
         usable: &dyn Fn(&Generation) -> Result<(), String>,
     ) -> Result<Self, StoreError> {
-        let own = Record::read(dir)?.filter(|record| record.generation == number);
+        let own = Manifest::read(dir)?.filter(|record| record.generation == number);
         let record_lost = own.is_none() || pointed.is_some_and(|pointed| Some(pointed) != own.as_ref());
         let Some(record) = pointed.cloned().or(own) else {
-            let outcome = Err((RECORD.to_owned(), "it is missing or damaged".to_owned()));
+            let outcome = Err((MANIFEST.to_owned(), "it is missing or damaged".to_owned()));
             return Ok(Self { number, outcome, record_lost });
         };
         let outcome = examine_files(dir, &record)?.and_then(|generation| {
@@ -343,7 +343,7 @@ impl Examined {
 /// Compares each file with its checksum; the first that differs is named with what is wrong.
 fn examine_files(
     dir: &NoFollowPath,
-    record: &Record,
+    record: &Manifest,
 ) -> Result<Result<Generation, (String, String)>, StoreError> {
     let files = [(MODEL, Some(&record.files.model)), (SAMPLES, record.files.samples.as_ref())];
     for (name, checksum) in files {

@@ -1,8 +1,8 @@
 //! The start of a job that will publish, so that a deletion during the job prevents its publishing.
 //!
-//! Two things are remembered: which directory was there, and a *mark*, a file in the session of this process.
-//! A deletion takes the directory away, and the marks of all sessions under its model id, also where there is
-//! no directory yet. Work without its mark, or whose directory was replaced, publishes nothing.
+//! The guard remembers two things: the inode of the directory, and a *mark*, a file in the session of this process. A
+//! deletion removes the directory and the marks of all sessions under its model id, also where there is no directory
+//! yet. A job whose mark is gone, or whose directory was replaced, publishes nothing.
 
 use std::fs::File;
 
@@ -12,19 +12,19 @@ use super::files::existing;
 use super::workspace::{Temporary, Workspace};
 use crate::fs::nofollow::NoFollowPath;
 
-/// Work that has begun and will be published under one model id.
+/// A job that has started and will publish under one model id.
 #[derive(Debug)]
-pub struct Begun {
+pub struct DeletionGuard {
     /// The directory that a deletion takes away; open, so that its inode cannot come back as another one's.
     tree: Option<File>,
-    /// Goes with the work.
+    /// Removed when the job ends.
     mark: Temporary,
 }
 
-impl Begun {
-    /// The work begins now. `name` is what the marks under this `tree` are named after.
+impl DeletionGuard {
+    /// The job starts now. The names of the marks under this `tree` are derived from `name`.
     pub fn now(workspace: &Workspace, name: &str, tree: &NoFollowPath) -> Result<Self, StoreError> {
-        // The mark first: a deletion between the two then takes it.
+        // The mark first: a deletion between the two steps then removes it.
         let mark = workspace.mark(name)?;
         let tree = existing(files::open(tree)).during("open", tree)?;
         Ok(Self { tree, mark })
@@ -48,7 +48,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let top = NoFollowPath::top(dir.path());
         let (workspace, tree, path) = (Workspace::of(&top), top.join("model"), dir.path().join("model"));
-        let begin = || Begun::now(&workspace, "model", &tree).unwrap();
+        let begin = || DeletionGuard::now(&workspace, "model", &tree).unwrap();
         let before = begin();
         fs::create_dir(&path).unwrap();
         assert!(!before.is_void(&tree).unwrap());
@@ -66,12 +66,12 @@ mod tests {
         let top = NoFollowPath::top(dir.path());
         let (one, other) = (Workspace::of(&top), Workspace::of(&top));
         let (tree, beside) = (top.join("model"), top.join("model2"));
-        let begun = [&one, &other].map(|workspace| Begun::now(workspace, "model", &tree).unwrap());
-        let unconcerned = Begun::now(&other, "model2", &beside).unwrap();
+        let begun = [&one, &other].map(|workspace| DeletionGuard::now(workspace, "model", &tree).unwrap());
+        let unconcerned = DeletionGuard::now(&other, "model2", &beside).unwrap();
         one.take_marks("model").unwrap();
         assert!(begun.iter().all(|begun| begun.is_void(&tree).unwrap()));
         assert!(!unconcerned.is_void(&beside).unwrap());
-        assert!(!Begun::now(&one, "model", &tree).unwrap().is_void(&tree).unwrap());
+        assert!(!DeletionGuard::now(&one, "model", &tree).unwrap().is_void(&tree).unwrap());
     }
 
     #[test]
@@ -79,7 +79,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let top = NoFollowPath::top(dir.path());
         let (workspace, tree) = (Workspace::of(&top), top.join("model"));
-        let begun = Begun::now(&workspace, "model", &tree).unwrap();
+        let begun = DeletionGuard::now(&workspace, "model", &tree).unwrap();
         fs::remove_dir_all(dir.path().join(crate::store::workspace::NAME)).unwrap();
         assert!(matches!(begun.is_void(&tree), Err(StoreError::Ended { .. })));
     }

@@ -16,18 +16,18 @@ fn id() -> ModelId {
     ModelId::new("model").unwrap()
 }
 
-fn home(store: &Store) -> ModelDir {
+fn model_dir(store: &Store) -> ModelDir {
     store.model(&id(), &DirHash::new("dirhash", "hash").unwrap())
 }
 
-fn publish(home: &ModelDir, text: &str) -> Result<u64, StoreError> {
+fn publish(model_dir: &ModelDir, text: &str) -> Result<u64, StoreError> {
     let facts = json!(text);
     let new = NewGeneration { model: text.as_bytes(), samples: Some(text.as_bytes()), facts: &facts };
-    Ok(home.publish(&home.lock()?, &new)?.number())
+    Ok(model_dir.publish(&model_dir.lock()?, &new)?.number())
 }
 
-fn current(home: &ModelDir) -> Option<String> {
-    let current = home.current().unwrap()?;
+fn current(model_dir: &ModelDir) -> Option<String> {
+    let current = model_dir.current().unwrap()?;
     let text = String::from_utf8(current.model().unwrap()).unwrap();
     assert_eq!(current.samples().unwrap().unwrap(), text.as_bytes());
     assert_eq!(current.facts(), &json!(text));
@@ -56,7 +56,7 @@ fn store_with(generations: u32) -> (tempfile::TempDir, Store, Vec<PathBuf>) {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();
     for n in 1..=generations {
-        publish(&home(&store), &format!("old {n}")).unwrap();
+        publish(&model_dir(&store), &format!("old {n}")).unwrap();
     }
     let before = tree(dir.path());
     (dir, store, before)
@@ -71,28 +71,28 @@ fn a_disk_that_is_full_at_any_step_of_publishing_keeps_the_old_generation_and_no
 ) {
     for steps in 0.. {
         let (dir, store, before) = store_with(generations);
-        let home = home(&store);
-        let old = current(&home);
+        let model_dir = model_dir(&store);
+        let old = current(&model_dir);
         arm(steps, DISK_FULL);
-        let published = publish(&home, "new");
+        let published = publish(&model_dir, "new");
         if was_spared() {
             assert_eq!(published.unwrap(), u64::from(generations) + 1);
             assert!(steps > 10, "there are more steps than {steps}");
             return;
         }
         match published {
-            Ok(_) => assert_eq!(current(&home).as_deref(), Some("new"), "only tidying up failed"),
-            Err(error) if current(&home) == old => {
+            Ok(_) => assert_eq!(current(&model_dir).as_deref(), Some("new"), "only tidying up failed"),
+            Err(error) if current(&model_dir) == old => {
                 assert!(error.is_no_space(), "{error}");
                 assert_eq!(tree(dir.path()), before, "at step {steps}");
             }
             Err(error) => {
                 let last = matches!(error, StoreError::NoSpace { doing: "sync", .. });
-                assert!(last && current(&home).as_deref() == Some("new"), "{error}");
+                assert!(last && current(&model_dir).as_deref() == Some("new"), "{error}");
             }
         }
-        publish(&home, "next").unwrap();
-        assert_eq!(current(&home).as_deref(), Some("next"));
+        publish(&model_dir, "next").unwrap();
+        assert_eq!(current(&model_dir).as_deref(), Some("next"));
     }
 }
 
@@ -101,9 +101,9 @@ fn a_disk_that_is_full_at_any_step_of_an_evaluation_leaves_nothing_of_it() {
     for steps in 0.. {
         let (dir, store, before) = store_with(1);
         arm(steps, DISK_FULL);
-        let published = home(&store).begin_run().and_then(NewRun::publish);
+        let published = model_dir(&store).begin_run().and_then(NewRun::publish);
         if was_spared() {
-            assert!(home(&store).run(published.unwrap()).unwrap().is_some());
+            assert!(model_dir(&store).run(published.unwrap()).unwrap().is_some());
             return;
         }
         if let Err(error) = published {
@@ -123,14 +123,14 @@ fn a_deletion_that_fails_has_deleted_all_or_nothing() {
         let deleted = store.delete(&id());
         if was_spared() {
             deleted.unwrap();
-            assert_eq!(current(&home(&store)), None);
+            assert_eq!(current(&model_dir(&store)), None);
             return;
         }
         let gone = !dir.path().join("model").exists();
         assert!(deleted.is_err() || gone, "only letting go of a lock may fail without a word");
         assert!(gone || tree(dir.path()) == before, "half a model is left at step {steps}");
         store.delete(&id()).unwrap();
-        assert_eq!(current(&home(&store)), None);
+        assert_eq!(current(&model_dir(&store)), None);
     }
 }
 
@@ -164,10 +164,10 @@ fn as_the_dying_process() {
     let [Ok(dir), Ok(operation), Ok(steps)] = VICTIM.map(std::env::var) else { return };
     arm(steps.parse().unwrap(), Fault::Death);
     let store = Store::open(Path::new(&dir)).unwrap();
-    let home = home(&store);
+    let model_dir = model_dir(&store);
     match operation.as_str() {
-        "publish" => assert!(publish(&home, "new").is_ok()),
-        "run" => assert!(home.begin_run().unwrap().publish().is_ok()),
+        "publish" => assert!(publish(&model_dir, "new").is_ok()),
+        "run" => assert!(model_dir.begin_run().unwrap().publish().is_ok()),
         "delete" => store.delete(&id()).unwrap(),
         other => unreachable!("{other}"),
     }
@@ -202,12 +202,12 @@ fn a_process_that_dies_before_any_step_leaves_all_or_nothing(
         drop(store);
         let lived = survives(dir.path(), operation, steps);
         let store = Store::open(dir.path()).unwrap();
-        let found = current(&home(&store));
+        let found = current(&model_dir(&store));
         assert!(legal.contains(&found.as_deref()), "{found:?} at step {steps}");
         let workspace = tree(&dir.path().join(".mlbackend"));
         assert_eq!(workspace.len(), 2, "more than the session of this process: {workspace:?}");
-        let next = publish(&home(&store), "next").unwrap();
-        assert_eq!(current(&home(&store)).as_deref(), Some("next"));
+        let next = publish(&model_dir(&store), "next").unwrap();
+        assert_eq!(current(&model_dir(&store)).as_deref(), Some("next"));
         assert!(next > u64::from(generations) || found.is_none());
         if lived {
             assert_eq!(found.as_deref(), *legal.last().unwrap());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::error::{During, StoreError};
 use super::files::{self, existing};
-use super::manifest::{Checksum, MODEL, Record, SAMPLES};
+use super::manifest::{Checksum, MODEL, Manifest, SAMPLES};
 use crate::fs::failpoints::failpoint;
 use crate::fs::nofollow::NoFollowPath;
 
@@ -16,7 +16,7 @@ use crate::fs::nofollow::NoFollowPath;
 /// and when the model is deleted.
 #[derive(Debug, Clone)]
 pub struct Generation {
-    record: Arc<Record>,
+    record: Arc<Manifest>,
     model: Arc<Stored>,
     samples: Option<Arc<Stored>>,
 }
@@ -41,7 +41,7 @@ impl Generation {
     }
 
     /// All that is written down of it.
-    pub(super) fn record(&self) -> &Record {
+    pub(super) fn record(&self) -> &Manifest {
         &self.record
     }
 
@@ -63,7 +63,7 @@ impl Generation {
 
     /// Opens the files in `dir`; `None` when one is missing or has another size. Checksums are only
     /// compared when the files are read.
-    pub(super) fn open(dir: &NoFollowPath, record: Record) -> Result<Option<Self>, StoreError> {
+    pub(super) fn open(dir: &NoFollowPath, record: Manifest) -> Result<Option<Self>, StoreError> {
         let Some(model) = Stored::open(dir.join(MODEL), &record.files.model)? else { return Ok(None) };
         let samples = match &record.files.samples {
             None => None,

@@ -1,7 +1,7 @@
 //! The directory `classifier/` of one model: which generations are there, which
 //! one is current, and how the next one takes its place.
 //!
-//! The order of [`Classifier::install`] is what makes a crash harmless: a
+//! The order of [`Generations::install`] is what makes a crash harmless: a
 //! generation is on the disk, whole and under its name, before the pointer names
 //! it, and the pointer changes in one rename. Files of other programs (the
 //! Python server's `classifier.pkl` and `model.ckpt/`) are never touched.
@@ -10,19 +10,19 @@ use super::error::{During, StoreError};
 use super::files;
 use super::files::{NewDirs, existing};
 use super::generation::Generation;
-use super::manifest::{POINTER, Pointer, Record, to_json};
+use super::manifest::{Manifest, POINTER, Pointer, to_json};
 use super::python_files::PythonServerFiles;
 use super::workspace::{Temporary, Workspace};
 use crate::fs::nofollow::NoFollowPath;
 
 /// The directory `classifier/` of one model.
 #[derive(Debug)]
-pub struct Classifier(NoFollowPath);
+pub struct Generations(NoFollowPath);
 
-impl Classifier {
-    /// The one in the model directory `home`.
-    pub fn of(home: &NoFollowPath) -> Self {
-        Self(home.join("classifier"))
+impl Generations {
+    /// The one in the model directory `model_dir`.
+    pub fn of(model_dir: &NoFollowPath) -> Self {
+        Self(model_dir.join("classifier"))
     }
 
     /// The generation that the pointer names; `None` when there is no pointer or it leads nowhere.
@@ -67,7 +67,7 @@ impl Classifier {
     /// A generation by its own record; `None` when it has none or is not whole (as far as sizes tell).
     pub fn open(&self, number: u64) -> Result<Option<Generation>, StoreError> {
         let dir = self.generation(number);
-        match Record::read(&dir)?.filter(|record| record.generation == number) {
+        match Manifest::read(&dir)?.filter(|record| record.generation == number) {
             Some(record) => Generation::open(&dir, record),
             None => Ok(None),
         }
@@ -152,7 +152,7 @@ impl Classifier {
     }
 
     /// Replaces the pointer with one that names this generation.
-    pub fn point_to(&self, record: &Record, temporary: &Temporary) -> Result<(), StoreError> {
+    pub fn point_to(&self, record: &Manifest, temporary: &Temporary) -> Result<(), StoreError> {
         let path = self.pointer();
         let pointer = Pointer { record: record.clone(), previous: None };
         files::replace(&path, &to_json(&pointer, &path)?, &temporary.place().join(POINTER))

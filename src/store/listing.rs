@@ -44,8 +44,8 @@ impl Store {
                 let known = DirHash::new("dirhash", &hash).ok().filter(|known| known.as_str() == hash);
                 let Some(hash) = known else { continue };
                 if any_of(parts, &tree.join(hash.as_str())) {
-                    let home = self.model(&id, &hash);
-                    listing.models.push((id.clone(), hash, home));
+                    let model_dir = self.model(&id, &hash);
+                    listing.models.push((id.clone(), hash, model_dir));
                 }
             }
         }
@@ -55,8 +55,8 @@ impl Store {
 
 /// Whether one of these directories is there. Where there is a link instead, or an unreadable entry, the job that
 /// uses the model meets it, and says so.
-fn any_of(parts: &[&str], home: &NoFollowPath) -> bool {
-    parts.iter().any(|part| !matches!(home.join(part).kind(), Ok(None | Some(Kind::File | Kind::Other))))
+fn any_of(parts: &[&str], model_dir: &NoFollowPath) -> bool {
+    parts.iter().any(|part| !matches!(model_dir.join(part).kind(), Ok(None | Some(Kind::File | Kind::Other))))
 }
 
 /// The names of the directories in `place`, sorted; none when it has been deleted.

@@ -11,7 +11,7 @@ use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::deletion_guard::Begun;
+use super::deletion_guard::DeletionGuard;
 use super::error::{During, StoreError};
 use super::files::{self, NewDirs, existing};
 use crate::fs::failpoints::failpoint;
@@ -20,8 +20,8 @@ use crate::fs::nofollow::NoFollowPath;
 /// Held while a model is changed; released when dropped.
 #[derive(Debug)]
 pub struct ModelLock {
-    pub(super) home: PathBuf,
-    pub(super) begun: Arc<Begun>,
+    pub(super) model_dir: PathBuf,
+    pub(super) begun: Arc<DeletionGuard>,
     pub(super) _file: FileLock,
 }
 

@@ -12,7 +12,7 @@ use crate::fs::nofollow::NoFollowPath;
 /// The pointer's name inside `classifier/`.
 pub const POINTER: &str = "current.json";
 /// The name of a generation's own record inside its directory.
-pub const RECORD: &str = "generation.json";
+pub const MANIFEST: &str = "generation.json";
 /// The name of the model's file inside a generation.
 pub const MODEL: &str = "model.onnx";
 /// The name of the samples' file inside a generation.
@@ -22,14 +22,14 @@ pub const SAMPLES: &str = "samples.bin";
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Pointer {
     #[serde(flatten)]
-    pub record: Record,
+    pub record: Manifest,
     /// The one before, kept in case the current one gets damaged.
     pub previous: Option<u64>,
 }
 
 /// What one generation consists of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Record {
+pub struct Manifest {
     pub generation: u64,
     /// When it was made, to the nanosecond: also tells two generations of one number apart, of
     /// which the first was deleted.
@@ -73,7 +73,7 @@ impl Pointer {
     }
 }
 
-impl Record {
+impl Manifest {
     /// With the checksum of itself.
     pub fn sealed(self, path: &NoFollowPath) -> Result<Self, StoreError> {
         let seal = Some(self.checksum(path)?);
@@ -96,7 +96,7 @@ impl Record {
 
     /// Reads the record beside a generation's files; `None` when it is missing or makes no sense.
     pub fn read(generation: &NoFollowPath) -> Result<Option<Self>, StoreError> {
-        let path = generation.join(RECORD);
+        let path = generation.join(MANIFEST);
         let bytes = existing(files::read(&path)).during("read", &path)?;
         let record: Option<Self> = bytes.and_then(|bytes| parse(&bytes, &path));
         Ok(record.filter(|record| record.is_unchanged(&path)))

@@ -11,19 +11,18 @@
 //! DIR/.mlbackend/                                           locks and everything half-made
 //! ```
 //!
-//! No link in there is ever followed, whether it leads out or not: `beneath.rs` has the way. The data
-//! directory itself may be reached through links. What meets a link stops with [`StoreError::Link`]; a deletion
-//! removes a link and never what it leads to.
+//! No symbolic link in there is ever followed, wherever it leads: `fs/nofollow.rs` explains how. The data directory
+//! itself may be reached through links. An operation that meets a link fails with [`StoreError::Link`]; a deletion
+//! removes the link and never its target.
 //!
 //! Three rules keep it sound, also with several processes on one directory:
-//! - Whatever appears under a model is written elsewhere first, brought to the disk, and moved there
+//! - Everything under a model is written elsewhere first, synced to the disk, and moved there
 //!   in one rename. Readers need no lock: they open files that never change.
 //! - The *model lock* (one uniqueid and dirhash) is held for a whole training. The *tree lock* (one
 //!   uniqueid) is held for the few renames of publishing and of deleting, taken after the model lock. Only who
 //!   examines or repairs a model that looks damaged holds it for longer.
-//! - A deletion never waits for a training. Who publishes what was begun before a deletion counts as
-//!   having published before it, so that deleted samples do not come back, also where there was nothing to
-//!   delete yet: `begun.rs` has the way.
+//! - A deletion never waits for a training. A job that started before a deletion never publishes after it, so deleted
+//!   samples cannot reappear, also where there was nothing to delete yet: see `deletion_guard.rs`.
 
 mod check;
 mod deletion_guard;
@@ -132,7 +131,7 @@ impl Store {
         self.workspace.abandon();
     }
 
-    /// The home of one model; nothing is created until something is stored.
+    /// The directory of one model; nothing is created until something is stored.
     #[must_use]
     pub fn model(&self, id: &ModelId, dir: &DirHash) -> ModelDir {
         ModelDir::within(&self.root, &self.workspace, self.retention, id, dir)

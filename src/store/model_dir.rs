@@ -1,4 +1,4 @@
-//! The home of one model: reading, locking and publishing.
+//! The directory of one model: reading, locking and publishing.
 
 use std::collections::BTreeMap;
 use std::path::{self, Path};
@@ -7,14 +7,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::deletion_guard::Begun;
+use super::deletion_guard::DeletionGuard;
 use super::error::{During, StoreError};
 use super::files;
 use super::generation::Generation;
-use super::generations::Classifier;
+use super::generations::Generations;
 use super::key::{DirHash, ModelId, RunId};
 use super::lock::{FileLock, ModelLock};
-use super::manifest::{Checksum, Files, MODEL, POINTER, Pointer, RECORD, Record, SAMPLES, to_json};
+use super::manifest::{Checksum, Files, MANIFEST, MODEL, Manifest, POINTER, Pointer, SAMPLES, to_json};
 use super::retention::Retention;
 use super::run::{NewRun, Run};
 use super::workspace::{Temporary, Workspace};
@@ -32,7 +32,7 @@ pub struct ModelDir {
     model_lock: String,
     pub(super) workspace: Arc<Workspace>,
     pub(super) retention: Retention,
-    begun: Option<Arc<Begun>>,
+    begun: Option<Arc<DeletionGuard>>,
 }
 
 /// What a new generation consists of.
@@ -58,14 +58,14 @@ impl ModelDir {
             workspace: Arc::new(Workspace::of(&dir)),
             tree: dir.clone(),
             dir,
-            tree_name: "home".to_owned(),
-            model_lock: "home.model".to_owned(),
+            tree_name: "model_dir".to_owned(),
+            model_lock: "model_dir.model".to_owned(),
             retention: Retention::default(),
             begun: None,
         }
     }
 
-    /// The home of `id` and `hash` in the data directory `root`.
+    /// The directory of `id` and `hash` in the data directory `root`.
     pub(super) fn within(
         root: &NoFollowPath,
         workspace: &Arc<Workspace>,
@@ -87,17 +87,17 @@ impl ModelDir {
         }
     }
 
-    /// The home for one piece of work that begins now, before it waits for anything: a deletion from now on
+    /// The directory for one job that starts now, before it waits for anything: a deletion from now on
     /// comes after it, whenever [`Self::lock`] or [`Self::begin_run`] is called. Without this, work begins with
-    /// these. A mark on the disk stays as long as the home.
+    /// these. A mark on the disk stays as long as this value.
     pub fn begin(self) -> Result<Self, StoreError> {
         Ok(Self { begun: Some(self.beginning()?), ..self })
     }
 
-    pub(super) fn beginning(&self) -> Result<Arc<Begun>, StoreError> {
+    pub(super) fn beginning(&self) -> Result<Arc<DeletionGuard>, StoreError> {
         match &self.begun {
             Some(begun) => Ok(Arc::clone(begun)),
-            None => Begun::now(&self.workspace, &self.tree_name, &self.tree).map(Arc::new),
+            None => DeletionGuard::now(&self.workspace, &self.tree_name, &self.tree).map(Arc::new),
         }
     }
 
@@ -106,7 +106,7 @@ impl ModelDir {
     pub fn lock(&self) -> Result<ModelLock, StoreError> {
         let begun = self.beginning()?;
         let file = self.workspace.lock(&self.model_lock)?;
-        Ok(ModelLock { home: self.dir.path(), begun, _file: file })
+        Ok(ModelLock { model_dir: self.dir.path(), begun, _file: file })
     }
 
     /// The newest published generation; needs no lock. `None` when nothing was published, also when
@@ -164,7 +164,7 @@ impl ModelDir {
     /// deletion: nothing is kept, because it may have learnt from what had to be deleted. The
     /// returned generation can be read all the same.
     pub fn publish(&self, lock: &ModelLock, new: &NewGeneration<'_>) -> Result<Generation, StoreError> {
-        debug_assert_eq!(lock.home, self.dir.path(), "the lock of another model");
+        debug_assert_eq!(lock.model_dir, self.dir.path(), "the lock of another model");
         let classifier = self.classifier();
         let mut keep = classifier.sound(self.retention.generations.saturating_sub(1))?;
         let previous = keep.first().copied();
@@ -191,7 +191,7 @@ impl ModelDir {
     /// Lets the pointer name the generation that [`Self::current`] finds. It does already, unless a crash has
     /// cut off the publishing of the first one, or the pointer was lost.
     pub fn settle(&self, lock: &ModelLock) -> Result<(), StoreError> {
-        debug_assert_eq!(lock.home, self.dir.path(), "the lock of another model");
+        debug_assert_eq!(lock.model_dir, self.dir.path(), "the lock of another model");
         let _tree = self.lock_tree()?;
         self.settle_behind_tree_lock()
     }
@@ -224,7 +224,7 @@ impl ModelDir {
 
     /// Removes what the Python server keeps here, and nothing else.
     pub fn remove_python_server_files(&self, lock: &ModelLock) -> Result<(), StoreError> {
-        debug_assert_eq!(lock.home, self.dir.path(), "the lock of another model");
+        debug_assert_eq!(lock.model_dir, self.dir.path(), "the lock of another model");
         let tree = self.lock_tree()?;
         let taken = self.classifier().python_server().take(&self.workspace)?;
         drop(tree);
@@ -266,8 +266,8 @@ impl ModelDir {
         self.workspace.lock_if_used(&tree_lock(&self.tree_name)).ok().flatten()
     }
 
-    pub(super) fn classifier(&self) -> Classifier {
-        Classifier::of(&self.dir)
+    pub(super) fn classifier(&self) -> Generations {
+        Generations::of(&self.dir)
     }
 }
 
@@ -295,7 +295,7 @@ impl Staged {
         if let Some(samples) = new.samples {
             files::write_new(&dir.join(SAMPLES), samples)?;
         }
-        let record = Record {
+        let record = Manifest {
             generation: number,
             when: Timestamp::now().to_string(),
             files: Files { model: Checksum::of(new.model), samples: new.samples.map(Checksum::of) },
@@ -303,7 +303,7 @@ impl Staged {
             seal: None,
         };
         let record = record.sealed(&dir)?;
-        files::write_new(&dir.join(RECORD), &to_json(&record, &dir)?)?;
+        files::write_new(&dir.join(MANIFEST), &to_json(&record, &dir)?)?;
         files::sync_dir(&dir)?;
         let generation = Generation::open(&dir, record.clone())?
             .ok_or_else(|| StoreError::corrupt(&dir, "it changed while it was written"))?;

@@ -66,9 +66,9 @@ impl Store {
     /// publishing that a crash cut off goes too. Models of which nothing goes are not in the answer.
     pub fn prune(&self, dry_run: bool) -> Result<Vec<Pruned>, StoreError> {
         let Listing { models, unreadable } = self.homes()?;
-        let pruned = models.into_iter().map(|(id, hash, home)| Pruned {
+        let pruned = models.into_iter().map(|(id, hash, model_dir)| Pruned {
             model: format!("{}/{}", id.as_str(), hash.as_str()),
-            outcome: home.prune(dry_run),
+            outcome: model_dir.prune(dry_run),
         });
         let unreadable = unreadable
             .into_iter()

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::deletion_guard::Begun;
+use super::deletion_guard::DeletionGuard;
 use super::error::StoreError;
 use super::files::{self, NewDirs};
 use super::key::RunId;
@@ -16,19 +16,19 @@ use crate::fs::nofollow::{Kind, NoFollowPath};
 #[derive(Debug)]
 pub struct NewRun {
     id: RunId,
-    home: ModelDir,
-    begun: Arc<Begun>,
+    model_dir: ModelDir,
+    begun: Arc<DeletionGuard>,
     temporary: Temporary,
     place: NoFollowPath,
 }
 
 impl NewRun {
-    pub(super) fn begin(home: &ModelDir) -> Result<Self, StoreError> {
-        let begun = home.beginning()?;
-        let temporary = home.workspace.temporary()?;
-        let taken = |id| Ok(files::kind(&home.run_dir(id))?.is_some());
-        let id = home.workspace.next_run(taken)?;
-        Ok(Self { id, home: home.clone(), begun, temporary, place: home.run_dir(id) })
+    pub(super) fn begin(model_dir: &ModelDir) -> Result<Self, StoreError> {
+        let begun = model_dir.beginning()?;
+        let temporary = model_dir.workspace.temporary()?;
+        let taken = |id| Ok(files::kind(&model_dir.run_dir(id))?.is_some());
+        let id = model_dir.workspace.next_run(taken)?;
+        Ok(Self { id, model_dir: model_dir.clone(), begun, temporary, place: model_dir.run_dir(id) })
     }
 
     /// Its id.
@@ -49,18 +49,18 @@ impl NewRun {
     /// was deleted since the run began: it counts as published before the deletion.
     pub fn publish(self) -> Result<RunId, StoreError> {
         files::sync_tree(self.temporary.place())?;
-        let tree = self.home.lock_tree()?;
-        let moving = self.home.workspace.moving();
-        if self.begun.is_void(&self.home.tree)? {
+        let tree = self.model_dir.lock_tree()?;
+        let moving = self.model_dir.workspace.moving();
+        if self.begun.is_void(&self.model_dir.tree)? {
             tracing::info!(run = %self.id, "the model was deleted during the evaluation: nothing is kept");
             return Ok(self.id);
         }
-        let logs = self.home.logs();
+        let logs = self.model_dir.logs();
         let dirs = NewDirs::ensure(&logs)?;
         files::rename(self.temporary.place(), &self.place)?;
         dirs.keep();
         files::sync_dir(&logs)?;
-        let old = self.home.take_out_old_runs();
+        let old = self.model_dir.take_out_old_runs();
         drop((moving, tree));
         if let Err(error) = old {
             tracing::warn!(%error, "older runs stay until the next evaluation");

@@ -58,10 +58,10 @@ impl PlaceReport {
     /// A server's data directory; `None` when no model lies in it.
     pub(super) fn of_store(path: &Path) -> Result<Option<Self>, StoreError> {
         let Listing { models, unreadable } = Store::look(path)?.homes()?;
-        let models = models.into_iter().map(|(id, hash, home)| StoredModel {
+        let models = models.into_iter().map(|(id, hash, model_dir)| StoredModel {
             uniqueid: id.as_str().to_owned(),
             dirhash: hash.as_str().to_owned(),
-            ..look(&home).0
+            ..look(&model_dir).0
         });
         let unreadable = unreadable
             .into_iter()
@@ -71,14 +71,14 @@ impl PlaceReport {
     }
 }
 
-fn look(home: &ModelDir) -> (StoredModel, ModelReport) {
-    let seen = home.look().and_then(|generation| match generation {
+fn look(model_dir: &ModelDir) -> (StoredModel, ModelReport) {
+    let seen = model_dir.look().and_then(|generation| match generation {
         Some(generation) => Ok(of_generation(&generation)),
-        None => Ok(home.python_server_files()?.map(of_python_server).unwrap_or_default()),
+        None => Ok(model_dir.python_server_files()?.map(of_python_server).unwrap_or_default()),
     });
     // The cause names files, which a user with access to the directory may know.
     let (stored, report) = seen.unwrap_or_else(|error| unusable(&error));
-    let evaluations = home.runs().map_or(0, |runs| runs.len());
+    let evaluations = model_dir.runs().map_or(0, |runs| runs.len());
     (StoredModel { evaluations, ..stored }, report)
 }
 

@@ -6,7 +6,7 @@ use zip::read::{ArchiveOffset, Config, ZipFile};
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::files::{ImportLimits, NoFollowPath, Part, TimeBudget, place};
+use super::files::{ArchiveEntry, ByteBudget, ImportLimits, Part, place};
 use super::{directory, unusable};
 use crate::backend::BackendError;
 use crate::model::ModelFiles;
@@ -26,7 +26,7 @@ pub fn read_archive(source: impl Read + Seek, limits: &ImportLimits) -> Result<M
     zip.validate_header_consistency().map_err(|error| unusable(&said(&error)))?;
 
     // All are measured, which takes no memory, before one is kept.
-    let mut budget = TimeBudget::new(limits.bytes);
+    let mut budget = ByteBudget::new(limits.bytes);
     let sizes: Vec<u64> =
         parts.iter().map(|(at, part)| measure(&mut zip, *at, part, &mut budget)).collect::<Result<_, _>>()?;
     let mut files = ModelFiles::new();
@@ -85,9 +85,9 @@ fn parts<R: Read + Seek>(zip: &mut ZipArchive<R>) -> Result<Vec<(usize, Part)>, 
             )));
         }
         match found {
-            NoFollowPath::File(part) => parts.push((at, part)),
-            NoFollowPath::Directory if entry.size() == 0 && entry.compressed_size() <= 2 => {}
-            NoFollowPath::Directory => return Err(unusable(&format!("its directory {shown} has content"))),
+            ArchiveEntry::File(part) => parts.push((at, part)),
+            ArchiveEntry::Directory if entry.size() == 0 && entry.compressed_size() <= 2 => {}
+            ArchiveEntry::Directory => return Err(unusable(&format!("its directory {shown} has content"))),
         }
     }
     Ok(parts)
@@ -98,7 +98,7 @@ fn measure<R: Read + Seek>(
     zip: &mut ZipArchive<R>,
     at: usize,
     part: &Part,
-    budget: &mut TimeBudget,
+    budget: &mut ByteBudget,
 ) -> Result<u64, BackendError> {
     let limit = budget.of(part) + 1;
     let entry = entry(zip, at)?;

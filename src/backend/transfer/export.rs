@@ -17,8 +17,8 @@ use crate::store::ModelDir;
 ///
 /// # Errors
 /// [`BackendError`].
-pub fn export(home: &ModelDir) -> Result<Option<Vec<u8>>, BackendError> {
-    let Some(files) = exported(home)? else { return Ok(None) };
+pub fn export(model_dir: &ModelDir) -> Result<Option<Vec<u8>>, BackendError> {
+    let Some(files) = exported(model_dir)? else { return Ok(None) };
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in &files {
         zip.start_file(*name, SimpleFileOptions::default()).map_err(failed)?;
@@ -31,8 +31,8 @@ pub fn export(home: &ModelDir) -> Result<Option<Vec<u8>>, BackendError> {
 ///
 /// # Errors
 /// [`BackendError`].
-pub fn export_to(home: &ModelDir, directory: &Path) -> Result<bool, BackendError> {
-    let Some(files) = exported(home)? else { return Ok(false) };
+pub fn export_to(model_dir: &ModelDir, directory: &Path) -> Result<bool, BackendError> {
+    let Some(files) = exported(model_dir)? else { return Ok(false) };
     std::fs::create_dir_all(directory).map_err(failed)?;
     for (name, bytes) in &files {
         // Moodle's own temporary directory, read after this program has ended.
@@ -48,8 +48,10 @@ pub fn export_to(home: &ModelDir, directory: &Path) -> Result<bool, BackendError
 /// The name and content of each file of an export.
 type Files = [(&'static str, Vec<u8>); 3];
 
-fn exported(home: &ModelDir) -> Result<Option<Files>, BackendError> {
-    let Some(CurrentModel { onnx: bytes, generation }) = CurrentModel::at(home)? else { return Ok(None) };
+fn exported(model_dir: &ModelDir) -> Result<Option<Files>, BackendError> {
+    let Some(CurrentModel { onnx: bytes, generation }) = CurrentModel::at(model_dir)? else {
+        return Ok(None);
+    };
     let description = describe(generation.as_ref(), ModelMetadata::read(&bytes)?, &bytes);
     let card = card::text(&description);
     let description = serde_json::to_vec_pretty(&description).map_err(failed)?;

@@ -72,7 +72,7 @@ const fn part(name: &'static str, most: u64, read: bool) -> Part {
 }
 
 /// What a name in an archive stands for.
-pub(super) enum NoFollowPath {
+pub(super) enum ArchiveEntry {
     File(Part),
     Directory,
 }
@@ -81,12 +81,12 @@ pub(super) enum NoFollowPath {
 ///
 /// # Errors
 /// Says what is wrong with a name.
-pub(super) fn place(name: &[u8]) -> Result<NoFollowPath, String> {
+pub(super) fn place(name: &[u8]) -> Result<ArchiveEntry, String> {
     if let Some(part) = PARTS.iter().find(|part| part.name.as_bytes() == name) {
-        return Ok(NoFollowPath::File(*part));
+        return Ok(ArchiveEntry::File(*part));
     }
     if python_server_files::DIRECTORIES.iter().any(|directory| directory.as_bytes() == name) {
-        return Ok(NoFollowPath::Directory);
+        return Ok(ArchiveEntry::Directory);
     }
     let text = String::from_utf8_lossy(name);
     let shown: String = text.chars().filter(|c| !c.is_control()).take(60).collect();
@@ -115,7 +115,7 @@ pub(in crate::backend) fn is_part_of_a_model(name: &str) -> bool {
 /// [`BackendError::InvalidImport`] when one cannot be read or is too large.
 pub fn read_directory(directory: &Path) -> Result<ModelFiles, BackendError> {
     let mut files = ModelFiles::new();
-    let mut budget = TimeBudget::new(MAX_BYTES);
+    let mut budget = ByteBudget::new(MAX_BYTES);
     for part in PARTS.iter().chain([&TENSORFLOW1_INDEX]).filter(|part| part.read) {
         let Some(file) = regular(directory, part)? else { continue };
         files.insert(part.name.to_owned(), budget.read(part, file)?);
@@ -138,12 +138,12 @@ fn regular(directory: &Path, part: &Part) -> Result<Option<File>, BackendError> 
 }
 
 /// How much may still be read.
-pub(super) struct TimeBudget {
+pub(super) struct ByteBudget {
     left: u64,
     most: u64,
 }
 
-impl TimeBudget {
+impl ByteBudget {
     pub(super) fn new(most: u64) -> Self {
         Self { left: most, most }
     }

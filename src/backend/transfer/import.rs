@@ -13,29 +13,29 @@ use crate::dataset::Limits;
 use crate::model::{self, ModelFiles, ModelMetadata};
 use crate::store::{ModelDir, NewGeneration};
 
-/// Replaces the model at `home` with the one in a zip file.
+/// Replaces the model at `model_dir` with the one in a zip file.
 ///
 /// # Errors
-/// [`ErrorKind::BadInput`](crate::backend::ErrorKind) for anything but a model; the one at `home` is then as it was.
+/// [`ErrorKind::BadInput`](crate::backend::ErrorKind) for anything but a model; the one at `model_dir` is then as it was.
 pub fn import(
-    home: &ModelDir,
+    model_dir: &ModelDir,
     archive: File,
     limits: &Limits,
     within: &ImportLimits,
 ) -> Result<(), BackendError> {
     let files = read_archive(open(archive)?, within)?;
-    publish(home, files, limits)
+    publish(model_dir, files, limits)
 }
 
-/// Replaces the model at `home` with the files in a directory (Moodle's local mode).
+/// Replaces the model at `model_dir` with the files in a directory (Moodle's local mode).
 ///
 /// # Errors
-/// [`ErrorKind::BadInput`](crate::backend::ErrorKind) for anything but a model; the one at `home` is then as it was.
-pub fn import_from(home: &ModelDir, directory: &Path, limits: &Limits) -> Result<(), BackendError> {
-    publish(home, read_directory(directory)?, limits)
+/// [`ErrorKind::BadInput`](crate::backend::ErrorKind) for anything but a model; the one at `model_dir` is then as it was.
+pub fn import_from(model_dir: &ModelDir, directory: &Path, limits: &Limits) -> Result<(), BackendError> {
+    publish(model_dir, read_directory(directory)?, limits)
 }
 
-fn publish(home: &ModelDir, files: ModelFiles, limits: &Limits) -> Result<(), BackendError> {
+fn publish(model_dir: &ModelDir, files: ModelFiles, limits: &Limits) -> Result<(), BackendError> {
     let claims = Claims::of(&files);
     claims.check(&files).map_err(|why| unusable(&why))?;
     let model = model::import(files).map_err(BackendError::ImportedModel)?;
@@ -51,7 +51,7 @@ fn publish(home: &ModelDir, files: ModelFiles, limits: &Limits) -> Result<(), Ba
     let mut facts = facts_of_brought(&facts);
     facts["target"] = json!(claims.target);
     facts["time_splitting"] = json!(claims.time_splitting);
-    let lock = home.lock()?;
-    home.publish(&lock, &NewGeneration { model: &model, samples: None, facts: &facts })?;
+    let lock = model_dir.lock()?;
+    model_dir.publish(&lock, &NewGeneration { model: &model, samples: None, facts: &facts })?;
     Ok(())
 }
