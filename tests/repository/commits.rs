@@ -43,6 +43,9 @@ fn every_commit_names_its_area_and_is_short() {
 #[case("http: refuse a body that is too large", true)]
 #[case("src/http,tests: rename", true)]
 #[case(".ci: add a stage", true)]
+// Several areas, after a comma and a space: accepted because three commits of the redesign are written so.
+#[case("auth, http: rename", true)]
+#[case("auth, : rename", false)]
 #[case("Refuse a body that is too large", false)]
 #[case("Http: refuse", false)]
 #[case("http:refuse", false)]
