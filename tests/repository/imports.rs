@@ -1,7 +1,7 @@
 //! Which file needs which: resolves the paths of all source files to the files that own the names.
 //!
 //! A re-export leads to the file behind it, and alone is no need: a `mod.rs` that declares and re-exports its parts
-//! depends on none of them. Must not know which arrows are allowed: `rooms.rs` does.
+//! depends on none of them. Must not know which arrows are allowed: `module_order.rs` does.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -5,7 +5,7 @@
 
 mod commits;
 mod imports;
-mod rooms;
+mod module_order;
 mod source;
 mod words;
 
