@@ -1,7 +1,7 @@
 //! Reads the imports of one source file from its tokens, without comments, strings and `#[cfg(test)]` items.
 //!
 //! Owns the parsing. It reads tokens because a syntax tree does not show paths inside macro calls. Must not know which
-//! file a path leads to: `imports.rs` does.
+//! file defines a name: `imports.rs` does.
 
 use std::collections::HashSet;
 

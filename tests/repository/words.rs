@@ -1,6 +1,6 @@
 //! No text contains the words of `forbidden_words.txt`.
 //!
-//! Owns the comparison of words. Must not know why a word is forbidden: the list says it.
+//! Owns the comparison of words. Must not know why a word is forbidden.
 
 use std::fs;
 
