@@ -6,6 +6,9 @@
 mod commits;
 mod imports;
 mod module_order;
+#[allow(dead_code, reason = "the target `skipped` reads the list")]
+#[path = "../common/skip.rs"]
+mod skip;
 mod source;
 mod words;
 
