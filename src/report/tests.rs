@@ -7,7 +7,9 @@ use proptest::prelude::*;
 
 use super::svg::Colour;
 use super::*;
-use crate::learning::{Calibration, CalibrationBin, ClassFigures, Figures, Iteration, RocCurve};
+use crate::learning::{
+    Calibration, CalibrationBin, ClassFigures, Evaluation, Figures, Iteration, RocCurve,
+};
 
 /// The report's files by their names.
 fn written(report: &RunReport<'_>) -> BTreeMap<String, Vec<u8>> {
