@@ -47,9 +47,10 @@ impl<'a> Translator<'a> {
         };
         let initializers: HashMap<&str, &TensorProto> =
             graph.initializer.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect();
-        let mut t = Self { builder, values: HashMap::new(), initializers, input, zeros: None, folded: 0 };
-        t.inputs(graph, width)?;
-        Ok(t)
+        let mut translator =
+            Self { builder, values: HashMap::new(), initializers, input, zeros: None, folded: 0 };
+        translator.inputs(graph, width)?;
+        Ok(translator)
     }
 
     /// Assigns the columns of the input to the graph's inputs, in their order.
