@@ -1,4 +1,6 @@
-//! The features of many samples.
+//! A table of samples and features.
+//!
+//! Owns how columns are matched by name or position. Must not know targets.
 
 use rayon::prelude::*;
 
@@ -14,8 +16,8 @@ use super::error::Mismatch;
 /// let features = Features::of_columns(names, &[vec![0.5, -1.0], vec![0.0, 0.0]]);
 /// assert_eq!((features.rows(), features.columns().len(), features.varying()), (2, 2, 1));
 ///
-/// let turned = features.aligned_to(&["posts".to_owned(), "clicks".to_owned()])?;
-/// assert_eq!(turned.columns()[1].value(0), 0.5);
+/// let aligned = features.aligned_to(&["posts".to_owned(), "clicks".to_owned()])?;
+/// assert_eq!(aligned.columns()[1].value(0), 0.5);
 /// # Ok::<(), learner::dataset::Mismatch>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
