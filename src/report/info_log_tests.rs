@@ -55,7 +55,7 @@ fn lists_the_figures_of_every_iteration() {
     let table: Vec<_> = log.lines().skip_while(|l| *l != "Iterations").skip(3).take(4).collect();
     for (n, (line, iteration)) in (1..).zip(table.into_iter().zip(&evaluation.iterations)) {
         assert!(line.trim_start().starts_with(&format!("{n} ")), "{line}");
-        assert!(line.contains(&format!("{:.4}", iteration.figures.f1)), "{line}");
+        assert!(line.contains(&format!("{:.4}", iteration.metrics.f1)), "{line}");
     }
 }
 
@@ -136,7 +136,7 @@ fn warns_of_a_high_accuracy_that_hides_a_low_recall() {
 #[test]
 fn reports_fewer_iterations_than_requested() {
     let mut evaluation = fixtures::two_classes(3);
-    evaluation.asked = 10;
+    evaluation.requested_iterations = 10;
     let log = text(&fixtures::report(Some(&evaluation), 0)).replace('\n', " ");
     assert!(log.contains("10 iterations were requested") && log.contains("reached after 3."), "{log}");
 }

@@ -61,7 +61,7 @@ pub(super) fn overall_auc(evaluation: &Evaluation) -> Option<Spread> {
 /// The area of one iteration: its figure for two classes, the mean over its curves for more.
 pub(super) fn iteration_auc(iteration: &Iteration) -> Option<f64> {
     let over_curves = || spread_of(&iteration.roc.iter().collect::<Vec<_>>()).map(|spread| spread.mean);
-    iteration.figures.auc.filter(|auc| auc.is_finite()).or_else(over_curves)
+    iteration.metrics.auc.filter(|auc| auc.is_finite()).or_else(over_curves)
 }
 
 fn spread(values: &[f64]) -> Option<Spread> {

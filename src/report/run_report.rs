@@ -19,7 +19,7 @@ pub struct RunReport<'a> {
     pub min_score: f64,
     /// The maximum standard deviation of the score of a stable result.
     pub max_deviation: f64,
-    /// The measured figures; `None` when the dataset could not be evaluated.
+    /// The measured metrics; `None` when the dataset could not be evaluated.
     pub evaluation: Option<&'a Evaluation>,
     /// Moodle's status bits, as in the response.
     pub status: u8,

@@ -1,11 +1,11 @@
-//! Imports of classifiers that other libraries train and export while the test runs, and the keys of `model.json`.
+//! Imports of classifiers that other libraries train and export during the test, and the keys of `model.json`.
 
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
 use moodle_mlbackend::dataset::{Limits, read_unlabelled};
-use moodle_mlbackend::model::{self, DESCRIPTION, MODEL, Model, ModelFiles, ModelMetadata};
+use moodle_mlbackend::model::{self, MODEL, MODEL_JSON, Model, ModelFiles, ModelMetadata};
 use rstest::rstest;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -22,7 +22,7 @@ fn read(directory: &Path, name: &str, ending: &str) -> Vec<u8> {
 
 fn import(server: &TestServer, directory: &Path, name: &str) -> Reply {
     let (onnx, json) = (read(directory, name, ".onnx"), read(directory, name, ".json"));
-    let zip = zipped(&[(MODEL, &onnx), (DESCRIPTION, &json)]);
+    let zip = zipped(&[(MODEL, &onnx), (MODEL_JSON, &json)]);
     server.post("/import", &Form::model(name, "d").file("importzip", &zip))
 }
 
@@ -80,11 +80,11 @@ fn compare(server: &TestServer, name: &str, samples: &[u8], expected: &HashMap<S
 fn described(folder: &str, change: impl FnOnce(&mut Value)) -> Result<Vec<u8>, String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(folder);
     let file = |name| fs::read(folder.join(name)).expect("a file of the model");
-    let mut description: Value = serde_json::from_slice(&file(DESCRIPTION)).expect("JSON");
+    let mut description: Value = serde_json::from_slice(&file(MODEL_JSON)).expect("JSON");
     change(&mut description);
     let files = ModelFiles::from([
         (MODEL.to_owned(), file(MODEL)),
-        (DESCRIPTION.to_owned(), description.to_string().into_bytes()),
+        (MODEL_JSON.to_owned(), description.to_string().into_bytes()),
     ]);
     model::import(files).map_err(|error| error.to_string())
 }

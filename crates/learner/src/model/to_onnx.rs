@@ -133,7 +133,7 @@ fn margins_of(model: &TrainedModel) -> usize {
     model.linear.bias.len()
 }
 
-/// The design matrix: derived columns in the order of the expansion's terms.
+/// The design matrix: derived columns in the order of the basis.
 fn design(graph: &mut Graph, prepared: &Prepared, model: &TrainedModel) -> ValueName {
     let Prepared { standard, missing, .. } = prepared;
     // Runs of terms of one kind become one node each, so the columns keep their order.
