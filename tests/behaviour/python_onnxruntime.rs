@@ -1,4 +1,4 @@
-//! Models of this backend in onnxruntime: it gives the same probabilities for the same samples.
+//! onnxruntime gives the same probabilities as this backend for the same samples.
 
 use std::collections::BTreeMap;
 use std::fs;
