@@ -113,7 +113,7 @@ mod tests {
     use crate::report::fixtures;
 
     fn calibrated(pairs: &[(f64, f64)], error: f64) -> Evaluation {
-        let mut evaluation = fixtures::two_classes(1);
+        let mut evaluation = fixtures::evaluation(2, 1);
         evaluation.calibration.bins = pairs
             .iter()
             .map(|&(predicted, observed)| CalibrationBin { predicted, observed, samples: 1_000 })

@@ -1,4 +1,4 @@
-//! Synthetic evaluations for the tests of the reports.
+//! Synthetic evaluations for the tests of reports.
 
 use super::{DatasetFacts, RunReport};
 use crate::learning::{Calibration, CalibrationBin, ClassMetrics, Evaluation, Iteration, Metrics, RocCurve};
@@ -30,17 +30,7 @@ pub(super) fn report(evaluation: Option<&Evaluation>, status: u8) -> RunReport<'
     }
 }
 
-/// Two classes; `iterations` splits.
-pub(super) fn two_classes(iterations: usize) -> Evaluation {
-    evaluation(2, iterations)
-}
-
-/// Three classes; `iterations` splits.
-pub(super) fn three_classes(iterations: usize) -> Evaluation {
-    evaluation(3, iterations)
-}
-
-/// Any number of classes: steps around the curve tpr = fpr^skill, noisier with fewer samples.
+/// An evaluation of `classes` classes. ROC curves are steps around tpr = fpr^skill.
 pub(super) fn evaluation(classes: usize, iterations: usize) -> Evaluation {
     let mut noise = Noise(42);
     let iterations: Vec<_> = (0..iterations).map(|_| iteration(classes, &mut noise)).collect();

@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn writes_metrics_that_can_be_read_back() {
-        let evaluation = fixtures::two_classes(2);
+        let evaluation = fixtures::evaluation(2, 2);
         let read = read_back(Some(&evaluation), 4);
         assert_eq!(read["status"], 4);
         assert_eq!(read["evaluation"]["score"].as_f64(), Some(evaluation.mean.f1));
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn writes_null_for_a_number_that_is_not_finite() {
-        let mut evaluation = fixtures::two_classes(1);
+        let mut evaluation = fixtures::evaluation(2, 1);
         evaluation.mean.log_loss = f64::INFINITY;
         let read = read_back(Some(&evaluation), 0);
         assert!(read["evaluation"]["mean"]["log_loss"].is_null());

@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn writes_one_step_with_its_figures_for_every_iteration() {
-        let evaluation = fixtures::two_classes(3);
+        let evaluation = fixtures::evaluation(2, 3);
         let records = read_records(&events(&fixtures::report(Some(&evaluation), 0)));
         assert_eq!(records.len(), 4);
         assert_eq!(records[0].file_version.as_deref(), Some("brain.Event:2"));
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn leaves_out_figures_that_are_not_finite() {
-        let mut evaluation = fixtures::two_classes(1);
+        let mut evaluation = fixtures::evaluation(2, 1);
         evaluation.iterations[0].metrics.log_loss = f64::INFINITY;
         let records = read_records(&events(&fixtures::report(Some(&evaluation), 0)));
         let values = &records[1].summary.as_ref().expect("figures").value;

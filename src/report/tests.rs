@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use proptest::prelude::*;
+use rstest::rstest;
 
 use super::svg::Colour;
 use super::*;
@@ -34,7 +35,7 @@ fn share_of(Colour(red, green, blue): Colour, pixels: &[[u8; 3]]) -> f64 {
 
 #[test]
 fn consists_of_these_files() {
-    let evaluation = fixtures::two_classes(10);
+    let evaluation = fixtures::evaluation(2, 10);
     let files = written(&fixtures::report(Some(&evaluation), 0));
     let events = "tensor/train/events.out.tfevents.1795241643.moodle-mlbackend";
     assert_eq!(
@@ -43,43 +44,33 @@ fn consists_of_these_files() {
     );
 }
 
-#[test]
-fn the_roc_chart_shows_the_mean_curve_its_iterations_and_the_diagonal() {
-    let evaluation = fixtures::two_classes(10);
+#[rstest]
+#[case::roc("roc-curve.png", &[
+    ("background", chart::WHITE, 0.5),
+    ("mean curve", chart::colour(0), 0.001),
+    ("iterations", chart::pale(chart::colour(0)), 0.001),
+    ("diagonal", chart::DIAGONAL, 0.0005),
+    ("text", chart::INK, 0.0005),
+])]
+#[case::calibration("calibration.png", &[
+    ("dots", chart::colour(0), 0.0005),
+    ("standard errors", chart::pale(chart::colour(0)), 0.0005),
+    ("diagonal", chart::DIAGONAL, 0.0005),
+])]
+fn a_chart_shows_its_elements(#[case] file: &str, #[case] elements: &[(&str, Colour, f64)]) {
+    let evaluation = fixtures::evaluation(2, 10);
     let files = written(&fixtures::report(Some(&evaluation), 0));
-    let (width, height, pixels) = pixels(&files["roc-curve.png"]);
+    let (width, height, pixels) = pixels(&files[file]);
     assert_eq!((width, height), chart::SIZE);
-    for (element, colour, min_share) in [
-        ("background", chart::WHITE, 0.5),
-        ("mean curve", chart::colour(0), 0.001),
-        ("iterations", chart::pale(chart::colour(0)), 0.001),
-        ("diagonal", chart::DIAGONAL, 0.0005),
-        ("text", chart::INK, 0.0005),
-    ] {
+    for &(element, colour, min_share) in elements {
         let share = share_of(colour, &pixels);
         assert!(share > min_share, "{element}: {share}");
     }
 }
 
 #[test]
-fn the_calibration_chart_shows_dots_standard_errors_and_the_diagonal() {
-    let evaluation = fixtures::two_classes(10);
-    let files = written(&fixtures::report(Some(&evaluation), 0));
-    let (width, height, pixels) = pixels(&files["calibration.png"]);
-    assert_eq!((width, height), chart::SIZE);
-    for (element, colour) in [
-        ("dots", chart::colour(0)),
-        ("standard errors", chart::pale(chart::colour(0))),
-        ("diagonal", chart::DIAGONAL),
-    ] {
-        let share = share_of(colour, &pixels);
-        assert!(share > 0.0005, "{element}: {share}");
-    }
-}
-
-#[test]
 fn each_of_three_classes_has_a_colour_of_its_own() {
-    let evaluation = fixtures::three_classes(3);
+    let evaluation = fixtures::evaluation(3, 3);
     let files = written(&fixtures::report(Some(&evaluation), 0));
     let (_, _, pixels) = pixels(&files["roc-curve.png"]);
     assert!((0..3).all(|n| share_of(chart::colour(n), &pixels) > 0.001));
@@ -109,9 +100,9 @@ fn names_the_file_that_could_not_be_stored() {
 fn writes_sample_reports() {
     let Some(dir) = std::env::var_os("REPORT_SAMPLES") else { panic!("set REPORT_SAMPLES to a directory") };
     for (name, evaluation) in [
-        ("two", Some(fixtures::two_classes(10))),
-        ("one", Some(fixtures::two_classes(1))),
-        ("three", Some(fixtures::three_classes(10))),
+        ("two", Some(fixtures::evaluation(2, 10))),
+        ("one", Some(fixtures::evaluation(2, 1))),
+        ("three", Some(fixtures::evaluation(3, 10))),
         ("many", Some(fixtures::evaluation(12, 5))),
         ("crowd", Some(fixtures::evaluation(2, 300))),
         ("none", None),

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::shipped_models::zipped;
-use crate::common::{Form, Reply, TestServer, python, run_script};
+use crate::common::{Form, Reply, TestServer, python, run_script, unzipped};
 
 /// Libraries compute in double precision, their exports in single precision.
 const TOLERANCE: f64 = 5e-5;
@@ -65,9 +65,7 @@ fn compare(server: &TestServer, name: &str, samples: &[u8], expected: &HashMap<S
     }
     // Compare every class of every sample: the exported model is the one that predicted.
     let export = server.get(&format!("/export?uniqueid={name}&dirhash=d")).body;
-    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(export)).expect("a zip");
-    let mut onnx = Vec::new();
-    std::io::copy(&mut archive.by_name(MODEL).expect("a model"), &mut onnx).expect("read");
+    let onnx = unzipped(&export).remove(MODEL).expect("a model");
     let parsed = read_unlabelled(samples, &Limits::default()).expect("samples");
     let rows = Model::load(&onnx).expect("runs").predict(parsed.features).expect("answers");
     for (id, row) in parsed.ids.iter().zip(rows.outer_iter()) {

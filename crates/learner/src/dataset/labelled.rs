@@ -230,14 +230,7 @@ fn union_of_classes(ours: &[Class], theirs: &[Class]) -> Vec<Class> {
 }
 
 fn appended(a: &Column, a_rows: usize, b: &Column, b_rows: usize) -> Column {
-    let mut builder = super::builder::ColumnBuilder::default();
-    for row in 0..a_rows {
-        builder.push(row, a.value(row));
-    }
-    for row in 0..b_rows {
-        builder.push(a_rows + row, b.value(row));
-    }
-    builder.finish()
+    Column::from_numbers((0..a_rows).map(|row| a.value(row)).chain((0..b_rows).map(|row| b.value(row))))
 }
 
 /// The finaliser of the `SplitMix64` generator (Steele, Lea and Flood 2014): a bijection in which

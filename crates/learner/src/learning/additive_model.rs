@@ -31,9 +31,4 @@ impl AdditiveModel {
         self.linear.weights = self.basis.merge(member.basis, &self.linear.weights, &weights);
         self.forests.extend(member.forests.into_iter().map(|forest| forest.scaled(share)));
     }
-
-    /// The number of trees of all forests.
-    pub fn trees(&self) -> usize {
-        self.forests.iter().map(|forest| forest.trees.len()).sum()
-    }
 }

@@ -49,7 +49,8 @@ pub(super) fn explain(
     if !ensemble.log_loss.is_nan() {
         sentences.push(format!("Together, their log-loss on held-out samples is {:.4}.", ensemble.log_loss));
     }
-    let (columns, trees) = (model.basis.width(), model.trees());
+    let columns = model.basis.width();
+    let trees: usize = model.forests.iter().map(|forest| forest.trees.len()).sum();
     sentences.push(format!("The model has {columns} derived columns and {trees} trees."));
     sentences
 }

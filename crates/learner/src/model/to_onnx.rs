@@ -80,7 +80,7 @@ fn graph_of(model: &TrainedModel) -> Graph {
             linear(&mut graph, &design, model)
         };
         for forest in model.forests.iter().filter(|forest| !forest.trees.is_empty()) {
-            let more = forest_margins(&mut graph, &prepared, forest, margins_of(model));
+            let more = forest_margins(&mut graph, &prepared, forest, model.linear.bias.len());
             margins = graph.op("Add", &[&margins, &more]);
         }
         margins
@@ -127,10 +127,6 @@ fn prepare(graph: &mut Graph, raw: &ValueName, model: &TrainedModel) -> Prepared
     let (low, high) = (graph.scalar(-CLIP), graph.scalar(CLIP));
     let standard = graph.op("Clip", &[&scaled, &low, &high]);
     Prepared { standard, missing, inputs: inputs.len() }
-}
-
-fn margins_of(model: &TrainedModel) -> usize {
-    model.linear.bias.len()
 }
 
 /// The design matrix: derived columns in the order of the basis.

@@ -190,9 +190,7 @@ pub(crate) fn matches(translator: &mut Translator, x: &Computed, keys: &Computed
 }
 
 pub(crate) fn slice(translator: &mut Translator, node: Node) -> Result<Value> {
-    let list = |at: usize, name: &str| -> Result<Vec<i64>> {
-        if node.has_input(at) { translator.integers(node, at) } else { Ok(node.ints(name).to_vec()) }
-    };
+    let list = |at, name| translator.integers(node, at, name);
     let (starts, ends, axes) = (list(1, "starts")?, list(2, "ends")?, list(3, "axes")?);
     let steps = list(4, "steps")?;
     let mut value = translator.value(node, 0)?;
@@ -238,7 +236,7 @@ pub(crate) fn split(translator: &mut Translator, node: Node) -> Result<Vec<Value
     let x = translator.computed(node, 0)?;
     let axis = axis_of(node.int("axis", 0), x.shape.len())?;
     let outputs = node.proto.output.len();
-    let sizes = if node.has_input(1) { translator.integers(node, 1)? } else { node.ints("split").to_vec() };
+    let sizes = translator.integers(node, 1, "split")?;
     let dim = x.shape[axis];
     let sizes: Vec<usize> = if sizes.is_empty() {
         let each = dim.size.div_ceil(outputs.max(1));

@@ -82,9 +82,9 @@ fn product(translator: &mut Translator, x: &Computed, axes: &[usize]) -> Result<
     Ok(product)
 }
 
-/// The axes of a reduction: an attribute in old operator sets, an input in new ones, all when absent.
+/// The axes of a reduction; all when absent.
 fn axes(translator: &Translator, node: Node, rank: usize) -> Result<Vec<usize>> {
-    let given = if node.has_input(1) { translator.integers(node, 1)? } else { node.ints("axes").to_vec() };
+    let given = translator.integers(node, 1, "axes")?;
     if given.is_empty() {
         return if node.int("noop_with_empty_axes", 0) != 0 {
             Ok(Vec::new())

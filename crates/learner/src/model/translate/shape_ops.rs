@@ -127,8 +127,7 @@ fn new_shape(translator: &Translator, node: Node, old: &[Dim]) -> Result<Shape> 
             Ok(old.iter().enumerate().filter(|(at, _)| !gone(*at)).map(|(_, dim)| *dim).collect())
         }
         _ => {
-            let count =
-                if node.has_input(1) { translator.integers(node, 1)?.len() } else { node.ints("axes").len() };
+            let count = translator.integers(node, 1, "axes")?.len();
             let rank = (old.len() + count).min(MAX_DIMENSIONS + 1);
             let axes = listed_axes(translator, node, rank)?;
             let mut rest = old.iter();
@@ -144,8 +143,7 @@ fn new_shape(translator: &Translator, node: Node, old: &[Dim]) -> Result<Shape> 
 }
 
 fn listed_axes(translator: &Translator, node: Node, rank: usize) -> Result<Vec<usize>> {
-    let given = if node.has_input(1) { translator.integers(node, 1)? } else { node.ints("axes").to_vec() };
-    given.into_iter().map(|axis| axis_of(axis, rank)).collect()
+    translator.integers(node, 1, "axes")?.into_iter().map(|axis| axis_of(axis, rank)).collect()
 }
 
 fn product(dims: &[Dim]) -> Result<Dim> {

@@ -127,8 +127,11 @@ impl<'a> Translator<'a> {
         self.builder.computed(&value)
     }
 
-    /// An input of a node that is constant integers.
-    pub(crate) fn integers(&self, node: Node, at: usize) -> Result<Vec<i64>> {
+    /// A list of constant integers: an input of a node in new operator sets, an attribute in old ones.
+    pub(crate) fn integers(&self, node: Node, at: usize, attribute: &str) -> Result<Vec<i64>> {
+        if !node.has_input(at) {
+            return Ok(node.ints(attribute).to_vec());
+        }
         match self.value(node, at)? {
             Value::Known(tensor) => tensor.integers(),
             Value::Computed(_) => refused("a position or an axis is computed"),

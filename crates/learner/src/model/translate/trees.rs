@@ -98,7 +98,7 @@ fn scores(
     for (at, &root) in trees.roots.iter().enumerate() {
         if let TreeNode::Branch(branch) = trees.nodes[root] {
             group.push(branch);
-            size += branches(trees, &branch);
+            size += trees.branches(&[branch]).count();
         } else {
             for &(score, weight) in trees.weights.get(&root).into_iter().flatten() {
                 constant[score] += weight * factor;
@@ -123,20 +123,6 @@ fn scores(
     };
     let transposed = translator.builder.transpose(&sum, &[1, 0])?;
     translator.builder.binary("Add", &transposed, &constant)
-}
-
-fn branches(trees: &Ensemble, root: &Branch) -> usize {
-    let mut open = vec![*root];
-    let mut count = 0;
-    while let Some(branch) = open.pop() {
-        count += 1;
-        for child in [branch.above, branch.below] {
-            if let TreeNode::Branch(branch) = trees.nodes[child] {
-                open.push(branch);
-            }
-        }
-    }
-    count
 }
 
 /// The features twice: with missing values below every threshold, then above.
@@ -247,17 +233,11 @@ impl Evaluation<'_> {
     ) -> Result<(Computed, HashMap<Condition, usize>)> {
         let mut index = HashMap::new();
         let mut distinct = Vec::new();
-        let mut open = roots.to_vec();
-        while let Some(branch) = open.pop() {
+        for branch in self.trees.branches(roots) {
             index.entry(self.key(&branch)).or_insert_with(|| {
                 distinct.push((self.key(&branch).0, branch.threshold));
                 distinct.len() - 1
             });
-            for child in [branch.above, branch.below] {
-                if let TreeNode::Branch(branch) = self.trees.nodes[child] {
-                    open.push(branch);
-                }
-            }
         }
         let features: Vec<usize> = distinct.iter().map(|(feature, _)| *feature).collect();
         let thresholds: Vec<f32> = distinct.iter().map(|(_, threshold)| *threshold).collect();
