@@ -19,8 +19,8 @@ fn import(criterion: &mut Criterion) {
     for shape in [SMALL, TO_PREDICT] {
         let directory = tempfile::tempdir().unwrap();
         let exporter = ModelDir::at(&directory.path().join("exporter"));
-        let learnt_from = Shape { rows: 2_000, ..shape };
-        let dataset = file_of(learnt_from.training_csv(1).as_bytes());
+        let trained_on = Shape { rows: 2_000, ..shape };
+        let dataset = file_of(trained_on.training_csv(1).as_bytes());
         backend::train(&exporter, dataset.reopen().unwrap(), &limits).unwrap();
         let archive = file_of(&backend::export(&exporter).unwrap().unwrap());
         let importer = ModelDir::at(&directory.path().join("importer"));

@@ -1,7 +1,6 @@
-//! The headline figures: the real binary, with HTTP requests like those of Moodle.
+//! Measures the real binary with HTTP requests like those of Moodle.
 //!
-//! `cargo bench --bench measure` prints a table; `-- --quick` does the same with tiny datasets, to see
-//! that it works. Memory and processor time are read from Linux' /proc and left out elsewhere.
+//! `cargo bench --bench measure` prints a table; `-- --quick` does the same with tiny datasets, as a smoke test. Memory and processor time are read from Linux' /proc and left out elsewhere.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a measurement stops at the first error")]
 
 mod common;
@@ -21,11 +20,11 @@ use ureq::Agent;
 const PASSWORD: &str = "a-long-password";
 
 fn main() {
-    // `cargo test --benches` says nothing; `cargo bench` says --bench.
+    // `cargo bench` passes --bench, `cargo test --benches` does not.
     let quick = std::env::args().any(|arg| arg == "--quick") || !std::env::args().any(|arg| arg == "--bench");
     let scaled = |shape: Shape| if quick { Shape { rows: 200, features: 40, varying: 8 } } else { shape };
 
-    users(); // its hashing is no part of the first start
+    users(); // hashed before the first start is measured
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
     table.set_header(["What", "Size", "Time", "Processor time", "Memory"]);
@@ -47,12 +46,12 @@ fn start(table: &mut Table, times: usize) {
         starts.push(began.elapsed());
         memory = server.memory("VmRSS");
     }
-    table.add_row(["start to first /version", "", &spoken(median(&mut starts)), "", ""]);
+    table.add_row(["start to first /version", "", &formatted(median(&mut starts)), "", ""]);
     table.add_row(["idle", "", "", "", &in_megabytes(memory)]);
 }
 
-/// Training, prediction of as many samples, and an evaluation with Moodle's ten iterations. Each on a
-/// server that has done nothing else, so that its peak of memory is its own.
+/// Training, prediction of as many samples, and an evaluation with Moodle's ten iterations, each on a new server, so that
+/// the peak of memory is its own.
 fn whole_round(table: &mut Table, shape: Shape, times: usize) {
     let training = Form::new().field("dirhash", "d").file(&shape.training_csv(1));
     let prediction = Form::new().field("dirhash", "d").file(&shape.prediction_csv(2));
@@ -67,10 +66,10 @@ fn whole_round(table: &mut Table, shape: Shape, times: usize) {
     measure(table, "evaluate, 10 iterations", shape, times, &[], ("/evaluation", &evaluation));
 }
 
-fn predictions(table: &mut Table, learnt_from: Shape, shape: Shape) {
-    let training = Form::new().field("dirhash", "d").file(&learnt_from.training_csv(1));
+fn predictions(table: &mut Table, trained_on: Shape, shape: Shape) {
+    let training = Form::new().field("dirhash", "d").file(&trained_on.training_csv(1));
     let prediction = Form::new().field("dirhash", "d").file(&shape.prediction_csv(2));
-    let what = format!("predict, learnt from {} samples", learnt_from.rows);
+    let what = format!("predict, trained on {} samples", trained_on.rows);
     measure(table, &what, shape, 5, &[("/training", &training)], ("/prediction", &prediction));
 }
 
@@ -100,8 +99,8 @@ fn measure(
             .extend(server.processor_time().zip(used).map(|(after, before)| after.saturating_sub(before)));
         peak = peak.max(server.memory("VmHWM"));
     }
-    let processor = if processor.is_empty() { String::new() } else { spoken(median(&mut processor)) };
-    table.add_row([what, &shape.name(), &spoken(median(&mut wall)), &processor, &in_megabytes(peak)]);
+    let processor = if processor.is_empty() { String::new() } else { formatted(median(&mut processor)) };
+    table.add_row([what, &shape.name(), &formatted(median(&mut wall)), &processor, &in_megabytes(peak)]);
     eprintln!("measured: {what} {}", shape.name());
 }
 
@@ -110,7 +109,7 @@ fn median(times: &mut [Duration]) -> Duration {
     times[times.len() / 2]
 }
 
-fn spoken(time: Duration) -> String {
+fn formatted(time: Duration) -> String {
     let milliseconds = time.as_secs_f64() * 1000.0;
     if milliseconds < 1000.0 {
         format!("{milliseconds:.0} ms")
@@ -160,15 +159,15 @@ impl Server {
         self.agent.get(url).call().unwrap().body_mut().read_to_vec().unwrap()
     }
 
-    /// Sends a form; the answer must be one of success.
+    /// Sends a form, which must succeed.
     fn post(&self, route: &str, form: &Form) {
         let url = format!("http://bench:{PASSWORD}@{}{route}", self.address);
         let kind = format!("multipart/form-data; boundary={BOUNDARY}");
         let body = [form.0.as_bytes(), format!("--{BOUNDARY}--\r\n").as_bytes()].concat();
-        let mut answer = self.agent.post(url).header("Content-Type", kind).send(&body[..]).unwrap();
-        let text = answer.body_mut().with_config().limit(1 << 30).read_to_string().unwrap();
-        let told: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-        assert!(answer.status() == 200 && told["status"] == 0, "{route}: {text}");
+        let mut response = self.agent.post(url).header("Content-Type", kind).send(&body[..]).unwrap();
+        let text = response.body_mut().with_config().limit(1 << 30).read_to_string().unwrap();
+        let reply: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+        assert!(response.status() == 200 && reply["status"] == 0, "{route}: {text}");
     }
 
     /// A line of /proc/PID/status, in kB.
@@ -178,7 +177,7 @@ impl Server {
         line.trim().trim_end_matches(" kB").parse().ok()
     }
 
-    /// Starts the peak of memory afresh; where that is not allowed, it stays the process's.
+    /// Resets the peak of memory; without permission it stays that of the whole process.
     fn forget_peak(&self) {
         #[allow(clippy::disallowed_methods, reason = "not a stored file: an interface of the kernel")]
         let _ = fs::write(self.proc("clear_refs"), "5");

@@ -12,8 +12,8 @@ fn predict(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("predict");
     group.sample_size(10);
     for shape in [SMALL, TO_PREDICT] {
-        let learnt_from = Shape { rows: 2_000, ..shape };
-        let file = to_onnx(&learning::train(&learnt_from.labelled(1)).unwrap());
+        let trained_on = Shape { rows: 2_000, ..shape };
+        let file = to_onnx(&learning::train(&trained_on.labelled(1)).unwrap());
         let samples = shape.unlabelled(2).features;
         let model = Model::load(&file).unwrap();
         group.bench_function(BenchmarkId::new("load", shape.name()), |bencher| {

@@ -33,11 +33,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let campus = Campus::new(SEED);
     let training = campus.training_csv(0, TRAINING_SAMPLES);
     let samples = read_labelled(training.as_bytes(), &limits)?.into_samples()?;
-    // As the backend keeps samples, so that their order in the file does not matter.
+    // As in the backend: the order of the samples in the file must not matter.
     let model = to_onnx(&train(&samples.canonical(usize::MAX))?);
 
-    let asked = campus.cohort(0, PREDICTED_SAMPLES).csv;
-    let samples = read_unlabelled(asked.as_bytes(), &limits)?;
+    let unlabelled = campus.cohort(0, PREDICTED_SAMPLES).csv;
+    let samples = read_unlabelled(unlabelled.as_bytes(), &limits)?;
     let probabilities = Model::load(&model)?.predict(samples.features)?;
     let expected: BTreeMap<&String, Vec<f64>> =
         samples.ids.iter().zip(probabilities.outer_iter()).map(|(id, row)| (id, row.to_vec())).collect();
@@ -48,7 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let expected = format!("{{\n{}\n}}\n", lines.join(",\n"));
 
     write(&directory.join("model.onnx"), &model)?;
-    write(&directory.join("samples.csv"), asked.as_bytes())?;
+    write(&directory.join("samples.csv"), unlabelled.as_bytes())?;
     write(&directory.join("expected.json"), expected.as_bytes())?;
     println!("{} bytes of model, {PREDICTED_SAMPLES} samples: {}", model.len(), directory.display());
     Ok(())

@@ -11,7 +11,7 @@ use moodle_mlbackend::auth::users::Users;
 use moodle_mlbackend::backend::{ImportLimits, read_archive};
 use moodle_mlbackend::dataset::{Labelled, Limits, read_labelled, read_unlabelled};
 use moodle_mlbackend::fuzzing;
-use moodle_mlbackend::model::{self, CLASSIFIER, DESCRIPTION, MODEL, ModelFiles, ModelMetadata};
+use moodle_mlbackend::model::{self, CLASSIFIER, MODEL, MODEL_JSON, ModelFiles, ModelMetadata};
 
 /// The name of an entry point and its function.
 pub type Target = (&'static str, fn(&[u8]));
@@ -74,13 +74,13 @@ pub fn checkpoint(data: &[u8]) {
 /// A model.onnx, of this server or of another tool.
 pub fn onnx(data: &[u8]) {
     let _ = model::summary(data);
-    import(files(&[(MODEL, data), (DESCRIPTION, br#"{"features":3,"classes":[0,1]}"#)]));
+    import(files(&[(MODEL, data), (MODEL_JSON, br#"{"features":3,"classes":[0,1]}"#)]));
 }
 
 /// A model.json: for a model of another tool, and of the Python server's releases with TensorFlow 1.
 pub fn description(data: &[u8]) {
-    import(files(&[(DESCRIPTION, data)]));
-    import(files(&[(MODEL, FOREIGN), (DESCRIPTION, data)]));
+    import(files(&[(MODEL_JSON, data)]));
+    import(files(&[(MODEL, FOREIGN), (MODEL_JSON, data)]));
 }
 
 /// A dataset, labelled and unlabelled.

@@ -1,7 +1,7 @@
 """The methods of the comparison: each trains a model and returns a function that predicts probabilities.
 
-Settings are a careful user's and the same for every dataset: what matters most (the penalty, the
-number of trees) is chosen on the samples learnt from, the rest is not tuned.
+Hyperparameters are the same for every dataset; the most important ones (the penalty, the number of trees) are chosen on
+the training samples, the others are not tuned.
 """
 
 import os
@@ -27,7 +27,7 @@ CELLS_FOR_THREADS = 1_000_000
 
 
 def all_methods():
-    """Name and function, or name and the reason why there is none."""
+    """Functions by name; a text is the reason why a method is skipped."""
     methods = {
         "logistic regression": logistic,
         "HistGradientBoosting": hist_gradient_boosting,
@@ -73,15 +73,15 @@ def lightgbm(features, targets):
     """LightGBM's defaults but for a rate of 0.05 and early stopping."""
     from lightgbm import LGBMClassifier, early_stopping
 
-    inner = held_back(features, targets)
+    split = held_back(features, targets)
     fixed = {"random_state": SEED, "n_jobs": threads(features), "verbose": -1}
-    if inner is None:
+    if split is None:
         return LGBMClassifier(**fixed).fit(features, targets).predict_proba
     model = LGBMClassifier(n_estimators=MAX_ROUNDS, learning_rate=0.05, **fixed)
-    learnt, stop, learnt_targets, stop_targets = inner
+    train, stop, train_targets, stop_targets = split
     model.fit(
-        learnt,
-        learnt_targets,
+        train,
+        train_targets,
         eval_X=(stop,),
         eval_y=(stop_targets,),
         callbacks=[early_stopping(EARLY_STOPPING_ROUNDS, verbose=False)],
@@ -93,19 +93,19 @@ def catboost(features, targets):
     """CatBoost's defaults with early stopping."""
     from catboost import CatBoostClassifier
 
-    inner = held_back(features, targets)
+    split = held_back(features, targets)
     model = CatBoostClassifier(
         random_seed=SEED, thread_count=threads(features), verbose=False, allow_writing_files=False
     )
-    if inner is None:
+    if split is None:
         return model.fit(features, targets).predict_proba
-    learnt, stop, learnt_targets, stop_targets = inner
-    model.fit(learnt, learnt_targets, eval_set=(stop, stop_targets), early_stopping_rounds=EARLY_STOPPING_ROUNDS)
+    train, stop, train_targets, stop_targets = split
+    model.fit(train, train_targets, eval_set=(stop, stop_targets), early_stopping_rounds=EARLY_STOPPING_ROUNDS)
     return model.predict_proba
 
 
 def threads(features):
-    """How many threads a boosted model may use."""
+    """The number of threads of a boosted model."""
     return 1 if features.size < CELLS_FOR_THREADS else os.cpu_count()
 
 

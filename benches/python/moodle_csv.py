@@ -1,4 +1,4 @@
-"""Reads and writes Moodle's datasets: two header lines, column names, one line a sample."""
+"""Reads and writes Moodle's datasets: two header lines, column names, one line per sample."""
 
 import csv
 import gzip
@@ -10,7 +10,7 @@ import numpy as np
 
 @dataclass
 class Dataset:
-    """Samples; an empty cell is NaN, `targets` are indices into `classes`, `ids` those of Moodle."""
+    """Samples; an empty cell is NaN, `targets` are indices into `classes`, `ids` are Moodle's sample ids."""
 
     names: list
     classes: list
@@ -20,7 +20,7 @@ class Dataset:
 
 
 def read(path):
-    """Reads a dataset, gzipped if it is called so; one whose first column is sampleid has no targets."""
+    """Reads a dataset, also gzipped (.gz); one whose first column is sampleid has no targets."""
     opened = gzip.open if str(path).endswith(".gz") else open
     with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
         lines = csv.reader(file, escapechar=None)
@@ -31,7 +31,7 @@ def read(path):
     if names[0] == "sampleid":
         ids = [row[0] for row in rows]
         names, rows = names[1:], [row[1:] for row in rows]
-    # As our server holds them, in single precision.
+    # In single precision, as in the server.
     cells = np.array([[float(cell) if cell else np.nan for cell in row] for row in rows], dtype=np.float32)
     if ids is not None:
         return Dataset(names, classes, cells.astype(np.float64), None, ids)

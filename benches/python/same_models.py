@@ -5,8 +5,8 @@
 For a change that must not change models: the same samples must give the same bytes. Compared is the
 graph of each model.onnx (nodes and weights), without the sentences and the version in its metadata. Datasets are
 generated here so that every candidate learner is tried (linear, hinges, random features, trees of every
-depth; two classes and more); more can be named. Hashes are not kept anywhere, because matrix kernels differ from
-processor to processor. Exit code 1 when a model differs. Needs Python 3.8 and nothing else.
+depth; two classes and more); you can name more. Hashes are not stored, because matrix kernels differ from processor to
+processor. Exit code 1 when a model differs. Needs Python 3.8 and nothing else.
 """
 
 import concurrent.futures
@@ -79,7 +79,7 @@ def graph_of(model):
 
 
 def trained(binary, dataset, folder):
-    """Hash of the graph, and the size of the file; or what the binary said instead."""
+    """Hash of the graph, and the size of the file; or the output of the binary when there is no model."""
     folder.mkdir()
     command = [binary, "-m", "moodlemlbackend.training", "m", str(folder), str(dataset)]
     done = subprocess.run(command, capture_output=True, text=True)

@@ -1,9 +1,8 @@
-//! The quality of predictions: accuracy, calibration and times on any labelled dataset.
+//! Measures the quality of predictions: accuracy, calibration and times on any labelled dataset.
 //!
-//! `run` measures this product and prints a table, or one JSON record a line with `--json`; `--plan`
-//! writes the rows of each split, so that `benches/python/compare.py` can test other methods on the
-//! same rows. `table` prints one table of the records of both.
-//! `benches/quality.sh` does all of that with one command.
+//! `run` measures this product and prints a table, or one JSON record per line with `--json`; `--plan` writes the rows of
+//! each split, so that `benches/python/compare.py` can test other methods on the same rows. `table` prints one table of
+//! the records of both. `benches/quality.sh` does all of that with one command.
 //!
 //! ```text
 //! cargo run --release --example quality -- run --repeats 10 dataset.csv.gz
@@ -27,7 +26,7 @@ use clap::{Args, Parser, Subcommand};
 use record::Record;
 use task::Task;
 
-/// Anything that stops a measurement, in words.
+/// Any error that stops a measurement.
 type Failure = Box<dyn Error>;
 
 /// Measures the quality of predictions.
@@ -41,9 +40,9 @@ struct Cli {
 enum Command {
     /// Trains and tests, and prints the results.
     Run(Run),
-    /// Prints one table of records that were kept with --json.
+    /// Prints one table of records that were written with --json.
     Table {
-        /// Files of records, one a line.
+        /// Files of records, one per line.
         #[arg(required = true)]
         records: Vec<PathBuf>,
     },
@@ -53,31 +52,31 @@ enum Command {
 struct Run {
     /// Labelled datasets of Moodle's format, also gzipped: each is split 80/20 several times.
     datasets: Vec<PathBuf>,
-    /// How often each dataset is split.
+    /// The number of splits of each dataset.
     #[arg(long, default_value_t = 10)]
     repeats: u64,
     /// Trains on about this many samples of the 80 % only, like those of a small site.
     #[arg(long)]
-    most: Option<usize>,
-    /// A labelled dataset to learn from, once, and in full.
+    max_train: Option<usize>,
+    /// A labelled dataset to train on, once, with all its samples.
     #[arg(long, requires_all = ["predict", "answers"])]
     train: Option<PathBuf>,
-    /// The dataset without classes that is predicted then.
+    /// The dataset without classes to test on.
     #[arg(long, requires = "train")]
     predict: Option<PathBuf>,
     /// Its classes: JSON, {"sample id": class, …}.
     #[arg(long, requires = "train")]
     answers: Option<PathBuf>,
-    /// Learns cos(a) > sin(b) from this many points and tests on 20,000 fresh ones.
+    /// Trains on this many points of cos(a) > sin(b) and tests on 20,000 others.
     #[arg(long, value_delimiter = ',')]
     waves: Vec<usize>,
-    /// How many sets of points are learnt from, each by itself.
+    /// The number of sets of points; a model is trained on each.
     #[arg(long, default_value_t = 10)]
     seeds: usize,
-    /// A directory for plan.json: the rows of each split, for other programs to rate the same.
+    /// A directory for plan.json: the rows of each split, to test other methods on them.
     #[arg(long)]
     plan: Option<PathBuf>,
-    /// One JSON record a line on standard output, and no table.
+    /// Prints one JSON record per line instead of a table.
     #[arg(long)]
     json: bool,
 }
@@ -121,7 +120,7 @@ fn measure_all(run: &Run) -> Result<(), Failure> {
 fn tasks(run: &Run) -> Result<Vec<Task>, Failure> {
     let mut tasks = Vec::new();
     for path in &run.datasets {
-        tasks.push(Task::repeated(path, run.repeats, run.most)?);
+        tasks.push(Task::repeated(path, run.repeats, run.max_train)?);
     }
     if let (Some(train), Some(predict), Some(answers)) = (&run.train, &run.predict, &run.answers) {
         tasks.push(Task::with_answers(train, predict, answers)?);

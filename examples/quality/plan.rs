@@ -1,7 +1,7 @@
 //! Writes the rows of each split, so that another program can test on the same rows.
 //!
-//! `plan.json` is a list of tasks: `learn` and `rate` are datasets in Moodle's format, `answers` the
-//! classes of the second where it has none, and `splits` the rows of each.
+//! `plan.json` is a list of tasks: `train` and `test` are datasets in Moodle's format, `answers` the classes of the second
+//! where it has none, and `splits` the rows of each.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -16,32 +16,32 @@ use crate::task::{Source, Split, Task};
 #[derive(Serialize)]
 struct Planned<'a> {
     task: &'a str,
-    learn: PathBuf,
-    /// The same as `learn` when absent.
-    rate: Option<PathBuf>,
-    /// JSON, {"sample id": class, …}; absent when `rate` has the classes itself.
+    train: PathBuf,
+    /// The same as `train` when absent.
+    test: Option<PathBuf>,
+    /// JSON, {"sample id": class, …}; absent when `test` has the classes itself.
     answers: Option<PathBuf>,
     splits: &'a [Split],
 }
 
-/// Writes `plan.json`, and the datasets that are made here, into a directory.
+/// Writes `plan.json` and generated datasets into a directory.
 pub fn write(directory: &Path, tasks: &[Task]) -> Result<(), Failure> {
     fs::create_dir_all(directory)?;
     let mut planned = Vec::new();
     for (number, task) in tasks.iter().enumerate() {
-        let (learn, rate, answers) = match &task.source {
+        let (train, test, answers) = match &task.source {
             Source::File(path) => (path.canonicalize()?, None, None),
             Source::Answers { train, predict, answers } => {
                 (train.canonicalize()?, Some(predict.canonicalize()?), Some(answers.canonicalize()?))
             }
-            Source::Made => {
-                let learn = keep(directory, &format!("made-{number}.csv"), &task.learn)?;
-                let rate = task.rate.as_ref();
-                let rate = rate.map(|rate| keep(directory, &format!("made-{number}-fresh.csv"), rate));
-                (learn, rate.transpose()?, None)
+            Source::Generated => {
+                let train = keep(directory, &format!("generated-{number}.csv"), &task.train)?;
+                let test = task.test.as_ref();
+                let test = test.map(|test| keep(directory, &format!("generated-{number}-test.csv"), test));
+                (train, test.transpose()?, None)
             }
         };
-        planned.push(Planned { task: &task.name, learn, rate, answers, splits: &task.splits });
+        planned.push(Planned { task: &task.name, train, test, answers, splits: &task.splits });
     }
     put(&directory.join("plan.json"), &serde_json::to_string(&planned)?)
 }

@@ -1,4 +1,4 @@
-//! The results of one method on one task: a line of JSON, in the same format from every program.
+//! The results of one method on one task as a line of JSON, the same format for every program.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
@@ -20,15 +20,15 @@ pub struct Record {
     /// Expected calibration error of the predictions of all splits together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calibration_error: Option<f64>,
-    pub splits: Vec<Rated>,
-    /// What training decided in the first split.
+    pub splits: Vec<SplitMetrics>,
+    /// The decisions of the training in the first split.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub decisions: Vec<String>,
 }
 
 /// The metrics of the test samples of one split.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Rated {
+pub struct SplitMetrics {
     pub accuracy: f64,
     pub balanced_accuracy: f64,
     /// Mean over classes, weighted with their shares.
@@ -43,19 +43,19 @@ pub struct Rated {
 }
 
 impl Record {
-    /// The mean of a figure over the splits; `None` without any.
-    pub fn mean(&self, figure: impl Fn(&Rated) -> Option<f64>) -> Option<f64> {
-        let numbers: Vec<f64> = self.splits.iter().filter_map(figure).collect();
+    /// The mean of a metric over the splits; `None` without any.
+    pub fn mean(&self, metric: impl Fn(&SplitMetrics) -> Option<f64>) -> Option<f64> {
+        let numbers: Vec<f64> = self.splits.iter().filter_map(metric).collect();
         (!numbers.is_empty()).then(|| numbers.iter().sum::<f64>() / numbers.len() as f64)
     }
 }
 
 /// Reads the records of a file.
 pub fn read(path: &Path) -> Result<Vec<Record>, Failure> {
-    let said = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    let file = File::open(path).map_err(|error| said(&error))?;
+    let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let file = File::open(path).map_err(|error| failed(&error))?;
     BufReader::new(file)
         .lines()
-        .map(|line| Ok(serde_json::from_str(&line?).map_err(|error| said(&error))?))
+        .map(|line| Ok(serde_json::from_str(&line?).map_err(|error| failed(&error))?))
         .collect()
 }

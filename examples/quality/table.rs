@@ -6,35 +6,36 @@ use std::fmt::Write as _;
 use comfy_table::{CellAlignment, Table, presets};
 
 use crate::measure::{OURS, SHARES};
-use crate::record::{Rated, Record};
+use crate::record::{Record, SplitMetrics};
 
 /// All results, then the difference between this product and the best other method.
 pub fn of(records: &[Record]) -> String {
     let mut text = String::new();
     let tasks = tasks(records);
     for task in &tasks {
-        let _ = writeln!(text, "### {task}\n\n{}\n", figures(&of_task(records, task)));
+        let _ = writeln!(text, "### {task}\n\n{}\n", metrics(&of_task(records, task)));
     }
     let compared: Vec<&str> =
         tasks.into_iter().filter(|task| others(&of_task(records, task)).next().is_some()).collect();
     if !compared.is_empty() {
         let _ = writeln!(text, "### {OURS} against the best of the others\n");
-        let _ = writeln!(text, "{}\n", distances(records, &compared));
+        let _ = writeln!(text, "{}\n", differences(records, &compared));
     }
     text
 }
 
-/// What training decided on each task.
+/// The decisions of the trainings on each task.
 pub fn decisions(records: &[Record]) -> String {
     let mut text = String::new();
     for record in records.iter().filter(|record| !record.decisions.is_empty()) {
-        let _ = writeln!(text, "Decided on {}:\n- {}\n", record.task, record.decisions.join("\n- "));
+        let _ =
+            writeln!(text, "Training decisions on {}:\n- {}\n", record.task, record.decisions.join("\n- "));
     }
     text
 }
 
 /// All metrics of one task: a row for each method, means over the splits.
-fn figures(records: &[&Record]) -> Table {
+fn metrics(records: &[&Record]) -> Table {
     let mut table = new_table(&[
         "Method",
         "Log-loss",
@@ -54,20 +55,20 @@ fn figures(records: &[&Record]) -> Table {
             table.add_row([record.method.clone(), format!("skipped: {reason}")]);
             continue;
         }
-        let lowest = record.splits.iter().map(|rated| rated.accuracy).fold(f64::INFINITY, f64::min);
+        let lowest = record.splits.iter().map(|split| split.accuracy).fold(f64::INFINITY, f64::min);
         table.add_row([
             record.method.clone(),
-            spoken(record.mean(|rated| Some(rated.log_loss)), 4),
-            spoken(record.mean(|rated| rated.auc), 4),
-            spoken(record.mean(|rated| Some(rated.accuracy)), 4),
-            spoken(lowest.is_finite().then_some(lowest), 3),
+            formatted(record.mean(|split| Some(split.log_loss)), 4),
+            formatted(record.mean(|split| split.auc), 4),
+            formatted(record.mean(|split| Some(split.accuracy)), 4),
+            formatted(lowest.is_finite().then_some(lowest), 3),
             format!("{} of {}", useful(record), record.splits.len()),
-            spoken(record.mean(|rated| Some(rated.balanced_accuracy)), 4),
-            spoken(record.mean(|rated| Some(rated.f1)), 4),
-            spoken(record.mean(|rated| Some(rated.brier)), 4),
-            spoken(record.calibration_error, 4),
-            spoken(record.mean(|rated| Some(rated.train_seconds)), 2),
-            spoken(record.mean(|rated| Some(rated.predict_seconds)), 3),
+            formatted(record.mean(|split| Some(split.balanced_accuracy)), 4),
+            formatted(record.mean(|split| Some(split.f1)), 4),
+            formatted(record.mean(|split| Some(split.brier)), 4),
+            formatted(record.calibration_error, 4),
+            formatted(record.mean(|split| Some(split.train_seconds)), 2),
+            formatted(record.mean(|split| Some(split.predict_seconds)), 3),
         ]);
     }
     table
@@ -75,41 +76,41 @@ fn figures(records: &[&Record]) -> Table {
 
 /// The number of splits with an accuracy over 0.6: Moodle ignores predictions of a lower probability.
 fn useful(record: &Record) -> usize {
-    record.splits.iter().filter(|rated| rated.accuracy > 0.6).count()
+    record.splits.iter().filter(|split| split.accuracy > 0.6).count()
 }
 
 /// One row for each task: our log-loss in percent of the best other one, the rest as differences.
-fn distances(records: &[Record], tasks: &[&str]) -> Table {
+fn differences(records: &[Record], tasks: &[&str]) -> Table {
     let mut table = new_table(&["Task", "Log-loss", "best other", "in %", "AUC", "Accuracy", "F1"]);
     for task in tasks {
         let all = of_task(records, task);
         let Some(ours) = all.iter().find(|record| record.method == OURS) else { continue };
-        let log_loss = |record: &Record| record.mean(|rated| Some(rated.log_loss));
+        let log_loss = |record: &Record| record.mean(|split| Some(split.log_loss));
         let Some(best) = others(&all).min_by(|a, b| log_loss(a).partial_cmp(&log_loss(b)).expect("numbers"))
         else {
             continue;
         };
         let percent = log_loss(ours).zip(log_loss(best)).map(|(ours, best)| (ours / best - 1.0) * 100.0);
-        let lead = |figure: fn(&Rated) -> Option<f64>| {
-            let best = others(&all).filter_map(|record| record.mean(figure)).max_by(f64::total_cmp);
-            ours.mean(figure).zip(best).map(|(ours, best)| ours - best)
+        let lead = |metric: fn(&SplitMetrics) -> Option<f64>| {
+            let best = others(&all).filter_map(|record| record.mean(metric)).max_by(f64::total_cmp);
+            ours.mean(metric).zip(best).map(|(ours, best)| ours - best)
         };
         table.add_row([
             (*task).to_owned(),
-            spoken(log_loss(ours), 4),
-            format!("{} ({})", spoken(log_loss(best), 4), best.method),
+            formatted(log_loss(ours), 4),
+            format!("{} ({})", formatted(log_loss(best), 4), best.method),
             signed(percent, 1),
-            signed(lead(|rated| rated.auc), 4),
-            signed(lead(|rated| Some(rated.accuracy)), 4),
-            signed(lead(|rated| Some(rated.f1)), 4),
+            signed(lead(|split| split.auc), 4),
+            signed(lead(|split| Some(split.accuracy)), 4),
+            signed(lead(|split| Some(split.f1)), 4),
         ]);
     }
     table
 }
 
 fn others<'a>(records: &'a [&Record]) -> impl Iterator<Item = &'a Record> {
-    let real = |record: &&Record| !record.splits.is_empty() && ![OURS, SHARES].contains(&&*record.method);
-    records.iter().copied().filter(real)
+    let other = |record: &&Record| !record.splits.is_empty() && ![OURS, SHARES].contains(&&*record.method);
+    records.iter().copied().filter(other)
 }
 
 /// The tasks in the order of their first record.
@@ -130,7 +131,7 @@ fn new_table(header: &[&str]) -> Table {
     table
 }
 
-fn spoken(number: Option<f64>, digits: usize) -> String {
+fn formatted(number: Option<f64>, digits: usize) -> String {
     number.map_or_else(String::new, |number| format!("{number:.digits$}"))
 }
 

@@ -9,22 +9,22 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use crate::task::{Source, Split, Task, all_rows};
 
 /// The number of test points.
-const FRESH: usize = 20_000;
+const TEST_POINTS: usize = 20_000;
 
-/// Trains on `points` points, `seeds` times on other ones, and tests each time on the same fresh ones.
+/// Trains on `points` points, `seeds` times on others, and tests each time on the same points.
 pub fn task(points: usize, seeds: usize) -> Task {
-    let learn = draw(points * seeds, points as u64);
-    let rate = draw(FRESH, u64::MAX);
-    let fresh = all_rows(&rate);
-    let splits = all_rows(&learn)
+    let train = draw(points * seeds, points as u64);
+    let test = draw(TEST_POINTS, u64::MAX);
+    let test_rows = all_rows(&test);
+    let splits = all_rows(&train)
         .chunks(points.max(1))
-        .map(|rows| Split { learn: rows.to_vec(), rate: fresh.clone() })
+        .map(|rows| Split { train: rows.to_vec(), test: test_rows.clone() })
         .collect();
     Task {
         name: format!("cos(a) > sin(b), {points} points × {seeds}"),
-        source: Source::Made,
-        learn,
-        rate: Some(rate),
+        source: Source::Generated,
+        train,
+        test: Some(test),
         splits,
     }
 }

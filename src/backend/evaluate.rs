@@ -124,11 +124,11 @@ impl Verdict {
         let Some(evaluation) = &self.measured else { return self };
         let (score, deviation) = (evaluation.mean.f1, evaluation.score_deviation);
         let done = evaluation.iterations.len();
-        if done < evaluation.asked {
+        if done < evaluation.requested_iterations {
             self.info.push(format!(
                 "The time for this evaluation was up after {done} of its {} iterations. The result is the mean of \
                  those {done}.",
-                evaluation.asked
+                evaluation.requested_iterations
             ));
         }
         if deviation > request.max_deviation {

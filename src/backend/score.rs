@@ -10,7 +10,7 @@ use crate::model::Model;
 
 /// Rates a stored model on samples.
 pub(super) fn rate(model: &Model, samples: &Labelled) -> Result<Evaluation, BackendError> {
-    Ok(learning::rate(samples, &answers(model, samples)?))
+    Ok(learning::evaluate_predictions(samples, &answers(model, samples)?))
 }
 
 /// The probability of each of the samples' classes for each sample. Classes are matched by their labels; a class that

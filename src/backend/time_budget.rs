@@ -24,11 +24,11 @@ impl<F: Fn(usize, usize) + Sync> TimeBudget<F> {
 }
 
 impl<F: Fn(usize, usize) + Sync> Progress for TimeBudget<F> {
-    fn goes_on(&self) -> bool {
-        self.began.elapsed() < self.time
+    fn should_stop(&self) -> bool {
+        self.began.elapsed() >= self.time
     }
 
-    fn advanced(&self, done: usize, asked: usize) {
-        (self.report)(done, asked);
+    fn iteration_done(&self, done: usize, requested: usize) {
+        (self.report)(done, requested);
     }
 }

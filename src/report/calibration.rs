@@ -32,7 +32,8 @@ pub(super) fn subject(evaluation: &Evaluation) -> String {
 /// Standard error of a bin's observed frequency under perfect calibration. Only distinct samples count:
 /// testing the same sample in several iterations adds no information.
 pub(super) fn standard_error(bin: &CalibrationBin, report: &RunReport<'_>) -> f64 {
-    let predictions = report.evaluation.map_or(0.0, |e| e.iterations.iter().map(|i| i.rated_on as f64).sum());
+    let predictions =
+        report.evaluation.map_or(0.0, |e| e.iterations.iter().map(|i| i.test_samples as f64).sum());
     let distinct = (report.dataset.samples as f64 / predictions.max(1.0)).min(1.0) * bin.samples as f64;
     (bin.predicted * (1.0 - bin.predicted) / distinct.max(1.0)).sqrt()
 }
@@ -112,7 +113,7 @@ mod tests {
     use crate::report::fixtures;
 
     fn calibrated(pairs: &[(f64, f64)], error: f64) -> Evaluation {
-        let mut evaluation = fixtures::two_classes(1);
+        let mut evaluation = fixtures::evaluation(2, 1);
         evaluation.calibration.bins = pairs
             .iter()
             .map(|&(predicted, observed)| CalibrationBin { predicted, observed, samples: 1_000 })
@@ -153,7 +154,7 @@ mod tests {
             report.dataset.samples = samples;
             by_chance(&bins(evaluation), &report)
         };
-        evaluation.iterations[0].rated_on = 1_000;
+        evaluation.iterations[0].test_samples = 1_000;
         let once = error_by_chance(&evaluation, 1_000);
         assert!((once - 0.0126).abs() < 1e-4, "{once}");
         assert!((error_by_chance(&evaluation, 250) - 2.0 * once).abs() < 1e-9);

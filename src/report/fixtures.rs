@@ -1,7 +1,7 @@
-//! Synthetic evaluations for the tests of the reports.
+//! Synthetic evaluations for the tests of reports.
 
 use super::{DatasetFacts, RunReport};
-use crate::learning::{Calibration, CalibrationBin, ClassFigures, Evaluation, Figures, Iteration, RocCurve};
+use crate::learning::{Calibration, CalibrationBin, ClassMetrics, Evaluation, Iteration, Metrics, RocCurve};
 
 pub(super) const INFO: &str = "A sentence for the administrator.";
 
@@ -30,26 +30,16 @@ pub(super) fn report(evaluation: Option<&Evaluation>, status: u8) -> RunReport<'
     }
 }
 
-/// Two classes; `iterations` splits.
-pub(super) fn two_classes(iterations: usize) -> Evaluation {
-    evaluation(2, iterations)
-}
-
-/// Three classes; `iterations` splits.
-pub(super) fn three_classes(iterations: usize) -> Evaluation {
-    evaluation(3, iterations)
-}
-
-/// Any number of classes: steps around the curve tpr = fpr^skill, noisier with fewer samples.
+/// An evaluation of `classes` classes. ROC curves are steps around tpr = fpr^skill.
 pub(super) fn evaluation(classes: usize, iterations: usize) -> Evaluation {
     let mut noise = Noise(42);
     let iterations: Vec<_> = (0..iterations).map(|_| iteration(classes, &mut noise)).collect();
     let n = iterations.len().max(1) as f64;
     let mean_of =
-        |figure: fn(&Figures) -> f64| iterations.iter().map(|i| figure(&i.figures)).sum::<f64>() / n;
+        |figure: fn(&Metrics) -> f64| iterations.iter().map(|i| figure(&i.metrics)).sum::<f64>() / n;
     Evaluation {
         classes: (0..classes).map(|c| c.to_string()).collect(),
-        mean: Figures {
+        mean: Metrics {
             auc: (classes == 2).then(|| mean_of(|f| f.auc.unwrap_or(0.0))),
             balanced_accuracy: mean_of(|f| f.balanced_accuracy),
             accuracy: mean_of(|f| f.accuracy),
@@ -60,7 +50,7 @@ pub(super) fn evaluation(classes: usize, iterations: usize) -> Evaluation {
             brier: mean_of(|f| f.brier),
             majority_accuracy: 0.857,
         },
-        asked: iterations.len(),
+        requested_iterations: iterations.len(),
         per_class: per_class(classes),
         calibration: calibration(),
         auc_deviation: (classes == 2).then_some(0.021),
@@ -74,9 +64,9 @@ fn iteration(classes: usize, noise: &mut Noise) -> Iteration {
     let roc: Vec<_> = with_curve.into_iter().map(|class| curve(class, noise)).collect();
     let variation = noise.next() * 0.02;
     Iteration {
-        trained_on: 1523,
-        rated_on: 381,
-        figures: Figures {
+        training_samples: 1523,
+        test_samples: 381,
+        metrics: Metrics {
             auc: (classes == 2).then(|| roc[0].auc),
             balanced_accuracy: 0.71 + variation,
             accuracy: 0.86 + variation,
@@ -97,10 +87,10 @@ fn iteration(classes: usize, noise: &mut Noise) -> Iteration {
     }
 }
 
-fn per_class(classes: usize) -> Vec<ClassFigures> {
-    let figures = |class: usize| {
+fn per_class(classes: usize) -> Vec<ClassMetrics> {
+    let metrics = |class: usize| {
         let rarer = 1.0 / (class + 1) as f64;
-        ClassFigures {
+        ClassMetrics {
             precision: 0.9 * rarer,
             recall: 0.8 * rarer,
             f1: 0.847 * rarer,
@@ -108,7 +98,7 @@ fn per_class(classes: usize) -> Vec<ClassFigures> {
             auc: Some(0.9),
         }
     };
-    (0..classes).map(figures).collect()
+    (0..classes).map(metrics).collect()
 }
 
 /// Slightly overconfident.

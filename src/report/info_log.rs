@@ -1,6 +1,6 @@
 //! `info.log`: one run, for a Moodle administrator without knowledge of machine learning.
 //!
-//! Owns the layout of the log and the explanation of the figures. Must not know how they were measured.
+//! Owns the layout of the log and the explanations of the metrics. Must not know how they were measured.
 
 use std::fmt::Write as _;
 
@@ -102,10 +102,10 @@ impl Log {
                     "{iterations}: shuffle the samples, train a new model on four fifths, test it on the rest"
                 ),
             );
-            let (done, asked) = (evaluation.iterations.len(), evaluation.asked);
-            if done < asked {
+            let (done, requested) = (evaluation.iterations.len(), evaluation.requested_iterations);
+            if done < requested {
                 self.paragraph(&format!(
-                    "{asked} iterations were requested; the time limit (the server's setting evaluation-seconds) was \
+                    "{requested} iterations were requested; the time limit (MOODLE_MLBACKEND_EVALUATION_SECONDS) was \
                      reached after {done}."
                 ));
             }
@@ -116,18 +116,18 @@ impl Log {
         self.section("Iterations");
         self.line("  #    training      test   score  accuracy  balanced     AUC  log-loss");
         for (n, iteration) in evaluation.iterations.iter().enumerate() {
-            let figures = &iteration.figures;
+            let metrics = &iteration.metrics;
             let auc = roc::iteration_auc(iteration).map_or("-".to_owned(), figure);
             self.line(&format!(
                 "{:>3}  {:>10}  {:>8}  {:>6}  {:>8}  {:>8}  {:>6}  {:>8}",
                 n + 1,
-                iteration.trained_on,
-                iteration.rated_on,
-                figure(figures.f1),
-                figure(figures.accuracy),
-                figure(figures.balanced_accuracy),
+                iteration.training_samples,
+                iteration.test_samples,
+                figure(metrics.f1),
+                figure(metrics.accuracy),
+                figure(metrics.balanced_accuracy),
                 auc,
-                figure(figures.log_loss),
+                figure(metrics.log_loss),
             ));
         }
     }

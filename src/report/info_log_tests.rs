@@ -7,7 +7,7 @@ use crate::report::fixtures;
 
 #[test]
 fn explains_a_good_model_with_its_dataset_and_figures() {
-    let evaluation = fixtures::two_classes(10);
+    let evaluation = fixtures::evaluation(2, 10);
     let log = text(&fixtures::report(Some(&evaluation), 0));
     for expected in [
         "evaluation run 1795231887123",
@@ -32,7 +32,7 @@ fn explains_a_good_model_with_its_dataset_and_figures() {
 #[case::unstable(8, "UNSTABLE.")]
 #[case::both(12, "NOT GOOD ENOUGH AND UNSTABLE.")]
 fn gives_the_reason_for_a_rejected_model(#[case] status: u8, #[case] result: &str) {
-    let evaluation = fixtures::two_classes(3);
+    let evaluation = fixtures::evaluation(2, 3);
     let log = text(&fixtures::report(Some(&evaluation), status));
     assert!(log.contains(result), "{log}");
     assert!(log.contains(&format!("Message in Moodle: {}", fixtures::INFO)), "{log}");
@@ -50,18 +50,18 @@ fn gives_the_reason_for_a_run_without_results(#[case] status: u8, #[case] reason
 
 #[test]
 fn lists_the_figures_of_every_iteration() {
-    let evaluation = fixtures::three_classes(4);
+    let evaluation = fixtures::evaluation(3, 4);
     let log = text(&fixtures::report(Some(&evaluation), 0));
     let table: Vec<_> = log.lines().skip_while(|l| *l != "Iterations").skip(3).take(4).collect();
     for (n, (line, iteration)) in (1..).zip(table.into_iter().zip(&evaluation.iterations)) {
         assert!(line.trim_start().starts_with(&format!("{n} ")), "{line}");
-        assert!(line.contains(&format!("{:.4}", iteration.figures.f1)), "{line}");
+        assert!(line.contains(&format!("{:.4}", iteration.metrics.f1)), "{line}");
     }
 }
 
 #[test]
 fn lists_the_decisions_of_the_first_iteration_only() {
-    let mut evaluation = fixtures::two_classes(4);
+    let mut evaluation = fixtures::evaluation(2, 4);
     for (n, iteration) in evaluation.iterations.iter_mut().enumerate() {
         iteration.decisions = vec![format!("Chose model {n}.")];
     }
@@ -72,14 +72,14 @@ fn lists_the_decisions_of_the_first_iteration_only() {
 
 #[test]
 fn sums_the_confusion_matrix_over_the_iterations() {
-    let log = text(&fixtures::report(Some(&fixtures::two_classes(3)), 0));
+    let log = text(&fixtures::report(Some(&fixtures::evaluation(2, 3)), 0));
     let row = log.lines().find(|l| l.starts_with("actual 1")).expect("a row for class 1");
     assert_eq!(row.split_whitespace().collect::<Vec<_>>(), ["actual", "1", "21", "300"]);
 }
 
 #[test]
 fn does_not_describe_a_trained_model_as_newly_trained() {
-    let evaluation = fixtures::two_classes(1);
+    let evaluation = fixtures::evaluation(2, 1);
     let report = super::RunReport { rated_trained_model: true, ..fixtures::report(Some(&evaluation), 0) };
     let log = text(&report);
     assert!(log.contains("The trained model scored") && !log.contains("shuffle"), "{log}");
@@ -88,7 +88,7 @@ fn does_not_describe_a_trained_model_as_newly_trained() {
 
 #[test]
 fn warns_of_a_model_that_only_predicts_the_majority_class() {
-    let mut evaluation = fixtures::two_classes(2);
+    let mut evaluation = fixtures::evaluation(2, 2);
     evaluation.mean.accuracy = evaluation.mean.majority_accuracy;
     let log = text(&fixtures::report(Some(&evaluation), 0));
     assert!(log.contains("Warning: its accuracy is hardly higher"), "{log}");
@@ -103,7 +103,7 @@ fn includes_log_lines_of_the_run_which_cannot_forge_other_lines() {
 
 #[test]
 fn lists_the_figures_of_each_class() {
-    let log = text(&fixtures::report(Some(&fixtures::three_classes(2)), 0));
+    let log = text(&fixtures::report(Some(&fixtures::evaluation(3, 2)), 0));
     let table: Vec<_> = log.lines().skip_while(|l| *l != "Classes").skip(3).take(3).collect();
     for (label, line) in ["0", "1", "2"].iter().zip(table) {
         let cells: Vec<_> = line.split_whitespace().collect();
@@ -113,7 +113,7 @@ fn lists_the_figures_of_each_class() {
 
 #[test]
 fn assesses_the_probabilities_in_words_and_in_ten_groups() {
-    let log = text(&fixtures::report(Some(&fixtures::two_classes(10)), 0));
+    let log = text(&fixtures::report(Some(&fixtures::evaluation(2, 10)), 0));
     assert!(log.contains("Are the probabilities reliable?\n"), "{log}");
     let words = log.replace('\n', " ");
     assert!(words.contains("93.0 % predicted on average, 90.0 % observed"), "{log}");
@@ -123,7 +123,7 @@ fn assesses_the_probabilities_in_words_and_in_ten_groups() {
 
 #[test]
 fn warns_of_a_high_accuracy_that_hides_a_low_recall() {
-    let mut evaluation = fixtures::two_classes(2);
+    let mut evaluation = fixtures::evaluation(2, 2);
     evaluation.mean.accuracy = 0.9;
     evaluation.mean.balanced_accuracy = 0.6;
     evaluation.per_class[1].recall = 0.21;
@@ -135,8 +135,8 @@ fn warns_of_a_high_accuracy_that_hides_a_low_recall() {
 
 #[test]
 fn reports_fewer_iterations_than_requested() {
-    let mut evaluation = fixtures::two_classes(3);
-    evaluation.asked = 10;
+    let mut evaluation = fixtures::evaluation(2, 3);
+    evaluation.requested_iterations = 10;
     let log = text(&fixtures::report(Some(&evaluation), 0)).replace('\n', " ");
     assert!(log.contains("10 iterations were requested") && log.contains("reached after 3."), "{log}");
 }

@@ -21,61 +21,18 @@ mod report_json;
 mod roc;
 mod roc_chart;
 mod roc_panel;
+mod run_report;
 mod summary;
 mod svg;
 mod tensorboard;
 
 pub use archive::{EMPTY_ZIP, zip};
 pub use error::ReportError;
+pub use run_report::{DatasetFacts, RunReport};
 
 use std::io;
 
 use crate::fs::failpoints::failpoint;
-use crate::learning::Evaluation;
-
-/// The facts of a report.
-#[derive(Debug, Clone)]
-pub struct RunReport<'a> {
-    /// The run's id, as in Moodle's later requests.
-    pub run: String,
-    /// The start of the evaluation.
-    pub started: jiff::Timestamp,
-    /// The end of the evaluation.
-    pub finished: jiff::Timestamp,
-    /// The evaluated dataset.
-    pub dataset: DatasetFacts,
-    /// The minimum score (weighted F1) of a good model.
-    pub min_score: f64,
-    /// The maximum standard deviation of the score of a stable result.
-    pub max_deviation: f64,
-    /// The measured figures; `None` when the dataset could not be evaluated.
-    pub evaluation: Option<&'a Evaluation>,
-    /// Moodle's status bits, as in the response.
-    pub status: u8,
-    /// The messages in the response.
-    pub info: &'a [String],
-    /// Whether the stored model was evaluated, instead of models trained for this run.
-    pub rated_trained_model: bool,
-    /// Log lines of this run, and of no other.
-    pub log: &'a [String],
-}
-
-/// A dataset, as far as it is known.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct DatasetFacts {
-    /// Rows.
-    pub samples: usize,
-    /// Columns without the target.
-    pub features: usize,
-    /// Columns with more than one value; constant columns carry no information.
-    pub varying_features: usize,
-    /// Label and number of samples of each class, in the order of the header.
-    pub class_counts: Vec<(String, usize)>,
-    /// Moodle's time splitting method.
-    pub time_splitting: Option<String>,
-    /// Moodle's target.
-    pub target: Option<String>,
-}
 
 /// Makes the report's files and passes each to `store` with its name, which has `/` between directories.
 ///

@@ -1,17 +1,17 @@
-//! `report.json`: the figures of a run, for tools and dashboards.
+//! `report.json`: the metrics of a run, for tools and dashboards.
 //!
-//! Owns the fields and their order. Must not know where the figures come from.
+//! Owns the fields and their order; metrics have the fields of their structs. Must not know how they were measured.
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{ReportError, RunReport, roc};
-use crate::learning::{Calibration, ClassFigures, Evaluation, Figures, Iteration, RocCurve};
+use crate::learning::{Evaluation, Iteration};
 
 /// The version of the format; it increases when a field is removed or changes its meaning.
 const FORMAT: u32 = 1;
 
-/// The file's bytes. A figure that is not finite is `null`.
+/// The file's bytes. A number that is not finite is `null`.
 pub(super) fn json(report: &RunReport<'_>) -> Result<Vec<u8>, ReportError> {
     let data = &report.dataset;
     let classes: Vec<_> = data
@@ -69,64 +69,26 @@ fn evaluation(evaluation: &Evaluation) -> Value {
         "score_deviation": evaluation.score_deviation,
         "auc_deviation": evaluation.auc_deviation,
         "macro_auc": roc::overall_auc(evaluation).map(|auc| auc.mean),
-        "mean": figures(&evaluation.mean),
-        "per_class": evaluation.per_class.iter().map(class).collect::<Vec<_>>(),
-        "calibration": calibration(&evaluation.calibration),
-        "iterations_asked": evaluation.asked,
+        "mean": evaluation.mean,
+        "per_class": evaluation.per_class,
+        "calibration": {"expected_error": evaluation.calibration.error, "bins": evaluation.calibration.bins},
+        "iterations_asked": evaluation.requested_iterations,
         "iterations": evaluation.iterations.iter().map(iteration).collect::<Vec<_>>(),
     })
 }
 
 fn iteration(iteration: &Iteration) -> Value {
     json!({
-        "trained_on": iteration.trained_on,
-        "rated_on": iteration.rated_on,
-        "figures": figures(&iteration.figures),
-        "per_class": iteration.per_class.iter().map(class).collect::<Vec<_>>(),
+        "trained_on": iteration.training_samples,
+        "rated_on": iteration.test_samples,
+        "figures": iteration.metrics,
+        "per_class": iteration.per_class,
         "calibration_error": iteration.calibration.error,
         "confusion": iteration.confusion,
-        "roc": iteration.roc.iter().map(curve).collect::<Vec<_>>(),
+        // Without the points of the curves, which would be most of the file.
+        "roc": iteration.roc.iter().map(|curve| json!({"class": curve.class, "auc": curve.auc})).collect::<Vec<_>>(),
         "decisions": iteration.decisions,
     })
-}
-
-fn figures(figures: &Figures) -> Value {
-    json!({
-        "auc": figures.auc,
-        "balanced_accuracy": figures.balanced_accuracy,
-        "accuracy": figures.accuracy,
-        "precision": figures.precision,
-        "recall": figures.recall,
-        "f1": figures.f1,
-        "log_loss": figures.log_loss,
-        "brier": figures.brier,
-        "majority_accuracy": figures.majority_accuracy,
-    })
-}
-
-/// In the order of the evaluation's classes.
-fn class(figures: &ClassFigures) -> Value {
-    json!({
-        "precision": figures.precision,
-        "recall": figures.recall,
-        "f1": figures.f1,
-        "support": figures.support,
-        "auc": figures.auc,
-    })
-}
-
-fn calibration(calibration: &Calibration) -> Value {
-    let bins: Vec<_> = calibration
-        .bins
-        .iter()
-        .map(|bin| json!({"predicted": bin.predicted, "observed": bin.observed, "samples": bin.samples}))
-        .collect();
-    json!({"expected_error": calibration.error, "bins": bins})
-}
-
-/// The curve's points are left out: with thousands of samples they would be larger than the rest of the file.
-fn curve(curve: &RocCurve) -> Value {
-    json!({"class": curve.class, "auc": curve.auc})
 }
 
 #[cfg(test)]
@@ -141,8 +103,8 @@ mod tests {
     }
 
     #[test]
-    fn writes_figures_that_can_be_read_back() {
-        let evaluation = fixtures::two_classes(2);
+    fn writes_metrics_that_can_be_read_back() {
+        let evaluation = fixtures::evaluation(2, 2);
         let read = read_back(Some(&evaluation), 4);
         assert_eq!(read["status"], 4);
         assert_eq!(read["evaluation"]["score"].as_f64(), Some(evaluation.mean.f1));
@@ -154,11 +116,26 @@ mod tests {
         assert_eq!(written.as_array().map(Vec::len), Some(bins.len()));
         assert_eq!(written[0]["observed"].as_f64(), Some(bins[0].observed));
         assert_eq!(read["evaluation"]["per_class"][1]["recall"].as_f64(), Some(classes[1].recall));
+        let keys: Vec<_> = read["evaluation"]["mean"].as_object().expect("metrics").keys().collect();
+        assert_eq!(
+            keys,
+            [
+                "accuracy",
+                "auc",
+                "balanced_accuracy",
+                "brier",
+                "f1",
+                "log_loss",
+                "majority_accuracy",
+                "precision",
+                "recall"
+            ]
+        );
     }
 
     #[test]
-    fn writes_null_for_a_figure_that_is_not_finite() {
-        let mut evaluation = fixtures::two_classes(1);
+    fn writes_null_for_a_number_that_is_not_finite() {
+        let mut evaluation = fixtures::evaluation(2, 1);
         evaluation.mean.log_loss = f64::INFINITY;
         let read = read_back(Some(&evaluation), 0);
         assert!(read["evaluation"]["mean"]["log_loss"].is_null());

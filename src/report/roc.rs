@@ -61,7 +61,7 @@ pub(super) fn overall_auc(evaluation: &Evaluation) -> Option<Spread> {
 /// The area of one iteration: its figure for two classes, the mean over its curves for more.
 pub(super) fn iteration_auc(iteration: &Iteration) -> Option<f64> {
     let over_curves = || spread_of(&iteration.roc.iter().collect::<Vec<_>>()).map(|spread| spread.mean);
-    iteration.figures.auc.filter(|auc| auc.is_finite()).or_else(over_curves)
+    iteration.metrics.auc.filter(|auc| auc.is_finite()).or_else(over_curves)
 }
 
 fn spread(values: &[f64]) -> Option<Spread> {
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn averages_two_curves_with_a_band_around_the_mean() {
-        let mut evaluation = fixtures::two_classes(2);
+        let mut evaluation = fixtures::evaluation(2, 2);
         evaluation.iterations[0].roc[0].points = vec![(0.0, 0.0), (0.0, 1.0), (1.0, 1.0)];
         evaluation.iterations[1].roc[0].points = vec![(0.0, 0.0), (1.0, 1.0)];
         let curves = by_class(&evaluation);
@@ -170,14 +170,14 @@ mod tests {
 
     #[test]
     fn a_single_curve_has_no_band_and_no_deviation() {
-        let curves = by_class(&fixtures::two_classes(1));
+        let curves = by_class(&fixtures::evaluation(2, 1));
         assert!(curves[0].band.is_empty());
         assert_eq!(curves[0].auc.expect("both classes were tested").deviation, None);
     }
 
     #[test]
     fn averages_all_iterations_but_keeps_only_some_curves() {
-        let mut evaluation = fixtures::two_classes(MAX_DRAWN_ITERATIONS * 2);
+        let mut evaluation = fixtures::evaluation(2, MAX_DRAWN_ITERATIONS * 2);
         for iteration in evaluation.iterations.iter_mut().skip(MAX_DRAWN_ITERATIONS) {
             iteration.roc[0].points = vec![(0.0, 0.0), (0.0, 1.0), (1.0, 1.0)];
         }
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn three_classes_have_three_curves_and_a_macro_average() {
-        let evaluation = fixtures::three_classes(4);
+        let evaluation = fixtures::evaluation(3, 4);
         let curves = by_class(&evaluation);
         assert_eq!(curves.iter().map(|c| c.label.as_str()).collect::<Vec<_>>(), ["0", "1", "2"]);
         let mean = curves.iter().map(|c| c.auc.expect("each class was tested").mean).sum::<f64>() / 3.0;

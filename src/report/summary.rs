@@ -4,7 +4,7 @@
 
 use super::RunReport;
 use super::format::{percent, spread};
-use crate::learning::{Evaluation, Figures};
+use crate::learning::{Evaluation, Metrics};
 use crate::text::Untrusted;
 
 /// An accuracy that is higher than the balanced accuracy by this much hides a class with a low recall.
@@ -85,6 +85,6 @@ fn no_result(status: u8) -> &'static str {
     }
 }
 
-fn is_no_better_than_guessing(mean: &Figures) -> bool {
+fn is_no_better_than_guessing(mean: &Metrics) -> bool {
     mean.accuracy <= mean.majority_accuracy + 0.005 && mean.majority_accuracy < 1.0
 }

@@ -14,7 +14,7 @@ pub(super) fn file_name(started: jiff::Timestamp) -> String {
     format!("tensor/train/events.out.tfevents.{}.moodle-mlbackend", started.as_second())
 }
 
-/// The file's bytes: the version of the format, then the figures of each iteration as one step.
+/// The file's bytes: the version of the format, then the metrics of each iteration as one step.
 pub(super) fn events(report: &RunReport<'_>) -> Vec<u8> {
     let started = report.started.as_millisecond() as f64 / 1000.0;
     let mut file = Vec::new();
@@ -38,13 +38,13 @@ pub(super) fn events(report: &RunReport<'_>) -> Vec<u8> {
 
 /// The first three tags are those of the Python server, so that existing dashboards keep working.
 fn scalars(iteration: &Iteration) -> Vec<Scalar> {
-    let figures = &iteration.figures;
+    let metrics = &iteration.metrics;
     let named = [
-        ("epoch_loss", Some(figures.log_loss)),
-        ("epoch_categorical_accuracy", Some(figures.accuracy)),
+        ("epoch_loss", Some(metrics.log_loss)),
+        ("epoch_categorical_accuracy", Some(metrics.accuracy)),
         ("epoch_auc", roc::iteration_auc(iteration)),
-        ("epoch_balanced_accuracy", Some(figures.balanced_accuracy)),
-        ("epoch_f1", Some(figures.f1)),
+        ("epoch_balanced_accuracy", Some(metrics.balanced_accuracy)),
+        ("epoch_f1", Some(metrics.f1)),
         ("epoch_calibration_error", Some(iteration.calibration.error)),
     ];
     let scalar = |(tag, value): (&str, Option<f64>)| {
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn writes_one_step_with_its_figures_for_every_iteration() {
-        let evaluation = fixtures::two_classes(3);
+        let evaluation = fixtures::evaluation(2, 3);
         let records = read_records(&events(&fixtures::report(Some(&evaluation), 0)));
         assert_eq!(records.len(), 4);
         assert_eq!(records[0].file_version.as_deref(), Some("brain.Event:2"));
@@ -153,7 +153,7 @@ mod tests {
                     "epoch_calibration_error"
                 ]
             );
-            assert_eq!(values[1].simple_value, Some(iteration.figures.accuracy as f32));
+            assert_eq!(values[1].simple_value, Some(iteration.metrics.accuracy as f32));
         }
         assert!(records[3].wall_time > records[1].wall_time);
     }
@@ -166,8 +166,8 @@ mod tests {
 
     #[test]
     fn leaves_out_figures_that_are_not_finite() {
-        let mut evaluation = fixtures::two_classes(1);
-        evaluation.iterations[0].figures.log_loss = f64::INFINITY;
+        let mut evaluation = fixtures::evaluation(2, 1);
+        evaluation.iterations[0].metrics.log_loss = f64::INFINITY;
         let records = read_records(&events(&fixtures::report(Some(&evaluation), 0)));
         let values = &records[1].summary.as_ref().expect("figures").value;
         assert!(values.iter().all(|v| v.tag != "epoch_loss") && values.len() == 5);

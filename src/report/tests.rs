@@ -1,13 +1,14 @@
-//! The report as a whole: its files and charts, and that no evaluation makes it panic.
+//! The report as a whole: its files, its charts, and that it can be written for any evaluation.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use proptest::prelude::*;
+use rstest::rstest;
 
 use super::svg::Colour;
 use super::*;
-use crate::learning::{Calibration, CalibrationBin, ClassFigures, Figures, Iteration, RocCurve};
+use crate::learning::{Calibration, CalibrationBin, ClassMetrics, Evaluation, Iteration, Metrics, RocCurve};
 
 /// The report's files by their names.
 fn written(report: &RunReport<'_>) -> BTreeMap<String, Vec<u8>> {
@@ -22,46 +23,10 @@ fn written(report: &RunReport<'_>) -> BTreeMap<String, Vec<u8>> {
 
 /// Width, height and pixels of a PNG.
 fn pixels(bytes: &[u8]) -> (u32, u32, Vec<[u8; 3]>) {
-    assert_eq!(&bytes[..8], b"\x89PNG\r\n\x1a\n");
-    let number = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
-    let (width, height) = (number(16), number(20));
-    let mut at = 8;
-    let mut packed = Vec::new();
-    while at < bytes.len() {
-        let length = number(at) as usize;
-        if &bytes[at + 4..at + 8] == b"IDAT" {
-            packed.extend(&bytes[at + 8..at + 8 + length]);
-        }
-        at += length + 12;
-    }
-    let mut rows = Vec::new();
-    std::io::Read::read_to_end(&mut flate2::read::ZlibDecoder::new(&packed[..]), &mut rows).expect("pixels");
-    let stride = width as usize * 3 + 1;
-    let mut image = vec![0_u8; stride * height as usize];
-    for y in 0..height as usize {
-        for x in 1..stride {
-            let here = rows[y * stride + x];
-            let left = if x > 3 { image[y * stride + x - 3] } else { 0 };
-            let above = if y > 0 { image[(y - 1) * stride + x] } else { 0 };
-            let corner = if x > 3 && y > 0 { image[(y - 1) * stride + x - 3] } else { 0 };
-            image[y * stride + x] = here.wrapping_add(predicted(rows[y * stride], left, above, corner));
-        }
-    }
-    let pixel = |row: &[u8]| row[1..].chunks_exact(3).map(|p| [p[0], p[1], p[2]]).collect::<Vec<_>>();
-    (width, height, image.chunks_exact(stride).flat_map(pixel).collect())
-}
-
-/// PNG's row filters.
-fn predicted(filter: u8, left: u8, above: u8, corner: u8) -> u8 {
-    let (a, b, c) = (i16::from(left), i16::from(above), i16::from(corner));
-    let nearest = [a, b, c].into_iter().min_by_key(|p| (a + b - c - p).abs()).expect("three of them");
-    match filter {
-        0 => 0,
-        1 => left,
-        2 => above,
-        3 => u8::midpoint(left, above),
-        _ => u8::try_from(nearest).expect("it is one of three bytes"),
-    }
+    let mut reader = png::Decoder::new(io::Cursor::new(bytes)).read_info().expect("a PNG");
+    let mut rgb = vec![0; reader.output_buffer_size().expect("a small picture")];
+    let info = reader.next_frame(&mut rgb).expect("pixels");
+    (info.width, info.height, rgb.chunks_exact(3).map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect())
 }
 
 fn share_of(Colour(red, green, blue): Colour, pixels: &[[u8; 3]]) -> f64 {
@@ -70,7 +35,7 @@ fn share_of(Colour(red, green, blue): Colour, pixels: &[[u8; 3]]) -> f64 {
 
 #[test]
 fn consists_of_these_files() {
-    let evaluation = fixtures::two_classes(10);
+    let evaluation = fixtures::evaluation(2, 10);
     let files = written(&fixtures::report(Some(&evaluation), 0));
     let events = "tensor/train/events.out.tfevents.1795241643.moodle-mlbackend";
     assert_eq!(
@@ -79,43 +44,33 @@ fn consists_of_these_files() {
     );
 }
 
-#[test]
-fn the_roc_chart_shows_the_mean_curve_its_iterations_and_the_diagonal() {
-    let evaluation = fixtures::two_classes(10);
+#[rstest]
+#[case::roc("roc-curve.png", &[
+    ("background", chart::WHITE, 0.5),
+    ("mean curve", chart::colour(0), 0.001),
+    ("iterations", chart::pale(chart::colour(0)), 0.001),
+    ("diagonal", chart::DIAGONAL, 0.0005),
+    ("text", chart::INK, 0.0005),
+])]
+#[case::calibration("calibration.png", &[
+    ("dots", chart::colour(0), 0.0005),
+    ("standard errors", chart::pale(chart::colour(0)), 0.0005),
+    ("diagonal", chart::DIAGONAL, 0.0005),
+])]
+fn a_chart_shows_its_elements(#[case] file: &str, #[case] elements: &[(&str, Colour, f64)]) {
+    let evaluation = fixtures::evaluation(2, 10);
     let files = written(&fixtures::report(Some(&evaluation), 0));
-    let (width, height, pixels) = pixels(&files["roc-curve.png"]);
+    let (width, height, pixels) = pixels(&files[file]);
     assert_eq!((width, height), chart::SIZE);
-    for (element, colour, min_share) in [
-        ("background", chart::WHITE, 0.5),
-        ("mean curve", chart::colour(0), 0.001),
-        ("iterations", chart::pale(chart::colour(0)), 0.001),
-        ("diagonal", chart::DIAGONAL, 0.0005),
-        ("text", chart::INK, 0.0005),
-    ] {
+    for &(element, colour, min_share) in elements {
         let share = share_of(colour, &pixels);
         assert!(share > min_share, "{element}: {share}");
     }
 }
 
 #[test]
-fn the_calibration_chart_shows_dots_standard_errors_and_the_diagonal() {
-    let evaluation = fixtures::two_classes(10);
-    let files = written(&fixtures::report(Some(&evaluation), 0));
-    let (width, height, pixels) = pixels(&files["calibration.png"]);
-    assert_eq!((width, height), chart::SIZE);
-    for (element, colour) in [
-        ("dots", chart::colour(0)),
-        ("standard errors", chart::pale(chart::colour(0))),
-        ("diagonal", chart::DIAGONAL),
-    ] {
-        let share = share_of(colour, &pixels);
-        assert!(share > 0.0005, "{element}: {share}");
-    }
-}
-
-#[test]
 fn each_of_three_classes_has_a_colour_of_its_own() {
-    let evaluation = fixtures::three_classes(3);
+    let evaluation = fixtures::evaluation(3, 3);
     let files = written(&fixtures::report(Some(&evaluation), 0));
     let (_, _, pixels) = pixels(&files["roc-curve.png"]);
     assert!((0..3).all(|n| share_of(chart::colour(n), &pixels) > 0.001));
@@ -145,9 +100,9 @@ fn names_the_file_that_could_not_be_stored() {
 fn writes_sample_reports() {
     let Some(dir) = std::env::var_os("REPORT_SAMPLES") else { panic!("set REPORT_SAMPLES to a directory") };
     for (name, evaluation) in [
-        ("two", Some(fixtures::two_classes(10))),
-        ("one", Some(fixtures::two_classes(1))),
-        ("three", Some(fixtures::three_classes(10))),
+        ("two", Some(fixtures::evaluation(2, 10))),
+        ("one", Some(fixtures::evaluation(2, 1))),
+        ("three", Some(fixtures::evaluation(3, 10))),
         ("many", Some(fixtures::evaluation(12, 5))),
         ("crowd", Some(fixtures::evaluation(2, 300))),
         ("none", None),
@@ -167,10 +122,10 @@ fn any_number() -> impl Strategy<Value = f64> {
 }
 
 prop_compose! {
-    fn any_figures()(auc in proptest::option::of(any_number()), n in proptest::array::uniform8(any_number()))
-        -> Figures {
+    fn any_metrics()(auc in proptest::option::of(any_number()), n in proptest::array::uniform8(any_number()))
+        -> Metrics {
         let [balanced_accuracy, accuracy, precision, recall, f1, log_loss, brier, majority_accuracy] = n;
-        Figures { auc, balanced_accuracy, accuracy, precision, recall, f1, log_loss, brier, majority_accuracy }
+        Metrics { auc, balanced_accuracy, accuracy, precision, recall, f1, log_loss, brier, majority_accuracy }
     }
 }
 
@@ -199,24 +154,24 @@ prop_compose! {
         n in proptest::array::uniform3(any_number()),
         support in any::<usize>(),
         auc in proptest::option::of(any_number()),
-    ) -> ClassFigures {
+    ) -> ClassMetrics {
         let [precision, recall, f1] = n;
-        ClassFigures { precision, recall, f1, support, auc }
+        ClassMetrics { precision, recall, f1, support, auc }
     }
 }
 
 prop_compose! {
     fn any_iteration()(
-        trained_on in any::<usize>(),
-        rated_on in any::<usize>(),
-        figures in any_figures(),
+        training_samples in any::<usize>(),
+        test_samples in any::<usize>(),
+        metrics in any_metrics(),
         per_class in proptest::collection::vec(any_class(), 0..4),
         calibration in any_calibration(),
         roc in proptest::collection::vec(any_curve(), 0..4),
         confusion in proptest::collection::vec(proptest::collection::vec(any::<usize>(), 0..4), 0..4),
         decisions in proptest::collection::vec(any::<String>(), 0..3),
     ) -> Iteration {
-        Iteration { trained_on, rated_on, figures, per_class, calibration, roc, confusion, decisions }
+        Iteration { training_samples, test_samples, metrics, per_class, calibration, roc, confusion, decisions }
     }
 }
 
@@ -224,14 +179,14 @@ prop_compose! {
     fn any_evaluation()(
         classes in proptest::collection::vec(any::<String>(), 0..4),
         iterations in proptest::collection::vec(any_iteration(), 0..4),
-        asked in 0_usize..10,
-        mean in any_figures(),
+        requested_iterations in 0_usize..10,
+        mean in any_metrics(),
         per_class in proptest::collection::vec(any_class(), 0..4),
         calibration in any_calibration(),
         auc_deviation in proptest::option::of(any_number()),
         score_deviation in any_number(),
     ) -> Evaluation {
-        Evaluation { classes, asked, iterations, mean, per_class, calibration, auc_deviation, score_deviation }
+        Evaluation { classes, requested_iterations, iterations, mean, per_class, calibration, auc_deviation, score_deviation }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Any bytes in a request get a clear response, and the server keeps running.
+//! The server answers any bytes in a request with a clear response and keeps running.
 
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};

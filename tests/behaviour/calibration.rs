@@ -49,13 +49,8 @@ fn is_well_calibrated_after_six_thousand_samples(#[case] base: f64, #[case] max_
         assert!(0.0 < probability && probability < 1.0, "{answer}");
         if answer[1] == "1" { probability } else { 1.0 - probability }
     };
-    let probabilities =
-        Array2::from_shape_fn(
-            (answers.len(), 2),
-            |(at, class)| {
-                if class == 1 { of_one(at) } else { 1.0 - of_one(at) }
-            },
-        );
+    let probability_of = |(at, class)| if class == 1 { of_one(at) } else { 1.0 - of_one(at) };
+    let probabilities = Array2::from_shape_fn((answers.len(), 2), probability_of);
     let targets: Vec<usize> = fresh.targets.iter().map(|target| usize::from(target == "1")).collect();
     let calibration = CalibrationData::of(&probabilities, &targets).calibration();
     assert!(calibration.error < max_error, "{calibration:?}");

@@ -1,17 +1,17 @@
-//! Imports of classifiers that other libraries train and export while the test runs, and the keys of `model.json`.
+//! Imports of classifiers that other libraries train and export during the test, and the keys of `model.json`.
 
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
 use moodle_mlbackend::dataset::{Limits, read_unlabelled};
-use moodle_mlbackend::model::{self, DESCRIPTION, MODEL, Model, ModelFiles, ModelMetadata};
+use moodle_mlbackend::model::{self, MODEL, MODEL_JSON, Model, ModelFiles, ModelMetadata};
 use rstest::rstest;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::shipped_models::zipped;
-use crate::common::{Form, Reply, TestServer, python, run_script};
+use crate::common::{Form, Reply, TestServer, python, run_script, unzipped};
 
 /// Libraries compute in double precision, their exports in single precision.
 const TOLERANCE: f64 = 5e-5;
@@ -22,7 +22,7 @@ fn read(directory: &Path, name: &str, ending: &str) -> Vec<u8> {
 
 fn import(server: &TestServer, directory: &Path, name: &str) -> Reply {
     let (onnx, json) = (read(directory, name, ".onnx"), read(directory, name, ".json"));
-    let zip = zipped(&[(MODEL, &onnx), (DESCRIPTION, &json)]);
+    let zip = zipped(&[(MODEL, &onnx), (MODEL_JSON, &json)]);
     server.post("/import", &Form::model(name, "d").file("importzip", &zip))
 }
 
@@ -65,9 +65,7 @@ fn compare(server: &TestServer, name: &str, samples: &[u8], expected: &HashMap<S
     }
     // Compare every class of every sample: the exported model is the one that predicted.
     let export = server.get(&format!("/export?uniqueid={name}&dirhash=d")).body;
-    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(export)).expect("a zip");
-    let mut onnx = Vec::new();
-    std::io::copy(&mut archive.by_name(MODEL).expect("a model"), &mut onnx).expect("read");
+    let onnx = unzipped(&export).remove(MODEL).expect("a model");
     let parsed = read_unlabelled(samples, &Limits::default()).expect("samples");
     let rows = Model::load(&onnx).expect("runs").predict(parsed.features).expect("answers");
     for (id, row) in parsed.ids.iter().zip(rows.outer_iter()) {
@@ -80,11 +78,11 @@ fn compare(server: &TestServer, name: &str, samples: &[u8], expected: &HashMap<S
 fn described(folder: &str, change: impl FnOnce(&mut Value)) -> Result<Vec<u8>, String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(folder);
     let file = |name| fs::read(folder.join(name)).expect("a file of the model");
-    let mut description: Value = serde_json::from_slice(&file(DESCRIPTION)).expect("JSON");
+    let mut description: Value = serde_json::from_slice(&file(MODEL_JSON)).expect("JSON");
     change(&mut description);
     let files = ModelFiles::from([
         (MODEL.to_owned(), file(MODEL)),
-        (DESCRIPTION.to_owned(), description.to_string().into_bytes()),
+        (MODEL_JSON.to_owned(), description.to_string().into_bytes()),
     ]);
     model::import(files).map_err(|error| error.to_string())
 }

@@ -1,4 +1,4 @@
-//! Replays the fuzz targets with their regressions, their corpus, and mutations of both: the same ones every time.
+//! Replays the fuzz targets with their regressions, their corpus, and reproducible mutations of both.
 //! `FUZZ_TIMES=100 cargo test fuzz_corpus` replays a hundred times as many mutations.
 
 use std::fs;
@@ -9,10 +9,10 @@ use rstest::rstest;
 use crate::common::Dice;
 use crate::fuzz_targets::TARGETS;
 
-/// Mutations of each input.
+/// The number of mutations of each input.
 const MUTATIONS: usize = 30;
 
-/// Inputs of the corpus of one target, beside its regressions: each costs time in every test run.
+/// The maximum number of inputs in the corpus of one target, beside its regressions: each costs time in every test run.
 const MAX_CORPUS: usize = 64;
 
 fn fuzz() -> PathBuf {

@@ -1,10 +1,10 @@
 //! The same samples give the same model: probabilities of small models, compared with committed ones.
 //!
 //! Owns datasets that exercise every candidate learner (see `learning/search_space.rs`), and the comparison with
-//! `tests/golden/predictions.json`. A change of a seed, of a default or of the order of operations shows here, on
+//! `tests/golden/predictions.json`. A change of a seed, of a default or of the order of operations fails here, on
 //! every clone and without a second binary. (`benches/python/same_models.py` compares two binaries bit by bit.)
 //!
-//! A deliberate change of what is learned writes the file anew; review the difference, and say why in the commit:
+//! To change the models deliberately, write the file anew, review the difference, and give the reason in the commit:
 //!
 //! ```sh
 //! UPDATE_GOLDEN=1 cargo test --test behaviour golden_predictions::
@@ -21,11 +21,11 @@ use crate::common::{Dice, Table};
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/predictions.json");
 
-/// How far a probability may be from the committed one: kernels of matrix products differ from processor to
-/// processor in the last bits.
+/// The maximum difference of a probability from the committed one: matrix kernels differ between processors in the last
+/// bits.
 const TOLERANCE: f64 = 1e-6;
 
-/// How many fresh samples each model predicts.
+/// The number of samples that each model predicts.
 const PREDICTED: usize = 12;
 
 /// The shape of a generated dataset.
@@ -65,7 +65,7 @@ fn generated(shape: Shape, seed: u64) -> Labelled {
     file.into_samples().expect("targets that the header lists")
 }
 
-/// Trains on samples of a shape and predicts fresh ones: a row of probabilities for each.
+/// Trains on samples of a shape and predicts others of the same shape: a row of probabilities for each.
 fn predicted(shape: Shape) -> Vec<Vec<f64>> {
     let model = train(&generated(shape, 1)).expect("a sample of every class");
     let fresh = generated(Shape { rows: PREDICTED.max(2 * shape.classes), ..shape }, 2);
@@ -96,8 +96,8 @@ fn predicts_the_committed_probabilities(#[case] name: &str, #[case] shape: Shape
     let largest = ours.iter().zip(expected).map(distance).fold(0.0, f64::max);
     assert!(
         largest <= TOLERANCE,
-        "{name}: a probability differs by {largest:.1e} from the committed one (at most {TOLERANCE:.0e} is allowed). The \
-         same samples now give another model. If that is intended, say why in the commit and write the file anew: \
+        "{name}: a probability differs by {largest:.1e} from the committed one (at most {TOLERANCE:.0e} is allowed): the \
+         same samples now give another model. If that is intended, give the reason in the commit and write the file anew: \
          UPDATE_GOLDEN=1 cargo test --test behaviour golden_predictions::"
     );
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use moodle_mlbackend::model::{self, DESCRIPTION, MODEL, Model, ModelFiles};
+use moodle_mlbackend::model::{self, MODEL, MODEL_JSON, Model, ModelFiles};
 use proptest::prelude::*;
 use prost::Message;
 use rstest::rstest;
@@ -22,7 +22,7 @@ fn file(folder: &str, name: &str) -> Vec<u8> {
 
 /// Imports a model; an accepted one must run.
 fn import(onnx: Vec<u8>, description: Vec<u8>) -> Result<(), String> {
-    let files = ModelFiles::from([(MODEL.to_owned(), onnx), (DESCRIPTION.to_owned(), description)]);
+    let files = ModelFiles::from([(MODEL.to_owned(), onnx), (MODEL_JSON.to_owned(), description)]);
     let bytes = model::import(files).map_err(|error| error.to_string())?;
     Model::load(&bytes).expect("an accepted model runs");
     Ok(())
@@ -32,7 +32,7 @@ fn import(onnx: Vec<u8>, description: Vec<u8>) -> Result<(), String> {
 fn refusal(folder: &str, change: impl FnOnce(&mut GraphProto)) -> String {
     let mut proto = ModelProto::decode(&file(folder, MODEL)[..]).expect("a model");
     change(proto.graph.as_mut().expect("a graph"));
-    import(proto.encode_to_vec(), file(folder, DESCRIPTION)).expect_err("refused")
+    import(proto.encode_to_vec(), file(folder, MODEL_JSON)).expect_err("refused")
 }
 
 proptest! {
@@ -48,7 +48,7 @@ proptest! {
             let at = at.index(onnx.len());
             onnx[at] = byte;
         }
-        let _ = import(onnx, file(folder, DESCRIPTION));
+        let _ = import(onnx, file(folder, MODEL_JSON));
     }
 
     #[test]
@@ -61,7 +61,7 @@ proptest! {
         let from = from.index(onnx.len());
         let to = from + to.index((onnx.len() - from).min(50));
         onnx.splice(from..to, more);
-        let _ = import(onnx, file(folder, DESCRIPTION));
+        let _ = import(onnx, file(folder, MODEL_JSON));
     }
 
     #[test]
@@ -82,7 +82,7 @@ proptest! {
         let list = attribute(proto.graph.as_mut().expect("a graph"), list);
         let at = at.index(list.ints.len());
         list.ints[at] = number;
-        let _ = import(proto.encode_to_vec(), file("xgboost", DESCRIPTION));
+        let _ = import(proto.encode_to_vec(), file("xgboost", MODEL_JSON));
     }
 }
 

@@ -2,7 +2,7 @@
 //! model that works in every respect. The server and its other models keep working.
 
 use moodle_mlbackend::backend::ImportLimits;
-use moodle_mlbackend::model::{DESCRIPTION, MODEL};
+use moodle_mlbackend::model::{MODEL, MODEL_JSON};
 use prost::Message;
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -120,7 +120,7 @@ fn ours(mut model: ModelProto, metadata: &Value) -> Files {
 
 /// A model of another tool.
 fn foreign(model: &ModelProto) -> Files {
-    vec![(MODEL, model.encode_to_vec()), (DESCRIPTION, br#"{"features": 2, "classes": [0, 1]}"#.to_vec())]
+    vec![(MODEL, model.encode_to_vec()), (MODEL_JSON, br#"{"features": 2, "classes": [0, 1]}"#.to_vec())]
 }
 
 fn softmax() -> ModelProto {
@@ -296,7 +296,7 @@ fn a_model_json_with_a_key_of_a_megabyte() -> Files {
 }
 
 fn an_old_model_with_a_text_of_a_megabyte() -> Files {
-    vec![(DESCRIPTION, format!(r#"{{"n_features": "{}"}}"#, "k".repeat(1 << 20)).into_bytes())]
+    vec![(MODEL_JSON, format!(r#"{{"n_features": "{}"}}"#, "k".repeat(1 << 20)).into_bytes())]
 }
 
 fn decisions_that_fill_a_model_card() -> Files {
@@ -386,13 +386,13 @@ fn numbers_of_an_old_release() -> Files {
         "n_features": 9, "n_classes": 2}}"#,
         [row.as_str(); 8].join(",")
     );
-    vec![(DESCRIPTION, text.into_bytes())]
+    vec![(MODEL_JSON, text.into_bytes())]
 }
 
 fn numbers_one_by_one_of_an_old_release() -> Files {
     let rows = vec!["[0]"; LARGE - 1].join(",");
     let text = format!(r#"{{"initialise-vars/input-to-hidden-weights": [{rows}], "n_classes": "two"}}"#);
-    vec![(DESCRIPTION, text.into_bytes())]
+    vec![(MODEL_JSON, text.into_bytes())]
 }
 
 #[rstest]

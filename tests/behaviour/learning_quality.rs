@@ -1,4 +1,4 @@
-//! Accuracy and calibration on generated data, which every clone has.
+//! Accuracy and calibration on generated data.
 
 use rstest::rstest;
 

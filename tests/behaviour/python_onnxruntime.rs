@@ -1,4 +1,4 @@
-//! Models of this backend in onnxruntime: it gives the same probabilities for the same samples.
+//! onnxruntime gives the same probabilities as this backend for the same samples.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +10,7 @@ use moodle_mlbackend::model::Model;
 use rstest::rstest;
 use tempfile::TempDir;
 
-use crate::common::{Dice, Home, Table, python, run_script, script_fails, waves};
+use crate::common::{Dice, Home, Table, python, run_script, script_fails, unzipped, waves};
 
 /// A training dataset and a prediction dataset.
 type Datasets = (Vec<u8>, Vec<u8>);
@@ -84,12 +84,9 @@ fn our_probabilities(onnx: &[u8], samples: &[u8]) -> String {
     serde_json::to_string(&answers).expect("JSON")
 }
 
-/// The ONNX file inside an export.
+/// The ONNX file of an export.
 fn exported(home: &Home) -> Vec<u8> {
-    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(home.export())).expect("a zip");
-    let mut onnx = Vec::new();
-    std::io::copy(&mut archive.by_name("model.onnx").expect("a model"), &mut onnx).expect("read");
-    onnx
+    unzipped(&home.export()).remove("model.onnx").expect("a model")
 }
 
 /// The files that the script compares.

@@ -8,7 +8,7 @@ use std::process::Command;
 use rstest::rstest;
 use serde_json::json;
 
-use crate::common::{Form, Network, Table, TestServer, legacy_zip, shared, untouched};
+use crate::common::{Form, Network, Table, TestServer, legacy_zip, shared, untouched, unzipped};
 
 /// Sample id, class, probability of that class.
 type Predictions = Vec<(String, String, f64)>;
@@ -63,10 +63,8 @@ fn imports_an_export_of_the_tensorflow_1_releases_with_its_weights() {
     let test = "an_export_of_the_tensorflow_1_releases";
     let Some(export) = shared(test, "legacy/tensorflow1-2.5.0.export.zip") else { return };
     let Some(samples) = shared(test, "legacy/binary-3-features.predict.csv") else { return };
-    let mut json = String::new();
-    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(&export[..])).expect("a zip");
-    archive.by_index(0).expect("a file").read_to_string(&mut json).expect("JSON");
-    let weights: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let (_, json) = unzipped(&export).pop_first().expect("a file");
+    let weights: serde_json::Value = serde_json::from_slice(&json).expect("JSON");
     let part = |name: &str| weights[format!("initialise-vars/{name}")].clone();
     let layer = |values: &[f64], kernel: &str, bias: &str| -> Vec<f64> {
         let kernel: Vec<Vec<f64>> = serde_json::from_value(part(kernel)).expect("a matrix");

@@ -1,20 +1,27 @@
-//! Damaged and hostile pickles and checkpoints: they are refused or become a sound model.
+//! Damaged and hostile pickles and checkpoints are refused, or become a sound model.
 
 use std::collections::BTreeMap;
 
 use moodle_mlbackend::dataset::Features;
 use moodle_mlbackend::model::{self, Model};
 use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use proptest::test_runner::TestRunner;
 use rstest::rstest;
 
-use crate::common::{DATA, Entry, Form, INDEX, METADATA, Network, PICKLE, RawZip, TestServer, legacy_files};
+use crate::common::{
+    DATA, Damage, Entry, Form, INDEX, METADATA, Network, PICKLE, RawZip, TestServer, damage, damages,
+    legacy_files,
+};
 
-fn files() -> BTreeMap<String, Vec<u8>> {
+type Files = BTreeMap<String, Vec<u8>>;
+
+fn files() -> Files {
     Network::of_a_line(1.0, 0.5, 2.0).files()
 }
 
 /// A refusal, or a model that gives probabilities for every sample.
-fn check(files: &BTreeMap<String, Vec<u8>>) -> Result<(), String> {
+fn check(files: &Files) -> Result<(), String> {
     let onnx = model::import(files.clone()).map_err(|error| error.to_string())?;
     let model = Model::load(&onnx).expect("an imported model can be loaded");
     let columns = vec![vec![0.5, f32::NAN, -1.0]; model.metadata().features.len()];
@@ -49,10 +56,7 @@ fn imports_the_undamaged_files() {
 #[case::a_buffer(b"\x97", "instruction 0x97")]
 #[case::a_call_of_the_classifier(b"cmoodlemlbackend.model.tensor\nTF\n)R", "calls something")]
 fn refuses_a_pickle_with_other_instructions_or_names(#[case] inserted: &[u8], #[case] named: &str) {
-    let mut files = files();
-    let pickle = files.get_mut(PICKLE).expect("a pickle");
-    pickle.splice(2..2, inserted.iter().copied());
-    let why = check(&files).expect_err("refused");
+    let why = check(&pickle_with(inserted)).expect_err("refused");
     assert!(why.contains(PICKLE) && why.contains(named), "{why}");
 }
 
@@ -61,11 +65,10 @@ fn refuses_a_pickle_with_os_system_and_runs_nothing() {
     let server = TestServer::start();
     let proof = server.data_dir().join("proof");
     let command = format!("touch {}", proof.display());
-    let mut files = files();
     let mut pickle = b"\x80\x03cos\nsystem\nX".to_vec();
     pickle.extend((command.len() as u32).to_le_bytes().iter().chain(command.as_bytes()).chain(b"\x85R."));
-    files.insert(PICKLE.to_owned(), pickle);
-    let reply = server.post("/import", &Form::model("m", "d").file("importzip", &zipped(&files)));
+    let archive = zipped(&with(PICKLE, pickle));
+    let reply = server.post("/import", &Form::model("m", "d").file("importzip", &archive));
     assert_eq!(reply.status, 400);
     assert!(
         reply.text().contains("os.system") && reply.text().contains("nothing in it was run"),
@@ -82,10 +85,7 @@ fn refuses_a_pickle_with_os_system_and_runs_nothing() {
 #[case::nested_a_hundred_thousand_times([b")".to_vec(), vec![0x85; 100_000]].concat())]
 #[case::a_text_with_a_wrong_length(b"X\xff\xff\xff\x7f".to_vec())]
 fn refuses_a_pickle_that_is_made_to_grow(#[case] inserted: Vec<u8>) {
-    let mut files = files();
-    let pickle = files.get_mut(PICKLE).expect("a pickle");
-    pickle.splice(2..2, inserted);
-    assert!(check(&files).is_err());
+    assert!(check(&pickle_with(&inserted)).is_err());
 }
 
 /// The maximum memory that a refused import may take, in bytes.
@@ -93,7 +93,7 @@ const MAX_GROWTH: u64 = 32 << 20;
 
 const MIB: usize = 1 << 20;
 
-fn zipped(files: &BTreeMap<String, Vec<u8>>) -> Vec<u8> {
+fn zipped(files: &Files) -> Vec<u8> {
     RawZip::of(files.iter().map(|(name, bytes)| Entry::stored(name, bytes))).bytes()
 }
 
@@ -114,7 +114,8 @@ fn warm() -> TestServer {
     server
 }
 
-fn pickle_with(inserted: &[u8]) -> BTreeMap<String, Vec<u8>> {
+/// The files with bytes inserted behind the header of the pickle.
+fn pickle_with(inserted: &[u8]) -> Files {
     let mut files = files();
     let pickle = files.get_mut(PICKLE).expect("a pickle");
     pickle.splice(2..2, inserted.iter().copied());
@@ -122,7 +123,7 @@ fn pickle_with(inserted: &[u8]) -> BTreeMap<String, Vec<u8>> {
     files
 }
 
-fn with(name: &str, bytes: Vec<u8>) -> BTreeMap<String, Vec<u8>> {
+fn with(name: &str, bytes: Vec<u8>) -> Files {
     let mut files = files();
     files.insert(name.to_owned(), bytes);
     files
@@ -134,7 +135,7 @@ fn empty_messages(tag: u8) -> Vec<u8> {
 }
 
 /// A `model.json` alone, or beside a model of another tool.
-fn described(json: String, beside: Option<&str>) -> BTreeMap<String, Vec<u8>> {
+fn described(json: String, beside: Option<&str>) -> Files {
     let mut files = BTreeMap::from([("model.json".to_owned(), json.into_bytes())]);
     if let Some(folder) = beside {
         let onnx = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(folder);
@@ -165,79 +166,49 @@ fn list(element: &str) -> String {
 #[case::features_without_names(described(format!("{{\"features\": {}, \"classes\": [0, 1]}}", list("\"\"")), Some("keras")))]
 #[case::too_many_classes(described(format!("{{\"features\": 10, \"classes\": {}}}", list("0")), Some("keras")))]
 #[case::lists_in_lists(described("[".repeat(4 * MIB - 10), Some("keras")))]
-fn what_is_made_to_need_much_memory_is_refused_with_little(#[case] files: BTreeMap<String, Vec<u8>>) {
+fn refuses_files_that_would_need_much_memory_with_little_memory(#[case] files: Files) {
     let server = warm();
-    let (status, said, growth) = growth(&server, &zipped(&files));
-    eprintln!("{:.1} MiB more memory; {said}", growth as f64 / MIB as f64);
+    let (status, message, growth) = growth(&server, &zipped(&files));
+    eprintln!("{:.1} MiB more memory; {message}", growth as f64 / MIB as f64);
     // Further weights behind those in the index are ignored.
-    assert!(status == 400 || files.get(DATA).is_some_and(|data| data.len() > MIB), "{status}: {said}");
-    assert!(growth < MAX_GROWTH, "{growth} bytes more memory; {said}");
+    assert!(status == 400 || files.get(DATA).is_some_and(|data| data.len() > MIB), "{status}: {message}");
+    assert!(growth < MAX_GROWTH, "{growth} bytes more memory; {message}");
     assert_eq!(server.get("/export?uniqueid=m&dirhash=d").status, 200, "the model is still there");
 }
 
 #[test]
-fn spoilt_models_take_little_memory_one_after_the_other() {
+fn imports_of_damaged_files_use_little_memory() {
     let server = warm();
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(60));
-    let spoils = proptest::collection::vec(spoil(), 1..4);
-    runner
-        .run(&(any_part(), spoils, any::<bool>()), |(part, spoils, mend)| {
-            let mut files = files();
-            let bytes = files.get_mut(part).expect("it is there");
-            spoils.iter().for_each(|spoil| apply(spoil, bytes));
-            if mend {
-                mended(files.get_mut(INDEX).expect("it is there"));
-            }
-            let (status, said, growth) = growth(&server, &zipped(&files));
-            prop_assert!(status == 200 || status == 400, "{}: {}", status, said);
-            prop_assert!(growth < MAX_GROWTH, "{} bytes more memory; {}", growth, said);
+    TestRunner::new(ProptestConfig::with_cases(60))
+        .run(&any_damage(), |damage| {
+            let (status, message, growth) = growth(&server, &zipped(&damaged(files(), &damage)));
+            prop_assert!(status == 200 || status == 400, "{}: {}", status, message);
+            prop_assert!(growth < MAX_GROWTH, "{} bytes more memory; {}", growth, message);
             Ok(())
         })
         .unwrap_or_else(|error| panic!("{error}"));
 }
 
-/// What was done to a file.
-#[derive(Debug, Clone)]
-enum Spoil {
-    Flip(usize, u8),
-    Cut(usize),
-    Repeat(usize, usize),
-    Insert(usize, Vec<u8>),
+/// Bytes that a parser of these files treats specially.
+const TOKENS: &[&[u8]] = &[b"\xff\xff\xff\x7f", b"cos\nsystem\n", b"R", b"\x85", b"\x00"];
+
+/// The damaged file, its damages, and whether the checksums of the index are corrected afterwards.
+type FileDamage = (&'static str, Vec<(Index, Damage)>, bool);
+
+fn any_damage() -> impl Strategy<Value = FileDamage> {
+    (any_part(), damages(TOKENS), any::<bool>())
 }
 
-fn spoil() -> impl Strategy<Value = Spoil> {
-    prop_oneof![
-        4 => (any::<usize>(), 1..=255_u8).prop_map(|(at, mask)| Spoil::Flip(at, mask)),
-        1 => any::<usize>().prop_map(Spoil::Cut),
-        1 => (any::<usize>(), 1..40_usize).prop_map(|(at, length)| Spoil::Repeat(at, length)),
-        2 => (any::<usize>(), proptest::collection::vec(any::<u8>(), 1..12)).prop_map(|(at, bytes)| Spoil::Insert(at, bytes)),
-    ]
-}
-
-fn apply(spoil: &Spoil, bytes: &mut Vec<u8>) {
-    if bytes.is_empty() {
-        return;
+fn damaged(mut files: Files, (part, damages, corrected): &FileDamage) -> Files {
+    damage(files.get_mut(*part).expect("a part of the model"), damages);
+    if *corrected {
+        correct_checksums(files.get_mut(INDEX).expect("an index"));
     }
-    match spoil {
-        Spoil::Flip(at, mask) => {
-            let at = at % bytes.len();
-            bytes[at] ^= mask;
-        }
-        Spoil::Cut(at) => bytes.truncate(at % bytes.len()),
-        Spoil::Repeat(at, length) => {
-            let at = at % bytes.len();
-            let piece = bytes[at..bytes.len().min(at + length)].to_vec();
-            bytes.splice(at..at, piece);
-        }
-        Spoil::Insert(at, inserted) => {
-            let at = at % bytes.len();
-            bytes.splice(at..at, inserted.iter().copied());
-        }
-    }
+    files
 }
 
-/// Puts the checksums of an index right again, so that what lies behind them is reached.
-fn mended(index: &mut [u8]) {
+/// Corrects the checksums of an index, so that the checks behind them are reached.
+fn correct_checksums(index: &mut [u8]) {
     let varint = |bytes: &[u8], at: &mut usize| {
         let mut number = 0_usize;
         for shift in (0..28).step_by(7) {
@@ -263,25 +234,15 @@ fn mended(index: &mut [u8]) {
 }
 
 fn any_part() -> impl Strategy<Value = &'static str> {
-    proptest::sample::select(vec![PICKLE, METADATA, INDEX, DATA])
+    select(vec![PICKLE, METADATA, INDEX, DATA])
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn refuses_or_runs_damaged_files(
-        part in any_part(),
-        spoils in proptest::collection::vec(spoil(), 1..4),
-        mend in any::<bool>(),
-    ) {
-        let mut files = files();
-        let bytes = files.get_mut(part).expect("it is there");
-        spoils.iter().for_each(|spoil| apply(spoil, bytes));
-        if mend {
-            mended(files.get_mut(INDEX).expect("it is there"));
-        }
-        if let Err(why) = check(&files) {
+    fn refuses_or_runs_damaged_files(damage in any_damage()) {
+        if let Err(why) = check(&damaged(files(), &damage)) {
             prop_assert!(!why.is_empty());
         }
     }
@@ -291,42 +252,32 @@ proptest! {
         part in any_part(),
         bytes in proptest::collection::vec(any::<u8>(), 0..300),
     ) {
-        let mut files = files();
-        files.insert(part.to_owned(), bytes);
-        let _ = check(&files);
+        let _ = check(&with(part, bytes));
     }
 
     #[test]
     fn refuses_or_runs_a_damaged_model_json_of_the_old_releases(
-        spoils in proptest::collection::vec(spoil(), 0..3),
+        damages in proptest::option::of(damages(TOKENS)),
     ) {
         let json = br#"{"initialise-vars/input-to-hidden-weights": [[0.98, -0.97], [0.1, 0.2]],
             "initialise-vars/hidden-to-output-weights": [[1.06, -1.06], [0.5, 0.25]],
             "initialise-vars/hidden-bias": [0.7, -0.1], "initialise-vars/output-bias": [0.2, 0.1],
             "n_features": 2, "n_classes": 2}"#;
         let mut json = json.to_vec();
-        spoils.iter().for_each(|spoil| apply(spoil, &mut json));
+        damages.iter().for_each(|damages| damage(&mut json, damages));
         let checked = check(&BTreeMap::from([("model.json".to_owned(), json)]));
-        prop_assert!(!spoils.is_empty() || checked.is_ok());
+        prop_assert!(damages.is_some() || checked.is_ok());
     }
 }
 
 #[test]
 fn refuses_or_runs_damaged_files_of_a_real_model() {
-    let test = "the_real_files_spoilt";
+    let test = "refuses_or_runs_damaged_files_of_a_real_model";
     let Some(real) = legacy_files(test, "keras-422-features") else { return };
-    let real: BTreeMap<String, Vec<u8>> = real.into_iter().collect();
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(150));
-    let spoils = proptest::collection::vec(spoil(), 1..4);
-    runner
-        .run(&(any_part(), spoils, any::<bool>()), |(part, spoils, mend)| {
-            let mut files = real.clone();
-            let bytes = files.get_mut(part).expect("it is there");
-            spoils.iter().for_each(|spoil| apply(spoil, bytes));
-            if mend {
-                mended(files.get_mut(INDEX).expect("it is there"));
-            }
-            let _ = check(&files);
+    let real: Files = real.into_iter().collect();
+    TestRunner::new(ProptestConfig::with_cases(150))
+        .run(&any_damage(), |damage| {
+            let _ = check(&damaged(real.clone(), &damage));
             Ok(())
         })
         .unwrap_or_else(|error| panic!("{error}"));

@@ -41,7 +41,7 @@ fn evaluates_a_real_site_of_1904_samples_with_a_high_accuracy() {
 
 #[test]
 fn trains_on_a_real_site_of_1904_samples_and_predicts_252() {
-    let (Some(training), Some(ask)) = (
+    let (Some(training), Some(samples)) = (
         recorded("recorded/test-366-1904-training.csv.gz"),
         recorded("recorded/test-366-252-prediction.csv.gz"),
     ) else {
@@ -52,7 +52,7 @@ fn trains_on_a_real_site_of_1904_samples_and_predicts_252() {
     let right = answers.iter().zip(targets(&training)).filter(|(a, target)| a.class == *target).count();
     assert!(right as f64 / 1904.0 >= 0.855, "{right} of 1904");
     // The publishers renamed all its columns, also the one of the sample ids: only their order counts.
-    let answers = home.predict(&ask);
+    let answers = home.predict(&samples);
     assert_eq!(answers.len(), 252);
     assert!(answers.iter().enumerate().all(|(at, answer)| answer.id == format!("sample-{}", at + 1)));
 }
@@ -78,7 +78,7 @@ fn predicts_one_half_for_identical_rows_of_both_classes(#[case] name: &str) {
 
 #[test]
 fn predicts_next_years_students_of_an_open_university_as_well_as_the_best_known_methods() {
-    let (Some(training), Some(ask), Some(answers)) = (
+    let (Some(training), Some(samples), Some(answers)) = (
         recorded("oulad/oulad-at-risk-half-train.csv.gz"),
         recorded("oulad/oulad-at-risk-half-predict.csv.gz"),
         recorded("oulad/oulad-at-risk-half-answers.json"),
@@ -86,7 +86,7 @@ fn predicts_next_years_students_of_an_open_university_as_well_as_the_best_known_
         return;
     };
     let truth: HashMap<String, f64> = serde_json::from_slice(&answers).expect("answers by sample id");
-    let predicted = Home::trained(&training).predict(&ask);
+    let predicted = Home::trained(&training).predict(&samples);
     assert_eq!(predicted.len(), truth.len());
     let scored: Vec<(f64, bool)> =
         predicted.iter().map(|answer| (answer.of_one(), truth[&answer.id] > 0.5)).collect();

@@ -197,12 +197,8 @@ fn field(tag: u8, content: &[u8]) -> Vec<u8> {
     [vec![tag << 3 | 2], varint(content.len() as u64), content.to_vec()].concat()
 }
 
-fn varint(mut number: u64) -> Vec<u8> {
+fn varint(number: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
-    while number >= 0x80 {
-        bytes.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    bytes.push(number as u8);
+    prost::encoding::encode_varint(number, &mut bytes);
     bytes
 }

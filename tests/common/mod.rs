@@ -4,6 +4,7 @@
 //! Must not assert what a route or a command does: the tests do.
 
 mod client;
+mod damage;
 mod data;
 mod faults;
 mod home;
@@ -20,6 +21,7 @@ mod watch;
 mod zips;
 
 pub use client::{Form, Reply, Request, try_exchange};
+pub use damage::{Damage, damage, damages};
 pub use data::{labelled, labelled_with_classes, legacy_files, legacy_zip, shared, unlabelled};
 pub use faults::{Operation, Scene, ask, fired, half_made, long, order, order_at, settled};
 pub use home::{Answer, Home};

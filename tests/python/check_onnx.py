@@ -1,11 +1,11 @@
-"""Runs a model of ours with onnxruntime and compares its answers with those that are expected.
+"""Runs a model of this backend with onnxruntime and compares its probabilities with the expected ones.
 
     python check_onnx.py MODEL.onnx SAMPLES.csv EXPECTED.json [TOLERANCE]
 
 SAMPLES.csv is a prediction dataset as Moodle sends it; EXPECTED.json maps each sample id to the
 probability of each class. Needs the packages in requirements.txt. Prints {"samples": n,
-"largest_difference": d} as JSON; exits with 1 and a sentence on stderr when an answer differs by
-more than TOLERANCE (1e-5), or the model does not say how it wants to be used.
+"largest_difference": d} as JSON; exits with 1 and a message on stderr when a probability differs by
+more than TOLERANCE (1e-5), or the model lacks its metadata.
 """
 
 import csv
@@ -32,37 +32,37 @@ def read_samples(path, features):
     return [row[0] for row in samples], numpy.array(cells, dtype=numpy.float32).reshape(len(samples), len(features))
 
 
-def answers(session, values):
-    """The probabilities, and the labels, of some samples."""
+def predict(session, values):
+    """The probabilities and labels of samples."""
     return session.run(["probabilities", "label"], {"features": values})
 
 
 def check(model, samples, expected, tolerance):
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    facts = json.loads(session.get_modelmeta().custom_metadata_map[KEY])
-    ids, values = read_samples(samples, facts["features"])
+    metadata = json.loads(session.get_modelmeta().custom_metadata_map[KEY])
+    ids, values = read_samples(samples, metadata["features"])
     with open(expected, encoding="utf-8") as file:
         expected = json.load(file)
     if sorted(ids) != sorted(expected):
-        raise ValueError("the samples are not those that answers are expected for")
+        raise ValueError("the samples are not those of EXPECTED.json")
 
-    probabilities, labels = answers(session, values)
+    probabilities, labels = predict(session, values)
     wanted = numpy.array([expected[id] for id in ids])
     if probabilities.shape != wanted.shape:
-        raise ValueError(f"answers of shape {probabilities.shape} where {wanted.shape} is expected")
+        raise ValueError(f"probabilities of shape {probabilities.shape} where {wanted.shape} is expected")
     worst = float(numpy.abs(probabilities - wanted).max())
     if not worst <= tolerance:  # also when it is NaN
         at = int(numpy.abs(probabilities - wanted).max(axis=1).argmax())
         raise ValueError(f"sample {ids[at]}: {probabilities[at]} where {wanted[at]} is expected")
     if numpy.abs(probabilities.sum(axis=1) - 1).max() > 1e-5:
-        raise ValueError("there are probabilities that do not sum to 1")
-    classes = numpy.array(facts["classes"])
+        raise ValueError("the probabilities of a sample do not sum to 1")
+    classes = numpy.array(metadata["classes"])
     if not (labels == classes[probabilities.argmax(axis=1)]).all():
-        raise ValueError("there are labels that are not the most probable class")
+        raise ValueError("a label is not the most probable class")
 
-    alone, _ = answers(session, values[:1])
+    alone, _ = predict(session, values[:1])
     if numpy.abs(alone[0] - probabilities[0]).max() > tolerance:
-        raise ValueError("a sample alone is answered in another way than among others")
+        raise ValueError("a sample alone has other probabilities than in a batch")
     return {"samples": len(ids), "largest_difference": worst}
 
 

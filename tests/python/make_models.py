@@ -1,10 +1,10 @@
-"""Trains classifiers of many kinds and writes them as ONNX, with what their own framework answers.
+"""Trains classifiers of many kinds and writes them as ONNX, with the predictions of their own framework.
 
     python make_models.py DIRECTORY
 
 For each model there are NAME.onnx, NAME.json (its model.json), NAME.csv (a prediction dataset as Moodle
 sends it) and NAME.expected.json: sample id → the probability of each class. Prints the names as JSON:
-{"accepted": [...], "refused": {name: the operator that is to be named}}. Needs requirements.txt.
+{"accepted": [...], "refused": {name: the operator that a refusal must name}}. Needs requirements.txt.
 """
 
 import json
@@ -41,7 +41,7 @@ OPSETS = {"": 17, "ai.onnx.ml": 3}
 
 
 def data(classes):
-    """Two decimals as Moodle sends them, but few on a tree's threshold; also with a fifth missing."""
+    """Random values, few of them on the threshold of a tree; the same with a fifth missing; and classes."""
     random = numpy.random.default_rng(0)
     values = random.uniform(-1, 1, (400, len(FEATURES))).astype(numpy.float32)
     margin = values[:, 0] + values[:, 1] * values[:, 2] + 0.3 * random.normal(size=len(values))
@@ -56,11 +56,11 @@ def logistic(*steps):
 
 
 def scikit_learn():
-    """Name → (model, whether it takes missing values, the operator that refuses it).
+    """Name → (model, whether it accepts missing values, the operator that is not supported).
 
-    Not here, for onnxruntime too answers otherwise than the library to what is exported: LinearDiscriminantAnalysis
-    of two classes, isotonic calibration, LightGBM's random forests, and trees and forests of scikit-learn that were
-    trained with missing values (the export forgets to which side they go).
+    Left out, because onnxruntime also differs from the library for their exports: LinearDiscriminantAnalysis of two
+    classes, isotonic calibration, LightGBM's random forests, and trees and forests of scikit-learn that were trained
+    with missing values (the export loses the direction of missing values).
     """
     p, e = preprocessing, ensemble
     columns = compose.ColumnTransformer([
@@ -134,17 +134,19 @@ def main():
     accepted, refused = [], {}
     for classes in (2, 3):
         values, gaps, targets = data(classes)
-        for name, (model, takes_gaps, operator) in scikit_learn().items():
-            given = gaps if takes_gaps else values
+        for name, (model, accepts_gaps, operator) in scikit_learn().items():
+            given = gaps if accepts_gaps else values
             model.fit(given, targets)
             name = f"{name}_{classes}"
-            # Half of them with the maps that skl2onnx makes when it is not told otherwise.
+            # Half of them with ZipMap, the default of skl2onnx.
             options = {id(model): {"zipmap": classes == 2}}
             onnx = to_onnx(model, given[:1], target_opset=OPSETS, options=options)
-            known = hasattr(model, "predict_proba")
-            asked = given[:80]
-            answers = model.predict_proba(asked) if known else numpy.eye(classes)[model.predict(asked)]
-            write(name, onnx, asked, answers)
+            samples = given[:80]
+            if hasattr(model, "predict_proba"):
+                probabilities = model.predict_proba(samples)
+            else:
+                probabilities = numpy.eye(classes)[model.predict(samples)]
+            write(name, onnx, samples, probabilities)
             if operator:
                 refused[name] = operator
             else:

@@ -4,7 +4,7 @@
 
 Needs `tensorboard==2.21.0`.
 Prints {"<folder relative to DIR>": {"<tag>": [[step, value], ...]}} as JSON; exits
-with 1 and a sentence on stderr when there is nothing to read or a record is damaged.
+with 1 and a message on stderr when there is nothing to read or a record is damaged.
 """
 
 import json
@@ -24,8 +24,8 @@ def scalars(folder):
     return {tag: [[event.step, event.value] for event in accumulator.Scalars(tag)] for tag in tags}
 
 
-def whole(file):
-    """Whether the reader gets to the file's end: it stops without a word at a damaged record."""
+def is_complete(file):
+    """Whether the reader reaches the end of the file: it stops silently at a damaged record."""
     framing = 8 + 4 + 4  # length, its checksum, the data's checksum
     read = sum(len(record) + framing for record in RawEventFileLoader(str(file)).Load())
     return read == file.stat().st_size
@@ -36,14 +36,14 @@ def main(directory):
     if not files:
         return f"there are no event files below {directory}"
     for file in files:
-        if not whole(file):
+        if not is_complete(file):
             return f"{file} has a damaged record"
     root = pathlib.Path(directory)
     runs = {str(folder.relative_to(root)): scalars(folder) for folder in sorted({file.parent for file in files})}
     for folder, tags in runs.items():
         for tag, points in tags.items():
             if not all(math.isfinite(value) for _, value in points):
-                return f"{folder} has a value of {tag} that is no number"
+                return f"{folder} has a value of {tag} that is not finite"
     print(json.dumps(runs, indent=2))
     return None
 

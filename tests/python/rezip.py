@@ -1,9 +1,9 @@
-"""Zips the files of an export again, in the ways in which tools do it.
+"""Zips the files of an export again, as different tools would.
 
 rezip.py EXPORT.zip WAY TARGET.zip
 
 Ways: deflated, stored, reversed (the entries in another order), folders (with entries for directories),
-streamed (sizes behind the data), commented (with an archive comment).
+streamed (sizes after the data), commented (with an archive comment).
 """
 
 import io
@@ -12,7 +12,7 @@ import zipfile
 
 
 class Stream(io.RawIOBase):
-    """A target that cannot seek, so that zipfile writes data descriptors."""
+    """A target without seeking: zipfile then writes data descriptors."""
 
     def __init__(self, target):
         self.target = target

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::backend::current_model::IMPORTED;
 use crate::dataset::Class;
-use crate::model::{DESCRIPTION, MODEL, ModelFiles, ModelMetadata, TopFeature};
+use crate::model::{MODEL, MODEL_JSON, ModelFiles, ModelMetadata, TopFeature};
 use crate::store::Generation;
 
 /// The facts of an export.
@@ -153,8 +153,7 @@ const MAX_NAME_CHARS: usize = 300;
 impl Claims {
     /// Nothing is claimed when there is no `model.json` or it is of another kind: who needs it reads it.
     pub(super) fn of(files: &ModelFiles) -> Self {
-        let claims: Option<Self> =
-            files.get(DESCRIPTION).and_then(|bytes| serde_json::from_slice(bytes).ok());
+        let claims: Option<Self> = files.get(MODEL_JSON).and_then(|bytes| serde_json::from_slice(bytes).ok());
         let claims = claims.unwrap_or_default();
         let short = |name: Option<String>| {
             name.map(|name| name.chars().filter(|c| !c.is_control()).take(MAX_NAME_CHARS).collect())
@@ -170,7 +169,7 @@ impl Claims {
         match (&self.sha256, files.get(MODEL)) {
             (Some(claimed), Some(model)) if !claimed.trim().eq_ignore_ascii_case(&sha256(model)) => {
                 Err(format!(
-                    "its {MODEL} and {DESCRIPTION} do not belong together: the sha256 in {DESCRIPTION} is that of \
+                    "its {MODEL} and {MODEL_JSON} do not belong together: the sha256 in {MODEL_JSON} is that of \
                  another file; export the model again, and keep the files of an export together"
                 ))
             }

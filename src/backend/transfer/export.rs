@@ -10,7 +10,7 @@ use super::description::describe;
 use super::files::CARD;
 use crate::backend::BackendError;
 use crate::backend::current_model::CurrentModel;
-use crate::model::{DESCRIPTION, MODEL, ModelMetadata};
+use crate::model::{MODEL, MODEL_JSON, ModelMetadata};
 use crate::store::ModelDir;
 
 /// The trained model as a zip; `None` when there is none.
@@ -55,7 +55,7 @@ fn exported(model_dir: &ModelDir) -> Result<Option<Files>, BackendError> {
     let description = describe(generation.as_ref(), ModelMetadata::read(&bytes)?, &bytes);
     let card = card::text(&description);
     let description = serde_json::to_vec_pretty(&description).map_err(failed)?;
-    Ok(Some([(MODEL, bytes), (DESCRIPTION, description), (CARD, card.into_bytes())]))
+    Ok(Some([(MODEL, bytes), (MODEL_JSON, description), (CARD, card.into_bytes())]))
 }
 
 fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> BackendError {

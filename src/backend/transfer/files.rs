@@ -8,7 +8,7 @@ use super::unusable;
 use crate::backend::BackendError;
 use crate::fs::nofollow;
 use crate::fs::nofollow::Link;
-use crate::model::{DESCRIPTION, MAX_MODEL_BYTES, MODEL, ModelFiles};
+use crate::model::{MAX_MODEL_BYTES, MODEL, MODEL_JSON, ModelFiles};
 use crate::python_server_files::{self, CLASSIFIER};
 use crate::units::ByteSize;
 
@@ -53,7 +53,7 @@ impl ImportLimits {
 const PARTS: [Part; 9] = [
     part(MODEL, MAX_BYTES, true),
     // Repeats the names of all features.
-    part(DESCRIPTION, MAX_BYTES, true),
+    part(MODEL_JSON, MAX_BYTES, true),
     part(CARD, 4 * MIB, false),
     part(CLASSIFIER, MIB, true),
     part(python_server_files::SAVED_MODEL, MAX_BYTES, true),
@@ -106,7 +106,7 @@ pub(super) fn place(name: &[u8]) -> Result<ArchiveEntry, String> {
 
 /// Whether a file of this name makes its directory look like a model.
 pub(in crate::backend) fn is_part_of_a_model(name: &str) -> bool {
-    [MODEL, DESCRIPTION, CLASSIFIER].contains(&name)
+    [MODEL, MODEL_JSON, CLASSIFIER].contains(&name)
 }
 
 /// Reads the files of a model that lie in a directory.

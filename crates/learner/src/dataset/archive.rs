@@ -1,9 +1,9 @@
-//! Samples as compressed bytes, to train on them again together with the next batch.
+//! Samples as compressed bytes, stored to train on them again together with the next batch.
 //!
-//! A version byte, then deflate over a binary form of the columns. Columns
-//! compress far better than rows: 38,000 samples of 415 columns take less than
-//! a megabyte.
+//! Owns the format: a version byte, then deflate over a binary form of the columns. Columns compress far better than
+//! rows: 38,000 samples of 415 columns take less than a megabyte. Must not know where the bytes are stored.
 
+use std::borrow::Cow;
 use std::io::{Read, Write};
 
 use flate2::Compression;
@@ -32,21 +32,13 @@ pub enum ArchiveError {
     Damaged(String),
 }
 
-#[derive(Deserialize)]
-struct Stored {
-    names: Vec<String>,
-    classes: Vec<Class>,
-    targets: Vec<u32>,
-    columns: Vec<Column>,
-}
-
-/// The same with borrowed fields, because samples may take much memory.
-#[derive(Serialize)]
-struct Storing<'a> {
-    names: &'a [String],
-    classes: &'a [Class],
-    targets: &'a [u32],
-    columns: &'a [Column],
+/// Borrows when it is written, because samples may take much memory.
+#[derive(Serialize, Deserialize)]
+struct Stored<'a> {
+    names: Cow<'a, [String]>,
+    classes: Cow<'a, [Class]>,
+    targets: Cow<'a, [u32]>,
+    columns: Cow<'a, [Column]>,
 }
 
 impl Labelled {
@@ -55,13 +47,13 @@ impl Labelled {
     /// # Errors
     /// [`ArchiveError::Damaged`] when encoding fails, which does not happen in memory.
     pub fn to_bytes(&self) -> Result<Vec<u8>, ArchiveError> {
-        let storing = Storing {
-            names: self.features().names(),
-            classes: self.classes(),
-            targets: self.targets(),
-            columns: self.features().columns(),
+        let stored = Stored {
+            names: self.features().names().into(),
+            classes: self.classes().into(),
+            targets: self.targets().into(),
+            columns: self.features().columns().into(),
         };
-        let plain = postcard::to_stdvec(&storing).map_err(damaged)?;
+        let plain = postcard::to_stdvec(&stored).map_err(damaged)?;
         let mut encoder = DeflateEncoder::new(vec![VERSION], Compression::new(3));
         encoder.write_all(&plain).map_err(damaged)?;
         encoder.finish().map_err(damaged)
@@ -83,7 +75,7 @@ impl Labelled {
 fn read_stored(deflated: &[u8]) -> Result<Labelled, ArchiveError> {
     let mut plain = Vec::new();
     DeflateDecoder::new(deflated).read_to_end(&mut plain).map_err(damaged)?;
-    let stored: Stored = postcard::from_bytes(&plain).map_err(damaged)?;
+    let stored: Stored<'_> = postcard::from_bytes(&plain).map_err(damaged)?;
     let rows = stored.targets.len();
     let sound = stored.names.len() == stored.columns.len()
         && stored.columns.iter().all(|column| column.is_sound(rows))
@@ -91,11 +83,11 @@ fn read_stored(deflated: &[u8]) -> Result<Labelled, ArchiveError> {
     if !sound {
         return Err(damaged("their parts contradict each other"));
     }
-    let features = Features::new(stored.names, stored.columns, rows);
-    Ok(Labelled::new(features, stored.targets, stored.classes))
+    let features = Features::new(stored.names.into_owned(), stored.columns.into_owned(), rows);
+    Ok(Labelled::new(features, stored.targets.into_owned(), stored.classes.into_owned()))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err by name")]
+#[expect(clippy::needless_pass_by_value, reason = "passed to map_err by name")]
 fn damaged(why: impl ToString) -> ArchiveError {
     ArchiveError::Damaged(why.to_string())
 }

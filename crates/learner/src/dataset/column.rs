@@ -1,8 +1,7 @@
 //! One feature of all samples, held as codes into its distinct values.
 //!
-//! Moodle's indicators have two decimals in [-1, 1], so a column has few
-//! distinct values: codes take a quarter of the memory of numbers, and a function
-//! of the value is computed once for each distinct value.
+//! Moodle's indicators have two decimals in [-1, 1], so a column has few distinct values: codes take a quarter of the
+//! memory of numbers, and a function of the value is computed once for each distinct value. Must not know names or files.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,8 +16,9 @@ pub struct Column {
 }
 
 /// The narrowest codes for all distinct values. A constant column has none.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) enum Codes {
+    #[default]
     Constant,
     U8(Vec<u8>),
     U16(Vec<u16>),

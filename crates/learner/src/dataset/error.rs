@@ -1,4 +1,6 @@
-//! The errors of this module: what is wrong, at which line and column, what to do.
+//! The errors of reading a dataset: the cause, its line and column, and the limit or the expected form.
+//!
+//! Must not know how a client is answered.
 
 use std::io;
 

@@ -1,4 +1,6 @@
-//! The features of many samples.
+//! A table of samples and features.
+//!
+//! Owns how columns are matched by name or position. Must not know targets.
 
 use rayon::prelude::*;
 
@@ -14,8 +16,8 @@ use super::error::Mismatch;
 /// let features = Features::of_columns(names, &[vec![0.5, -1.0], vec![0.0, 0.0]]);
 /// assert_eq!((features.rows(), features.columns().len(), features.varying()), (2, 2, 1));
 ///
-/// let turned = features.aligned_to(&["posts".to_owned(), "clicks".to_owned()])?;
-/// assert_eq!(turned.columns()[1].value(0), 0.5);
+/// let aligned = features.aligned_to(&["posts".to_owned(), "clicks".to_owned()])?;
+/// assert_eq!(aligned.columns()[1].value(0), 0.5);
 /// # Ok::<(), learner::dataset::Mismatch>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
@@ -41,7 +43,11 @@ impl Features {
         let rows = columns.first().map_or(0, Vec::len);
         assert_eq!(names.len(), columns.len(), "one name for each column");
         assert!(columns.iter().all(|column| column.len() == rows), "columns of equal length");
-        Self::new(names, columns.iter().map(|column| Column::of_values(column)).collect(), rows)
+        Self::new(
+            names,
+            columns.iter().map(|column| Column::from_numbers(column.iter().copied())).collect(),
+            rows,
+        )
     }
 
     /// The number of samples.

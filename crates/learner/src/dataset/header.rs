@@ -1,4 +1,6 @@
 //! The first two lines of a dataset: keys and values.
+//!
+//! Owns the keys that are read and the classes of a target. Must not know the lines below.
 
 use std::fmt;
 
@@ -121,12 +123,10 @@ fn parse_nfeatures(raw: &[u8], line: u64, limits: &Limits) -> Result<usize, Data
             line,
             reason: format!("nfeatures must be a whole number of at least 1, got {}", quoted(raw)),
         }),
-        Some(n) if n > limits.columns => Err(DatasetError::TooLarge {
-            line,
-            what: "features",
-            limit: limits.columns,
-            setting: "MOODLE_MLBACKEND_MAX_COLUMNS",
-        }),
+        Some(n) if n > limits.columns => {
+            let (what, setting) = ("features", "MOODLE_MLBACKEND_MAX_COLUMNS");
+            Err(DatasetError::TooLarge { line, what, limit: limits.columns, setting })
+        }
         Some(n) => Ok(n),
     }
 }
@@ -141,13 +141,8 @@ fn parse_classes(raw: &[u8], line: u64, limits: &Limits) -> Result<Vec<Class>, D
     };
     let numbers: Vec<f64> = serde_json::from_slice(raw).map_err(|_| wrong("it is not such a list"))?;
     if numbers.len() > limits.classes {
-        let limit = limits.classes;
-        return Err(DatasetError::TooLarge {
-            line,
-            what: "target classes",
-            limit,
-            setting: "MOODLE_MLBACKEND_MAX_CLASSES",
-        });
+        let (what, setting) = ("target classes", "MOODLE_MLBACKEND_MAX_CLASSES");
+        return Err(DatasetError::TooLarge { line, what, limit: limits.classes, setting });
     }
     let classes: Vec<Class> = numbers.iter().filter_map(|&number| Class::new(number)).collect();
     if classes.len() < 2 {

@@ -1,4 +1,7 @@
 //! Labelled samples: what a model is trained and tested on.
+//!
+//! Owns the check of the targets, the union of batches, and the choice of the samples that are kept. Must not know how
+//! samples are stored.
 
 use super::column::Column;
 use super::error::{DatasetError, Mismatch};
@@ -155,15 +158,15 @@ impl Labelled {
     /// values of each.
     ///
     /// Of more than `max` samples, those with the smallest hash of values and repetition are kept, and the first few of
-    /// every class: an even choice that does not depend on the order in which different samples came. (Fewer of equal
-    /// samples are kept with every batch that follows, because their repetitions are counted anew.)
+    /// every class: a uniform sample that does not depend on the order of the batches. (Fewer of equal samples are kept
+    /// with every further batch, because their repetitions are counted anew.)
     #[must_use]
     pub fn canonical(self, max: usize) -> Self {
         let hashes = self.row_hashes();
         let mut rows: Vec<u32> = (0..self.targets.len() as u32).collect();
         rows.sort_by_key(|&row| hashes[row as usize]);
         if rows.len() > max {
-            rows = self.even_choice(&rows, &hashes, max);
+            rows = self.subsample(&rows, &hashes, max);
         }
         let targets = rows.iter().map(|&row| self.targets[row as usize]).collect();
         Self { features: self.features.select(&rows), targets, classes: self.classes }
@@ -188,7 +191,7 @@ impl Labelled {
 
     /// `max` of `rows` (sorted by hash) in their order: those with the smallest hash of their values and of the number
     /// of equal rows before them; and the first few of every class, so that no class is lost.
-    fn even_choice(&self, rows: &[u32], hashes: &[u64], max: usize) -> Vec<u32> {
+    fn subsample(&self, rows: &[u32], hashes: &[u64], max: usize) -> Vec<u32> {
         let mut repetition = 0_u64;
         let mut keyed: Vec<(u64, usize)> = Vec::with_capacity(rows.len());
         for (at, &row) in rows.iter().enumerate() {
@@ -212,7 +215,7 @@ impl Labelled {
     }
 }
 
-/// This many samples of a class are kept, even beyond the maximum.
+/// The minimum number of samples of a class that are kept, even beyond the maximum.
 const MIN_OF_A_CLASS: usize = 20;
 
 /// The first list, unless the second has classes that the first has not: then all of them, ascending.
@@ -227,14 +230,7 @@ fn union_of_classes(ours: &[Class], theirs: &[Class]) -> Vec<Class> {
 }
 
 fn appended(a: &Column, a_rows: usize, b: &Column, b_rows: usize) -> Column {
-    let mut builder = super::builder::ColumnBuilder::default();
-    for row in 0..a_rows {
-        builder.push(row, a.value(row));
-    }
-    for row in 0..b_rows {
-        builder.push(a_rows + row, b.value(row));
-    }
-    builder.finish()
+    Column::from_numbers((0..a_rows).map(|row| a.value(row)).chain((0..b_rows).map(|row| b.value(row))))
 }
 
 /// The finaliser of the `SplitMix64` generator (Steele, Lea and Flood 2014): a bijection in which

@@ -1,6 +1,8 @@
-//! How large a dataset may be.
+//! Limits on the size of a dataset.
+//!
+//! Must not know the settings that they come from.
 
-/// How large a dataset may be. A larger file is refused before memory is allocated for it.
+/// Limits on the size of a dataset. A larger file is refused before memory is allocated for it.
 ///
 /// ```
 /// use learner::dataset::{Limits, read_labelled};
@@ -12,15 +14,15 @@
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// The largest number of samples in one file.
+    /// The maximum number of samples in one file.
     pub rows: usize,
-    /// The largest number of features in one file.
+    /// The maximum number of features in one file.
     pub columns: usize,
-    /// The largest number of classes in `targetclasses`.
+    /// The maximum number of classes in `targetclasses`.
     pub classes: usize,
-    /// The largest number of samples that are stored for one model, to train on them again with the next batch.
+    /// The maximum number of samples that are stored for one model, to train on them again with the next batch.
     pub kept_rows: usize,
-    /// The largest number of bytes of one line.
+    /// The maximum number of bytes of one line.
     pub line_bytes: usize,
 }
 

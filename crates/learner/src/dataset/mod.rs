@@ -1,11 +1,10 @@
 //! Reads Moodle's dataset files into samples.
 //!
-//! Owns the CSV format, errors with line and column, and the compact form of
-//! samples in memory and on disk. Must not know how a model is trained, nor where
-//! files come from: it reads any [`std::io::Read`].
+//! Owns the CSV format, errors with line and column, and the compact form of samples in memory and on disk. Must not know
+//! how a model is trained, nor where files come from: it reads any [`std::io::Read`].
 //!
-//! The format is three header lines (keys, values, column names) and then one
-//! line for each sample; an empty cell is a missing value.
+//! The format is three header lines (keys, values, column names) and then one line for each sample; an empty cell is a
+//! missing value.
 //!
 //! ```
 //! use learner::dataset::{Limits, read_labelled};

@@ -1,5 +1,7 @@
-//! Makes every line end with `\n`, so that line numbers are those of an editor for
-//! files of every operating system.
+//! Makes every line end with `\n`, so that the line numbers of errors are those of an editor, for files of every
+//! operating system.
+//!
+//! Must not know CSV beyond its quotes.
 
 use std::cell::Cell;
 use std::io::{self, Read};

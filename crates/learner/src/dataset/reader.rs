@@ -1,4 +1,7 @@
-//! Reads a dataset line by line, holding one line at a time.
+//! Reads a dataset line by line.
+//!
+//! Owns the order of the lines, the position of an error, and the limits on lines. Must not know what the header's values
+//! mean.
 
 use std::cell::Cell;
 use std::io::{self, Read};
@@ -124,7 +127,7 @@ pub fn read_unlabelled(source: impl Read, limits: &Limits) -> Result<Unlabelled,
 /// The name of the column of sample ids in Moodle's files.
 const SAMPLE_ID: &str = "sampleid";
 
-/// Reads the lines of a dataset into columns.
+/// Reads the lines of a dataset into columns, holding one line at a time.
 struct Lines<R> {
     csv: csv::Reader<LineLimit<Newlines<R>>>,
     since_last_line: Rc<Cell<usize>>,
@@ -159,13 +162,13 @@ impl<R: Read> Lines<R> {
     /// Reads the next line that is not blank into `record`; false at the end.
     fn read(&mut self) -> Result<bool, DatasetError> {
         self.since_last_line.set(0);
-        let begun = self.csv.position().line();
+        let first_line = self.csv.position().line();
         let read = self.csv.read_byte_record(&mut self.record);
         let next_line = self.csv.position().line();
         let read = read.map_err(|error| match error.into_kind() {
             csv::ErrorKind::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => {
                 // The line of the open quote, not the one where the limit was exceeded.
-                self.line_too_long(begun)
+                self.line_too_long(first_line)
             }
             csv::ErrorKind::Io(error) => DatasetError::Read(error),
             other => DatasetError::Read(io::Error::other(format!("{other:?}"))),
@@ -222,12 +225,8 @@ impl<R: Read> Lines<R> {
         self.check_width(self.columns.len())?;
         if self.rows == self.limits.rows {
             let (line, limit) = (self.line, self.limits.rows);
-            return Err(DatasetError::TooLarge {
-                line,
-                what: "samples",
-                limit,
-                setting: "MOODLE_MLBACKEND_MAX_ROWS",
-            });
+            let (what, setting) = ("samples", "MOODLE_MLBACKEND_MAX_ROWS");
+            return Err(DatasetError::TooLarge { line, what, limit, setting });
         }
         self.rows += 1;
         Ok(Some(self.rows - 1))

@@ -28,12 +28,7 @@ impl AdditiveModel {
     pub fn add(&mut self, member: Self, share: f64) {
         self.linear.bias = &self.linear.bias + &member.linear.bias * share;
         let weights = member.linear.weights * share;
-        self.linear.weights = self.basis.absorb(member.basis, &self.linear.weights, &weights);
+        self.linear.weights = self.basis.merge(member.basis, &self.linear.weights, &weights);
         self.forests.extend(member.forests.into_iter().map(|forest| forest.scaled(share)));
-    }
-
-    /// How many trees all forests have.
-    pub fn trees(&self) -> usize {
-        self.forests.iter().map(|forest| forest.trees.len()).sum()
     }
 }

@@ -1,9 +1,8 @@
-//! The derived columns of a linear model: standardised values, missing flags,
-//! hinges (piecewise linear functions of one input), and random features
-//! (smooth functions of several inputs).
+//! The derived columns of a linear model: standardised values, missing flags, hinges (piecewise linear functions of one
+//! input), and random features (smooth functions of several inputs).
 //!
-//! Sources: hinges are those of multivariate adaptive regression splines
-//! (Friedman 1991); random features follow Rahimi and Recht (2007).
+//! Sources: hinges are those of multivariate adaptive regression splines (Friedman 1991); random features follow Rahimi
+//! and Recht (2007). Must not know how weights are fitted.
 
 use ndarray::{Array2, ShapeBuilder};
 
@@ -29,7 +28,7 @@ pub(crate) struct RandomFeatures {
     pub weights: Array2<f32>,
     /// One for each column.
     pub bias: Vec<f32>,
-    /// How many of the columns are rectified; the others are cosines.
+    /// The number of rectified columns; the others are cosines.
     pub rectified: usize,
 }
 
@@ -43,9 +42,9 @@ pub(crate) struct Basis {
 /// Which derived columns a basis has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BasisParams {
-    /// The largest number of hinges of an input.
+    /// The maximum number of hinges of an input.
     pub hinges: usize,
-    /// How many random features, half of each kind.
+    /// The number of random features, half of each kind.
     pub random: usize,
 }
 
@@ -73,14 +72,14 @@ impl Basis {
         Self { terms, random }
     }
 
-    /// Adds the columns of another basis of the same inputs, unless they are here already. `ours` and `theirs` are
-    /// the weights of the two, columns × margins; returns the weights of the union.
-    pub(crate) fn absorb(&mut self, more: Self, ours: &Array2<f64>, theirs: &Array2<f64>) -> Array2<f64> {
-        let margins = theirs.ncols();
+    /// Adds the columns of another basis of the same inputs that this one lacks. `own` and `added` are the weights of the
+    /// two, columns × margins; returns the weights of the union.
+    pub(crate) fn merge(&mut self, more: Self, own: &Array2<f64>, added: &Array2<f64>) -> Array2<f64> {
+        let margins = added.ncols();
         let first_random = self.terms.len();
-        let mut rows: Vec<Vec<f64>> = ours.outer_iter().map(|row| row.to_vec()).collect();
+        let mut rows: Vec<Vec<f64>> = own.outer_iter().map(|row| row.to_vec()).collect();
         let random_rows = rows.split_off(first_random);
-        let mut more_rows = theirs.outer_iter().map(|row| row.to_vec());
+        let mut more_rows = added.outer_iter().map(|row| row.to_vec());
         for (term, row) in more.terms.into_iter().zip(&mut more_rows) {
             if let Some(at) = self.terms.iter().position(|&known| known == term) {
                 rows[at].iter_mut().zip(row).for_each(|(sum, weight)| *sum += weight);
@@ -90,7 +89,7 @@ impl Basis {
             }
         }
         rows.extend(random_rows);
-        // Only one basis of the search space has random features, so there is nothing to unite.
+        // Only one basis of the search space has random features.
         rows.extend(more_rows);
         if more.random.is_some() {
             debug_assert!(self.random.is_none(), "random features come from one basis");
@@ -103,7 +102,7 @@ impl Basis {
         united
     }
 
-    /// How many columns.
+    /// The number of columns.
     pub(crate) fn width(&self) -> usize {
         self.terms.len() + self.random.as_ref().map_or(0, |random| random.bias.len())
     }

@@ -1,8 +1,9 @@
 //! Calibration: predicted probabilities in bins, beside the observed frequencies.
 //!
-//! Knows probabilities and true classes. Must not know which model predicted them.
+//! Must not know which model predicted them.
 
 use ndarray::Array2;
+use serde::Serialize;
 
 use super::metrics::most_probable;
 
@@ -33,8 +34,8 @@ pub struct Calibration {
     pub error: f64,
 }
 
-/// Samples with about the same probability.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// Samples with about the same probability. Reports are written with these field names.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct CalibrationBin {
     /// The mean predicted probability.
     pub predicted: f64,
@@ -44,7 +45,7 @@ pub struct CalibrationBin {
     pub samples: usize,
 }
 
-/// Predicted probabilities, and whether each came true: those of the second of two classes; of more classes, those of
+/// Predicted probabilities, and whether each was correct: those of the second of two classes; of more classes, those of
 /// the predicted one (its confidence: Guo, Pleiss, Sun and Weinberger 2017).
 ///
 /// Equal probabilities are one entry, and the data of several predictions can be [merged](CalibrationData::merged_with).
@@ -82,20 +83,19 @@ impl CalibrationData {
     #[must_use]
     pub fn of(probabilities: &Array2<f64>, targets: &[usize]) -> Self {
         assert_eq!(probabilities.nrows(), targets.len(), "one target for each row of probabilities");
-        let class_of = |row: &[f64]| if row.len() == 2 { 1 } else { most_probable(row) };
         let mut outcomes: Vec<(f64, bool)> = probabilities
             .outer_iter()
             .zip(targets)
             .map(|(row, &target)| {
                 let row = row.to_vec();
-                let class = class_of(&row);
+                let class = if row.len() == 2 { 1 } else { most_probable(&row) };
                 (row[class], class == target)
             })
             .collect();
         outcomes.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
         let group = |equal: &[(f64, bool)]| Group {
             sum: equal[0].0 * equal.len() as f64,
-            hits: equal.iter().filter(|(_, came_true)| *came_true).count(),
+            hits: equal.iter().filter(|(_, correct)| *correct).count(),
             samples: equal.len(),
         };
         Self { groups: outcomes.chunk_by(|a, b| a.0.to_bits() == b.0.to_bits()).map(group).collect() }

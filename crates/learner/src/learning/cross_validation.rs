@@ -1,6 +1,6 @@
 //! Cross-validates every candidate learner on the same folds, so that an ensemble of them can be selected.
 //!
-//! Owns how many folds there are and how many samples they hold. Must not know any learner.
+//! Owns the number of folds and of samples in them. Must not know any learner.
 
 use rayon::prelude::*;
 
@@ -11,7 +11,7 @@ use super::learner::{Candidate, CrossValidation, FEW_SAMPLES, Learner, TrainingS
 pub(super) struct Comparison {
     /// The class of each validation sample.
     pub targets: Vec<usize>,
-    /// How often each sample was in a validation part.
+    /// The number of times that each sample was in a validation part.
     pub repeats: usize,
     /// Lowest log-loss first; at least one.
     pub candidates: Vec<Candidate>,
@@ -35,7 +35,7 @@ pub(super) fn compare(training: TrainingSet<'_>, learners: &[&dyn Learner]) -> C
     let classes = training.classes();
     let targets: Vec<u32> = rows.iter().map(|&row| training.samples.targets()[row as usize]).collect();
     let positions: Vec<u32> = (0..rows.len() as u32).collect();
-    // With few samples the result depends on the partition: several are tried.
+    // With few samples the result depends on the partition, so several are tried.
     let (k, repeats) = if rows.len() < FEW_SAMPLES { (5, 3) } else { (3, 1) };
     let partition = |repeat: u64| k_folds(&positions, &targets, classes, k, seed.wrapping_add(repeat));
     let mut folds: Vec<Split> = (0..repeats).flat_map(partition).collect();

@@ -1,11 +1,13 @@
-//! What training decided, in sentences for an administrator.
+//! The decisions of a training, in sentences for an administrator.
+//!
+//! Must not know how they were made.
 
 use super::additive_model::AdditiveModel;
 use super::ensemble::Ensemble;
 use super::learner::TrainingSet;
 use super::train::Compared;
 
-/// Sentences about what was compared, what was chosen, and how accurate a constant guess would be.
+/// Sentences about the candidates, the ensemble, and the accuracy of a constant prediction.
 pub(super) fn explain(
     training: &TrainingSet<'_>,
     candidates: &[Compared],
@@ -47,7 +49,8 @@ pub(super) fn explain(
     if !ensemble.log_loss.is_nan() {
         sentences.push(format!("Together, their log-loss on held-out samples is {:.4}.", ensemble.log_loss));
     }
-    let (columns, trees) = (model.basis.width(), model.trees());
+    let columns = model.basis.width();
+    let trees: usize = model.forests.iter().map(|forest| forest.trees.len()).sum();
     sentences.push(format!("The model has {columns} derived columns and {trees} trees."));
     sentences
 }

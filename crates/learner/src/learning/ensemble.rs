@@ -2,19 +2,19 @@
 //!
 //! Weights are found by adding one candidate after another, with repetition, to the mean of margins, each time the one
 //! that lowers the log-loss most (ensemble selection, Caruana et al. 2004). The margins of the ensemble are then
-//! calibrated: Platt scaling for two classes, temperature scaling for more.
+//! calibrated: Platt scaling for two classes, temperature scaling for more. Must not know how candidates are fitted.
 
 use ndarray::Array2;
 
 use super::cross_validation::Comparison;
 use super::learner::Candidate;
-use super::logistic::{Effort, Problem, log_losses, mean_log_loss};
+use super::logistic::{Problem, Stopping, log_losses, mean_log_loss};
 use super::metrics::mean_and_deviation;
 
 /// Margins of the ensemble = slope · Σ weight · margins of a candidate + offset.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Ensemble {
-    /// One a candidate; they sum to 1.
+    /// One for each candidate; they sum to 1.
     pub weights: Vec<f64>,
     pub slope: f64,
     /// 0 unless there are two classes.
@@ -59,7 +59,7 @@ impl Ensemble {
                 (at, mean_log_loss(&mean, &comparison.targets))
             });
             let Some((at, loss)) = tried.min_by(|a, b| a.1.total_cmp(&b.1)) else { break };
-            // A repetition of the only member changes nothing: look one step further for a smaller share.
+            // A repetition of the only member changes nothing, but lets the next step add a smaller share.
             let first_alone = counts.iter().filter(|&&count| count > 0).count() == 1 && counts[at] > 0;
             if loss > log_loss - MIN_GAIN && !first_alone {
                 break;
@@ -103,7 +103,7 @@ fn platt_or_temperature(margins: &Array2<f64>, targets: &[usize]) -> (f64, f64) 
     } else {
         (inverse_temperature(margins, targets), 0.0)
     };
-    // A slope far from 1 means that there is nothing to calibrate, only little to go by.
+    // A slope far from 1 comes from too little information, not from a lack of calibration.
     let better = mean_log_loss(&margins.mapv(|margin| margin * slope + offset), targets)
         < mean_log_loss(margins, targets);
     if better && (0.5..2.0).contains(&slope) { (slope, offset) } else { (1.0, 0.0) }
@@ -112,7 +112,7 @@ fn platt_or_temperature(margins: &Array2<f64>, targets: &[usize]) -> (f64, f64) 
 /// Slope and offset that a logistic regression finds for the only margin (Platt 1999).
 fn platt_scaling(margins: &Array2<f64>, targets: &[usize]) -> (f64, f64) {
     let problem = Problem::new(margins.clone(), targets.to_vec(), 2);
-    let linear = problem.unscaled(&problem.fit(PLATT_PENALTY, Effort::FINAL, None));
+    let linear = problem.unscaled(&problem.fit(PLATT_PENALTY, Stopping::FINAL, None));
     (linear.weights[[0, 0]], linear.bias[0])
 }
 

@@ -1,5 +1,7 @@
-//! Evaluation: repeated stratified 80/20 splits with a training each, or a
-//! trained model on all samples at once.
+//! Evaluation: repeated stratified 80/20 splits with a training each, or the predictions of a trained model for all
+//! samples.
+//!
+//! Owns the iterations and their summary. Must not know learners, nor the time limit.
 
 use ndarray::Array2;
 
@@ -7,27 +9,27 @@ use super::LearningError;
 use super::calibration::{Calibration, CalibrationData};
 use super::folds::hold_out;
 use super::metrics::{
-    ClassFigures, Figures, RocCurve, class_figures, confusion, figures, mean_and_deviation,
-    mean_class_figures, roc_curves,
+    ClassMetrics, Metrics, RocCurve, class_metrics, confusion, mean_and_deviation, mean_class_metrics,
+    overall_metrics, roc_curves,
 };
-use super::progress::{Progress, in_turn};
+use super::progress::{Progress, run_iterations};
 use super::train::train_on;
 use crate::dataset::{Class, Labelled};
 
-/// What an evaluation measured.
+/// The result of an evaluation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evaluation {
     /// The labels of the classes, as Moodle wrote them.
     pub classes: Vec<String>,
-    /// The number of iterations requested; more than were done when the time was up before.
-    pub asked: usize,
+    /// The number of iterations requested; fewer are done when [`Progress::should_stop`] ends the evaluation early.
+    pub requested_iterations: usize,
     /// One entry for each split; exactly one when a trained model was evaluated.
     pub iterations: Vec<Iteration>,
     /// Means over the iterations.
-    pub mean: Figures,
+    pub mean: Metrics,
     /// Means over the iterations, one entry for each class.
-    pub per_class: Vec<ClassFigures>,
-    /// Of the probabilities of all iterations together, because chance adds less to the error of many samples.
+    pub per_class: Vec<ClassMetrics>,
+    /// Of the probabilities of all iterations together: chance adds less to the error of more samples.
     pub calibration: Calibration,
     /// Population standard deviation of the AUC over the iterations; two classes only.
     pub auc_deviation: Option<f64>,
@@ -39,13 +41,13 @@ pub struct Evaluation {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Iteration {
     /// The number of training samples; 0 when a trained model was evaluated.
-    pub trained_on: usize,
+    pub training_samples: usize,
     /// The number of test samples.
-    pub rated_on: usize,
+    pub test_samples: usize,
     /// The metrics of the test samples.
-    pub figures: Figures,
+    pub metrics: Metrics,
     /// One entry for each class.
-    pub per_class: Vec<ClassFigures>,
+    pub per_class: Vec<ClassMetrics>,
     /// The calibration of the probabilities.
     pub calibration: Calibration,
     /// One curve for two classes (the second class's), one for each class for more; none for a class without a test
@@ -53,7 +55,7 @@ pub struct Iteration {
     pub roc: Vec<RocCurve>,
     /// Rows: true class; columns: predicted class; counts of samples.
     pub confusion: Vec<Vec<usize>>,
-    /// What training decided, in sentences for an administrator.
+    /// The decisions of the training, in sentences for an administrator.
     pub decisions: Vec<String>,
 }
 
@@ -63,8 +65,7 @@ const MAX_CALIBRATION_ENTRIES: usize = 1_000;
 /// Trains on 80 % of the samples and tests on the other 20 %, `iterations` times, each with another seeded split.
 ///
 /// The iterations run in parallel; the result does not depend on the number of cores. `progress` is called after each
-/// iteration and can end the evaluation early: the iterations done until then are the same as otherwise. Pass `&()` to
-/// do all.
+/// iteration and can end the evaluation early, which does not change the iterations done so far. Pass `&()` to do all.
 ///
 /// ```
 /// use learner::dataset::{Class, Features, Labelled};
@@ -76,7 +77,7 @@ const MAX_CALIBRATION_ENTRIES: usize = 1_000;
 /// let classes = [0.0, 1.0].into_iter().filter_map(Class::new).collect();
 /// let evaluation = evaluate(&Labelled::new(features, targets, classes), 3, &())?;
 /// assert_eq!(evaluation.iterations.len(), 3);
-/// assert_eq!(evaluation.iterations[0].rated_on, 8);
+/// assert_eq!(evaluation.iterations[0].test_samples, 8);
 /// assert!(evaluation.mean.accuracy > 0.7);
 /// # Ok::<(), learner::learning::LearningError>(())
 /// ```
@@ -93,14 +94,14 @@ pub fn evaluate(
         return Err(LearningError::TooFewToSplit { class: samples.classes()[class], samples: counts[class] });
     }
     let rows: Vec<u32> = (0..samples.targets().len() as u32).collect();
-    let done = in_turn(iterations, progress, |seed| {
+    let done = run_iterations(iterations, progress, |seed| {
         let split = hold_out(&rows, samples.targets(), samples.classes().len(), seed)?;
         let model = train_on(samples, &split.train);
         let probabilities = model.probabilities(samples.features(), &split.test);
         let targets = targets_of(samples, &split.test);
-        Some(rated(split.train.len(), &probabilities, &targets, model.decisions))
+        Some(measure(split.train.len(), &probabilities, &targets, model.decisions))
     });
-    Ok(summarised(samples.classes(), iterations, done.into_iter().flatten().collect()))
+    Ok(summarise(samples.classes(), iterations, done.into_iter().flatten().collect()))
 }
 
 /// Evaluates the predictions of a trained model: `probabilities` is samples × classes, in the order of the samples and of
@@ -108,13 +109,13 @@ pub fn evaluate(
 ///
 /// ```
 /// use learner::dataset::{Class, Features, Labelled};
-/// use learner::learning::rate;
+/// use learner::learning::evaluate_predictions;
 /// use ndarray::array;
 ///
 /// let features = Features::of_columns(vec!["clicks".to_owned()], &[vec![0.0, 1.0]]);
 /// let classes = [0.0, 1.0].into_iter().filter_map(Class::new).collect();
 /// let samples = Labelled::new(features, vec![0, 1], classes);
-/// let evaluation = rate(&samples, &array![[0.9, 0.1], [0.2, 0.8]]);
+/// let evaluation = evaluate_predictions(&samples, &array![[0.9, 0.1], [0.2, 0.8]]);
 /// assert_eq!(evaluation.mean.accuracy, 1.0);
 /// assert_eq!(evaluation.iterations[0].confusion, [[1, 0], [0, 1]]);
 /// ```
@@ -122,11 +123,11 @@ pub fn evaluate(
 /// # Panics
 /// When the number of rows of `probabilities` is not the number of samples.
 #[must_use]
-pub fn rate(samples: &Labelled, probabilities: &Array2<f64>) -> Evaluation {
+pub fn evaluate_predictions(samples: &Labelled, probabilities: &Array2<f64>) -> Evaluation {
     assert_eq!(samples.targets().len(), probabilities.nrows(), "one row of probabilities for each sample");
     let rows: Vec<u32> = (0..samples.targets().len() as u32).collect();
-    let only = rated(0, probabilities, &targets_of(samples, &rows), Vec::new());
-    summarised(samples.classes(), 1, vec![only])
+    let only = measure(0, probabilities, &targets_of(samples, &rows), Vec::new());
+    summarise(samples.classes(), 1, vec![only])
 }
 
 fn targets_of(samples: &Labelled, rows: &[u32]) -> Vec<usize> {
@@ -134,51 +135,63 @@ fn targets_of(samples: &Labelled, rows: &[u32]) -> Vec<usize> {
 }
 
 /// One iteration, and the calibration data of its probabilities.
-fn rated(
-    trained_on: usize,
+fn measure(
+    training_samples: usize,
     probabilities: &Array2<f64>,
     targets: &[usize],
     decisions: Vec<String>,
 ) -> (Iteration, CalibrationData) {
     let confusion = confusion(probabilities, targets);
     let roc = roc_curves(probabilities, targets);
-    let per_class = class_figures(&confusion, &roc);
-    let figures = figures(probabilities, targets, &confusion, &per_class);
+    let per_class = class_metrics(&confusion, &roc);
+    let metrics = overall_metrics(probabilities, targets, &confusion, &per_class);
     let data = CalibrationData::of(probabilities, targets);
     let calibration = data.calibration();
-    let rated_on = targets.len();
-    let iteration =
-        Iteration { trained_on, rated_on, figures, per_class, calibration, roc, confusion, decisions };
+    let test_samples = targets.len();
+    let iteration = Iteration {
+        training_samples,
+        test_samples,
+        metrics,
+        per_class,
+        calibration,
+        roc,
+        confusion,
+        decisions,
+    };
     (iteration, data.coarse(MAX_CALIBRATION_ENTRIES))
 }
 
-fn summarised(classes: &[Class], asked: usize, rated: Vec<(Iteration, CalibrationData)>) -> Evaluation {
-    let (iterations, data): (Vec<Iteration>, Vec<CalibrationData>) = rated.into_iter().unzip();
+fn summarise(
+    classes: &[Class],
+    requested_iterations: usize,
+    measured: Vec<(Iteration, CalibrationData)>,
+) -> Evaluation {
+    let (iterations, data): (Vec<Iteration>, Vec<CalibrationData>) = measured.into_iter().unzip();
     let all = data.into_iter().fold(CalibrationData::default(), CalibrationData::merged_with);
-    let each: Vec<&[ClassFigures]> = iterations.iter().map(|one| &one.per_class[..]).collect();
-    let per_class = mean_class_figures(&each);
-    let of = |figure: fn(&Figures) -> f64| -> (f64, f64) {
-        let numbers: Vec<f64> = iterations.iter().map(|iteration| figure(&iteration.figures)).collect();
-        mean_and_deviation(&numbers)
+    let each: Vec<&[ClassMetrics]> = iterations.iter().map(|one| &one.per_class[..]).collect();
+    let per_class = mean_class_metrics(&each);
+    let over_iterations = |metric: fn(&Metrics) -> f64| {
+        mean_and_deviation(&iterations.iter().map(|one| metric(&one.metrics)).collect::<Vec<_>>())
     };
-    let aucs: Vec<f64> = iterations.iter().filter_map(|iteration| iteration.figures.auc).collect();
+    let mean_of = |metric| over_iterations(metric).0;
+    let aucs: Vec<f64> = iterations.iter().filter_map(|iteration| iteration.metrics.auc).collect();
     let auc = (!aucs.is_empty()).then(|| mean_and_deviation(&aucs));
-    let (f1, score_deviation) = of(|figures| figures.f1);
-    let mean = Figures {
+    let (f1, score_deviation) = over_iterations(|metrics| metrics.f1);
+    let mean = Metrics {
         auc: auc.map(|(mean, _)| mean),
-        balanced_accuracy: of(|figures| figures.balanced_accuracy).0,
-        accuracy: of(|figures| figures.accuracy).0,
-        precision: of(|figures| figures.precision).0,
-        recall: of(|figures| figures.recall).0,
+        balanced_accuracy: mean_of(|metrics| metrics.balanced_accuracy),
+        accuracy: mean_of(|metrics| metrics.accuracy),
+        precision: mean_of(|metrics| metrics.precision),
+        recall: mean_of(|metrics| metrics.recall),
         f1,
-        log_loss: of(|figures| figures.log_loss).0,
-        brier: of(|figures| figures.brier).0,
-        majority_accuracy: of(|figures| figures.majority_accuracy).0,
+        log_loss: mean_of(|metrics| metrics.log_loss),
+        brier: mean_of(|metrics| metrics.brier),
+        majority_accuracy: mean_of(|metrics| metrics.majority_accuracy),
     };
     let classes = classes.iter().map(ToString::to_string).collect();
     Evaluation {
         classes,
-        asked,
+        requested_iterations,
         iterations,
         mean,
         per_class,

@@ -1,4 +1,6 @@
 //! Stratified splits: every part has the classes in about the same shares.
+//!
+//! Must not know features or models.
 
 use super::rng::Stream;
 

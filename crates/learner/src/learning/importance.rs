@@ -4,14 +4,15 @@
 //! the standard deviation of its part of a margin over the training samples, with these simplifications: features are
 //! independent of each other; a random feature counts for each of its inputs by the share of its weights; a split of a
 //! tree counts by the difference between the leaves that differ in this split alone, and by the share of samples that
-//! reach them. Importance is not causation, and of two features with the same information it may name only one.
+//! reach them. Importance is not causation, and of two features with the same information it may name only one. Must not
+//! know how the model was trained.
 
 use super::basis::Term;
 use super::preprocessing::Input;
 use super::trained_model::TrainedModel;
 use super::trees::{Forest, TreeSplit};
 
-/// More would not be read.
+/// The maximum number of features in the list.
 const MAX_FEATURES: usize = 20;
 
 impl TrainedModel {
@@ -98,8 +99,8 @@ fn deviation(input: &Input, values: &[f64]) -> f64 {
     variance.sqrt()
 }
 
-/// The many small splits of a boosted forest on noise cancel each other, those on informative features do not: so the
-/// forest's total spread is divided by the squares, as gains are.
+/// Many small splits on noise cancel each other, those on informative features do not, so the forest's total spread is
+/// divided by the squares, as gains are.
 fn add_forest(forest: &Forest, inputs: &[Input], spreads: &mut [f64]) {
     let mut squares = vec![0.0; inputs.len()];
     let mut whole = 0.0;

@@ -1,6 +1,6 @@
-//! What a learning algorithm must provide to become a candidate for the ensemble.
+//! The interface of candidate learners.
 //!
-//! Owns the two traits of a candidate learner, the samples that it learns from, and the folds that it is validated on.
+//! Owns the two traits of a candidate learner, the samples that it trains on, and the folds that it is validated on.
 //! Must not know any learner: [`super::search_space`] lists them. A new one is a file that implements [`Learner`] and
 //! [`Hyperparameters`], and a line of that list.
 
@@ -14,7 +14,7 @@ use super::logistic::mean_log_loss;
 use super::preprocessing::Input;
 use crate::dataset::Labelled;
 
-/// With fewer samples, chance decides much: what reduces the variance of a prediction pays.
+/// With fewer samples, models with a lower variance predict better.
 pub(super) const FEW_SAMPLES: usize = 500;
 
 /// A family of models that chooses its hyperparameters by cross-validation.
@@ -24,7 +24,7 @@ pub(super) trait Learner: Sync {
     fn cross_validate(&self, folds: &CrossValidation<'_>) -> Vec<Candidate>;
 }
 
-/// A learner with hyperparameters chosen.
+/// A learner with its hyperparameters.
 pub(super) trait Hyperparameters: Debug + Send + Sync {
     /// Fits a model on all samples.
     fn fit(&self, training: &TrainingSet<'_>) -> AdditiveModel;
@@ -33,11 +33,11 @@ pub(super) trait Hyperparameters: Debug + Send + Sync {
     fn describe(&self) -> String;
 }
 
-/// The samples to learn from.
+/// The samples to train on.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TrainingSet<'a> {
     pub samples: &'a Labelled,
-    /// The rows of `samples` to learn from.
+    /// The rows of `samples` to train on.
     pub rows: &'a [u32],
     /// The features that vary among the rows.
     pub inputs: &'a [Input],
@@ -45,7 +45,7 @@ pub(super) struct TrainingSet<'a> {
 }
 
 impl TrainingSet<'_> {
-    /// How many classes a sample could have.
+    /// The number of classes.
     pub fn classes(&self) -> usize {
         self.samples.classes().len()
     }

@@ -1,7 +1,7 @@
 //! The candidate learner of linear models: logistic regression on derived columns.
 //!
-//! Owns which bases and penalties are tried on how many samples. How a penalised fit is computed is
-//! [`super::logistic`]'s matter, what the columns hold [`super::basis`]'s.
+//! Owns which bases and penalties are tried on how many samples. Must not know how a penalised fit is computed
+//! ([`super::logistic`]) or what the columns hold ([`super::basis`]).
 
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -10,7 +10,7 @@ use super::additive_model::AdditiveModel;
 use super::basis::{Basis, BasisParams};
 use super::folds::thinned;
 use super::learner::{Candidate, CrossValidation, FEW_SAMPLES, Hyperparameters, Learner, TrainingSet};
-use super::logistic::{ALPHAS, Effort, Fitted, Problem};
+use super::logistic::{ALPHAS, Fitted, Problem, Stopping};
 use super::preprocessing::Input;
 
 /// Chooses the penalty of a logistic regression for each basis that is worth trying.
@@ -23,15 +23,15 @@ pub(super) struct LinearParams {
     pub alpha: f64,
 }
 
-/// Random features pay up to this many samples.
+/// Random features are tried up to this many samples.
 const MAX_SAMPLES_FOR_RANDOM_FEATURES: usize = 20_000;
 
-/// With more inputs, linear models without hinges and trees are enough to choose from, and memory stays bounded.
+/// With more inputs, only linear models without hinges and trees are tried, so that memory stays bounded.
 const MAX_INPUTS_FOR_HINGES: usize = 2_000;
 const MAX_INPUTS_FOR_RANDOM_FEATURES: usize = 500;
 
-/// With at most this many inputs a smooth function of them can be followed closely, and the fewer samples there are,
-/// the more the mean of many random features reduces its variance.
+/// With at most this many inputs, random features approximate a smooth function closely; the fewer samples there are, the
+/// more the mean of many random features reduces the variance.
 const FEW_INPUTS: usize = 10;
 
 /// A linear candidate trains on at most this many cells (samples × derived columns) of a fold,
@@ -40,11 +40,11 @@ const MAX_TRAIN_CELLS: usize = 1_500_000;
 /// but on at least this many samples, if there are as many.
 const MIN_TRAIN: usize = 500;
 
-/// The final fit has at most this many cells (samples × derived columns); beyond it a linear model learns from an even
-/// choice of the samples, and trees learn from all.
+/// The final fit has at most this many cells (samples × derived columns); beyond it a linear model trains on a stratified
+/// subsample, and trees on all samples.
 const MAX_FINAL_CELLS: usize = 4_000_000;
 
-/// The penalties become weaker; after this many without a gain, the rest is not tried.
+/// Stop after this many weaker penalties without a lower log-loss.
 const EARLY_STOPPING_PENALTIES: usize = 2;
 
 impl Learner for LinearLearner {
@@ -64,7 +64,7 @@ impl Hyperparameters for LinearParams {
         let design = basis.design(inputs, samples.features(), &rows);
         let targets = rows.iter().map(|&row| samples.targets()[row as usize] as usize).collect();
         let problem = Problem::new(design, targets, classes);
-        let linear = problem.unscaled(&problem.fit_along_path(self.alpha, Effort::FINAL));
+        let linear = problem.unscaled(&problem.fit_along_path(self.alpha, Stopping::FINAL));
         AdditiveModel { basis, linear, forests: Vec::new() }
     }
 
@@ -153,7 +153,7 @@ struct FoldFit {
 impl FoldFit {
     /// The margins of the validation samples, with a penalty weaker than the last one.
     fn margins(&mut self, alpha: f64) -> Array2<f64> {
-        let fitted = self.problem.fit(alpha, Effort::COMPARING, self.last.as_ref());
+        let fitted = self.problem.fit(alpha, Stopping::COMPARING, self.last.as_ref());
         let linear = self.problem.unscaled(&fitted);
         self.last = Some(fitted);
         self.validation.dot(&linear.weights) + &linear.bias

@@ -1,12 +1,10 @@
 //! Penalised logistic regression by linfa, made safe for any data.
 //!
-//! linfa-logistic minimises Σ loss + alpha/2·‖w‖² with L-BFGS. This file adds
-//! three things. Columns are centred and scaled so that the problem is well
-//! conditioned: with columns of variance 4/n the Hessian is near the identity,
-//! so the first step has the right length and logits stay small, which its
-//! multinomial log-sum-exp (one maximum for the whole batch) depends on. The
-//! solution is verified against our own objective. On an error the penalty is
-//! raised, and the last resort is the model of the class shares.
+//! linfa-logistic minimises Σ loss + alpha/2·‖w‖² with L-BFGS. This file adds three things. Columns are centred and scaled
+//! so that the problem is well conditioned: with columns of variance 4/n the Hessian is near the identity, so the first
+//! step has the right length and logits stay small, which its multinomial log-sum-exp (one maximum for the whole batch)
+//! depends on. The solution is verified against a separate objective. On an error the penalty is raised; if that fails,
+//! the result is the model of the class shares. Must not know what the columns hold.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -63,14 +61,14 @@ impl Problem {
 
     /// Fits with a penalty of `alpha`/2 on the squared weights of standardised columns, starting
     /// from an earlier [`Fitted`] of this problem when there is one.
-    pub(crate) fn fit(&self, alpha: f64, effort: Effort, start: Option<&Fitted>) -> Fitted {
+    pub(crate) fn fit(&self, alpha: f64, stopping: Stopping, start: Option<&Fitted>) -> Fitted {
         let mut alpha = alpha;
         let null = self.prior_only();
         if self.x.ncols() == 0 {
             return null;
         }
         for _ in 0..4 {
-            if let Some(fitted) = self.try_fit(alpha, effort, start.unwrap_or(&null))
+            if let Some(fitted) = self.try_fit(alpha, stopping, start.unwrap_or(&null))
                 && self.objective(&fitted, alpha) <= self.objective(&null, alpha) * (1.0 + 1e-9)
             {
                 return fitted;
@@ -82,12 +80,12 @@ impl Problem {
 
     /// As [`Problem::fit`], but along the path of stronger penalties: a weak one needs far fewer steps from a
     /// neighbour's solution than from zero.
-    pub(crate) fn fit_along_path(&self, alpha: f64, effort: Effort) -> Fitted {
+    pub(crate) fn fit_along_path(&self, alpha: f64, stopping: Stopping) -> Fitted {
         let mut last = None;
         for stronger in ALPHAS.into_iter().filter(|&stronger| stronger > alpha) {
-            last = Some(self.fit(stronger, Effort::COMPARING, last.as_ref()));
+            last = Some(self.fit(stronger, Stopping::COMPARING, last.as_ref()));
         }
-        self.fit(alpha, effort, last.as_ref())
+        self.fit(alpha, stopping, last.as_ref())
     }
 
     /// The model in terms of the raw columns.
@@ -107,17 +105,16 @@ impl Problem {
         Fitted { weights: Array2::zeros((self.x.ncols(), margins)), bias: Array1::from(bias) }
     }
 
-    fn try_fit(&self, alpha: f64, effort: Effort, start: &Fitted) -> Option<Fitted> {
+    fn try_fit(&self, alpha: f64, stopping: Stopping, start: &Fitted) -> Option<Fitted> {
         // In units of the scaled columns; the same optimum, see Problem::new.
         let alpha = (alpha * self.unit * self.unit).max(1e-9);
-        let tolerance = (2.0 * effort.gap * self.targets.len() as f64).sqrt().max(1e-6);
-        // linfa and argmin return errors for the cases they check; a panic in a numeric library must not fail a
-        // server's request.
+        let tolerance = (2.0 * stopping.loss_tolerance * self.targets.len() as f64).sqrt().max(1e-6);
+        // linfa and argmin return errors for the cases they check, and may panic in others: this must not fail a request.
         let fitted = catch_unwind(AssertUnwindSafe(|| {
             if self.classes == 2 {
-                self.fit_binary(alpha, tolerance, effort, start)
+                self.fit_binary(alpha, tolerance, stopping, start)
             } else {
-                self.fit_multinomial(alpha, tolerance, effort, start)
+                self.fit_multinomial(alpha, tolerance, stopping, start)
             }
         }))
         .ok()
@@ -126,7 +123,7 @@ impl Problem {
         finite.then_some(fitted)
     }
 
-    fn fit_binary(&self, alpha: f64, tolerance: f64, effort: Effort, start: &Fitted) -> Option<Fitted> {
+    fn fit_binary(&self, alpha: f64, tolerance: f64, stopping: Stopping, start: &Fitted) -> Option<Fitted> {
         let counts = [0, 1].map(|class| self.targets.iter().filter(|&&target| target == class).count());
         if counts.contains(&0) {
             return None;
@@ -143,7 +140,7 @@ impl Problem {
         let dataset = DatasetBase::new(self.x.view(), Array1::from(self.targets.clone()));
         let model = LogisticRegression::default()
             .alpha(alpha)
-            .max_iterations(effort.iterations)
+            .max_iterations(stopping.max_iterations)
             .gradient_tolerance(tolerance)
             .initial_params(initial)
             .fit(&dataset)
@@ -156,7 +153,13 @@ impl Problem {
         })
     }
 
-    fn fit_multinomial(&self, alpha: f64, tolerance: f64, effort: Effort, start: &Fitted) -> Option<Fitted> {
+    fn fit_multinomial(
+        &self,
+        alpha: f64,
+        tolerance: f64,
+        stopping: Stopping,
+        start: &Fitted,
+    ) -> Option<Fitted> {
         // linfa numbers the classes that occur; any other class keeps next to no probability.
         let mut present: Vec<usize> = self.targets.clone();
         present.sort_unstable();
@@ -172,7 +175,7 @@ impl Problem {
         let dataset = DatasetBase::new(self.x.view(), Array1::from(self.targets.clone()));
         let model = MultiLogisticRegression::default()
             .alpha(alpha)
-            .max_iterations(effort.iterations)
+            .max_iterations(stopping.max_iterations)
             .gradient_tolerance(tolerance)
             .initial_params(initial)
             .fit(&dataset)
@@ -205,21 +208,21 @@ pub(crate) struct Fitted {
 /// The penalties that are tried, from strong to weak: each fit starts from the one before it.
 pub(crate) const ALPHAS: [f64; 10] = [1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03];
 
-/// When L-BFGS stops.
+/// The stopping criteria of L-BFGS.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Effort {
-    /// The distance of the mean log-loss from its optimum that is roughly accepted.
-    gap: f64,
-    /// L-BFGS needs 20 to 60 iterations on data like Moodle's; more only changes weights that hardly matter to
-    /// the penalised loss.
-    iterations: u64,
+pub(crate) struct Stopping {
+    /// The accepted distance of the mean log-loss from its optimum, roughly.
+    loss_tolerance: f64,
+    /// L-BFGS needs 20 to 60 iterations on data like Moodle's; more only changes weights that hardly change the penalised
+    /// loss.
+    max_iterations: u64,
 }
 
-impl Effort {
+impl Stopping {
     /// Close enough to rank candidates.
-    pub(crate) const COMPARING: Self = Self { gap: 3e-5, iterations: 30 };
+    pub(crate) const COMPARING: Self = Self { loss_tolerance: 3e-5, max_iterations: 30 };
     /// For the members of the final model.
-    pub(crate) const FINAL: Self = Self { gap: 1e-6, iterations: 150 };
+    pub(crate) const FINAL: Self = Self { loss_tolerance: 1e-6, max_iterations: 150 };
 }
 
 /// −ln of the probability that margins give to a class.

@@ -1,13 +1,18 @@
 //! Metrics of a set of predictions: accuracy, F1, AUC, log-loss, Brier score, ROC curves.
+//!
+//! Must not know which model predicted them.
 
 use ndarray::Array2;
+use serde::Serialize;
 
 /// A ROC curve keeps about this many points; its area is computed of all.
 const MAX_POINTS: usize = 2_000;
 
 /// The metrics of one set of predictions, or means over several. All but the log-loss are between 0 and 1.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Figures {
+///
+/// Reports are written with these field names.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Metrics {
     /// Area under the ROC curve of the second class; two classes only.
     pub auc: Option<f64>,
     /// The mean recall of the classes that have a sample.
@@ -29,9 +34,9 @@ pub struct Figures {
     pub majority_accuracy: f64,
 }
 
-/// The metrics of one class against the rest.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct ClassFigures {
+/// The metrics of one class against the rest. Reports are written with these field names.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct ClassMetrics {
     /// Of the samples predicted to be of the class, the share that are; 0 when none was predicted.
     pub precision: f64,
     /// Of the samples of the class, the share that were predicted to be.
@@ -86,7 +91,7 @@ pub(crate) fn confusion(probabilities: &Array2<f64>, targets: &[usize]) -> Vec<V
 }
 
 /// The metrics of each class, of the results of [`confusion`] and [`roc_curves`].
-pub(crate) fn class_figures(confusion: &[Vec<usize>], roc: &[RocCurve]) -> Vec<ClassFigures> {
+pub(crate) fn class_metrics(confusion: &[Vec<usize>], roc: &[RocCurve]) -> Vec<ClassMetrics> {
     let classes = confusion.len();
     // The curve of the first of two classes is the second's, mirrored: its area is the same.
     let drawn = |class: usize| if classes == 2 { 1 } else { class };
@@ -99,31 +104,31 @@ pub(crate) fn class_figures(confusion: &[Vec<usize>], roc: &[RocCurve]) -> Vec<C
             let ratio = |of: usize| if of == 0 { 0.0 } else { hit as f64 / of as f64 };
             let (precision, recall) = (ratio(predicted), ratio(support));
             let f1 = if hit == 0 { 0.0 } else { 2.0 * precision * recall / (precision + recall) };
-            ClassFigures { precision, recall, f1, support, auc: auc(class) }
+            ClassMetrics { precision, recall, f1, support, auc: auc(class) }
         })
         .collect()
 }
 
 /// Means over iterations, each of which has an entry for each class. A class counts in the iterations in which it has a
 /// sample.
-pub(crate) fn mean_class_figures(each: &[&[ClassFigures]]) -> Vec<ClassFigures> {
+pub(crate) fn mean_class_metrics(each: &[&[ClassMetrics]]) -> Vec<ClassMetrics> {
     let classes = each.first().map_or(0, |iteration| iteration.len());
     (0..classes)
         .map(|class| {
-            let rated: Vec<&ClassFigures> = each
+            let tested: Vec<&ClassMetrics> = each
                 .iter()
                 .map(|iteration| &iteration[class])
-                .filter(|figures| figures.support > 0)
+                .filter(|metrics| metrics.support > 0)
                 .collect();
-            let mean = |figure: fn(&ClassFigures) -> f64| {
-                mean_and_deviation(&rated.iter().map(|figures| figure(figures)).collect::<Vec<_>>()).0
+            let mean = |metric: fn(&ClassMetrics) -> f64| {
+                mean_and_deviation(&tested.iter().map(|metrics| metric(metrics)).collect::<Vec<_>>()).0
             };
-            let areas: Vec<f64> = rated.iter().filter_map(|figures| figures.auc).collect();
-            ClassFigures {
-                precision: mean(|figures| figures.precision),
-                recall: mean(|figures| figures.recall),
-                f1: mean(|figures| figures.f1),
-                support: rated.iter().map(|figures| figures.support).sum(),
+            let areas: Vec<f64> = tested.iter().filter_map(|metrics| metrics.auc).collect();
+            ClassMetrics {
+                precision: mean(|metrics| metrics.precision),
+                recall: mean(|metrics| metrics.recall),
+                f1: mean(|metrics| metrics.f1),
+                support: tested.iter().map(|metrics| metrics.support).sum(),
                 auc: (!areas.is_empty()).then(|| mean_and_deviation(&areas).0),
             }
         })
@@ -132,20 +137,20 @@ pub(crate) fn mean_class_figures(each: &[&[ClassFigures]]) -> Vec<ClassFigures> 
 
 /// All metrics of some predictions: `probabilities` is samples × classes, `targets` the true classes, `each` the metrics
 /// of the classes.
-pub(crate) fn figures(
+pub(crate) fn overall_metrics(
     probabilities: &Array2<f64>,
     targets: &[usize],
     confusion: &[Vec<usize>],
-    each: &[ClassFigures],
-) -> Figures {
+    each: &[ClassMetrics],
+) -> Metrics {
     let n = targets.len().max(1) as f64;
-    let mut figures = Figures::default();
+    let mut metrics = Metrics::default();
     let (mut recalls, mut present, mut right, mut largest) = (0.0, 0.0, 0, 0);
     for (class, own) in each.iter().enumerate() {
         let share = own.support as f64 / n;
-        figures.precision += share * own.precision;
-        figures.recall += share * own.recall;
-        figures.f1 += share * own.f1;
+        metrics.precision += share * own.precision;
+        metrics.recall += share * own.recall;
+        metrics.f1 += share * own.f1;
         if own.support > 0 {
             recalls += own.recall;
             present += 1.0;
@@ -153,17 +158,17 @@ pub(crate) fn figures(
         right += confusion[class][class];
         largest = largest.max(own.support);
     }
-    figures.balanced_accuracy = if present > 0.0 { recalls / present } else { 0.0 };
-    figures.accuracy = right as f64 / n;
-    figures.majority_accuracy = largest as f64 / n;
+    metrics.balanced_accuracy = if present > 0.0 { recalls / present } else { 0.0 };
+    metrics.accuracy = right as f64 / n;
+    metrics.majority_accuracy = largest as f64 / n;
     for (row, &target) in probabilities.outer_iter().zip(targets) {
-        figures.log_loss -= row[target].max(1e-15).ln() / n;
+        metrics.log_loss -= row[target].max(1e-15).ln() / n;
         let distance: f64 =
             row.iter().enumerate().map(|(c, p)| (p - f64::from(u8::from(c == target))).powi(2)).sum();
-        figures.brier += distance / 2.0 / n;
+        metrics.brier += distance / 2.0 / n;
     }
-    figures.auc = if each.len() == 2 { each[1].auc } else { None };
-    figures
+    metrics.auc = if each.len() == 2 { each[1].auc } else { None };
+    metrics
 }
 
 /// The curves of a set of predictions: the second class's for two classes, every class's for more; none for a class
@@ -185,11 +190,12 @@ fn roc_curve(class: usize, probabilities: &Array2<f64>, targets: &[usize]) -> Op
     }
     scored.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
     let mut points = vec![(0.0, 0.0)];
-    let (mut hits, mut alarms, mut auc) = (0_usize, 0_usize, 0.0);
+    let (mut true_positives, mut false_positives, mut auc) = (0_usize, 0_usize, 0.0);
     for step in scored.chunk_by(|a, b| a.0.to_bits() == b.0.to_bits()) {
-        hits += step.iter().filter(|(_, positive)| *positive).count();
-        alarms += step.iter().filter(|(_, positive)| !*positive).count();
-        let point = (alarms as f64 / negatives as f64, hits as f64 / positives as f64);
+        let hits = step.iter().filter(|(_, positive)| *positive).count();
+        true_positives += hits;
+        false_positives += step.len() - hits;
+        let point = (false_positives as f64 / negatives as f64, true_positives as f64 / positives as f64);
         let last = points[points.len() - 1];
         auc += (point.0 - last.0) * (point.1 + last.1) / 2.0;
         points.push(point);
@@ -197,8 +203,8 @@ fn roc_curve(class: usize, probabilities: &Array2<f64>, targets: &[usize]) -> Op
     Some(RocCurve { class, points: evenly(points), auc })
 }
 
-/// At most about [`MAX_POINTS`] of the points, the first and the last among them: more are not visible, and those of
-/// many iterations of a large dataset would fill the memory.
+/// At most about [`MAX_POINTS`] of the points, with the first and the last: more are not visible, and those of many
+/// iterations of a large dataset would exhaust the memory.
 fn evenly(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     if points.len() <= MAX_POINTS {
         return points;
@@ -228,16 +234,16 @@ mod tests {
         let confusion = confusion(&p, &targets);
         assert_eq!(confusion, vec![vec![2, 1], vec![1, 1]]);
         let roc = roc_curves(&p, &targets);
-        let each = class_figures(&confusion, &roc);
-        let figures = figures(&p, &targets, &confusion, &each);
+        let each = class_metrics(&confusion, &roc);
+        let metrics = overall_metrics(&p, &targets, &confusion, &each);
         let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-12, "{a} is not {b}");
-        close(figures.accuracy, 0.6);
-        close(figures.balanced_accuracy, f64::midpoint(2.0 / 3.0, 0.5));
-        close(figures.precision, 0.6 * 2.0 / 3.0 + 0.4 * 0.5);
-        close(figures.f1, 0.6 * 2.0 / 3.0 + 0.4 * 0.5);
-        close(figures.majority_accuracy, 0.6);
+        close(metrics.accuracy, 0.6);
+        close(metrics.balanced_accuracy, f64::midpoint(2.0 / 3.0, 0.5));
+        close(metrics.precision, 0.6 * 2.0 / 3.0 + 0.4 * 0.5);
+        close(metrics.f1, 0.6 * 2.0 / 3.0 + 0.4 * 0.5);
+        close(metrics.majority_accuracy, 0.6);
         // Pairs (positive, negative) in the right order: .6 beats .1 .2, loses to .7; .4 the same.
-        close(figures.auc.expect("two classes"), 4.0 / 6.0);
+        close(metrics.auc.expect("two classes"), 4.0 / 6.0);
         assert_eq!((each[0].support, each[1].support), (3, 2));
         close(each[0].precision, 2.0 / 3.0);
         close(each[1].recall, 0.5);
@@ -246,9 +252,9 @@ mod tests {
 
     #[test]
     fn a_class_counts_in_the_iterations_that_have_samples_of_it() {
-        let own = |recall, support, auc| ClassFigures { recall, support, auc, ..ClassFigures::default() };
+        let own = |recall, support, auc| ClassMetrics { recall, support, auc, ..ClassMetrics::default() };
         let (first, second) = ([own(0.5, 2, Some(0.75))], [own(0.0, 0, None)]);
-        let mean = mean_class_figures(&[&first, &second]);
+        let mean = mean_class_metrics(&[&first, &second]);
         assert_eq!(mean, [own(0.5, 2, Some(0.75))]);
     }
 

@@ -1,8 +1,7 @@
 //! Learns from samples: candidate learners, cross-validation, ensemble, metrics, evaluation.
 //!
-//! Pure computing: no files, no HTTP, no clock; randomness is seeded, so the
-//! same samples always give the same model. Knows [`crate::dataset`]'s types
-//! and nothing else of this crate.
+//! Pure computing: no files, no HTTP, no clock; randomness is seeded, so the same samples always give the same model. Must
+//! not know any module of this crate but [`crate::dataset`].
 
 mod additive_model;
 mod basis;
@@ -27,8 +26,8 @@ mod trained_model;
 mod trees;
 
 pub use calibration::{Calibration, CalibrationBin, CalibrationData};
-pub use evaluation::{Evaluation, Iteration, evaluate, rate};
-pub use metrics::{ClassFigures, Figures, RocCurve, most_probable};
+pub use evaluation::{Evaluation, Iteration, evaluate, evaluate_predictions};
+pub use metrics::{ClassMetrics, Metrics, RocCurve, most_probable};
 pub use progress::Progress;
 pub use temperature::temperature_scaled_log_loss;
 pub use train::train;
@@ -49,7 +48,7 @@ pub enum LearningError {
     /// A class has fewer than two samples: one to train on and one to test.
     #[error(
         "class {class} has {samples} sample(s), and an evaluation needs at least 2 of each class: one to train \
-         on and one to rate"
+         on and one to test"
     )]
     TooFewToSplit {
         /// The class.

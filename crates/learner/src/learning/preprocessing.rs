@@ -1,8 +1,7 @@
-//! Preprocessing of raw features: missing cells filled with the mean,
-//! standardised, clipped.
+//! Preprocessing of raw features: missing cells filled with the mean, standardised, clipped.
 //!
-//! All constants are `f32` and are applied in `f32`, in the same order as in the
-//! ONNX model, so that a model predicts as it was trained.
+//! All constants are `f32` and are applied in `f32`, in the same order as in the ONNX model, so that a model predicts as
+//! it was trained. Must not know targets.
 
 use std::collections::HashMap;
 
@@ -43,12 +42,12 @@ pub(crate) fn choose_inputs(features: &Features, rows: &[u32]) -> Vec<Input> {
             continue;
         }
         let Some(input) = input_of(feature, column, rows) else { continue };
-        // A hash finds possible copies, a comparison decides.
-        let twins = seen.entry(fingerprint(column, rows)).or_default();
-        if twins.iter().any(|&twin| same(&features.columns()[twin], column, rows)) {
+        // Columns with the same hash may be copies; a comparison decides.
+        let same_hash = seen.entry(fingerprint(column, rows)).or_default();
+        if same_hash.iter().any(|&other| same(&features.columns()[other], column, rows)) {
             continue;
         }
-        twins.push(feature);
+        same_hash.push(feature);
         inputs.push(input);
     }
     inputs

@@ -1,4 +1,6 @@
 //! Seeded randomness: the same stream on every platform and in every version.
+//!
+//! Must not know what is drawn.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};

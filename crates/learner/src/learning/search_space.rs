@@ -1,6 +1,6 @@
 //! The candidate learners that are compared, and the ones that are used without a comparison.
 //!
-//! How they are compared and fitted is not known here.
+//! Must not know how they are compared or fitted.
 
 use super::basis::BasisParams;
 use super::learner::Learner;
@@ -11,7 +11,7 @@ use super::trees::TreeLearner;
 pub(super) const LEARNERS: [&dyn Learner; 2] = [&LinearLearner, &TreeLearner];
 
 /// Members of equal weight when there are too few samples to compare anything: a linear model and a smooth one, both
-/// with a strong penalty, because a few samples say less than they seem to.
+/// with a strong penalty against overfitting.
 pub(super) const FOR_FEW_SAMPLES: [LinearParams; 2] = [
     LinearParams { basis: BasisParams { hinges: 0, random: 0 }, alpha: 10.0 },
     LinearParams { basis: BasisParams { hinges: 3, random: 100 }, alpha: 10.0 },

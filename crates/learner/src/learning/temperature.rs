@@ -1,4 +1,6 @@
-//! Log-loss after temperature scaling: compares models whatever their confidence.
+//! Log-loss after temperature scaling: compares models independently of their confidence.
+//!
+//! Must not know which model predicted.
 
 use ndarray::Array2;
 

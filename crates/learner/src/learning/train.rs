@@ -1,5 +1,5 @@
 //! From samples to a model: cross-validates the candidate learners, selects an ensemble of them, fits its members on
-//! all samples and adds them up to one linear model and forests.
+//! all samples and adds them up to one linear model and forests. Must not know single learners.
 
 use ndarray::Array1;
 use rayon::prelude::*;
@@ -19,10 +19,10 @@ use crate::dataset::Labelled;
 /// All randomness of a training comes from this seed: the same samples give the same model.
 const SEED: u64 = 0x6d6f_6f64_6c65;
 
-/// Below this many samples cross-validation is not informative; a fixed penalty does better.
+/// Below this many samples cross-validation is not informative, and a fixed penalty gives better models.
 const MIN_TO_COMPARE: usize = 50;
 
-/// Nor is it unless two classes have this many samples: one sample cannot be in both parts of a fold.
+/// At least two classes need this many samples for a cross-validation: one sample cannot be in both parts of a fold.
 const MIN_OF_A_CLASS: usize = 2;
 
 /// A learner with its hyperparameters, and its cross-validated log-loss; `None` when nothing was compared.
@@ -66,7 +66,7 @@ pub(super) fn train_on(samples: &Labelled, rows: &[u32]) -> TrainedModel {
     let training = TrainingSet { samples, rows, inputs: &inputs, seed: SEED };
     let too_few = rows.len() < MIN_TO_COMPARE || comparable < 2;
     let (candidates, ensemble) = if inputs.is_empty() || too_few {
-        uncompared()
+        fixed_candidates()
     } else {
         let comparison = compare(training, &LEARNERS);
         let ensemble = Ensemble::select(&comparison);
@@ -88,8 +88,8 @@ pub(super) fn train_on(samples: &Labelled, rows: &[u32]) -> TrainedModel {
     }
 }
 
-/// The ensemble for too few samples.
-fn uncompared() -> (Vec<Compared>, Ensemble) {
+/// The candidates and their ensemble for too few samples.
+fn fixed_candidates() -> (Vec<Compared>, Ensemble) {
     let of = |params| -> Compared { (Box::new(params), None) };
     (FOR_FEW_SAMPLES.map(of).into(), Ensemble::of_equal_weights(FOR_FEW_SAMPLES.len()))
 }

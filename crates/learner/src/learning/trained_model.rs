@@ -1,4 +1,6 @@
 //! A trained model and its predictions.
+//!
+//! Must not know how it was trained, nor its file format.
 
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -41,7 +43,7 @@ impl TrainedModel {
         &self.classes
     }
 
-    /// What training decided, in sentences for an administrator: features used, learners tried, their log-loss.
+    /// The decisions of the training, in sentences for an administrator: features used, learners tried, their log-loss.
     #[must_use]
     pub fn decisions(&self) -> &[String] {
         &self.decisions
@@ -54,7 +56,7 @@ impl TrainedModel {
         self.log_loss
     }
 
-    /// How many samples of each class it was trained on.
+    /// The number of training samples of each class.
     #[must_use]
     pub fn class_counts(&self) -> &[usize] {
         &self.class_counts

@@ -1,8 +1,8 @@
-//! What a model file must satisfy before the ONNX runtime (tract) sees it.
+//! The checks that a model file must pass before the ONNX runtime (tract) reads it.
 //!
-//! tract trusts its input more than a server can: some operators crash on crafted attributes, and tensors may ask
-//! for more memory than their bytes in the file. So only the operators of [`super::operators`] pass, tensors must
-//! hold their own bytes, and all weights must be finite. Must not know where the file comes from.
+//! tract does not expect hostile input: some operators crash on crafted attributes, and tensors may declare more
+//! memory than they have bytes in the file. So only the operators of [`super::operators`] pass, tensors must hold
+//! their own bytes, and all weights must be finite. Must not know where the file comes from.
 
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
@@ -52,10 +52,10 @@ fn check_node(node: &NodeProto) -> Result<(), ModelError> {
     }
 }
 
-/// A node may only read values that stand before it, which also rules out cycles.
+/// A node may only read values that are defined before it, which also rules out cycles.
 fn check_order(graph: &GraphProto) -> Result<(), ModelError> {
     let mut known: std::collections::HashSet<&str> =
-        graph.initializer.iter().map(|t| t.name.as_str()).collect();
+        graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
     known.extend(graph.input.iter().map(|input| input.name.as_str()));
     for node in &graph.node {
         if !node.input.iter().all(|name| known.contains(name.as_str())) {
@@ -78,13 +78,12 @@ fn check_tensor(tensor: &TensorProto) -> Result<(), ModelError> {
     } else {
         return refused("tensors must be of floats or 64-bit integers");
     };
-    let elements = tensor.dims.iter().try_fold(1_usize, |product, &dim| {
-        usize::try_from(dim).ok().and_then(|dim| product.checked_mul(dim))
-    });
+    let dims: Option<Vec<usize>> = tensor.dims.iter().map(|&dim| usize::try_from(dim).ok()).collect();
+    let elements = dims.and_then(|dims| operators::shapes::elements(&dims));
     if elements.and_then(|elements| elements.checked_mul(size)) != Some(tensor.raw_data.len()) {
         return refused("a tensor's size is not that of its data");
     }
-    let finite = size == 8
-        || tensor.raw_data.chunks_exact(4).all(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]).is_finite());
+    let finite =
+        size == 8 || tensor.raw_data.as_chunks().0.iter().all(|&bytes| f32::from_le_bytes(bytes).is_finite());
     if finite { Ok(()) } else { refused("a weight is not finite") }
 }

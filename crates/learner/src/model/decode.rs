@@ -1,8 +1,8 @@
-//! Decoding an ONNX file without letting it ask for much more memory than it has bytes.
+//! Decodes an ONNX file with a limit on memory.
 //!
-//! A message of two bytes becomes a structure of hundreds, so a small file of many empty messages could
-//! fill a large memory. The memory of all structures is summed up, and limited, before any is made.
-//! Source: the wire format of Protocol Buffers (protobuf.dev/programming-guides/encoding).
+//! A message of two bytes becomes a structure of hundreds, so a small file of many empty messages could exhaust the
+//! memory. The memory of all structures is added up, and limited, before any is made. Source: the wire format of
+//! Protocol Buffers (protobuf.dev/programming-guides/encoding). Must not know what a graph computes.
 
 use std::mem::size_of;
 
@@ -23,7 +23,7 @@ const MAX_DEPTH: usize = 16;
 /// Decodes an ONNX file.
 ///
 /// # Errors
-/// [`ModelError`] when the bytes are no ONNX file, or has too many parts.
+/// [`ModelError`] when the bytes are no ONNX file, or one of too many parts.
 pub(super) fn decode(bytes: &[u8]) -> Result<ModelProto, ModelError> {
     count(bytes, &mut { MAX_STRUCTURE_BYTES }, &MODEL, 0)?;
     ModelProto::decode(bytes).map_err(ModelError::Decode)
@@ -42,11 +42,10 @@ static MODEL: MessageType =
     message(size_of::<ModelProto>(), &[(2, &PLAIN), (3, &PLAIN), (6, &PLAIN), (7, &GRAPH), (14, &ENTRY)]);
 static GRAPH: MessageType =
     message(size_of::<GraphProto>(), &[(1, &NODE), (2, &PLAIN), (5, &TENSOR), (10, &PLAIN)]);
-static NODE: MessageType =
-    MessageType { bytes: size_of::<NodeProto>(), fields: &[(5, &ATTRIBUTE)], plain: true };
-static ATTRIBUTE: MessageType = MessageType {
-    bytes: size_of::<AttributeProto>(),
-    fields: &[
+static NODE: MessageType = plain(size_of::<NodeProto>(), &[(5, &ATTRIBUTE)]);
+static ATTRIBUTE: MessageType = plain(
+    size_of::<AttributeProto>(),
+    &[
         (5, &TENSOR),
         (6, &GRAPH),
         (8, &NUMBERS),
@@ -56,21 +55,18 @@ static ATTRIBUTE: MessageType = MessageType {
         (14, &OTHER),
         (15, &OTHER),
     ],
-    plain: true,
-};
-static TENSOR: MessageType = MessageType {
-    bytes: size_of::<TensorProto>(),
-    fields: &[(1, &NUMBERS), (3, &OTHER), (5, &NUMBERS), (7, &NUMBERS), (11, &NUMBERS), (13, &OTHER)],
-    plain: true,
-};
-static ENTRY: MessageType =
-    MessageType { bytes: size_of::<StringStringEntryProto>(), fields: &[], plain: true };
+);
+static TENSOR: MessageType = plain(
+    size_of::<TensorProto>(),
+    &[(1, &NUMBERS), (3, &OTHER), (5, &NUMBERS), (7, &NUMBERS), (11, &NUMBERS), (13, &OTHER)],
+);
+static ENTRY: MessageType = plain(size_of::<StringStringEntryProto>(), &[]);
 /// A packed list of integers: each byte may be one.
-static NUMBERS: MessageType = MessageType { bytes: size_of::<Vec<u8>>(), fields: &[], plain: true };
+static NUMBERS: MessageType = plain(size_of::<Vec<u8>>(), &[]);
 /// Text, bytes or floats: they take as much memory as bytes in the file.
-static PLAIN: MessageType = MessageType { bytes: size_of::<Vec<u8>>(), fields: &[], plain: true };
+static PLAIN: MessageType = plain(size_of::<Vec<u8>>(), &[]);
 /// Messages whose fields are not counted one by one.
-static OTHER: MessageType = MessageType { bytes: 0, fields: &[], plain: false };
+static OTHER: MessageType = message(0, &[]);
 
 /// The size of an integer in memory, however short it is encoded.
 const NUMBER_BYTES: usize = size_of::<i64>();
@@ -82,9 +78,18 @@ const fn message(bytes: usize, fields: &'static [(u64, &'static MessageType)]) -
     MessageType { bytes, fields, plain: false }
 }
 
-/// Subtracts the memory of a message's structures from what is left. A malformed message is not an error here:
-/// decoding reports it, and stops there.
-fn count(mut bytes: &[u8], left: &mut usize, message: &MessageType, depth: usize) -> Result<(), ModelError> {
+const fn plain(bytes: usize, fields: &'static [(u64, &'static MessageType)]) -> MessageType {
+    MessageType { bytes, fields, plain: true }
+}
+
+/// Subtracts the memory of a message's structures from the budget. A malformed message is not an error here: decoding
+/// reports it, and stops there.
+fn count(
+    mut bytes: &[u8],
+    budget: &mut usize,
+    message: &MessageType,
+    depth: usize,
+) -> Result<(), ModelError> {
     if depth > MAX_DEPTH {
         return Err(ModelError::Refused("its graphs are nested too deeply".to_owned()));
     }
@@ -92,7 +97,7 @@ fn count(mut bytes: &[u8], left: &mut usize, message: &MessageType, depth: usize
         match wire {
             0 => {
                 varint(&mut bytes);
-                take(left, NUMBER_BYTES)?;
+                take(budget, NUMBER_BYTES)?;
             }
             1 => bytes = bytes.get(8..).unwrap_or_default(),
             5 => bytes = bytes.get(4..).unwrap_or_default(),
@@ -104,17 +109,15 @@ fn count(mut bytes: &[u8], left: &mut usize, message: &MessageType, depth: usize
                 bytes = rest;
                 let named =
                     message.fields.iter().find(|(number, _)| *number == field).map(|(_, message)| *message);
-                let held = named.unwrap_or(if message.plain { &PLAIN } else { &OTHER });
-                if std::ptr::eq(held, &raw const OTHER) {
-                    take(left, OTHER_BYTES.saturating_mul(inside.len() + 2))?;
-                } else {
-                    take(left, held.bytes)?;
-                    if std::ptr::eq(held, &raw const NUMBERS) {
-                        let numbers = inside.iter().filter(|&&byte| byte < 0x80).count();
-                        take(left, NUMBER_BYTES.saturating_mul(numbers))?;
-                    } else if !std::ptr::eq(held, &raw const PLAIN) {
-                        count(inside, left, held, depth + 1)?;
-                    }
+                let content = named.unwrap_or(if message.plain { &PLAIN } else { &OTHER });
+                take(budget, content.bytes)?;
+                if std::ptr::eq(content, &raw const OTHER) {
+                    take(budget, OTHER_BYTES.saturating_mul(inside.len() + 2))?;
+                } else if std::ptr::eq(content, &raw const NUMBERS) {
+                    let numbers = inside.iter().filter(|&&byte| byte < 0x80).count();
+                    take(budget, NUMBER_BYTES.saturating_mul(numbers))?;
+                } else if !std::ptr::eq(content, &raw const PLAIN) {
+                    count(inside, budget, content, depth + 1)?;
                 }
             }
             _ => return Ok(()),
@@ -123,8 +126,8 @@ fn count(mut bytes: &[u8], left: &mut usize, message: &MessageType, depth: usize
     Ok(())
 }
 
-fn take(left: &mut usize, bytes: usize) -> Result<(), ModelError> {
-    *left = left.checked_sub(bytes).ok_or_else(|| {
+fn take(budget: &mut usize, bytes: usize) -> Result<(), ModelError> {
+    *budget = budget.checked_sub(bytes).ok_or_else(|| {
         ModelError::Refused("it consists of more nodes, tensors and other parts than any model".to_owned())
     })?;
     Ok(())

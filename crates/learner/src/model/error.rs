@@ -1,13 +1,13 @@
-//! Why a model file cannot be used.
+//! The error of this module: why a model file cannot be used.
 //!
-//! Owns the error of this room. Must not know any of its other files, so that all of them can return it.
+//! Must not know any other file of the module, so that all of them can return it.
 
 use prost::DecodeError;
 use tract_onnx::prelude::TractError;
 
 use crate::text::Untrusted;
 
-/// Libraries repeat parts of a file in their errors; a reply shows at most this many characters of one.
+/// Errors of libraries repeat parts of a file; a message shows at most this many characters of one.
 const MAX_CAUSE_CHARS: usize = 200;
 
 /// Why a model file cannot be used.

@@ -1,7 +1,7 @@
 //! Imports models: exports of this backend, models of other tools, and models of the Python server.
 //!
-//! Owns the decision which of them a set of files is. Whatever tool made a model, the result is a model file of this
-//! backend, checked and run. Must not know archives or directories.
+//! Owns the decision which of them a set of files is. The result is always a model file of this backend, checked and
+//! run once. Must not know archives or directories.
 
 use std::collections::BTreeMap;
 
@@ -19,8 +19,8 @@ pub type ModelFiles = BTreeMap<String, Vec<u8>>;
 
 /// The model file of this backend.
 pub const MODEL: &str = "model.onnx";
-/// Describes a model of another tool; in exports of the TensorFlow 1 releases, the model itself.
-pub const DESCRIPTION: &str = "model.json";
+/// The description of a model of another tool; in exports of the TensorFlow 1 releases, the model itself.
+pub const MODEL_JSON: &str = "model.json";
 
 /// The maximum size of a model file to import, in bytes.
 pub const MAX_MODEL_BYTES: usize = 28 << 20;
@@ -32,7 +32,7 @@ pub const MAX_MODEL_BYTES: usize = 28 << 20;
 /// [`ModelError`] when they are no model that this backend understands and runs, or when the output is not that of
 /// a classifier.
 pub fn import(mut files: ModelFiles) -> Result<Vec<u8>, ModelError> {
-    let model_json = files.remove(DESCRIPTION);
+    let model_json = files.remove(MODEL_JSON);
     let (bytes, model) = match (files.remove(MODEL), files.remove(CLASSIFIER), model_json) {
         (Some(onnx), _, model_json) => import_onnx(onnx, model_json)?,
         (None, Some(classifier), _) => load(python_server::keras_to_onnx(&classifier, files)?)?,

@@ -34,8 +34,8 @@ pub struct ModelMetadata {
     /// known: its samples are then matched by position.
     #[serde(default = "yes")]
     pub named: bool,
-    /// Whether samples may have further features behind these, which the model ignores: a model that knows the
-    /// positions of the features it uses need not know how many there are. Only without names.
+    /// Whether samples may have further features behind these, which the model ignores: a model of the Python server
+    /// knows the positions of its features, but not how many there are. Only without names.
     #[serde(default)]
     pub open_ended: bool,
     /// The classes, in the order of the output's columns.
@@ -85,7 +85,7 @@ impl ModelMetadata {
         Self::of(&decode(bytes)?)
     }
 
-    /// Refuses texts that are longer than any learner's: exports and pages show them.
+    /// Refuses texts longer than this backend writes: exports and pages show them.
     pub(super) fn check_imported(&self) -> Result<(), ModelError> {
         const MAX_BYTES: usize = 64 << 10;
         let length: usize = self.decisions.iter().map(String::len).sum();

@@ -22,7 +22,7 @@ mod translate;
 mod tree_graph;
 
 pub use error::ModelError;
-pub use import::{CLASSIFIER, DESCRIPTION, MAX_MODEL_BYTES, MODEL, ModelFiles, import};
+pub use import::{CLASSIFIER, MAX_MODEL_BYTES, MODEL, MODEL_JSON, ModelFiles, import};
 pub use metadata::{FORMAT, ModelMetadata, TopFeature};
 pub use runner::Model;
 pub use summary::{Summary, summary};

@@ -127,12 +127,12 @@ impl Model {
         if values.iter().all(|value| value.is_finite()) {
             Ok(values)
         } else {
-            Err(ModelError::Output("its output holds something that is no number".to_owned()))
+            Err(ModelError::Output("its output holds a value that is not finite".to_owned()))
         }
     }
 
-    /// Runs one sample of missing values and one of zeros, so that a file that cannot run is refused when it is
-    /// loaded and not when it is used.
+    /// Runs one sample of missing values and one of zeros: a file that cannot run is refused when it is loaded, not
+    /// when it is used.
     fn run_once(&self) -> Result<(), ModelError> {
         let columns = vec![vec![f32::NAN, 0.0]; self.metadata.features.len()];
         self.run_columns(&columns).map(|_| ())

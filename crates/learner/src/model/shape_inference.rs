@@ -1,9 +1,9 @@
-//! The shape of every value in a model's graph, before the ONNX runtime (tract) sees it.
+//! Infers the shape of every value in a model's graph, before the ONNX runtime (tract) reads it.
 //!
-//! Owns the walk through a graph and the limits on memory and time. A few nodes can ask for any amount of memory (a
-//! tensor concatenated with itself, again and again), and an index outside of a tensor makes the runtime panic. With
-//! a known batch size all shapes are known, so both are found here. Must not know single operators: their rules are
-//! in [`super::operators`].
+//! Owns the walk through a graph and the limits on memory and time. A few nodes can need any amount of memory (a
+//! tensor concatenated with itself repeatedly), and an index outside of a tensor makes the runtime panic. With a known
+//! batch size all shapes are known, so both are found here. Must not know single operators: their rules are in
+//! [`super::operators`].
 
 use std::collections::{HashMap, HashSet};
 
@@ -30,10 +30,10 @@ const MAX_PRODUCTS: usize = 4_000_000_000;
 /// Integers up to here are exact in single precision.
 const MAX_EXACT: f64 = 16_777_216.0;
 
-/// Infers all shapes for an input of `batch` × `features`; gives that of the output called `output`.
+/// Infers all shapes for an input of `batch` × `features`; returns that of the output called `output`.
 ///
 /// # Errors
-/// [`ModelError::Refused`] where shapes or indices do not fit, or ask for too much memory.
+/// [`ModelError::Refused`] when shapes or indices do not fit, or need too much memory.
 pub(super) fn infer(
     graph: &GraphProto,
     batch: usize,

@@ -80,7 +80,7 @@ fn graph_of(model: &TrainedModel) -> Graph {
             linear(&mut graph, &design, model)
         };
         for forest in model.forests.iter().filter(|forest| !forest.trees.is_empty()) {
-            let more = forest_margins(&mut graph, &prepared, forest, margins_of(model));
+            let more = forest_margins(&mut graph, &prepared, forest, model.linear.bias.len());
             margins = graph.op("Add", &[&margins, &more]);
         }
         margins
@@ -129,11 +129,7 @@ fn prepare(graph: &mut Graph, raw: &ValueName, model: &TrainedModel) -> Prepared
     Prepared { standard, missing, inputs: inputs.len() }
 }
 
-fn margins_of(model: &TrainedModel) -> usize {
-    model.linear.bias.len()
-}
-
-/// The design matrix: derived columns in the order of the expansion's terms.
+/// The design matrix: derived columns in the order of the basis.
 fn design(graph: &mut Graph, prepared: &Prepared, model: &TrainedModel) -> ValueName {
     let Prepared { standard, missing, .. } = prepared;
     // Runs of terms of one kind become one node each, so the columns keep their order.

@@ -1,19 +1,19 @@
 //! Inputs discretised into bins, stored twice: all cells by column, to send samples down a tree, and by sample the cells
 //! outside of their column's default bin, to add up derivatives. Moodle's columns have one value for most samples, so
-//! the second are few.
+//! the second are few. Must not know targets or trees.
 
 use rayon::prelude::*;
 
 use crate::dataset::Features;
 use crate::learning::preprocessing::Input;
 
-/// The largest number of bins of an input, without the one for missing values: with it a bit of a `u64` each.
+/// The maximum number of bins of an input, without the one for missing values: together they fit the bits of a `u64`.
 const MAX_BINS: usize = 63;
 
-/// The largest number of bins of all inputs together: a cell is a `u16`.
+/// The maximum number of bins of all inputs together: a cell is a `u16`.
 const MAX_TOTAL_BINS: usize = 1 << 16;
 
-/// The largest number of inputs that can be binned.
+/// The maximum number of inputs that can be binned.
 pub(super) const MAX_INPUTS: usize = MAX_TOTAL_BINS / 3;
 
 /// The inputs of some samples, ready for boosting. Samples are numbered by their position in the rows.
@@ -27,7 +27,7 @@ pub(crate) struct Binned {
     starts: Vec<usize>,
     /// The cells outside of default bins, sample by sample: the bin plus the `first` of its column.
     cells: Vec<u16>,
-    /// How many bins there are, of all columns.
+    /// The number of bins of all columns.
     pub(super) total: usize,
 }
 
@@ -48,12 +48,12 @@ pub(crate) struct BinnedColumn {
 }
 
 impl BinnedColumn {
-    /// How many bins there are, that of missing values included.
+    /// The number of bins, with that of missing values.
     pub(super) fn bins(&self) -> usize {
         self.thresholds.len() + 1 + usize::from(self.missing)
     }
 
-    /// How many splits of its bins there are: the last one separates missing from present values.
+    /// The number of splits of its bins; the last one separates missing from present values.
     pub(super) fn splits(&self) -> usize {
         self.thresholds.len() + usize::from(self.missing)
     }

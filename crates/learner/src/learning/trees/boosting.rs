@@ -1,4 +1,6 @@
 //! Boosts trees: each fits the gradients of the loss that the trees before it left.
+//!
+//! Must not know how a tree is grown, nor which hyperparameters are tried.
 
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -15,7 +17,7 @@ use crate::learning::rng::Stream;
 pub(super) struct TreeParams {
     /// A round adds a tree for each margin.
     pub max_rounds: usize,
-    /// Stop when the loss of the validation samples has not decreased for this many rounds.
+    /// Stop after this many rounds in which the loss of the validation samples has not decreased.
     pub early_stopping_rounds: usize,
     /// The factor of each leaf's Newton step.
     pub learning_rate: f64,
@@ -59,8 +61,8 @@ pub(super) fn boost(
     let width = margin_count(classes);
     let bias = prior_margins(targets, classes, &split.train);
     let start = |samples: usize| Array2::from_shape_fn((samples, width), |(_, margin)| bias[margin]);
-    let mut train = Scored { samples: &split.train, margins: start(split.train.len()) };
-    let mut validation = Scored { samples: &split.validation, margins: start(split.validation.len()) };
+    let mut train = SampleMargins { samples: &split.train, margins: start(split.train.len()) };
+    let mut validation = SampleMargins { samples: &split.validation, margins: start(split.validation.len()) };
     let mut trees: Vec<Tree> = Vec::new();
     let mut stream = Stream::new(params.seed);
     let mut best = (f64::INFINITY, 0, validation.margins.clone());
@@ -112,13 +114,13 @@ struct BoostedTree {
 }
 
 /// Samples and their margins after the trees so far.
-struct Scored<'a> {
+struct SampleMargins<'a> {
     samples: &'a [u32],
     /// Samples × margins.
     margins: Array2<f64>,
 }
 
-impl Scored<'_> {
+impl SampleMargins<'_> {
     fn add(&mut self, tree: &Tree, leaves: &[u16]) {
         for (margin, &leaf) in self.margins.column_mut(tree.margin).iter_mut().zip(leaves) {
             *margin += f64::from(tree.leaves[usize::from(leaf)]);
@@ -135,7 +137,7 @@ impl Scored<'_> {
         sums.iter().sum()
     }
 
-    /// Margins and samples in parts that are large enough to pay for a task each.
+    /// Margins and samples in parts that are large enough for parallel tasks.
     fn parts(&self) -> impl IndexedParallelIterator<Item = (&[f64], &[u32])> {
         const PART: usize = 2_048;
         let margins = self.margins.as_slice().expect("made row-major");
@@ -179,7 +181,7 @@ struct Gradients {
 }
 
 impl Gradients {
-    fn of(train: &Scored<'_>, targets: &[usize], samples: usize) -> Self {
+    fn of(train: &SampleMargins<'_>, targets: &[usize], samples: usize) -> Self {
         let width = train.margins.ncols();
         let classes = if width == 1 { 2 } else { width };
         let part = |(margins, samples): (&[f64], &[u32])| derivatives(margins, samples, targets, classes);

@@ -1,4 +1,6 @@
 //! Fitted trees: their splits, their leaf values, and the margins that they add.
+//!
+//! Must not know how they were trained.
 
 use ndarray::Array2;
 
@@ -12,7 +14,7 @@ pub(crate) struct Tree {
     pub splits: Vec<TreeSplit>,
     /// 2^splits values, added to the margin.
     pub leaves: Vec<f32>,
-    /// Which margin it adds to.
+    /// The index of the margin that it adds to.
     pub margin: usize,
 }
 
@@ -29,7 +31,7 @@ pub(crate) struct TreeSplit {
 /// The sum of trees of the same depth.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Forest {
-    /// How many splits each tree has.
+    /// The number of splits of each tree.
     pub depth: usize,
     pub trees: Vec<Tree>,
 }

@@ -1,6 +1,6 @@
 //! The candidate learner of boosted trees.
 //!
-//! Owns which trees are tried on how many samples. How they are boosted is [`super::boosting`]'s matter.
+//! Owns which trees are tried on how many samples. Must not know how they are boosted ([`super::boosting`]).
 
 use ndarray::{Array1, Array2};
 use rayon::prelude::*;
@@ -15,10 +15,10 @@ use crate::learning::logistic::margin_count;
 /// Chooses the number of boosting rounds for each depth that is worth trying.
 pub(in crate::learning) struct TreeLearner;
 
-/// The largest number of trees of a forest.
+/// The maximum number of trees of a forest.
 const MAX_TREES: usize = 4_000;
 
-/// Trees are tried from this many samples; below, they never won.
+/// Trees are tried from this many samples; with fewer, linear models were always better.
 const MIN_SAMPLES_FOR_TREES: usize = 400;
 
 impl Learner for TreeLearner {
@@ -49,8 +49,8 @@ impl Hyperparameters for TreeParams {
     }
 }
 
-/// The trees that are tried: shallow ones follow noise less, deep ones follow details. Which depth is best differs from
-/// dataset to dataset, so two are tried, and both may become members of the ensemble.
+/// The trees that are tried: shallow ones overfit less, deep ones fit details. The best depth differs from dataset to
+/// dataset, so two are tried, and both may become members of the ensemble.
 fn tree_params(rows: usize, inputs: usize, classes: usize, seed: u64) -> Vec<TreeParams> {
     if rows < MIN_SAMPLES_FOR_TREES || inputs > MAX_INPUTS {
         return Vec::new();

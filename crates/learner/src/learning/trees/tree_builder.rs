@@ -1,9 +1,8 @@
 //! Grows one symmetric tree, split by split.
 //!
-//! All nodes of a level have the same split: such trees follow noise less than
-//! free ones, and are quick to evaluate (Kohavi 1994; Prokhorenkova et al. 2018).
-//! Derivatives are added up by bin. Of a node's two children only the smaller one
-//! is visited: the parent's histogram minus its own is the other's (Ke et al. 2017).
+//! All nodes of a level have the same split: such trees overfit less than others, and are quick to evaluate (Kohavi 1994;
+//! Prokhorenkova et al. 2018). Derivatives are added up by bin. Of a node's two children only the smaller one is visited:
+//! the parent's histogram minus its own is the other's (Ke et al. 2017). Must not know the loss.
 
 use rayon::prelude::*;
 
@@ -139,14 +138,14 @@ impl BinSplit {
 /// Above every standardised value: a split that separates missing from present values.
 const ABOVE_ALL: f32 = CLIP + 1.0;
 
-/// A histogram is added up in parts of at least `MIN_OF_A_PART` samples, and in at most `MAX_PARTS` parts. Neither
+/// A histogram is added up in parts of at least `MIN_PART_SAMPLES` samples, and in at most `MAX_PARTS` parts. Neither
 /// depends on the number of cores, so the result does not either.
-const MIN_OF_A_PART: usize = 8_192;
+const MIN_PART_SAMPLES: usize = 8_192;
 const MAX_PARTS: usize = 8;
 
 /// The sums of each bin of each column over some samples; those of default bins are left out.
 fn histogram(binned: &Binned, gradients: &[[f32; 2]], samples: &[u32]) -> Vec<GradientSums> {
-    let part = MIN_OF_A_PART.max(samples.len().div_ceil(MAX_PARTS));
+    let part = MIN_PART_SAMPLES.max(samples.len().div_ceil(MAX_PARTS));
     let parts: Vec<Vec<GradientSums>> = samples
         .par_chunks(part)
         .map(|samples| {
@@ -188,7 +187,7 @@ fn best_split(binned: &Binned, nodes: &[Node], l2: f64, noise: &[f64]) -> Option
             BinSplit::best(at, gains, noise[at])
         })
         .collect();
-    // The first of the best, so that the result does not depend on threads.
+    // The first of equally good splits, so that the result does not depend on threads.
     splits.into_iter().flatten().reduce(|best, split| if split.gain > best.gain { split } else { best })
 }
 

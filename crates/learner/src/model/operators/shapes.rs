@@ -1,12 +1,12 @@
 //! The shape of an operator's output, from the shapes of its inputs and from constants among them.
 //!
-//! Owns one rule for each kind of operator; a rule gives `None` when the inputs do not fit. Must not know the graph:
-//! it sees one node through [`Inputs`].
+//! Owns one rule for each kind of operator; a rule returns `None` when the inputs do not fit. Must not know the graph:
+//! it reads one node through [`Inputs`].
 
 use std::collections::HashMap;
 
 use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::{NodeProto, TensorProto};
+use tract_onnx::pb::{AttributeProto, NodeProto, TensorProto};
 
 /// The sizes of a value's dimensions.
 pub(crate) type Shape = Vec<usize>;
@@ -56,14 +56,17 @@ impl<'a> Inputs<'a> {
 
     /// The attribute `axis` as an axis of `shape`, 0 when it is absent.
     fn axis(&self, shape: &[usize]) -> Option<usize> {
-        let axis = self.node.attribute.iter().find(|attribute| attribute.name == "axis");
+        let axis = self.attribute("axis");
         usize::try_from(axis.map_or(0, |attribute| attribute.i)).ok().filter(|&axis| axis < shape.len())
     }
 
     /// The list of integers that an attribute holds.
     fn ints(&self, name: &str) -> Option<&'a [i64]> {
-        let attribute = self.node.attribute.iter().find(|attribute| attribute.name == name);
-        attribute.map(|attribute| attribute.ints.as_slice())
+        self.attribute(name).map(|attribute| attribute.ints.as_slice())
+    }
+
+    fn attribute(&self, name: &str) -> Option<&'a AttributeProto> {
+        self.node.attribute.iter().find(|attribute| attribute.name == name)
     }
 }
 
@@ -213,17 +216,13 @@ fn broadcast(a: &[usize], b: &[usize]) -> Option<Shape> {
 
 /// The largest value of a tensor of floats; `None` when one is negative or NaN.
 fn max_of(tensor: &TensorProto) -> Option<f64> {
-    let mut values = tensor.raw_data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+    let mut values = tensor.raw_data.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes));
     let max = values.try_fold(0.0_f32, |max, value| (value >= 0.0).then_some(max.max(value)));
     max.filter(|_| tensor.data_type == FLOAT).map(f64::from)
 }
 
 /// The values of a tensor of 64-bit integers.
 fn integers(tensor: &TensorProto) -> Option<Vec<i64>> {
-    let values = tensor.raw_data.chunks_exact(8).map(|bytes| {
-        let mut eight = [0; 8];
-        eight.copy_from_slice(bytes);
-        i64::from_le_bytes(eight)
-    });
+    let values = tensor.raw_data.as_chunks().0.iter().map(|&bytes| i64::from_le_bytes(bytes));
     (tensor.data_type == INTEGER).then(|| values.collect())
 }

@@ -161,7 +161,7 @@ impl TensorEntry {
         if self.crc32c.is_some_and(|sum| sum != masked_checksum(bytes)) {
             return Err(damaged());
         }
-        Ok(bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
+        Ok(bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect())
     }
 }
 

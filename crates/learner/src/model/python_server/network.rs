@@ -10,7 +10,7 @@ use crate::model::graph::{Graph, ValueName};
 use crate::model::metadata::{FORMAT, ModelMetadata};
 use crate::model::to_onnx::{INPUT, file, outputs};
 
-/// A sequence of layers; the last one gives the probabilities.
+/// A sequence of layers; the output of the last one is the probabilities.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Network {
     /// The release that made it.
@@ -81,7 +81,7 @@ impl Network {
 
     /// The network as a model file of this backend. Missing values become 0, as in the Python server.
     pub(crate) fn to_onnx(&self) -> Vec<u8> {
-        let classes: Vec<Class> = self.classes();
+        let classes = self.classes();
         let mut graph = Graph::new("python_server");
         let raw = graph.input(INPUT, self.features);
         let nothing_varied = self.columns.is_empty();

@@ -12,7 +12,7 @@ use super::value::{Global, Id, PickleValue, PickleValues, integers, width};
 /// The maximum number of values; real classifiers have about sixty.
 const MAX_VALUES: usize = 4_096;
 
-/// Reads a pickle; gives its values and the index of the result.
+/// Reads a pickle; returns its values and the index of the result.
 pub(crate) fn read(bytes: &[u8]) -> Result<(PickleValues, Id), String> {
     if bytes.first() != Some(&op::PROTO) {
         return Err("it is no pickle, or a compressed one".to_owned());
@@ -157,16 +157,16 @@ impl Machine {
     fn top(&mut self, count: usize) -> Result<Vec<Id>, String> {
         let floor = self.marks.last().copied().unwrap_or(0);
         let from = self.stack.len().checked_sub(count).filter(|&from| from >= floor);
-        Ok(self.stack.split_off(from.ok_or_else(nonsense)?))
+        Ok(self.stack.split_off(from.ok_or_else(inconsistent)?))
     }
 
     fn since_mark(&mut self) -> Result<Vec<Id>, String> {
-        let from = self.marks.pop().ok_or_else(nonsense)?;
+        let from = self.marks.pop().ok_or_else(inconsistent)?;
         Ok(self.stack.split_off(from))
     }
 
     fn put(&mut self, key: u32) -> Result<(), String> {
-        let top = *self.stack.last().ok_or_else(nonsense)?;
+        let top = *self.stack.last().ok_or_else(inconsistent)?;
         let key = key as usize;
         // Picklers number from 0.
         if key > self.memo.len() || key >= MAX_VALUES {
@@ -180,38 +180,38 @@ impl Machine {
     }
 
     fn recall(&mut self, key: u32) -> Result<(), String> {
-        let id = *self.memo.get(key as usize).ok_or_else(nonsense)?;
+        let id = *self.memo.get(key as usize).ok_or_else(inconsistent)?;
         self.push_id(id)
     }
 
     fn global(&mut self) -> Result<PickleValue, String> {
-        let [module, name] = self.top(2)?[..] else { return Err(nonsense()) };
+        let [module, name] = self.top(2)?[..] else { return Err(inconsistent()) };
         match (self.values.at(module), self.values.at(name)) {
             (PickleValue::Text(module), PickleValue::Text(name)) => {
                 Global::named(module, name).map(PickleValue::Global)
             }
-            _ => Err(nonsense()),
+            _ => Err(inconsistent()),
         }
     }
 
     fn new_object(&mut self) -> Result<PickleValue, String> {
-        let [class, arguments] = self.top(2)?[..] else { return Err(nonsense()) };
+        let [class, arguments] = self.top(2)?[..] else { return Err(inconsistent()) };
         match (self.values.at(class), self.values.at(arguments)) {
             (
                 PickleValue::Global(class @ (Global::Classifier | Global::ArrayWrapper)),
                 PickleValue::Tuple(none),
             ) if none.is_empty() => Ok(PickleValue::Object(*class, None)),
-            _ => Err(called()),
+            _ => Err(forbidden_call()),
         }
     }
 
-    /// Where Python would call a function: two functions are known, and their results.
+    /// Python would call a function here. Two functions are known, with their results.
     fn reduce(&mut self) -> Result<PickleValue, String> {
-        let [function, arguments] = self.top(2)?[..] else { return Err(nonsense()) };
+        let [function, arguments] = self.top(2)?[..] else { return Err(inconsistent()) };
         let (PickleValue::Global(function), PickleValue::Tuple(arguments)) =
             (self.values.at(function), self.values.at(arguments))
         else {
-            return Err(called());
+            return Err(forbidden_call());
         };
         let arguments: Vec<&PickleValue> = arguments.iter().map(|&id| self.values.at(id)).collect();
         match (function, arguments.as_slice()) {
@@ -221,24 +221,24 @@ impl Machine {
             (Global::Scalar, [PickleValue::Dtype { kind, order }, PickleValue::Bytes(bytes)]) => {
                 match integers(kind, order, bytes)?.as_slice() {
                     [number] => Ok(PickleValue::Int(*number)),
-                    _ => Err(nonsense()),
+                    _ => Err(inconsistent()),
                 }
             }
-            _ => Err(called()),
+            _ => Err(forbidden_call()),
         }
     }
 
     /// Sets the state of the object below the top to the top. The bytes of an array follow right after.
     fn build(&mut self, rest: &mut Bytes<'_>) -> Result<(), String> {
         let state = self.pop()?;
-        let object = *self.stack.last().ok_or_else(nonsense)?;
+        let object = *self.stack.last().ok_or_else(inconsistent)?;
         let built = match (self.values.at(object), self.values.at(state)) {
             (PickleValue::Dtype { kind, .. }, PickleValue::Tuple(parts)) => {
                 match parts.get(1).map(|&id| self.values.at(id)) {
                     Some(PickleValue::Text(order)) => {
                         PickleValue::Dtype { kind: kind.clone(), order: short(order)? }
                     }
-                    _ => return Err(nonsense()),
+                    _ => return Err(inconsistent()),
                 }
             }
             (PickleValue::Object(Global::ArrayWrapper, None), PickleValue::Dict(_)) => {
@@ -247,9 +247,9 @@ impl Machine {
             (PickleValue::Object(Global::Classifier, None), PickleValue::Dict(_)) => {
                 PickleValue::Object(Global::Classifier, Some(state))
             }
-            _ => return Err(called()),
+            _ => return Err(forbidden_call()),
         };
-        self.values.at_mut(object).map(|value| *value = built).ok_or_else(nonsense)
+        self.values.at_mut(object).map(|value| *value = built).ok_or_else(inconsistent)
     }
 
     /// The array that the state of a wrapper describes, from the bytes after it.
@@ -258,10 +258,10 @@ impl Machine {
         let (Some(PickleValue::Tuple(shape)), Some(PickleValue::Dtype { kind, order })) =
             (entry("shape"), entry("dtype"))
         else {
-            return Err(nonsense());
+            return Err(inconsistent());
         };
         let length = match shape.iter().map(|&id| self.values.at(id)).collect::<Vec<_>>()[..] {
-            [&PickleValue::Int(length)] => usize::try_from(length).map_err(|_| nonsense())?,
+            [&PickleValue::Int(length)] => usize::try_from(length).map_err(|_| inconsistent())?,
             _ => return Err("its list of columns has not one dimension".to_owned()),
         };
         // Newer versions of joblib align arrays; the first byte is the number of padding bytes.
@@ -275,22 +275,22 @@ impl Machine {
 
     fn append(&mut self, several: bool) -> Result<(), String> {
         let items = if several { self.since_mark()? } else { self.top(1)? };
-        let list = *self.stack.last().ok_or_else(nonsense)?;
+        let list = *self.stack.last().ok_or_else(inconsistent)?;
         match self.values.at_mut(list) {
             Some(PickleValue::List(list)) => list.extend(items),
-            _ => return Err(nonsense()),
+            _ => return Err(inconsistent()),
         }
         Ok(())
     }
 
     fn set_items(&mut self, several: bool) -> Result<(), String> {
         let items = if several { self.since_mark()? } else { self.top(2)? };
-        let dict = *self.stack.last().ok_or_else(nonsense)?;
+        let dict = *self.stack.last().ok_or_else(inconsistent)?;
         match self.values.at_mut(dict) {
             Some(PickleValue::Dict(entries)) if items.len().is_multiple_of(2) => {
                 entries.extend(items.chunks_exact(2).map(|pair| (pair[0], pair[1])));
             }
-            _ => return Err(nonsense()),
+            _ => return Err(inconsistent()),
         }
         Ok(())
     }
@@ -318,14 +318,14 @@ fn utf8(bytes: &[u8]) -> Result<String, String> {
 /// A copy of a word about an array. Its length is limited because a pickle can have it copied again and again.
 fn short(word: &str) -> Result<String, String> {
     const MAX_BYTES: usize = 16;
-    if word.len() <= MAX_BYTES { Ok(word.to_owned()) } else { Err(nonsense()) }
+    if word.len() <= MAX_BYTES { Ok(word.to_owned()) } else { Err(inconsistent()) }
 }
 
-fn nonsense() -> String {
+fn inconsistent() -> String {
     "its instructions do not fit together".to_owned()
 }
 
-fn called() -> String {
+fn forbidden_call() -> String {
     "it calls something that models of the Python server do not need; nothing in it was run".to_owned()
 }
 

@@ -92,7 +92,8 @@ fn entries<'a>(
     Ok(())
 }
 
-/// The checksum of TensorFlow's files: CRC-32C, rotated and shifted, so that a checksum of data with checksums stays meaningful.
+/// The checksum of TensorFlow's files: CRC-32C, rotated and with a constant added, because a CRC of data that contains
+/// its CRC is weak.
 pub(crate) fn masked_checksum(bytes: &[u8]) -> u32 {
     crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
 }

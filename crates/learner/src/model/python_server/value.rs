@@ -67,7 +67,7 @@ impl Global {
 pub(crate) struct PickleValues(Vec<PickleValue>);
 
 impl PickleValues {
-    /// Adds a value; gives its index.
+    /// Adds a value; returns its index.
     pub(crate) fn add(&mut self, value: PickleValue) -> Id {
         self.0.push(value);
         self.0.len() - 1

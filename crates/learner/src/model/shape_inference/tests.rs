@@ -1,4 +1,4 @@
-//! Graphs whose shapes do not fit, that need too much memory, or that read outside of a tensor.
+//! Refusals of graphs whose shapes do not fit, that need too much memory, or that read outside of a tensor.
 
 use prost::Message;
 use tract_onnx::pb::{AttributeProto, ModelProto};

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use tract_onnx::pb::tensor_proto::DataType;
 
 use super::error::{Result, refused};
-use super::value::{Computed, Data, Dim, Shape, Tensor, Value, broadcast};
+use super::value::{Computed, Data, Dim, Shape, Tensor, Value, broadcast, elements};
 use crate::model::graph::Graph;
 
 /// The maximum number of elements of all constants together: the floats that fit into a model file that can be
@@ -60,7 +60,7 @@ impl Builder {
     fn count_growing(&mut self, shape: &[Dim]) -> Result<()> {
         let max = if shape.iter().any(|dim| dim.batch) { MAX_PER_SAMPLE } else { MAX_CONSTANT };
         match elements(shape) {
-            Some((size, _)) if size <= max => self.count(1, 0),
+            Some(size) if size <= max => self.count(1, 0),
             _ => refused("it makes a value of an impossible size"),
         }
     }
@@ -113,14 +113,8 @@ impl Builder {
         self.missing_lost |= (a.may_be_missing || b.may_be_missing) && !keeps;
         self.count_growing(&shape)?;
         let name = self.graph.op(op, &[&a.name, &b.name]);
-        let integers = a.integers && b.integers && op != "Div" && op != "Pow";
-        Ok(Computed {
-            name,
-            shape,
-            may_be_missing: a.may_be_missing || b.may_be_missing,
-            flags_missing: false,
-            integers,
-        })
+        let done = Computed::from_inputs(name, shape, [a, b]);
+        Ok(Computed { integers: done.integers && !matches!(op, "Div" | "Pow"), ..done })
     }
 
     pub(crate) fn with_number(&mut self, op: &str, a: &Computed, number: f32) -> Result<Computed> {
@@ -161,15 +155,9 @@ impl Builder {
         let shape = broadcast(&broadcast(&yes.shape, &no.shape)?, &flag.shape)?;
         self.count_growing(&shape)?;
         let name = self.graph.op("Where", &[&truth.name, &yes.name, &no.name]);
-        let may_be_missing =
-            (yes.may_be_missing || no.may_be_missing || flag.may_be_missing) && !flag.flags_missing;
-        Ok(Computed {
-            name,
-            shape,
-            may_be_missing,
-            flags_missing: false,
-            integers: yes.integers && no.integers,
-        })
+        let chosen = Computed::from_inputs(name, shape, [yes, no]);
+        let may_be_missing = (chosen.may_be_missing || flag.may_be_missing) && !flag.flags_missing;
+        Ok(Computed { may_be_missing, ..chosen })
     }
 
     /// The same values in another shape, of the same number of elements.
@@ -177,8 +165,8 @@ impl Builder {
         if x.shape == shape {
             return Ok(x.clone());
         }
-        let (before, after) = (size_before_batch(&x.shape), size_before_batch(&shape));
-        if before != after || elements(&x.shape) != elements(&shape) {
+        let sizes = |shape: &[Dim]| (elements(shape), batch_dimensions(shape), size_before_batch(shape));
+        if sizes(&x.shape) != sizes(&shape) {
             return refused("it changes the shape of a value in a way that mixes samples");
         }
         self.count(1, shape.len())?;
@@ -226,15 +214,8 @@ impl Builder {
         self.count_growing(&shape)?;
         let names: Vec<&String> = parts.iter().map(|part| &part.name).collect();
         let name = self.graph.op_with("Concat", &names, &[("axis", axis as i64)]);
-        let may_be_missing = parts.iter().any(|part| part.may_be_missing);
         let flags_missing = parts.iter().all(|part| part.flags_missing);
-        Ok(Computed {
-            name,
-            shape,
-            may_be_missing,
-            flags_missing,
-            integers: parts.iter().all(|part| part.integers),
-        })
+        Ok(Computed { flags_missing, ..Computed::from_inputs(name, shape, parts) })
     }
 
     pub(crate) fn mat_mul(&mut self, a: &Computed, b: &Computed) -> Result<Computed> {
@@ -245,13 +226,7 @@ impl Builder {
         self.missing_lost |= a.may_be_missing || b.may_be_missing;
         self.count_growing(&shape)?;
         let name = self.graph.op("MatMul", &[&a.name, &b.name]);
-        Ok(Computed {
-            name,
-            shape,
-            may_be_missing: a.may_be_missing || b.may_be_missing,
-            flags_missing: false,
-            integers: false,
-        })
+        Ok(Computed { integers: false, ..Computed::from_inputs(name, shape, [a, b]) })
     }
 
     pub(crate) fn transpose(&mut self, x: &Computed, order: &[usize]) -> Result<Computed> {
@@ -312,14 +287,12 @@ impl Builder {
     }
 }
 
-/// The number of elements of a shape per sample, and the number of batch dimensions.
-fn elements(shape: &[Dim]) -> Option<(usize, usize)> {
-    let size = shape.iter().try_fold(1_usize, |product, dim| product.checked_mul(dim.size))?;
-    Some((size, shape.iter().filter(|dim| dim.batch).count()))
+fn batch_dimensions(shape: &[Dim]) -> usize {
+    shape.iter().filter(|dim| dim.batch).count()
 }
 
-/// The product of the dimensions before the batch, which must not change: else samples are mixed.
+/// The product of the dimensions before the batch. A reshape must keep it, or it would mix samples.
 fn size_before_batch(shape: &[Dim]) -> Option<usize> {
     let at = shape.iter().position(|dim| dim.batch)?;
-    shape[..at].iter().try_fold(1_usize, |product, dim| product.checked_mul(dim.size))
+    elements(&shape[..at])
 }

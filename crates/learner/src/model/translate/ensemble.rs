@@ -72,6 +72,20 @@ impl Ensemble {
         let weights = leaf_weights(node, lists, &index, &nodes, scores)?;
         Ok(Self { nodes, roots, weights })
     }
+
+    /// All branches of the trees below `roots`.
+    pub(crate) fn branches(&self, roots: &[Branch]) -> impl Iterator<Item = Branch> {
+        let mut open = roots.to_vec();
+        std::iter::from_fn(move || {
+            let branch = open.pop()?;
+            for child in [branch.above, branch.below] {
+                if let TreeNode::Branch(child) = self.nodes[child] {
+                    open.push(child);
+                }
+            }
+            Some(branch)
+        })
+    }
 }
 
 fn nodes(node: Node, index: &HashMap<(i64, i64), usize>, features: usize) -> Result<Vec<TreeNode>> {

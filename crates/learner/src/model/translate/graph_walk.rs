@@ -72,10 +72,10 @@ fn translate_node<'a>(translator: &mut Translator<'a>, node: Node<'a>) -> Result
     for name in node.proto.input.iter().filter(|name| !name.is_empty()) {
         translator.named(name)?;
     }
-    let Some(operator) = operators::find(canonical_domain(&node.proto.domain), &node.proto.op_type) else {
+    let Some(rule) = operators::find(canonical_domain(&node.proto.domain), &node.proto.op_type) else {
         return refused("it is not supported");
     };
-    let values = operator.translate(translator, node)?;
+    let values = rule.translate(translator, node)?;
     for (name, value) in node.proto.output.iter().zip(values) {
         let Some(value) = value.filter(|_| !name.is_empty()) else { continue };
         translator.define(name, value)?;

@@ -3,8 +3,6 @@
 //! Owns their translation, and the calculation of constants among their inputs. Must not take some samples of a batch:
 //! the builder refuses it.
 
-use std::rc::Rc;
-
 use tract_onnx::pb::tensor_proto::DataType;
 
 use super::error::{Result, refused};
@@ -12,12 +10,12 @@ use super::node::Node;
 use super::translator::Translator;
 use super::value::{Computed, Data, Dim, Integer, Tensor, Value, axis_of};
 
-pub(crate) fn identity(t: &mut Translator, node: Node) -> Result<Value> {
-    t.value(node, 0)
+pub(crate) fn identity(translator: &mut Translator, node: Node) -> Result<Value> {
+    translator.value(node, 0)
 }
 
-pub(crate) fn cast(t: &mut Translator, node: Node) -> Result<Value> {
-    let value = t.value(node, 0)?;
+pub(crate) fn cast(translator: &mut Translator, node: Node) -> Result<Value> {
+    let value = translator.value(node, 0)?;
     let to = i32::try_from(node.int("to", 0)).ok().and_then(|to| DataType::try_from(to).ok());
     match (to, value) {
         (Some(DataType::Float | DataType::Double), Value::Computed(value)) => {
@@ -26,7 +24,7 @@ pub(crate) fn cast(t: &mut Translator, node: Node) -> Result<Value> {
         (Some(DataType::Float | DataType::Double), Value::Known(tensor)) => match &tensor.data {
             Data::Integers(values) if values.iter().any(|value| value.batch) => Ok(Value::Known(tensor)),
             Data::Integers(values) => {
-                t.fold(values.len())?;
+                translator.fold(values.len())?;
                 Ok(Tensor::floats_of(tensor.dims.clone(), tensor.numbers()?))
             }
             Data::Floats(_) => Ok(Value::Known(tensor)),
@@ -35,41 +33,42 @@ pub(crate) fn cast(t: &mut Translator, node: Node) -> Result<Value> {
             Ok(Value::Computed(value))
         }
         (Some(DataType::Int64 | DataType::Int32), Value::Computed(value)) => {
-            truncated(t, &value).map(Value::Computed)
+            truncated(translator, &value).map(Value::Computed)
         }
         (Some(DataType::Int64 | DataType::Int32), Value::Known(tensor)) => match &tensor.data {
             Data::Integers(_) => Ok(Value::Known(tensor)),
             Data::Floats(values) => {
-                t.fold(values.len())?;
+                translator.fold(values.len())?;
                 let integers =
                     values.iter().map(|&value| Integer { number: value as i64, batch: false }).collect();
                 Ok(Tensor::integers_of(tensor.dims.clone(), integers))
             }
         },
         (Some(DataType::Bool), value) => {
-            let value = t.builder.computed(&value)?;
-            let zero = t.builder.scalar(0.0)?;
-            let none = t.builder.compare("Equal", &value, &zero)?;
-            t.builder.not(&none).map(Value::Computed)
+            let value = translator.builder.computed(&value)?;
+            let zero = translator.builder.scalar(0.0)?;
+            let none = translator.builder.compare("Equal", &value, &zero)?;
+            translator.builder.not(&none).map(Value::Computed)
         }
         _ => refused("it converts to something else than numbers"),
     }
 }
 
 /// Rounded towards zero: the absolute value rounded down, times the sign.
-fn truncated(t: &mut Translator, x: &Computed) -> Result<Computed> {
-    let zero = t.builder.scalar(0.0)?;
-    let (above, below) = (t.builder.compare("Greater", x, &zero)?, t.builder.compare("Greater", &zero, x)?);
-    let sign = t.builder.binary("Sub", &above, &below)?;
-    let size = t.builder.unary("Abs", x)?;
-    let size = t.builder.unary("Floor", &size)?;
-    let truncated = t.builder.binary("Mul", &size, &sign)?;
+fn truncated(translator: &mut Translator, x: &Computed) -> Result<Computed> {
+    let zero = translator.builder.scalar(0.0)?;
+    let (above, below) =
+        (translator.builder.compare("Greater", x, &zero)?, translator.builder.compare("Greater", &zero, x)?);
+    let sign = translator.builder.binary("Sub", &above, &below)?;
+    let size = translator.builder.unary("Abs", x)?;
+    let size = translator.builder.unary("Floor", &size)?;
+    let truncated = translator.builder.binary("Mul", &size, &sign)?;
     Ok(Computed { integers: true, ..truncated })
 }
 
-pub(crate) fn constant(t: &mut Translator, node: Node) -> Result<Value> {
+pub(crate) fn constant(translator: &mut Translator, node: Node) -> Result<Value> {
     if let Some(proto) = node.tensor("value") {
-        return t.known(proto);
+        return translator.known(proto);
     }
     let integers = |dims, values: &[i64]| {
         Tensor::integers_of(dims, values.iter().map(|&number| Integer { number, batch: false }).collect())
@@ -86,14 +85,14 @@ pub(crate) fn constant(t: &mut Translator, node: Node) -> Result<Value> {
     }
     if node.has("value_ints") {
         let values = node.ints("value_ints");
-        t.fold(values.len())?;
+        translator.fold(values.len())?;
         return Ok(integers(vec![values.len()], values));
     }
     refused("its value is neither a number nor a tensor of numbers")
 }
 
-pub(crate) fn transpose(t: &mut Translator, node: Node) -> Result<Value> {
-    let x = t.computed(node, 0)?;
+pub(crate) fn transpose(translator: &mut Translator, node: Node) -> Result<Value> {
+    let x = translator.computed(node, 0)?;
     let rank = x.shape.len();
     let given = node.ints("perm");
     let order: Vec<usize> = if given.is_empty() {
@@ -106,103 +105,101 @@ pub(crate) fn transpose(t: &mut Translator, node: Node) -> Result<Value> {
     if !sorted.iter().copied().eq(0..rank) {
         return refused("its perm is not a permutation of all axes");
     }
-    t.builder.transpose(&x, &order).map(Value::Computed)
+    translator.builder.transpose(&x, &order).map(Value::Computed)
 }
 
-pub(crate) fn concat(t: &mut Translator, node: Node) -> Result<Value> {
-    let values: Vec<Value> = (0..node.inputs()).map(|at| t.value(node, at)).collect::<Result<_>>()?;
-    let lists: Option<Vec<Rc<Tensor>>> = values
-        .iter()
-        .map(|value| match value {
-            Value::Known(tensor) if tensor.dims.len() == 1 && matches!(tensor.data, Data::Integers(_)) => {
-                Some(Rc::clone(tensor))
-            }
-            _ => None,
-        })
-        .collect();
-    if let Some(parts) = lists.filter(|parts| !parts.is_empty()) {
-        let mut all = Vec::new();
-        for part in parts {
-            if let Data::Integers(values) = &part.data {
-                t.fold(values.len())?;
-                all.extend(values);
-            }
-        }
+pub(crate) fn concat(translator: &mut Translator, node: Node) -> Result<Value> {
+    let values: Vec<Value> =
+        (0..node.inputs()).map(|at| translator.value(node, at)).collect::<Result<_>>()?;
+    let lists: Option<Vec<&[Integer]>> = values.iter().map(Value::integer_list).collect();
+    if let Some(lists) = lists.filter(|lists| !lists.is_empty()) {
+        translator.fold(lists.iter().map(|list| list.len()).sum())?;
+        let all = lists.concat();
         return Ok(Tensor::integers_of(vec![all.len()], all));
     }
-    let parts: Vec<Computed> = values.iter().map(|value| t.builder.computed(value)).collect::<Result<_>>()?;
+    let parts: Vec<Computed> =
+        values.iter().map(|value| translator.builder.computed(value)).collect::<Result<_>>()?;
     let Some(first) = parts.first() else { return refused("it has no inputs") };
     let axis = axis_of(node.int("axis", 1), first.shape.len())?;
-    t.builder.concat(&parts, axis).map(Value::Computed)
+    translator.builder.concat(&parts, axis).map(Value::Computed)
 }
 
 fn positions(indices: &[i64], size: usize) -> Result<Vec<usize>> {
     indices.iter().map(|&index| axis_of(index, size)).collect()
 }
 
-pub(crate) fn gather(t: &mut Translator, node: Node) -> Result<Value> {
-    let data = t.value(node, 0)?;
+pub(crate) fn gather(translator: &mut Translator, node: Node) -> Result<Value> {
+    let data = translator.value(node, 0)?;
     let rank = data.shape().len();
     let axis = axis_of(node.int("axis", 0), rank)?;
-    let indices = match t.value(node, 1)? {
+    let indices = match translator.value(node, 1)? {
         Value::Known(indices) => indices,
-        Value::Computed(index) => return look_up(t, &data, &index).map(Value::Computed),
+        Value::Computed(index) => return look_up(translator, &data, &index).map(Value::Computed),
     };
-    if let Value::Known(tensor) = &data
-        && let Data::Integers(values) = &tensor.data
-        && rank == 1
-    {
+    if let Some(values) = data.integer_list() {
         let positions = positions(&indices.integers()?, values.len())?;
-        t.fold(positions.len())?;
+        translator.fold(positions.len())?;
         let taken = positions.iter().map(|&position| values[position]).collect();
         return Ok(Tensor::integers_of(indices.dims.clone(), taken));
     }
-    let data = t.builder.computed(&data)?;
+    let data = translator.builder.computed(&data)?;
     let dim = data.shape[axis];
     if dim.batch {
         return refused("it selects some samples of the batch");
     }
-    let taken = t.builder.take(&data, axis, &positions(&indices.integers()?, dim.size)?)?;
+    let taken = translator.builder.take(&data, axis, &positions(&indices.integers()?, dim.size)?)?;
     let mut shape = taken.shape.clone();
     shape.splice(axis..=axis, indices.dims.iter().map(|&size| Dim::fixed(size)));
-    t.builder.reshape(&taken, shape).map(Value::Computed)
+    translator.builder.reshape(&taken, shape).map(Value::Computed)
 }
 
-/// Values of a constant list at computed positions: the sum of the list's values, each times a flag whether its position
-/// is the computed one.
-pub(crate) fn look_up(t: &mut Translator, table: &Value, index: &Computed) -> Result<Computed> {
+/// Values of a constant list at computed positions.
+pub(crate) fn look_up(translator: &mut Translator, table: &Value, index: &Computed) -> Result<Computed> {
     let Value::Known(table) = table else { return refused("both its data and its positions are computed") };
     let values = table.numbers()?;
     if table.dims.len() != 1 || values.is_empty() {
         return refused("it looks up something else than single numbers");
     }
     let positions: Vec<f32> = (0..values.len()).map(|position| position as f32).collect();
-    let positions = t.builder.constant(&[values.len()], &positions)?;
-    let values = t.builder.constant(&[values.len()], &values)?;
-    let mut wide = index.shape.clone();
-    wide.push(Dim::ONE);
-    let wide = t.builder.reshape(index, wide)?;
-    let matches = t.builder.compare("Equal", &wide, &positions)?;
-    let parts = t.builder.binary("Mul", &matches, &values)?;
-    let sum = t.builder.reduce("ReduceSum", &parts, &[index.shape.len()])?;
-    let done = t.builder.reshape(&sum, index.shape.clone())?;
+    let done = map_values(translator, index, &positions, &values)?;
     Ok(Computed { integers: matches!(table.data, Data::Integers(_)), ..done })
 }
 
-pub(crate) fn slice(t: &mut Translator, node: Node) -> Result<Value> {
-    let list = |at: usize, name: &str| -> Result<Vec<i64>> {
-        if node.has_input(at) { t.integers(node, at) } else { Ok(node.ints(name).to_vec()) }
-    };
+/// Replaces each key by its value, and every other number by 0: the sum of all values, each times a flag that its key
+/// matches.
+pub(crate) fn map_values(
+    translator: &mut Translator,
+    x: &Computed,
+    keys: &[f32],
+    values: &[f32],
+) -> Result<Computed> {
+    let keys = translator.builder.constant(&[keys.len()], keys)?;
+    let values = translator.builder.constant(&[values.len()], values)?;
+    let matches = matches(translator, x, &keys)?;
+    let parts = translator.builder.binary("Mul", &matches, &values)?;
+    let sum = translator.builder.reduce("ReduceSum", &parts, &[x.shape.len()])?;
+    translator.builder.reshape(&sum, x.shape.clone())
+}
+
+/// A flag for each key of a list, along a new last axis: whether a value equals it.
+pub(crate) fn matches(translator: &mut Translator, x: &Computed, keys: &Computed) -> Result<Computed> {
+    let mut wide = x.shape.clone();
+    wide.push(Dim::ONE);
+    let wide = translator.builder.reshape(x, wide)?;
+    translator.builder.compare("Equal", &wide, keys)
+}
+
+pub(crate) fn slice(translator: &mut Translator, node: Node) -> Result<Value> {
+    let list = |at, name| translator.integers(node, at, name);
     let (starts, ends, axes) = (list(1, "starts")?, list(2, "ends")?, list(3, "axes")?);
     let steps = list(4, "steps")?;
-    let value = t.value(node, 0)?;
+    let mut value = translator.value(node, 0)?;
     let rank = value.shape().len();
     let axes: Vec<i64> = if axes.is_empty() { (0..starts.len() as i64).collect() } else { axes };
     let fits = starts.len() == ends.len() && starts.len() == axes.len();
     if !fits || !(steps.is_empty() || steps.len() == starts.len()) {
         return refused("its lists are not of one length");
     }
-    let mut value = value;
     for at in 0..starts.len() {
         let axis = axis_of(axes[at], rank)?;
         let dim = value.shape()[axis];
@@ -211,19 +208,13 @@ pub(crate) fn slice(t: &mut Translator, node: Node) -> Result<Value> {
             continue;
         }
         let positions = range(starts[at], ends[at], step, dim.size)?;
-        value = match &value {
-            Value::Known(tensor) if rank == 1 && matches!(tensor.data, Data::Integers(_)) => {
-                let Data::Integers(values) = &tensor.data else { return refused("it is no list") };
-                t.fold(positions.len())?;
-                Tensor::integers_of(
-                    vec![positions.len()],
-                    positions.iter().map(|&position| values[position]).collect(),
-                )
-            }
-            _ => {
-                let x = t.builder.computed(&value)?;
-                Value::Computed(t.builder.take(&x, axis, &positions)?)
-            }
+        value = if let Some(values) = value.integer_list() {
+            translator.fold(positions.len())?;
+            let taken = positions.iter().map(|&position| values[position]).collect();
+            Tensor::integers_of(vec![positions.len()], taken)
+        } else {
+            let x = translator.builder.computed(&value)?;
+            Value::Computed(translator.builder.take(&x, axis, &positions)?)
         };
     }
     Ok(value)
@@ -241,11 +232,11 @@ fn range(start: i64, end: i64, step: i64, size: usize) -> Result<Vec<usize>> {
     Ok((start as usize..end as usize).step_by(step).collect())
 }
 
-pub(crate) fn split(t: &mut Translator, node: Node) -> Result<Vec<Value>> {
-    let x = t.computed(node, 0)?;
+pub(crate) fn split(translator: &mut Translator, node: Node) -> Result<Vec<Value>> {
+    let x = translator.computed(node, 0)?;
     let axis = axis_of(node.int("axis", 0), x.shape.len())?;
     let outputs = node.proto.output.len();
-    let sizes = if node.has_input(1) { t.integers(node, 1)? } else { node.ints("split").to_vec() };
+    let sizes = translator.integers(node, 1, "split")?;
     let dim = x.shape[axis];
     let sizes: Vec<usize> = if sizes.is_empty() {
         let each = dim.size.div_ceil(outputs.max(1));
@@ -261,7 +252,7 @@ pub(crate) fn split(t: &mut Translator, node: Node) -> Result<Vec<Value>> {
     let mut parts = Vec::with_capacity(outputs);
     for size in sizes {
         let positions: Vec<usize> = (from..from + size).collect();
-        parts.push(Value::Computed(t.builder.take(&x, axis, &positions)?));
+        parts.push(Value::Computed(translator.builder.take(&x, axis, &positions)?));
         from += size;
     }
     Ok(parts)

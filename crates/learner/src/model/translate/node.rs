@@ -142,13 +142,8 @@ fn data(proto: &TensorProto) -> Result<Data> {
 }
 
 fn chunks<const N: usize, T>(raw: &[u8], read: impl Fn([u8; N]) -> T) -> Result<Vec<T>> {
-    if !raw.len().is_multiple_of(N) {
-        return refused("a tensor's size is not that of its data");
+    match raw.as_chunks() {
+        (values, []) => Ok(values.iter().map(|&bytes| read(bytes)).collect()),
+        _ => refused("a tensor's size is not that of its data"),
     }
-    let values = raw.chunks_exact(N).map(|bytes| {
-        let mut array = [0; N];
-        array.copy_from_slice(bytes);
-        read(array)
-    });
-    Ok(values.collect())
 }

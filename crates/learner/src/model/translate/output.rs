@@ -9,7 +9,7 @@ use super::error::{Result, refused};
 use super::graph_walk::translate;
 use super::model_json::{Gives, Missing, ModelJson};
 use super::translator::Translator;
-use super::value::{Computed, Dim};
+use super::value::{Computed, Dim, elements};
 use crate::model::metadata::{FORMAT, ModelMetadata};
 use crate::model::output_check::{are_probabilities, are_within_0_and_1, made_up_samples};
 use crate::model::runner::Model;
@@ -69,8 +69,8 @@ pub(crate) fn model_of(
     // A model that handles missing values gets NaN; for one that would calculate with NaN they become zeros, the
     // middle of every indicator.
     let calculates_with_nan = {
-        let (t, output) = translate(proto, graph, output, model_json.width(), None)?;
-        output.may_be_missing || t.builder.missing_lost
+        let (translator, output) = translate(proto, graph, output, model_json.width(), None)?;
+        output.may_be_missing || translator.builder.missing_lost
     };
     match (calculates_with_nan, requested) {
         (false, _) => draft.finished(None),
@@ -117,10 +117,10 @@ impl Draft<'_> {
 
     fn build(&self, missing: Option<f32>, conversion: Conversion) -> Result<Vec<u8>> {
         let Self { proto, graph, output, model_json } = *self;
-        let (mut t, logits) = translate(proto, graph, output, model_json.width(), missing)?;
+        let (mut translator, logits) = translate(proto, graph, output, model_json.width(), missing)?;
         let classes = model_json.classes.len();
-        let probabilities = probabilities(&mut t, &logits, classes, conversion)?;
-        let mut graph = t.builder.graph;
+        let probabilities = probabilities(&mut translator, &logits, classes, conversion)?;
+        let mut graph = translator.builder.graph;
         to_onnx::outputs(&mut graph, &probabilities.name, &model_json.classes);
 
         let (features, named) = model_json.features();
@@ -143,32 +143,32 @@ impl Draft<'_> {
 
 /// The probabilities as rows × classes.
 fn probabilities(
-    t: &mut Translator,
+    translator: &mut Translator,
     output: &Computed,
     classes: usize,
     conversion: Conversion,
 ) -> Result<Computed> {
-    let size = output.shape.iter().try_fold(1_usize, |product, dim| product.checked_mul(dim.size));
+    let size = elements(&output.shape);
     let by_row = output.shape.iter().find(|dim| dim.size != 1 || dim.batch).is_some_and(|dim| dim.batch);
     let columns = size.filter(|&size| by_row && (size == classes || (size == 1 && classes == 2)));
     let Some(columns) = columns.filter(|_| !output.integers) else {
         return refused(format!("it has no output of {classes} columns, one for each class of model.json"));
     };
     let rows = Dim { size: 1, batch: true };
-    let output = t.builder.reshape(output, vec![rows, Dim::fixed(columns)])?;
+    let output = translator.builder.reshape(output, vec![rows, Dim::fixed(columns)])?;
     let output = match (conversion, columns) {
-        (Conversion::FromLogits, 1) => t.builder.unary("Sigmoid", &output)?,
-        (Conversion::FromLogits, _) => return t.builder.softmax(&output, 1),
+        (Conversion::FromLogits, 1) => translator.builder.unary("Sigmoid", &output)?,
+        (Conversion::FromLogits, _) => return translator.builder.softmax(&output, 1),
         _ => output,
     };
     if columns == 1 {
-        let one = t.builder.scalar(1.0)?;
-        let other = t.builder.binary("Sub", &one, &output)?;
-        return t.builder.concat(&[other, output], 1);
+        let one = translator.builder.scalar(1.0)?;
+        let other = translator.builder.binary("Sub", &one, &output)?;
+        return translator.builder.concat(&[other, output], 1);
     }
     if conversion == Conversion::SumToOne {
-        let sum = t.builder.reduce("ReduceSum", &output, &[1])?;
-        return t.builder.binary("Div", &output, &sum);
+        let sum = translator.builder.reduce("ReduceSum", &output, &[1])?;
+        return translator.builder.binary("Div", &output, &sum);
     }
     Ok(output)
 }
@@ -190,14 +190,14 @@ fn decisions(
 ) -> Vec<String> {
     let mut decisions = vec![format!("This model was made with {made_by} and imported.")];
     decisions.push(match missing {
-        None => "Empty cells are given to it as missing values.".to_owned(),
-        Some(number) => format!("Empty cells are given to it as {number}."),
+        None => "Empty cells are passed to it as missing values.".to_owned(),
+        Some(number) => format!("Empty cells are passed to it as {number}."),
     });
     match conversion {
         Conversion::None => {}
         Conversion::SumToOne => decisions.push("Its probabilities are divided by their sum.".to_owned()),
         Conversion::FromLogits => {
-            decisions.push("Its output is turned from logits into probabilities.".to_owned());
+            decisions.push("Its output is converted from logits to probabilities.".to_owned());
         }
     }
     if !model_json.description.is_empty() {

@@ -10,20 +10,25 @@ use super::value::{Computed, Dim, axis_of};
 /// The maximum number of factors of a product: each is a node.
 const MAX_FACTORS: usize = 64;
 
-pub(crate) fn reduce(t: &mut Translator, node: Node) -> Result<Computed> {
-    let x = t.computed(node, 0)?;
-    let axes = axes(t, node, x.shape.len())?;
-    let kept = reduce_keeping_axes(t, &node.proto.op_type, &x, &axes)?;
+pub(crate) fn reduce(translator: &mut Translator, node: Node) -> Result<Computed> {
+    let x = translator.computed(node, 0)?;
+    let axes = axes(translator, node, x.shape.len())?;
+    let kept = reduce_keeping_axes(translator, &node.proto.op_type, &x, &axes)?;
     if node.int("keepdims", 1) != 0 {
         return Ok(kept);
     }
     let shape = kept.shape.iter().enumerate().filter(|(at, _)| !axes.contains(at));
     let shape = shape.map(|(_, dim)| *dim).collect();
-    t.builder.reshape(&kept, shape)
+    translator.builder.reshape(&kept, shape)
 }
 
-fn reduce_keeping_axes(t: &mut Translator, op: &str, x: &Computed, axes: &[usize]) -> Result<Computed> {
-    let builder = &mut t.builder;
+fn reduce_keeping_axes(
+    translator: &mut Translator,
+    op: &str,
+    x: &Computed,
+    axes: &[usize],
+) -> Result<Computed> {
+    let builder = &mut translator.builder;
     match op {
         "ReduceSum" | "ReduceMax" => builder.reduce(op, x, axes),
         "ReduceMean" => {
@@ -49,37 +54,37 @@ fn reduce_keeping_axes(t: &mut Translator, op: &str, x: &Computed, axes: &[usize
             let sum = builder.reduce("ReduceSum", x, axes)?;
             builder.unary("Log", &sum)
         }
-        "ReduceLogSumExp" => log_sum_exp(t, x, axes),
-        _ => product(t, x, axes),
+        "ReduceLogSumExp" => log_sum_exp(translator, x, axes),
+        _ => product(translator, x, axes),
     }
 }
 
-fn log_sum_exp(t: &mut Translator, x: &Computed, axes: &[usize]) -> Result<Computed> {
-    let max = t.builder.reduce("ReduceMax", x, axes)?;
-    let below = t.builder.binary("Sub", x, &max)?;
-    let grown = t.builder.unary("Exp", &below)?;
-    let sum = t.builder.reduce("ReduceSum", &grown, axes)?;
-    let log = t.builder.unary("Log", &sum)?;
-    t.builder.binary("Add", &max, &log)
+fn log_sum_exp(translator: &mut Translator, x: &Computed, axes: &[usize]) -> Result<Computed> {
+    let max = translator.builder.reduce("ReduceMax", x, axes)?;
+    let below = translator.builder.binary("Sub", x, &max)?;
+    let grown = translator.builder.unary("Exp", &below)?;
+    let sum = translator.builder.reduce("ReduceSum", &grown, axes)?;
+    let log = translator.builder.unary("Log", &sum)?;
+    translator.builder.binary("Add", &max, &log)
 }
 
-fn product(t: &mut Translator, x: &Computed, axes: &[usize]) -> Result<Computed> {
+fn product(translator: &mut Translator, x: &Computed, axes: &[usize]) -> Result<Computed> {
     let [axis] = axes else { return refused("it multiplies along several axes") };
     let dim = x.shape[*axis];
     if dim.batch || !(1..=MAX_FACTORS).contains(&dim.size) {
         return refused("it multiplies different samples, or too many values");
     }
-    let mut product = t.builder.take(x, *axis, &[0])?;
+    let mut product = translator.builder.take(x, *axis, &[0])?;
     for at in 1..dim.size {
-        let next = t.builder.take(x, *axis, &[at])?;
-        product = t.builder.binary("Mul", &product, &next)?;
+        let next = translator.builder.take(x, *axis, &[at])?;
+        product = translator.builder.binary("Mul", &product, &next)?;
     }
     Ok(product)
 }
 
-/// The axes of a reduction: an attribute in old operator sets, an input in new ones, all when absent.
-fn axes(t: &Translator, node: Node, rank: usize) -> Result<Vec<usize>> {
-    let given = if node.has_input(1) { t.integers(node, 1)? } else { node.ints("axes").to_vec() };
+/// The axes of a reduction; all when absent.
+fn axes(translator: &Translator, node: Node, rank: usize) -> Result<Vec<usize>> {
+    let given = translator.integers(node, 1, "axes")?;
     if given.is_empty() {
         return if node.int("noop_with_empty_axes", 0) != 0 {
             Ok(Vec::new())
@@ -93,8 +98,8 @@ fn axes(t: &Translator, node: Node, rank: usize) -> Result<Vec<usize>> {
     Ok(axes)
 }
 
-pub(crate) fn softmax(t: &mut Translator, node: Node) -> Result<Computed> {
-    let x = t.computed(node, 0)?;
+pub(crate) fn softmax(translator: &mut Translator, node: Node) -> Result<Computed> {
+    let x = translator.computed(node, 0)?;
     let rank = x.shape.len();
     let old = node.version < 13;
     let axis = axis_of(node.int("axis", if old { 1 } else { -1 }), rank)?;
@@ -102,26 +107,26 @@ pub(crate) fn softmax(t: &mut Translator, node: Node) -> Result<Computed> {
         return refused("it works along several axes at once");
     }
     if node.proto.op_type == "Softmax" {
-        return t.builder.softmax(&x, axis);
+        return translator.builder.softmax(&x, axis);
     }
-    let sum = log_sum_exp(t, &x, &[axis])?;
-    t.builder.binary("Sub", &x, &sum)
+    let sum = log_sum_exp(translator, &x, &[axis])?;
+    translator.builder.binary("Sub", &x, &sum)
 }
 
-pub(crate) fn arg_max(t: &mut Translator, node: Node) -> Result<Computed> {
-    let mut x = t.computed(node, 0)?;
+pub(crate) fn arg_max(translator: &mut Translator, node: Node) -> Result<Computed> {
+    let mut x = translator.computed(node, 0)?;
     let axis = axis_of(node.int("axis", 0), x.shape.len())?;
     if node.int("select_last_index", 0) != 0 {
         return refused("its select_last_index is set");
     }
     if node.proto.op_type == "ArgMin" {
-        x = t.builder.with_number("Mul", &x, -1.0)?;
+        x = translator.builder.with_number("Mul", &x, -1.0)?;
     }
-    let best = t.builder.arg_max(&x, axis)?;
+    let best = translator.builder.arg_max(&x, axis)?;
     if node.int("keepdims", 1) == 0 {
         return Ok(best);
     }
     let mut shape = best.shape.clone();
     shape.insert(axis, Dim::ONE);
-    t.builder.reshape(&best, shape)
+    translator.builder.reshape(&best, shape)
 }

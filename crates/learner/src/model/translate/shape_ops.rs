@@ -7,10 +7,10 @@ use super::error::{Result, refused};
 use super::node;
 use super::node::Node;
 use super::translator::Translator;
-use super::value::{Computed, Data, Dim, Integer, MAX_DIMENSIONS, Shape, Tensor, Value, axis_of};
+use super::value::{Computed, Data, Dim, Integer, MAX_DIMENSIONS, Shape, Tensor, Value, axis_of, elements};
 
-pub(crate) fn shape(t: &mut Translator, node: Node) -> Result<Value> {
-    let shape = t.value(node, 0)?.shape();
+pub(crate) fn shape(translator: &mut Translator, node: Node) -> Result<Value> {
+    let shape = translator.value(node, 0)?.shape();
     let bound = |name, default: usize| {
         let at = node.int(name, default as i64);
         let at = if at < 0 { at.saturating_add(shape.len() as i64) } else { at };
@@ -27,8 +27,8 @@ pub(crate) fn shape(t: &mut Translator, node: Node) -> Result<Value> {
 }
 
 /// The dimensions in a constant input.
-fn dims(t: &Translator, node: Node, at: usize) -> Result<Shape> {
-    let Value::Known(tensor) = t.value(node, at)? else { return refused("a shape is not constant") };
+fn dims(translator: &Translator, node: Node, at: usize) -> Result<Shape> {
+    let Value::Known(tensor) = translator.value(node, at)? else { return refused("a shape is not constant") };
     let Data::Integers(values) = &tensor.data else { return refused("a shape is not of integers") };
     let dims = values.iter().map(|value| match usize::try_from(value.number) {
         Ok(size) => Ok(Dim { size, batch: value.batch }),
@@ -37,8 +37,8 @@ fn dims(t: &Translator, node: Node, at: usize) -> Result<Shape> {
     dims.collect()
 }
 
-pub(crate) fn constant_of_shape(t: &mut Translator, node: Node) -> Result<Value> {
-    let shape = dims(t, node, 0)?;
+pub(crate) fn constant_of_shape(translator: &mut Translator, node: Node) -> Result<Value> {
+    let shape = dims(translator, node, 0)?;
     let (number, integers) = match node.tensor("value").map(node::tensor).transpose()? {
         None => (0.0, false),
         Some(tensor) => match tensor.numbers()?.as_slice() {
@@ -47,61 +47,59 @@ pub(crate) fn constant_of_shape(t: &mut Translator, node: Node) -> Result<Value>
         },
     };
     if integers && !shape.iter().any(|dim| dim.batch) {
-        let size: Option<usize> =
-            shape.iter().try_fold(1_usize, |product, dim| product.checked_mul(dim.size));
-        let size = size.filter(|&size| size <= 1 << 16);
-        let Some(size) = size else { return refused("it makes a value of an impossible size") };
-        t.fold(size)?;
+        let Some(size) = elements(&shape).filter(|&size| size <= 1 << 16) else {
+            return refused("it makes a value of an impossible size");
+        };
+        translator.fold(size)?;
         let dims = shape.iter().map(|dim| dim.size).collect();
         return Ok(Tensor::integers_of(dims, vec![Integer { number: number as i64, batch: false }; size]));
     }
-    filled(t, shape, number).map(|value| Value::Computed(Computed { integers, ..value }))
+    filled(translator, shape, number).map(|value| Value::Computed(Computed { integers, ..value }))
 }
 
-fn filled(t: &mut Translator, shape: Shape, number: f32) -> Result<Computed> {
-    let elements = shape.iter().try_fold(1_usize, |product, dim| product.checked_mul(dim.size));
-    let Some(elements) = elements.filter(|&elements| (1..=1 << 20).contains(&elements)) else {
+fn filled(translator: &mut Translator, shape: Shape, number: f32) -> Result<Computed> {
+    let Some(size) = elements(&shape).filter(|size| (1..=1 << 20).contains(size)) else {
         return refused("it makes a value of an impossible size");
     };
-    let fixed = t.builder.row(&vec![number; elements])?;
+    let fixed = translator.builder.row(&vec![number; size])?;
     if !shape.iter().any(|dim| dim.batch) {
-        return t.builder.reshape(&fixed, shape);
+        return translator.builder.reshape(&fixed, shape);
     }
-    let zeros = t.zeros()?;
-    let rows = t.builder.binary("Add", &zeros, &fixed)?;
-    t.builder.reshape(&rows, shape)
+    let zeros = translator.zeros()?;
+    let rows = translator.builder.binary("Add", &zeros, &fixed)?;
+    translator.builder.reshape(&rows, shape)
 }
 
-pub(crate) fn expand(t: &mut Translator, node: Node) -> Result<Value> {
-    let shape = dims(t, node, 1)?;
-    let x = t.computed(node, 0)?;
-    let zeros = filled(t, shape, 0.0)?;
-    let done = t.builder.binary("Add", &x, &zeros)?;
+pub(crate) fn expand(translator: &mut Translator, node: Node) -> Result<Value> {
+    let shape = dims(translator, node, 1)?;
+    let x = translator.computed(node, 0)?;
+    let zeros = filled(translator, shape, 0.0)?;
+    let done = translator.builder.binary("Add", &x, &zeros)?;
     Ok(Value::Computed(Computed { integers: x.integers, flags_missing: x.flags_missing, ..done }))
 }
 
 /// The same values in the shape that a `Reshape`, `Flatten`, `Squeeze` or `Unsqueeze` gives them.
-pub(crate) fn reshape(t: &mut Translator, node: Node) -> Result<Value> {
-    let value = t.value(node, 0)?;
-    let shape = new_shape(t, node, &value.shape())?;
+pub(crate) fn reshape(translator: &mut Translator, node: Node) -> Result<Value> {
+    let value = translator.value(node, 0)?;
+    let shape = new_shape(translator, node, &value.shape())?;
     if shape.len() > MAX_DIMENSIONS {
         return refused("it has too many dimensions");
     }
     if let Value::Known(tensor) = &value
         && let Data::Integers(values) = &tensor.data
     {
-        t.fold(values.len())?;
+        translator.fold(values.len())?;
         return Ok(Tensor::integers_of(shape.iter().map(|dim| dim.size).collect(), values.clone()));
     }
-    let value = t.builder.computed(&value)?;
-    t.builder.reshape(&value, shape).map(Value::Computed)
+    let value = translator.builder.computed(&value)?;
+    translator.builder.reshape(&value, shape).map(Value::Computed)
 }
 
-fn new_shape(t: &Translator, node: Node, old: &[Dim]) -> Result<Shape> {
+fn new_shape(translator: &Translator, node: Node, old: &[Dim]) -> Result<Shape> {
     match node.proto.op_type.as_str() {
         "Reshape" => {
             let given = if node.has_input(1) {
-                let Value::Known(tensor) = t.value(node, 1)? else {
+                let Value::Known(tensor) = translator.value(node, 1)? else {
                     return refused("its shape is not constant");
                 };
                 let Data::Integers(values) = &tensor.data else {
@@ -119,7 +117,7 @@ fn new_shape(t: &Translator, node: Node, old: &[Dim]) -> Result<Shape> {
             Ok(vec![product(&old[..axis])?, product(&old[axis..])?])
         }
         "Squeeze" => {
-            let axes = listed_axes(t, node, old.len())?;
+            let axes = listed_axes(translator, node, old.len())?;
             let gone = |at: usize| {
                 if axes.is_empty() { old[at] == Dim::ONE } else { axes.contains(&at) }
             };
@@ -129,9 +127,9 @@ fn new_shape(t: &Translator, node: Node, old: &[Dim]) -> Result<Shape> {
             Ok(old.iter().enumerate().filter(|(at, _)| !gone(*at)).map(|(_, dim)| *dim).collect())
         }
         _ => {
-            let count = if node.has_input(1) { t.integers(node, 1)?.len() } else { node.ints("axes").len() };
+            let count = translator.integers(node, 1, "axes")?.len();
             let rank = (old.len() + count).min(MAX_DIMENSIONS + 1);
-            let axes = listed_axes(t, node, rank)?;
+            let axes = listed_axes(translator, node, rank)?;
             let mut rest = old.iter();
             let shape: Option<Shape> = (0..rank)
                 .map(|at| if axes.contains(&at) { Some(Dim::ONE) } else { rest.next().copied() })
@@ -144,14 +142,12 @@ fn new_shape(t: &Translator, node: Node, old: &[Dim]) -> Result<Shape> {
     }
 }
 
-fn listed_axes(t: &Translator, node: Node, rank: usize) -> Result<Vec<usize>> {
-    let given = if node.has_input(1) { t.integers(node, 1)? } else { node.ints("axes").to_vec() };
-    given.into_iter().map(|axis| axis_of(axis, rank)).collect()
+fn listed_axes(translator: &Translator, node: Node, rank: usize) -> Result<Vec<usize>> {
+    translator.integers(node, 1, "axes")?.into_iter().map(|axis| axis_of(axis, rank)).collect()
 }
 
 fn product(dims: &[Dim]) -> Result<Dim> {
-    let size = dims.iter().try_fold(1_usize, |product, dim| product.checked_mul(dim.size));
-    match (size, dims.iter().filter(|dim| dim.batch).count()) {
+    match (elements(dims), dims.iter().filter(|dim| dim.batch).count()) {
         (Some(size), batches @ (0 | 1)) => Ok(Dim { size, batch: batches == 1 }),
         _ => refused("it makes a value of an impossible size"),
     }

@@ -47,9 +47,10 @@ impl<'a> Translator<'a> {
         };
         let initializers: HashMap<&str, &TensorProto> =
             graph.initializer.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect();
-        let mut t = Self { builder, values: HashMap::new(), initializers, input, zeros: None, folded: 0 };
-        t.inputs(graph, width)?;
-        Ok(t)
+        let mut translator =
+            Self { builder, values: HashMap::new(), initializers, input, zeros: None, folded: 0 };
+        translator.inputs(graph, width)?;
+        Ok(translator)
     }
 
     /// Assigns the columns of the input to the graph's inputs, in their order.
@@ -126,8 +127,11 @@ impl<'a> Translator<'a> {
         self.builder.computed(&value)
     }
 
-    /// An input of a node that is constant integers.
-    pub(crate) fn integers(&self, node: Node, at: usize) -> Result<Vec<i64>> {
+    /// A list of constant integers: an input of a node in new operator sets, an attribute in old ones.
+    pub(crate) fn integers(&self, node: Node, at: usize, attribute: &str) -> Result<Vec<i64>> {
+        if !node.has_input(at) {
+            return Ok(node.ints(attribute).to_vec());
+        }
         match self.value(node, at)? {
             Value::Known(tensor) => tensor.integers(),
             Value::Computed(_) => refused("a position or an axis is computed"),

@@ -34,12 +34,12 @@ const TARGETS: LeafLists = LeafLists {
 };
 
 /// The scores of a `TreeEnsembleClassifier`.
-pub(crate) fn classifier(t: &mut Translator, node: Node) -> Result<Computed> {
+pub(crate) fn classifier(translator: &mut Translator, node: Node) -> Result<Computed> {
     let classes = node.ints("classlabels_int64s").len().max(node.strings("classlabels_strings").len());
     if !(1..=MAX_SCORES).contains(&classes) {
         return refused(format!("it has {classes} classes"));
     }
-    let (x, features) = rows(t, node)?;
+    let (x, features) = rows(translator, node)?;
     let mut trees = Ensemble::read(node, &CLASSES, features, classes)?;
     let mut scored: Vec<usize> = trees.weights.values().flatten().map(|(score, _)| *score).collect();
     scored.sort_unstable();
@@ -48,23 +48,23 @@ pub(crate) fn classifier(t: &mut Translator, node: Node) -> Result<Computed> {
     let one_sided = classes == 2 && scored.len() == 1;
     let base = floats_or_tensor(node, "base_values", "base_values_as_tensor")?;
     if !one_sided {
-        let scores = scores(t, &x, &trees, classes, &base, 1.0)?;
-        return transformed(t, &scores, node);
+        let scores = scores(translator, &x, &trees, classes, &base, 1.0)?;
+        return transformed(translator, &scores, node);
     }
     trees.weights.values_mut().flatten().for_each(|(score, _)| *score = 0);
     let share = trees.weights.values().flatten().all(|(_, weight)| *weight >= 0.0);
     let base = base.last().map_or(Vec::new(), |&last| vec![last]);
-    let score = scores(t, &x, &trees, 1, &base, 1.0)?;
-    two_sided(t, &score, node, share)
+    let score = scores(translator, &x, &trees, 1, &base, 1.0)?;
+    two_sided(translator, &score, node, share)
 }
 
 /// The targets of a `TreeEnsembleRegressor`.
-pub(crate) fn regressor(t: &mut Translator, node: Node) -> Result<Computed> {
+pub(crate) fn regressor(translator: &mut Translator, node: Node) -> Result<Computed> {
     let targets = usize::try_from(node.int("n_targets", 1)).unwrap_or(0);
     if !(1..=MAX_SCORES).contains(&targets) {
         return refused(format!("it has {targets} targets"));
     }
-    let (x, features) = rows(t, node)?;
+    let (x, features) = rows(translator, node)?;
     let trees = Ensemble::read(node, &TARGETS, features, targets)?;
     let base = floats_or_tensor(node, "base_values", "base_values_as_tensor")?;
     let factor = match node.text("aggregate_function") {
@@ -72,13 +72,13 @@ pub(crate) fn regressor(t: &mut Translator, node: Node) -> Result<Computed> {
         "AVERAGE" => 1.0 / trees.roots.len() as f32,
         _ => return refused("its aggregate_function is neither SUM nor AVERAGE"),
     };
-    let scores = scores(t, &x, &trees, targets, &base, factor)?;
-    transformed(t, &scores, node)
+    let scores = scores(translator, &x, &trees, targets, &base, factor)?;
+    transformed(translator, &scores, node)
 }
 
 /// The sums over all trees: rows × scores.
 fn scores(
-    t: &mut Translator,
+    translator: &mut Translator,
     x: &Computed,
     trees: &Ensemble,
     scores: usize,
@@ -90,15 +90,15 @@ fn scores(
         base if base.len() == scores => base.to_vec(),
         _ => return refused("it has not one base value per score"),
     };
-    let features = if x.may_be_missing { with_missing_low_and_high(t, x)? } else { x.clone() };
-    let features = t.builder.transpose(&features, &[1, 0])?;
+    let features = if x.may_be_missing { with_missing_low_and_high(translator, x)? } else { x.clone() };
+    let features = translator.builder.transpose(&features, &[1, 0])?;
     let mut sum: Option<Computed> = None;
     let mut group = Vec::new();
     let mut size = 0;
     for (at, &root) in trees.roots.iter().enumerate() {
         if let TreeNode::Branch(branch) = trees.nodes[root] {
             group.push(branch);
-            size += branches(trees, &branch);
+            size += trees.branches(&[branch]).count();
         } else {
             for &(score, weight) in trees.weights.get(&root).into_iter().flatten() {
                 constant[score] += weight * factor;
@@ -108,44 +108,30 @@ fn scores(
         if !group.is_empty() && (last || size >= BRANCHES_TOGETHER) {
             let evaluation =
                 Evaluation { trees, scores, factor, features: &features, width: x.shape[1].size };
-            let part = evaluation.group(t, std::mem::take(&mut group))?;
+            let part = evaluation.group(translator, std::mem::take(&mut group))?;
             size = 0;
             sum = Some(match sum {
                 None => part,
-                Some(sum) => t.builder.binary("Add", &sum, &part)?,
+                Some(sum) => translator.builder.binary("Add", &sum, &part)?,
             });
         }
     }
-    let constant = t.builder.row(&constant)?;
+    let constant = translator.builder.row(&constant)?;
     let Some(sum) = sum else {
-        let zeros = t.zeros()?;
-        return t.builder.binary("Add", &zeros, &constant);
+        let zeros = translator.zeros()?;
+        return translator.builder.binary("Add", &zeros, &constant);
     };
-    let transposed = t.builder.transpose(&sum, &[1, 0])?;
-    t.builder.binary("Add", &transposed, &constant)
+    let transposed = translator.builder.transpose(&sum, &[1, 0])?;
+    translator.builder.binary("Add", &transposed, &constant)
 }
 
-fn branches(trees: &Ensemble, root: &Branch) -> usize {
-    let mut open = vec![*root];
-    let mut count = 0;
-    while let Some(branch) = open.pop() {
-        count += 1;
-        for child in [branch.above, branch.below] {
-            if let TreeNode::Branch(branch) = trees.nodes[child] {
-                open.push(branch);
-            }
-        }
-    }
-    count
-}
-
-/// The features twice: with missing values below every threshold, and above.
-fn with_missing_low_and_high(t: &mut Translator, x: &Computed) -> Result<Computed> {
-    let missing = t.builder.is_missing(x)?;
-    let (low, high) = (t.builder.scalar(f32::MIN)?, t.builder.scalar(f32::MAX)?);
-    let below = t.builder.choose(&missing, &low, x)?;
-    let above = t.builder.choose(&missing, &high, x)?;
-    t.builder.concat(&[below, above], 1)
+/// The features twice: with missing values below every threshold, then above.
+fn with_missing_low_and_high(translator: &mut Translator, x: &Computed) -> Result<Computed> {
+    let missing = translator.builder.is_missing(x)?;
+    let (low, high) = (translator.builder.scalar(f32::MIN)?, translator.builder.scalar(f32::MAX)?);
+    let below = translator.builder.choose(&missing, &low, x)?;
+    let above = translator.builder.choose(&missing, &high, x)?;
+    translator.builder.concat(&[below, above], 1)
 }
 
 /// A feature's position and the bits of a threshold.
@@ -163,32 +149,32 @@ struct Evaluation<'a> {
 
 impl Evaluation<'_> {
     /// The sums of the reached leaves' weights: scores × rows.
-    fn group(&self, t: &mut Translator, mut level: Vec<Branch>) -> Result<Computed> {
-        let (conditions, index) = self.conditions(t, &level)?;
+    fn group(&self, translator: &mut Translator, mut level: Vec<Branch>) -> Result<Computed> {
+        let (conditions, index) = self.conditions(translator, &level)?;
         let mut reached: Option<Computed> = None;
         let mut sum: Option<Computed> = None;
         while !level.is_empty() {
             let which: Vec<usize> = level.iter().map(|branch| index[&self.key(branch)]).collect();
-            let is_above = t.builder.take(&conditions, 0, &which)?;
+            let is_above = translator.builder.take(&conditions, 0, &which)?;
             let (above, below) = match &reached {
-                None => (is_above.clone(), t.builder.not(&is_above)?),
+                None => (is_above.clone(), translator.builder.not(&is_above)?),
                 Some(reached) => {
-                    let above = t.builder.binary("Mul", reached, &is_above)?;
-                    let below = t.builder.binary("Sub", reached, &above)?;
+                    let above = translator.builder.binary("Mul", reached, &is_above)?;
+                    let below = translator.builder.binary("Sub", reached, &above)?;
                     (above, below)
                 }
             };
-            let next = t.builder.concat(&[below, above], 0)?;
+            let next = translator.builder.concat(&[below, above], 0)?;
             let children: Vec<usize> = level
                 .iter()
                 .map(|branch| branch.below)
                 .chain(level.iter().map(|branch| branch.above))
                 .collect();
-            if let Some(weights) = self.leaf_weights(t, &children)? {
-                let part = t.builder.mat_mul(&weights, &next)?;
+            if let Some(weights) = self.leaf_weights(translator, &children)? {
+                let part = translator.builder.mat_mul(&weights, &next)?;
                 sum = Some(match sum {
                     None => part,
-                    Some(sum) => t.builder.binary("Add", &sum, &part)?,
+                    Some(sum) => translator.builder.binary("Add", &sum, &part)?,
                 });
             }
             let (positions, branches): (Vec<usize>, Vec<Branch>) = children
@@ -200,7 +186,7 @@ impl Evaluation<'_> {
                 })
                 .unzip();
             if !branches.is_empty() {
-                reached = Some(t.builder.take(&next, 0, &positions)?);
+                reached = Some(translator.builder.take(&next, 0, &positions)?);
             }
             level = branches;
         }
@@ -211,7 +197,7 @@ impl Evaluation<'_> {
     }
 
     /// The weights of the leaves among some nodes: scores × nodes; `None` when there is no leaf.
-    fn leaf_weights(&self, t: &mut Translator, nodes: &[usize]) -> Result<Option<Computed>> {
+    fn leaf_weights(&self, translator: &mut Translator, nodes: &[usize]) -> Result<Option<Computed>> {
         let leaves: Vec<(usize, &Vec<(usize, f32)>)> = nodes
             .iter()
             .enumerate()
@@ -229,7 +215,7 @@ impl Evaluation<'_> {
                 matrix[score * nodes.len() + position] += weight * self.factor;
             }
         }
-        t.builder.constant(&[self.scores, nodes.len()], &matrix).map(Some)
+        translator.builder.constant(&[self.scores, nodes.len()], &matrix).map(Some)
     }
 
     /// A condition's feature, as a position in `features`, and its threshold.
@@ -242,28 +228,22 @@ impl Evaluation<'_> {
     /// Each distinct condition of the trees once: conditions × rows, 1 where it holds.
     fn conditions(
         &self,
-        t: &mut Translator,
+        translator: &mut Translator,
         roots: &[Branch],
     ) -> Result<(Computed, HashMap<Condition, usize>)> {
         let mut index = HashMap::new();
         let mut distinct = Vec::new();
-        let mut open = roots.to_vec();
-        while let Some(branch) = open.pop() {
+        for branch in self.trees.branches(roots) {
             index.entry(self.key(&branch)).or_insert_with(|| {
                 distinct.push((self.key(&branch).0, branch.threshold));
                 distinct.len() - 1
             });
-            for child in [branch.above, branch.below] {
-                if let TreeNode::Branch(branch) = self.trees.nodes[child] {
-                    open.push(branch);
-                }
-            }
         }
         let features: Vec<usize> = distinct.iter().map(|(feature, _)| *feature).collect();
         let thresholds: Vec<f32> = distinct.iter().map(|(_, threshold)| *threshold).collect();
-        let features = t.builder.take(self.features, 0, &features)?;
-        let thresholds = t.builder.constant(&[thresholds.len(), 1], &thresholds)?;
-        let conditions = t.builder.compare("Greater", &features, &thresholds)?;
+        let features = translator.builder.take(self.features, 0, &features)?;
+        let thresholds = translator.builder.constant(&[thresholds.len(), 1], &thresholds)?;
+        let conditions = translator.builder.compare("Greater", &features, &thresholds)?;
         Ok((Computed { may_be_missing: false, ..conditions }, index))
     }
 }

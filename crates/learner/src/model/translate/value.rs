@@ -54,6 +54,17 @@ impl Computed {
     pub(crate) fn new(name: String, shape: Shape) -> Self {
         Self { name, shape, may_be_missing: false, flags_missing: false, integers: false }
     }
+
+    /// A value calculated from `inputs`: missing where one of them may be, of integers when all are.
+    pub(crate) fn from_inputs<'a>(
+        name: String,
+        shape: Shape,
+        inputs: impl IntoIterator<Item = &'a Self> + Clone,
+    ) -> Self {
+        let may_be_missing = inputs.clone().into_iter().any(|input| input.may_be_missing);
+        let integers = inputs.into_iter().all(|input| input.integers);
+        Self { name, shape, may_be_missing, flags_missing: false, integers }
+    }
 }
 
 /// A constant.
@@ -121,6 +132,22 @@ impl Value {
             Self::Computed(value) => value.shape.clone(),
         }
     }
+
+    /// The elements of a constant list of integers.
+    pub(crate) fn integer_list(&self) -> Option<&[Integer]> {
+        match self {
+            Self::Known(tensor) if tensor.dims.len() == 1 => match &tensor.data {
+                Data::Integers(values) => Some(values),
+                Data::Floats(_) => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+/// The number of elements per sample; `None` when it overflows.
+pub(crate) fn elements(shape: &[Dim]) -> Option<usize> {
+    shape.iter().try_fold(1_usize, |product, dim| product.checked_mul(dim.size))
 }
 
 /// The shape of two broadcast values: a dimension of 1 is repeated to the size of the other.
