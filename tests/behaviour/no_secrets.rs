@@ -199,7 +199,7 @@ fn a_mistake_in_the_program_ends_one_request_and_is_a_line_of_the_log() {
         let id = reply.header("x-request-id").expect("an id");
         assert!(reply.text().contains(id), "{}", reply.text());
         let log = watched.server.log();
-        let cause = log.lines().find(|line| line.contains(id) && line.contains("a test ordered this"));
+        let cause = log.lines().find(|line| line.contains(id) && line.contains("a test injected this panic"));
         assert!(cause.is_some_and(|line| line.contains("ERROR")), "{log}");
         assert_eq!(ask(), before, "step {step}");
     }
