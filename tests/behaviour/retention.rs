@@ -12,7 +12,7 @@ use moodle_mlbackend::backend::evaluation_log;
 use moodle_mlbackend::store::{DirHash, ModelDir, ModelId, NewGeneration, Retention, RunId, Store};
 use serde_json::json;
 
-use crate::common::{Form, Launch, TestServer, labelled, repeat_during, settled, until, untouched};
+use crate::common::{Form, Launch, TestServer, labelled, repeat_during, start_and_prune, until, untouched};
 
 const DAY: Duration = Duration::from_hours(24);
 /// The size of the zip archive for an unknown run.
@@ -184,7 +184,7 @@ fn the_start_removes_a_generation_whose_publication_a_crash_interrupted() {
     drop(store);
     let dir = server.kill();
     fs::create_dir(dir.path().join("data/m/d/classifier/2")).unwrap();
-    let server = settled(Launch::again(dir));
+    let server = start_and_prune(Launch::again(dir));
     assert_eq!(generations(&server.data_dir()), ["1"]);
 }
 
