@@ -14,7 +14,7 @@ use super::generations::Generations;
 use super::key::{DirHash, ModelId, number_of_directory};
 use super::manifest::{MANIFEST, MODEL, Manifest, POINTER, Pointer, SAMPLES, to_json};
 use super::model_dir::ModelDir;
-use super::symlinks::{entries, ignore_found_link, links_below, links_in};
+use super::symlinks::{entries, ignore_found_link, links_below};
 use super::workspace::NAME;
 use crate::fs::nofollow::{Kind, NoFollowPath};
 use crate::python_server_files::{CHECKPOINT, CLASSIFIER};
@@ -36,7 +36,11 @@ impl Store {
         for (name, kind) in entries(&self.root)? {
             match kind {
                 Kind::Link => findings.push(Finding::link(name)),
-                Kind::Directory if name == NAME => findings.extend(links_in(&self.root.join(NAME), NAME)?),
+                Kind::Directory if name == NAME => {
+                    let entries = entries(&self.root.join(NAME))?.into_iter();
+                    let links = entries.filter(|(_, kind)| *kind == Kind::Link);
+                    findings.extend(links.map(|(link, _)| Finding::link(format!("{NAME}/{link}"))));
+                }
                 Kind::Directory if ModelId::of_directory(&name).is_some() => {
                     let found = self.examine_id(&name);
                     findings.extend(found.unwrap_or_else(|error| vec![Finding::unreadable(name, error)]));
@@ -85,23 +89,15 @@ impl ModelDir {
 
     fn examine_files(&self, repair: bool, verify: Verify<'_>) -> Result<Vec<Finding>, StoreError> {
         let classifier = self.classifier();
-        let mut state = State::of(&classifier, verify)?;
-        let looks_damaged = !state.findings().is_empty();
-        let mut tree = None;
-        if looks_damaged {
-            tree = if repair { Some(self.lock_tree()?) } else { self.lock_tree_if_used() };
-            state = State::of(&classifier, verify)?;
-        }
-        let mut findings = state.findings();
-        if repair && looks_damaged && state.current().is_some() {
-            state.repair(self, &classifier)?;
-            for finding in &mut findings {
-                if let Repair::Possible(what) = finding.repair {
-                    finding.repair = Repair::Done(what);
-                }
+        let mut findings = State::of(&classifier, verify)?.findings(repair);
+        if !findings.is_empty() {
+            let _tree = if repair { Some(self.lock_tree()?) } else { self.lock_tree_if_used() };
+            let state = State::of(&classifier, verify)?;
+            findings = state.findings(repair);
+            if repair {
+                state.repair(self, &classifier)?;
             }
         }
-        drop(tree);
         findings.extend(self.unknown_entries(&classifier)?);
         Ok(findings)
     }
@@ -171,10 +167,12 @@ impl State {
         current.is_some() && current == self.pointed() && Some(examined.number) > current
     }
 
-    fn findings(&self) -> Vec<Finding> {
+    /// With `repair`, as they are after [`Self::repair`].
+    fn findings(&self, repair: bool) -> Vec<Finding> {
         let can = |what| match self.current() {
-            Some(_) => Repair::Possible(what),
             None => Repair::Manual(RESTORE),
+            Some(_) if repair => Repair::Done(what),
+            Some(_) => Repair::Possible(what),
         };
         let pointer = |problem: String, repair| {
             vec![Finding::new(format!("classifier/{POINTER}"), problem, can(repair))]
@@ -207,7 +205,7 @@ impl State {
         findings
     }
 
-    /// Keeps the model usable between all steps.
+    /// Does nothing without an intact generation. Keeps the model usable between all steps.
     fn repair(&self, model_dir: &ModelDir, classifier: &Generations) -> Result<(), StoreError> {
         let Some((current, manifest)) =
             self.current().and_then(|examined| Some((examined, examined.outcome.as_ref().ok()?)))
@@ -217,8 +215,7 @@ impl State {
         let dir = classifier.generation(current.number);
         let temporary = model_dir.workspace.temporary()?;
         if current.manifest_lost {
-            let bytes = to_json(manifest, &dir)?;
-            files::replace(&dir.join(MANIFEST), &bytes, &temporary.path().join(MANIFEST))?;
+            files::replace(&dir.join(MANIFEST), &to_json(manifest), &temporary.path().join(MANIFEST))?;
         }
         if Some(current.number) != self.pointed() {
             classifier.point_to(manifest, &temporary)?;
@@ -291,15 +288,15 @@ fn verified(
     }
     let changed = |name| Ok(Err((name, "its content has changed: the checksum differs".to_owned())));
     let Some(generation) = Generation::open(dir, manifest.clone())? else { return changed(MODEL) };
-    let reads: [(_, fn(&Generation) -> Result<(), StoreError>); 2] = [
-        (MODEL, |generation| generation.model().map(drop)),
-        (SAMPLES, |generation| generation.samples().map(drop)),
-    ];
-    for (name, read) in reads {
-        match read(&generation) {
-            Err(StoreError::Corrupt { .. }) => return changed(name),
-            read => read?,
-        }
+    let is_corrupt = |read| match read {
+        Err(StoreError::Corrupt { .. }) => Ok(true),
+        read => read.map(|()| false),
+    };
+    if is_corrupt(generation.model().map(drop))? {
+        return changed(MODEL);
+    }
+    if is_corrupt(generation.samples().map(drop))? {
+        return changed(SAMPLES);
     }
     Ok(verify(&generation).map(|()| manifest).map_err(|problem| (MODEL, problem)))
 }

@@ -4,12 +4,14 @@
 //! its name before the pointer names it, and the pointer is replaced in one rename. Must not know the files of the
 //! Python server, which may be in the same directory.
 
+use std::iter;
+
 use super::error::StoreError;
 use super::files::{self, NewDirs};
 use super::generation::Generation;
 use super::key::number_of_directory;
 use super::manifest::{Manifest, POINTER, Pointer, to_json};
-use super::workspace::{Temporary, Workspace};
+use super::workspace::Temporary;
 use crate::fs::nofollow::NoFollowPath;
 
 /// The directory `classifier/` of one model.
@@ -63,6 +65,15 @@ impl Generations {
         }
     }
 
+    /// Opens the generations before `number`, newest first; without those that [`Self::open`] finds incomplete.
+    pub fn before(
+        &self,
+        number: u64,
+    ) -> Result<impl Iterator<Item = Result<Generation, StoreError>>, StoreError> {
+        let older = self.numbers()?.into_iter().rev().filter(move |&older| older < number);
+        Ok(older.filter_map(|number| self.open(number).transpose()))
+    }
+
     /// The numbers of up to `count` generations with correct checksums, newest first from the current one.
     pub fn intact(&self, count: usize) -> Result<Vec<u64>, StoreError> {
         let current = match self.pointed_or_newest() {
@@ -71,19 +82,15 @@ impl Generations {
             current => current?,
         };
         let Some(current) = current else { return Ok(Vec::new()) };
+        let older = self.before(current.number())?;
+        let mut generations = iter::once(Ok(current)).chain(older);
         let mut intact = Vec::new();
-        let older = self.numbers()?.into_iter().rev().filter(|&number| number < current.number());
-        for number in [current.number()].into_iter().chain(older) {
-            if intact.len() == count {
-                break;
-            }
-            let generation =
-                if number == current.number() { Some(current.clone()) } else { self.open(number)? };
+        while intact.len() < count
+            && let Some(generation) = generations.next().transpose()?
+        {
             // A generation with any other error may be intact.
-            let is_corrupt =
-                |generation: Generation| matches!(generation.verify(), Err(StoreError::Corrupt { .. }));
-            if generation.is_some_and(|generation| !is_corrupt(generation)) {
-                intact.push(number);
+            if !matches!(generation.verify(), Err(StoreError::Corrupt { .. })) {
+                intact.push(generation.number());
             }
         }
         Ok(intact)
@@ -141,15 +148,8 @@ impl Generations {
 
     /// Replaces the pointer.
     pub fn point_to(&self, manifest: &Manifest, temporary: &Temporary) -> Result<(), StoreError> {
-        let path = self.pointer();
         let pointer = Pointer { manifest: manifest.clone(), previous: None };
-        files::replace(&path, &to_json(&pointer, &path)?, &temporary.path().join(POINTER))
-    }
-
-    /// Moves all generations but those in `keep` into the workspace.
-    pub fn take_others(&self, keep: &[u64], workspace: &Workspace) -> Result<Vec<Temporary>, StoreError> {
-        let others = self.numbers()?.into_iter().filter(|number| !keep.contains(number));
-        others.map(|number| workspace.take(&self.generation(number))).collect()
+        files::replace(&self.pointer(), &to_json(&pointer), &temporary.path().join(POINTER))
     }
 
     /// The numbers of all generations, intact or not, ascending.

@@ -136,10 +136,10 @@ impl ModelDir {
             Err(damage @ StoreError::Corrupt { .. }) => damage,
             Err(error) => return Err(error),
         };
-        let classifier = self.classifier();
-        for number in classifier.numbers()?.into_iter().rev().filter(|&number| number < current.number()) {
-            let Some(generation) = classifier.open(number)? else { continue };
+        for generation in self.classifier().before(current.number())? {
+            let generation = generation?;
             if let Ok(value) = read(&generation) {
+                let number = generation.number();
                 tracing::warn!(%damage, number, "the current generation is damaged: using this one before it");
                 return Ok(Some((generation, value)));
             }

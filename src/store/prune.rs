@@ -42,8 +42,7 @@ impl Store {
         let unreadable = unreadable
             .into_iter()
             .map(|(id, error)| Pruned { model: id.as_str().to_owned(), outcome: Err(error) });
-        let is_unchanged =
-            |pruned: &Pruned| pruned.outcome.as_ref().is_ok_and(|outdated| outdated.is_empty());
+        let is_unchanged = |pruned: &Pruned| pruned.outcome.as_ref().is_ok_and(Vec::is_empty);
         Ok(pruned.chain(unreadable).filter(|pruned| !is_unchanged(pruned)).collect())
     }
 }

@@ -50,7 +50,10 @@ impl ModelDir {
             return Ok(generation);
         }
         classifier.install(number, &dir, &pointer)?;
-        let outdated = classifier.take_others(&keep, &self.workspace);
+        let outdated: Result<Vec<Temporary>, _> = classifier.numbers().and_then(|numbers| {
+            let outdated = numbers.into_iter().filter(|number| !keep.contains(number));
+            outdated.map(|number| self.workspace.take(&classifier.generation(number))).collect()
+        });
         drop((publishing, tree));
         if let Err(error) = outdated {
             tracing::warn!(%error, "outdated generations stay until the next training");
@@ -93,8 +96,8 @@ fn write(new: &NewGeneration<'_>, number: u64, dir: &NoFollowPath) -> Result<Gen
         facts: new.facts.clone(),
         sha256: None,
     };
-    let manifest = manifest.with_checksum(dir)?;
-    files::write_new(&dir.join(MANIFEST), &to_json(&manifest, dir)?)?;
+    let manifest = manifest.with_checksum();
+    files::write_new(&dir.join(MANIFEST), &to_json(&manifest))?;
     files::sync_dir(dir)?;
     Generation::open(dir, manifest)?
         .ok_or_else(|| StoreError::corrupt(dir, "it changed while it was written"))
@@ -108,6 +111,6 @@ fn stage_pointer(
 ) -> Result<NoFollowPath, StoreError> {
     let path = staged.path().join(POINTER);
     let pointer = Pointer { manifest: generation.manifest().clone(), previous };
-    files::write_new(&path, &to_json(&pointer, &path)?)?;
+    files::write_new(&path, &to_json(&pointer))?;
     Ok(path)
 }

@@ -7,12 +7,6 @@ use super::files;
 use super::finding::Finding;
 use crate::fs::nofollow::{Kind, NoFollowPath};
 
-/// The links in one directory, whose path for the report is `name`.
-pub(super) fn links_in(directory: &NoFollowPath, name: &str) -> Result<Vec<Finding>, StoreError> {
-    let links = entries(directory)?.into_iter().filter(|(_, kind)| *kind == Kind::Link);
-    Ok(links.map(|(link, _)| Finding::link(format!("{name}/{link}"))).collect())
-}
-
 /// All links below a directory.
 pub(super) fn links_below(directory: &NoFollowPath) -> Result<Vec<Finding>, StoreError> {
     let mut links = Vec::new();

@@ -83,12 +83,12 @@ impl Workspace {
 
     /// Waits for the lock with this name.
     pub fn lock(&self, name: &str) -> Result<FileLock, StoreError> {
-        FileLock::acquire(&self.locks().join(name))
+        FileLock::acquire(&self.dir.join(LOCKS).join(name))
     }
 
     /// The same for read-only use, which must create nothing: `None` where nothing was ever locked.
     pub fn lock_if_used(&self, name: &str) -> Result<Option<FileLock>, StoreError> {
-        match files::kind(&self.locks())? {
+        match files::kind(&self.dir.join(LOCKS))? {
             Some(Kind::Directory) => self.lock(name).map(Some),
             _ => Ok(None),
         }
@@ -213,10 +213,6 @@ impl Workspace {
 
     fn sessions(&self) -> NoFollowPath {
         self.dir.join(SESSIONS)
-    }
-
-    fn locks(&self) -> NoFollowPath {
-        self.dir.join(LOCKS)
     }
 }
 
