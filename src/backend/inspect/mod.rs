@@ -4,12 +4,12 @@
 //! command line's business.
 
 mod dataset;
+mod directory;
 mod model;
-mod place;
 
 pub use dataset::DatasetReport;
+pub use directory::{PlaceReport, StoredModel};
 pub use model::ModelReport;
-pub use place::{PlaceReport, StoredModel};
 
 use std::fs::{self, File};
 use std::io::Read;

@@ -7,7 +7,7 @@ use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::files::{ArchiveEntry, ByteBudget, ImportLimits, Part, place};
-use super::{directory, unusable};
+use super::{unusable, zip_directory};
 use crate::backend::BackendError;
 use crate::model::ModelFiles;
 
@@ -18,7 +18,7 @@ use crate::model::ModelFiles;
 /// [`BackendError::InvalidImport`] with the reason for anything but a zip of a model's files.
 pub fn read_archive(source: impl Read + Seek, limits: &ImportLimits) -> Result<ModelFiles, BackendError> {
     let mut source = BufReader::new(source);
-    let room = directory::check(&mut source, limits.entries).map_err(|why| unusable(&why))?;
+    let room = zip_directory::check(&mut source, limits.entries).map_err(|why| unusable(&why))?;
     let mut zip = open(source).map_err(|error| unusable(&said(&error)))?;
     let parts = parts(&mut zip)?;
     check_room(&mut zip, room)?;

@@ -7,10 +7,10 @@
 mod archive;
 mod card;
 mod description;
-mod directory;
 mod export;
 mod files;
 mod import;
+mod zip_directory;
 
 pub use archive::read_archive;
 pub(super) use description::{label, log_loss_of_shares};
