@@ -1,4 +1,6 @@
-//! The models that lie in a directory, of a server or of Moodle's local mode.
+//! The description of a directory of models, of a server or of Moodle's local mode.
+//!
+//! Must not know how it is shown.
 
 use std::path::Path;
 
@@ -10,14 +12,14 @@ use crate::backend::transfer::label;
 use crate::model::{MODEL, ModelFiles, ModelMetadata};
 use crate::store::{Generation, Listing, ModelDir, Store, StoreError};
 
-/// The models that lie in a directory.
+/// The description of a directory of models.
 #[derive(Debug, Serialize)]
-pub struct PlaceReport {
-    /// Whether it is a server's data directory, and not the directory of one model.
+pub struct DirectoryReport {
+    /// Whether it is the data directory of a server, not the directory of one model.
     pub store: bool,
-    /// In the order of their names.
+    /// The models, sorted by name.
     pub models: Vec<StoredModel>,
-    /// Of the directory of one model: what the model is.
+    /// The description of the model, for the directory of one model.
     pub model: Option<ModelReport>,
 }
 
@@ -28,40 +30,40 @@ pub struct StoredModel {
     pub uniqueid: String,
     /// Moodle's id of the model's use.
     pub dirhash: String,
-    /// What made it; empty when there are only evaluations.
+    /// The program that made it; empty if there are only evaluations.
     pub origin: String,
-    /// Which published state is the current one.
+    /// The current generation.
     pub generation: Option<u64>,
-    /// When it was published (RFC 3339).
+    /// The time of its publication (RFC 3339).
     pub when: Option<String>,
-    /// How many samples are kept to learn from again.
+    /// The number of stored training samples.
     pub samples: Option<u64>,
-    /// The classes it tells apart.
+    /// The labels of its classes.
     pub classes: Vec<Value>,
     /// Mean log-loss on held-out samples.
     pub log_loss: Option<f64>,
-    /// Its files, in bytes.
+    /// The size of its files in bytes.
     pub size: Option<u64>,
-    /// How many evaluations lie beside it.
+    /// The number of stored evaluations.
     pub evaluations: usize,
-    /// Why it cannot be used, when it cannot.
+    /// Why it cannot be used, if it cannot.
     pub problem: Option<String>,
 }
 
-impl PlaceReport {
-    /// The directory of one model, `classifier/` and `logs/` inside.
+impl DirectoryReport {
+    /// Describes the directory of one model, which contains `classifier/` and `logs/`.
     pub(super) fn of_model(path: &Path) -> Self {
-        let (stored, model) = look(&ModelDir::at(path));
+        let (stored, model) = of_directory(&ModelDir::at(path));
         Self { store: false, models: vec![stored], model: Some(model) }
     }
 
-    /// A server's data directory; `None` when no model lies in it.
+    /// Describes the data directory of a server; `None` if it holds no model.
     pub(super) fn of_store(path: &Path) -> Result<Option<Self>, StoreError> {
         let Listing { models, unreadable } = Store::look(path)?.homes()?;
         let models = models.into_iter().map(|(id, hash, model_dir)| StoredModel {
             uniqueid: id.as_str().to_owned(),
             dirhash: hash.as_str().to_owned(),
-            ..look(&model_dir).0
+            ..of_directory(&model_dir).0
         });
         let unreadable = unreadable
             .into_iter()
@@ -71,13 +73,13 @@ impl PlaceReport {
     }
 }
 
-fn look(model_dir: &ModelDir) -> (StoredModel, ModelReport) {
-    let seen = model_dir.look().and_then(|generation| match generation {
+fn of_directory(model_dir: &ModelDir) -> (StoredModel, ModelReport) {
+    let described = model_dir.look().and_then(|generation| match generation {
         Some(generation) => Ok(of_generation(&generation)),
         None => Ok(model_dir.python_server_files()?.map(of_python_server).unwrap_or_default()),
     });
-    // The cause names files, which a user with access to the directory may know.
-    let (stored, report) = seen.unwrap_or_else(|error| unusable(&error));
+    // The cause names files, which is fine for a user with access to the directory.
+    let (stored, report) = described.unwrap_or_else(|error| unusable(&error));
     let evaluations = model_dir.runs().map_or(0, |runs| runs.len());
     (StoredModel { evaluations, ..stored }, report)
 }
@@ -108,7 +110,7 @@ fn of_generation(generation: &Generation) -> (StoredModel, ModelReport) {
     };
     let size = model.len() + samples.map_or(0, |samples| samples.len());
     let facts = ModelMetadata::read(&model);
-    let report = ModelReport::of_files("what a server keeps", [(MODEL.to_owned(), model)].into());
+    let report = ModelReport::of_files("a model of a server", [(MODEL.to_owned(), model)].into());
     let stored = StoredModel {
         origin: report.origin.clone(),
         classes: facts.map(|facts| facts.classes.into_iter().map(label).collect()).unwrap_or_default(),
@@ -119,7 +121,6 @@ fn of_generation(generation: &Generation) -> (StoredModel, ModelReport) {
     (stored, report)
 }
 
-/// A directory that the Python server wrote.
 fn of_python_server(files: ModelFiles) -> (StoredModel, ModelReport) {
     let report = ModelReport::of_files("the files of a Python server", files);
     let stored = StoredModel {
