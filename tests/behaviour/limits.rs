@@ -2,18 +2,19 @@
 //! limit and, if it can be set, the variable.
 
 use std::fs;
+use std::io::Cursor;
 use std::path::Path;
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
+use moodle_mlbackend::backend::{ImportError, ImportLimits, ZipDirectoryError, read_archive};
 use rstest::rstest;
 use serde_json::json;
 
 use super::inspect::sound;
 use crate::common::{
-    Entry, Form, Launch, RawZip, Reply, Request, TestServer, fired, labelled, labelled_with_classes, order,
-    order_at, until,
+    Entry, Form, Launch, RawZip, Reply, Request, TestServer, labelled, labelled_with_classes, until,
 };
 
 /// A limit that is a setting, a request that just fits, and one that does not.
@@ -39,7 +40,7 @@ fn post(path: &str, form: &Form) -> Request {
     Request::new("POST", path).credentials("a", "b").form(form)
 }
 
-/// A request that is answered with 200 also without a model.
+/// A request whose status is 200 even without a model.
 fn get(query: &str) -> Request {
     let path = format!("/evaluationlog?uniqueid=m&dirhash=d&runid=1{query}");
     Request::new("GET", &path).credentials("a", "b")
@@ -114,8 +115,7 @@ fn iterations() -> Limit {
 }
 
 fn evaluate(iterations: usize) -> Request {
-    let form = Form::model("m", "e").field("minscore", "0.1").field("maxdeviation", "0.9");
-    let form = form.field("niterations", &iterations.to_string());
+    let form = Form::model("m", "e").evaluation(iterations);
     post("/evaluation", &form.file("dataset", &labelled(&ROWS.repeat(10))))
 }
 
@@ -213,18 +213,14 @@ fn a_fixed_limit_accepts_requests_within_it_and_is_named_in_refusals(#[case] lim
     assert!(server.uploads().is_empty(), "{:?}", server.uploads());
 }
 
-/// A server whose only job slot is taken by an evaluation, until [`release`] is called.
+/// A server whose only job slot is taken by an evaluation until its release.
 fn busy(launch: Launch) -> TestServer {
     let server = launch.env("MOODLE_MLBACKEND_JOBS", "1").with_faults().start();
-    order(&server, "hold write a report");
+    server.hold("write a report");
     let (address, bytes) = (server.address, evaluate(1).bytes());
     thread::spawn(move || crate::common::try_exchange(address, &bytes));
-    until("an evaluation runs", || fired(&server.orders()).is_some());
+    server.wait_until_held();
     server
-}
-
-fn release(server: &TestServer) {
-    order_at(&server.orders().with_extension("go"), "");
 }
 
 #[track_caller]
@@ -247,14 +243,14 @@ fn a_full_queue_refuses_one_more_request() {
                 scope.spawn(move || sender.send(server.send(&request)));
             }
             drop(sender);
-            // While the evaluation runs, only the refused request is answered.
+            // While the evaluation runs, only the refused request gets a reply.
             let reply = replies.recv_timeout(Duration::from_mins(1));
-            release(&server);
+            server.release();
             let reply = reply.expect("one request is refused");
             let reason = format!("{waiting} requests are already queued (MOODLE_MLBACKEND_QUEUE_LENGTH).");
             assert_retry_later(&reply, &reason);
             for _ in 0..waiting {
-                let reply = replies.recv().expect("an answer");
+                let reply = replies.recv().expect("a reply");
                 assert_eq!(reply.status, 200, "{waiting} are queued: {}", reply.text());
             }
         });
@@ -267,8 +263,8 @@ fn a_request_within_the_queue_timeout_is_processed() {
     thread::scope(|scope| {
         let training = scope.spawn(|| server.send(&train(&labelled(&ROWS))));
         until("it is queued", || !server.uploads().is_empty() || training.is_finished());
-        release(&server);
-        let reply = training.join().expect("an answer");
+        server.release();
+        let reply = training.join().expect("a reply");
         assert_eq!(reply.status, 200, "{}", reply.text());
     });
 }
@@ -281,7 +277,7 @@ fn a_request_beyond_the_queue_timeout_is_refused_and_can_be_repeated() {
         &server.send(&training),
         "the request was queued for 1 s (MOODLE_MLBACKEND_QUEUE_SECONDS).",
     );
-    release(&server);
+    server.release();
     until("the slot is free", || server.log().contains("evaluation ended"));
     assert_eq!(server.send(&training).status, 200);
 }
@@ -291,7 +287,7 @@ fn samples_beyond_the_kept_ones_are_not_an_error() {
     let server = Launch::new().env("MOODLE_MLBACKEND_MAX_KEPT_ROWS", "50").start();
     let batch = |from: u32, to: u32| {
         let rows: Vec<String> = (from..to).map(|n| format!("0.{n},1,0,{}", n % 2)).collect();
-        train(&labelled(&rows.iter().map(String::as_str).collect::<Vec<_>>()))
+        train(&labelled(&rows))
     };
     let kept = || sound(&server.data_dir())["models"][0]["samples"].clone();
     assert_eq!(server.send(&batch(100, 150)).json()["status"], json!(0));
@@ -312,20 +308,49 @@ fn heads_beyond_the_limits_of_the_library_are_refused_with_an_empty_body(#[case]
     assert_eq!(server.send(&get("")).status, 200);
 }
 
+/// A model has at most 12 entries, because other names and repeated ones are refused, so a lower limit shows that an
+/// archive at the limit is accepted.
 #[test]
-fn an_archive_with_more_entries_than_allowed_is_refused() {
+fn an_archive_may_have_as_many_entries_as_the_limit_and_not_one_more() {
+    let limits = ImportLimits { entries: 2, ..ImportLimits::USUAL };
+    let read = |archive: &[u8]| read_archive(Cursor::new(archive), &limits);
+    let files = read(&archive(false)).expect("two entries");
+    assert_eq!(files.keys().collect::<Vec<_>>(), ["model.json", "model.onnx"]);
+    let error = read(&archive(true)).expect_err("three entries");
+    let too_many = ZipDirectoryError::TooManyEntries { entries: 3, max: 2 };
+    assert!(
+        matches!(&error, ImportError::Directory(found) if found.to_string() == too_many.to_string()),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_archive_of_all_entries_that_a_model_may_have_is_imported() {
     let server = TestServer::start();
-    let with_entries = |count: usize| {
-        let model = ["model.onnx", "model.json"].map(|name| Entry::stored(name, &shipped(name)));
-        let others = (2..count).map(|at| Entry::stored(&format!("model.ckpt/{at}"), b"!"));
-        import(&RawZip::of(model.into_iter().chain(others)).bytes())
-    };
-    // Refused for the names of the other entries, not for their number.
-    let reply = server.send(&with_entries(64));
-    assert!(!reply.text().contains("entries, more than"), "{}", reply.text());
-    let reply = server.send(&with_entries(65));
-    assert_eq!(reply.status, 400, "{}", reply.text());
-    assert!(reply.text().contains("65 entries, more than the 64 that are allowed"), "{}", reply.text());
+    let model = ["model.onnx", "model.json"].map(|name| Entry::stored(name, &shipped(name)));
+    let directories = ["model.ckpt/", "model.ckpt/variables/", "model.ckpt/assets/"];
+    let ignored = [
+        "model-card.md",
+        "classifier.pkl",
+        "model.ckpt/saved_model.pb",
+        "model.ckpt/keras_metadata.pb",
+        "model.ckpt/fingerprint.pb",
+        "model.ckpt/variables/variables.index",
+        "model.ckpt/variables/variables.data-00000-of-00001",
+    ];
+    let others = directories.into_iter().chain(ignored).map(|name| Entry::stored(name, b""));
+    server.send(&import(&RawZip::of(model.into_iter().chain(others)).bytes())).expect(200, "Ok");
+}
+
+#[rstest]
+#[case::at_the_limit_only_names_are_refused(64, "it contains \"model.ckpt/2\", which is no part of a model.")]
+#[case::beyond_the_limit(65, "it holds 65 entries, more than the 64 that are allowed.")]
+fn the_limit_of_an_archives_entries_is_64(#[case] entries: usize, #[case] reason: &str) {
+    let server = TestServer::start();
+    let model = ["model.onnx", "model.json"].map(|name| Entry::stored(name, &shipped(name)));
+    let others = (2..entries).map(|at| Entry::stored(&format!("model.ckpt/{at}"), b"!"));
+    let reply = server.send(&import(&RawZip::of(model.into_iter().chain(others)).bytes()));
+    reply.expect(400, &format!("The import cannot be used: {reason}"));
 }
 
 #[test]
@@ -334,7 +359,7 @@ fn a_dataset_line_longer_than_allowed_is_refused() {
     let server = TestServer::start();
     let long = |length: usize| {
         let row = format!("0.{},1,0,0", "0".repeat(length - "0.,1,0,0".len()));
-        train(&labelled(&[&row, ROWS[2]]))
+        train(&labelled(&[row.as_str(), ROWS[2]]))
     };
     assert_eq!(server.send(&long(MAX)).status, 200);
     let reply = server.send(&long(MAX + 1));

@@ -5,9 +5,7 @@ use std::thread;
 
 use serde_json::json;
 
-use crate::common::{
-    Form, Operation, Request, Scene, TestServer, ask, fired, labelled, order, order_at, until,
-};
+use crate::common::{Form, Operation, Request, Scene, TestServer, ask, fired, labelled, order, until};
 
 fn train(server: &TestServer, id: &str, dir: &str) {
     let dataset = labelled(&["1,-1,-1,1", "1,-1,-1,1", "1,-1,0,0", "1,-1,0,0"]);
@@ -15,7 +13,7 @@ fn train(server: &TestServer, id: &str, dir: &str) {
     assert_eq!(reply.json()["status"], json!(0), "{}", reply.text());
 }
 
-fn is_there(server: &TestServer, id: &str, dir: &str) -> bool {
+fn exists(server: &TestServer, id: &str, dir: &str) -> bool {
     server.get(&format!("/export?uniqueid={id}&dirhash={dir}")).status == 200
 }
 
@@ -28,7 +26,7 @@ fn deletes_everything_under_the_id_and_nothing_else() {
     let reply = server.post("/deletemodel", &Form::new().field("uniqueid", "m"));
     reply.expect(200, "Ok");
     assert_eq!(reply.header("content-type"), Some("text/plain; charset=utf-8"));
-    assert!(!is_there(&server, "m", "d1") && !is_there(&server, "m", "d2") && is_there(&server, "m2", "d1"));
+    assert!(!exists(&server, "m", "d1") && !exists(&server, "m", "d2") && exists(&server, "m2", "d1"));
 }
 
 #[test]
@@ -52,7 +50,7 @@ fn an_empty_id_deletes_nothing() {
         let reply = server.post("/deletemodel", &Form::new().field("uniqueid", id));
         assert!(reply.status == 400 || id == "../data", "{id:?}: {}", reply.text());
     }
-    assert!(is_there(&server, "m", "d"));
+    assert!(exists(&server, "m", "d"));
 }
 
 #[test]
@@ -61,7 +59,7 @@ fn a_deleted_model_can_be_trained_again() {
     train(&server, "m", "d");
     server.post("/deletemodel", &Form::new().field("uniqueid", "m")).expect(200, "Ok");
     train(&server, "m", "d");
-    assert!(is_there(&server, "m", "d"));
+    assert!(exists(&server, "m", "d"));
 }
 
 #[rstest::rstest]
@@ -74,12 +72,12 @@ fn a_model_that_is_deleted_while_it_is_created_does_not_reappear(
 ) {
     let scene = Scene::new();
     let server = scene.server();
-    order(&server, &format!("hold {step}"));
+    server.hold(step);
     thread::scope(|scope| {
         let first = scope.spawn(|| server.send(&scene.request(operation, "new")));
-        until("it reaches the step before it is stored", || fired(&server.orders()).is_some());
+        server.wait_until_held();
         server.send(&scene.request(Operation::Delete, "new")).expect(200, "Ok");
-        order_at(&server.orders().with_extension("go"), "");
+        server.release();
         assert_eq!(first.join().unwrap().status, 200);
     });
     assert_deleted_and_trainable(&server, &scene);
@@ -89,15 +87,15 @@ fn a_model_that_is_deleted_while_it_is_created_does_not_reappear(
 fn a_queued_training_does_not_restore_a_deleted_model() {
     let scene = Scene::new();
     let server = scene.server();
-    order(&server, "hold make a file");
+    server.hold("make a file");
     thread::scope(|scope| {
         let train = || server.send(&scene.request(Operation::Train, "new"));
         let first = scope.spawn(train);
-        until("the first reaches the step before it is stored", || fired(&server.orders()).is_some());
+        server.wait_until_held();
         let second = scope.spawn(train);
         until("the second is queued", || started_jobs(&server, "new") == 2);
         server.send(&scene.request(Operation::Delete, "new")).expect(200, "Ok");
-        order_at(&server.orders().with_extension("go"), "");
+        server.release();
         for training in [first, second] {
             assert_eq!(training.join().unwrap().status, 200);
         }

@@ -121,15 +121,10 @@ fn send_until_disconnected(mut clients: Vec<SlowClient>) -> Vec<(SlowPart, Strin
         let left: Vec<SlowPart> = clients.iter().map(|client| client.slow).collect();
         assert!(last_ended.elapsed() < MAX_WAIT, "still connected: {left:?}");
         thread::sleep(SEND_INTERVAL);
-        let (open, closed) = clients
-            .into_iter()
-            .map(|mut client| (client.send(), client))
-            .partition::<Vec<_>, _>(|(is_open, _)| *is_open);
-        clients = open.into_iter().map(|(_, client)| client).collect();
-        let ended = closed
-            .into_iter()
-            .map(|(_, client)| (client.slow, String::from_utf8_lossy(&client.response).into_owned()));
-        responses.extend(ended);
+        let closed = clients.extract_if(.., |client| !client.send());
+        responses.extend(
+            closed.map(|client| (client.slow, String::from_utf8_lossy(&client.response).into_owned())),
+        );
         if clients.len() < left.len() {
             last_ended = Instant::now();
         }
@@ -154,8 +149,7 @@ fn with_short_timeouts() -> Launch {
 fn trained(launch: Launch) -> TestServer {
     let server = launch.start();
     let rows = ["1,1,0,0", "0.8,1,0.2,0", "-1,0,0,1", "-0.8,0,0.2,1"];
-    let reply = server.post("/training", &Form::model("m", "d").file("dataset", &labelled(&rows)));
-    assert_eq!(reply.json()["status"], serde_json::json!(0), "{}", reply.text());
+    server.train("m", &labelled(&rows));
     server
 }
 

@@ -9,6 +9,7 @@ mod faults;
 mod home;
 mod hostile;
 mod keras;
+pub mod onnx;
 mod picture;
 mod python;
 mod server;
@@ -20,7 +21,7 @@ mod watch;
 mod zips;
 
 pub use client::{Form, Reply, Request, try_exchange};
-pub use data::{labelled, labelled_with_classes, legacy_files, legacy_zip, shared, unlabelled};
+pub use data::{labelled, labelled_with_classes, legacy_files, legacy_zip, separable, shared, unlabelled};
 pub use faults::{Operation, Scene, ask, fired, half_made, long, order, order_at, settled};
 pub use home::{Answer, Home};
 pub use hostile::{SHAPES, hostile, hostile_and_large};
