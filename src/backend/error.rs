@@ -1,4 +1,4 @@
-//! Why an operation failed, with typed causes, in groups by who can act on it.
+//! Why an operation failed, with typed causes, in groups for the callers.
 //!
 //! Must not know HTTP statuses or exit codes.
 

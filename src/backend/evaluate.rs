@@ -170,7 +170,7 @@ fn reply(outcome: &Outcome, request: &EvaluationRequest, run: &NewRun) -> Evalua
     EvaluationReply { figures, status: outcome.status, info: outcome.info.clone(), runid: run.id() }
 }
 
-/// The report of an evaluation run as a zip; an empty zip for an unknown run. `None` stands for an id that is not a number.
+/// The report of an evaluation run as a zip; an empty zip for an unknown run. `None` is an id that is not a number.
 ///
 /// # Errors
 /// [`BackendError`].

@@ -1,6 +1,6 @@
 //! The one place that turns errors into a status and a sentence.
 //!
-//! Moodle shows the sentence to its administrator: it says what is wrong and what to do. The causes of internal
+//! Moodle shows the sentence to its administrator, so it contains the cause and the remedy. The causes of internal
 //! errors go to the log only.
 
 use std::error::Error;

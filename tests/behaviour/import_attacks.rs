@@ -41,8 +41,8 @@ fn metadata() -> Value {
     })
 }
 
-/// A model file with the metadata of this backend.
-fn ours(mut model: ModelProto, metadata: &Value) -> Files {
+/// A model file of this backend.
+fn native(mut model: ModelProto, metadata: &Value) -> Files {
     let value = metadata.to_string();
     model.metadata_props.push(StringStringEntryProto { key: "moodle_mlbackend".to_owned(), value });
     vec![(MODEL, model.encode_to_vec())]
@@ -70,7 +70,7 @@ fn filled(nodes: Vec<NodeProto>, mut given: Vec<TensorProto>) -> ModelProto {
 fn changed(key: &str, value: Value) -> Files {
     let mut metadata = metadata();
     metadata[key] = value;
-    ours(softmax(), &metadata)
+    native(softmax(), &metadata)
 }
 
 /// Each step multiplies the size of a sample by a million; a slice then lists all of it.
@@ -160,7 +160,7 @@ fn too_many_matrix_products() -> Files {
         integers("one", &[1]),
         integers("two", &[2]),
     ];
-    ours(filled(nodes, given), &metadata())
+    native(filled(nodes, given), &metadata())
 }
 
 /// Nine values of 76 MB each, all of which are needed at the end.
@@ -181,7 +181,7 @@ fn large_values_that_are_all_needed_at_once() -> Files {
         integers("one", &[1]),
         integers("two", &[2]),
     ];
-    ours(filled(nodes, given), &metadata())
+    native(filled(nodes, given), &metadata())
 }
 
 fn a_model_of_too_many_features() -> Files {
@@ -203,7 +203,7 @@ fn a_model_of_more_features_than_fit() -> Files {
     let mut metadata = metadata();
     metadata["features"] = json!((0..99_999).map(|at| at.to_string()).collect::<Vec<_>>());
     let given = vec![integers("two", &[0, 1]), floats("zero", &[], &[0.0])];
-    ours(proto(nodes, given), &metadata)
+    native(proto(nodes, given), &metadata)
 }
 
 fn a_model_json_of_too_many_names() -> Files {
@@ -245,14 +245,14 @@ fn a_model_whose_output_depends_on_other_samples() -> Files {
         with(op("Softmax", &["filled"], "shares"), "axis", &[0]),
         with(op("Softmax", &["shares"], "probabilities"), "axis", &[1]),
     ];
-    ours(filled(nodes, vec![]), &metadata())
+    native(filled(nodes, vec![]), &metadata())
 }
 
 /// The square root of a negative number is NaN; loading a model only runs samples of zeros.
 fn a_model_without_output_for_ordinary_samples() -> Files {
     let nodes =
         vec![op("Sqrt", &["filled"], "root"), with(op("Softmax", &["root"], "probabilities"), "axis", &[1])];
-    ours(filled(nodes, vec![]), &metadata())
+    native(filled(nodes, vec![]), &metadata())
 }
 
 /// A division of integers panics at zero.
@@ -265,12 +265,12 @@ fn a_model_that_divides_integers() -> Files {
         with(op("Softmax", &["again"], "probabilities"), "axis", &[1]),
     ];
     let given = vec![floats("one", &[], &[1.0]), integers("ones", &[1])];
-    ours(filled(nodes, given), &metadata())
+    native(filled(nodes, given), &metadata())
 }
 
 fn probabilities_that_are_none() -> Files {
     let given = vec![floats("five", &[], &[5.0])];
-    ours(filled(vec![op("Add", &["filled", "five"], "probabilities")], given), &metadata())
+    native(filled(vec![op("Add", &["filled", "five"], "probabilities")], given), &metadata())
 }
 
 /// This many weights make a model nearly as large as the limit.
@@ -292,8 +292,8 @@ fn large_layers(last: f32) -> ModelProto {
     filled(nodes, given)
 }
 
-fn a_large_model_of_ours() -> Files {
-    ours(large_layers(1.5), &metadata())
+fn a_large_native_model() -> Files {
+    native(large_layers(1.5), &metadata())
 }
 
 /// Any numbers can be logits, but not numbers that are too large for a float.
@@ -341,13 +341,13 @@ fn numbers_one_by_one_of_an_old_release() -> Files {
 #[case(a_model_without_output_for_ordinary_samples)]
 #[case(a_model_that_divides_integers)]
 #[case(probabilities_that_are_none)]
-#[case(a_large_model_of_ours)]
+#[case(a_large_native_model)]
 #[case(a_large_model_of_another_tool)]
 #[case(numbers_of_an_old_release)]
 #[case(numbers_one_by_one_of_an_old_release)]
 fn refuses_a_harmful_import_with_little_memory(#[case] files: fn() -> Files) {
     let server = TestServer::start();
-    import(&server, &ours(softmax(), &metadata())).expect(200, "Ok");
+    import(&server, &native(softmax(), &metadata())).expect(200, "Ok");
     let before = server.predictions("m", UNLABELLED);
     let files = files();
     server.forget_peak_memory();
@@ -384,7 +384,7 @@ fn exports_and_imports_an_unusual_model_again(#[case] files: Files) {
 #[test]
 fn evaluates_and_trains_an_imported_model() {
     let server = TestServer::start();
-    import(&server, &ours(softmax(), &metadata())).expect(200, "Ok");
+    import(&server, &native(softmax(), &metadata())).expect(200, "Ok");
     server.predictions("m", UNLABELLED);
     let form = Form::model("m", "e").evaluation(2).file("dataset", LABELLED);
     let reply = server.post("/evaluation", &form.field("trainedmodeldirhash", "d"));

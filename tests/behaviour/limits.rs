@@ -154,6 +154,15 @@ fn fields_of_an_urlencoded_form() -> FixedLimit {
     FixedLimit { within: with_fields(32), beyond: with_fields(33), status: 400, refusal: TOO_MANY_PARTS }
 }
 
+fn bytes_of_an_urlencoded_form() -> FixedLimit {
+    let with_bytes = |count: usize| {
+        let fields = format!("uniqueid=m&a={}", "x".repeat(count - "uniqueid=m&a=".len()));
+        Request::new("POST", "/deletemodel").credentials("a", "b").urlencoded(&fields)
+    };
+    let refusal = "A form field is too large: the limit is 64 KiB.";
+    FixedLimit { within: with_bytes(64 << 10), beyond: with_bytes((64 << 10) + 1), status: 413, refusal }
+}
+
 fn request_line() -> FixedLimit {
     let line = get("").bytes().windows(2).position(|end| end == b"\r\n").expect("a line") + 2;
     let padding = "1".repeat((16 << 10) - line);
@@ -202,6 +211,7 @@ fn a_setting_accepts_requests_within_its_limit_and_is_named_in_refusals(#[case] 
 #[case(field_bytes())]
 #[case(parts())]
 #[case(fields_of_an_urlencoded_form())]
+#[case(bytes_of_an_urlencoded_form())]
 #[case(request_line())]
 #[case(header_lines())]
 #[case(bytes_of_headers())]

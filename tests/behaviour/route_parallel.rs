@@ -84,7 +84,7 @@ fn a_full_queue_is_503_with_retry_after_while_version_and_predictions_are_answer
         predict(&server, "m");
         assert!(!first.is_finished());
         server.release();
-        assert_eq!(first.join().expect("an answer").json()["status"], json!(0));
+        assert_eq!(first.join().expect("a reply").json()["status"], json!(0));
     });
 }
 
@@ -95,13 +95,13 @@ fn predictions_do_not_queue_behind_a_long_evaluation() {
     thread::scope(|scope| {
         let evaluation = scope.spawn(|| server.post("/evaluation", &long));
         until("the evaluation runs", || server.log().contains("evaluation started"));
-        let mut answered = 0;
+        let mut predicted = 0;
         while !evaluation.is_finished() {
             predict(&server, "m");
-            answered += usize::from(!evaluation.is_finished());
+            predicted += usize::from(!evaluation.is_finished());
         }
-        assert_eq!(evaluation.join().expect("an answer").json()["status"], json!(0));
-        assert!(answered >= 5, "only {answered} predictions during the evaluation");
+        assert_eq!(evaluation.join().expect("a reply").json()["status"], json!(0));
+        assert!(predicted >= 5, "only {predicted} predictions during the evaluation");
     });
 }
 

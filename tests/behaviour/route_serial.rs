@@ -47,7 +47,7 @@ impl State {
 struct Observation {
     operation: Operation,
     sent: Instant,
-    answered: Instant,
+    replied: Instant,
     /// The predictions or the status of the model; `None` for operations that do not return them.
     seen: Option<Value>,
 }
@@ -62,7 +62,7 @@ impl Observation {
 struct System {
     server: TestServer,
     archives: [Vec<u8>; 2],
-    answers: HashMap<State, Value>,
+    replies: HashMap<State, Value>,
 }
 
 impl System {
@@ -74,19 +74,19 @@ impl System {
             server.post("/deletemodel", &Form::new().field("uniqueid", "a")).expect(200, "Ok");
             archive
         });
-        let mut system = Self { server, archives, answers: HashMap::new() };
+        let mut system = Self { server, archives, replies: HashMap::new() };
         for archive in 0..=2 {
             system.send(Operation::Delete);
             if archive > 0 {
                 system.send(Operation::Import(archive));
             }
             for trainings in 0..=CLIENTS[0].1 {
-                system.answers.insert(State { archive, trainings }, predicted(&system.server));
+                system.replies.insert(State { archive, trainings }, predicted(&system.server));
                 system.send(Operation::Train);
             }
         }
         system.send(Operation::Delete);
-        let different: HashSet<String> = system.answers.values().map(Value::to_string).collect();
+        let different: HashSet<String> = system.replies.values().map(Value::to_string).collect();
         assert!(different.len() >= 5, "the states differ: {different:?}");
         system
     }
@@ -113,7 +113,7 @@ impl System {
     fn observe(&self, operation: Operation) -> Observation {
         let sent = Instant::now();
         let seen = self.send(operation);
-        Observation { operation, sent, answered: Instant::now(), seen }
+        Observation { operation, sent, replied: Instant::now(), seen }
     }
 
     /// The predictions of the exported model on another server.
@@ -121,25 +121,25 @@ impl System {
         let export = self.server.get("/export?uniqueid=m&dirhash=d");
         if export.status != 200 {
             assert_eq!(export.status, 503, "{}", export.text());
-            return self.answers[&State::DELETED].clone();
+            return self.replies[&State::DELETED].clone();
         }
         let other = TestServer::start();
         other.import("m", &export.body).expect(200, "Ok");
         predicted(&other)
     }
 
-    /// The state after an operation; `None` if its answer contradicts the state before.
+    /// The state after an operation; `None` if its reply contradicts the state before.
     fn after(&self, done: &Observation, state: State) -> Option<State> {
         match (done.operation, &done.seen) {
             (Operation::Train, _) => Some(State { trainings: state.trainings + 1, ..state }),
             (Operation::Import(archive), _) => Some(State { archive, trainings: 0 }),
             (Operation::Delete, _) => Some(State::DELETED),
-            (_, Some(seen)) => (self.answers.get(&state) == Some(seen)).then_some(state),
+            (_, Some(seen)) => (self.replies.get(&state) == Some(seen)).then_some(state),
             (_, None) => Some(state),
         }
     }
 
-    /// Whether some order of all requests explains all answers.
+    /// Whether some order of all requests explains all replies.
     fn explains(&self, all: &[Observation]) -> bool {
         let mut tried = HashSet::new();
         let mut open = vec![(0_u64, State::DELETED)];
@@ -151,9 +151,9 @@ impl System {
                 continue;
             }
             let left = || all.iter().enumerate().filter(|(at, _)| finished & (1 << at) == 0);
-            let first_answer = left().map(|(_, done)| done.answered).min();
-            // A request that was sent after another one was answered comes after it.
-            let next = left().filter(|(_, done)| first_answer.is_none_or(|answered| done.sent <= answered));
+            let first_reply = left().map(|(_, done)| done.replied).min();
+            // A request that was sent after another one got its reply comes after it.
+            let next = left().filter(|(_, done)| first_reply.is_none_or(|replied| done.sent <= replied));
             let mut next = next.filter_map(|(at, done)| Some((at, self.after(done, state)?, done.changes())));
             // A consistent operation that changes nothing can be done at once.
             let some = next.clone().find(|(.., changes)| !changes);
@@ -195,7 +195,7 @@ fn the_answers_to_32_concurrent_clients_of_one_model_are_linearizable() {
                 })
             };
             let clients: Vec<_> = operations.into_iter().zip(delays).map(one).collect();
-            clients.into_iter().map(|client| client.join().expect("an answer")).collect()
+            clients.into_iter().map(|client| client.join().expect("a reply")).collect()
         });
         all.push(system.observe(Operation::Predict));
         assert!(system.explains(&all), "no order explains round {round}: {all:#?}");

@@ -66,18 +66,18 @@ fn a_refused_training_keeps_the_model() {
 fn two_identical_rows_of_different_classes_train() {
     let server = TestServer::start();
     server.train("m", &labelled(&["1,-1,1,1", "1,-1,1,0"]));
-    let answer = &predict(&server, &unlabelled(&["1-0,1,-1,1"]))[0];
-    assert!(answer.1 == "0" || answer.1 == "1");
-    assert!((answer.2 - 0.5).abs() < 0.2, "{answer:?}");
+    let prediction = &predict(&server, &unlabelled(&["1-0,1,-1,1"]))[0];
+    assert!(prediction.1 == "0" || prediction.1 == "1");
+    assert!((prediction.2 - 0.5).abs() < 0.2, "{prediction:?}");
 }
 
 #[test]
 fn columns_that_do_not_vary_give_the_majority_class_with_its_share() {
     let server = TestServer::start();
     server.train("m", &labelled(&["1,1,1,1", "1,1,1,1", "1,1,1,1", "1,1,1,0"]));
-    let answer = &predict(&server, &unlabelled(&["1-0,1,1,1"]))[0];
-    assert_eq!(answer.1, "1");
-    assert!((answer.2 - 0.75).abs() < 0.15, "{answer:?}");
+    let prediction = &predict(&server, &unlabelled(&["1-0,1,1,1"]))[0];
+    assert_eq!(prediction.1, "1");
+    assert!((prediction.2 - 0.75).abs() < 0.15, "{prediction:?}");
 }
 
 #[test]
@@ -85,8 +85,8 @@ fn a_later_batch_adds_to_the_earlier_samples() {
     let server = TestServer::start();
     server.train("m", &labelled(&SEPARABLE));
     server.train("m", &labelled(&["1,-1,-1,1", "1,-1,-0.2,0"]));
-    let answers = predict(&server, &unlabelled(&["1-0,1,-1,-1", "2-0,1,-1,-0.2"]));
-    assert_eq!((answers[0].1.as_str(), answers[1].1.as_str()), ("1", "0"));
+    let predictions = predict(&server, &unlabelled(&["1-0,1,-1,-1", "2-0,1,-1,-0.2"]));
+    assert_eq!((predictions[0].1.as_str(), predictions[1].1.as_str()), ("1", "0"));
 }
 
 #[rstest]
@@ -138,10 +138,13 @@ fn moodles_incremental_training_keeps_both_predictions() {
     let server = TestServer::start();
     for batch in [first, more] {
         server.train("m", &batch);
-        let answers = predict(&server, &samples);
-        let class = |id: &str| answers.iter().find(|row| row.0 == id).map(|row| row.1.clone());
+        let predictions = predict(&server, &samples);
+        let class = |id: &str| predictions.iter().find(|row| row.0 == id).map(|row| row.1.clone());
         assert_eq!((class("183021-0").as_deref(), class("183020-0").as_deref()), (Some("0"), Some("1")));
-        assert!(answers.iter().all(|row| row.2 >= 0.6), "Moodle drops less certain predictions: {answers:?}");
+        assert!(
+            predictions.iter().all(|row| row.2 >= 0.6),
+            "Moodle drops less certain predictions: {predictions:?}"
+        );
     }
 }
 

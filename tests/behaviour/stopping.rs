@@ -42,7 +42,7 @@ fn finishes_running_work_and_refuses_new_requests_with_retry_after() {
         server.get("/version").expect(200, "3.0.5");
         assert!(!evaluation.is_finished());
         server.release();
-        let reply = evaluation.join().expect("an answer");
+        let reply = evaluation.join().expect("a reply");
         assert_eq!((reply.status, &reply.json()["status"]), (200, &json!(0)));
     });
     let (code, dir) = server.ended();
@@ -62,7 +62,7 @@ fn a_training_that_runs_at_sigterm_is_published() {
         wait_for_log(&server, "new requests are refused");
         assert!(!training.is_finished());
         server.release();
-        assert_eq!(training.join().expect("an answer").json()["status"], json!(0));
+        assert_eq!(training.join().expect("a reply").json()["status"], json!(0));
     });
     let (code, dir) = server.ended();
     assert_eq!(code, Some(0));

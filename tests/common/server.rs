@@ -275,8 +275,7 @@ impl TestServer {
     /// Kills the server as `kill -9` does, unless it has ended; returns its directory.
     pub fn kill(mut self) -> TempDir {
         let _ = self.child.kill();
-        self.child.wait().expect("the server ends");
-        std::mem::replace(&mut self.dir, tempfile::tempdir().expect("a temporary directory"))
+        self.ended().1
     }
 
     /// The file that names the faults to inject, with [`Launch::with_faults`].
