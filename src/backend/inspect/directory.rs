@@ -8,8 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::model::ModelReport;
-use crate::backend::transfer::label;
-use crate::model::{MODEL, ModelFiles, ModelMetadata};
+use crate::model::{MODEL, ModelFiles};
 use crate::store::{Generation, Listing, ModelDir, Store, StoreError};
 
 /// The description of a directory of models.
@@ -85,50 +84,45 @@ fn of_directory(model_dir: &ModelDir) -> (StoredModel, ModelReport) {
 }
 
 fn unusable(error: &StoreError) -> (StoredModel, ModelReport) {
-    let problem = Some(format!("{error}."));
-    (
-        StoredModel { problem: problem.clone(), ..StoredModel::default() },
-        ModelReport { problem, ..ModelReport::default() },
-    )
+    let report = ModelReport { problem: Some(format!("{error}.")), ..ModelReport::default() };
+    (StoredModel::of_report(&report), report)
 }
 
 fn of_generation(generation: &Generation) -> (StoredModel, ModelReport) {
+    let (report, samples_bytes) =
+        match generation.model().and_then(|model| Ok((model, generation.samples()?))) {
+            Ok((model, samples)) => {
+                let report = ModelReport::of_files("a model of a server", [(MODEL.to_owned(), model)].into());
+                (report, samples.map_or(0, |samples| samples.len() as u64))
+            }
+            Err(error) => (unusable(&error).1, 0),
+        };
+    let described = StoredModel::of_report(&report);
     let stored = StoredModel {
         generation: Some(generation.number()),
         when: Some(generation.when().to_owned()),
         samples: generation.facts().get("samples").and_then(Value::as_u64),
         log_loss: generation.facts().get("log_loss").and_then(Value::as_f64),
-        ..StoredModel::default()
-    };
-    let read = generation.model().and_then(|model| Ok((model, generation.samples()?)));
-    let (model, samples) = match read {
-        Ok(read) => read,
-        Err(error) => {
-            let (StoredModel { problem, .. }, report) = unusable(&error);
-            return (StoredModel { problem, ..stored }, report);
-        }
-    };
-    let size = model.len() + samples.map_or(0, |samples| samples.len());
-    let facts = ModelMetadata::read(&model);
-    let report = ModelReport::of_files("a model of a server", [(MODEL.to_owned(), model)].into());
-    let stored = StoredModel {
-        origin: report.origin.clone(),
-        classes: facts.map(|facts| facts.classes.into_iter().map(label).collect()).unwrap_or_default(),
-        size: Some(size as u64),
-        problem: report.problem.clone(),
-        ..stored
+        size: described.size.map(|size| size + samples_bytes),
+        ..described
     };
     (stored, report)
 }
 
 fn of_python_server(files: ModelFiles) -> (StoredModel, ModelReport) {
     let report = ModelReport::of_files("the files of a Python server", files);
-    let stored = StoredModel {
-        origin: "the Python server".to_owned(),
-        classes: report.classes.clone(),
-        size: Some(report.files.iter().map(|(_, size)| *size as u64).sum()),
-        problem: report.problem.clone(),
-        ..StoredModel::default()
-    };
-    (stored, report)
+    (StoredModel { origin: "the Python server".to_owned(), ..StoredModel::of_report(&report) }, report)
+}
+
+impl StoredModel {
+    fn of_report(report: &ModelReport) -> Self {
+        let bytes = report.files.iter().map(|(_, bytes)| *bytes as u64).sum();
+        Self {
+            origin: report.origin.clone(),
+            classes: report.classes.clone(),
+            size: (!report.files.is_empty()).then_some(bytes),
+            problem: report.problem.clone(),
+            ..Self::default()
+        }
+    }
 }

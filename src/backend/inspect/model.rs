@@ -61,36 +61,33 @@ impl ModelReport {
             graph: onnx.and_then(|onnx| summary(onnx)),
             ..Self::default()
         };
-        let imported = import(files).and_then(|bytes| ModelMetadata::read(&bytes));
-        match imported {
-            Ok(facts) => report.with_facts(facts),
-            // The metadata of a model that cannot be run may still be readable.
+        match import(files).and_then(|bytes| ModelMetadata::read(&bytes)) {
+            Ok(metadata) => report.with_metadata(metadata),
             Err(error) => {
-                let known = own.map_or_else(Self::default, |facts| Self::default().with_facts(facts));
-                let tensorflow1 = matches!(error, ModelError::TensorFlow1);
-                Self {
-                    found_as: report.found_as,
-                    origin: if tensorflow1 { TENSORFLOW1.to_owned() } else { report.origin },
-                    files: report.files,
-                    graph: report.graph,
-                    problem: Some(format!("It cannot be used: {error}.")),
-                    ..known
+                let is_tensorflow1 = matches!(error, ModelError::TensorFlow1);
+                let origin = if is_tensorflow1 { TENSORFLOW1.to_owned() } else { report.origin };
+                let problem = Some(format!("It cannot be used: {error}."));
+                let report = Self { origin, problem, ..report };
+                // The metadata of a model that cannot be run may still be readable.
+                match own {
+                    Some(metadata) => report.with_metadata(metadata),
+                    None => report,
                 }
             }
         }
     }
 
-    fn with_facts(self, facts: ModelMetadata) -> Self {
+    fn with_metadata(self, metadata: ModelMetadata) -> Self {
         Self {
-            features: facts.features.len(),
-            feature_names: if facts.named { facts.features } else { Vec::new() },
-            classes: facts.classes.iter().copied().map(label).collect(),
-            log_loss: facts.log_loss,
-            log_loss_of_shares: (!facts.class_counts.is_empty())
-                .then(|| log_loss_of_shares(&facts.class_counts)),
-            class_counts: facts.class_counts,
-            decisions: facts.decisions,
-            top_features: facts.top_features,
+            features: metadata.features.len(),
+            feature_names: if metadata.named { metadata.features } else { Vec::new() },
+            classes: metadata.classes.iter().copied().map(label).collect(),
+            log_loss: metadata.log_loss,
+            log_loss_of_shares: (!metadata.class_counts.is_empty())
+                .then(|| log_loss_of_shares(&metadata.class_counts)),
+            class_counts: metadata.class_counts,
+            decisions: metadata.decisions,
+            top_features: metadata.top_features,
             ..self
         }
     }
