@@ -17,15 +17,6 @@ use crate::common::{
     Entry, Form, Launch, RawZip, Reply, Request, TestServer, labelled, labelled_with_classes, until,
 };
 
-/// A limit that is a setting, a request that just fits, and one that does not.
-struct Limit {
-    variable: &'static str,
-    value: String,
-    within: Request,
-    beyond: Request,
-    status: u16,
-}
-
 const ROWS: [&str; 4] = ["1,1,0,0", "0.8,1,0.2,0", "-1,0,0,1", "-0.8,0,0.2,1"];
 
 fn train(dataset: &[u8]) -> Request {
@@ -59,59 +50,43 @@ fn archive(with_card: bool) -> Vec<u8> {
     RawZip::of(entries).bytes()
 }
 
-/// The bytes of the header lines, without the request line.
-fn header_bytes(request: &Request) -> usize {
-    let bytes = request.bytes();
-    let first = bytes.windows(2).position(|end| end == b"\r\n").expect("a line") + 2;
-    bytes.len() - first - 2
+fn dataset_of_bytes(bytes: usize) -> Request {
+    let mut dataset = labelled(&ROWS);
+    dataset.resize(bytes, b'\n');
+    train(&dataset)
 }
 
-fn dataset_bytes() -> Limit {
-    let dataset = labelled(&ROWS);
-    let longer = [&dataset[..], b"\n"].concat();
-    let (variable, value) = ("MAX_DATASET_BYTES", dataset.len().to_string());
-    Limit { variable, value, within: train(&dataset), beyond: train(&longer), status: 413 }
+fn archive_of_bytes(bytes: usize) -> Request {
+    import(&archive(bytes > archive(false).len()))
 }
 
-fn archive_bytes() -> Limit {
-    let (variable, value) = ("MAX_ARCHIVE_BYTES", archive(false).len().to_string());
-    Limit { variable, value, within: import(&archive(false)), beyond: import(&archive(true)), status: 413 }
+fn unpacked_model_bytes() -> usize {
+    shipped("model.onnx").len() + shipped("model.json").len()
 }
 
-fn unpacked_bytes() -> Limit {
-    let unpacked = shipped("model.onnx").len() + shipped("model.json").len();
-    let (variable, value) = ("MAX_UNPACKED_BYTES", unpacked.to_string());
-    Limit { variable, value, within: import(&archive(false)), beyond: import(&archive(true)), status: 400 }
+fn unpacked_bytes(bytes: usize) -> Request {
+    import(&archive(bytes > unpacked_model_bytes()))
 }
 
-fn rows() -> Limit {
-    let more = [&ROWS[..], &["0,0,0,1"]].concat();
-    let (within, beyond) = (train(&labelled(&ROWS)), train(&labelled(&more)));
-    Limit { variable: "MAX_ROWS", value: "4".to_owned(), within, beyond, status: 400 }
+fn rows(count: usize) -> Request {
+    train(&labelled(&ROWS.into_iter().cycle().take(count).collect::<Vec<_>>()))
 }
 
-fn columns() -> Limit {
-    let three = labelled(&ROWS);
-    let four = String::from_utf8(three.clone()).expect("text").replace(",3,2024", ",4,2024").into_bytes();
-    let (variable, value) = ("MAX_COLUMNS", "3".to_owned());
-    Limit { variable, value, within: train(&three), beyond: train(&four), status: 400 }
+fn columns(count: usize) -> Request {
+    let dataset = String::from_utf8(labelled(&ROWS)).expect("text");
+    train(dataset.replace(",3,2024", &format!(",{count},2024")).as_bytes())
 }
 
-fn features_of_an_import() -> Limit {
-    // Only the refusal depends on the features: the request within the limit need not be an import.
-    let (within, beyond) = (get(""), import(&archive(false)));
-    Limit { variable: "MAX_COLUMNS", value: "1".to_owned(), within, beyond, status: 400 }
+/// Only the refusal depends on the features: the request within the limit need not be an import.
+fn imported_features(count: usize) -> Request {
+    if count == 1 { get("") } else { import(&archive(false)) }
 }
 
-fn classes() -> Limit {
-    let with = |classes| train(&labelled_with_classes(classes, &[&ROWS[..], &["0,0,0,2"]].concat()));
-    let (within, beyond) = (train(&labelled(&ROWS)), with("[0,1,2]"));
-    Limit { variable: "MAX_CLASSES", value: "2".to_owned(), within, beyond, status: 400 }
-}
-
-fn iterations() -> Limit {
-    let (within, beyond) = (evaluate(2), evaluate(3));
-    Limit { variable: "MAX_ITERATIONS", value: "2".to_owned(), within, beyond, status: 400 }
+fn classes(count: usize) -> Request {
+    let labels: Vec<String> = (0..count).map(|class| class.to_string()).collect();
+    let rows = ROWS.iter().map(ToString::to_string);
+    let rows: Vec<String> = rows.chain((2..count).map(|class| format!("0,0,0,{class}"))).collect();
+    train(&labelled_with_classes(&format!("[{}]", labels.join(",")), &rows))
 }
 
 fn evaluate(iterations: usize) -> Request {
@@ -119,107 +94,94 @@ fn evaluate(iterations: usize) -> Request {
     post("/evaluation", &form.file("dataset", &labelled(&ROWS.repeat(10))))
 }
 
-/// A limit that is a constant: a request that just fits, one that does not, and the refusal.
-struct FixedLimit {
-    within: Request,
-    beyond: Request,
-    status: u16,
-    refusal: &'static str,
-}
-
-fn field_bytes() -> FixedLimit {
-    let with_note = |length: usize| {
-        let form = Form::model("m", "d").field("note", &"x".repeat(length));
-        post("/training", &form.file("dataset", &labelled(&ROWS)))
-    };
-    let refusal = "A form field is too large: the limit is 64 KiB.";
-    FixedLimit { within: with_note(64 << 10), beyond: with_note((64 << 10) + 1), status: 413, refusal }
-}
-
-const TOO_MANY_PARTS: &str = "The form has too many parts: the limit is 32.";
-
-fn parts() -> FixedLimit {
-    let with_fields = |count: usize| {
-        let form = (2..count).fold(Form::model("m", "d"), |form, at| form.field(&format!("field-{at}"), ""));
-        post("/training", &form.file("dataset", &labelled(&ROWS)))
-    };
-    FixedLimit { within: with_fields(31), beyond: with_fields(32), status: 400, refusal: TOO_MANY_PARTS }
-}
-
-fn fields_of_an_urlencoded_form() -> FixedLimit {
-    let with_fields = |count: usize| {
-        let fields = format!("uniqueid=m{}", "&a=".repeat(count - 1));
-        Request::new("POST", "/deletemodel").credentials("a", "b").urlencoded(&fields)
-    };
-    FixedLimit { within: with_fields(32), beyond: with_fields(33), status: 400, refusal: TOO_MANY_PARTS }
-}
-
-fn bytes_of_an_urlencoded_form() -> FixedLimit {
-    let with_bytes = |count: usize| {
-        let fields = format!("uniqueid=m&a={}", "x".repeat(count - "uniqueid=m&a=".len()));
-        Request::new("POST", "/deletemodel").credentials("a", "b").urlencoded(&fields)
-    };
-    let refusal = "A form field is too large: the limit is 64 KiB.";
-    FixedLimit { within: with_bytes(64 << 10), beyond: with_bytes((64 << 10) + 1), status: 413, refusal }
-}
-
-fn request_line() -> FixedLimit {
-    let line = get("").bytes().windows(2).position(|end| end == b"\r\n").expect("a line") + 2;
-    let padding = "1".repeat((16 << 10) - line);
-    let refusal = "The request line is too long: the limit is 16 KiB.";
-    let (within, beyond) = (get(&padding), get(&format!("{padding}1")));
-    FixedLimit { within, beyond, status: 414, refusal }
-}
-
-fn header_lines() -> FixedLimit {
-    // Host, Accept, Accept-Encoding and Authorization are the other four.
-    let within = || (0..60).fold(get(""), |request, at| request.header(&format!("X-{at}"), ""));
-    let refusal = "The request has too many header lines: the limit is 64.";
-    FixedLimit { within: within(), beyond: within().header("X-More", ""), status: 431, refusal }
-}
-
-fn bytes_of_headers() -> FixedLimit {
-    let padded = |length: usize| get("").header("X-Long", &"x".repeat(length));
-    let length = (64 << 10) - header_bytes(&padded(0));
-    let refusal = "The headers are too large: the limit is 64 KiB.";
-    FixedLimit { within: padded(length), beyond: padded(length + 1), status: 431, refusal }
-}
-
 #[rstest]
-#[case(dataset_bytes())]
-#[case(archive_bytes())]
-#[case(unpacked_bytes())]
-#[case(rows())]
-#[case(columns())]
-#[case(features_of_an_import())]
-#[case(classes())]
-#[case(iterations())]
-fn a_setting_accepts_requests_within_its_limit_and_is_named_in_refusals(#[case] limit: Limit) {
-    let variable = format!("MOODLE_MLBACKEND_{}", limit.variable);
-    let server = Launch::new().env(&variable, &limit.value).start();
-    let reply = server.send(&limit.within);
+#[case("MAX_DATASET_BYTES", labelled(&ROWS).len(), dataset_of_bytes, 413)]
+#[case("MAX_ARCHIVE_BYTES", archive(false).len(), archive_of_bytes, 413)]
+#[case("MAX_UNPACKED_BYTES", unpacked_model_bytes(), unpacked_bytes, 400)]
+#[case("MAX_ROWS", 4, rows, 400)]
+#[case("MAX_COLUMNS", 3, columns, 400)]
+#[case("MAX_COLUMNS", 1, imported_features, 400)]
+#[case("MAX_CLASSES", 2, classes, 400)]
+#[case("MAX_ITERATIONS", 2, evaluate, 400)]
+fn a_setting_accepts_requests_within_its_limit_and_is_named_in_refusals(
+    #[case] variable: &str,
+    #[case] limit: usize,
+    #[case] request: fn(usize) -> Request,
+    #[case] status: u16,
+) {
+    let (variable, value) = (format!("MOODLE_MLBACKEND_{variable}"), limit.to_string());
+    let server = Launch::new().env(&variable, &value).start();
+    let reply = server.send(&request(limit));
     assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
-    let reply = server.send(&limit.beyond);
-    assert_eq!(reply.status, limit.status, "{}", reply.text());
+    let reply = server.send(&request(limit + 1));
+    assert_eq!(reply.status, status, "{}", reply.text());
     assert!(reply.text().contains(&variable), "{}", reply.text());
-    let has_value = reply.text().split(|c: char| !c.is_ascii_digit()).any(|number| number == limit.value);
-    assert!(has_value, "the value {} in {}", limit.value, reply.text());
+    let has_value = reply.text().split(|c: char| !c.is_ascii_digit()).any(|number| number == value);
+    assert!(has_value, "the value {value} in {}", reply.text());
     assert!(server.uploads().is_empty(), "{:?}", server.uploads());
 }
 
+fn field_of_bytes(bytes: usize) -> Request {
+    let form = Form::model("m", "d").field("note", &"x".repeat(bytes));
+    post("/training", &form.file("dataset", &labelled(&ROWS)))
+}
+
+fn parts(count: usize) -> Request {
+    let form = (3..count).fold(Form::model("m", "d"), |form, at| form.field(&format!("field-{at}"), ""));
+    post("/training", &form.file("dataset", &labelled(&ROWS)))
+}
+
+fn urlencoded(form: &str) -> Request {
+    Request::new("POST", "/deletemodel").credentials("a", "b").urlencoded(form)
+}
+
+fn urlencoded_fields(count: usize) -> Request {
+    urlencoded(&format!("uniqueid=m{}", "&a=".repeat(count - 1)))
+}
+
+fn urlencoded_bytes(bytes: usize) -> Request {
+    urlencoded(&format!("uniqueid=m&a={}", "x".repeat(bytes - "uniqueid=m&a=".len())))
+}
+
+/// The bytes of the request line and of the header lines.
+fn head_bytes(request: &Request) -> [usize; 2] {
+    let bytes = request.bytes();
+    let line = bytes.windows(2).position(|end| end == b"\r\n").expect("a line") + 2;
+    [line, bytes.len() - line - 2]
+}
+
+fn request_line_of_bytes(bytes: usize) -> Request {
+    get(&"1".repeat(bytes - head_bytes(&get(""))[0]))
+}
+
+fn header_lines(count: usize) -> Request {
+    // The others are Host, Accept, Accept-Encoding and Authorization.
+    (4..count).fold(get(""), |request, at| request.header(&format!("X-{at}"), ""))
+}
+
+fn headers_of_bytes(bytes: usize) -> Request {
+    let padding = bytes - head_bytes(&get("").header("X-Long", ""))[1];
+    get("").header("X-Long", &"x".repeat(padding))
+}
+
 #[rstest]
-#[case(field_bytes())]
-#[case(parts())]
-#[case(fields_of_an_urlencoded_form())]
-#[case(bytes_of_an_urlencoded_form())]
-#[case(request_line())]
-#[case(header_lines())]
-#[case(bytes_of_headers())]
-fn a_fixed_limit_accepts_requests_within_it_and_is_named_in_refusals(#[case] limit: FixedLimit) {
+#[case(field_of_bytes, 64 << 10, 413, "A form field is too large: the limit is 64 KiB.")]
+#[case(parts, 32, 400, "The form has too many parts: the limit is 32.")]
+#[case(urlencoded_fields, 32, 400, "The form has too many parts: the limit is 32.")]
+#[case(urlencoded_bytes, 64 << 10, 413, "A form field is too large: the limit is 64 KiB.")]
+#[case(request_line_of_bytes, 16 << 10, 414, "The request line is too long: the limit is 16 KiB.")]
+#[case(header_lines, 64, 431, "The request has too many header lines: the limit is 64.")]
+#[case(headers_of_bytes, 64 << 10, 431, "The headers are too large: the limit is 64 KiB.")]
+fn a_fixed_limit_accepts_requests_within_it_and_is_named_in_refusals(
+    #[case] request: fn(usize) -> Request,
+    #[case] limit: usize,
+    #[case] status: u16,
+    #[case] refusal: &str,
+) {
     let server = TestServer::start();
-    let reply = server.send(&limit.within);
+    let reply = server.send(&request(limit));
     assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
-    server.send(&limit.beyond).expect(limit.status, limit.refusal);
+    server.send(&request(limit + 1)).expect(status, refusal);
     assert!(server.uploads().is_empty(), "{:?}", server.uploads());
 }
 

@@ -267,6 +267,15 @@ impl TestServer {
         let _ = fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5");
     }
 
+    /// The result of some work and by how much it raises the peak memory in bytes; 0 where there is no /proc.
+    pub fn with_memory_growth<T>(&self, work: impl FnOnce() -> T) -> (T, u64) {
+        self.forget_peak_memory();
+        let before = self.memory("VmRSS");
+        let result = work();
+        let growth = self.memory("VmHWM").zip(before).map_or(0, |(peak, before)| peak.saturating_sub(before));
+        (result, growth)
+    }
+
     /// Sends bytes; the response, unless the server ends before.
     pub fn try_raw(&self, bytes: &[u8]) -> Option<Reply> {
         try_exchange(self.address, bytes)
