@@ -177,7 +177,7 @@ impl From<StoreError> for BackendError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NoSpace { .. } => {
-                tracing::error!(%error, "the disk of the data directory is full");
+                tracing::error!(%error, "the disk is full: nothing can be stored in the data directory");
                 Self::NoSpace
             }
             // The administrator of the site can act on these without the path, which only the log contains.
@@ -197,7 +197,7 @@ impl From<StoreError> for BackendError {
 impl From<ReportError> for BackendError {
     fn from(error: ReportError) -> Self {
         if error.is_no_space() {
-            tracing::error!(%error, "the disk of the evaluation reports is full");
+            tracing::error!(%error, "the disk is full: the report of an evaluation cannot be stored");
             return Self::NoSpace;
         }
         Self::Report(error)

@@ -124,7 +124,7 @@ impl HttpError {
     pub(crate) fn upload(error: io::Error) -> Self {
         match error.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
-                tracing::error!(%error, "the disk is full where uploads are kept, in the directory of {TEMP_DIR}");
+                tracing::error!(%error, "the disk is full: an upload cannot be stored in the directory of {TEMP_DIR}");
                 BackendError::NoSpace.into()
             }
             _ => Self::internal("storing an upload", error),
