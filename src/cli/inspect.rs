@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::table::{bar, counted, facts, model as named, plain, table};
-use crate::backend::{DatasetReport, Found, ModelReport, PlaceReport, StoredModel, inspect};
+use crate::backend::{DatasetReport, DirectoryReport, Found, ModelReport, StoredModel, inspect};
 use crate::dataset::Limits;
 use crate::units::ByteSize;
 
@@ -145,7 +145,7 @@ fn of_dataset(dataset: &DatasetReport) -> String {
 const HEADER: [&str; 8] =
     ["model", "made by", "published", "samples", "classes", "log-loss", "size", "evaluations"];
 
-fn of_place(place: &PlaceReport) -> String {
+fn of_place(place: &DirectoryReport) -> String {
     let (true, models) = (place.store, &place.models) else {
         let stored = place.models.iter().map(|model| facts(&of_stored(model)));
         let model = place.model.iter().filter(|model| !model.origin.is_empty()).map(of_model);

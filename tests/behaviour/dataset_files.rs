@@ -240,7 +240,7 @@ fn returns_sample_ids_verbatim() {
 
 #[test]
 fn predicts_nothing_for_a_file_without_rows() {
-    assert!(Home::trained(&labelled(&ROWS)).predict(&unlabelled(&[])).is_empty());
+    assert!(Home::trained(&labelled(&ROWS)).predict(&unlabelled::<&str>(&[])).is_empty());
 }
 
 #[test]
@@ -311,9 +311,9 @@ proptest! {
         rows in "(([-0-9.,eNn\"a \r]{0,12})\n){0,6}",
     ) {
         let home = Home::new();
-        let head = labelled(&[]);
+        let head = labelled::<&str>(&[]);
         check_message(&home, home.try_train(&[&head[..], rows.as_bytes()].concat()))?;
-        let head = unlabelled(&[]);
+        let head = unlabelled::<&str>(&[]);
         check_message(&home, home.try_predict(&[&head[..], rows.as_bytes()].concat()))?;
     }
 }

@@ -26,13 +26,8 @@ fn get(server: &TestServer, user: &str, target: &str) -> Reply {
 
 /// Samples whose last feature determines the class, or the opposite one.
 fn samples(inverted: bool) -> Vec<u8> {
-    let row = |number: i32| match (number % 2 == 0) != inverted {
-        true if inverted => "1,-1,-0.2,1",
-        true => "1,-1,-1,1",
-        false if inverted => "1,-1,-1,0",
-        false => "1,-1,-0.2,0",
-    };
-    labelled(&(0..40).map(row).collect::<Vec<_>>())
+    let rows = if inverted { ["1,-1,-1,0", "1,-1,-0.2,1"] } else { ["1,-1,-1,1", "1,-1,-0.2,0"] };
+    labelled(&rows.repeat(20))
 }
 
 fn train(server: &TestServer, user: &str, id: &str, inverted: bool) {

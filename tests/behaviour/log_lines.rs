@@ -93,8 +93,8 @@ fn an_unknown_method_is_logged_as_other() {
 
 /// The client only learns that the disk is full; the log names it: that of uploads, of models or of reports.
 #[rstest::rstest]
-#[case(Operation::Train, &["where uploads are kept", "where models are kept"])]
-#[case(Operation::Evaluate, &["where uploads are kept", "where an evaluation's report is kept"])]
+#[case(Operation::Train, &["an upload cannot be stored", "in the data directory"])]
+#[case(Operation::Evaluate, &["an upload cannot be stored", "the report of an evaluation cannot be stored"])]
 #[cfg(debug_assertions)]
 fn the_log_names_the_directory_of_a_full_disk(#[case] operation: Operation, #[case] expected: &[&str]) {
     const NO_SPACE: u32 = 28;

@@ -13,25 +13,34 @@ const DATA: &str = "MLBACKEND_TEST_DATA";
 const KEYS: &str = "timesplitting,nfeatures,moodleversion,targetcolumn,targettype,targetclasses";
 
 /// A dataset of three features with two classes, as Moodle writes it.
-pub fn labelled(rows: &[&str]) -> Vec<u8> {
+pub fn labelled<R: AsRef<str>>(rows: &[R]) -> Vec<u8> {
     labelled_with_classes("[0,1]", rows)
 }
 
 /// A dataset of three features with the given classes.
-pub fn labelled_with_classes(classes: &str, rows: &[&str]) -> Vec<u8> {
+pub fn labelled_with_classes(classes: &str, rows: &[impl AsRef<str>]) -> Vec<u8> {
     dataset(classes, r#""\ind_max","\ind_min","\ind_name","\target""#, rows)
 }
 
+/// A dataset whose last feature determines the class: -1 is class 0, or class 1 if it is inverted.
+pub fn separable(samples: usize, inverted: bool) -> Vec<u8> {
+    let row = |n: usize| {
+        let last = if n.is_multiple_of(2) == inverted { "-0.2" } else { "-1" };
+        format!("1,{},{last},{}", n % 7, n % 2)
+    };
+    labelled(&(0..samples).map(row).collect::<Vec<_>>())
+}
+
 /// An unlabelled dataset of three features; each row begins with its sample id.
-pub fn unlabelled(rows: &[&str]) -> Vec<u8> {
+pub fn unlabelled<R: AsRef<str>>(rows: &[R]) -> Vec<u8> {
     dataset("[0,1]", r#"sampleid,"\ind_max","\ind_min","\ind_name""#, rows)
 }
 
-fn dataset(classes: &str, columns: &str, rows: &[&str]) -> Vec<u8> {
+fn dataset(classes: &str, columns: &str, rows: &[impl AsRef<str>]) -> Vec<u8> {
     let mut text =
         format!("{KEYS}\n\"\\quarters\",3,2024100700,\"\\target\",discrete,\"{classes}\"\n{columns}\n");
     for row in rows {
-        let _ = writeln!(text, "{row}");
+        let _ = writeln!(text, "{}", row.as_ref());
     }
     text.into_bytes()
 }

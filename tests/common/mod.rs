@@ -10,6 +10,7 @@ mod faults;
 mod home;
 mod hostile;
 mod keras;
+pub mod onnx;
 mod picture;
 mod python;
 mod server;
@@ -22,7 +23,7 @@ mod zips;
 
 pub use client::{Form, Reply, Request, try_exchange};
 pub use damage::{Damage, damage, damages};
-pub use data::{labelled, labelled_with_classes, legacy_files, legacy_zip, shared, unlabelled};
+pub use data::{labelled, labelled_with_classes, legacy_files, legacy_zip, separable, shared, unlabelled};
 pub use faults::{
     Operation, Scene, fired_failpoint, inject_fault, inject_fault_at, leftovers, long, predict,
     start_and_prune,
