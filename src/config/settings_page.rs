@@ -1,4 +1,6 @@
 //! docs/settings.md, rendered from the definitions of the settings.
+//!
+//! Owns the page's layout and introduction. Must not know a particular setting, apart from the users, which have no flag.
 
 use std::env;
 use std::fmt::Write as _;
