@@ -1,4 +1,4 @@
-//! The demo: it runs a session, leaves a report, and stops its server.
+//! `moodle-mlbackend demo`: runs a session, writes a report, and stops its server.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpStream;
@@ -43,7 +43,7 @@ struct DemoRun {
     _temp: TempDir,
 }
 
-/// Run in the environment of a configured installation, which it must not touch.
+/// Runs in the environment of a configured installation, which it must not change.
 static DEMO: LazyLock<DemoRun> = LazyLock::new(|| {
     // A static value is never dropped, so its directories are created in target.
     let temp = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");

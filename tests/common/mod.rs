@@ -1,5 +1,5 @@
-//! What the behaviour tests share: the real binary on a free port, an HTTP client that writes requests as Moodle does, a
-//! model driven through the library, and datasets.
+//! Shared by the behaviour tests: the real binary on a free port, an HTTP client that writes requests as Moodle does, a
+//! model used through the library, and datasets.
 //!
 //! Must not assert what a route or a command does: the tests do.
 
@@ -10,6 +10,7 @@ mod home;
 mod hostile;
 mod keras;
 mod picture;
+mod program;
 mod python;
 mod server;
 mod skip;
@@ -26,6 +27,7 @@ pub use home::{Answer, Home};
 pub use hostile::{SHAPES, hostile, hostile_and_large};
 pub use keras::{DATA, INDEX, Layer, METADATA, Network, PICKLE, write_files};
 pub use picture::{Panel, draw};
+pub use program::{Output, contents, program, run_on};
 pub use python::{python, run_script, script_fails};
 pub use server::{Launch, TestServer};
 pub use skip::skip;
