@@ -7,7 +7,7 @@ use std::time::Duration;
 use ureq::Agent;
 use ureq::http::Response;
 
-use super::DemoError;
+use super::error::{DemoError, unexpected};
 
 /// Above this size, curl sends `Expect: 100-continue` before the body.
 const EXPECT_CONTINUE_ABOVE: usize = 1 << 20;
@@ -137,14 +137,12 @@ fn body(
     let body = body.map_err(|source| DemoError::Request { route, source })?;
     match response.status().as_u16() {
         200 => Ok(body),
-        status => {
-            Err(DemoError::Refused { route, status, body: String::from_utf8_lossy(&body).into_owned() })
-        }
+        status => Err(DemoError::Refused { route, status, body: String::from_utf8_lossy(&body).into() }),
     }
 }
 
 fn text(body: Vec<u8>) -> Result<String, DemoError> {
-    String::from_utf8(body).map_err(|_| DemoError::Unexpected("A response is not valid UTF-8.".into()))
+    String::from_utf8(body).or_else(|_| unexpected("A response is not valid UTF-8."))
 }
 
 /// A `multipart/form-data` body, formatted as by libcurl.

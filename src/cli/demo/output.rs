@@ -7,9 +7,10 @@ use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
 use comfy_table::{Cell, CellAlignment, Table, presets};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
-use super::DemoError;
+use super::error::DemoError;
+use crate::cli::progress;
 
 /// The result of a step.
 #[derive(Debug)]
@@ -20,10 +21,12 @@ pub(super) struct StepResult {
     pub(super) meaning: String,
 }
 
-impl StepResult {
-    pub(super) fn new(response: impl Into<String>, meaning: impl Into<String>) -> Self {
-        Self { response: response.into(), meaning: meaning.into() }
-    }
+/// What a step returns: a value for later steps, and its result.
+pub(super) type StepOutcome<T> = Result<(T, StepResult), DemoError>;
+
+/// A step that succeeded.
+pub(super) fn done<T>(value: T, response: impl Into<String>, meaning: impl Into<String>) -> StepOutcome<T> {
+    Ok((value, StepResult { response: response.into(), meaning: meaning.into() }))
 }
 
 /// Progress and results of a fixed number of steps.
@@ -41,12 +44,8 @@ struct Row {
 
 impl Output {
     pub(super) fn new(steps: u64) -> Self {
-        let bar = ProgressBar::new(steps);
-        let template = "  {spinner:.cyan} {bar:24.cyan/240} {pos}/{len}  {msg} {elapsed:.dim}";
-        // The template is a constant; if it were invalid, indicatif's default style would be used.
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style.progress_chars("━━╌").tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏✓"));
-        }
+        let bar = progress::bar("  {spinner:.cyan} {bar:24.cyan/240} {pos}/{len}  {msg} {elapsed:.dim}");
+        bar.set_length(steps);
         Self { bar, rows: Vec::new(), style: Style::detect() }
     }
 
@@ -59,7 +58,7 @@ impl Output {
     pub(super) fn step<T>(
         &mut self,
         step: &'static str,
-        work: impl FnOnce() -> Result<(T, StepResult), DemoError>,
+        work: impl FnOnce() -> StepOutcome<T>,
     ) -> Result<T, DemoError> {
         self.bar.set_message(step);
         self.bar.enable_steady_tick(Duration::from_millis(80));
@@ -158,6 +157,7 @@ impl Style {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::demo::error::unexpected;
 
     #[test]
     fn formats_a_duration_in_the_unit_that_fits() {
@@ -169,8 +169,8 @@ mod tests {
     #[test]
     fn returns_the_error_of_a_failed_step_and_adds_no_row() {
         let mut output = Output::new(2);
-        output.step("works", || Ok(((), StepResult::new("0", "fine")))).expect("works");
-        let failed = output.step::<()>("fails", || Err(DemoError::Unexpected("odd".into())));
+        output.step("works", || done((), "0", "fine")).expect("works");
+        let failed = output.step::<()>("fails", || unexpected("odd"));
         assert!(matches!(failed, Err(DemoError::Unexpected(text)) if text == "odd"));
         assert_eq!(output.rows.len(), 1);
     }
@@ -179,7 +179,7 @@ mod tests {
     fn the_table_has_no_escape_codes_without_a_terminal() {
         let mut output = Output::new(1);
         output.style = Style(false);
-        output.step("version", || Ok(((), StepResult::new("3.0.5", "accepted")))).expect("works");
+        output.step("version", || done((), "3.0.5", "accepted")).expect("works");
         let table = output.table().to_string();
         assert!(table.contains("3.0.5") && table.contains("accepted"), "{table}");
         assert!(!table.contains('\x1b'), "{table}");
