@@ -1,4 +1,4 @@
-//! curl and wget against the real server, as an administrator uses them.
+//! Requests with curl and wget, as administrators use them.
 
 use std::process::{Command, Output};
 
