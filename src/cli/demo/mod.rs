@@ -88,7 +88,7 @@ fn run_steps(args: &Args, directory: &Path, work: &Path) -> Result<Outcome, Demo
     let server = output.step("start the server", || {
         let server = Server::start(work, &directory.join("server.log"), &format!("{USER}:{password}"))?;
         let address = server.address.clone();
-        done(server, address, "listening on the loopback interface only")
+        Ok(done(server, address, "listening on the loopback interface only"))
     })?;
     let moodle = Moodle::new(&server.address, USER, &password);
     let campus = Campus::new(args.seed);

@@ -60,13 +60,14 @@ impl Moodle {
     }
 
     pub(super) fn train(&self, model: &ModelId, dataset: &str) -> Result<String, DemoError> {
-        let form = self.form().model(model).file("dataset", "training.csv", dataset.as_bytes());
-        text(self.post("/training", form)?)
+        self.post("/training", self.form().model(model).file("dataset", "training.csv", dataset.as_bytes()))
     }
 
     pub(super) fn predict(&self, model: &ModelId, dataset: &str) -> Result<String, DemoError> {
-        let form = self.form().model(model).file("dataset", "prediction.csv", dataset.as_bytes());
-        text(self.post("/prediction", form)?)
+        self.post(
+            "/prediction",
+            self.form().model(model).file("dataset", "prediction.csv", dataset.as_bytes()),
+        )
     }
 
     pub(super) fn evaluate(&self, model: &ModelId, dataset: &str) -> Result<String, DemoError> {
@@ -78,7 +79,7 @@ impl Moodle {
             .field("niterations", ITERATIONS)
             .field("dirhash", &model.dirhash)
             .file("dataset", "evaluation.csv", dataset.as_bytes());
-        text(self.post("/evaluation", form)?)
+        self.post("/evaluation", form)
     }
 
     pub(super) fn evaluation_log(&self, model: &ModelId, run: u64) -> Result<Vec<u8>, DemoError> {
@@ -92,11 +93,11 @@ impl Moodle {
     }
 
     pub(super) fn import(&self, model: &ModelId, archive: &[u8]) -> Result<String, DemoError> {
-        text(self.post("/import", self.form().model(model).file("importzip", "import.zip", archive))?)
+        self.post("/import", self.form().model(model).file("importzip", "import.zip", archive))
     }
 
     pub(super) fn delete(&self, uniqueid: &str) -> Result<String, DemoError> {
-        text(self.post("/deletemodel", self.form().field("uniqueid", uniqueid))?)
+        self.post("/deletemodel", self.form().field("uniqueid", uniqueid))
     }
 
     fn url(&self, path: &str) -> String {
@@ -113,7 +114,7 @@ impl Moodle {
         body(route, request.call())
     }
 
-    fn post(&self, route: &'static str, form: Form) -> Result<Vec<u8>, DemoError> {
+    fn post(&self, route: &'static str, form: Form) -> Result<String, DemoError> {
         let (kind, bytes) = form.finish();
         let mut request = self
             .agent
@@ -123,7 +124,7 @@ impl Moodle {
         if bytes.len() > EXPECT_CONTINUE_ABOVE {
             request = request.header("Expect", "100-continue");
         }
-        body(route, request.send(&bytes[..]))
+        text(body(route, request.send(&bytes[..]))?)
     }
 }
 

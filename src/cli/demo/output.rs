@@ -1,16 +1,16 @@
 //! The demo's output: progress while it runs, a table at the end.
 //!
-//! Owns the terminal: colours, a progress bar and symbols on a terminal, plain lines elsewhere. Must not know what
-//! the steps do.
+//! Owns colours and symbols, which only a terminal gets. Must not know what the steps do.
 
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
-use comfy_table::{Cell, CellAlignment, Table, presets};
+use comfy_table::{Cell, CellAlignment, Table};
 use indicatif::ProgressBar;
 
 use super::error::DemoError;
 use crate::cli::progress;
+use crate::cli::table::table;
 
 /// The result of a step.
 #[derive(Debug)]
@@ -24,9 +24,9 @@ pub(super) struct StepResult {
 /// What a step returns: a value for later steps, and its result.
 pub(super) type StepOutcome<T> = Result<(T, StepResult), DemoError>;
 
-/// A step that succeeded.
-pub(super) fn done<T>(value: T, response: impl Into<String>, meaning: impl Into<String>) -> StepOutcome<T> {
-    Ok((value, StepResult { response: response.into(), meaning: meaning.into() }))
+/// The value and the result of a step.
+pub(super) fn done<T>(value: T, response: impl Into<String>, meaning: impl Into<String>) -> (T, StepResult) {
+    (value, StepResult { response: response.into(), meaning: meaning.into() })
 }
 
 /// Progress and results of a fixed number of steps.
@@ -92,13 +92,7 @@ impl Output {
     }
 
     fn table(&self) -> Table {
-        let mut table = Table::new();
-        table.load_style(if self.style.0 {
-            presets::UTF8_FULL_CONDENSED.with_rounded_corners()
-        } else {
-            presets::ASCII_MARKDOWN
-        });
-        table.set_header(["Step", "Response", "Meaning", "Time"]);
+        let mut table = table(&["Step", "Response", "Meaning", "Time"]);
         for row in &self.rows {
             table.add_row([
                 Cell::new(row.step),
@@ -169,7 +163,7 @@ mod tests {
     #[test]
     fn returns_the_error_of_a_failed_step_and_adds_no_row() {
         let mut output = Output::new(2);
-        output.step("works", || done((), "0", "fine")).expect("works");
+        output.step("works", || Ok(done((), "0", "fine"))).expect("works");
         let failed = output.step::<()>("fails", || unexpected("odd"));
         assert!(matches!(failed, Err(DemoError::Unexpected(text)) if text == "odd"));
         assert_eq!(output.rows.len(), 1);
@@ -179,7 +173,7 @@ mod tests {
     fn the_table_has_no_escape_codes_without_a_terminal() {
         let mut output = Output::new(1);
         output.style = Style(false);
-        output.step("version", || done((), "3.0.5", "accepted")).expect("works");
+        output.step("version", || Ok(done((), "3.0.5", "accepted"))).expect("works");
         let table = output.table().to_string();
         assert!(table.contains("3.0.5") && table.contains("accepted"), "{table}");
         assert!(!table.contains('\x1b'), "{table}");

@@ -132,7 +132,7 @@ fn version(moodle: &Moodle) -> StepOutcome<()> {
     let version = moodle.version()?;
     let parts: Option<Vec<u32>> = version.split('.').map(|part| part.parse().ok()).collect();
     match parts.as_deref() {
-        Some([3, minor, patch]) if (*minor, *patch) >= (0, 5) => done((), version, "accepted by Moodle"),
+        Some([3, minor, patch]) if (*minor, *patch) >= (0, 5) => Ok(done((), version, "accepted by Moodle")),
         _ => unexpected(format!("Moodle rejects the version {version:?}.")),
     }
 }
@@ -140,7 +140,7 @@ fn version(moodle: &Moodle) -> StepOutcome<()> {
 fn train(moodle: &Moodle, model: &ModelId, dataset: &str) -> StepOutcome<()> {
     succeeded(&moodle.train(model, dataset)?)?;
     let samples = dataset.lines().count() - 3;
-    done((), "status 0", format!("trained on {samples} samples"))
+    Ok(done((), "status 0", format!("trained on {samples} samples")))
 }
 
 fn predict(moodle: &Moodle, model: &ModelId, cohort: &Cohort) -> StepOutcome<Vec<Prediction>> {
@@ -159,7 +159,7 @@ fn predict(moodle: &Moodle, model: &ModelId, cohort: &Cohort) -> StepOutcome<Vec
         score.samples,
         100.0 * score.baseline
     );
-    done(predictions, "status 0", meaning)
+    Ok(done(predictions, "status 0", meaning))
 }
 
 fn predicted(moodle: &Moodle, model: &ModelId, dataset: &str) -> Result<Vec<Prediction>, DemoError> {
@@ -181,7 +181,7 @@ fn evaluate(moodle: &Moodle, model: &ModelId, dataset: &str) -> StepOutcome<u64>
         "score {score:.3} ± {deviation:.3}, AUC {auc:.3}\n\
          (required: at least {MIN_SCORE}, ± at most {MAX_DEVIATION}; {ITERATIONS} splits)"
     );
-    done(run, "status 0", meaning)
+    Ok(done(run, "status 0", meaning))
 }
 
 /// Unpacks the files of an evaluation log.
@@ -200,7 +200,7 @@ fn unpack(archive: &[u8], report: &Path) -> StepOutcome<()> {
     if let Some(missing) = expected.into_iter().find(|name| !report.join(name).exists()) {
         return unexpected(format!("The evaluation log has no {missing}."));
     }
-    done((), size(archive), "info.log, roc-curve.png, TensorBoard files")
+    Ok(done((), size(archive), "info.log, roc-curve.png, TensorBoard files"))
 }
 
 fn write_below(directory: &Path, name: &Path, bytes: &[u8]) -> std::io::Result<()> {
@@ -217,12 +217,12 @@ fn export(moodle: &Moodle, model: &ModelId) -> StepOutcome<Vec<u8>> {
         return unexpected("The export is not a zip file or is empty.");
     }
     let size = size(&archive);
-    done(archive, size, "the whole model, for backup or another site")
+    Ok(done(archive, size, "the whole model, for backup or another site"))
 }
 
 fn import(moodle: &Moodle, model: &ModelId, archive: &[u8]) -> StepOutcome<()> {
     ok(&moodle.import(model, archive)?)?;
-    done((), "Ok", "stored for another site")
+    Ok(done((), "Ok", "stored for another site"))
 }
 
 fn predict_the_same(
@@ -240,14 +240,14 @@ fn predict_the_same(
             expected.len()
         ));
     }
-    done((), "status 0", format!("identical for all {} samples", predictions.len()))
+    Ok(done((), "status 0", format!("identical for all {} samples", predictions.len())))
 }
 
 /// An external model, imported as ONNX, gives the predictions that were recorded when it was made.
 fn import_shipped(moodle: &Moodle, model: &ModelId) -> StepOutcome<()> {
     ok(&moodle.import(model, &shipped_model::archive()?)?)?;
     let checked = shipped_model::check(&predicted(moodle, model, shipped_model::SAMPLES)?)?;
-    done((), "Ok", format!("its {checked} predictions match the recorded ones"))
+    Ok(done((), "Ok", format!("its {checked} predictions match the recorded ones")))
 }
 
 /// The deleted model must be gone, and no other.
@@ -261,7 +261,7 @@ fn delete(moodle: &Moodle, deleted: &ModelId, kept: &ModelId, cohort: &Cohort) -
         ));
     }
     predicted(moodle, kept, &cohort.csv)?;
-    done((), "Ok", "deleted; the first model still predicts")
+    Ok(done((), "Ok", "deleted; the first model still predicts"))
 }
 
 fn ok(response: &str) -> Result<(), DemoError> {
