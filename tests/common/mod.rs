@@ -6,7 +6,6 @@
 mod client;
 mod data;
 mod faults;
-mod home;
 mod hostile;
 mod keras;
 mod picture;
@@ -15,6 +14,7 @@ mod python;
 mod server;
 mod skip;
 mod table;
+mod test_model;
 mod tools;
 #[cfg(target_os = "linux")]
 mod watch;
@@ -23,7 +23,6 @@ mod zips;
 pub use client::{Form, Reply, Request, try_exchange};
 pub use data::{labelled, labelled_with_classes, legacy_files, legacy_zip, shared, unlabelled};
 pub use faults::{Operation, Scene, ask, fired, half_made, long, order, order_at, settled};
-pub use home::{Answer, Home};
 pub use hostile::{SHAPES, hostile, hostile_and_large};
 pub use keras::{DATA, INDEX, Layer, METADATA, Network, PICKLE, write_files};
 pub use picture::{Panel, draw};
@@ -32,6 +31,7 @@ pub use python::{python, run_script, script_fails};
 pub use server::{Launch, TestServer};
 pub use skip::skip;
 pub use table::{Dice, Table, waves};
+pub use test_model::{Answer, Home};
 pub use tools::{find, free_port, namespaces, repeat_during, tool, until, untouched};
 #[cfg(target_os = "linux")]
 pub use watch::Watch;
