@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use rstest::rstest;
 
-use crate::common::{Dice, Home, SHAPES, Table, hostile, hostile_and_large, waves};
+use crate::common::{Dice, SHAPES, Table, TestModel, hostile, hostile_and_large, waves};
 
 /// The rounding error of single precision in a sum of up to 20 numbers.
 const ROUNDING: f64 = 1e-5;
@@ -37,8 +37,8 @@ fn loss_of_shares(table: &Table) -> f64 {
 }
 
 /// Trains, and checks every probability that the stored model predicts for its training samples.
-fn train_and_check(table: &Table) -> Result<Home, TestCaseError> {
-    let home = Home::new();
+fn train_and_check(table: &Table) -> Result<TestModel, TestCaseError> {
+    let home = TestModel::new();
     let dataset = table.labelled();
     let reply = home.try_train(&dataset).map_err(|error| TestCaseError::fail(error.to_string()))?;
     prop_assert_eq!(reply.status.0, 0, "{:?}", reply);
@@ -101,7 +101,7 @@ fn evaluates_any_dataset_or_reports_too_few_samples(
     let shape = SHAPES[shape];
     // Few cases, because each evaluation draws a chart.
     let run = runner(2).run(&hostile(shape), |table| {
-        let home = Home::new();
+        let home = TestModel::new();
         let reply = home.try_evaluate(&table.labelled(), 2, None);
         let reply = reply.map_err(|error| TestCaseError::fail(error.to_string()))?;
         let few = table.classes.iter().any(|class| table.targets.iter().filter(|t| *t == class).count() < 2);
@@ -151,7 +151,7 @@ fn trains_on_a_second_batch_of_any_shape_together_with_the_first() {
         let reply = home.try_train(&batch.labelled());
         let reply = reply.map_err(|error| TestCaseError::fail(error.to_string()))?;
         prop_assert_eq!(reply.status.0, 0);
-        let kept = home.model().current().unwrap().unwrap();
+        let kept = home.model_dir().current().unwrap().unwrap();
         prop_assert_eq!(kept.facts()["samples"].as_u64(), Some(2 * table.rows.len() as u64 + 1));
         Ok(())
     });

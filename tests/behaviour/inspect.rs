@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::python_server_in_place::of_tensorflow1;
 use crate::common::{
-    Form, Home, Output, TestServer, contents, labelled, run_on, shared, unlabelled, unzipped, write_files,
+    Form, Output, TestModel, TestServer, contents, labelled, run_on, shared, unlabelled, unzipped,
+    write_files,
 };
 
 fn inspect(path: &Path, flags: &[&str]) -> Output {
@@ -41,7 +42,7 @@ fn written(dir: &Path, name: &str, bytes: &[u8]) -> PathBuf {
 #[test]
 fn describes_a_model_and_its_training() {
     let dir = tempfile::tempdir().expect("a directory");
-    let export = Home::trained(Campus::new(3).training_csv(0, 600).as_bytes()).export();
+    let export = TestModel::trained(Campus::new(3).training_csv(0, 600).as_bytes()).export();
     let files = unzipped(&export);
     let paths = [
         written(dir.path(), "export.zip", &export),

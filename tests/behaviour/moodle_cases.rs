@@ -5,7 +5,7 @@ use std::io::Read as _;
 use moodle_mlbackend::backend::{EvaluationFigures, EvaluationReply};
 use rstest::rstest;
 
-use crate::common::{Answer, Home, shared};
+use crate::common::{Prediction, TestModel, shared};
 
 /// A file of the recorded data, unpacked; reports a skipped test when it is missing.
 pub(super) fn recorded(path: &str) -> Option<Vec<u8>> {
@@ -27,7 +27,7 @@ pub(super) fn figures(reply: &EvaluationReply) -> &EvaluationFigures {
 }
 
 /// Sample ids with their classes.
-fn classes(predictions: &[Answer]) -> Vec<(&str, &str)> {
+fn classes(predictions: &[Prediction]) -> Vec<(&str, &str)> {
     predictions.iter().map(|prediction| (prediction.id.as_str(), prediction.class.as_str())).collect()
 }
 
@@ -36,10 +36,10 @@ fn predicts_courses_by_their_name_before_and_after_an_incremental_training() {
     let batches = ["20x3-training", "2x3-incremental-training", "2x3-prediction"]
         .map(|name| moodle(&format!("moodletest-no_splitting-{name}")));
     let [Some(first), Some(more), Some(samples)] = batches else { return };
-    let home = Home::new();
+    let model = TestModel::new();
     for batch in [first, more] {
-        home.train(&batch);
-        let predictions = home.predict(&samples);
+        model.train(&batch);
+        let predictions = model.predict(&samples);
         assert_eq!(classes(&predictions), [("183021-0", "0"), ("183020-0", "1")]);
         assert!(
             predictions.iter().all(|prediction| prediction.probability >= 0.6),
@@ -55,7 +55,7 @@ fn predicts_the_same_after_a_move_to_another_site() {
     else {
         return;
     };
-    let home = Home::trained(&training);
+    let model = TestModel::trained(&training);
     // The training samples as a dataset for prediction.
     let text = String::from_utf8(training).expect("text");
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
@@ -64,11 +64,11 @@ fn predicts_the_same_after_a_move_to_another_site() {
         *line = if number == 2 { format!("sampleid,{features}") } else { format!("{number}-0,{features}") };
     }
     let own = lines.join("\n");
-    let imported = Home::new();
-    imported.try_import(&home.export()).expect("imported");
+    let imported = TestModel::new();
+    imported.try_import(&model.export()).expect("imported");
     let predictions = imported.predict(own.as_bytes());
     assert_eq!(predictions.len(), 80);
-    assert_eq!(predictions, home.predict(own.as_bytes()));
+    assert_eq!(predictions, model.predict(own.as_bytes()));
     assert!(imported.try_predict(&samples).is_err(), "a dataset with other features is refused");
 }
 
@@ -79,7 +79,7 @@ fn separates_three_classes() {
     else {
         return;
     };
-    let predictions = Home::trained(&training).predict(&samples);
+    let predictions = TestModel::trained(&training).predict(&samples);
     assert_eq!(classes(&predictions), [("183017-0", "2"), ("183016-0", "1"), ("183015-0", "0")]);
 }
 
@@ -93,11 +93,11 @@ fn returns_status_8_for_a_training_that_lacks_a_class_and_0_otherwise(
     #[case] status: u8,
 ) {
     let Some(training) = moodle(name) else { return };
-    let home = Home::new();
-    let reply = home.try_train(&training).expect("a reply");
+    let model = TestModel::new();
+    let reply = model.try_train(&training).expect("a reply");
     assert_eq!(reply.status.0, status);
     assert_eq!(reply.errors.is_some(), status == 8);
-    assert_eq!(home.model().current().expect("readable").is_some(), status == 0);
+    assert_eq!(model.model_dir().current().expect("readable").is_some(), status == 0);
 }
 
 #[rstest]
@@ -115,7 +115,7 @@ fn predicts_the_majority_class_and_its_share_when_nothing_varies(
     ) else {
         return;
     };
-    let predictions = Home::trained(&training).predict(&samples);
+    let predictions = TestModel::trained(&training).predict(&samples);
     assert!(predictions.len() >= 4);
     for prediction in predictions {
         assert_eq!(prediction.class, "1", "{prediction:?}");
@@ -128,7 +128,7 @@ fn predicts_the_majority_class_and_its_share_when_nothing_varies(
 #[case("moodletest-bad-single_range-100x4-evaluation")]
 fn reports_that_uninformative_indicators_are_not_good(#[case] name: &str) {
     let Some(dataset) = moodle(name) else { return };
-    let reply = Home::new().evaluate(&dataset, 10);
+    let reply = TestModel::new().evaluate(&dataset, 10);
     assert_eq!(reply.status.0 & 4, 4, "{reply:?}");
     assert!(figures(&reply).score < 0.7, "{reply:?}");
     assert!(reply.info.iter().any(|line| line.contains("prediction accuracy is not very good")), "{reply:?}");
@@ -139,7 +139,7 @@ fn reports_that_uninformative_indicators_are_not_good(#[case] name: &str) {
 #[case("moodletest-good-single_range-100x3-evaluation")]
 fn scores_1_with_fully_informative_indicators(#[case] name: &str) {
     let Some(dataset) = moodle(name) else { return };
-    let reply = Home::new().evaluate(&dataset, 10);
+    let reply = TestModel::new().evaluate(&dataset, 10);
     assert_eq!((reply.status.0, figures(&reply).score), (0, 1.0), "{reply:?}");
     assert!(reply.info.is_empty(), "{reply:?}");
 }
@@ -147,8 +147,8 @@ fn scores_1_with_fully_informative_indicators(#[case] name: &str) {
 #[test]
 fn scores_exactly_1_on_its_own_training_samples() {
     let Some(dataset) = moodle("moodletest-good-quarters-400x7-evaluation") else { return };
-    let trained = Home::trained(&dataset);
-    let reply = Home::new().rate(&trained, &dataset);
+    let trained = TestModel::trained(&dataset);
+    let reply = TestModel::new().evaluate_trained(&trained, &dataset);
     assert_eq!((reply.status.0, figures(&reply).score), (0, 1.0), "{reply:?}");
 }
 
@@ -157,16 +157,16 @@ fn trains_predicts_and_evaluates_students_at_risk_of_a_whole_site() {
     let files = ["training", "prediction", "evaluation"]
         .map(|kind| moodle(&format!("students-at-risk-quarters-{kind}")));
     let [Some(training), Some(samples), Some(evaluation)] = files else { return };
-    let home = Home::trained(&training);
-    let predictions = home.predict(&samples);
+    let model = TestModel::trained(&training);
+    let predictions = model.predict(&samples);
     assert_eq!(predictions.len(), String::from_utf8_lossy(&samples).lines().count() - 3);
     assert!(
         predictions.iter().all(|prediction| (0.5..=1.0).contains(&prediction.probability)),
         "{predictions:?}"
     );
 
-    let reply = home.evaluate(&evaluation, 10);
+    let reply = model.evaluate(&evaluation, 10);
     assert!(figures(&reply).score >= 0.80, "{reply:?}");
     assert_eq!(reply.status.0, 0, "{reply:?}");
-    assert_eq!(home.predict(&samples), predictions, "an evaluation does not change the model");
+    assert_eq!(model.predict(&samples), predictions, "an evaluation does not change the model");
 }

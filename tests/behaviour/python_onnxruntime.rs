@@ -10,7 +10,7 @@ use moodle_mlbackend::model::Model;
 use rstest::rstest;
 use tempfile::TempDir;
 
-use crate::common::{Dice, Home, Table, python, run_script, script_fails, waves};
+use crate::common::{Dice, Table, TestModel, python, run_script, script_fails, waves};
 
 /// A training dataset and a prediction dataset.
 type Datasets = (Vec<u8>, Vec<u8>);
@@ -85,7 +85,7 @@ fn our_probabilities(onnx: &[u8], samples: &[u8]) -> String {
 }
 
 /// The ONNX file inside an export.
-fn exported(home: &Home) -> Vec<u8> {
+fn exported(home: &TestModel) -> Vec<u8> {
     let mut archive = zip::ZipArchive::new(std::io::Cursor::new(home.export())).expect("a zip");
     let mut onnx = Vec::new();
     std::io::copy(&mut archive.by_name("model.onnx").expect("a model"), &mut onnx).expect("read");
@@ -128,7 +128,7 @@ const FILES: [&str; 3] = ["model.onnx", "samples.csv", "expected.json"];
 fn onnxruntime_gives_the_same_probabilities(#[case] datasets: Datasets, #[case] count: u64) {
     let Some(python) = python() else { return };
     let (training, samples) = datasets;
-    let home = Home::trained(&training);
+    let home = TestModel::trained(&training);
     let onnx = exported(&home);
     let dir = ScriptFiles::new(&onnx, &samples, &our_probabilities(&onnx, &samples));
     let answer = run_script(&python, "check_onnx.py", &dir.paths());
@@ -137,7 +137,7 @@ fn onnxruntime_gives_the_same_probabilities(#[case] datasets: Datasets, #[case] 
 
 #[test]
 fn learns_a_chessboard_with_trees() {
-    let model = Model::load(&Home::trained(&chessboard(2_400).0).onnx()).expect("our model");
+    let model = Model::load(&TestModel::trained(&chessboard(2_400).0).onnx()).expect("our model");
     let decisions = model.metadata().decisions.join("\n");
     assert!(decisions.contains(" trees.") && !decisions.contains(" 0 trees."), "{decisions}");
 }
@@ -146,7 +146,7 @@ fn learns_a_chessboard_with_trees() {
 fn the_comparison_fails_on_a_small_difference() {
     let Some(python) = python() else { return };
     let (training, samples) = two_waves(100);
-    let onnx = exported(&Home::trained(&training));
+    let onnx = exported(&TestModel::trained(&training));
     let mut answers: BTreeMap<String, Vec<f64>> =
         serde_json::from_str(&our_probabilities(&onnx, &samples)).expect("answers");
     answers.values_mut().next().expect("a sample")[0] += 2e-5;

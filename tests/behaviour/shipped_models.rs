@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use moodle_mlbackend::dataset::{Limits, read_unlabelled};
 use moodle_mlbackend::model::Model;
 
-use crate::common::{Entry, Home, RawZip};
+use crate::common::{Entry, RawZip, TestModel};
 
 /// The folders of all shipped models.
 pub(super) fn all() -> Vec<PathBuf> {
@@ -37,8 +37,8 @@ pub(super) fn archive(model: &Path) -> Vec<u8> {
 }
 
 /// A folder's model, imported.
-pub(super) fn imported(model: &Path) -> Home {
-    let home = Home::new();
+pub(super) fn imported(model: &Path) -> TestModel {
+    let home = TestModel::new();
     home.try_import(&archive(model)).unwrap_or_else(|error| panic!("{}: {error}", model.display()));
     home
 }

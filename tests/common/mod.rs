@@ -31,7 +31,7 @@ pub use python::{python, run_script, script_fails};
 pub use server::{Launch, TestServer};
 pub use skip::skip;
 pub use table::{Dice, Table, waves};
-pub use test_model::{Answer, Home};
+pub use test_model::{Prediction, TestModel};
 pub use tools::{find, free_port, namespaces, repeat_during, tool, until, untouched};
 #[cfg(target_os = "linux")]
 pub use watch::Watch;

@@ -14,28 +14,28 @@ use moodle_mlbackend::store::ModelDir;
 use tempfile::TempDir;
 
 /// A model in a temporary directory, which is removed when dropped.
-pub struct Home {
+pub struct TestModel {
     dir: TempDir,
     pub limits: Limits,
 }
 
 /// The prediction for one sample.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
+pub struct Prediction {
     pub id: String,
     pub class: String,
     /// Of the predicted class.
     pub probability: f64,
 }
 
-impl Answer {
+impl Prediction {
     /// The probability of class 1, for models with the classes 0 and 1.
-    pub fn of_one(&self) -> f64 {
+    pub fn probability_of_1(&self) -> f64 {
         if self.class == "1" { self.probability } else { 1.0 - self.probability }
     }
 }
 
-impl Home {
+impl TestModel {
     pub fn new() -> Self {
         Self { dir: tempfile::tempdir().expect("a directory"), limits: Limits::default() }
     }
@@ -49,7 +49,7 @@ impl Home {
     }
 
     /// The directory of the model.
-    pub fn model(&self) -> ModelDir {
+    pub fn model_dir(&self) -> ModelDir {
         ModelDir::at(&self.dir.path().join("model"))
     }
 
@@ -66,19 +66,19 @@ impl Home {
     }
 
     pub fn try_train(&self, dataset: &[u8]) -> Result<Training, BackendError> {
-        backend::train(&self.model(), self.file(dataset), &self.limits)
+        backend::train(&self.model_dir(), self.file(dataset), &self.limits)
     }
 
     /// Predicts, and asserts status 0.
     #[track_caller]
-    pub fn predict(&self, dataset: &[u8]) -> Vec<Answer> {
+    pub fn predict(&self, dataset: &[u8]) -> Vec<Prediction> {
         self.try_predict(dataset).unwrap_or_else(|error| panic!("{error}")).expect("a trained model")
     }
 
     /// `None` when the model is not trained.
-    pub fn try_predict(&self, dataset: &[u8]) -> Result<Option<Vec<Answer>>, BackendError> {
-        let reply = backend::predict(&self.model(), self.file(dataset), &self.limits)?;
-        let prediction = |(id, class, probability): (String, String, String)| Answer {
+    pub fn try_predict(&self, dataset: &[u8]) -> Result<Option<Vec<Prediction>>, BackendError> {
+        let reply = backend::predict(&self.model_dir(), self.file(dataset), &self.limits)?;
+        let prediction = |(id, class, probability): (String, String, String)| Prediction {
             id,
             class,
             probability: probability.parse().expect("a number"),
@@ -94,8 +94,8 @@ impl Home {
 
     /// Evaluates a trained model.
     #[track_caller]
-    pub fn rate(&self, trained: &Self, dataset: &[u8]) -> EvaluationReply {
-        let trained = trained.model();
+    pub fn evaluate_trained(&self, trained: &Self, dataset: &[u8]) -> EvaluationReply {
+        let trained = trained.model_dir();
         self.try_evaluate(dataset, 10, Some(&trained)).unwrap_or_else(|error| panic!("{error}"))
     }
 
@@ -106,20 +106,20 @@ impl Home {
         trained: Option<&ModelDir>,
     ) -> Result<EvaluationReply, BackendError> {
         let request = EvaluationRequest { min_score: 0.7, max_deviation: 0.05, iterations };
-        backend::evaluate(&self.model(), trained, self.file(dataset), &request, &self.limits, &())
+        backend::evaluate(&self.model_dir(), trained, self.file(dataset), &request, &self.limits, &())
     }
 
     pub fn export(&self) -> Vec<u8> {
-        backend::export(&self.model()).expect("exports").expect("a trained model")
+        backend::export(&self.model_dir()).expect("exports").expect("a trained model")
     }
 
     pub fn try_import(&self, archive: &[u8]) -> Result<(), BackendError> {
-        backend::import(&self.model(), self.file(archive), &self.limits, &ImportLimits::USUAL)
+        backend::import(&self.model_dir(), self.file(archive), &self.limits, &ImportLimits::USUAL)
     }
 
     /// The stored ONNX file.
     pub fn onnx(&self) -> Vec<u8> {
-        self.model().current().expect("readable").expect("a trained model").model().expect("readable")
+        self.model_dir().current().expect("readable").expect("a trained model").model().expect("readable")
     }
 
     /// An unnamed file, like an upload.
