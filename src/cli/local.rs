@@ -212,25 +212,6 @@ mod tests {
     use rstest::rstest;
 
     #[test]
-    fn the_version_is_only_that_of_the_protocol() {
-        assert_eq!(run_module(&["moodlemlbackend.version"]), Output::text("3.0.5\n"));
-    }
-
-    #[rstest]
-    fn missing_arguments_get_a_json_reply_with_a_run_id_as_a_string(
-        #[values("training", "prediction", "evaluation", "export", "import")] module: &str,
-    ) {
-        let output = run_module(&[&format!("moodlemlbackend.{module}"), "id"]);
-        let reply: serde_json::Value = serde_json::from_str(&output.stdout).expect("one line of JSON");
-        assert_eq!(output.code, 1);
-        assert_eq!(reply["status"], 1);
-        let runid = reply["runid"].as_str().expect("runid is a string");
-        assert!(runid.bytes().all(|digit| digit.is_ascii_digit()), "{runid}");
-        let info = reply["info"][0].as_str().expect("info has a sentence");
-        assert!(info.starts_with("Missing arguments, you should set: "), "{info}");
-    }
-
-    #[test]
     fn the_refusal_of_an_unknown_module_lists_the_known_ones() {
         let output = run_module(&["moodlemlbackend.nothing"]);
         assert_eq!(output.code, 1);

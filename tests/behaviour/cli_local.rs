@@ -87,16 +87,14 @@ fn the_version_is_printed_alone() {
 }
 
 #[rstest]
-#[case("training")]
-#[case("prediction")]
-#[case("evaluation")]
-#[case("export")]
-#[case("import")]
-fn missing_arguments_are_reported_in_json_with_exit_code_1(#[case] module: &str) {
+fn missing_arguments_are_reported_in_json_with_exit_code_1(
+    #[values("training", "prediction", "evaluation", "export", "import")] module: &str,
+) {
     let output = call(module, &[ID]);
     let reply = reply(&output);
     assert_eq!(output.code, Some(1));
-    assert!(reply["runid"].is_string(), "{reply}");
+    let runid = reply["runid"].as_str().expect("runid is a string");
+    assert!(runid.bytes().all(|digit| digit.is_ascii_digit()), "{runid}");
     let info = reply["info"][0].as_str().expect("a sentence");
     assert!(info.starts_with("Missing arguments, you should set: "), "{info}");
 }
