@@ -10,10 +10,10 @@ use super::table::{counted, table};
 use crate::backend::check;
 use crate::store::{Finding, Listing, Mended};
 
-/// Checks every model of a data directory: the checksums of its files, whether it loads, and whether its stored samples
-/// can be read. Exits with 1 when a problem remains.
+/// Check the models of a data directory, and repair damage.
 ///
-/// This command is safe while a server is running.
+/// Verifies the checksums of each model's files, whether it loads, and whether its stored samples can be read. Exits with
+/// 1 when a problem remains. This command is safe while a server is running.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]

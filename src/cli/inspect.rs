@@ -14,7 +14,7 @@ use crate::backend::{DatasetReport, Found, ModelReport, PlaceReport, StoredModel
 use crate::dataset::Limits;
 use crate::units::ByteSize;
 
-/// Describes a file or directory: a model, an export, a dataset, or a directory of models.
+/// Describe a model, an export, a dataset or a directory of models.
 ///
 /// Changes nothing. Exits with 1 when the kind of file is unknown or a problem was found.
 #[derive(Debug, clap::Args)]

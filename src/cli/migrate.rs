@@ -15,9 +15,9 @@ use crate::backend::{
 use crate::model::ModelMetadata;
 use crate::store::{Listing, ModelDir};
 
-/// Converts the models of the Python server in a data directory.
+/// Convert the models of the Python server in a data directory.
 ///
-/// Optional: the server uses such models as they are. A converted model is one file, and the old files can be removed.
+/// This is optional: the server uses such models as they are. A converted model is one file, and the old files can be removed.
 /// This command is safe while a server is running, and can be interrupted and run again.
 #[derive(Debug, clap::Args)]
 pub struct Args {

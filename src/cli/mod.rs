@@ -34,22 +34,17 @@ pub struct Cli {
 const ADVANCED: &str = "Advanced settings (timeouts of slow connections): --head-seconds, --stall-seconds, \
     --slowest-bytes, --linger-seconds and --answer-seconds; see docs/settings.md.";
 
+/// The help of most commands is the documentation of their arguments.
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve Moodle over HTTP
     #[command(after_help = ADVANCED)]
     Serve(Box<ServeArgs>),
-    /// Check the models of a data directory, and repair damage
     Check(check::Args),
-    /// Show the server at work, with synthetic students; needs no setup
     Demo(demo::Args),
-    /// Describe a model, an export, a dataset or a directory of models
     Inspect(inspect::Args),
-    /// Convert the models of a Python server's data directory
     Migrate(migrate::Args),
-    /// Make the value of the users variable, with hashed passwords
     Passwd(passwd::Args),
-    /// Remove evaluation reports and old versions of models beyond the retention settings
     Prune(prune::Args),
 }
 

@@ -22,7 +22,7 @@ const GENERATED_LENGTH: usize = 32;
 /// Every character that Moodle's settings page accepts in a user's name and a password; 64 of them.
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
 
-/// Makes the value of `MOODLE_MLBACKEND_PYTHON_USERS` with hashed passwords.
+/// Make the value of `MOODLE_MLBACKEND_PYTHON_USERS`, with hashed passwords.
 ///
 /// Prompts for each user's password twice on a terminal, or reads one line per user from standard input. Prints the
 /// complete value on standard output.
@@ -36,7 +36,7 @@ pub struct Args {
     #[arg(long)]
     generate: bool,
 
-    /// The hash function; the Python server accepts only sha256 and sha512.
+    /// The hash function. The Python server accepts sha256 and sha512, but not argon2id.
     #[arg(long, value_enum, default_value_t = Scheme::Argon2id)]
     scheme: Scheme,
 }

@@ -11,7 +11,7 @@ use crate::config::RetentionArgs;
 use crate::store::Pruned;
 use crate::units::ByteSize;
 
-/// Removes evaluation reports and old versions (generations) of models beyond the retention settings.
+/// Remove evaluation reports and old versions (generations) of models beyond the retention settings.
 ///
 /// The server does the same after each publication and every hour. This command is safe while a server is running. It
 /// never removes a current model.

@@ -1,16 +1,14 @@
 //! Models in the data directory of a Python server are used in place.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
 
 use rstest::rstest;
 use serde_json::json;
 
 use super::python_server::large;
 use crate::common::{
-    DATA, Dice, Form, INDEX, Layer, METADATA, Network, PICKLE, Table, TestModel, TestServer, legacy_files,
-    write_files,
+    DATA, Dice, Form, INDEX, Layer, METADATA, Network, PICKLE, Table, TestModel, TestServer, contents,
+    legacy_files, write_files,
 };
 
 const NAMES: [&str; 5] = ["\\a", "\\b", "\\c", "\\d", "\\e"];
@@ -30,20 +28,6 @@ fn samples(count: usize, seed: u64) -> Table {
         table.push(&row, u8::from(dice.chance(one)));
     }
     table
-}
-
-/// Everything in a directory, by path.
-fn contents(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    for entry in fs::read_dir(directory).expect("a directory") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            found.extend(contents(&path));
-        } else {
-            found.insert(path.clone(), fs::read(&path).expect("a file"));
-        }
-    }
-    found
 }
 
 fn post(server: &TestServer, path: &str, hash: &str, dataset: &[u8]) -> serde_json::Value {

@@ -24,7 +24,7 @@ use students::Campus;
 /// The only user of the demo's server.
 const USER: &str = "demo";
 
-/// Runs a complete Moodle session against a temporary server, with synthetic students.
+/// Run a complete Moodle session against a temporary server, with synthetic students.
 ///
 /// Needs no configuration. Trains, predicts, evaluates, exports, imports and deletes over HTTP, with synthetic
 /// students of whom some drop out; prints the quality of the predictions and the path of the report.
