@@ -103,7 +103,7 @@ fn run(config: Config) -> Result<(), StartError> {
         announce(&application.url());
         if application.run_until_stopped().await? {
             // The runtime would wait for the threads that still run jobs.
-            log.finish();
+            drop(log);
             std::process::exit(0);
         }
         Ok(())

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use rstest::rstest;
 
-use crate::common::{Dice, Home, SHAPES, Table, hostile, hostile_and_large, waves};
+use crate::common::{Dice, SHAPES, Table, TestModel, hostile, hostile_and_large, waves};
 
 /// The rounding error of single precision in a sum of up to 20 numbers.
 const ROUNDING: f64 = 1e-5;
@@ -38,8 +38,8 @@ fn loss_of_shares(table: &Table) -> f64 {
 }
 
 /// Trains, and checks every probability that the stored model predicts for its training samples.
-fn train_and_check(table: &Table) -> Result<Home, TestCaseError> {
-    let home = Home::new();
+fn train_and_check(table: &Table) -> Result<TestModel, TestCaseError> {
+    let home = TestModel::new();
     let dataset = table.labelled();
     let reply = home.try_train(&dataset)?;
     prop_assert_eq!(reply.status.0, 0, "{:?}", reply);
@@ -89,7 +89,7 @@ fn evaluates_any_dataset_or_reports_too_few_samples(
 ) {
     // Few cases, because each evaluation draws a chart.
     check(2, &hostile(SHAPES[shape]), |table| {
-        let home = Home::new();
+        let home = TestModel::new();
         let reply = home.try_evaluate(&table.labelled(), 2, None)?;
         let few = table.classes.iter().any(|class| table.targets.iter().filter(|t| *t == class).count() < 2);
         prop_assert_eq!(reply.figures.is_none(), few, "{:?}", reply);
@@ -133,7 +133,7 @@ fn trains_on_a_second_batch_of_any_shape_together_with_the_first() {
         again.push(at.index(table.rows.len()));
         let batch = table.select(again);
         prop_assert_eq!(home.try_train(&batch.labelled())?.status.0, 0);
-        let kept = home.model().current().unwrap().unwrap();
+        let kept = home.model_dir().current().unwrap().unwrap();
         prop_assert_eq!(kept.facts()["samples"].as_u64(), Some(2 * table.rows.len() as u64 + 1));
         Ok(())
     });

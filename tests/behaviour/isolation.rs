@@ -153,7 +153,7 @@ fn all_tools_work_on_the_models_of_isolated_users() {
         assert!(done.status.success(), "{arguments:?}: {done:?}");
         String::from_utf8(done.stdout).unwrap()
     };
-    assert_eq!(run(&["check"]), "2 models examined: 0 wrong, 0 mended.\n");
+    assert_eq!(run(&["check"]), "2 models checked: 0 problems, 0 repaired.\n");
     assert!(run(&["prune", "--dry-run"]).starts_with("0 directories"));
     run(&["migrate", "--dry-run"]);
     let found: Value = serde_json::from_str(&run(&["inspect", "--json"])).unwrap();

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::DemoError;
+use super::error::DemoError;
 
 /// The log message of a server that is ready, before its address.
 const LISTENING: &str = "listening on http://";
@@ -125,10 +125,9 @@ fn spawn(work: &Path, log: &Path, users: &str) -> Result<Child, DemoError> {
     let program = std::env::current_exe().map_err(DemoError::Start)?;
     let mut command = Command::new(program);
     command.args(["serve", "--port", "0"]);
-    for (variable, _) in
-        std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with(VARIABLE_PREFIX))
-    {
-        command.env_remove(variable);
+    let variables = std::env::vars_os().map(|(name, _)| name);
+    for name in variables.filter(|name| name.to_string_lossy().starts_with(VARIABLE_PREFIX)) {
+        command.env_remove(name);
     }
     command
         .env("MOODLE_MLBACKEND_PYTHON_USERS", users)
@@ -156,27 +155,17 @@ fn wait_for_signal() -> std::io::Result<()> {
     runtime.block_on(signal())
 }
 
-#[cfg(unix)]
 async fn signal() -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hang_up = signal(SignalKind::hangup())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    std::future::poll_fn(|context| {
-        for signal in [&mut terminate, &mut hang_up, &mut interrupt] {
-            if signal.poll_recv(context).is_ready() {
-                return std::task::Poll::Ready(());
-            }
-        }
-        std::task::Poll::Pending
-    })
-    .await;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = hang_up.recv() => {}
+        _ = interrupt.recv() => {}
+    }
     Ok(())
-}
-
-#[cfg(not(unix))]
-async fn signal() -> std::io::Result<()> {
-    tokio::signal::ctrl_c().await
 }
 
 /// A panic in another thread must not keep the server alive.
