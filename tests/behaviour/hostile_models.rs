@@ -152,31 +152,33 @@ fn refuses_a_very_deep_tree() {
     assert!(refused.contains("more than 9900 operators"), "{refused}");
 }
 
-#[test]
-fn refuses_weights_that_are_not_finite_or_missing() {
-    let refused = refusal("xgboost", |graph| attribute(graph, "nodes_values").floats[0] = f32::NAN);
-    assert!(refused.contains("not a number"), "{refused}");
-    let refused = refusal("scikit-learn", |graph| attribute(graph, "coefficients").floats[0] = f32::INFINITY);
-    assert!(refused.contains("not finite"), "{refused}");
-    let refused = refusal("scikit-learn", |graph| attribute(graph, "coefficients").floats.truncate(3));
-    assert!(refused.contains("coefficient"), "{refused}");
-    let weights = |graph: &mut GraphProto, change: fn(&mut TensorProto)| {
-        let tensor = graph.initializer.iter_mut().find(|tensor| tensor.data_type == DataType::Float as i32);
-        change(tensor.expect("weights"));
-    };
-    let refused = refusal("keras", |graph| weights(graph, |tensor| tensor.dims = vec![1 << 40, 1 << 40]));
-    assert!(refused.contains("size"), "{refused}");
-    let refused = refusal("keras", |graph| weights(graph, |tensor| tensor.dims = vec![-1]));
-    assert!(refused.contains("size"), "{refused}");
-    let refused = refusal("keras", |graph| weights(graph, |tensor| tensor.data_location = Some(1)));
-    assert!(refused.contains("another file"), "{refused}");
-    let elsewhere = |tensor: &mut TensorProto| {
-        let location = StringStringEntryProto { key: "location".to_owned(), value: "/etc/passwd".to_owned() };
-        tensor.external_data = vec![location];
-        tensor.raw_data.clear();
-    };
-    let refused = refusal("keras", |graph| weights(graph, elsewhere));
-    assert!(refused.contains("another file"), "{refused}");
+fn weights(graph: &mut GraphProto) -> &mut TensorProto {
+    let tensors = graph.initializer.iter_mut();
+    tensors.into_iter().find(|tensor| tensor.data_type == DataType::Float as i32).expect("weights")
+}
+
+fn move_weights_to_another_file(graph: &mut GraphProto) {
+    let location = StringStringEntryProto { key: "location".to_owned(), value: "/etc/passwd".to_owned() };
+    let tensor = weights(graph);
+    tensor.external_data = vec![location];
+    tensor.raw_data.clear();
+}
+
+#[rstest]
+#[case("xgboost", |graph: &mut GraphProto| attribute(graph, "nodes_values").floats[0] = f32::NAN, "not a number")]
+#[case("scikit-learn", |graph: &mut GraphProto| attribute(graph, "coefficients").floats[0] = f32::INFINITY, "not finite")]
+#[case("scikit-learn", |graph: &mut GraphProto| attribute(graph, "coefficients").floats.truncate(3), "coefficient")]
+#[case("keras", |graph: &mut GraphProto| weights(graph).dims = vec![1 << 40, 1 << 40], "size")]
+#[case("keras", |graph: &mut GraphProto| weights(graph).dims = vec![-1], "size")]
+#[case("keras", |graph: &mut GraphProto| weights(graph).data_location = Some(1), "another file")]
+#[case("keras", move_weights_to_another_file, "another file")]
+fn refuses_weights_that_are_not_finite_or_missing(
+    #[case] folder: &str,
+    #[case] change: fn(&mut GraphProto),
+    #[case] reason: &str,
+) {
+    let refused = refusal(folder, change);
+    assert!(refused.contains(reason), "{refused}");
 }
 
 /// Imports a graph from x to y with the constants `given`.

@@ -135,7 +135,7 @@ fn imports_an_export_that_python_packed_again(#[case] variant: &str) {
 #[case::named_one_by_one(&["-q", "../again.zip", "model.json", "model.onnx"])]
 #[case::the_model_alone(&["-q", "../again.zip", "model.onnx"])]
 fn imports_an_export_that_info_zip_packed_again(#[case] arguments: &[&str]) {
-    let Some(zip) = tool("an_export_that_info_zip_zips_again", "zip") else { return };
+    let Some(zip) = tool("imports_an_export_that_info_zip_packed_again", "zip") else { return };
     let exporter = Exporter::new();
     let dir = unpacked(&exporter.export);
     let files = dir.path().join("files");
@@ -146,7 +146,7 @@ fn imports_an_export_that_info_zip_packed_again(#[case] arguments: &[&str]) {
 
 #[test]
 fn imports_an_export_that_info_zip_wrote_into_a_pipe() {
-    let Some(zip) = tool("an_export_that_info_zip_writes_into_a_pipe", "zip") else { return };
+    let Some(zip) = tool("imports_an_export_that_info_zip_wrote_into_a_pipe", "zip") else { return };
     let exporter = Exporter::new();
     let dir = unpacked(&exporter.export);
     let piped = Command::new(zip).args(["-q", "-r", "-", "."]).current_dir(dir.path().join("files")).output();
@@ -160,7 +160,7 @@ fn imports_an_export_that_info_zip_wrote_into_a_pipe() {
 #[test]
 fn exports_and_repacks_models_of_every_tool_unchanged() {
     let (first, other) = (TestServer::start(), TestServer::start());
-    let test = "models_of_every_origin_stay_the_same";
+    let test = "exports_and_repacks_models_of_every_tool_unchanged";
     let dir = tempfile::tempdir().expect("a directory");
     for folder in shipped_models::all() {
         let name = folder.file_name().and_then(|name| name.to_str()).expect("a name");

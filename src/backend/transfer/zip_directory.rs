@@ -61,36 +61,38 @@ pub(super) fn check(source: &mut (impl Read + Seek), max_entries: u16) -> Result
     let tail = last_bytes(source, size)?;
     let at = end_record(&tail)?;
     let record = &tail[at..];
-    let end = EndRecord::read(record);
+    let [disk, directory_disk, entries_here, entries] = [4, 6, 8, 10].map(|at| u16_at(record, at));
+    let [directory_bytes, directory_at] = [12, 16].map(|at| u32_at(record, at));
     if record[END_BYTES..].windows(4).any(|window| window == END) {
         return Err(ZipDirectoryError::EndInComment);
     }
-    if end.is_zip64() {
+    // With these values, the actual ones are in a zip64 record.
+    if entries == u16::MAX || directory_bytes == u32::MAX || directory_at == u32::MAX {
         return Err(ZipDirectoryError::Zip64);
     }
-    if end.disk != 0 || end.directory_disk != 0 || end.entries_here != end.entries {
+    if disk != 0 || directory_disk != 0 || entries_here != entries {
         return Err(ZipDirectoryError::SeveralFiles);
     }
-    if end.entries == 0 {
+    if entries == 0 {
         return Err(ZipDirectoryError::Empty);
     }
-    if end.entries > max_entries {
-        return Err(ZipDirectoryError::TooManyEntries { entries: end.entries, max: max_entries });
+    if entries > max_entries {
+        return Err(ZipDirectoryError::TooManyEntries { entries, max: max_entries });
     }
-    if end.directory_bytes > MAX_DIRECTORY_BYTES {
-        return Err(ZipDirectoryError::TooLarge(end.directory_bytes));
+    if directory_bytes > MAX_DIRECTORY_BYTES {
+        return Err(ZipDirectoryError::TooLarge(directory_bytes));
     }
-    let ends_at = size - tail.len() as u64 + at as u64;
-    match ends_at.checked_sub(u64::from(end.directory_at) + u64::from(end.directory_bytes)) {
+    let (directory_at, ends_at) = (u64::from(directory_at), size - tail.len() as u64 + at as u64);
+    match ends_at.checked_sub(directory_at + u64::from(directory_bytes)) {
         Some(0) => {}
         Some(_) => return Err(ZipDirectoryError::UnrelatedBytes),
         None => return Err(ZipDirectoryError::Misplaced),
     }
-    let mut directory = vec![0; end.directory_bytes as usize];
-    source.seek(SeekFrom::Start(u64::from(end.directory_at)))?;
+    let mut directory = vec![0; directory_bytes as usize];
+    source.seek(SeekFrom::Start(directory_at))?;
     source.read_exact(&mut directory)?;
-    check_entries(&directory, end.entries)?;
-    Ok(u64::from(end.directory_at))
+    check_entries(&directory, entries)?;
+    Ok(directory_at)
 }
 
 fn last_bytes(source: &mut (impl Read + Seek), size: u64) -> io::Result<Vec<u8>> {
@@ -114,34 +116,6 @@ fn end_record(tail: &[u8]) -> Result<usize, ZipDirectoryError> {
         (Some(at), None) => Ok(at),
         (Some(_), Some(_)) => Err(ZipDirectoryError::EndInComment),
         (None, _) => Err(ZipDirectoryError::TrailingBytes),
-    }
-}
-
-/// The fields of the end record.
-struct EndRecord {
-    disk: u16,
-    directory_disk: u16,
-    entries_here: u16,
-    entries: u16,
-    directory_bytes: u32,
-    directory_at: u32,
-}
-
-impl EndRecord {
-    fn read(record: &[u8]) -> Self {
-        Self {
-            disk: u16_at(record, 4),
-            directory_disk: u16_at(record, 6),
-            entries_here: u16_at(record, 8),
-            entries: u16_at(record, 10),
-            directory_bytes: u32_at(record, 12),
-            directory_at: u32_at(record, 16),
-        }
-    }
-
-    /// With these values, the actual ones are in a zip64 record.
-    fn is_zip64(&self) -> bool {
-        self.entries == u16::MAX || self.directory_bytes == u32::MAX || self.directory_at == u32::MAX
     }
 }
 
