@@ -88,7 +88,7 @@ fn a_migration_that_is_killed_before_any_step_is_finished_by_the_next_one(#[case
             assert!(step > 20, "only {step} steps");
             return;
         }
-        fs::remove_file(orders.with_extension("fired_failpoint")).expect("it is there");
+        fs::remove_file(orders.with_extension("fired")).expect("it is there");
     }
 }
 
