@@ -32,7 +32,7 @@ fn samples(count: usize, seed: u64) -> Table {
     table
 }
 
-/// Everything in a directory, by path.
+/// All files in a directory, by path.
 fn contents(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(directory).expect("a directory") {

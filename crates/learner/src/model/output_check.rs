@@ -1,6 +1,6 @@
-//! Checks the output of an imported model on made-up samples, before it is used.
+//! Checks the output of an imported model on synthetic samples, before it is used.
 //!
-//! Owns the samples and what counts as probabilities. Must not know where the model comes from.
+//! Owns the samples and the definition of probabilities. Must not know where the model comes from.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -13,18 +13,18 @@ const ROUNDING: f32 = 1e-3;
 /// One in this many samples has missing values.
 const MISSING_EVERY: usize = 5;
 
-/// Runs a model on made-up samples: its output must be probabilities, and must not depend on the other samples of a
+/// Runs a model on synthetic samples: its output must be probabilities, and must not depend on the other samples of a
 /// batch.
 ///
 /// # Errors
-/// [`ModelError`] that says what is wrong with its output.
+/// [`ModelError`] with the problem of its output.
 pub(super) fn check_output(model: &Model) -> Result<(), ModelError> {
     catch_unwind(AssertUnwindSafe(|| check_probabilities(model))).unwrap_or(Err(ModelError::Panic))
 }
 
 fn check_probabilities(model: &Model) -> Result<(), ModelError> {
     let classes = model.metadata().classes.len();
-    let mut samples = made_up_samples(model.metadata().features.len());
+    let mut samples = synthetic_samples(model.metadata().features.len());
     for (at, column) in samples.iter_mut().enumerate() {
         let missing = column.iter_mut().enumerate().filter(|(row, _)| row % MISSING_EVERY == at % 3);
         missing.for_each(|(_, value)| *value = f32::NAN);
@@ -62,7 +62,7 @@ pub(super) fn are_within_0_and_1(output: &[f32]) -> bool {
 }
 
 /// Samples over the range of Moodle's indicators, and a little beyond; the same on every call.
-pub(super) fn made_up_samples(width: usize) -> Vec<Vec<f32>> {
+pub(super) fn synthetic_samples(width: usize) -> Vec<Vec<f32>> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = || {
         // A linear congruential generator (Knuth, MMIX): any scattered values will do.
