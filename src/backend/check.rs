@@ -4,7 +4,7 @@ use super::BackendError;
 use super::current_model::python_server;
 use crate::dataset::Labelled;
 use crate::model::Model;
-use crate::store::{Finding, Generation, Mended, ModelDir};
+use crate::store::{Finding, Generation, ModelDir, Repair};
 
 /// Examines the model at `model_dir`, and with `repair` mends what can be mended.
 ///
@@ -16,12 +16,12 @@ pub fn check(model_dir: &ModelDir, repair: bool) -> Result<Vec<Finding>, Backend
     if findings.iter().any(Finding::is_link) {
         return Ok(findings);
     }
-    let untouched = model_dir.has_python_server_files() && matches!(model_dir.look(), Ok(None));
+    let untouched = model_dir.has_python_server_files() && matches!(model_dir.current_read_only(), Ok(None));
     if untouched && let Err(error) = python_server(model_dir) {
         findings.push(Finding {
-            place: "classifier".to_owned(),
+            path: "classifier".to_owned(),
             problem: error.to_string(),
-            mended: Mended::Cannot("restore it from a backup"),
+            repair: Repair::Manual("restore it from a backup"),
         });
     }
     Ok(findings)

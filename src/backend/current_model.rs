@@ -68,14 +68,14 @@ fn find<T>(
     model_dir: &ModelDir,
     read: impl Fn(&Generation) -> Result<T, StoreError>,
 ) -> Result<Option<Kept<T>>, BackendError> {
-    if let Some((generation, parts)) = model_dir.newest(&read)? {
+    if let Some((generation, parts)) = model_dir.newest_readable(&read)? {
         return Ok(Some(Kept::Ours(generation, parts)));
     }
     if let Some(onnx) = python_server(model_dir)? {
         return Ok(Some(Kept::PythonServers(onnx)));
     }
     // A migration may just have put the one in the place of the other.
-    Ok(model_dir.newest(&read)?.map(|(generation, parts)| Kept::Ours(generation, parts)))
+    Ok(model_dir.newest_readable(&read)?.map(|(generation, parts)| Kept::Ours(generation, parts)))
 }
 
 fn imported(generation: &Generation) -> bool {

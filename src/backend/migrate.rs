@@ -20,7 +20,7 @@ pub enum PythonServerState {
 /// # Errors
 /// [`BackendError::UnusablePythonModel`] when it is a model that cannot be used.
 pub fn look_at_python_server(model_dir: &ModelDir) -> Result<Option<PythonServerState>, BackendError> {
-    if model_dir.look()?.is_some() {
+    if model_dir.current_read_only()?.is_some() {
         return Ok(model_dir.has_python_server_files().then_some(PythonServerState::Converted));
     }
     let Some(onnx) = python_server(model_dir)? else { return Ok(None) };
@@ -36,7 +36,7 @@ pub fn look_at_python_server(model_dir: &ModelDir) -> Result<Option<PythonServer
 pub fn convert_python_server(model_dir: &ModelDir) -> Result<(), BackendError> {
     let lock = model_dir.lock()?;
     if model_dir.current()?.is_some() {
-        return Ok(model_dir.settle(&lock)?);
+        return Ok(model_dir.repair_pointer(&lock)?);
     }
     let Some(onnx) = python_server(model_dir)? else { return Ok(()) };
     let facts = facts_of_brought(&ModelMetadata::read(&onnx)?);

@@ -54,7 +54,7 @@ impl Backend {
     /// The same for work that begins now and will change the model: a deletion from now on comes after it,
     /// however long it waits for its turn.
     pub fn begin(&self, id: &ModelId, dir: &DirHash) -> Result<ModelDir, BackendError> {
-        Ok(self.model_dir(id, dir).begin()?)
+        Ok(self.model_dir(id, dir).begin_job()?)
     }
 
     /// Deletes everything under `id`, and nothing else; fine when there is nothing.
@@ -80,7 +80,7 @@ impl Backend {
 
     /// Takes away what is half-made, for the end of the process.
     pub fn abandon(&self) {
-        self.store.abandon();
+        self.store.close();
     }
 }
 

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use super::data_directory::{DataDirectory, OpenError, end};
 use super::table::{counted, table};
 use crate::backend::check;
-use crate::store::{Finding, Listing, Mended};
+use crate::store::{Finding, Listing, Repair};
 
 /// Checks every model of a data directory: the checksums of its files, whether it loads, and whether its stored samples
 /// can be decoded. Exits with 1 when a problem remains.
@@ -38,7 +38,7 @@ fn examine(args: &Args) -> Result<(usize, Vec<Finding>), OpenError> {
     let store = args.data.open("check", true)?;
     let mut findings = store.examine(args.repair)?;
     // `examine` has reported the unreadable ones.
-    let Listing { models, .. } = store.homes()?;
+    let Listing { models, .. } = store.model_dirs()?;
     let examined = models.len();
     for (id, hash, home) in models {
         let model = format!("{}/{}", id.as_str(), hash.as_str());
@@ -46,7 +46,7 @@ fn examine(args: &Args) -> Result<(usize, Vec<Finding>), OpenError> {
             Ok(found) => findings.extend(
                 found
                     .into_iter()
-                    .map(|finding| Finding { place: format!("{model}/{}", finding.place), ..finding }),
+                    .map(|finding| Finding { path: format!("{model}/{}", finding.path), ..finding }),
             ),
             Err(error) => findings.push(Finding::unreadable(model, error)),
         }
@@ -55,24 +55,27 @@ fn examine(args: &Args) -> Result<(usize, Vec<Finding>), OpenError> {
 }
 
 fn wrong(findings: &[Finding]) -> usize {
-    findings.iter().filter(|finding| matches!(finding.mended, Mended::Would(_) | Mended::Cannot(_))).count()
+    findings
+        .iter()
+        .filter(|finding| matches!(finding.repair, Repair::Possible(_) | Repair::Manual(_)))
+        .count()
 }
 
 fn print(models: usize, findings: &[Finding]) {
     let mut table = table(&["place", "found", "what to do"]);
     for finding in findings {
-        let remedy = match finding.mended {
-            Mended::NoNeed => "nothing; it is left alone".to_owned(),
-            Mended::Would(what) => format!("--repair: {what}"),
-            Mended::Done(what) => format!("done: {what}"),
-            Mended::Cannot(what) => what.to_owned(),
+        let remedy = match finding.repair {
+            Repair::NotNeeded => "nothing; it is left alone".to_owned(),
+            Repair::Possible(what) => format!("--repair: {what}"),
+            Repair::Done(what) => format!("done: {what}"),
+            Repair::Manual(what) => what.to_owned(),
         };
-        table.add_row([&finding.place, &finding.problem, &remedy]);
+        table.add_row([&finding.path, &finding.problem, &remedy]);
     }
     if !findings.is_empty() {
         println!("{table}");
     }
-    let mended = findings.iter().filter(|finding| matches!(finding.mended, Mended::Done(_))).count();
+    let mended = findings.iter().filter(|finding| matches!(finding.repair, Repair::Done(_))).count();
     let models = counted(models, "model");
     println!("{models} examined: {} wrong, {mended} mended.", wrong(findings));
 }

@@ -32,7 +32,7 @@ pub(super) enum OpenError {
 impl DataDirectory {
     /// Opens the directory for `command`. With `read_only`, creates nothing in it.
     pub(super) fn open(&self, command: &'static str, read_only: bool) -> Result<Store, OpenError> {
-        let store = Store::look(&self.directory)?;
+        let store = Store::open_read_only(&self.directory)?;
         let owner = store.owner()?;
         if rustix::process::geteuid().is_root() && owner != 0 {
             let directory = self.directory.clone();

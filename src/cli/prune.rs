@@ -37,7 +37,7 @@ pub fn run(args: &Args) -> ExitCode {
 }
 
 fn prune(args: &Args) -> Result<Vec<Pruned>, OpenError> {
-    let store = args.data.open("prune", args.dry_run)?.keeping(args.retention.into());
+    let store = args.data.open("prune", args.dry_run)?.with_retention(args.retention.into());
     Ok(store.prune(args.dry_run)?)
 }
 
@@ -48,7 +48,7 @@ fn print(pruned: &[Pruned], dry_run: bool) {
         match &model.outcome {
             Ok(gone) => {
                 for one in gone {
-                    table.add_row([&model.model, &one.place, &ByteSize(one.bytes).to_string(), one.why]);
+                    table.add_row([&model.model, &one.path, &ByteSize(one.bytes).to_string(), one.reason]);
                     (count, bytes) = (count + 1, bytes + one.bytes);
                 }
             }

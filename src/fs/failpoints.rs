@@ -1,26 +1,29 @@
-//! Lets tests make any single step on the disk fail, or be the last one of the process.
+//! Failpoints: named places before disk operations where tests inject a fault.
 //!
-//! Only builds with debug assertions have it, which no release has: there a step is nothing at all. It
-//! knows nothing of what the steps are for; each says its name. Two ways to order a fault: a unit test
-//! arms its own thread; a test of the whole program names a file in `MLBACKEND_TEST_FAULTS` and writes an
-//! order into it, such as `28 5`: let five steps pass, then one fail with the system's error 28. `die 5`
-//! lets the process end there, as kill -9 does; `panic 5` is a mistake in the program; `hold write a report`
-//! lets that step wait until there is a file of the same name with the ending `.go`. What happened, and at
-//! which step, is then in a file of the same name with the ending `.fired`.
+//! They exist in builds with debug assertions only; in a release, [`failpoint`] does nothing. A unit test arms a fault
+//! for its own thread. A test of the whole program names a file in `MLBACKEND_TEST_FAULTS` and writes one of these
+//! commands into it:
+//!
+//! - `28 5`: let five failpoints pass, then fail with the system's error 28
+//! - `die 5`: abort the process there
+//! - `panic 5`: panic there
+//! - `hold write a report`: wait at this failpoint until a file with the extension `.go` exists
+//!
+//! The name of the failpoint is then appended to the file with the extension `.fired`. Must not know what the
+//! operations are for.
 
 #[cfg(debug_assertions)]
 pub(crate) use armed::failpoint;
 
-/// One step on the disk.
 #[cfg(not(debug_assertions))]
-#[allow(clippy::unnecessary_wraps, reason = "in tests it fails")]
+#[allow(clippy::unnecessary_wraps, reason = "it can fail in builds with debug assertions")]
 pub(crate) const fn failpoint(_name: &'static str) -> std::io::Result<()> {
     Ok(())
 }
 
 #[cfg(test)]
 #[cfg(debug_assertions)]
-pub(crate) use armed::{Fault, arm, was_spared};
+pub(crate) use armed::{Fault, arm, disarm};
 
 #[cfg(debug_assertions)]
 mod armed {
@@ -32,61 +35,65 @@ mod armed {
     use std::thread;
     use std::time::Duration;
 
-    /// Names the file with orders.
-    const ORDERS: &str = "MLBACKEND_TEST_FAULTS";
+    /// The environment variable with the path of the command file.
+    const VARIABLE: &str = "MLBACKEND_TEST_FAULTS";
 
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub(crate) enum Fault {
-        /// The system's number of an error.
+        /// An error number of the system.
         Error(i32),
-        /// The end of the process, with nothing tidied up.
-        Death,
-        /// A mistake in the program.
+        Abort,
         Panic,
     }
 
-    /// After this many more steps.
+    /// A fault, and the number of failpoints that pass before it.
     type Armed = Option<(u32, Fault)>;
 
-    thread_local! {
-        static AHEAD: Cell<Armed> = const { Cell::new(None) };
+    struct Commands {
+        armed: Armed,
+        /// The failpoint that waits.
+        held: Option<String>,
     }
 
-    static FILE: LazyLock<Option<PathBuf>> = LazyLock::new(|| std::env::var_os(ORDERS).map(PathBuf::from));
-    static EVERYWHERE: Mutex<Armed> = Mutex::new(None);
-    /// The name of the step that is to wait.
-    static HELD: Mutex<Option<String>> = Mutex::new(None);
+    thread_local! {
+        static THREAD: Cell<Armed> = const { Cell::new(None) };
+    }
 
-    /// One step on the disk. A fault happens once.
+    static FILE: LazyLock<Option<PathBuf>> = LazyLock::new(|| std::env::var_os(VARIABLE).map(PathBuf::from));
+    static PROCESS: Mutex<Commands> = Mutex::new(Commands { armed: None, held: None });
+
+    /// Call it before a disk operation. An armed fault occurs once.
     pub(crate) fn failpoint(name: &'static str) -> io::Result<()> {
-        if let Some(fault) = due(AHEAD.take(), |later| AHEAD.set(later)) {
-            return happen(fault);
+        let mut armed = THREAD.get();
+        let due = count_down(&mut armed);
+        THREAD.set(armed);
+        if let Some(fault) = due {
+            return occur(fault);
         }
         let Some(file) = &*FILE else { return Ok(()) };
-        let mut armed = EVERYWHERE.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Ok(order) = fs::read_to_string(file) {
+        let mut commands = PROCESS.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Ok(command) = fs::read_to_string(file) {
             let _ = fs::remove_file(file);
-            match order.trim().strip_prefix("hold ") {
-                Some(step) => *held = Some(step.to_owned()),
-                None => *armed = parse(&order),
+            match command.trim().strip_prefix("hold ") {
+                Some(name) => commands.held = Some(name.to_owned()),
+                None => commands.armed = parse(&command),
             }
         }
-        if held.as_deref() == Some(name) {
-            *held = None;
-            drop((armed, held));
-            note(file, name);
+        if commands.held.as_deref() == Some(name) {
+            commands.held = None;
+            drop(commands);
+            record(file, name);
             wait_for(&file.with_extension("go"));
             return Ok(());
         }
-        let Some(fault) = due(armed.take(), |later| *armed = later) else { return Ok(()) };
-        drop((armed, held));
-        note(file, name);
-        happen(fault)
+        let due = count_down(&mut commands.armed);
+        drop(commands);
+        let Some(fault) = due else { return Ok(()) };
+        record(file, name);
+        occur(fault)
     }
 
-    /// Says which step it was.
-    fn note(file: &Path, name: &str) {
+    fn record(file: &Path, name: &str) {
         let fired = OpenOptions::new().create(true).append(true).open(file.with_extension("fired"));
         let _ = fired.and_then(|mut fired| writeln!(fired, "{name}"));
     }
@@ -97,43 +104,45 @@ mod armed {
         }
     }
 
-    fn due(armed: Armed, put_back: impl FnOnce(Armed)) -> Option<Fault> {
-        match armed? {
-            (0, fault) => Some(fault),
-            (steps, fault) => {
-                put_back(Some((steps - 1, fault)));
+    /// Counts one failpoint; takes and returns the fault if it occurs at this one.
+    fn count_down(armed: &mut Armed) -> Option<Fault> {
+        match armed {
+            Some((0, _)) => armed.take().map(|(_, fault)| fault),
+            Some((left, _)) => {
+                *left -= 1;
                 None
             }
+            None => None,
         }
     }
 
-    fn happen(fault: Fault) -> io::Result<()> {
+    fn occur(fault: Fault) -> io::Result<()> {
         match fault {
             Fault::Error(number) => Err(io::Error::from_raw_os_error(number)),
-            Fault::Death => std::process::abort(),
-            Fault::Panic => panic!("a test ordered this"),
+            Fault::Abort => std::process::abort(),
+            Fault::Panic => panic!("a test injected this panic"),
         }
     }
 
-    fn parse(order: &str) -> Armed {
-        let (what, steps) = order.trim().split_once(' ')?;
-        let fault = match what {
-            "die" => Fault::Death,
+    fn parse(command: &str) -> Armed {
+        let (fault, passes) = command.trim().split_once(' ')?;
+        let fault = match fault {
+            "die" => Fault::Abort,
             "panic" => Fault::Panic,
             number => Fault::Error(number.parse().ok()?),
         };
-        Some((steps.parse().ok()?, fault))
+        Some((passes.parse().ok()?, fault))
     }
 
-    /// Lets `steps` steps of this thread succeed and then the fault happen.
+    /// Injects a fault into this thread after `passes` failpoints.
     #[cfg(test)]
-    pub(crate) fn arm(steps: u32, fault: Fault) {
-        AHEAD.set(Some((steps, fault)));
+    pub(crate) fn arm(passes: u32, fault: Fault) {
+        THREAD.set(Some((passes, fault)));
     }
 
-    /// Whether the fault never came.
+    /// Removes the fault of this thread; returns whether it had not occurred yet.
     #[cfg(test)]
-    pub(crate) fn was_spared() -> bool {
-        AHEAD.take().is_some()
+    pub(crate) fn disarm() -> bool {
+        THREAD.take().is_some()
     }
 }

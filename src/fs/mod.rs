@@ -1,4 +1,4 @@
-//! The disk below everything else: paths that follow no symbolic link, and failpoints for tests.
+//! File access: paths that follow no symbolic link, and failpoints for tests.
 //!
 //! Must not know what is stored.
 

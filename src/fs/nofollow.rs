@@ -1,12 +1,11 @@
-//! Files and directories beneath one directory, reached without ever following a link.
+//! Files and directories below a root directory, reached without following symbolic links.
 //!
-//! A process that can write into a directory can replace an entry by a link, also between a look at
-//! it and its use. So nothing beneath the top is named by a path to the system: the top is opened by its
-//! name, which may lead through links, as administrators do that; each name below is looked up in the
-//! opened directory above it, and must itself be there, not elsewhere. A link on the way, or in the place of
-//! what is opened, is the error [`Link`]. Renaming and removing concern the link itself.
+//! Another process can replace an entry by a link at any time, also between a check and its use. So no path below the
+//! root is given to the system: the root is opened by its path (which may contain links, as administrators use them),
+//! and each name is looked up in the opened directory above it with `O_NOFOLLOW`. A link on the way, or as the file that
+//! is opened, is the error [`Link`]. Renaming and removing affect the link itself.
 //!
-//! Must not know what is kept there, nor what becomes of an error.
+//! Must not know what is stored, nor how an error is reported.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -17,23 +16,22 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat};
 use rustix::fs::{fstat, mkdirat, openat, renameat, statat, unlinkat};
 use rustix::io::{Errno, retry_on_intr};
 
-/// How a directory is opened that is only passed through: where the system can, without reading rights and
-/// without asking a file server.
+/// Opens a directory for look-ups only. `O_PATH` needs no read permission and no request to a file server.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-const PASSING: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+const TRAVERSE: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-const PASSING: OFlags = LISTING;
-const LISTING: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
-/// Added to everything that is opened. A pipe in the place of a file then blocks no reader.
-const ITSELF: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
+const TRAVERSE: OFlags = LIST;
+const LIST: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+/// Added to every open below the root. `O_NONBLOCK` because opening a named pipe would block.
+const ALWAYS: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
 
-/// The cause of an [`io::Error`]: here is a link.
+/// The cause of an [`io::Error`]: a symbolic link.
 #[derive(Debug, thiserror::Error)]
 #[error("it is a link, which is not followed")]
 pub(crate) struct Link {
@@ -42,20 +40,20 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// The link that is the cause of an error.
-    pub(crate) fn behind(error: &io::Error) -> Option<&Self> {
+    /// The link that caused an error.
+    pub(crate) fn cause_of(error: &io::Error) -> Option<&Self> {
         error.get_ref()?.downcast_ref()
     }
 }
 
-/// A place for a file or directory: the top, or something beneath it.
+/// The path of a root directory, or of a file or directory below it. Nothing need exist there.
 #[derive(Debug, Clone)]
 pub(crate) struct NoFollowPath {
-    top: Arc<Top>,
-    below: PathBuf,
+    root: Arc<Root>,
+    relative: PathBuf,
 }
 
-/// What is in a place.
+/// The type of a directory entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Directory,
@@ -65,19 +63,19 @@ pub(crate) enum Kind {
     Other,
 }
 
-/// What is known of something without opening it.
+/// What `stat` reports about an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct Metadata {
     pub(crate) kind: Kind,
-    /// Its size.
-    pub(crate) bytes: u64,
-    /// When it was last changed.
-    pub(crate) modified: SystemTime,
-    /// The number of the user to whom it belongs.
+    /// In bytes.
+    pub(crate) size: u64,
+    /// Since 1970.
+    pub(crate) modified: Duration,
+    /// The user id.
     pub(crate) owner: u32,
 }
 
-/// Something in a directory.
+/// An entry of a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) name: OsString,
@@ -85,176 +83,176 @@ pub(crate) struct Entry {
 }
 
 impl NoFollowPath {
-    /// The top itself, which need not be there yet.
-    pub(crate) fn top(path: &Path) -> Self {
-        Self { top: Arc::new(Top { path: path.to_owned(), held: Mutex::new(None) }), below: PathBuf::new() }
+    /// The root itself.
+    pub(crate) fn root(path: &Path) -> Self {
+        let root = Root { path: path.to_owned(), handle: Mutex::new(None) };
+        Self { root: Arc::new(root), relative: PathBuf::new() }
     }
 
-    /// One or more names further down. A name that leads upwards is an error when the place is used.
+    /// A path of one or more names below. A `..` in it is an error when the path is used.
     pub(crate) fn join(&self, name: impl AsRef<Path>) -> Self {
-        Self { top: Arc::clone(&self.top), below: self.below.join(name) }
+        Self { root: Arc::clone(&self.root), relative: self.relative.join(name) }
     }
 
-    /// The directory that it is in; `None` above the top.
+    /// The directory above; `None` for the root.
     pub(crate) fn parent(&self) -> Option<Self> {
-        let below = self.below.parent()?.to_owned();
-        Some(Self { top: Arc::clone(&self.top), below })
+        let relative = self.relative.parent()?.to_owned();
+        Some(Self { root: Arc::clone(&self.root), relative })
     }
 
-    /// How people name it; not to be opened.
+    /// The full path, for messages only.
     pub(crate) fn path(&self) -> PathBuf {
-        // Joining nothing would add a slash.
-        if self.below.as_os_str().is_empty() {
-            self.top.path.clone()
+        // Joining an empty path would add a slash.
+        if self.relative.as_os_str().is_empty() {
+            self.root.path.clone()
         } else {
-            self.top.path.join(&self.below)
+            self.root.path.join(&self.relative)
         }
     }
 
-    /// What is there; a link is found and not followed. `None` for nothing.
-    pub(crate) fn find(&self) -> io::Result<Option<Found>> {
+    /// The metadata, of a link its own; `None` where nothing exists.
+    pub(crate) fn metadata(&self) -> io::Result<Option<Metadata>> {
         let stat = self.stat()?;
-        Ok(stat.map(|stat| Found {
-            kind: kind(FileType::from_raw_mode(stat.st_mode)),
-            bytes: u64::try_from(stat.st_size).unwrap_or(0),
-            modified: SystemTime::UNIX_EPOCH + since_1970(&stat),
+        Ok(stat.map(|stat| Metadata {
+            kind: FileType::from_raw_mode(stat.st_mode).into(),
+            size: u64::try_from(stat.st_size).unwrap_or(0),
+            modified: Duration::new(u64::try_from(stat.st_mtime).unwrap_or(0), stat.st_mtime_nsec as u32),
             owner: stat.st_uid,
         }))
     }
 
-    /// What kind of thing is there.
+    /// The type of the entry; `None` where nothing exists.
     pub(crate) fn kind(&self) -> io::Result<Option<Kind>> {
-        Ok(self.find()?.map(|found| found.kind))
+        Ok(self.metadata()?.map(|metadata| metadata.kind))
     }
 
-    /// Whether this is where the open `file` is now.
-    pub(crate) fn holds(&self, file: &File) -> io::Result<bool> {
-        let held = fstat(file)?;
-        Ok(self.stat()?.is_some_and(|stat| (stat.st_dev, stat.st_ino) == (held.st_dev, held.st_ino)))
+    /// Whether this path leads to the open `file`.
+    pub(crate) fn leads_to(&self, file: &File) -> io::Result<bool> {
+        let open = fstat(file)?;
+        Ok(self.stat()?.is_some_and(|stat| (stat.st_dev, stat.st_ino) == (open.st_dev, open.st_ino)))
     }
 
-    /// Opens what is there for reading; a directory too.
+    /// Opens a file or directory for reading.
     pub(crate) fn open(&self) -> io::Result<File> {
-        self.opened(OFlags::RDONLY)
+        self.open_with(OFlags::RDONLY)
     }
 
-    /// Opens a directory.
     pub(crate) fn open_directory(&self) -> io::Result<File> {
-        self.opened(LISTING)
+        self.open_with(LIST)
     }
 
     /// Opens a file for reading and writing.
     pub(crate) fn open_for_writing(&self) -> io::Result<File> {
-        self.opened(OFlags::RDWR)
+        self.open_with(OFlags::RDWR)
     }
 
-    /// The same, and makes it for its owner alone when there is none.
+    /// Opens a file for reading and writing, or creates it with mode 0600.
     pub(crate) fn open_or_create(&self) -> io::Result<File> {
-        self.opened(OFlags::RDWR | OFlags::CREATE)
+        self.open_with(OFlags::RDWR | OFlags::CREATE)
     }
 
-    /// Makes a new file for its owner alone.
+    /// Creates a file with mode 0600.
     pub(crate) fn create_new(&self) -> io::Result<File> {
-        self.opened(OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)
+        self.open_with(OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)
     }
 
-    /// Reads a whole file; anything but a file is an error.
+    /// Reads a whole regular file.
     pub(crate) fn read(&self) -> io::Result<Vec<u8>> {
         let mut file = self.open()?;
-        let found = file.metadata()?;
-        if !found.is_file() {
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
             return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a file"));
         }
-        let mut bytes = Vec::with_capacity(usize::try_from(found.len()).unwrap_or(0));
+        let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
         file.read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 
-    /// Makes a directory for its owner alone.
+    /// Creates a directory with mode 0700.
     pub(crate) fn create_directory(&self) -> io::Result<()> {
-        let (above, name) = self.way()?;
-        Ok(mkdirat(above, name, Mode::RWXU)?)
+        let (parent, name) = self.resolve()?;
+        Ok(mkdirat(parent, name, Mode::RWXU)?)
     }
 
-    /// Moves it to another place beneath the same top.
+    /// Renames to another path below the same root.
     pub(crate) fn rename(&self, to: &Self) -> io::Result<()> {
-        let ((above, name), (new_above, new_name)) = (self.way()?, to.way()?);
-        Ok(renameat(above, name, new_above, new_name)?)
+        let ((parent, name), (new_parent, new_name)) = (self.resolve()?, to.resolve()?);
+        Ok(renameat(parent, name, new_parent, new_name)?)
     }
 
     /// Removes anything but a directory.
     pub(crate) fn remove_file(&self) -> io::Result<()> {
-        let (above, name) = self.way()?;
-        Ok(unlinkat(above, name, AtFlags::empty())?)
+        let (parent, name) = self.resolve()?;
+        Ok(unlinkat(parent, name, AtFlags::empty())?)
     }
 
     /// Removes an empty directory.
     pub(crate) fn remove_directory(&self) -> io::Result<()> {
-        let (above, name) = self.way()?;
-        Ok(unlinkat(above, name, AtFlags::REMOVEDIR)?)
+        let (parent, name) = self.resolve()?;
+        Ok(unlinkat(parent, name, AtFlags::REMOVEDIR)?)
     }
 
-    /// Removes whatever is there; of links, the links.
+    /// Removes an entry, of a directory with everything below it.
     pub(crate) fn remove(&self) -> io::Result<()> {
         let Some(kind) = self.kind()? else { return Err(ErrorKind::NotFound.into()) };
-        let (above, name) = self.way()?;
-        remove(&above, name, kind)
+        let (parent, name) = self.resolve()?;
+        remove(&parent, name, kind)
     }
 
-    /// What is in a directory, in no order.
+    /// The entries of a directory, unordered.
     pub(crate) fn list(&self) -> io::Result<Vec<Entry>> {
         list(&self.open_directory()?)
     }
 
-    fn opened(&self, how: OFlags) -> io::Result<File> {
-        let (above, name) = self.way()?;
-        let opened = open(&above, name, how);
-        opened.map_err(|error| self.or_link(&above, name, &self.below, error)).map(File::from)
+    fn open_with(&self, flags: OFlags) -> io::Result<File> {
+        let (parent, name) = self.resolve()?;
+        let opened = open(&parent, name, flags);
+        opened.map_err(|error| self.link_or(error, &parent, name, &self.relative)).map(File::from)
     }
 
     fn stat(&self) -> io::Result<Option<Stat>> {
-        let found = self.way().and_then(|(above, name)| Ok(statat(above, name, AtFlags::SYMLINK_NOFOLLOW)?));
-        match found {
-            Ok(stat) => Ok(Some(stat)),
+        let stat =
+            self.resolve().and_then(|(parent, name)| Ok(statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)?));
+        match stat {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+            stat => stat.map(Some),
         }
     }
 
-    /// The opened directory in which the last name is to be looked up, and that name.
-    fn way(&self) -> io::Result<(Arc<File>, &OsStr)> {
-        let mut above = self.top.opened()?;
-        let mut names = self.below.components();
-        let Some(last) = names.next_back() else { return Ok((above, OsStr::new("."))) };
+    /// Opens the directories on the way; returns the last one and the name to look up in it.
+    fn resolve(&self) -> io::Result<(Arc<File>, &OsStr)> {
+        let mut parent = self.root.handle()?;
+        let mut names = self.relative.components();
+        let Some(last) = names.next_back() else { return Ok((parent, OsStr::new("."))) };
         let mut passed = PathBuf::new();
         for name in names {
             let name = plain(name)?;
             passed.push(name);
-            let next = open(&above, name, PASSING);
-            above = Arc::new(next.map_err(|error| self.or_link(&above, name, &passed, error))?.into());
+            let next = open(&parent, name, TRAVERSE);
+            parent = Arc::new(next.map_err(|error| self.link_or(error, &parent, name, &passed))?.into());
         }
-        Ok((above, plain(last)?))
+        Ok((parent, plain(last)?))
     }
 
-    /// The error, or that the `name`, which is at `below`, is that of a link.
-    fn or_link(&self, above: &File, name: &OsStr, below: &Path, error: Errno) -> io::Error {
-        // What the systems say of a link where no link may be.
+    /// [`Link`] if `name` in `parent`, which is at `relative`, is one; otherwise `error`.
+    fn link_or(&self, error: Errno, parent: &File, name: &OsStr, relative: &Path) -> io::Error {
+        // The errors of the various systems for a link with `O_NOFOLLOW`.
         if !matches!(error, Errno::LOOP | Errno::NOTDIR | Errno::MLINK) {
             return error.into();
         }
-        match statat(above, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) if FileType::from_raw_mode(stat.st_mode).is_symlink() => self.link(below),
+        match statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) if FileType::from_raw_mode(stat.st_mode).is_symlink() => self.link_at(relative),
             _ => error.into(),
         }
     }
 
-    fn link(&self, below: &Path) -> io::Error {
-        io::Error::other(Link { path: self.top.path.join(below) })
+    fn link_at(&self, relative: &Path) -> io::Error {
+        io::Error::other(Link { path: self.root.path.join(relative) })
     }
 
-    /// The error that says that this is a link.
-    pub(crate) fn is_link(&self) -> io::Error {
-        self.link(&self.below)
+    /// The error for this path, which is a link.
+    pub(crate) fn link_error(&self) -> io::Error {
+        self.link_at(&self.relative)
     }
 }
 
@@ -264,42 +262,41 @@ impl fmt::Display for NoFollowPath {
     }
 }
 
-/// The directory beneath which everything is.
 #[derive(Debug)]
-struct Top {
+struct Root {
     path: PathBuf,
-    held: Mutex<Option<Held>>,
+    handle: Mutex<Option<Handle>>,
 }
 
-/// A directory that is open, and which one it is.
+/// An open directory with its device and inode.
 #[derive(Debug, Clone)]
-struct Held {
+struct Handle {
     directory: Arc<File>,
-    identity: (u64, u64),
+    inode: (u64, u64),
 }
 
-impl Top {
-    /// The open directory. It is opened once, and again when another one has taken its name, as a restored
-    /// backup or a mounted disk does: what was opened before would be out of everybody's sight.
-    fn opened(&self) -> io::Result<Arc<File>> {
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let named = identity(&fs::metadata(&self.path)?);
-        if let Some(held) = held.filter(|held| held.identity == named) {
-            return Ok(held.directory);
+impl Root {
+    /// The open directory. It is reopened when its path leads to another one, such as a restored backup or a newly
+    /// mounted disk.
+    fn handle(&self) -> io::Result<Arc<File>> {
+        let handle = self.handle.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let current = inode(&fs::metadata(&self.path)?);
+        if let Some(handle) = handle.filter(|handle| handle.inode == current) {
+            return Ok(handle.directory);
         }
-        let directory = File::from(retry_on_intr(|| openat(CWD, &self.path, PASSING, Mode::empty()))?);
-        let held = Held { identity: identity(&directory.metadata()?), directory: Arc::new(directory) };
-        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(held.clone());
-        Ok(held.directory)
+        let directory = File::from(retry_on_intr(|| openat(CWD, &self.path, TRAVERSE, Mode::empty()))?);
+        let handle = Handle { inode: inode(&directory.metadata()?), directory: Arc::new(directory) };
+        *self.handle.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle.clone());
+        Ok(handle.directory)
     }
 }
 
-fn identity(found: &fs::Metadata) -> (u64, u64) {
-    (found.dev(), found.ino())
+fn inode(metadata: &fs::Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
 }
 
-fn open(above: &File, name: &OsStr, how: OFlags) -> Result<OwnedFd, Errno> {
-    retry_on_intr(|| openat(above, name, how | ITSELF, Mode::RUSR | Mode::WUSR))
+fn open(parent: &File, name: &OsStr, flags: OFlags) -> Result<OwnedFd, Errno> {
+    retry_on_intr(|| openat(parent, name, flags | ALWAYS, Mode::RUSR | Mode::WUSR))
 }
 
 fn plain(name: Component<'_>) -> io::Result<&OsStr> {
@@ -309,12 +306,14 @@ fn plain(name: Component<'_>) -> io::Result<&OsStr> {
     }
 }
 
-fn kind(found: FileType) -> Kind {
-    match found {
-        FileType::Directory => Kind::Directory,
-        FileType::RegularFile => Kind::File,
-        FileType::Symlink => Kind::Link,
-        _ => Kind::Other,
+impl From<FileType> for Kind {
+    fn from(file_type: FileType) -> Self {
+        match file_type {
+            FileType::Directory => Self::Directory,
+            FileType::RegularFile => Self::File,
+            FileType::Symlink => Self::Link,
+            _ => Self::Other,
+        }
     }
 }
 
@@ -326,8 +325,8 @@ fn list(directory: &File) -> io::Result<Vec<Entry>> {
         if matches!(name, b"." | b"..") {
             continue;
         }
-        let found = match entry.file_type() {
-            // Some file systems do not say.
+        let file_type = match entry.file_type() {
+            // Some file systems do not report it.
             FileType::Unknown => match statat(directory, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(stat) => FileType::from_raw_mode(stat.st_mode),
                 Err(Errno::NOENT) => continue,
@@ -335,18 +334,17 @@ fn list(directory: &File) -> io::Result<Vec<Entry>> {
             },
             known => known,
         };
-        entries.push(Entry { name: OsString::from_vec(name.to_vec()), kind: kind(found) });
+        entries.push(Entry { name: OsString::from_vec(name.to_vec()), kind: file_type.into() });
     }
     Ok(entries)
 }
 
-/// Removes as much as can be; the error is the first of what cannot. What another process removes at the same time is
-/// removed.
-fn remove(above: &File, name: &OsStr, kind: Kind) -> io::Result<()> {
+/// Removes as much as possible and returns the first error. An entry that another process removes is no error.
+fn remove(parent: &File, name: &OsStr, kind: Kind) -> io::Result<()> {
     if kind != Kind::Directory {
-        return Ok(unlinkat(above, name, AtFlags::empty())?);
+        return Ok(unlinkat(parent, name, AtFlags::empty())?);
     }
-    let directory = File::from(open(above, name, LISTING)?);
+    let directory = File::from(open(parent, name, LIST)?);
     let mut removed = Ok(());
     for entry in list(&directory)? {
         match remove(&directory, &entry.name, entry.kind) {
@@ -355,12 +353,7 @@ fn remove(above: &File, name: &OsStr, kind: Kind) -> io::Result<()> {
         }
     }
     removed?;
-    Ok(unlinkat(above, name, AtFlags::REMOVEDIR)?)
-}
-
-fn since_1970(stat: &Stat) -> Duration {
-    let nanoseconds = i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec);
-    Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(0))
+    Ok(unlinkat(parent, name, AtFlags::REMOVEDIR)?)
 }
 
 #[cfg(test)]
@@ -369,72 +362,70 @@ mod tests {
 
     use super::*;
 
-    /// A directory with `inside/`, `file`, a link `out` that leads to the other directory, and that one with
-    /// `secret` in it.
+    /// A directory with `inside/`, `file`, `alias` (a link to `file`) and `out` (a link to the second directory, which
+    /// has a file `secret`).
     fn directories() -> (tempfile::TempDir, tempfile::TempDir, NoFollowPath) {
-        let directory = || tempfile::tempdir().expect("a temporary directory");
-        let (dir, outside) = (directory(), directory());
-        fs::create_dir(dir.path().join("inside")).expect("a directory");
+        let (dir, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::create_dir(dir.path().join("inside")).unwrap();
         for file in [dir.path().join("file"), outside.path().join("secret")] {
-            File::create_new(file).expect("a new file");
+            File::create_new(file).unwrap();
         }
-        symlink(outside.path(), dir.path().join("out")).expect("a link");
-        symlink("file", dir.path().join("alias")).expect("a link");
-        let top = NoFollowPath::top(dir.path());
-        (dir, outside, top)
+        symlink(outside.path(), dir.path().join("out")).unwrap();
+        symlink("file", dir.path().join("alias")).unwrap();
+        let root = NoFollowPath::root(dir.path());
+        (dir, outside, root)
     }
 
     #[rstest::rstest]
-    #[case::to_read("out/secret", |place: &NoFollowPath| place.read().map(drop))]
-    #[case::to_make_a_file("out/new", |place: &NoFollowPath| place.create_new().map(drop))]
-    #[case::to_make_a_directory("out/new", NoFollowPath::create_directory)]
-    #[case::to_remove("out/secret", NoFollowPath::remove)]
-    #[case::to_look("out/secret", |place: &NoFollowPath| place.find().map(drop))]
-    #[case::to_list("out", |place: &NoFollowPath| place.list().map(drop))]
-    #[case::to_move("out/secret", |place: &NoFollowPath| place.rename(&NoFollowPath::top(&place.top.path).join("new")))]
-    #[case::that_stays_inside("alias", |place: &NoFollowPath| place.read().map(drop))]
-    #[case::to_open_for_writing("alias", |place: &NoFollowPath| place.open_or_create().map(drop))]
-    fn a_link_is_never_followed(#[case] below: &str, #[case] attempt: fn(&NoFollowPath) -> io::Result<()>) {
-        let (dir, outside, top) = directories();
-        let error = attempt(&top.join(below)).expect_err("the link is in the way");
-        let link = dir.path().join(below.split('/').next().expect("a name"));
-        assert_eq!(Link::behind(&error).map(|link| &link.path), Some(&link), "{error}");
-        assert_eq!(fs::read_dir(outside.path()).expect("it is there").count(), 1);
+    #[case::reading("out/secret", |path: &NoFollowPath| path.read().map(drop))]
+    #[case::creating_a_file("out/new", |path: &NoFollowPath| path.create_new().map(drop))]
+    #[case::creating_a_directory("out/new", NoFollowPath::create_directory)]
+    #[case::removing("out/secret", NoFollowPath::remove)]
+    #[case::metadata("out/secret", |path: &NoFollowPath| path.metadata().map(drop))]
+    #[case::listing("out", |path: &NoFollowPath| path.list().map(drop))]
+    #[case::renaming("out/secret", |path: &NoFollowPath| path.rename(&NoFollowPath::root(&path.root.path).join("new")))]
+    #[case::reading_a_link_to_inside("alias", |path: &NoFollowPath| path.read().map(drop))]
+    #[case::opening_a_link_for_writing("alias", |path: &NoFollowPath| path.open_or_create().map(drop))]
+    fn follows_no_link(#[case] relative: &str, #[case] attempt: fn(&NoFollowPath) -> io::Result<()>) {
+        let (dir, outside, root) = directories();
+        let error = attempt(&root.join(relative)).expect_err("the link is in the way");
+        let link = dir.path().join(relative.split('/').next().unwrap());
+        assert_eq!(Link::cause_of(&error).map(|link| &link.path), Some(&link), "{error}");
+        assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
+    }
+
+    #[rstest::rstest]
+    fn refuses_a_path_out_of_the_root(
+        #[values("../x", "inside/../../x", "/etc/passwd", "..")] relative: &str,
+    ) {
+        let (_dir, _outside, root) = directories();
+        let error = root.join(relative).metadata().expect_err("it leads upwards");
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
     }
 
     #[test]
-    fn a_name_that_leads_upwards_is_refused() {
-        let (_dir, _outside, top) = directories();
-        for below in ["../x", "inside/../../x", "/etc/passwd", ".."] {
-            let error = top.join(below).find().expect_err("it leads upwards");
-            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{below}: {error}");
-        }
-    }
-
-    #[test]
-    fn removing_takes_links_and_not_what_they_lead_to() {
-        let (dir, outside, top) = directories();
-        symlink(outside.path(), dir.path().join("inside/out")).expect("a link");
-        top.join("inside").remove().expect("it goes");
-        top.join("out").remove().expect("it goes");
+    fn removes_links_and_not_their_targets() {
+        let (dir, outside, root) = directories();
+        symlink(outside.path(), dir.path().join("inside/out")).unwrap();
+        root.join("inside").remove().unwrap();
+        root.join("out").remove().unwrap();
         assert!(outside.path().join("secret").exists());
-        let mut left: Vec<_> =
-            top.list().expect("it can be listed").into_iter().map(|entry| entry.name).collect();
+        let mut left: Vec<_> = root.list().unwrap().into_iter().map(|entry| entry.name).collect();
         left.sort();
         assert_eq!(left, ["alias", "file"]);
     }
 
     #[test]
-    fn the_top_may_be_reached_by_a_link_and_may_be_replaced() {
+    fn the_root_may_be_a_link_and_may_be_replaced() {
         let (dir, _outside, _) = directories();
         let link = dir.path().join("link");
-        symlink(dir.path().join("inside"), &link).expect("a link");
-        let top = NoFollowPath::top(&link);
-        top.join("one").create_directory().expect("a directory");
-        fs::rename(dir.path().join("inside"), dir.path().join("moved")).expect("moved");
-        assert_eq!(top.join("one").kind().expect("it can be looked at"), None);
-        fs::create_dir(dir.path().join("inside")).expect("a directory");
-        top.join("two").create_directory().expect("a directory");
+        symlink(dir.path().join("inside"), &link).unwrap();
+        let root = NoFollowPath::root(&link);
+        root.join("one").create_directory().unwrap();
+        fs::rename(dir.path().join("inside"), dir.path().join("moved")).unwrap();
+        assert_eq!(root.join("one").kind().unwrap(), None);
+        fs::create_dir(dir.path().join("inside")).unwrap();
+        root.join("two").create_directory().unwrap();
         assert!(dir.path().join("inside/two").is_dir());
     }
 }

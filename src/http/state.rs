@@ -22,7 +22,7 @@ pub(crate) struct AppState {
 impl AppState {
     pub(super) fn new(config: Config) -> Result<Self, StartError> {
         Ok(Self {
-            backend: Backend::new(Store::open(&config.data_dir)?.keeping(config.retention.into())),
+            backend: Backend::new(Store::open(&config.data_dir)?.with_retention(config.retention.into())),
             throttle: Throttle::new(config.access.login_failures),
             jobs: JobQueues::new(config.jobs, config.queue_length, config.queue_time),
             uploads: Uploads::open(&config.temp_dir),

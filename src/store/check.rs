@@ -1,111 +1,74 @@
-//! Whether everything that is kept is as it was published, and what can be done about what is not.
+//! Examines everything stored and repairs damage.
 //!
-//! A repair deletes nothing of which there is no other copy: a damaged generation is set aside in the
-//! model's `damaged/`, from where people can take what they need, and which a deletion of the model takes
-//! away too. What a generation is good for, the caller says.
-
-use std::fmt::Display;
+//! A repair deletes nothing of which there is no other copy: a damaged generation is moved to the model's `damaged/`,
+//! where the administrator finds it until the model is deleted. Must not know what a model is: the caller verifies it.
 
 use jiff::Timestamp;
 
-use super::Store;
-use super::error::{During, StoreError};
-use super::files::{self, NewDirs};
+use super::data_dir::Store;
+use super::error::{IoContext, StoreError};
+use super::files;
+use super::finding::{Finding, LINK, Repair};
 use super::generation::Generation;
 use super::generations::Generations;
-use super::key::{DirHash, ModelId};
+use super::key::{DirHash, ModelId, number_of_directory};
 use super::manifest::{MANIFEST, MODEL, Manifest, POINTER, Pointer, SAMPLES, to_json};
 use super::model_dir::ModelDir;
-use super::symlinks;
-use super::symlinks::{entries, links_below, links_in, unless_told};
+use super::symlinks::{entries, ignore_found_link, links_below};
 use super::workspace::NAME;
 use crate::fs::nofollow::{Kind, NoFollowPath};
 use crate::python_server_files::{CHECKPOINT, CLASSIFIER};
 
-/// Where a repair puts damaged generations, below a model's directory.
-const ASIDE: &str = "damaged";
+/// The directory for damaged generations, below that of the model.
+const DAMAGED: &str = "damaged";
 
-/// Something that is not as it should be, or that the store does not know.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// Where, below the examined directory.
-    pub place: String,
-    /// What is the matter.
-    pub problem: String,
-    /// What can be done, or was done.
-    pub mended: Mended,
-}
-
-/// What can be done about a finding, or was done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mended {
-    /// Nothing is wrong.
-    NoNeed,
-    /// A repair would do this.
-    Would(&'static str),
-    /// A repair has done this.
-    Done(&'static str),
-    /// No repair can; people can do this.
-    Cannot(&'static str),
-}
-
-impl Finding {
-    pub(super) fn new(place: impl Into<String>, problem: impl Into<String>, mended: Mended) -> Self {
-        Self { place: place.into(), problem: problem.into(), mended }
-    }
-
-    /// Of something that cannot be examined.
-    pub fn unreadable(place: impl Into<String>, why: impl Display) -> Self {
-        let remedy = "see to it that this user can read and write it, then check again";
-        Self::new(place, why.to_string(), Mended::Cannot(remedy))
-    }
-
-    fn note(place: impl Into<String>, problem: &str) -> Self {
-        Self::new(place, problem, Mended::NoNeed)
-    }
-}
-
+const UNKNOWN: &str = "unknown; not part of a model";
 const RESTORE: &str = "restore it from a backup, or delete the model (Clear predictions) and train it anew";
 
+/// Verifies the content of a generation with correct checksums; returns the problem.
+type Verify<'a> = &'a dyn Fn(&Generation) -> Result<(), String>;
+
 impl Store {
-    /// What crashes have left half-made, what is no part of any model, and what cannot be read. With `repair`,
-    /// the first goes.
+    /// Finds leftovers of crashes, entries that belong to no model, and directories that cannot be read. With `repair`,
+    /// removes the leftovers.
     pub fn examine(&self, repair: bool) -> Result<Vec<Finding>, StoreError> {
-        let done = if repair { Mended::Done("removed") } else { Mended::Would("remove it") };
         let mut findings = Vec::new();
         for (name, kind) in entries(&self.root)? {
-            let is_id = ModelId::new(&name).is_ok_and(|id| id.as_str() == name);
             match kind {
                 Kind::Link => findings.push(Finding::link(name)),
-                Kind::Directory if name == NAME => findings.extend(links_in(&self.root.join(NAME), NAME)?),
-                Kind::Directory if is_id => {
+                Kind::Directory if name == NAME => {
+                    let entries = entries(&self.root.join(NAME))?.into_iter();
+                    let links = entries.filter(|(_, kind)| *kind == Kind::Link);
+                    findings.extend(links.map(|(link, _)| Finding::link(format!("{NAME}/{link}"))));
+                }
+                Kind::Directory if ModelId::of_directory(&name).is_some() => {
                     let found = self.examine_id(&name);
                     findings.extend(found.unwrap_or_else(|error| vec![Finding::unreadable(name, error)]));
                 }
-                _ => findings.push(Finding::note(name, "not ours")),
+                _ => findings.push(Finding::note(name, UNKNOWN)),
             }
         }
-        let left = unless_told(self.workspace.leftovers(), &findings)?.unwrap_or_default();
+        let leftovers = ignore_found_link(self.workspace.leftovers(), &findings)?.unwrap_or_default();
         if repair {
-            unless_told(self.workspace.open(), &findings)?;
+            ignore_found_link(self.workspace.open(), &findings)?;
         }
-        findings.extend(left.into_iter().map(|(name, kind)| {
-            let problem = if kind == Kind::Link { symlinks::PROBLEM } else { "left half-made by a crash" };
-            Finding::new(format!("{NAME}/{name}"), problem, done)
+        let repair = if repair { Repair::Done("removed") } else { Repair::Possible("remove it") };
+        findings.extend(leftovers.into_iter().map(|(name, kind)| {
+            let problem = if kind == Kind::Link { LINK } else { "left incomplete by a crash" };
+            Finding::new(format!("{NAME}/{name}"), problem, repair)
         }));
         Ok(findings)
     }
 
-    /// What is no model's directory in that of one id.
+    /// The entries of an id's directory that are no directory of a model.
     fn examine_id(&self, id: &str) -> Result<Vec<Finding>, StoreError> {
         let mut findings = Vec::new();
         for (name, kind) in entries(&self.root.join(id))? {
-            let is_hash = DirHash::new("dirhash", &name).is_ok_and(|hash| hash.as_str() == name);
-            let place = format!("{id}/{name}");
+            let path = format!("{id}/{name}");
             match kind {
-                Kind::Link => findings.push(Finding::link(place)),
-                Kind::Directory if is_hash => {}
-                _ => findings.push(Finding::note(place, "not ours")),
+                Kind::Link => findings.push(Finding::link(path)),
+                Kind::Directory if DirHash::of_directory(&name).is_some() => {}
+                _ => findings.push(Finding::note(path, UNKNOWN)),
             }
         }
         Ok(findings)
@@ -113,267 +76,227 @@ impl Store {
 }
 
 impl ModelDir {
-    /// Examines this model and, with `repair`, mends it. `usable` says of a generation whose bytes are as
-    /// they were published what else is wrong with it. What is behind a link is not examined.
+    /// Examines this model and, with `repair`, repairs it. Targets of links are not examined.
     ///
-    /// Checking a sound model takes no lock. What looks damaged, and may just be replaced or
-    /// deleted, is examined again under the locks of publishing and deleting. Without `repair`, nothing is left behind.
-    pub fn examine(
-        &self,
-        repair: bool,
-        usable: &dyn Fn(&Generation) -> Result<(), String>,
-    ) -> Result<Vec<Finding>, StoreError> {
+    /// An intact model is examined without a lock. One that looks damaged may be in the course of a publication or a
+    /// deletion: it is examined again with the tree lock. Without `repair`, no file is created.
+    pub fn examine(&self, repair: bool, verify: Verify<'_>) -> Result<Vec<Finding>, StoreError> {
         let mut findings = links_below(&self.dir)?;
-        let others = unless_told(self.examine_what_is_here(repair, usable), &findings)?;
+        let others = ignore_found_link(self.examine_files(repair, verify), &findings)?;
         findings.extend(others.unwrap_or_default());
         Ok(findings)
     }
 
-    fn examine_what_is_here(
-        &self,
-        repair: bool,
-        usable: &dyn Fn(&Generation) -> Result<(), String>,
-    ) -> Result<Vec<Finding>, StoreError> {
+    fn examine_files(&self, repair: bool, verify: Verify<'_>) -> Result<Vec<Finding>, StoreError> {
         let classifier = self.classifier();
-        let mut state = State::of(&classifier, usable)?;
-        let looks_damaged = !state.findings().is_empty();
-        let mut tree = None;
-        if looks_damaged {
-            tree = if repair { Some(self.lock_tree()?) } else { self.lock_tree_if_used() };
-            state = State::of(&classifier, usable)?;
-        }
-        let mut findings = state.findings();
-        if repair && looks_damaged && state.current().is_some() {
-            state.repair(self, &classifier)?;
-            for finding in &mut findings {
-                if let Mended::Would(what) = finding.mended {
-                    finding.mended = Mended::Done(what);
-                }
+        let mut findings = State::of(&classifier, verify)?.findings(repair);
+        if !findings.is_empty() {
+            let _tree = if repair { Some(self.lock_tree()?) } else { self.lock_tree_if_used() };
+            let state = State::of(&classifier, verify)?;
+            findings = state.findings(repair);
+            if repair {
+                state.repair(self, &classifier)?;
             }
         }
-        drop(tree);
-        findings.extend(self.strangers(&classifier)?);
+        findings.extend(self.unknown_entries(&classifier)?);
         Ok(findings)
     }
 
-    /// What is in the model's directory and no part of it.
-    fn strangers(&self, classifier: &Generations) -> Result<Vec<Finding>, StoreError> {
+    fn unknown_entries(&self, classifier: &Generations) -> Result<Vec<Finding>, StoreError> {
         let mut found = Vec::new();
-        for name in names(&self.dir)? {
-            match name.as_str() {
-                "classifier" | "logs" | NAME => {}
-                ASIDE => found.push(Finding::note(ASIDE, "set aside by an earlier repair")),
-                _ => found.push(Finding::note(name, "not ours")),
+        let mut examine = |directory: &str, is_known: &dyn Fn(&str) -> bool| {
+            let entries = entries(&self.dir.join(directory))?.into_iter();
+            for (name, _) in entries.filter(|(name, kind)| *kind != Kind::Link && !is_known(name)) {
+                let path = if directory.is_empty() { name } else { format!("{directory}/{name}") };
+                let note = if path == DAMAGED { "set aside by an earlier repair" } else { UNKNOWN };
+                found.push(Finding::note(path, note));
             }
+            Ok::<_, StoreError>(())
+        };
+        let numbers = classifier.numbers()?;
+        examine("", &|name| ["classifier", "logs", NAME].contains(&name))?;
+        examine("classifier", &|name| {
+            [POINTER, CHECKPOINT, CLASSIFIER].contains(&name)
+                || number_of_directory(name).is_some_and(|number| numbers.contains(&number))
+        })?;
+        for number in &numbers {
+            examine(&format!("classifier/{number}"), &|name| [MODEL, SAMPLES, MANIFEST].contains(&name))?;
         }
-        let numbers: Vec<String> = classifier.numbers()?.iter().map(u64::to_string).collect();
-        for name in names(&self.dir.join("classifier"))? {
-            let known = name == POINTER
-                || [CHECKPOINT, CLASSIFIER].contains(&name.as_str())
-                || numbers.contains(&name);
-            if !known {
-                found.push(Finding::note(format!("classifier/{name}"), "not ours"));
-            }
-        }
-        for number in numbers {
-            let inside = names(&self.dir.join("classifier").join(&number))?.into_iter();
-            let strange = inside.filter(|name| ![MODEL, SAMPLES, MANIFEST].contains(&name.as_str()));
-            found
-                .extend(strange.map(|name| Finding::note(format!("classifier/{number}/{name}"), "not ours")));
-        }
-        for name in names(&self.logs())? {
-            let is_run = name.parse().is_ok_and(|run: u64| run.to_string() == name);
-            if !is_run {
-                found.push(Finding::note(format!("logs/{name}"), "not ours"));
-            }
-        }
+        examine("logs", &|name| number_of_directory(name).is_some())?;
         Ok(found)
     }
 }
 
-/// What is in a `classifier/`.
+/// The examined `classifier/` of a model.
 struct State {
-    /// The pointer, or what is wrong with it; `None` when there is none.
-    pointer: Option<Result<Pointer, ()>>,
+    pointer_exists: bool,
+    /// `None` if it is missing or damaged.
+    pointer: Option<Pointer>,
     /// Ascending.
     generations: Vec<Examined>,
 }
 
-struct Examined {
-    number: u64,
-    /// What it consists of, or what is wrong with it: the file and the problem.
-    outcome: Result<Manifest, (String, String)>,
-    /// Whether its own record is missing or not the pointer's.
-    record_lost: bool,
-}
-
 impl State {
-    fn of(
-        classifier: &Generations,
-        usable: &dyn Fn(&Generation) -> Result<(), String>,
-    ) -> Result<Self, StoreError> {
-        let path = classifier.pointer();
+    fn of(classifier: &Generations, verify: Verify<'_>) -> Result<Self, StoreError> {
         let bytes = classifier.pointer_bytes()?;
-        let pointer = bytes.map(|bytes| Pointer::parse(&bytes, &path).ok_or(()));
-        let mut generations = Vec::new();
-        for number in classifier.numbers()? {
-            let pointed =
-                pointer.as_ref().and_then(|pointer| pointer.as_ref().ok()).map(|found| &found.record);
-            let pointed = pointed.filter(|record| record.generation == number);
-            generations.push(Examined::of(&classifier.generation(number), number, pointed, usable)?);
-        }
-        Ok(Self { pointer, generations })
+        let pointer_exists = bytes.is_some();
+        let pointer = bytes.and_then(|bytes| Pointer::parse(&bytes, &classifier.pointer()));
+        let pointed = pointer.as_ref().map(|pointer| &pointer.manifest);
+        let examine = |number| {
+            let pointed = pointed.filter(|manifest| manifest.generation == number);
+            Examined::of(&classifier.generation(number), number, pointed, verify)
+        };
+        let generations = classifier.numbers()?.into_iter().map(examine).collect::<Result<_, _>>()?;
+        Ok(Self { pointer_exists, pointer, generations })
     }
 
     fn pointed(&self) -> Option<u64> {
-        self.pointer.as_ref()?.as_ref().ok().map(|pointer| pointer.record.generation)
+        self.pointer.as_ref().map(|pointer| pointer.manifest.generation)
     }
 
-    /// The generation that answers, or should: the pointed one, or else the newest sound one.
+    /// The generation that predicts, or should: the pointed one if it is intact, or else the newest intact one.
     fn current(&self) -> Option<&Examined> {
-        let mut sound = self.generations.iter().rev().filter(|examined| examined.outcome.is_ok());
-        let pointed = sound.clone().find(|examined| Some(examined.number) == self.pointed());
-        pointed.or_else(|| sound.next())
+        let mut intact = self.generations.iter().rev().filter(|examined| examined.outcome.is_ok());
+        let pointed = intact.clone().find(|examined| Some(examined.number) == self.pointed());
+        pointed.or_else(|| intact.next())
     }
 
-    /// Whether it is left of publishing that was cut off before it became current.
-    fn never_current(&self, examined: &Examined) -> bool {
+    /// Whether a crash interrupted its publication before it became current.
+    fn was_never_current(&self, examined: &Examined) -> bool {
         let current = self.current().map(|current| current.number);
         current.is_some() && current == self.pointed() && Some(examined.number) > current
     }
 
-    fn findings(&self) -> Vec<Finding> {
-        let can = |what| if self.current().is_some() { Mended::Would(what) } else { Mended::Cannot(RESTORE) };
-        let mut findings = Vec::new();
-        let place = format!("classifier/{POINTER}");
-        match &self.pointer {
-            None if self.generations.is_empty() => {}
-            None => findings.push(Finding::new(place, "it is missing", can("write it anew"))),
-            Some(Err(())) => findings.push(Finding::new(place, "it cannot be read", can("write it anew"))),
-            Some(Ok(pointer)) => {
-                let number = pointer.record.generation;
-                if !self.generations.iter().any(|examined| examined.number == number) {
-                    let problem = format!("the generation {number} that it names is missing");
-                    findings.push(Finding::new(place, problem, can("fall back to the generation before")));
-                }
+    /// With `repair`, as they are after [`Self::repair`].
+    fn findings(&self, repair: bool) -> Vec<Finding> {
+        let can = |what| match self.current() {
+            None => Repair::Manual(RESTORE),
+            Some(_) if repair => Repair::Done(what),
+            Some(_) => Repair::Possible(what),
+        };
+        let pointer = |problem: String, repair| {
+            vec![Finding::new(format!("classifier/{POINTER}"), problem, can(repair))]
+        };
+        let mut findings = match self.pointed() {
+            Some(number) if !self.generations.iter().any(|examined| examined.number == number) => {
+                let problem = format!("generation {number}, which it names, is missing");
+                pointer(problem, "fall back to the previous generation")
             }
-        }
+            None if self.pointer_exists => pointer("it cannot be read".to_owned(), "write it anew"),
+            None if !self.generations.is_empty() => pointer("it is missing".to_owned(), "write it anew"),
+            _ => Vec::new(),
+        };
         for examined in &self.generations {
             let number = examined.number;
-            let place = |file: &str| format!("classifier/{number}/{file}");
-            match &examined.outcome {
-                _ if self.never_current(examined) => {
-                    let problem = "left by a crash before it became current";
-                    findings.push(Finding::new(format!("classifier/{number}"), problem, can("remove it")));
+            let (file, problem, repair) = match &examined.outcome {
+                _ if self.was_never_current(examined) => {
+                    ("", "left by a crash before it became current", "remove it")
                 }
-                Err((file, problem)) => {
-                    let remedy = if Some(number) == self.pointed() {
-                        "fall back to the generation before, and set this one aside"
-                    } else {
-                        "set it aside"
-                    };
-                    findings.push(Finding::new(place(file), problem, can(remedy)));
+                Err((file, problem)) if Some(number) == self.pointed() => {
+                    (*file, problem.as_str(), "fall back to the previous generation and set this one aside")
                 }
-                Ok(_) if examined.record_lost => {
-                    let problem = "it is missing or damaged";
-                    findings.push(Finding::new(place(MANIFEST), problem, can("write it anew")));
-                }
-                Ok(_) => {}
-            }
+                Err((file, problem)) => (*file, problem.as_str(), "set it aside"),
+                Ok(_) if examined.manifest_lost => (MANIFEST, "it is missing or damaged", "write it anew"),
+                Ok(_) => continue,
+            };
+            let path = format!("classifier/{number}/{file}");
+            findings.push(Finding::new(path.trim_end_matches('/'), problem, can(repair)));
         }
         findings
     }
 
-    /// In an order that leaves the model answering at every moment.
+    /// Does nothing without an intact generation. Keeps the model usable between all steps.
     fn repair(&self, model_dir: &ModelDir, classifier: &Generations) -> Result<(), StoreError> {
-        let Some((current, record)) =
+        let Some((current, manifest)) =
             self.current().and_then(|examined| Some((examined, examined.outcome.as_ref().ok()?)))
         else {
             return Ok(());
         };
         let dir = classifier.generation(current.number);
         let temporary = model_dir.workspace.temporary()?;
-        if current.record_lost {
-            let record = to_json(record, &dir)?;
-            files::replace(&dir.join(MANIFEST), &record, &temporary.place().join(MANIFEST))?;
+        if current.manifest_lost {
+            files::replace(&dir.join(MANIFEST), &to_json(manifest), &temporary.path().join(MANIFEST))?;
         }
         if Some(current.number) != self.pointed() {
-            classifier.point_to(record, &temporary)?;
+            classifier.point_to(manifest, &temporary)?;
         }
         for examined in &self.generations {
-            let place = classifier.generation(examined.number);
-            if self.never_current(examined) {
-                model_dir.workspace.take(&place)?.remove()?;
+            let dir = classifier.generation(examined.number);
+            if self.was_never_current(examined) {
+                model_dir.workspace.take(&dir)?.remove()?;
             } else if examined.outcome.is_err() {
-                set_aside(&place, &model_dir.dir.join(ASIDE), examined.number)?;
+                set_aside(&dir, &model_dir.dir.join(DAMAGED), examined.number)?;
             }
         }
         Ok(())
     }
 }
 
-/// The time makes the name new.
-fn set_aside(generation: &NoFollowPath, aside: &NoFollowPath, number: u64) -> Result<(), StoreError> {
-    NewDirs::ensure(aside)?.keep();
-    files::rename(generation, &aside.join(format!("{number}-{}", Timestamp::now().as_nanosecond())))?;
-    files::sync_dir(aside)
+fn set_aside(generation: &NoFollowPath, damaged: &NoFollowPath, number: u64) -> Result<(), StoreError> {
+    files::create_dir_all(damaged)?;
+    // The time makes the name unique.
+    files::rename(generation, &damaged.join(format!("{number}-{}", Timestamp::now().as_nanosecond())))?;
+    files::sync_dir(damaged)
+}
+
+/// A damaged file with the problem.
+type Damage = (&'static str, String);
+
+struct Examined {
+    number: u64,
+    outcome: Result<Manifest, Damage>,
+    /// Whether its own manifest is missing, damaged or not that of the pointer.
+    manifest_lost: bool,
 }
 
 impl Examined {
-    /// `pointed` is what the pointer says of it, when it is the current one.
+    /// `pointed` is the manifest in the pointer, if it names this generation.
     fn of(
         dir: &NoFollowPath,
         number: u64,
         pointed: Option<&Manifest>,
-        usable: &dyn Fn(&Generation) -> Result<(), String>,
+        verify: Verify<'_>,
     ) -> Result<Self, StoreError> {
-        let own = Manifest::read(dir)?.filter(|record| record.generation == number);
-        let record_lost = own.is_none() || pointed.is_some_and(|pointed| Some(pointed) != own.as_ref());
-        let Some(record) = pointed.cloned().or(own) else {
-            let outcome = Err((MANIFEST.to_owned(), "it is missing or damaged".to_owned()));
-            return Ok(Self { number, outcome, record_lost });
+        let own = Manifest::read(dir)?.filter(|manifest| manifest.generation == number);
+        let manifest_lost = own.is_none() || pointed.is_some_and(|pointed| Some(pointed) != own.as_ref());
+        let outcome = match pointed.cloned().or(own) {
+            None => Err((MANIFEST, "it is missing or damaged".to_owned())),
+            Some(manifest) => verified(dir, manifest, verify)?,
         };
-        let outcome = examine_files(dir, &record)?.and_then(|generation| {
-            usable(&generation).map_err(|problem| (MODEL.to_owned(), problem)).map(|()| record)
-        });
-        Ok(Self { number, outcome, record_lost })
+        Ok(Self { number, outcome, manifest_lost })
     }
 }
 
-/// Compares each file with its checksum; the first that differs is named with what is wrong.
-fn examine_files(
+/// Compares each file with its checksum and lets the caller verify the content.
+fn verified(
     dir: &NoFollowPath,
-    record: &Manifest,
-) -> Result<Result<Generation, (String, String)>, StoreError> {
-    let files = [(MODEL, Some(&record.files.model)), (SAMPLES, record.files.samples.as_ref())];
+    manifest: Manifest,
+    verify: Verify<'_>,
+) -> Result<Result<Manifest, Damage>, StoreError> {
+    let files = [(MODEL, Some(&manifest.files.model)), (SAMPLES, manifest.files.samples.as_ref())];
     for (name, checksum) in files {
         let Some(checksum) = checksum else { continue };
         let path = dir.join(name);
-        let problem = match path.find().during("look at", &path)? {
-            None => "it is missing".to_owned(),
-            Some(found) if found.bytes != checksum.size => {
-                format!("it has {} bytes instead of {}", found.bytes, checksum.size)
+        match path.metadata().context("look at", &path)? {
+            None => return Ok(Err((name, "it is missing".to_owned()))),
+            Some(metadata) if metadata.size != checksum.size => {
+                let problem = format!("it has {} bytes instead of {}", metadata.size, checksum.size);
+                return Ok(Err((name, problem)));
             }
-            Some(_) => continue,
-        };
-        return Ok(Err((name.to_owned(), problem)));
+            Some(_) => {}
+        }
     }
-    let changed =
-        |name: &str| Ok(Err((name.to_owned(), "its bytes have changed: the checksum differs".to_owned())));
-    let Some(generation) = Generation::open(dir, record.clone())? else { return changed(MODEL) };
-    match generation.model() {
-        Err(StoreError::Corrupt { .. }) => return changed(MODEL),
-        read => drop(read?),
+    let changed = |name| Ok(Err((name, "its content has changed: the checksum differs".to_owned())));
+    let Some(generation) = Generation::open(dir, manifest.clone())? else { return changed(MODEL) };
+    let is_corrupt = |read| match read {
+        Err(StoreError::Corrupt { .. }) => Ok(true),
+        read => read.map(|()| false),
+    };
+    if is_corrupt(generation.model().map(drop))? {
+        return changed(MODEL);
     }
-    match generation.samples() {
-        Err(StoreError::Corrupt { .. }) => return changed(SAMPLES),
-        read => drop(read?),
+    if is_corrupt(generation.samples().map(drop))? {
+        return changed(SAMPLES);
     }
-    Ok(Ok(generation))
-}
-
-/// The names of all but links.
-fn names(directory: &NoFollowPath) -> Result<Vec<String>, StoreError> {
-    let entries = entries(directory)?.into_iter().filter(|(_, kind)| *kind != Kind::Link);
-    Ok(entries.map(|(name, _)| name).collect())
+    Ok(verify(&generation).map(|()| manifest).map_err(|problem| (MODEL, problem)))
 }

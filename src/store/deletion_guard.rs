@@ -1,39 +1,38 @@
-//! The start of a job that will publish, so that a deletion during the job prevents its publishing.
+//! Detects a deletion of a model during a job, so that the job publishes nothing after it.
 //!
-//! The guard remembers two things: the inode of the directory, and a *mark*, a file in the session of this process. A
-//! deletion removes the directory and the marks of all sessions under its model id, also where there is no directory
-//! yet. A job whose mark is gone, or whose directory was replaced, publishes nothing.
+//! The guard holds the open directory and a *mark*, a file in the session of this process. A deletion removes the
+//! directory and the marks of all sessions for its model id, also where there is no directory yet. A job whose mark is
+//! gone, or whose directory was replaced, publishes nothing. Must not know what a job does.
 
 use std::fs::File;
 
-use super::error::{During, StoreError};
+use super::error::{IoContext, StoreError};
 use super::files;
-use super::files::existing;
 use super::workspace::{Temporary, Workspace};
 use crate::fs::nofollow::NoFollowPath;
 
-/// A job that has started and will publish under one model id.
+/// A running job that will publish for one model id.
 #[derive(Debug)]
 pub struct DeletionGuard {
-    /// The directory that a deletion takes away; open, so that its inode cannot come back as another one's.
+    /// The directory that a deletion removes. It is open, so that its inode number is not reused.
     tree: Option<File>,
     /// Removed when the job ends.
     mark: Temporary,
 }
 
 impl DeletionGuard {
-    /// The job starts now. The names of the marks under this `tree` are derived from `name`.
-    pub fn now(workspace: &Workspace, name: &str, tree: &NoFollowPath) -> Result<Self, StoreError> {
-        // The mark first: a deletion between the two steps then removes it.
+    /// Starts a job. All jobs for this `tree` use the same `name` for their marks.
+    pub fn new(workspace: &Workspace, name: &str, tree: &NoFollowPath) -> Result<Self, StoreError> {
+        // First the mark: a deletion between the two steps then removes it.
         let mark = workspace.mark(name)?;
-        let tree = existing(files::open(tree)).during("open", tree)?;
-        Ok(Self { tree, mark })
+        Ok(Self { tree: files::open(tree)?, mark })
     }
 
-    /// Whether what is at `tree` was deleted since. Call it behind the tree lock.
-    pub fn is_void(&self, tree: &NoFollowPath) -> Result<bool, StoreError> {
-        let is_there = self.tree.as_ref().map_or(Ok(true), |dir| tree.holds(dir)).during("look at", tree)?;
-        Ok(!is_there || self.mark.was_taken()?)
+    /// Whether the `tree` was deleted since. Acquire the tree lock first.
+    pub fn was_deleted(&self, tree: &NoFollowPath) -> Result<bool, StoreError> {
+        let is_same =
+            self.tree.as_ref().map_or(Ok(true), |dir| tree.leads_to(dir)).context("look at", tree)?;
+        Ok(!is_same || self.mark.was_removed()?)
     }
 }
 
@@ -44,43 +43,43 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tree_made_anew_is_not_the_tree_it_was() {
+    fn detects_that_the_directory_was_replaced() {
         let dir = tempfile::tempdir().unwrap();
-        let top = NoFollowPath::top(dir.path());
-        let (workspace, tree, path) = (Workspace::of(&top), top.join("model"), dir.path().join("model"));
-        let begin = || DeletionGuard::now(&workspace, "model", &tree).unwrap();
-        let before = begin();
+        let root = NoFollowPath::root(dir.path());
+        let (workspace, tree, path) = (Workspace::of(&root), root.join("model"), dir.path().join("model"));
+        let guard = || DeletionGuard::new(&workspace, "model", &tree).unwrap();
+        let before = guard();
         fs::create_dir(&path).unwrap();
-        assert!(!before.is_void(&tree).unwrap());
-        let first = begin();
-        assert!(!first.is_void(&tree).unwrap());
+        assert!(!before.was_deleted(&tree).unwrap());
+        let first = guard();
+        assert!(!first.was_deleted(&tree).unwrap());
         fs::remove_dir(&path).unwrap();
-        assert!(first.is_void(&tree).unwrap());
+        assert!(first.was_deleted(&tree).unwrap());
         fs::create_dir(&path).unwrap();
-        assert!(first.is_void(&tree).unwrap());
+        assert!(first.was_deleted(&tree).unwrap());
     }
 
     #[test]
-    fn a_deletion_takes_the_marks_of_one_id_in_all_sessions() {
+    fn a_deletion_removes_the_marks_of_one_id_in_all_sessions() {
         let dir = tempfile::tempdir().unwrap();
-        let top = NoFollowPath::top(dir.path());
-        let (one, other) = (Workspace::of(&top), Workspace::of(&top));
-        let (tree, beside) = (top.join("model"), top.join("model2"));
-        let begun = [&one, &other].map(|workspace| DeletionGuard::now(workspace, "model", &tree).unwrap());
-        let unconcerned = DeletionGuard::now(&other, "model2", &beside).unwrap();
-        one.take_marks("model").unwrap();
-        assert!(begun.iter().all(|begun| begun.is_void(&tree).unwrap()));
-        assert!(!unconcerned.is_void(&beside).unwrap());
-        assert!(!DeletionGuard::now(&one, "model", &tree).unwrap().is_void(&tree).unwrap());
+        let root = NoFollowPath::root(dir.path());
+        let (one, other) = (Workspace::of(&root), Workspace::of(&root));
+        let (tree, other_tree) = (root.join("model"), root.join("model2"));
+        let guards = [&one, &other].map(|workspace| DeletionGuard::new(workspace, "model", &tree).unwrap());
+        let unaffected = DeletionGuard::new(&other, "model2", &other_tree).unwrap();
+        one.remove_marks("model").unwrap();
+        assert!(guards.iter().all(|guard| guard.was_deleted(&tree).unwrap()));
+        assert!(!unaffected.was_deleted(&other_tree).unwrap());
+        assert!(!DeletionGuard::new(&one, "model", &tree).unwrap().was_deleted(&tree).unwrap());
     }
 
     #[test]
-    fn work_whose_session_was_cleared_fails_as_nobody_knows_whether_a_deletion_came() {
+    fn fails_when_the_session_was_removed_with_the_marks() {
         let dir = tempfile::tempdir().unwrap();
-        let top = NoFollowPath::top(dir.path());
-        let (workspace, tree) = (Workspace::of(&top), top.join("model"));
-        let begun = DeletionGuard::now(&workspace, "model", &tree).unwrap();
+        let root = NoFollowPath::root(dir.path());
+        let (workspace, tree) = (Workspace::of(&root), root.join("model"));
+        let guard = DeletionGuard::new(&workspace, "model", &tree).unwrap();
         fs::remove_dir_all(dir.path().join(crate::store::workspace::NAME)).unwrap();
-        assert!(matches!(begun.is_void(&tree), Err(StoreError::Ended { .. })));
+        assert!(matches!(guard.was_deleted(&tree), Err(StoreError::SessionEnded { .. })));
     }
 }

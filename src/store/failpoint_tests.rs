@@ -1,5 +1,4 @@
-//! Lets the n-th step on the disk fail, or be the last one of the process, for
-//! every n: tests of what is left then.
+//! Tests of faults at every failpoint: the n-th disk operation fails, or the process dies before it, for every n.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,7 +6,7 @@ use std::process::Command;
 use serde_json::json;
 
 use super::{DirHash, ModelDir, ModelId, NewGeneration, NewRun, Store, StoreError};
-use crate::fs::failpoints::{Fault, arm, was_spared};
+use crate::fs::failpoints::{Fault, arm, disarm};
 
 /// The system's error for a full disk.
 const DISK_FULL: Fault = Fault::Error(28);
@@ -34,12 +33,12 @@ fn current(model_dir: &ModelDir) -> Option<String> {
     Some(text)
 }
 
-/// All paths below `root`, but of this process' session only what is in it.
+/// All paths below `root` without lock files and the directories that a session keeps.
 fn tree(root: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in root.read_dir().unwrap() {
         let path = entry.unwrap().path();
-        // An empty lock file without a holder is harmless and is removed with the next use or start.
+        // An unused lock file is harmless and removed by the next use or start.
         if path.is_dir() && !path.ends_with("locks") {
             found.extend(tree(&path));
         }
@@ -51,7 +50,7 @@ fn tree(root: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// A store in which that many generations have been published, and what is in it.
+/// A store with published generations, and its files.
 fn store_with(generations: u32) -> (tempfile::TempDir, Store, Vec<PathBuf>) {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();
@@ -66,29 +65,27 @@ fn store_with(generations: u32) -> (tempfile::TempDir, Store, Vec<PathBuf>) {
 #[case::the_first(0)]
 #[case::the_second(1)]
 #[case::the_fifth(4)]
-fn a_disk_that_is_full_at_any_step_of_publishing_keeps_the_old_generation_and_nothing_else(
-    #[case] generations: u32,
-) {
+fn publishing_on_a_full_disk_keeps_the_old_generation_and_leaves_nothing_else(#[case] generations: u32) {
     for steps in 0.. {
         let (dir, store, before) = store_with(generations);
         let model_dir = model_dir(&store);
         let old = current(&model_dir);
         arm(steps, DISK_FULL);
         let published = publish(&model_dir, "new");
-        if was_spared() {
+        if disarm() {
             assert_eq!(published.unwrap(), u64::from(generations) + 1);
-            assert!(steps > 10, "there are more steps than {steps}");
+            assert!(steps > 10, "only {steps} failpoints");
             return;
         }
         match published {
-            Ok(_) => assert_eq!(current(&model_dir).as_deref(), Some("new"), "only tidying up failed"),
+            Ok(_) => assert_eq!(current(&model_dir).as_deref(), Some("new"), "only the cleanup failed"),
             Err(error) if current(&model_dir) == old => {
                 assert!(error.is_no_space(), "{error}");
                 assert_eq!(tree(dir.path()), before, "at step {steps}");
             }
             Err(error) => {
-                let last = matches!(error, StoreError::NoSpace { doing: "sync", .. });
-                assert!(last && current(&model_dir).as_deref() == Some("new"), "{error}");
+                let is_last = matches!(error, StoreError::NoSpace { action: "sync", .. });
+                assert!(is_last && current(&model_dir).as_deref() == Some("new"), "{error}");
             }
         }
         publish(&model_dir, "next").unwrap();
@@ -97,12 +94,12 @@ fn a_disk_that_is_full_at_any_step_of_publishing_keeps_the_old_generation_and_no
 }
 
 #[test]
-fn a_disk_that_is_full_at_any_step_of_an_evaluation_leaves_nothing_of_it() {
+fn an_evaluation_on_a_full_disk_leaves_nothing() {
     for steps in 0.. {
         let (dir, store, before) = store_with(1);
         arm(steps, DISK_FULL);
         let published = model_dir(&store).begin_run().and_then(NewRun::publish);
-        if was_spared() {
+        if disarm() {
             assert!(model_dir(&store).run(published.unwrap()).unwrap().is_some());
             return;
         }
@@ -110,59 +107,59 @@ fn a_disk_that_is_full_at_any_step_of_an_evaluation_leaves_nothing_of_it() {
             assert!(error.is_no_space(), "{error}");
         }
         let logs = dir.path().join("model/hash/logs");
-        let seen = logs.exists() && logs.read_dir().unwrap().count() == 1;
-        assert!(seen || tree(dir.path()) == before, "half a run is left at step {steps}");
+        let is_published = logs.exists() && logs.read_dir().unwrap().count() == 1;
+        assert!(is_published || tree(dir.path()) == before, "part of a run is left at step {steps}");
     }
 }
 
 #[test]
-fn a_deletion_that_fails_has_deleted_all_or_nothing() {
+fn a_failed_deletion_has_deleted_everything_or_nothing() {
     for steps in 0.. {
         let (dir, store, before) = store_with(2);
         arm(steps, DISK_FULL);
         let deleted = store.delete(&id());
-        if was_spared() {
+        if disarm() {
             deleted.unwrap();
             assert_eq!(current(&model_dir(&store)), None);
             return;
         }
-        let gone = !dir.path().join("model").exists();
-        assert!(deleted.is_err() || gone, "only letting go of a lock may fail without a word");
-        assert!(gone || tree(dir.path()) == before, "half a model is left at step {steps}");
+        let is_deleted = !dir.path().join("model").exists();
+        assert!(deleted.is_err() || is_deleted, "only a failed release of a lock is not reported");
+        assert!(is_deleted || tree(dir.path()) == before, "part of a model is left at step {steps}");
         store.delete(&id()).unwrap();
         assert_eq!(current(&model_dir(&store)), None);
     }
 }
 
 #[test]
-fn an_id_that_cannot_be_listed_is_told_of_and_keeps_nobody_from_the_others() {
+fn an_unreadable_id_is_reported_and_does_not_affect_the_others() {
     let (dir, store, _) = store_with(3);
-    let beside = store.model(&ModelId::new("beside").unwrap(), &DirHash::new("dirhash", "hash").unwrap());
-    publish(&beside, "beside").unwrap();
-    std::fs::create_dir(dir.path().join("beside/hash/classifier/7")).unwrap();
-    // The data directory is listed, then `beside`, then `model`.
-    for (steps, unreadable, listed) in [(1, "beside", 1), (2, "model", 1)] {
+    let another = store.model(&ModelId::new("another").unwrap(), &DirHash::new("dirhash", "hash").unwrap());
+    publish(&another, "another").unwrap();
+    std::fs::create_dir(dir.path().join("another/hash/classifier/7")).unwrap();
+    // The data directory is listed, then `another`, then `model`.
+    for (steps, unreadable) in [(1, "another"), (2, "model")] {
         arm(steps, Fault::Error(5));
-        let listing = store.homes().unwrap();
-        assert!(!was_spared());
-        assert_eq!(listing.models.len(), listed);
+        let listing = store.model_dirs().unwrap();
+        assert!(!disarm());
+        assert_eq!(listing.models.len(), 1);
         assert_eq!(listing.unreadable[0].0.as_str(), unreadable);
     }
     arm(2, Fault::Error(5));
     let pruned = store.prune(false).unwrap();
     let of = |model: &str| pruned.iter().find(|pruned| pruned.model == model).unwrap();
     assert!(of("model").outcome.is_err());
-    assert_eq!(of("beside/hash").outcome.as_ref().unwrap().len(), 1);
+    assert_eq!(of("another/hash").outcome.as_ref().unwrap().len(), 1);
 }
 
-/// Names the directory, the operation and the step for the test that plays the dying process.
-const VICTIM: [&str; 3] = ["STORE_FAULTS_DIRECTORY", "STORE_FAULTS_OPERATION", "STORE_FAULTS_STEP"];
+/// Variables for [`dying_process`]: the directory, the operation and the step.
+const VARIABLES: [&str; 3] = ["STORE_FAULTS_DIRECTORY", "STORE_FAULTS_OPERATION", "STORE_FAULTS_STEP"];
 
 #[test]
-#[ignore = "played by a process that dies in it, started by the test below"]
-fn as_the_dying_process() {
-    let [Ok(dir), Ok(operation), Ok(steps)] = VICTIM.map(std::env::var) else { return };
-    arm(steps.parse().unwrap(), Fault::Death);
+#[ignore = "runs in a process that the test below starts"]
+fn dying_process() {
+    let [Ok(dir), Ok(operation), Ok(steps)] = VARIABLES.map(std::env::var) else { return };
+    arm(steps.parse().unwrap(), Fault::Abort);
     let store = Store::open(Path::new(&dir)).unwrap();
     let model_dir = model_dir(&store);
     match operation.as_str() {
@@ -171,15 +168,15 @@ fn as_the_dying_process() {
         "delete" => store.delete(&id()).unwrap(),
         other => unreachable!("{other}"),
     }
-    was_spared();
+    disarm();
 }
 
-/// Does `operation` in another process that dies before that step; whether it lived.
+/// Runs `operation` in another process that dies before this step. Returns whether it had fewer steps.
 fn survives(dir: &Path, operation: &str, steps: u32) -> bool {
     let values = [dir.to_str().unwrap(), operation, &steps.to_string()].map(str::to_owned);
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "store::failpoint_tests::as_the_dying_process", "--ignored"])
-        .envs(VICTIM.into_iter().zip(values))
+        .args(["--exact", "store::failpoint_tests::dying_process", "--ignored"])
+        .envs(VARIABLES.into_iter().zip(values))
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -200,7 +197,7 @@ fn a_process_that_dies_before_any_step_leaves_all_or_nothing(
     for steps in 0.. {
         let (dir, store, _) = store_with(generations);
         drop(store);
-        let lived = survives(dir.path(), operation, steps);
+        let survived = survives(dir.path(), operation, steps);
         let store = Store::open(dir.path()).unwrap();
         let found = current(&model_dir(&store));
         assert!(legal.contains(&found.as_deref()), "{found:?} at step {steps}");
@@ -209,7 +206,7 @@ fn a_process_that_dies_before_any_step_leaves_all_or_nothing(
         let next = publish(&model_dir(&store), "next").unwrap();
         assert_eq!(current(&model_dir(&store)).as_deref(), Some("next"));
         assert!(next > u64::from(generations) || found.is_none());
-        if lived {
+        if survived {
             assert_eq!(found.as_deref(), *legal.last().unwrap());
             return;
         }

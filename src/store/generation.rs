@@ -1,112 +1,111 @@
-//! One published state of a model, read back as it was published.
+//! One published state of a model.
+//!
+//! Owns its open files and verifies what is read from them. Must not know which generation is the current one.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use super::error::{During, StoreError};
-use super::files::{self, existing};
+use super::error::{IoContext, StoreError};
+use super::files;
 use super::manifest::{Checksum, MODEL, Manifest, SAMPLES};
 use crate::fs::failpoints::failpoint;
 use crate::fs::nofollow::NoFollowPath;
 
 /// One published state of a model.
 ///
-/// Its files are held open: it stays readable, and the same, while newer generations are published
-/// and when the model is deleted.
+/// Its files are open: they stay readable and unchanged while newer generations are published and when the model is
+/// deleted.
 #[derive(Debug, Clone)]
 pub struct Generation {
-    record: Arc<Manifest>,
-    model: Arc<Stored>,
-    samples: Option<Arc<Stored>>,
+    manifest: Arc<Manifest>,
+    model: Arc<VerifiedFile>,
+    samples: Option<Arc<VerifiedFile>>,
 }
 
 impl Generation {
     /// Counts from 1.
     #[must_use]
     pub fn number(&self) -> u64 {
-        self.record.generation
+        self.manifest.generation
     }
 
-    /// When it was made (RFC 3339, UTC).
+    /// RFC 3339, UTC.
     #[must_use]
-    pub fn when(&self) -> &str {
-        &self.record.when
+    pub fn created_at(&self) -> &str {
+        &self.manifest.created_at
     }
 
-    /// The facts given when it was published.
+    /// The facts that it was published with.
     #[must_use]
     pub fn facts(&self) -> &serde_json::Value {
-        &self.record.facts
+        &self.manifest.facts
     }
 
-    /// All that is written down of it.
-    pub(super) fn record(&self) -> &Manifest {
-        &self.record
+    pub(super) fn manifest(&self) -> &Manifest {
+        &self.manifest
     }
 
-    /// Reads `model.onnx`; [`StoreError::Corrupt`] when it is not what was published.
+    /// Reads `model.onnx`; [`StoreError::Corrupt`] if it was changed.
     pub fn model(&self) -> Result<Vec<u8>, StoreError> {
         self.model.read()
     }
 
-    /// Reads the samples, checked likewise; `None` when there are none.
+    /// Reads `samples.bin`, if there is one; [`StoreError::Corrupt`] if it was changed.
     pub fn samples(&self) -> Result<Option<Vec<u8>>, StoreError> {
         self.samples.as_ref().map(|samples| samples.read()).transpose()
     }
 
-    /// Whether all its files are as they were published; [`StoreError::Corrupt`] names one that is not.
+    /// Compares the checksums of all files; [`StoreError::Corrupt`] names the first that was changed.
     pub(super) fn verify(&self) -> Result<(), StoreError> {
         self.model()?;
         self.samples().map(drop)
     }
 
-    /// Opens the files in `dir`; `None` when one is missing or has another size. Checksums are only
-    /// compared when the files are read.
-    pub(super) fn open(dir: &NoFollowPath, record: Manifest) -> Result<Option<Self>, StoreError> {
-        let Some(model) = Stored::open(dir.join(MODEL), &record.files.model)? else { return Ok(None) };
-        let samples = match &record.files.samples {
-            None => None,
-            Some(checksum) => match Stored::open(dir.join(SAMPLES), checksum)? {
-                None => return Ok(None),
-                found => found.map(Arc::new),
-            },
-        };
-        Ok(Some(Self { record: Arc::new(record), model: Arc::new(model), samples }))
+    /// Opens the files in `dir`; `None` if one is missing or has another size. Checksums are compared when a file is
+    /// read.
+    pub(super) fn open(dir: &NoFollowPath, manifest: Manifest) -> Result<Option<Self>, StoreError> {
+        let open = |name, checksum| VerifiedFile::open(dir.join(name), checksum);
+        let Some(model) = open(MODEL, &manifest.files.model)? else { return Ok(None) };
+        let samples = manifest.files.samples.as_ref().map(|checksum| open(SAMPLES, checksum)).transpose()?;
+        // No file where there should be one.
+        if samples.as_ref().is_some_and(Option::is_none) {
+            return Ok(None);
+        }
+        Ok(Some(Self { manifest: Arc::new(manifest), model, samples: samples.flatten() }))
     }
 }
 
-/// An open file and what its bytes must be.
+/// An open file with the checksum that it was published with.
 #[derive(Debug)]
-struct Stored {
-    place: NoFollowPath,
+struct VerifiedFile {
+    path: NoFollowPath,
     file: File,
     checksum: Checksum,
 }
 
-impl Stored {
-    fn open(place: NoFollowPath, checksum: &Checksum) -> Result<Option<Self>, StoreError> {
-        let Some(file) = existing(files::open(&place)).during("open", &place)? else { return Ok(None) };
-        let found = file.metadata().during("look at", &place)?;
-        let whole = found.is_file() && found.len() == checksum.size;
-        Ok(whole.then(|| Self { place, file, checksum: checksum.clone() }))
+impl VerifiedFile {
+    fn open(path: NoFollowPath, checksum: &Checksum) -> Result<Option<Arc<Self>>, StoreError> {
+        let Some(file) = files::open(&path)? else { return Ok(None) };
+        let metadata = file.metadata().context("look at", &path)?;
+        let has_size = metadata.is_file() && metadata.len() == checksum.size;
+        Ok(has_size.then(|| Arc::new(Self { path, file, checksum: checksum.clone() })))
     }
 
     fn read(&self) -> Result<Vec<u8>, StoreError> {
-        let size = usize::try_from(self.checksum.size)
-            .map_err(|_| StoreError::corrupt(&self.place, "it does not fit into memory"))?;
+        let corrupt = |problem| Err(StoreError::corrupt(&self.path, problem));
+        let Ok(size) = usize::try_from(self.checksum.size) else {
+            return corrupt("it does not fit into memory");
+        };
         let mut bytes = vec![0; size];
-        // Positioned reads: clones of this handle may read at the same time.
-        let mut read =
-            || failpoint("read a generation").and_then(|()| self.file.read_exact_at(&mut bytes, 0));
-        read().during("read", &self.place)?;
+        // Positioned, because clones of the generation may read at the same time.
+        failpoint("read a generation")
+            .and_then(|()| self.file.read_exact_at(&mut bytes, 0))
+            .context("read", &self.path)?;
         if Checksum::of(&bytes) == self.checksum {
             Ok(bytes)
         } else {
-            Err(StoreError::corrupt(
-                &self.place,
-                "its bytes are not those that were published; restore it from a backup, or train the model anew",
-            ))
+            corrupt("its checksum differs; restore it from a backup, or train the model anew")
         }
     }
 }

@@ -1,68 +1,56 @@
-//! The names that Moodle gives to models and runs, as types that are safe to
-//! use as the name of one directory.
+//! The names that Moodle gives to models and runs, as types that are safe as the name of one directory.
+//!
+//! Must not know where these directories are.
 
 use std::fmt;
 
-/// The longest identifier, in characters; file systems stop at 255 bytes.
-const LONGEST: usize = 200;
+/// In characters. File systems allow names of 255 bytes.
+const MAX_LENGTH: usize = 200;
 
-/// Why a name could not be used.
+/// Why a name was refused.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum IdError {
-    /// Nothing was left after unsafe characters were deleted.
-    #[error("{name} is empty: send 1 to {LONGEST} of the characters A-Z a-z 0-9 _ - $")]
+    /// No character is left after the unsafe ones were deleted.
+    #[error("{name} is empty: send 1 to {MAX_LENGTH} of the characters A-Z a-z 0-9 _ - $")]
     Empty {
-        /// The parameter's name on the wire.
+        /// The name of the request parameter.
         name: &'static str,
     },
-    /// More than 200 characters were left.
-    #[error("{name} has {length} characters: send at most {LONGEST}")]
+    /// More than 200 characters are left.
+    #[error("{name} has {length} characters: send at most {MAX_LENGTH}")]
     TooLong {
-        /// The parameter's name on the wire.
+        /// The name of the request parameter.
         name: &'static str,
-        /// How many characters were left.
+        /// The number of characters.
         length: usize,
     },
 }
 
-/// Deletes every character outside `[A-Za-z0-9_\-$]`: Moodle's own tests send
-/// identifiers with spaces and dots and expect them to be accepted.
+/// Deletes all characters but `[A-Za-z0-9_\-$]`: Moodle's own tests send identifiers with spaces and dots and expect them
+/// to be accepted.
 fn sanitised(name: &'static str, raw: &str) -> Result<String, IdError> {
     let kept: String =
         raw.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '$')).collect();
     match kept.len() {
         0 => Err(IdError::Empty { name }),
-        length if length > LONGEST => Err(IdError::TooLong { name, length }),
+        length if length > MAX_LENGTH => Err(IdError::TooLong { name, length }),
         _ => Ok(kept),
     }
 }
 
-/// One Moodle prediction model: `uniqueid` on the wire.
+/// One prediction model of Moodle: the request parameter `uniqueid`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ModelId(String);
 
 impl ModelId {
-    /// Makes an id of what a client sent, see [`IdError`] for what is refused.
+    /// Sanitises the value of a request parameter.
     pub fn new(raw: &str) -> Result<Self, IdError> {
         sanitised("uniqueid", raw).map(Self)
     }
 
-    /// The name of the model's directory.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// One trained or evaluated state of a model: `dirhash` on the wire.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct DirHash(String);
-
-impl DirHash {
-    /// Makes a hash of what a client sent as parameter `name` (`dirhash` or
-    /// `trainedmodeldirhash`), see [`IdError`] for what is refused.
-    pub fn new(name: &'static str, raw: &str) -> Result<Self, IdError> {
-        sanitised(name, raw).map(Self)
+    /// The id with this directory name; `None` for a name that no request can produce.
+    pub(super) fn of_directory(name: &str) -> Option<Self> {
+        Self::new(name).ok().filter(|id| id.as_str() == name)
     }
 
     /// The name of the directory.
@@ -70,6 +58,33 @@ impl DirHash {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// One trained or evaluated state of a model: the request parameter `dirhash`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DirHash(String);
+
+impl DirHash {
+    /// Sanitises the value of the request parameter `name` (`dirhash` or `trainedmodeldirhash`).
+    pub fn new(name: &'static str, raw: &str) -> Result<Self, IdError> {
+        sanitised(name, raw).map(Self)
+    }
+
+    /// The hash with this directory name; `None` for a name that no request can produce.
+    pub(super) fn of_directory(name: &str) -> Option<Self> {
+        Self::new("dirhash", name).ok().filter(|hash| hash.as_str() == name)
+    }
+
+    /// The name of the directory.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Reads the number that a directory is named with, without leading zeros or a sign.
+pub(super) fn number_of_directory(name: &str) -> Option<u64> {
+    name.parse().ok().filter(|number: &u64| number.to_string() == name)
 }
 
 /// One evaluation run: milliseconds since 1970, made unique.
@@ -82,10 +97,10 @@ impl fmt::Display for RunId {
     }
 }
 
-/// Names one model: Moodle's `uniqueid` and `dirhash`.
+/// Identifies one model by Moodle's `uniqueid` and `dirhash`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ModelKey {
-    /// The model's `uniqueid`; with isolated users it begins with the tenant's prefix.
+    /// The `uniqueid`; with isolated users it begins with the tenant's prefix.
     pub id: ModelId,
     /// The `dirhash` that training, prediction, export and import share.
     pub dir: DirHash,
@@ -102,34 +117,31 @@ mod tests {
         fn an_id_is_always_a_safe_name_of_one_directory(raw in any::<String>()) {
             for name in [ModelId::new(&raw).map(|id| id.0), DirHash::new("dirhash", &raw).map(|hash| hash.0)] {
                 let Ok(name) = name else { continue };
-                prop_assert!((1..=LONGEST).contains(&name.len()));
+                prop_assert!((1..=MAX_LENGTH).contains(&name.len()));
                 prop_assert!(!name.contains(['.', '/', '\\', '\0']));
                 prop_assert_eq!(std::path::Path::new(&name).components().count(), 1);
             }
         }
 
         #[test]
-        fn a_clean_id_is_kept_as_it_is(raw in "[A-Za-z0-9_$-]{1,200}") {
+        fn keeps_a_safe_id_unchanged(raw in "[A-Za-z0-9_$-]{1,200}") {
             prop_assert_eq!(ModelId::new(&raw).unwrap().0, raw);
         }
 
         #[test]
-        fn dirt_between_the_characters_is_deleted(clean in "[A-Za-z0-9_$-]{1,100}", dirt in "[ ./\\\\é\0]{1,5}") {
-            let dirty: String = clean.chars().flat_map(|c| dirt.chars().chain([c])).collect();
-            prop_assert_eq!(ModelId::new(&dirty).unwrap().0, clean);
+        fn deletes_unsafe_characters(safe in "[A-Za-z0-9_$-]{1,100}", unsafe_part in "[ ./\\\\é\0]{1,5}") {
+            let raw: String = safe.chars().flat_map(|c| unsafe_part.chars().chain([c])).collect();
+            prop_assert_eq!(ModelId::new(&raw).unwrap().0, safe);
         }
     }
 
     #[rstest::rstest]
-    #[case::nothing("")]
-    #[case::this_directory(".")]
-    #[case::the_directory_above("../..")]
-    fn an_id_that_is_all_dirt_is_refused(#[case] raw: &str) {
+    fn refuses_an_id_without_safe_characters(#[values("", ".", "../..")] raw: &str) {
         assert_eq!(DirHash::new("dirhash", raw), Err(IdError::Empty { name: "dirhash" }));
     }
 
     #[test]
-    fn an_id_may_have_200_characters_and_no_more() {
+    fn accepts_an_id_of_at_most_200_characters() {
         assert!(ModelId::new(&"a".repeat(200)).is_ok());
         assert_eq!(ModelId::new(&"a".repeat(201)), Err(IdError::TooLong { name: "uniqueid", length: 201 }));
     }

@@ -1,37 +1,37 @@
-//! Which models a data directory holds.
+//! Lists the models of a data directory.
+//!
+//! Must not know what is in the directory of a model.
 
-use super::Store;
+use super::data_dir::Store;
 use super::error::StoreError;
 use super::files;
 use super::key::{DirHash, ModelId};
 use super::model_dir::ModelDir;
 use crate::fs::nofollow::{Kind, NoFollowPath};
 
-/// What a data directory holds.
+/// The models of a data directory.
 #[derive(Debug, Default)]
 pub struct Listing {
-    /// The models by id and hash, in the order of their names.
+    /// Sorted by id and hash.
     pub models: Vec<(ModelId, DirHash, ModelDir)>,
-    /// The ids whose content cannot be listed, and why.
+    /// The ids whose directory cannot be read.
     pub unreadable: Vec<(ModelId, StoreError)>,
 }
 
 impl Store {
-    /// Every model with anything in its `classifier/`.
+    /// The models with a `classifier/`.
     pub fn models(&self) -> Result<Listing, StoreError> {
-        self.with_any_of(&["classifier"])
+        self.list_models(&["classifier"])
     }
 
-    /// Every model, also where only evaluations are.
-    pub fn homes(&self) -> Result<Listing, StoreError> {
-        self.with_any_of(&["classifier", "logs"])
+    /// The models with a `classifier/` or with evaluation runs.
+    pub fn model_dirs(&self) -> Result<Listing, StoreError> {
+        self.list_models(&["classifier", "logs"])
     }
 
-    fn with_any_of(&self, parts: &[&str]) -> Result<Listing, StoreError> {
+    fn list_models(&self, parts: &[&str]) -> Result<Listing, StoreError> {
         let mut listing = Listing::default();
-        for id in directories(&self.root)? {
-            // Names that no request can have are not ours.
-            let Some(id) = ModelId::new(&id).ok().filter(|known| known.as_str() == id) else { continue };
+        for id in directories(&self.root)?.iter().filter_map(|name| ModelId::of_directory(name)) {
             let tree = self.root.join(id.as_str());
             let hashes = match directories(&tree) {
                 Ok(hashes) => hashes,
@@ -40,10 +40,8 @@ impl Store {
                     continue;
                 }
             };
-            for hash in hashes {
-                let known = DirHash::new("dirhash", &hash).ok().filter(|known| known.as_str() == hash);
-                let Some(hash) = known else { continue };
-                if any_of(parts, &tree.join(hash.as_str())) {
+            for hash in hashes.iter().filter_map(|name| DirHash::of_directory(name)) {
+                if has_any(&tree.join(hash.as_str()), parts) {
                     let model_dir = self.model(&id, &hash);
                     listing.models.push((id.clone(), hash, model_dir));
                 }
@@ -53,15 +51,14 @@ impl Store {
     }
 }
 
-/// Whether one of these directories is there. Where there is a link instead, or an unreadable entry, the job that
-/// uses the model meets it, and says so.
-fn any_of(parts: &[&str], model_dir: &NoFollowPath) -> bool {
+/// Whether any of these directories exists. A link or an unreadable entry counts: using the model reports it.
+fn has_any(model_dir: &NoFollowPath, parts: &[&str]) -> bool {
     parts.iter().any(|part| !matches!(model_dir.join(part).kind(), Ok(None | Some(Kind::File | Kind::Other))))
 }
 
-/// The names of the directories in `place`, sorted; none when it has been deleted.
-fn directories(place: &NoFollowPath) -> Result<Vec<String>, StoreError> {
-    let entries = files::entries(place)?.into_iter();
+/// The names of the directories in a directory, sorted; none if it does not exist.
+fn directories(path: &NoFollowPath) -> Result<Vec<String>, StoreError> {
+    let entries = files::entries(path)?.into_iter();
     let directories = entries.filter(|entry| entry.kind == Kind::Directory);
     Ok(directories.filter_map(|entry| entry.name.into_string().ok()).collect())
 }

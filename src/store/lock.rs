@@ -1,109 +1,94 @@
-//! Locks that hold across threads and processes.
+//! Locks between threads and between processes.
 //!
-//! A lock is an exclusive lock on an open file; the system releases it when its
-//! process ends, however it ends. The file is removed on release so that lock
-//! files do not pile up. A process that waited for the removed file would then hold a
-//! lock on a file that no other process can find, so after locking each process checks that
-//! the name still leads to the locked file, and starts again when it does not.
+//! A lock is an exclusive `flock` of an open file, which the system releases when the process ends. The file is removed
+//! on release, so that lock files do not accumulate. A process that waited for a removed file would hold a lock that no
+//! other process can find; so after locking, a process checks that the path still leads to the locked file, and starts
+//! again if it does not. Must not know what a lock protects.
 
 use std::fs::{File, TryLockError};
-use std::io::{self, ErrorKind};
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::io::ErrorKind;
 
-use super::deletion_guard::DeletionGuard;
-use super::error::{During, StoreError};
-use super::files::{self, NewDirs, existing};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::retry_on_intr;
+
+use super::error::{IoContext, StoreError};
+use super::files::{self, existing};
 use crate::fs::failpoints::failpoint;
 use crate::fs::nofollow::NoFollowPath;
 
-/// Held while a model is changed; released when dropped.
-#[derive(Debug)]
-pub struct ModelLock {
-    pub(super) model_dir: PathBuf,
-    pub(super) begun: Arc<DeletionGuard>,
-    pub(super) _file: FileLock,
-}
-
-/// An exclusive lock on a file that exists only while it is held or waited for.
+/// An exclusive lock on a file that exists only while the lock is held or waited for.
 #[derive(Debug)]
 pub struct FileLock {
-    place: NoFollowPath,
+    path: NoFollowPath,
     file: File,
 }
 
 impl FileLock {
-    /// Waits for the lock. Two locks of one place in one thread wait for each other for ever.
-    pub fn acquire(place: &NoFollowPath) -> Result<Self, StoreError> {
-        lock_file(place).map(|file| Self { place: place.clone(), file })
+    /// Waits for the lock. A thread that holds it must not acquire it again: it would wait for ever.
+    pub fn acquire(path: &NoFollowPath) -> Result<Self, StoreError> {
+        lock_file(path).map(|file| Self { path: path.clone(), file })
     }
 
-    /// Takes the lock when it is free; `None` when it is held or gone.
-    pub fn take_free(place: &NoFollowPath) -> Result<Option<Self>, StoreError> {
-        let Some(file) = existing(place.open_for_writing()).during("open", place)? else {
+    /// `None` if the lock is held, or its file does not exist.
+    pub fn try_acquire(path: &NoFollowPath) -> Result<Option<Self>, StoreError> {
+        let Some(file) = existing(path.open_for_writing()).context("open", path)? else {
             return Ok(None);
         };
         match file.try_lock() {
-            Ok(()) if place.holds(&file).during("look at", place)? => {
-                Ok(Some(Self { place: place.clone(), file }))
+            Ok(()) => {
+                let is_current = path.leads_to(&file).context("look at", path)?;
+                Ok(is_current.then(|| Self { path: path.clone(), file }))
             }
-            Ok(()) | Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error).during("lock", place),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error).context("lock", path),
         }
     }
 }
 
 impl Drop for FileLock {
     fn drop(&mut self) {
-        // Only while it is still ours: an administrator may have cleared the directory.
-        if self.place.holds(&self.file).unwrap_or(false) {
-            let _ = failpoint("let go of a lock").and_then(|()| self.place.remove_file());
+        // An administrator may have removed the file, and another process created a new one.
+        if self.path.leads_to(&self.file).unwrap_or(false) {
+            let _ = failpoint("let go of a lock").and_then(|()| self.path.remove_file());
         }
     }
 }
 
-/// Whether a living process holds the lock on this file; changes nothing.
-pub fn is_held(place: &NoFollowPath) -> Result<bool, StoreError> {
-    let Some(file) = existing(files::open(place)).during("open", place)? else { return Ok(false) };
+/// Whether a process holds the lock on this file; changes nothing.
+pub fn is_held(path: &NoFollowPath) -> Result<bool, StoreError> {
+    let Some(file) = files::open(path)? else { return Ok(false) };
     match file.try_lock_shared() {
         Ok(()) => Ok(false),
         Err(TryLockError::WouldBlock) => Ok(true),
-        Err(TryLockError::Error(error)) => Err(error).during("lock", place),
+        Err(TryLockError::Error(error)) => Err(error).context("lock", path),
     }
 }
 
-/// Opens and locks a file, made when there is none; the lock goes when it is closed.
-pub fn lock_file(place: &NoFollowPath) -> Result<File, StoreError> {
+/// Opens or creates a file and waits for its lock, which is released when the file is closed.
+pub fn lock_file(path: &NoFollowPath) -> Result<File, StoreError> {
     loop {
-        let file = open_or_create(place)?;
-        failpoint("lock").and_then(|()| uninterrupted(|| file.lock())).during("lock", place)?;
-        if place.holds(&file).during("look at", place)? {
+        let file = open_or_create(path)?;
+        failpoint("lock")
+            .and_then(|()| Ok(retry_on_intr(|| flock(&file, FlockOperation::LockExclusive))?))
+            .context("lock", path)?;
+        if path.leads_to(&file).context("look at", path)? {
             return Ok(file);
         }
     }
 }
 
-fn open_or_create(place: &NoFollowPath) -> Result<File, StoreError> {
-    let open = || failpoint("open a lock").and_then(|()| place.open_or_create());
+fn open_or_create(path: &NoFollowPath) -> Result<File, StoreError> {
+    let open = || failpoint("open a lock").and_then(|()| path.open_or_create());
     match open() {
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            if let Some(parent) = place.parent() {
-                NewDirs::ensure(&parent)?.keep();
+            if let Some(parent) = path.parent() {
+                files::create_dir_all(&parent)?;
             }
             open()
         }
         result => result,
     }
-    .during("open", place)
-}
-
-fn uninterrupted(mut wait: impl FnMut() -> io::Result<()>) -> io::Result<()> {
-    loop {
-        match wait() {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            result => return result,
-        }
-    }
+    .context("open", path)
 }
 
 #[cfg(test)]
@@ -113,34 +98,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_one_thread_holds_a_lock_and_no_file_stays() {
+    fn one_thread_at_a_time_holds_a_lock_and_its_file_is_removed() {
         let dir = tempfile::tempdir().unwrap();
-        let place = NoFollowPath::top(dir.path()).join("locks/one");
-        let inside = AtomicU32::new(0);
+        let path = NoFollowPath::root(dir.path()).join("locks/one");
+        let holders = AtomicU32::new(0);
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
                     for _ in 0..200 {
-                        let _lock = FileLock::acquire(&place).unwrap();
-                        assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "two hold the lock");
-                        inside.fetch_sub(1, Ordering::SeqCst);
+                        let _lock = FileLock::acquire(&path).unwrap();
+                        assert_eq!(holders.fetch_add(1, Ordering::SeqCst), 0, "two threads hold the lock");
+                        holders.fetch_sub(1, Ordering::SeqCst);
                     }
                 });
             }
         });
-        assert_eq!(place.kind().unwrap(), None);
+        assert_eq!(path.kind().unwrap(), None);
     }
 
     #[test]
-    fn a_held_lock_is_not_taken_and_a_left_one_is() {
+    fn try_acquire_takes_a_free_lock_only_if_its_file_exists() {
         let dir = tempfile::tempdir().unwrap();
-        let place = NoFollowPath::top(dir.path()).join("one");
-        let held = FileLock::acquire(&place).unwrap();
-        assert!(FileLock::take_free(&place).unwrap().is_none());
+        let path = NoFollowPath::root(dir.path()).join("one");
+        let held = FileLock::acquire(&path).unwrap();
+        assert!(FileLock::try_acquire(&path).unwrap().is_none());
         drop(held);
-        assert!(FileLock::take_free(&place).unwrap().is_none(), "it is gone");
-        place.create_new().unwrap();
-        assert!(FileLock::take_free(&place).unwrap().is_some());
-        assert_eq!(place.kind().unwrap(), None);
+        assert!(FileLock::try_acquire(&path).unwrap().is_none(), "the file was removed");
+        path.create_new().unwrap();
+        assert!(FileLock::try_acquire(&path).unwrap().is_some());
+        assert_eq!(path.kind().unwrap(), None);
     }
 }

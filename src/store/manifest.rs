@@ -1,44 +1,44 @@
-//! What is written down about a generation: beside its files and, for the
-//! current one, in the pointer `current.json`.
+//! The JSON records of a generation: `generation.json` beside its files, and the pointer `current.json`.
+//!
+//! Must not know where generations are.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::error::{During, StoreError};
+use super::error::StoreError;
 use super::files;
-use super::files::existing;
 use crate::fs::nofollow::NoFollowPath;
 
-/// The pointer's name inside `classifier/`.
+/// The pointer, in `classifier/`.
 pub const POINTER: &str = "current.json";
-/// The name of a generation's own record inside its directory.
+/// The manifest, in the directory of a generation.
 pub const MANIFEST: &str = "generation.json";
-/// The name of the model's file inside a generation.
+/// The model, in the directory of a generation.
 pub const MODEL: &str = "model.onnx";
-/// The name of the samples' file inside a generation.
+/// The samples, in the directory of a generation.
 pub const SAMPLES: &str = "samples.bin";
 
-/// Says which generation is the current one.
+/// Names the current generation.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Pointer {
     #[serde(flatten)]
-    pub record: Manifest,
-    /// The one before, kept in case the current one gets damaged.
+    pub manifest: Manifest,
+    /// The generation before, for administrators.
     pub previous: Option<u64>,
 }
 
-/// What one generation consists of.
+/// Describes one generation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     pub generation: u64,
-    /// When it was made, to the nanosecond: also tells two generations of one number apart, of
-    /// which the first was deleted.
-    pub when: String,
+    /// To the nanosecond: also distinguishes a generation from a deleted one with the same number.
+    #[serde(rename = "when")]
+    pub created_at: String,
     pub files: Files,
     pub facts: serde_json::Value,
-    /// The checksum of all the rest; records of earlier versions have none.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub seal: Option<String>,
+    /// The SHA-256 of all other fields; earlier versions wrote none.
+    #[serde(rename = "seal", skip_serializing_if = "Option::is_none", default)]
+    pub sha256: Option<String>,
 }
 
 /// The files of a generation.
@@ -50,7 +50,6 @@ pub struct Files {
     pub samples: Option<Checksum>,
 }
 
-/// What the bytes of a file must be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checksum {
     /// In bytes.
@@ -60,56 +59,50 @@ pub struct Checksum {
 }
 
 impl Checksum {
-    /// The checksum of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
         Self { size: bytes.len() as u64, sha256: hex::encode(Sha256::digest(bytes)) }
     }
 }
 
 impl Pointer {
-    /// Makes sense of a pointer's bytes; `None`, with a line in the log, when there is none.
+    /// Parses and verifies a pointer; `None`, with a log line, if it is damaged.
     pub fn parse(bytes: &[u8], path: &NoFollowPath) -> Option<Self> {
-        parse(bytes, path).filter(|pointer: &Self| pointer.record.is_unchanged(path))
+        parse(bytes, path).filter(|pointer: &Self| pointer.manifest.is_intact(path))
     }
 }
 
 impl Manifest {
-    /// With the checksum of itself.
-    pub fn sealed(self, path: &NoFollowPath) -> Result<Self, StoreError> {
-        let seal = Some(self.checksum(path)?);
-        Ok(Self { seal, ..self })
+    /// Adds the checksum.
+    pub fn with_checksum(self) -> Self {
+        Self { sha256: Some(self.checksum()), ..self }
     }
 
-    fn checksum(&self, path: &NoFollowPath) -> Result<String, StoreError> {
-        let bytes = to_json(&Self { seal: None, ..self.clone() }, path)?;
-        Ok(hex::encode(Sha256::digest(bytes)))
+    fn checksum(&self) -> String {
+        hex::encode(Sha256::digest(to_json(&Self { sha256: None, ..self.clone() })))
     }
 
-    fn is_unchanged(&self, path: &NoFollowPath) -> bool {
-        let unchanged =
-            self.seal.as_ref().is_none_or(|seal| self.checksum(path).is_ok_and(|checksum| &checksum == seal));
-        if !unchanged {
-            tracing::warn!(%path, "this file has changed: its checksum differs");
+    fn is_intact(&self, path: &NoFollowPath) -> bool {
+        let is_intact = self.sha256.as_ref().is_none_or(|expected| self.checksum() == *expected);
+        if !is_intact {
+            tracing::warn!(%path, "this file is damaged: its checksum differs");
         }
-        unchanged
+        is_intact
     }
 
-    /// Reads the record beside a generation's files; `None` when it is missing or makes no sense.
+    /// Reads the manifest of a generation; `None` if it is missing or damaged.
     pub fn read(generation: &NoFollowPath) -> Result<Option<Self>, StoreError> {
         let path = generation.join(MANIFEST);
-        let bytes = existing(files::read(&path)).during("read", &path)?;
-        let record: Option<Self> = bytes.and_then(|bytes| parse(&bytes, &path));
-        Ok(record.filter(|record| record.is_unchanged(&path)))
+        let manifest: Option<Self> = files::read(&path)?.and_then(|bytes| parse(&bytes, &path));
+        Ok(manifest.filter(|manifest| manifest.is_intact(&path)))
     }
 }
 
-/// The bytes of a record or pointer.
-pub fn to_json<T: Serialize>(value: &T, path: &NoFollowPath) -> Result<Vec<u8>, StoreError> {
-    serde_json::to_vec_pretty(value).map_err(|error| StoreError::corrupt(path, error.to_string()))
+pub fn to_json<T: Serialize>(value: &T) -> Vec<u8> {
+    serde_json::to_vec_pretty(value).expect("all keys are strings")
 }
 
 fn parse<T: for<'a> Deserialize<'a>>(bytes: &[u8], path: &NoFollowPath) -> Option<T> {
     serde_json::from_slice(bytes)
-        .inspect_err(|error| tracing::warn!(%path, %error, "this file cannot be read"))
+        .inspect_err(|error| tracing::warn!(%path, %error, "this file is damaged: it cannot be parsed"))
         .ok()
 }

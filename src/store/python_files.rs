@@ -1,87 +1,83 @@
-//! The files that the Python server keeps in a model's `classifier/`, beside or instead of our generations.
+//! The files of the Python server in the `classifier/` of a model.
 //!
-//! They are only read, up to a size, until the administrator has them taken away. What is in them is nothing
-//! that the store knows.
+//! They are read, up to a size, and never changed; the administrator can have them removed after a migration. Must not
+//! know what they contain.
 
 use std::collections::BTreeMap;
 use std::io::Read;
 
-use super::error::{During, StoreError};
-use super::files;
-use super::files::existing;
-use super::workspace::{Temporary, Workspace};
+use super::error::{IoContext, StoreError};
+use super::files::{self, existing};
+use super::model_dir::{ModelDir, ModelLock};
+use super::workspace::Temporary;
 use crate::fs::failpoints::failpoint;
 use crate::fs::nofollow::{Kind, NoFollowPath};
 use crate::python_server_files::{self, CHECKPOINT, CLASSIFIER};
 
-/// More bytes than all files of such a model have together.
+/// The limit for all files of a model together. Real models are far smaller.
 const MAX_BYTES: u64 = 32 << 20;
 
-/// The Python server's files in one directory.
-#[derive(Debug)]
-pub struct PythonServerFiles(NoFollowPath);
-
-impl PythonServerFiles {
-    /// Those in a model's `classifier/`.
-    pub fn of(classifier: &NoFollowPath) -> Self {
-        Self(classifier.clone())
-    }
-
-    /// Reads those that are there, by their names with `/` between the parts; `None` when there is no model.
-    pub fn read(&self) -> Result<Option<BTreeMap<String, Vec<u8>>>, StoreError> {
-        failpoint("look for a model of the Python server").during("read", &self.0)?;
-        if !self.begins()? {
+impl ModelDir {
+    /// Reads the model of the Python server, by the paths of its files below `classifier/`; `None` if there is none. Needs
+    /// no lock, because nothing here writes them. [`StoreError::Corrupt`] if they are too large.
+    pub fn python_server_files(&self) -> Result<Option<BTreeMap<String, Vec<u8>>>, StoreError> {
+        let classifier = self.classifier().0;
+        failpoint("look for a model of the Python server").context("read", &classifier)?;
+        // A link counts, so that reading reports it.
+        let exists = || {
+            files::kind(&classifier.join(CLASSIFIER))
+                .map(|kind| matches!(kind, Some(Kind::File | Kind::Link)))
+        };
+        if !exists()? {
             return Ok(None);
         }
         let mut left = MAX_BYTES;
         let mut read = BTreeMap::new();
         for name in python_server_files::READ {
-            if let Some(bytes) = bounded(&self.0, name, &mut left)? {
+            if let Some(bytes) = read_bounded(&classifier.join(name), &mut left)? {
                 read.insert(name.to_owned(), bytes);
             }
         }
-        // Deleted while it was read: what was read may be half of a model.
-        Ok(self.begins()?.then_some(read))
+        // If it was deleted in between, only some of the files were read.
+        Ok(exists()?.then_some(read))
     }
 
-    /// Whether anything of the Python server is there, whole or not.
-    pub fn any(&self) -> bool {
-        self.present().next().is_some()
+    /// Whether there is any file of the Python server, part of a complete model or not.
+    #[must_use]
+    pub fn has_python_server_files(&self) -> bool {
+        self.python_server_entries().next().is_some()
     }
 
-    /// Moves all of them out of the way; they vanish with what is returned. What the others are found by goes
-    /// first: half of a model is none.
-    pub fn take(&self, workspace: &Workspace) -> Result<Vec<Temporary>, StoreError> {
-        let taken = self.present().map(|place| workspace.take(&place)).collect::<Result<_, _>>()?;
-        files::sync_dir(&self.0)?;
-        Ok(taken)
+    /// Removes the files of the Python server. `classifier.pkl` is removed first, because without it there is no model.
+    pub fn remove_python_server_files(&self, lock: &ModelLock) -> Result<(), StoreError> {
+        let tree = self.lock_tree_with(lock)?;
+        let entries = self.python_server_entries();
+        let taken: Vec<Temporary> =
+            entries.map(|path| self.workspace.take(&path)).collect::<Result<_, _>>()?;
+        files::sync_dir(&self.classifier().0)?;
+        drop(tree);
+        taken.into_iter().try_for_each(Temporary::remove)
     }
 
-    /// A link in its place is not overlooked: reading says what is the matter.
-    fn begins(&self) -> Result<bool, StoreError> {
-        Ok(matches!(files::kind(&self.0.join(CLASSIFIER))?, Some(Kind::File | Kind::Link)))
-    }
-
-    fn present(&self) -> impl Iterator<Item = NoFollowPath> {
-        let places = [CLASSIFIER, CHECKPOINT].map(|name| self.0.join(name));
-        places.into_iter().filter(|place| place.kind().is_ok_and(|kind| kind.is_some()))
+    fn python_server_entries(&self) -> impl Iterator<Item = NoFollowPath> {
+        let entries = [CLASSIFIER, CHECKPOINT].map(|name| self.classifier().0.join(name));
+        entries.into_iter().filter(|path| path.kind().is_ok_and(|kind| kind.is_some()))
     }
 }
 
-fn bounded(directory: &NoFollowPath, name: &str, left: &mut u64) -> Result<Option<Vec<u8>>, StoreError> {
-    let place = &directory.join(name);
-    let Some(file) = existing(place.open()).during("open", place)? else { return Ok(None) };
-    let found = file.metadata().during("look at", place)?;
-    // Nothing that would keep its reader waiting, or never end.
-    if !found.is_file() {
+fn read_bounded(path: &NoFollowPath, left: &mut u64) -> Result<Option<Vec<u8>>, StoreError> {
+    let Some(file) = existing(path.open()).context("open", path)? else { return Ok(None) };
+    let metadata = file.metadata().context("look at", path)?;
+    // Reading a pipe or a device could block or never end.
+    if !metadata.is_file() {
         return Ok(None);
     }
-    let too_large = || StoreError::corrupt(place, "it is larger than any file of the Python server");
-    if found.len() > *left {
+    let too_large = || StoreError::corrupt(path, "it is larger than any file of the Python server");
+    if metadata.len() > *left {
         return Err(too_large());
     }
     let mut bytes = Vec::new();
-    file.take(*left + 1).read_to_end(&mut bytes).during("read", place)?;
+    file.take(*left + 1).read_to_end(&mut bytes).context("read", path)?;
     *left = left.checked_sub(bytes.len() as u64).ok_or_else(too_large)?;
     Ok(Some(bytes))
 }

@@ -1,80 +1,134 @@
-//! Evaluation runs: a directory that is invisible until it is complete.
+//! The evaluation runs of a model, in `logs/`.
+//!
+//! Owns their publication: a run is invisible until it is complete. Must not know what its files contain.
 
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::deletion_guard::DeletionGuard;
-use super::error::StoreError;
+use super::error::{IoContext, StoreError};
 use super::files::{self, NewDirs};
-use super::key::RunId;
+use super::key::{RunId, number_of_directory};
 use super::model_dir::ModelDir;
 use super::workspace::Temporary;
 use crate::fs::nofollow::{Kind, NoFollowPath};
 
-/// An evaluation run that is invisible until it is published.
+impl ModelDir {
+    /// Starts an evaluation run with a new id. Call this before reading the model: if the model is deleted during the
+    /// evaluation, the run is not published.
+    pub fn begin_run(&self) -> Result<NewRun, StoreError> {
+        let guard = self.deletion_guard()?;
+        let temporary = self.workspace.temporary()?;
+        let id = self.workspace.next_run_id(|id| Ok(files::kind(&self.run_dir(id))?.is_some()))?;
+        Ok(NewRun { id, model_dir: self.clone(), guard, temporary })
+    }
+
+    /// A published run. A deletion may remove it at any time.
+    pub fn run(&self, run: RunId) -> Result<Option<Run>, StoreError> {
+        let dir = self.run_dir(run);
+        match files::kind(&dir)? {
+            Some(Kind::Directory) => Ok(Some(Run(dir))),
+            Some(Kind::Link) => Err(dir.link_error()).context("open", &dir),
+            _ => Ok(None),
+        }
+    }
+
+    /// The published runs.
+    pub fn runs(&self) -> Result<Vec<RunId>, StoreError> {
+        let entries = files::entries(&self.logs())?.into_iter();
+        let directories = entries.filter(|entry| entry.kind == Kind::Directory);
+        Ok(directories.filter_map(|entry| number_of_directory(entry.name.to_str()?)).map(RunId).collect())
+    }
+
+    /// The runs that the retention no longer keeps, oldest first, with the reason.
+    pub(super) fn outdated_runs(
+        &self,
+    ) -> Result<impl Iterator<Item = (RunId, &'static str)> + use<>, StoreError> {
+        let now = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or(0);
+        let mut runs = Vec::new();
+        for run in self.runs()? {
+            runs.push((time_of(run, &self.run_dir(run), now)?, run));
+        }
+        Ok(self.retention.outdated_runs(runs, now))
+    }
+
+    pub(super) fn run_dir(&self, run: RunId) -> NoFollowPath {
+        self.logs().join(run.to_string())
+    }
+
+    pub(super) fn logs(&self) -> NoFollowPath {
+        self.dir.join("logs")
+    }
+}
+
+/// The later of the times in the name and of the directory, so that the runs of a copied data directory are not removed
+/// at once. A name in the future is from a clock that was ahead, and is ignored.
+fn time_of(run: RunId, dir: &NoFollowPath, now: u64) -> Result<u64, StoreError> {
+    let metadata = dir.metadata().and_then(|metadata| metadata.ok_or(ErrorKind::NotFound.into()));
+    let modified = metadata.context("look at", dir)?.modified.as_millis();
+    let modified = u64::try_from(modified).unwrap_or(u64::MAX);
+    Ok(if run.0 <= now { run.0.max(modified) } else { modified })
+}
+
+/// An evaluation run that is invisible until it is published. Its files are removed if it is dropped before.
 #[derive(Debug)]
 pub struct NewRun {
     id: RunId,
     model_dir: ModelDir,
-    begun: Arc<DeletionGuard>,
+    guard: Arc<DeletionGuard>,
     temporary: Temporary,
-    place: NoFollowPath,
 }
 
 impl NewRun {
-    pub(super) fn begin(model_dir: &ModelDir) -> Result<Self, StoreError> {
-        let begun = model_dir.beginning()?;
-        let temporary = model_dir.workspace.temporary()?;
-        let taken = |id| Ok(files::kind(&model_dir.run_dir(id))?.is_some());
-        let id = model_dir.workspace.next_run(taken)?;
-        Ok(Self { id, model_dir: model_dir.clone(), begun, temporary, place: model_dir.run_dir(id) })
-    }
-
-    /// Its id.
+    /// The id of the run.
     #[must_use]
     pub fn id(&self) -> RunId {
         self.id
     }
 
-    /// Writes one of its files; of a name with `/`, the directories too. Files survive a deletion of the
-    /// model during the evaluation.
+    /// Writes a file; directories in its name are created. This works also when the model was deleted.
     pub fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let file = self.temporary.place().join(name);
-        ensure_above(&file, self.temporary.place())?;
+        let file = self.temporary.path().join(name);
+        create_parents(&file, self.temporary.path())?;
         file.create_new()?.write_all(bytes)
     }
 
-    /// Makes it visible; dropped without this, its files vanish. They vanish also when the model
-    /// was deleted since the run began: it counts as published before the deletion.
+    /// Makes the run visible and removes those that the retention no longer keeps. If the model was deleted since the run
+    /// began, nothing is stored: the run counts as published before the deletion.
     pub fn publish(self) -> Result<RunId, StoreError> {
-        files::sync_tree(self.temporary.place())?;
-        let tree = self.model_dir.lock_tree()?;
-        let moving = self.model_dir.workspace.moving();
-        if self.begun.is_void(&self.model_dir.tree)? {
-            tracing::info!(run = %self.id, "the model was deleted during the evaluation: nothing is kept");
+        files::sync_tree(self.temporary.path())?;
+        let model_dir = &self.model_dir;
+        let tree = model_dir.lock_tree()?;
+        let publishing = model_dir.workspace.publishing();
+        if self.guard.was_deleted(&model_dir.tree)? {
+            tracing::info!(run = %self.id, "the model was deleted during the evaluation: nothing is stored");
             return Ok(self.id);
         }
-        let logs = self.model_dir.logs();
-        let dirs = NewDirs::ensure(&logs)?;
-        files::rename(self.temporary.place(), &self.place)?;
+        let logs = model_dir.logs();
+        let dirs = NewDirs::create(&logs)?;
+        files::rename(self.temporary.path(), &model_dir.run_dir(self.id))?;
         dirs.keep();
         files::sync_dir(&logs)?;
-        let old = self.model_dir.take_out_old_runs();
-        drop((moving, tree));
-        if let Err(error) = old {
-            tracing::warn!(%error, "older runs stay until the next evaluation");
+        let outdated: Result<Vec<Temporary>, _> = model_dir.outdated_runs().and_then(|runs| {
+            runs.map(|(run, _)| model_dir.workspace.take(&model_dir.run_dir(run))).collect()
+        });
+        drop((publishing, tree));
+        if let Err(error) = outdated {
+            tracing::warn!(%error, "outdated runs stay until the next evaluation");
         }
         Ok(self.id)
     }
 }
 
-/// Makes the directories between `top` and a file.
-fn ensure_above(file: &NoFollowPath, top: &NoFollowPath) -> io::Result<()> {
+/// Creates the directories between `top` and a file.
+fn create_parents(file: &NoFollowPath, top: &NoFollowPath) -> io::Result<()> {
     let Some(parent) = file.parent().filter(|parent| parent.path() != top.path()) else { return Ok(()) };
-    ensure_above(&parent, top)?;
+    create_parents(&parent, top)?;
     match parent.create_directory() {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
     }
 }
@@ -84,18 +138,13 @@ fn ensure_above(file: &NoFollowPath, top: &NoFollowPath) -> io::Result<()> {
 pub struct Run(NoFollowPath);
 
 impl Run {
-    pub(super) fn at(place: NoFollowPath) -> Self {
-        Self(place)
-    }
-
-    /// Where it is, for people.
+    /// Its directory, for messages only.
     #[must_use]
     pub fn path(&self) -> PathBuf {
         self.0.path()
     }
 
-    /// The names of its files, with `/` between directories, sorted. What is neither a file nor a directory is
-    /// left out.
+    /// The names of its regular files, with `/` between directories, sorted.
     pub fn files(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         collect(&self.0, "", &mut names)?;
@@ -111,7 +160,7 @@ impl Run {
 
 fn collect(directory: &NoFollowPath, prefix: &str, names: &mut Vec<String>) -> io::Result<()> {
     for entry in directory.list()? {
-        // What we write has names that are text.
+        // The names of published files are UTF-8.
         let Some(name) = entry.name.to_str().map(|name| format!("{prefix}{name}")) else { continue };
         match entry.kind {
             Kind::Directory => collect(&directory.join(&entry.name), &format!("{name}/"), names)?,

@@ -1,18 +1,18 @@
-//! The hidden directory where everything half-made lives: on the same file
-//! system as the models, so that one rename publishes or deletes.
+//! The hidden directory for locks and incomplete files, on the same file system as the models, so that one rename
+//! publishes or deletes.
 //!
 //! ```text
-//! .mlbackend/gate          lock: one process at a time makes or clears sessions
-//! .mlbackend/locks/*       locks of models, see `lock`
-//! .mlbackend/last-run      the newest evaluation run's id
-//! .mlbackend/sessions/*/   one per open store; its file `alive` is locked as long as it lives
-//! .mlbackend/sessions/*/N  something half-made, or on its way to be removed
-//! .mlbackend/sessions/*/ID.N  the mark of work that has begun under a model id, see `begun`
+//! .mlbackend/gate             lock: one process at a time creates or clears sessions
+//! .mlbackend/locks/*          locks of models, see `lock`
+//! .mlbackend/last-run         the id of the newest evaluation run
+//! .mlbackend/sessions/*/      one per open store; its file `alive` is locked while the session is in use
+//! .mlbackend/sessions/*/N     something incomplete, or to be removed
+//! .mlbackend/sessions/*/ID.N  the mark of a running job of a model id, see `deletion_guard`
 //! ```
-//! Identifiers never hold a dot, so no model can have this name. Other live
-//! processes may share the directory: a session whose `alive` is locked is left
-//! alone, any other is what a crash left and is cleared. Sessions are made and
-//! cleared behind the gate, so none is ever seen before it is locked.
+//!
+//! Identifiers contain no dot, so no model can have this name. Other processes may use the directory: a session whose
+//! `alive` is locked is in use, any other is left from a crash and is removed. Sessions are created and cleared while
+//! the gate is locked, so no process sees one that is not locked yet. Must not know what a model consists of.
 
 use std::fs::File;
 use std::io::{Read, Seek, Write};
@@ -22,314 +22,304 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use jiff::Timestamp;
 
-use super::error::{During, StoreError};
-use super::files::{self, NewDirs, entries};
+use super::error::{IoContext, StoreError};
+use super::files::{self, entries};
 use super::key::RunId;
 use super::lock::{FileLock, is_held, lock_file};
 use crate::fs::failpoints::failpoint;
 use crate::fs::nofollow::{Kind, NoFollowPath};
 
-/// The hidden directory's name.
+/// The name of the hidden directory.
 pub const NAME: &str = ".mlbackend";
 const SESSIONS: &str = "sessions";
 const LOCKS: &str = "locks";
+/// The file in a session that is locked while the session is in use.
+const ALIVE: &str = "alive";
 
-/// The hidden directory of a data directory or of a model directory.
+/// The hidden directory of a data directory or of a model directory. Nothing in it is created before it is needed.
 #[derive(Debug)]
 pub struct Workspace {
     dir: NoFollowPath,
-    stage: Mutex<Stage>,
-    /// Shared by those who just move something to its place: the end of the session waits for them.
-    moving: RwLock<()>,
+    state: Mutex<State>,
+    /// Read-locked during the renames of publishing, which the end of the session waits for.
+    publishing: RwLock<()>,
 }
 
-/// How far this process has come in a workspace.
 #[derive(Debug)]
-enum Stage {
-    /// Nothing was needed yet.
-    Idle,
-    /// A session is there.
+enum State {
+    /// No session was needed yet.
+    Unused,
     Open(Arc<Session>),
-    /// The process ends: there will be no other session.
-    Abandoned,
+    /// The process ends; there will be no other session.
+    Closed,
 }
 
 impl Workspace {
-    /// The workspace inside `root`; nothing is made before it is needed.
     pub fn of(root: &NoFollowPath) -> Self {
-        Self { dir: root.join(NAME), stage: Mutex::new(Stage::Idle), moving: RwLock::new(()) }
+        Self { dir: root.join(NAME), state: Mutex::new(State::Unused), publishing: RwLock::new(()) }
     }
 
-    /// Starts the session, clearing what crashed ones left.
+    /// Starts the session and removes those that crashes left.
     pub fn open(&self) -> Result<(), StoreError> {
         self.session().map(drop)
     }
 
-    /// Ends the session for good and removes it with all that is half-made in it, though others may still
-    /// hold it. Waits for those who are [`Self::moving`] something.
-    pub fn abandon(&self) {
-        let _nobody_moves = self.moving.write().unwrap_or_else(PoisonError::into_inner);
-        let stage = std::mem::replace(
-            &mut *self.stage.lock().unwrap_or_else(PoisonError::into_inner),
-            Stage::Abandoned,
-        );
-        let Stage::Open(session) = stage else { return };
-        if let Err(error) = files::remove(&session.place) {
-            tracing::warn!(%error, "something half-made stays until the next start");
+    /// Ends the session for good and removes it with everything incomplete in it, though jobs may still use it. Waits for
+    /// [`Self::publishing`].
+    pub fn close(&self) {
+        let _none_is_publishing = self.publishing.write().unwrap_or_else(PoisonError::into_inner);
+        let state =
+            std::mem::replace(&mut *self.state.lock().unwrap_or_else(PoisonError::into_inner), State::Closed);
+        if let State::Open(session) = state {
+            remove_or_warn(&session.dir);
         }
     }
 
-    /// Keeps the session from being abandoned while something whole is moved to its place: it gets there as a
-    /// whole or not at all. Take it after the tree lock, and for a few renames only.
-    pub fn moving(&self) -> RwLockReadGuard<'_, ()> {
-        self.moving.read().unwrap_or_else(PoisonError::into_inner)
+    /// Keeps the session open, so that something complete is published entirely or not at all. Acquire it after the tree
+    /// lock, and for a few renames only.
+    pub fn publishing(&self) -> RwLockReadGuard<'_, ()> {
+        self.publishing.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for the lock of that name.
+    /// Waits for the lock with this name.
     pub fn lock(&self, name: &str) -> Result<FileLock, StoreError> {
-        FileLock::acquire(&self.locks().join(name))
+        FileLock::acquire(&self.dir.join(LOCKS).join(name))
     }
 
-    /// The same for read-only use, which leaves nothing behind: `None` where nothing has ever been locked.
+    /// The same for read-only use, which must create nothing: `None` where nothing was ever locked.
     pub fn lock_if_used(&self, name: &str) -> Result<Option<FileLock>, StoreError> {
-        match files::kind(&self.locks())? {
+        match files::kind(&self.dir.join(LOCKS))? {
             Some(Kind::Directory) => self.lock(name).map(Some),
             _ => Ok(None),
         }
     }
 
-    /// A new mark of work under this name; it vanishes with its handle, or in [`Self::take_marks`].
+    /// Creates a mark of a running job. [`Self::remove_marks`] removes it, or dropping its handle.
     pub fn mark(&self, name: &str) -> Result<Temporary, StoreError> {
         let session = self.session()?;
-        let number = session.made.fetch_add(1, Ordering::Relaxed);
-        let place = session.place.join(format!("{name}.{number}"));
-        failpoint("make a mark").and_then(|()| place.create_new()).during("make", &place)?;
-        Ok(Temporary { place, session })
+        let path = session.dir.join(format!("{name}.{}", session.next_number()));
+        failpoint("make a mark").and_then(|()| path.create_new()).context("make", &path)?;
+        Ok(Temporary { path, session })
     }
 
-    /// Removes the marks of that name in the sessions of all processes, as far as that can be done.
-    pub fn take_marks(&self, name: &str) -> Result<(), StoreError> {
+    /// Removes the marks with this name from the sessions of all processes. Returns the first error, after all of them.
+    pub fn remove_marks(&self, name: &str) -> Result<(), StoreError> {
         let sessions = self.sessions();
-        let mut failed = Ok(());
-        // A link is no session.
+        let mut result = Ok(());
         for session in entries(&sessions)?.into_iter().filter(|entry| entry.kind == Kind::Directory) {
-            match take_marks_of(&sessions.join(&session.name), name) {
-                // That of another user, who can publish nothing here either.
-                Err(error) if error.is_denied() => {
-                    tracing::warn!(%error, "a session of another user is left alone");
+            match remove_marks_in(&sessions.join(&session.name), name) {
+                // Another user, who has no permission to publish here either.
+                Err(error) if error.is_permission_denied() => {
+                    tracing::warn!(%error, "the marks in a session of another user were not removed");
                 }
-                taken => failed = failed.and(taken),
+                removed => result = result.and(removed),
             }
         }
-        failed
+        result
     }
 
-    /// A new empty directory that vanishes with its handle, or after a crash with the next start.
+    /// Creates an empty directory.
     pub fn temporary(&self) -> Result<Temporary, StoreError> {
-        let temporary = self.free_place()?;
-        files::create_dir(&temporary.place).during("make the directory", &temporary.place)?;
+        let temporary = self.new_temporary()?;
+        files::create_dir(&temporary.path).context("make the directory", &temporary.path)?;
         Ok(temporary)
     }
 
-    /// Takes a directory, file or link away in one rename (that works on a full disk, too); its parent is
-    /// not synced.
-    pub fn take(&self, place: &NoFollowPath) -> Result<Temporary, StoreError> {
-        let temporary = self.free_place()?;
-        files::rename(place, &temporary.place)?;
+    /// Moves an entry here in one rename, which works on a full disk, too. Its parent is not synced.
+    pub fn take(&self, path: &NoFollowPath) -> Result<Temporary, StoreError> {
+        let temporary = self.new_temporary()?;
+        files::rename(path, &temporary.path)?;
         Ok(temporary)
     }
 
-    fn free_place(&self) -> Result<Temporary, StoreError> {
+    fn new_temporary(&self) -> Result<Temporary, StoreError> {
         let session = self.session()?;
-        let place = session.place.join(session.made.fetch_add(1, Ordering::Relaxed).to_string());
-        Ok(Temporary { place, session })
+        let path = session.dir.join(session.next_number().to_string());
+        Ok(Temporary { path, session })
     }
 
-    /// A run id that is unique across processes: the time, or one more than the last one.
-    pub fn next_run(&self, taken: impl Fn(RunId) -> Result<bool, StoreError>) -> Result<RunId, StoreError> {
-        let place = self.dir.join("last-run");
-        let mut file = lock_file(&place)?;
+    /// A run id that no other process gets: the current time, or one more than the last id.
+    pub fn next_run_id(
+        &self,
+        exists: impl Fn(RunId) -> Result<bool, StoreError>,
+    ) -> Result<RunId, StoreError> {
+        let path = self.dir.join("last-run");
+        let mut file = lock_file(&path)?;
         let mut text = String::new();
-        // An unreadable number only costs the guard against a clock that was set back.
+        // Without a readable number, only the protection against a clock that was set back is lost.
         let last = file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok()).unwrap_or(0u64);
         let now = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or(0);
         let mut id = now.max(last.saturating_add(1));
-        while taken(RunId(id))? {
+        while exists(RunId(id))? {
             id = id.saturating_add(1);
         }
-        // Always as long, so that it is overwritten and never cut.
+        // The length is constant, so that the file need not be truncated.
         let write = failpoint("write a number")
             .and_then(|()| file.rewind())
             .and_then(|()| writeln!(file, "{id:020}"));
-        write.during("write", &place)?;
+        write.context("write", &path)?;
         Ok(RunId(id))
     }
 
-    /// The session of this process; a new one when the directory has been cleared.
+    /// The session of this process; a new one if its directory was removed.
     fn session(&self) -> Result<Arc<Session>, StoreError> {
-        let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*stage {
-            Stage::Abandoned => return Err(StoreError::Ended { path: self.sessions().path() }),
-            Stage::Open(session) if session.exists() => return Ok(Arc::clone(session)),
-            Stage::Open(_) | Stage::Idle => {}
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*state {
+            State::Closed => return Err(StoreError::SessionEnded { path: self.sessions().path() }),
+            State::Open(session) if session.exists() => return Ok(Arc::clone(session)),
+            State::Open(_) | State::Unused => {}
         }
         let _gate = FileLock::acquire(&self.dir.join("gate"))?;
-        self.clear_sessions()?;
-        self.clear_locks()?;
+        self.clear(SESSIONS, clear_session)?;
+        self.clear(LOCKS, clear_lock)?;
         let session = Arc::new(Session::start(&self.sessions())?);
-        *stage = Stage::Open(Arc::clone(&session));
+        *state = State::Open(Arc::clone(&session));
         Ok(session)
     }
 
-    /// Call it behind the gate.
-    fn clear_sessions(&self) -> Result<(), StoreError> {
-        let sessions = self.sessions();
-        for entry in entries(&sessions)? {
-            if let Err(error) = clear_session(&sessions.join(&entry.name), entry.kind) {
-                tracing::warn!(%error, "what a crash left half-made stays");
+    /// Removes what crashes left in one part. Acquire the gate first.
+    fn clear(
+        &self,
+        part: &str,
+        clear: fn(&NoFollowPath, Kind) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let dir = self.dir.join(part);
+        for entry in entries(&dir)? {
+            if let Err(error) = clear(&dir.join(&entry.name), entry.kind) {
+                tracing::warn!(%error, "a leftover of a crash was not removed");
             }
         }
         Ok(())
     }
 
-    /// The names of what dead processes have left, below the hidden directory, and what it is; changes nothing.
-    /// A link there belongs to no session and is removed as well.
+    /// The paths and types of what crashes left below the hidden directory. Links are leftovers, too. Changes nothing.
     pub fn leftovers(&self) -> Result<Vec<(String, Kind)>, StoreError> {
-        let mut left = Vec::new();
-        for (part, held) in [(SESSIONS, Some(ALIVE)), (LOCKS, None)] {
+        let mut leftovers = Vec::new();
+        for (part, lock) in [(SESSIONS, Some(ALIVE)), (LOCKS, None)] {
             for entry in entries(&self.dir.join(part))? {
-                let place = self.dir.join(part).join(&entry.name);
-                let lock = held.map_or_else(|| place.clone(), |held| place.join(held));
-                let in_use = match is_held(&lock) {
+                let path = self.dir.join(part).join(&entry.name);
+                let in_use = match is_held(&lock.map_or_else(|| path.clone(), |lock| path.join(lock))) {
                     Err(StoreError::Link { .. }) => false,
                     held => held?,
                 };
-                // A lock that has been released in between is gone.
-                if !in_use && files::kind(&place)?.is_some() {
-                    left.push((format!("{part}/{}", entry.name.to_string_lossy()), entry.kind));
+                // A lock may have been released in between.
+                if !in_use && files::kind(&path)?.is_some() {
+                    leftovers.push((format!("{part}/{}", entry.name.to_string_lossy()), entry.kind));
                 }
             }
         }
-        Ok(left)
-    }
-
-    fn clear_locks(&self) -> Result<(), StoreError> {
-        let locks = self.locks();
-        for entry in entries(&locks)? {
-            let place = locks.join(&entry.name);
-            let cleared = match entry.kind {
-                Kind::Link => files::remove(&place),
-                // Dropping a free lock removes its file.
-                _ => FileLock::take_free(&place).map(drop),
-            };
-            if let Err(error) = cleared {
-                tracing::warn!(%error, "an unused lock file stays");
-            }
-        }
-        Ok(())
+        Ok(leftovers)
     }
 
     fn sessions(&self) -> NoFollowPath {
         self.dir.join(SESSIONS)
     }
-
-    fn locks(&self) -> NoFollowPath {
-        self.dir.join(LOCKS)
-    }
 }
 
-fn take_marks_of(session: &NoFollowPath, name: &str) -> Result<(), StoreError> {
+fn remove_marks_in(session: &NoFollowPath, name: &str) -> Result<(), StoreError> {
     for entry in entries(session)? {
-        let marked = entry.name.to_str().and_then(|mark| mark.rsplit_once('.'));
-        if marked.is_some_and(|(marked, _)| marked == name) {
+        let mark = entry.name.to_str().and_then(|entry| entry.rsplit_once('.'));
+        if mark.is_some_and(|(marked, _)| marked == name) {
             files::remove(&session.join(&entry.name))?;
         }
     }
     Ok(())
 }
 
-/// A directory or a mark that vanishes with its handle, unless it was moved or taken away.
+/// Removes a session unless its process is running.
+fn clear_session(session: &NoFollowPath, kind: Kind) -> Result<(), StoreError> {
+    let alive = session.join(ALIVE);
+    // A link in the place of a session or of its lock is no session.
+    let is_session = kind == Kind::Directory && files::kind(&alive)? != Some(Kind::Link);
+    // Held while the rest is removed.
+    let lock = if is_session { FileLock::try_acquire(&alive)? } else { None };
+    if is_session && lock.is_none() && files::kind(&alive)?.is_some() {
+        return Ok(());
+    }
+    files::remove(session)
+}
+
+fn clear_lock(path: &NoFollowPath, kind: Kind) -> Result<(), StoreError> {
+    match kind {
+        Kind::Link => files::remove(path),
+        // Dropping a free lock removes its file.
+        _ => FileLock::try_acquire(path).map(drop),
+    }
+}
+
+fn remove_or_warn(path: &NoFollowPath) {
+    if let Err(error) = files::remove(path) {
+        tracing::warn!(%error, "something incomplete stays until the next start");
+    }
+}
+
+/// A file or directory in a session, removed when dropped unless it was moved away.
 #[derive(Debug)]
 pub struct Temporary {
-    place: NoFollowPath,
+    path: NoFollowPath,
     session: Arc<Session>,
 }
 
 impl Temporary {
-    /// Where it is.
-    pub fn place(&self) -> &NoFollowPath {
-        &self.place
+    pub fn path(&self) -> &NoFollowPath {
+        &self.path
     }
 
-    /// Whether it has been removed; [`StoreError::Ended`] when the whole session is gone.
-    pub fn was_taken(&self) -> Result<bool, StoreError> {
-        if files::kind(&self.place)?.is_some() {
+    /// Whether it was removed; [`StoreError::SessionEnded`] if the whole session was.
+    pub fn was_removed(&self) -> Result<bool, StoreError> {
+        if files::kind(&self.path)?.is_some() {
             return Ok(false);
         }
         if self.session.exists() {
             Ok(true)
         } else {
-            Err(StoreError::Ended { path: self.session.place.path() })
+            Err(StoreError::SessionEnded { path: self.session.dir.path() })
         }
     }
 
-    /// Removes it now, and tells when that fails.
+    /// Removes it now and reports errors, which dropping only logs.
     pub fn remove(self) -> Result<(), StoreError> {
-        files::remove(&self.place)
+        files::remove(&self.path)
     }
 }
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        if let Err(error) = files::remove(&self.place) {
-            tracing::warn!(%error, "something half-made stays until the next start");
-        }
+        remove_or_warn(&self.path);
     }
 }
 
-/// The file of a session that is locked as long as the session lives.
-const ALIVE: &str = "alive";
-
-/// What one open store has half-made.
+/// The directory for everything incomplete of one open store.
 #[derive(Debug)]
 struct Session {
-    place: NoFollowPath,
+    dir: NoFollowPath,
     alive: File,
-    made: AtomicU64,
+    numbers: AtomicU64,
 }
 
 impl Session {
-    /// Call it behind the gate.
+    /// Acquire the gate first.
     fn start(sessions: &NoFollowPath) -> Result<Self, StoreError> {
-        NewDirs::ensure(sessions)?.keep();
-        // The time, so that no name ever comes back; the process, for people who look.
-        let place = sessions.join(format!("{}-{}", Timestamp::now().as_nanosecond(), process::id()));
-        files::create_dir(&place).during("make the directory", &place)?;
-        let alive = lock_file(&place.join(ALIVE))?;
-        Ok(Self { place, alive, made: AtomicU64::new(0) })
+        files::create_dir_all(sessions)?;
+        // The time makes the name unique; the process id is for administrators.
+        let dir = sessions.join(format!("{}-{}", Timestamp::now().as_nanosecond(), process::id()));
+        files::create_dir(&dir).context("make the directory", &dir)?;
+        let alive = lock_file(&dir.join(ALIVE))?;
+        Ok(Self { dir, alive, numbers: AtomicU64::new(0) })
+    }
+
+    fn next_number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
     fn exists(&self) -> bool {
-        self.place.join(ALIVE).holds(&self.alive).unwrap_or(false)
+        self.dir.join(ALIVE).leads_to(&self.alive).unwrap_or(false)
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // Failing is harmless: the next start clears it.
-        let _ = files::remove(&self.place);
+        // The next start removes what is left after an error.
+        let _ = files::remove(&self.dir);
     }
-}
-
-/// Removes the session unless its process lives.
-fn clear_session(session: &NoFollowPath, kind: Kind) -> Result<(), StoreError> {
-    let alive = session.join(ALIVE);
-    // A link, or a link for a lock, is no session.
-    let lockable = kind == Kind::Directory && files::kind(&alive)? != Some(Kind::Link);
-    // The lock is held while the rest is removed.
-    let lock = if lockable { FileLock::take_free(&alive)? } else { None };
-    if lockable && lock.is_none() && files::kind(&alive)?.is_some() {
-        return Ok(());
-    }
-    files::remove(session)
 }

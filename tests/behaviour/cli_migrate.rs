@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::python_server_in_place::of_tensorflow1;
 use crate::common::{
-    DATA, Form, Launch, Network, Table, TestServer, fired, order, order_at, settled, until, untouched,
-    write_files,
+    DATA, Form, Launch, Network, Table, TestServer, fired_failpoint, inject_fault, inject_fault_at,
+    start_and_prune, until, untouched, write_files,
 };
 
 /// The exit code, and what was printed.
@@ -161,18 +161,18 @@ fn a_directory_that_is_not_there_is_named() {
 
 #[test]
 fn a_prediction_that_meets_the_end_of_a_migration_is_answered_as_before() {
-    let server = settled(Launch::new().with_faults());
+    let server = start_and_prune(Launch::new().with_faults());
     let data = server.data_dir();
     network().write(&data.join("m/d"));
     let before = answers(&server);
-    order(&server, "hold look for a model of the Python server");
+    inject_fault(&server, "hold look for a model of the Python server");
     thread::scope(|scope| {
         let asked = scope.spawn(|| answers(&server));
-        until("no model of ours was found", || fired(&server.orders()).is_some());
+        until("no model of ours was found", || fired_failpoint(&server.orders()).is_some());
         let (code, told) = migrate(&data, &["--remove-old"]);
         assert_eq!(code, Some(0), "{told}");
         assert!(!old_files(&data.join("m/d")));
-        order_at(&server.orders().with_extension("go"), "");
+        inject_fault_at(&server.orders().with_extension("go"), "");
         assert_eq!(asked.join().expect("an answer"), before);
     });
 }

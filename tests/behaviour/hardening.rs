@@ -1,4 +1,6 @@
-//! The privileges that the service needs on its machine: few, shown by removing all others.
+//! Hardening: the exposure of the systemd unit, and the demo without privileges, writable root or network.
+//!
+//! Owns the restrictions. Must not know how the demo works.
 
 use std::env;
 use std::ffi::OsStr;
@@ -10,10 +12,10 @@ use crate::common::{namespaces, tool, untouched};
 
 const UNIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/systemd/moodle-mlbackend.service");
 
-/// In tenths; systemd calls up to 2 "OK", and a unit without any restriction has 9.6.
+/// In tenths: 1.4 of 10. systemd rates up to 2 as "OK"; a unit without restrictions has 9.6.
 const MAX_EXPOSURE: &str = "14";
 
-/// Names the only writable directory, in the process that runs in namespaces of its own.
+/// The variable that names the only writable directory. It is set in the process in its own namespaces.
 const WRITABLE: &str = "MLBACKEND_TEST_WRITABLE";
 
 #[test]
@@ -30,8 +32,8 @@ fn the_systemd_unit_has_a_low_exposure() {
     assert!(output.status.success(), "{}\n{}", report.lines().last().unwrap_or_default(), missing.join("\n"));
 }
 
-/// The demo does all of Moodle's requests, from the first training to the import of a model, with a server of its own.
-/// The test runs itself again in namespaces, in which it may change mounts and the network.
+/// The demo starts a server and sends it all of Moodle's requests. The test runs itself again in its own namespaces, in
+/// which it can change mounts and the network.
 #[test]
 fn the_demo_needs_neither_a_writable_root_nor_a_network_nor_a_privilege() {
     let test = "the_demo_needs_neither_a_writable_root_nor_a_network_nor_a_privilege";
@@ -48,7 +50,7 @@ fn the_demo_needs_neither_a_writable_root_nor_a_network_nor_a_privilege() {
     assert!(output.status.success() && text(&output).contains("1 passed"), "{}", text(&output));
 }
 
-/// Makes everything but one directory read-only, leaves only loopback of the network, and runs the demo without
+/// Makes everything except one directory read-only, enables only the loopback interface, and runs the demo without
 /// capabilities.
 fn in_namespaces(ip: &Path, setpriv: &Path, writable: &Path) {
     let mount = |arguments: &[&OsStr]| run("mount", arguments);

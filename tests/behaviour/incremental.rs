@@ -1,4 +1,4 @@
-//! Incremental training: batch after batch, with evaluations in between and moves to other sites.
+//! Incremental training in batches, with evaluations in between and imports on other sites.
 
 use moodle_mlbackend::backend::ErrorKind;
 use proptest::prelude::*;
@@ -17,9 +17,9 @@ fn remembers_the_first_batch_after_a_small_second_one() {
     more.push(&[1.0, -1.0, 1.0], 0);
     more.push(&[1.0, -1.0, -1.0], 1);
     let home = Home::trained(&first.labelled());
-    let ask = first.select([0, 19]).unlabelled();
+    let samples = first.select([0, 19]).unlabelled();
     for batch in 0..2 {
-        let classes: Vec<String> = home.predict(&ask).into_iter().map(|answer| answer.class).collect();
+        let classes: Vec<String> = home.predict(&samples).into_iter().map(|answer| answer.class).collect();
         assert_eq!(classes, ["0", "1"], "after {batch} more batches");
         home.train(&more.labelled());
     }
@@ -33,8 +33,8 @@ fn assert_close(ours: &[Answer], theirs: &[Answer], tolerance: f64) {
     }
 }
 
-/// Divides rows into `batches`, each of which begins with a row of either class.
-fn cut(table: &Table, batches: usize, dice: &mut Dice) -> Vec<Table> {
+/// Splits the rows into `batches`, each of which begins with a row of each class.
+fn split(table: &Table, batches: usize, dice: &mut Dice) -> Vec<Table> {
     let of = |class: &str| (0..table.rows.len()).filter(|&row| table.targets[row] == class).collect();
     let (mut zeros, mut ones): (Vec<usize>, Vec<usize>) = (of("0"), of("1"));
     dice.shuffle(&mut zeros);
@@ -52,15 +52,15 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 4, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn learns_the_same_from_any_division_into_batches(seed: u64, batches in 2_usize..5) {
+    fn the_model_does_not_depend_on_the_split_into_batches(seed: u64, batches in 2_usize..5) {
         let table = waves(120, seed);
-        let ask = waves(50, seed ^ 1).unlabelled();
-        let whole = Home::trained(&table.labelled()).predict(&ask);
+        let samples = waves(50, seed ^ 1).unlabelled();
+        let whole = Home::trained(&table.labelled()).predict(&samples);
         let home = Home::new();
-        for batch in cut(&table, batches, &mut Dice::new(seed)) {
+        for batch in split(&table, batches, &mut Dice::new(seed)) {
             home.train(&batch.labelled());
         }
-        assert_close(&home.predict(&ask), &whole, 1e-6);
+        assert_close(&home.predict(&samples), &whole, 1e-6);
     }
 }
 
@@ -68,21 +68,21 @@ proptest! {
 fn accepts_a_batch_with_columns_in_another_order() {
     let table = waves(100, 3);
     let (first, second) = (table.select(0..50), table.select(50..100));
-    let mut turned = second.clone();
-    turned.names.reverse();
-    turned.rows.iter_mut().for_each(|row| row.reverse());
-    let (straight, mixed) = (Home::trained(&first.labelled()), Home::trained(&first.labelled()));
-    straight.train(&second.labelled());
-    mixed.train(&turned.labelled());
-    let ask = waves(50, 4);
-    assert_close(&straight.predict(&ask.unlabelled()), &mixed.predict(&ask.unlabelled()), 1e-6);
+    let mut reordered = second.clone();
+    reordered.names.reverse();
+    reordered.rows.iter_mut().for_each(|row| row.reverse());
+    let (ordered, mixed) = (Home::trained(&first.labelled()), Home::trained(&first.labelled()));
+    ordered.train(&second.labelled());
+    mixed.train(&reordered.labelled());
+    let samples = waves(50, 4);
+    assert_close(&ordered.predict(&samples.unlabelled()), &mixed.predict(&samples.unlabelled()), 1e-6);
 }
 
 #[test]
-fn keeps_the_same_choice_of_samples_beyond_the_limit_in_any_order_of_batches() {
+fn keeps_the_same_samples_within_the_limit_for_any_order_of_batches() {
     let table = waves(120, 6);
-    let parts = cut(&table, 3, &mut Dice::new(6));
-    let learnt = |order: [usize; 3]| {
+    let parts = split(&table, 3, &mut Dice::new(6));
+    let predictions = |order: [usize; 3]| {
         let mut home = Home::new();
         home.limits.kept_rows = 50;
         for at in order {
@@ -92,7 +92,7 @@ fn keeps_the_same_choice_of_samples_beyond_the_limit_in_any_order_of_batches() {
         assert_eq!(kept.facts()["samples"].as_u64(), Some(50));
         home.predict(&waves(30, 7).unlabelled())
     };
-    assert_close(&learnt([0, 1, 2]), &learnt([2, 0, 1]), 1e-6);
+    assert_close(&predictions([0, 1, 2]), &predictions([2, 0, 1]), 1e-6);
 }
 
 #[test]
@@ -104,15 +104,15 @@ fn uses_a_constant_column_once_it_varies() {
         first.push(&[dice.uniform() as f32, 0.0], n % 2);
         second.push(&[dice.uniform() as f32, if n % 2 == 0 { -1.0 } else { 1.0 }], n % 2);
     }
-    let mut ask = Table::of_two_classes(&["\\noise", "\\late"]);
-    ask.push(&[0.5, -1.0], 0);
-    ask.push(&[0.5, 1.0], 1);
+    let mut samples = Table::of_two_classes(&["\\noise", "\\late"]);
+    samples.push(&[0.5, -1.0], 0);
+    samples.push(&[0.5, 1.0], 1);
 
     let home = Home::trained(&first.labelled());
-    let before = home.predict(&ask.unlabelled());
+    let before = home.predict(&samples.unlabelled());
     assert!((before[0].of_one() - before[1].of_one()).abs() < 1e-6, "{before:?}");
     home.train(&second.labelled());
-    let after = home.predict(&ask.unlabelled());
+    let after = home.predict(&samples.unlabelled());
     assert!(after[0].of_one() < 0.2 && after[1].of_one() > 0.8, "{after:?}");
 }
 
@@ -120,8 +120,8 @@ fn uses_a_constant_column_once_it_varies() {
 fn refuses_a_batch_of_other_features_with_their_names_and_changes_nothing() {
     let table = waves(60, 1);
     let home = Home::trained(&table.labelled());
-    let (model, ask) = (home.onnx(), waves(20, 2).unlabelled());
-    let before = home.predict(&ask);
+    let (model, samples) = (home.onnx(), waves(20, 2).unlabelled());
+    let before = home.predict(&samples);
     let mut other = table.clone();
     other.names[1] = "\\new_indicator".to_owned();
     for message in [
@@ -134,7 +134,7 @@ fn refuses_a_batch_of_other_features_with_their_names_and_changes_nothing() {
         assert!(message.contains(r#"unknown to the model: "\new_indicator""#), "{message}");
     }
     assert_eq!(home.onnx(), model);
-    assert_eq!(home.predict(&ask), before);
+    assert_eq!(home.predict(&samples), before);
 }
 
 #[test]
@@ -185,11 +185,11 @@ fn repeats_an_evaluation_with_the_same_metrics_and_another_run_id() {
 #[test]
 fn a_training_does_not_depend_on_the_order_of_rows() {
     let table = waves(100, 9);
-    let mut turned: Vec<usize> = (0..100).collect();
-    Dice::new(9).shuffle(&mut turned);
-    let ask = waves(30, 10).unlabelled();
-    let straight = Home::trained(&table.labelled()).predict(&ask);
-    assert_close(&Home::trained(&table.select(turned).labelled()).predict(&ask), &straight, 1e-6);
+    let mut shuffled: Vec<usize> = (0..100).collect();
+    Dice::new(9).shuffle(&mut shuffled);
+    let samples = waves(30, 10).unlabelled();
+    let ordered = Home::trained(&table.labelled()).predict(&samples);
+    assert_close(&Home::trained(&table.select(shuffled).labelled()).predict(&samples), &ordered, 1e-6);
 }
 
 #[test]
@@ -197,22 +197,22 @@ fn keeps_an_imported_model_while_it_predicts_better_than_a_new_one() {
     let home = Home::trained(&waves(1_000, 1).labelled());
     let elsewhere = Home::new();
     elsewhere.try_import(&home.export()).expect("imported");
-    let ask = waves(200, 2);
-    let answers = home.predict(&ask.unlabelled());
-    assert_eq!(elsewhere.predict(&ask.unlabelled()), answers);
+    let samples = waves(200, 2);
+    let answers = home.predict(&samples.unlabelled());
+    assert_eq!(elsewhere.predict(&samples.unlabelled()), answers);
     elsewhere.train(&waves(6, 3).labelled());
-    assert_eq!(elsewhere.predict(&ask.unlabelled()), answers, "six samples do not outweigh a thousand");
+    assert_eq!(elsewhere.predict(&samples.unlabelled()), answers, "six samples do not outweigh a thousand");
 }
 
 #[test]
 fn replaces_an_imported_model_once_a_new_one_predicts_better() {
-    // It learnt the opposite of what is true here.
-    let mut contrary = waves(200, 1);
-    for target in &mut contrary.targets {
+    // It was trained on the opposite targets.
+    let mut inverted = waves(200, 1);
+    for target in &mut inverted.targets {
         *target = if target == "0" { "1".to_owned() } else { "0".to_owned() };
     }
     let elsewhere = Home::new();
-    elsewhere.try_import(&Home::trained(&contrary.labelled()).export()).expect("imported");
+    elsewhere.try_import(&Home::trained(&inverted.labelled()).export()).expect("imported");
     elsewhere.train(&waves(300, 2).labelled());
     let fresh = waves(500, 3);
     let answers = elsewhere.predict(&fresh.unlabelled());

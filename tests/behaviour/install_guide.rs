@@ -1,4 +1,6 @@
-//! The guides are correct: the commands that they tell you to type work, and the settings that they name exist.
+//! The guides: their marked commands work and print what the page shows, and the settings that they name exist.
+//!
+//! Owns running the guides. Must not know what their commands do.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -15,26 +17,26 @@ use crate::common::{Form, Launch, Request, free_port, tool, untouched};
 const PROGRAM: &str = env!("CARGO_BIN_EXE_moodle-mlbackend");
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// The guides whose marked blocks are run, in the order in which they are run.
+/// The guides whose marked blocks are run, in this order.
 const GUIDES: [&str; 4] =
     ["INSTALL.md", "docs/troubleshooting.md", "docs/operations.md", "docs/migrating.md"];
 
-/// The page that lists every setting; it is generated from the program.
+/// The generated page of all settings.
 const SETTINGS: &str = "docs/settings.md";
 
-/// How many blocks all guides together have; a block that loses its mark would no longer be tested.
+/// The marked blocks of all guides. Without this number, a block that loses its mark would silently not be tested.
 const MARKED_BLOCKS: usize = 21;
 
 #[test]
-fn every_marked_command_of_the_guides_works_and_prints_what_the_guides_say() {
-    let test = "every_marked_command_of_the_guides";
+fn the_marked_commands_of_the_guides_work_and_print_the_shown_output() {
+    let test = "the_marked_commands_of_the_guides";
     let (Some(_), Some(_)) = (tool(test, "wget"), tool(test, "curl")) else { return };
     let blocks: Vec<Block> = GUIDES.into_iter().flat_map(|guide| marked_blocks(&read(guide))).collect();
     assert_eq!(blocks.len(), MARKED_BLOCKS, "{blocks:?}");
 
     let (work, printed) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let port = free_port();
-    let done = untouched(&mut Command::new("sh"))
+    let output = untouched(&mut Command::new("sh"))
         .args(["-c", &script(&blocks, port, printed.path())])
         .current_dir(work.path())
         .env("PATH", path_with_the_program())
@@ -44,7 +46,7 @@ fn every_marked_command_of_the_guides_works_and_prints_what_the_guides_say() {
         .output()
         .unwrap();
 
-    let stderr = String::from_utf8_lossy(&done.stderr);
+    let stderr = String::from_utf8_lossy(&output.stderr);
     for (number, block) in blocks.iter().enumerate() {
         let printed = fs::read_to_string(printed.path().join(number.to_string()));
         let printed = printed.unwrap_or_else(|_| panic!("not reached: {}\n{stderr}", block.commands));
@@ -52,12 +54,12 @@ fn every_marked_command_of_the_guides_works_and_prints_what_the_guides_say() {
             assert_eq!(printed.trim_end_matches('\n'), expected, "printed by {}\n{stderr}", block.commands);
         }
     }
-    assert!(done.status.success(), "the last command failed: {stderr}");
+    assert!(output.status.success(), "the last command failed: {stderr}");
 }
 
 #[test]
-fn the_commands_that_import_your_own_model_work_with_one_of_scikit_learn() {
-    let test = "the_commands_that_import_your_own_model";
+fn the_commands_for_an_own_model_import_a_model_of_scikit_learn() {
+    let test = "the_commands_for_an_own_model";
     let (Some(_), Some(_)) = (tool(test, "zip"), tool(test, "curl")) else { return };
     let page = read("docs/own-models.md");
     let block = |language: &str| {
@@ -74,15 +76,15 @@ fn the_commands_that_import_your_own_model_work_with_one_of_scikit_learn() {
         fs::copy(model.join(name), work.path().join(name)).unwrap();
     }
     let commands = block("sh").replace("127.0.0.1:5000", &server.address.to_string());
-    let done = untouched(&mut Command::new("sh"))
+    let output = untouched(&mut Command::new("sh"))
         .args(["-euc", &commands])
         .current_dir(work.path())
         .env("HOME", work.path())
         .env("PASSWORD", "secret")
         .output()
         .unwrap();
-    let printed = String::from_utf8_lossy(&done.stdout);
-    assert!(done.status.success() && printed.trim_end().ends_with("Ok"), "{done:?}");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && printed.trim_end().ends_with("Ok"), "{output:?}");
     let samples = Form::model("ID", "HASH").file("dataset", &fs::read(model.join("samples.csv")).unwrap());
     let request = Request::new("POST", "/prediction").credentials("moodle", "secret").form(&samples);
     shipped_models::compare(&model, &server.send(&request).json()["predictions"]);
@@ -97,25 +99,25 @@ fn the_tables_of_settings_match_serve_help() {
     assert_eq!(users, Setting { flag: None, default: String::new() });
     assert_eq!(usual, settings_of_help());
     assert!(!advanced.is_empty() && advanced.keys().all(|variable| !usual.contains_key(variable)));
-    // Help hides the advanced flags; `serve` refuses flags that it does not know before it prints help.
+    // The help hides advanced flags. `serve` refuses an unknown flag before it prints the help.
     let mut serve = Command::new(PROGRAM);
     untouched(&mut serve).arg("serve");
     for setting in advanced.into_values() {
         serve.args([setting.flag.expect("each advanced setting has a flag"), setting.default]);
     }
-    let done = serve.arg("--help").output().unwrap();
-    assert!(done.status.success(), "{done:?}");
+    let output = serve.arg("--help").output().unwrap();
+    assert!(output.status.success(), "{output:?}");
 }
 
 #[test]
-fn every_variable_that_a_guide_or_a_deployment_file_names_is_a_setting() {
+fn every_variable_in_the_guides_and_deployment_files_is_a_setting() {
     let mut known: BTreeSet<String> = settings_tables(&read(SETTINGS)).into_keys().collect();
-    known.insert("MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME".to_owned()); // read only to refuse it
+    known.insert("MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME".to_owned()); // only refused
     let mut files = vec![Path::new(ROOT).join("INSTALL.md"), Path::new(ROOT).join("README.md")];
     for directory in ["deploy", "deploy/systemd"] {
         files.extend(files_in(directory));
     }
-    // Not the changelog: it also names settings that were removed.
+    // Without the changelog, which also names removed settings.
     files.extend(files_in("docs").into_iter().filter(|file| file.extension() == Some(OsStr::new("md"))));
     assert!(files.len() > 15, "{files:?}");
     for file in files {
@@ -136,18 +138,18 @@ fn files_in(directory: &str) -> Vec<PathBuf> {
     entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect()
 }
 
-/// Commands of a guide, and what they print.
+/// Commands of a guide.
 #[derive(Debug)]
 struct Block {
     commands: String,
-    /// Without the end of the last line.
+    /// The output that the guide shows, without the last line end.
     expected: Option<String>,
 }
 
-/// The blocks marked `sh test`, each with the output in the `text` block that follows at once.
+/// The blocks marked `sh test`, each with the output in the `text` block directly after it.
 fn marked_blocks(guide: &str) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
-    let mut output_may_follow = false; // only blank lines since a marked block
+    let mut output_may_follow = false; // no text since the last marked block
     let mut lines = guide.lines();
     while let Some(line) = lines.next() {
         let Some(language) = line.strip_prefix("```") else {
@@ -166,9 +168,9 @@ fn marked_blocks(guide: &str) -> Vec<Block> {
     blocks
 }
 
-/// One shell for all blocks; the standard output of each block goes into a file of its own.
+/// A script of all blocks, which writes the standard output of each block to a file.
 fn script(blocks: &[Block], port: u16, printed: &Path) -> String {
-    // A guide that fails in the middle must not leave its server behind.
+    // Stop the server if a command fails.
     let mut script = "set -eu\ntrap 'kill \"${SERVER:-}\"' EXIT\n".to_owned();
     for (number, block) in blocks.iter().enumerate() {
         let commands = block.commands.replace("5000", &port.to_string());
@@ -183,16 +185,16 @@ fn path_with_the_program() -> OsString {
     env::join_paths(std::iter::once(directory).chain(env::split_paths(&path))).unwrap()
 }
 
-/// One setting, as it is documented.
+/// The documentation of a setting.
 #[derive(Debug, PartialEq, Eq)]
 struct Setting {
-    /// The long one, with its dashes.
+    /// The long flag, with its dashes.
     flag: Option<String>,
-    /// Empty where there is none.
+    /// Empty without a default.
     default: String,
 }
 
-/// The rows of all tables of settings in `text`, by variable.
+/// The settings in all tables of a page, by variable.
 fn settings_tables(text: &str) -> BTreeMap<String, Setting> {
     let mut settings = BTreeMap::new();
     let mut lines = text.lines();
@@ -218,7 +220,7 @@ fn table_row(row: &str) -> (String, Setting) {
 fn settings_of_help() -> BTreeMap<String, Setting> {
     let help = untouched(Command::new(PROGRAM).args(["serve", "--help"])).output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
-    // Each flag starts a line; its text may go on over several lines.
+    // The text of a flag can continue on further lines.
     let mut flags: Vec<String> = Vec::new();
     for line in help.lines().map(str::trim) {
         match flags.last_mut() {
@@ -238,7 +240,7 @@ fn settings_of_help() -> BTreeMap<String, Setting> {
         .collect()
 }
 
-/// What stands between the first `start` of a text and the next `end`.
+/// The text between the first `start` and the next `end`.
 fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
     Some(text.split_once(start)?.1.split_once(end)?.0)
 }

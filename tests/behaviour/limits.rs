@@ -12,8 +12,8 @@ use serde_json::json;
 
 use super::inspect::sound;
 use crate::common::{
-    Entry, Form, Launch, RawZip, Reply, Request, TestServer, fired, labelled, labelled_with_classes, order,
-    order_at, until,
+    Entry, Form, Launch, RawZip, Reply, Request, TestServer, fired_failpoint, inject_fault, inject_fault_at,
+    labelled, labelled_with_classes, until,
 };
 
 /// A limit that is a setting, a request that just fits, and one that does not.
@@ -216,15 +216,15 @@ fn a_fixed_limit_accepts_requests_within_it_and_is_named_in_refusals(#[case] lim
 /// A server whose only job slot is taken by an evaluation, until [`release`] is called.
 fn busy(launch: Launch) -> TestServer {
     let server = launch.env("MOODLE_MLBACKEND_JOBS", "1").with_faults().start();
-    order(&server, "hold write a report");
+    inject_fault(&server, "hold write a report");
     let (address, bytes) = (server.address, evaluate(1).bytes());
     thread::spawn(move || crate::common::try_exchange(address, &bytes));
-    until("an evaluation runs", || fired(&server.orders()).is_some());
+    until("an evaluation runs", || fired_failpoint(&server.orders()).is_some());
     server
 }
 
 fn release(server: &TestServer) {
-    order_at(&server.orders().with_extension("go"), "");
+    inject_fault_at(&server.orders().with_extension("go"), "");
 }
 
 #[track_caller]

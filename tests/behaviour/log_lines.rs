@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::common::{Form, Launch, Request, TestServer, labelled, unlabelled};
 #[cfg(debug_assertions)]
-use crate::common::{Operation, Scene, fired, order};
+use crate::common::{Operation, Scene, fired_failpoint, inject_fault};
 
 /// The requests that Moodle sends every day, and one that is refused.
 #[track_caller]
@@ -105,9 +105,9 @@ fn the_log_names_the_directory_of_a_full_disk(#[case] operation: Operation, #[ca
     };
     let mut refused = 0;
     for step in 0.. {
-        order(&server, &format!("{NO_SPACE} {step}"));
+        inject_fault(&server, &format!("{NO_SPACE} {step}"));
         let reply = server.send(&scene.request(operation, "m"));
-        if fired(&server.orders()).is_none() {
+        if fired_failpoint(&server.orders()).is_none() {
             break;
         }
         std::fs::remove_file(server.orders().with_extension("fired")).expect("it is there");

@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::common::{Dice, Form, Network, Table, TestServer, fired, long, order_at, untouched};
+use crate::common::{
+    Dice, Form, Network, Table, TestServer, fired_failpoint, inject_fault_at, long, untouched,
+};
 
 /// The number of models.
 const MODELS: usize = 5;
@@ -76,10 +78,10 @@ fn a_migration_that_dies_before_any_step_is_finished_by_the_next_one(#[case] fla
     for step in 0.. {
         python_server(&data, 1, step);
         let before = answers(&server, 1);
-        order_at(&orders, &format!("die {step}"));
+        inject_fault_at(&orders, &format!("die {step}"));
         let died =
             !migrate(&data, flags).env("MLBACKEND_TEST_FAULTS", &orders).status().expect("it runs").success();
-        let at = fired(&orders);
+        let at = fired_failpoint(&orders);
         assert_eq!(died, at.is_some(), "step {step}");
         assert_eq!(answers(&server, 1), before, "died at step {step}: {at:?}");
 

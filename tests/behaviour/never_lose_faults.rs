@@ -1,16 +1,18 @@
-//! Every step on the disk fails once, for every operation of the server: a clear answer, the model as it was,
-//! and the next try succeeds.
+//! Every disk operation fails once, in every operation of the server: the response is clear, the model is unchanged, and
+//! the next attempt succeeds.
 //!
-//! With the variable `MLBACKEND_TEST_LONG` set each step fails in each way; without, in one way or another.
-//! Steps are counted in builds with debug assertions only, as `cargo test` makes them.
+//! With `MLBACKEND_TEST_LONG`, each failpoint fails with each error; without, with one of them. Failpoints exist in
+//! builds with debug assertions only.
 #![cfg(debug_assertions)]
 
 use std::collections::BTreeMap;
 use std::fs;
 
-use crate::common::{Operation, Reply, Scene, TestServer, ask, fired, half_made, long, order};
+use crate::common::{
+    Operation, Reply, Scene, TestServer, fired_failpoint, inject_fault, leftovers, long, predict,
+};
 
-/// The system's errors: I/O error, permission denied, no space left on device, read-only file system.
+/// Errors of the system: I/O error, permission denied, no space left on device, read-only file system.
 const ERRORS: [u32; 4] = [5, 13, 28, 30];
 const NO_SPACE: u32 = 28;
 
@@ -21,61 +23,62 @@ const NO_SPACE: u32 = 28;
 #[case::deletion(Operation::Delete)]
 #[case::export(Operation::Export)]
 #[case::prediction(Operation::Predict)]
-fn any_step_on_the_disk_may_fail_once(#[case] operation: Operation) {
+fn survives_one_disk_error_at_any_failpoint(#[case] operation: Operation) {
     let scene = Scene::new();
     let after = scene.after(operation);
     let server = scene.server();
-    let mut told: BTreeMap<(String, u16), u32> = BTreeMap::new();
-    let (mut done, mut removals) = (0, 0);
+    let mut outcomes: BTreeMap<(String, u16), u32> = BTreeMap::new();
+    let (mut faults, mut failed_removals) = (0, 0);
     for step in 0.. {
         let errors = if long() { &ERRORS[..] } else { &ERRORS[step % 4..=step % 4] };
         for &error in errors {
             let id = format!("m{step}-{error}");
             scene.copy_model(&server, &id);
-            order(&server, &format!("{error} {step}"));
+            inject_fault(&server, &format!("{error} {step}"));
             let reply = server.send(&scene.request(operation, &id));
-            let Some(name) = fired(&server.orders()) else {
-                assert_eq!(reply.status, 200, "no step failed: {}", reply.text());
-                assert!(step > 3, "there are more steps than {step}");
-                println!("{operation:?}: {done} faults at {step} steps, all harmless: {told:?}");
+            let Some(name) = fired_failpoint(&server.orders()) else {
+                assert_eq!(reply.status, 200, "no fault occurred: {}", reply.text());
+                assert!(step > 3, "only {step} failpoints");
+                println!("{operation:?}: {faults} faults at {step} failpoints, all harmless: {outcomes:?}");
                 return;
             };
             fs::remove_file(server.orders().with_extension("fired")).expect("it is there");
             let when = format!("{operation:?}, error {error} at step {step}, {name}");
-            is_clear(&reply, error, &name, &when);
-            let answer = ask(&server, &id);
-            let may_be_done =
-                reply.status == 200 || name == "sync a directory" || operation == Operation::Delete;
-            assert!(
-                (may_be_done && answer == after) || (reply.status != 200 && answer == scene.before),
-                "{when}: {answer}"
-            );
-            assert!(reply.status != 200 || answer == after, "{when}: {answer}");
+            assert_clear(&reply, error, &name, &when);
+            let answer = predict(&server, &id);
+            // A failed sync or removal is reported, though the operation is done.
+            let may_be_done = name == "sync a directory" || operation == Operation::Delete;
+            let is_legal = if reply.status == 200 {
+                answer == after
+            } else {
+                answer == scene.before || (may_be_done && answer == after)
+            };
+            assert!(is_legal, "{when}: {answer}");
             let again = server.send(&scene.request(operation, &id));
-            let gone = operation == Operation::Export && answer["status"] == 2;
-            assert!(again.status == 200 || gone, "{when}: {}", String::from_utf8_lossy(&again.body));
-            // What a training has done although it said otherwise counts twice the second time.
-            let learnt_twice = operation == Operation::Train && answer == after;
+            let is_deleted = operation == Operation::Export && answer["status"] == 2;
+            assert!(again.status == 200 || is_deleted, "{when}: {}", String::from_utf8_lossy(&again.body));
+            // A training that is done although it failed trains on the same samples again.
+            let is_trained_twice = operation == Operation::Train && answer == after;
             assert!(
-                learnt_twice || gone || ask(&server, &id) == after,
-                "{when}: the next try changes nothing"
+                is_trained_twice || is_deleted || predict(&server, &id) == after,
+                "{when}: the next attempt changes nothing"
             );
-            removals += usize::from(name == "remove");
-            is_tidy(&server, removals, &when);
-            *told.entry((name, reply.status)).or_default() += 1;
-            done += 1;
+            failed_removals += usize::from(name == "remove");
+            assert_tidy(&server, failed_removals, &when);
+            *outcomes.entry((name, reply.status)).or_default() += 1;
+            faults += 1;
         }
     }
 }
 
-/// Says what is wrong, and nothing private.
-fn is_clear(reply: &Reply, error: u32, name: &str, when: &str) {
+/// Asserts that an error response states the cause and no path.
+fn assert_clear(reply: &Reply, error: u32, name: &str, when: &str) {
     if reply.status == 200 {
         return;
     }
     let text = reply.text();
-    let writing = ["make", "write", "sync"].iter().any(|verb| name.starts_with(verb));
-    if error == NO_SPACE && writing {
+    let is_write = ["make", "write", "sync"].iter().any(|verb| name.starts_with(verb));
+    if error == NO_SPACE && is_write {
         assert!(reply.status == 507 && text.contains("disk is full"), "{when}: {} {text}", reply.status);
     } else {
         let full = error == NO_SPACE && reply.status == 507 && text.contains("disk is full");
@@ -88,10 +91,10 @@ fn is_clear(reply: &Reply, error: u32, name: &str, when: &str) {
     assert!(!text.contains('/'), "{when}: {text}");
 }
 
-/// Only what could not be removed may wait for the next start, beside an empty lock file.
-fn is_tidy(server: &TestServer, failed_removals: usize, when: &str) {
-    let left = half_made(server);
-    let parts = left.iter().filter(|path| !path.to_string_lossy().contains("/locks/")).count();
-    assert!(parts <= failed_removals, "{when}: {left:?}");
+/// Asserts that only failed removals and unused lock files are left.
+fn assert_tidy(server: &TestServer, failed_removals: usize, when: &str) {
+    let leftovers = leftovers(server);
+    let count = leftovers.iter().filter(|path| !path.to_string_lossy().contains("/locks/")).count();
+    assert!(count <= failed_removals, "{when}: {leftovers:?}");
     assert!(server.uploads().is_empty(), "{when}");
 }

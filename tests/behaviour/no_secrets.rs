@@ -6,8 +6,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::common::{
-    DATA, Entry, Form, Launch, Network, PICKLE, RawZip, Reply, Request, TestServer, labelled, order, settled,
-    unlabelled,
+    DATA, Entry, Form, Launch, Network, PICKLE, RawZip, Reply, Request, TestServer, inject_fault, labelled,
+    start_and_prune, unlabelled,
 };
 
 const SECRET: &str = "Zq7-not-for-others";
@@ -34,7 +34,7 @@ impl Watched {
     /// One that logs what any server does.
     fn with_usual_log(launch: Launch) -> Self {
         let launch = launch.env("MOODLE_MLBACKEND_PYTHON_USERS", &format!("a:{SECRET}"));
-        let server = settled(launch.env("RUST_BACKTRACE", "1").with_faults());
+        let server = start_and_prune(launch.env("RUST_BACKTRACE", "1").with_faults());
         let root = server.data_dir().parent().expect("a directory").to_owned();
         let program = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
         Self { paths: [root, program].map(|path| path.display().to_string()).into(), server }
@@ -171,7 +171,7 @@ fn a_disk_that_fails_tells_clients_nothing_of_the_disk() {
     let form = Form::model("m", "d").file("dataset", &labelled(&ROWS));
     let mut failed = 0;
     for step in 0..60 {
-        order(&watched.server, &format!("{} {step}", [5, 13, 28, 30][step % 4]));
+        inject_fault(&watched.server, &format!("{} {step}", [5, 13, 28, 30][step % 4]));
         let reply = watched.server.raw(&Watched::post("/training", &form).bytes());
         failed += usize::from(reply.status >= 500);
         watched.judge(&reply);
@@ -191,7 +191,7 @@ fn a_mistake_in_the_program_ends_one_request_and_is_a_line_of_the_log() {
     // After the upload's own steps and before the last ones, which publish.
     let steps = [5, 10, 20];
     for step in steps {
-        order(&watched.server, &format!("panic {step}"));
+        inject_fault(&watched.server, &format!("panic {step}"));
         let form = Form::model("m", "d").file("dataset", &labelled(&["0,0,0.5,1", "1,1,0.25,0"]));
         let reply = watched.server.raw(&Watched::post("/training", &form).bytes());
         assert_eq!(reply.status, 500, "step {step}: {}", reply.text());
@@ -199,7 +199,7 @@ fn a_mistake_in_the_program_ends_one_request_and_is_a_line_of_the_log() {
         let id = reply.header("x-request-id").expect("an id");
         assert!(reply.text().contains(id), "{}", reply.text());
         let log = watched.server.log();
-        let cause = log.lines().find(|line| line.contains(id) && line.contains("a test ordered this"));
+        let cause = log.lines().find(|line| line.contains(id) && line.contains("a test injected this panic"));
         assert!(cause.is_some_and(|line| line.contains("ERROR")), "{log}");
         assert_eq!(ask(), before, "step {step}");
     }

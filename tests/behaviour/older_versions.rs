@@ -1,4 +1,4 @@
-//! Reads data directories that an older version of this program wrote.
+//! Data directories that an older version of this program wrote.
 
 use std::fs;
 use std::path::Path;
@@ -9,13 +9,13 @@ use sha2::{Digest, Sha256};
 
 use crate::common::{Form, TestServer};
 
-/// The facts of a generation in the first version.
+/// The facts of a generation that the first version wrote.
 const FIRST_FACTS: [&str; 4] = ["samples", "classes", "class_counts", "log_loss"];
 
-/// Rewrites the model of a data directory as the first version would have written it.
+/// Rewrites a model directory in the format of the first version.
 #[expect(clippy::disallowed_methods, reason = "no other process uses this directory")]
-fn made_old(home: &Path) {
-    let classifier = home.join("classifier");
+fn downgrade(model_dir: &Path) {
+    let classifier = model_dir.join("classifier");
     let generation = classifier.join("1");
     let model = without_newer_facts(&fs::read(generation.join("model.onnx")).expect("a model"));
     for record in [classifier.join("current.json"), generation.join("generation.json")] {
@@ -29,7 +29,7 @@ fn made_old(home: &Path) {
     fs::write(generation.join("model.onnx"), model).expect("written");
 }
 
-/// Replaces later facts by blanks, which are valid in JSON and keep the lengths in the file right.
+/// Replaces newer facts by spaces, which are valid in JSON and keep the lengths in the file correct.
 fn without_newer_facts(onnx: &[u8]) -> Vec<u8> {
     let mut old = onnx.to_vec();
     for (begin, end) in [(r#""named":"#, ','), (r#""open_ended":"#, ','), (r#","top_features":"#, ']')] {
@@ -50,19 +50,18 @@ fn status_0(server: &TestServer, path: &str, form: &Form) -> Value {
 fn predicts_trains_and_exports_from_a_data_directory_of_the_first_version() {
     let server = TestServer::start();
     let campus = Campus::new(5);
-    let (first, more, asked) =
+    let (first, more, unlabelled) =
         (campus.training_csv(0, 400), campus.training_csv(1, 200), campus.cohort(0, 50).csv);
     let file = |hash: &str, bytes: &str| Form::model("m", hash).file("dataset", bytes.as_bytes());
     status_0(&server, "/training", &file("d", &first));
-    let before = status_0(&server, "/prediction", &file("d", &asked));
+    let before = status_0(&server, "/prediction", &file("d", &unlabelled));
 
-    made_old(&server.data_dir().join("m/d"));
-    assert_eq!(status_0(&server, "/prediction", &file("d", &asked)), before);
+    downgrade(&server.data_dir().join("m/d"));
+    assert_eq!(status_0(&server, "/prediction", &file("d", &unlabelled)), before);
 
-    let rated = Form::model("m", "e").field("minscore", "0.1").field("maxdeviation", "1");
-    let rated =
-        rated.field("niterations", "3").file("dataset", more.as_bytes()).field("trainedmodeldirhash", "d");
-    status_0(&server, "/evaluation", &rated);
+    let evaluation = Form::model("m", "e").field("minscore", "0.1").field("maxdeviation", "1");
+    let evaluation = evaluation.field("niterations", "3").field("trainedmodeldirhash", "d");
+    status_0(&server, "/evaluation", &evaluation.file("dataset", more.as_bytes()));
     let export = server.get("/export?uniqueid=m&dirhash=d");
     assert_eq!(export.status, 200);
     server.post("/import", &Form::model("n", "d").file("importzip", &export.body)).expect(200, "Ok");
@@ -70,5 +69,5 @@ fn predicts_trains_and_exports_from_a_data_directory_of_the_first_version() {
     status_0(&server, "/training", &file("d", &more));
     let record = fs::read(server.data_dir().join("m/d/classifier/current.json")).expect("a record");
     let record: Value = serde_json::from_slice(&record).expect("JSON");
-    assert_eq!(record["facts"]["samples"], json!(600), "trained on the old samples, too");
+    assert_eq!(record["facts"]["samples"], json!(600), "trained on the old samples as well");
 }

@@ -1,4 +1,6 @@
-//! The pages of the repository keep their word: tests that they name as a proof exist, and their links lead somewhere.
+//! The Markdown pages: the tests that they name as proofs exist, and their links have targets.
+//!
+//! Owns reading Markdown. Must not know what a test proves.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +18,7 @@ fn every_test_that_a_page_names_exists(#[case] page: &str, #[case] min_names: us
     let names = named_proofs(&text);
     assert!(names.len() >= min_names, "{names:?}");
     for name in names {
-        assert!(tests.contain(name), "{page} names {name}, which is no test");
+        assert!(tests.contains(name), "{page} names {name}, which is no test");
     }
 }
 
@@ -30,18 +32,18 @@ fn every_test_that_a_page_names_exists(#[case] page: &str, #[case] min_names: us
 #[case::a_helper("sources", false)]
 #[case::an_unknown_name("nothing_of_that_name", false)]
 fn only_tests_count_as_proofs(#[case] name: &str, #[case] is_test: bool) {
-    assert_eq!(Tests::all().contain(name), is_test);
+    assert_eq!(Tests::all().contains(name), is_test);
 }
 
 #[test]
-fn only_names_in_the_column_of_proofs_are_checked() {
+fn only_names_in_the_proven_by_column_are_checked() {
     let page = "`a`\n| promise `b` | proven by | measured |\n|---|---|---|\n| `c` | `d`, `e` (`f --g`) | `h` |\n\n\
                 | i | `j` | proven by |\n|---|---|---|\n| `k` | `l` | `m` |\n\n`n`\n";
     assert_eq!(named_proofs(page), ["d", "e", "m"]);
 }
 
 #[test]
-fn every_link_between_pages_leads_to_an_existing_file_and_heading() {
+fn every_link_has_an_existing_file_and_heading() {
     let pages = pages();
     assert!(pages.len() > 10, "{:?}", pages.keys());
     let mut links_checked = 0;
@@ -50,13 +52,13 @@ fn every_link_between_pages_leads_to_an_existing_file_and_heading() {
             let (path, heading) = link.split_once('#').unwrap_or((link, ""));
             let target = if path.is_empty() { page.clone() } else { page.with_file_name(path) };
             let target = target.canonicalize().unwrap_or_else(|error| {
-                panic!("{}: the link {link} leads to no file: {error}", page.display())
+                panic!("{}: the file of the link {link} does not exist: {error}", page.display())
             });
             if !heading.is_empty() {
                 let headings = headings(&read(&target));
                 assert!(
                     headings.iter().any(|known| known == heading),
-                    "{}: the link {link} leads to no heading of {headings:?}",
+                    "{}: the heading of the link {link} is not one of {headings:?}",
                     page.display()
                 );
             }
@@ -67,7 +69,7 @@ fn every_link_between_pages_leads_to_an_existing_file_and_heading() {
 }
 
 #[test]
-fn every_page_of_docs_can_be_reached_from_the_guides() {
+fn every_page_of_docs_is_linked_by_another_page() {
     let root = PathBuf::from(ROOT);
     let pages = pages();
     let linked: Vec<PathBuf> = pages
@@ -82,14 +84,14 @@ fn every_page_of_docs_can_be_reached_from_the_guides() {
 }
 
 #[test]
-fn links_and_headings_are_found_outside_of_code() {
+fn links_and_headings_in_code_are_ignored() {
     let page = "# One: `two`, three-four\n\n```sh\n# no heading [x](y)\n```\n\n## One, two\n\
                 ![a](b.png) [c](d.md#e_f) `[g](h)` [i\nj](<k>)\n## One, two\n";
     assert_eq!(headings(page), ["one-two-three-four", "one-two", "one-two-1"]);
     assert_eq!(links(page), ["b.png", "d.md#e_f", "<k>"]);
 }
 
-/// The names in backticks in the columns with the heading "proven by", where they can be a test.
+/// The names in backticks in the columns with the heading "proven by" that can be the name of a test.
 fn named_proofs(page: &str) -> Vec<&str> {
     let mut column = None;
     let mut names = Vec::new();
@@ -111,7 +113,7 @@ fn is_identifier(name: &str) -> bool {
     name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
 
-/// The Markdown pages of the repository by their paths, apart from what builds and tools write.
+/// The Markdown pages of the repository by path.
 fn pages() -> BTreeMap<PathBuf, String> {
     let root = Path::new(ROOT).canonicalize().expect("the repository");
     ["", "docs", "benches", "fuzz", "models"]
@@ -122,7 +124,7 @@ fn pages() -> BTreeMap<PathBuf, String> {
         .collect()
 }
 
-/// The targets of the inline links and pictures of a page.
+/// The targets of the inline links and images of a page.
 fn links(page: &str) -> Vec<&str> {
     without_code_blocks(page)
         .flat_map(|line| line.split('`').step_by(2))
@@ -131,8 +133,8 @@ fn links(page: &str) -> Vec<&str> {
         .collect()
 }
 
-/// The anchors of a page's headings, as GitHub makes them: lower case, dashes for spaces, no punctuation,
-/// and a number for each repetition.
+/// The anchors of the headings of a page, as GitHub makes them: lower case, dashes for spaces, no punctuation, and a
+/// number for a repeated heading.
 fn headings(page: &str) -> Vec<String> {
     let mut anchors: Vec<String> = Vec::new();
     for line in without_code_blocks(page).filter(|line| line.starts_with('#')) {
@@ -165,9 +167,9 @@ fn without_code_blocks(page: &str) -> impl Iterator<Item = &str> {
 
 /// All tests of the workspace.
 struct Tests {
-    /// The source that lists the test modules of tests/behaviour.
+    /// The file that declares the modules of tests/behaviour.
     modules: String,
-    /// All sources; a test function has its attribute above it.
+    /// All source files.
     sources: Vec<String>,
 }
 
@@ -179,15 +181,16 @@ impl Tests {
         Self { modules, sources }
     }
 
-    fn contain(&self, name: &str) -> bool {
-        let module = format!("mod {name};\n");
-        let in_the_library = format!("#[cfg(test)]\n{module}");
-        self.modules.lines().any(|line| line == module.trim_end())
+    /// Whether there is a test function or a module of tests with this name.
+    fn contains(&self, name: &str) -> bool {
+        let module = format!("mod {name};");
+        let in_the_library = format!("#[cfg(test)]\n{module}\n");
+        self.modules.lines().any(|line| line == module)
             || self.sources.iter().any(|source| source.contains(&in_the_library) || is_test(source, name))
     }
 }
 
-/// Whether a source has a test function of that name: one with the attribute of a test above it.
+/// Whether a source file has a function of this name with a test attribute.
 fn is_test(source: &str, name: &str) -> bool {
     let Some(at) = source.find(&format!("fn {name}(")) else { return false };
     let above = source[..at].rsplit("\n\n").next().unwrap_or_default();

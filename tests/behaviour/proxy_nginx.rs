@@ -1,5 +1,7 @@
-//! HTTPS proxy: Moodle's requests through a real nginx with the configuration in `deploy`. curl sends them, because
-//! Moodle uses libcurl too.
+//! HTTPS proxy: Moodle's requests through nginx with the configuration in `deploy`. curl sends them, because Moodle uses
+//! libcurl.
+//!
+//! Owns nginx and its certificate. Must not know how the server handles a request.
 
 use std::fs;
 use std::io::{Cursor, Read, Write};
@@ -15,10 +17,10 @@ use crate::common::{
     Launch, Request, TestServer, find, free_port, labelled, skip, tool, unlabelled, untouched,
 };
 
-/// The host name in the configuration, and of the certificate.
+/// The host name in the configuration and in the certificate.
 const NAME: &str = "mlbackend.example.org";
 const CONFIGURATION: &str = include_str!("../../deploy/nginx.conf");
-/// Far above the duration of any step, so that a test cannot hang.
+/// Far longer than any step, so that a test cannot hang.
 const TIMEOUT: Duration = Duration::from_mins(2);
 
 #[test]
@@ -58,28 +60,28 @@ fn the_proxy_forwards_credentials_and_error_responses() {
     site.form("/training", "a:wrong", &["dirhash=d"], None).expect(401, wrong);
     let none = "No user and/or password included in the request.";
     site.curl(&["/export?uniqueid=m&dirhash=d"], &[]).expect(401, none);
-    // Without credentials first, as wget does by default: the proxy must forward the challenge.
+    // curl first sends no credentials, as wget does by default: the proxy must forward the challenge.
     let response = site.curl(&["/export?uniqueid=m&dirhash=d", "--user", "a:b", "--anyauth"], &[]);
     response.expect(503, "There is nothing to export.");
 }
 
 #[test]
-fn a_wrong_password_is_answered_through_the_proxy_before_the_upload_arrives() {
-    let Some(site) = Site::start("a_wrong_password_is_answered_through_the_proxy_before_the_upload_arrives")
+fn a_wrong_password_is_refused_through_the_proxy_before_the_upload_arrives() {
+    let Some(site) = Site::start("a_wrong_password_is_refused_through_the_proxy_before_the_upload_arrives")
     else {
         return;
     };
     let head =
         Request::new("POST", "/training").credentials("a", "wrong").header("Content-Length", "30000000");
-    // The rest of the upload is never sent: a proxy that waited for it would time out instead of answering.
+    // The rest of the upload is never sent: if the proxy waited for it, there would be no response.
     let upload = [head.bytes(), vec![b'x'; 10_000]].concat();
-    let answer = site.first_answer(&upload, "Moodle.");
-    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
-    assert!(answer.ends_with("\r\n\r\nIncorrect user and/or password provided by Moodle."), "{answer}");
+    let response = site.response_to(&upload, "Moodle.");
+    assert!(response.starts_with("HTTP/1.1 401 "), "{response}");
+    assert!(response.ends_with("\r\n\r\nIncorrect user and/or password provided by Moodle."), "{response}");
 }
 
 #[test]
-#[cfg(target_os = "linux")] // elsewhere loopback has one address
+#[cfg(target_os = "linux")] // on other systems loopback has one address
 fn failed_logins_through_the_proxy_do_not_lock_out_its_other_clients() {
     let Some(site) = Site::start("failed_logins_through_the_proxy_do_not_lock_out_its_other_clients") else {
         return;
@@ -109,7 +111,7 @@ fn an_upload_of_thirty_megabytes_works_through_the_proxy() {
     let trained = site.form("/training", "a:b", &["dirhash=d"], Some(("dataset", &large)));
     trained.expect(200, r#"{"status":0,"info":[]}"#);
 
-    // An error in the last cell is found only if the whole file has arrived.
+    // An error in the last cell is found only if the server receives the whole file.
     let broken = [&large[..large.len() - 2], b"x\n"].concat();
     let refused = site.form("/training", "a:b", &["dirhash=d"], Some(("dataset", &broken)));
     assert_eq!(refused.status, 400, "{refused:?}");
@@ -130,7 +132,7 @@ fn rows(count: usize) -> Vec<String> {
 
 const LARGE_ROWS: usize = 400;
 
-/// Large in bytes and fast to learn: most columns are constant, and their numbers are long.
+/// A large file that is fast to train on: most columns are constant, and their numbers are long.
 fn large_dataset() -> Vec<u8> {
     let columns = 500;
     let constant = format!(",0.{:0<150}", 25).repeat(columns - 1);
@@ -151,12 +153,12 @@ struct Site {
     directory: TempDir,
     curl: PathBuf,
     port: u16,
-    /// Without openssl there is no certificate, and the proxy speaks plain HTTP.
+    /// `None` without openssl: the proxy then speaks plain HTTP.
     certificate: Option<Certificate>,
 }
 
 impl Site {
-    /// `None`, and a visible skip, where nginx or curl is not installed.
+    /// `None`, and a skipped test, if nginx or curl is not installed.
     fn start(test: &str) -> Option<Self> {
         let (nginx, curl) = (tool(test, "nginx")?, tool(test, "curl")?);
         let launch = Launch::new().env("MOODLE_MLBACKEND_TRUSTED_PROXIES", "127.0.0.1");
@@ -195,7 +197,7 @@ impl Site {
         }
     }
 
-    /// Sends a form as Moodle does; `file` is its name in the form and its content.
+    /// Sends a form as Moodle does; `file` has its name in the form and its content.
     fn form(&self, route: &str, user: &str, fields: &[&str], file: Option<(&str, &[u8])>) -> Reply {
         let fields = ["uniqueid=m"].iter().chain(fields).flat_map(|field| ["--form-string", field]);
         let mut arguments: Vec<&str> = vec![route, "--user", user];
@@ -211,18 +213,18 @@ impl Site {
     fn curl(&self, arguments: &[&str], stdin: &[u8]) -> Reply {
         let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().unwrap();
         let mut input = child.stdin.take().unwrap();
-        let input_is_read = std::thread::scope(|scope| {
+        let output = std::thread::scope(|scope| {
             scope.spawn(move || input.write_all(stdin)); // curl may stop reading early
             child.wait_with_output()
         });
-        Reply::of(&input_is_read.unwrap())
+        Reply::of(&output.unwrap())
     }
 
-    /// Writes bytes and reads the response up to `end`; the connection stays open during that time.
-    fn first_answer(&self, bytes: &[u8], end: &str) -> String {
+    /// Writes bytes and reads the response up to `end`, on a connection that stays open.
+    fn response_to(&self, bytes: &[u8], end: &str) -> String {
         let Some(certificate) = &self.certificate else {
             let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).unwrap();
-            return converse(&stream, &stream, bytes, end);
+            return exchange(&stream, &stream, bytes, end);
         };
         let mut tls = Command::new(find("openssl").unwrap())
             .args(["s_client", "-quiet", "-verify_return_error", "-verify_hostname", NAME, "-CAfile"])
@@ -233,10 +235,10 @@ impl Site {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let answer = converse(tls.stdin.take().unwrap(), tls.stdout.take().unwrap(), bytes, end);
+        let response = exchange(tls.stdin.take().unwrap(), tls.stdout.take().unwrap(), bytes, end);
         let _ = tls.kill();
         let _ = tls.wait();
-        answer
+        response
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -264,27 +266,27 @@ impl Drop for Site {
     }
 }
 
-/// Writes, then reads up to `end` or to the end of the stream. The writer stays open until then.
-fn converse(mut writer: impl Write, mut reader: impl Read, bytes: &[u8], end: &str) -> String {
+/// Writes, then reads up to `end` or the end of the stream. Until then, the writer stays open.
+fn exchange(mut writer: impl Write, mut reader: impl Read, bytes: &[u8], end: &str) -> String {
     writer.write_all(bytes).unwrap();
     writer.flush().unwrap();
-    let mut answer = Vec::new();
+    let mut response = Vec::new();
     let mut buffer = [0; 4096];
-    while !answer.ends_with(end.as_bytes()) {
+    while !response.ends_with(end.as_bytes()) {
         match reader.read(&mut buffer).unwrap() {
             0 => break,
-            count => answer.extend(&buffer[..count]),
+            count => response.extend(&buffer[..count]),
         }
     }
-    String::from_utf8(answer).unwrap()
+    String::from_utf8(response).unwrap()
 }
 
-/// The configuration in `deploy` with the names and ports of this test, inside the context of a distribution's
-/// nginx.conf. Every replacement must find its text.
+/// The configuration in `deploy` with the files and ports of this test, in an `http` block like that of a
+/// distribution's nginx.conf.
 fn configuration(directory: &Path, backend: &str, port: u16, certificate: Option<&Certificate>) -> String {
     let mut text = CONFIGURATION.to_owned();
     let mut change = |from: &str, to: &str| {
-        assert!(text.contains(from), "deploy/nginx.conf has no {from:?} any more");
+        assert!(text.contains(from), "deploy/nginx.conf does not contain {from:?}");
         text = text.replace(from, to);
     };
     change("server 127.0.0.1:5000;", &format!("server {backend};"));
@@ -301,7 +303,7 @@ fn configuration(directory: &Path, backend: &str, port: u16, certificate: Option
     let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
     let temporary: String = kinds.map(|kind| format!("    {kind}_temp_path temporary-{kind};\n")).concat();
     format!(
-        // In one process, so that killing it ends it.
+        // A single process, so that killing it stops nginx.
         "daemon off;\nmaster_process off;\npid {0}/nginx.pid;\nerror_log {0}/error.log;\nevents {{}}\n\
          http {{\n    access_log off;\n{temporary}\n{text}\n}}\n",
         directory.display()
@@ -340,7 +342,7 @@ struct Reply {
 }
 
 impl Reply {
-    /// curl writes the status after the body.
+    /// curl's output is the body, then the status.
     #[track_caller]
     fn of(output: &std::process::Output) -> Self {
         assert!(output.status.success(), "curl: {}", String::from_utf8_lossy(&output.stderr));

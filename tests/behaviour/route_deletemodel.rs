@@ -6,7 +6,8 @@ use std::thread;
 use serde_json::json;
 
 use crate::common::{
-    Form, Operation, Request, Scene, TestServer, ask, fired, labelled, order, order_at, until,
+    Form, Operation, Request, Scene, TestServer, fired_failpoint, inject_fault, inject_fault_at, labelled,
+    predict, until,
 };
 
 fn train(server: &TestServer, id: &str, dir: &str) {
@@ -74,12 +75,12 @@ fn a_model_that_is_deleted_while_it_is_created_does_not_reappear(
 ) {
     let scene = Scene::new();
     let server = scene.server();
-    order(&server, &format!("hold {step}"));
+    inject_fault(&server, &format!("hold {step}"));
     thread::scope(|scope| {
         let first = scope.spawn(|| server.send(&scene.request(operation, "new")));
-        until("it reaches the step before it is stored", || fired(&server.orders()).is_some());
+        until("it reaches the step before it is stored", || fired_failpoint(&server.orders()).is_some());
         server.send(&scene.request(Operation::Delete, "new")).expect(200, "Ok");
-        order_at(&server.orders().with_extension("go"), "");
+        inject_fault_at(&server.orders().with_extension("go"), "");
         assert_eq!(first.join().unwrap().status, 200);
     });
     assert_deleted_and_trainable(&server, &scene);
@@ -89,15 +90,17 @@ fn a_model_that_is_deleted_while_it_is_created_does_not_reappear(
 fn a_queued_training_does_not_restore_a_deleted_model() {
     let scene = Scene::new();
     let server = scene.server();
-    order(&server, "hold make a file");
+    inject_fault(&server, "hold make a file");
     thread::scope(|scope| {
         let train = || server.send(&scene.request(Operation::Train, "new"));
         let first = scope.spawn(train);
-        until("the first reaches the step before it is stored", || fired(&server.orders()).is_some());
+        until("the first reaches the step before it is stored", || {
+            fired_failpoint(&server.orders()).is_some()
+        });
         let second = scope.spawn(train);
         until("the second is queued", || started_jobs(&server, "new") == 2);
         server.send(&scene.request(Operation::Delete, "new")).expect(200, "Ok");
-        order_at(&server.orders().with_extension("go"), "");
+        inject_fault_at(&server.orders().with_extension("go"), "");
         for training in [first, second] {
             assert_eq!(training.join().unwrap().status, 200);
         }
@@ -106,11 +109,11 @@ fn a_queued_training_does_not_restore_a_deleted_model() {
 }
 
 fn assert_deleted_and_trainable(server: &TestServer, scene: &Scene) {
-    assert_eq!(ask(server, "new")["status"], json!(2));
+    assert_eq!(predict(server, "new")["status"], json!(2));
     assert!(!server.data_dir().join("new").exists());
     assert_eq!(started_jobs(server, "new"), 0, "the markers of the jobs are removed");
     assert_eq!(server.send(&scene.request(Operation::Train, "new")).status, 200);
-    assert_eq!(ask(server, "new")["status"], json!(0));
+    assert_eq!(predict(server, "new")["status"], json!(0));
 }
 
 /// The number of jobs on this id that have started and not ended.
@@ -129,13 +132,13 @@ fn a_deletion_succeeds_while_a_file_server_still_keeps_open_files(#[case] error:
     for step in 0.. {
         let id = format!("m{step}");
         scene.copy_model(&server, &id);
-        order(&server, &format!("{error} {step}"));
+        inject_fault(&server, &format!("{error} {step}"));
         let reply = server.send(&scene.request(Operation::Delete, &id));
-        let step_name = fired(&server.orders()).expect("a step of the removal");
+        let step_name = fired_failpoint(&server.orders()).expect("a step of the removal");
         if step_name == "remove" {
             reply.expect(200, "Ok");
-            assert_eq!(ask(&server, &id)["status"], json!(2));
-            assert!(server.log().contains("deleted all the same"), "{}", server.log());
+            assert_eq!(predict(&server, &id)["status"], json!(2));
+            assert!(server.log().contains("files that are still open"), "{}", server.log());
             return;
         }
     }

@@ -5,7 +5,10 @@ use std::thread;
 use serde_json::json;
 
 use super::inspect::sound;
-use crate::common::{Form, Launch, TestServer, fired, labelled, long, order, order_at, unlabelled, until};
+use crate::common::{
+    Form, Launch, TestServer, fired_failpoint, inject_fault, inject_fault_at, labelled, long, unlabelled,
+    until,
+};
 
 fn rows(count: usize) -> Vec<u8> {
     let rows: Vec<String> = (0..count)
@@ -77,10 +80,10 @@ fn a_full_queue_is_503_with_retry_after_while_version_and_predictions_are_answer
         .field("niterations", "1")
         .file("dataset", &rows(40));
     // The first evaluation is held at its last steps until the end of the test.
-    order(&server, "hold write a report");
+    inject_fault(&server, "hold write a report");
     thread::scope(|scope| {
         let first = scope.spawn(|| server.post("/evaluation", &evaluate));
-        until("the first evaluation runs", || fired(&server.orders()).is_some());
+        until("the first evaluation runs", || fired_failpoint(&server.orders()).is_some());
         for (path, form) in [("/evaluation", &evaluate), ("/training", &train)] {
             let refused = server.post(path, form);
             assert_eq!(refused.status, 503, "{}", refused.text());
@@ -90,7 +93,7 @@ fn a_full_queue_is_503_with_retry_after_while_version_and_predictions_are_answer
         server.get("/version").expect(200, "3.0.5");
         assert_eq!(server.post("/prediction", &prediction).json()["status"], json!(0));
         assert!(!first.is_finished());
-        order_at(&server.orders().with_extension("go"), "");
+        inject_fault_at(&server.orders().with_extension("go"), "");
         assert_eq!(first.join().expect("an answer").json()["status"], json!(0));
     });
 }

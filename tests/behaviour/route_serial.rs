@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::common::{
-    Dice, Form, Launch, Reply, TestServer, fired, labelled, long, order, order_at, unlabelled, until,
+    Dice, Form, Launch, Reply, TestServer, fired_failpoint, inject_fault, inject_fault_at, labelled, long,
+    unlabelled, until,
 };
 
 /// The operations, and how many clients do each.
@@ -238,10 +239,10 @@ fn publishing_a_model_blocks_neither_other_models_nor_its_own_readers() {
     let server = Launch::new().env("MOODLE_MLBACKEND_JOBS", "2").with_faults().start();
     let train = |id: &str| server.post("/training", &Form::model(id, "d").file("dataset", &rows(true, 30)));
     assert_done(&train("m"));
-    order(&server, "hold make a file");
+    inject_fault(&server, "hold make a file");
     thread::scope(|scope| {
         let held = scope.spawn(|| train("m"));
-        until("it publishes", || fired(&server.orders()).is_some());
+        until("it publishes", || fired_failpoint(&server.orders()).is_some());
         // While the lock of model m is held, all of these requests finish.
         assert_done(&train("n"));
         let read = |id: &str| {
@@ -253,7 +254,7 @@ fn publishing_a_model_blocks_neither_other_models_nor_its_own_readers() {
         read("n");
         server.post("/deletemodel", &Form::new().field("uniqueid", "n")).expect(200, "Ok");
         assert!(!held.is_finished());
-        order_at(&server.orders().with_extension("go"), "");
+        inject_fault_at(&server.orders().with_extension("go"), "");
         assert_done(&held.join().expect("an answer"));
     });
 }

@@ -10,7 +10,7 @@ use tokio::net::TcpSocket;
 
 use crate::common::{Form, Launch, Request, TestServer, labelled, skip};
 
-/// The memory that all clients together may need that read no responses.
+/// The memory for all clients that read no responses.
 const MAX_MEMORY: u64 = 100 << 20;
 
 #[test]
@@ -25,19 +25,19 @@ fn pipelined_requests_are_answered_in_order() {
     let all = [version.repeat(300), training("m"), version.repeat(3), training("n"), last].concat();
     let mut stream = TcpStream::connect(server.address).expect("a connection");
     let mut sending = stream.try_clone().expect("a second handle");
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     thread::scope(|scope| {
-        scope.spawn(move || sending.write_all(&all).expect("all is taken"));
-        stream.read_to_end(&mut answers).expect("answers, and the end");
+        scope.spawn(move || sending.write_all(&all).expect("sent"));
+        stream.read_to_end(&mut responses).expect("responses until the end");
     });
-    let text = String::from_utf8_lossy(&answers);
+    let text = String::from_utf8_lossy(&responses);
     let kinds: Vec<&str> = text
         .split("HTTP/1.1 ")
         .skip(1)
-        .map(|answer| match answer {
-            _ if answer.starts_with("200") && answer.ends_with("3.0.5") => "version",
-            _ if answer.starts_with("200") && answer.contains("\"status\":0") => "trained",
-            _ if answer.starts_with("404") => "nothing",
+        .map(|response| match response {
+            _ if response.starts_with("200") && response.ends_with("3.0.5") => "version",
+            _ if response.starts_with("200") && response.contains("\"status\":0") => "trained",
+            _ if response.starts_with("404") => "nothing",
             other => panic!("{other}"),
         })
         .collect();
@@ -69,7 +69,7 @@ fn pipelining_after_a_body_needs_little_memory() {
     assert_little_memory(&server, &training.bytes(), request, "pipelining_after_a_body_needs_little_memory");
 }
 
-/// Twenty clients send a first request and then another one again and again, and read nothing.
+/// Twenty clients send a first request, then repeat another one, and read nothing.
 fn assert_little_memory(server: &TestServer, first: &[u8], again: &[u8], test: &str) {
     let Some(before) = server.memory("VmHWM") else {
         return skip(test, "this system does not report the memory of a process");
@@ -100,7 +100,7 @@ impl FastSender {
             socket.set_recv_buffer_size(4096)?;
             socket.connect(address).await?.into_std()
         });
-        Self { stream: connected.expect("a connection that need not block"), sent: 0 }
+        Self { stream: connected.expect("a non-blocking connection"), sent: 0 }
     }
 
     fn send(&mut self, bytes: &[u8]) {
@@ -108,7 +108,7 @@ impl FastSender {
             match self.stream.write(&bytes[self.sent..]) {
                 Ok(count) => self.sent += count,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(error) => panic!("the connection was ended: {error}"),
+                Err(error) => panic!("the server closed the connection: {error}"),
             }
         }
     }

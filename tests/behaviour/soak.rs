@@ -1,7 +1,7 @@
-//! Long mixed use: memory, descriptors and directories are afterwards as they were.
+//! Long mixed use: memory, descriptors and files do not grow.
 //!
-//! `SOAK_REQUESTS=300000 MLBACKEND_TEST_PROGRAM=target/release/moodle-mlbackend cargo test soak` asks a release so
-//! often, and draws `target/soak.png`.
+//! `SOAK_REQUESTS=300000 MLBACKEND_TEST_PROGRAM=target/release/moodle-mlbackend cargo test soak` sends this number of
+//! requests to a release and draws `target/soak.png`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,45 +11,47 @@ use std::thread;
 
 use crate::common::{Dice, Form, Launch, Panel, Reply, Request, Table, TestServer, draw, skip};
 
-/// Requests where nothing else is asked for.
-const FEW: usize = 480;
-/// After each, all models are deleted and what is left is measured.
+/// The default of `SOAK_REQUESTS`.
+const DEFAULT_REQUESTS: usize = 480;
+/// After each round, all models are deleted and the server is measured.
 const ROUNDS: usize = 12;
-/// Clients at once, each with models of its own and one that all share.
+/// Concurrent clients, each with one model of its own and one that all share.
 const CLIENTS: usize = 2;
-/// More memory may not be there in the last quarter of the rounds than in the second one, in MiB.
+/// The allowed growth of memory from the second quarter of the rounds to the last, in MiB.
 const MAX_GROWTH: f64 = 12.0;
 
-/// What is there without requests.
+/// The resources of a server without requests.
 #[derive(Debug, Clone, Copy)]
 struct Measured {
+    /// In MiB.
     memory: f64,
     descriptors: usize,
-    /// Files and directories, of data and uploads.
+    /// Data and uploads, with directories.
     files: usize,
     bytes: u64,
 }
 
 #[test]
-fn after_long_mixed_use_memory_descriptors_and_directories_are_as_before() {
-    let requests = std::env::var("SOAK_REQUESTS").ok().and_then(|count| count.parse().ok()).unwrap_or(FEW);
-    // Wrong passwords are among what is asked, and all comes from one address.
+fn long_mixed_use_does_not_grow_memory_descriptors_or_directories() {
+    let requests =
+        std::env::var("SOAK_REQUESTS").ok().and_then(|count| count.parse().ok()).unwrap_or(DEFAULT_REQUESTS);
+    // Some requests have a wrong password, and all come from one address.
     let server = Launch::new().env("MOODLE_MLBACKEND_LOGIN_FAILURES", "0").start();
     let dataset = samples();
-    let told = Mutex::new(BTreeMap::new());
+    let counts = Mutex::new(BTreeMap::new());
     let mut measured = Vec::new();
     for round in 0..ROUNDS {
         thread::scope(|scope| {
             for client in 0..CLIENTS {
-                let (server, dataset, told) = (&server, &dataset, &told);
+                let (server, dataset, counts) = (&server, &dataset, &counts);
                 scope.spawn(move || {
                     let mut client = Client::new(server, dataset, (round * CLIENTS + client) as u64);
                     for at in 0..requests / ROUNDS / CLIENTS {
-                        // Everything at least once.
-                        let first = Asked::ALL.get(at).filter(|_| round == 0);
-                        let what = first.copied().unwrap_or_else(|| client.choose());
-                        let status = client.send(what).status;
-                        *told.lock().unwrap().entry((what, status)).or_insert(0_usize) += 1;
+                        // Each kind at least once.
+                        let first = Kind::ALL.get(at).filter(|_| round == 0);
+                        let kind = first.copied().unwrap_or_else(|| client.choose());
+                        let status = client.send(kind).status;
+                        *counts.lock().unwrap().entry((kind, status)).or_insert(0_usize) += 1;
                     }
                 });
             }
@@ -58,36 +60,36 @@ fn after_long_mixed_use_memory_descriptors_and_directories_are_as_before() {
             server.post("/deletemodel", &Form::new().field("uniqueid", &id)).expect(200, "Ok");
         }
         measured.extend(measure(&server));
-        if requests > FEW {
+        if requests > DEFAULT_REQUESTS {
             eprintln!("{round}: {:?}", measured.last());
         }
     }
-    let told = told.into_inner().unwrap();
-    eprintln!("{requests} requests: {told:?}");
-    for what in Asked::ALL {
-        assert!(told.contains_key(&(what, what.status())), "no {what:?} came to its end: {told:?}");
+    let counts = counts.into_inner().unwrap();
+    eprintln!("{requests} requests: {counts:?}");
+    for kind in Kind::ALL {
+        assert!(counts.contains_key(&(kind, kind.status())), "no {kind:?} succeeded: {counts:?}");
     }
-    // What Moodle expects of a model that is not there: another client has just deleted it.
+    // 503: another client has deleted the model that is exported.
     let expected =
-        |(what, status): &(Asked, u16)| *status == what.status() || (*what, *status) == (Asked::Export, 503);
-    assert!(told.keys().all(expected), "{told:?}");
+        |(kind, status): &(Kind, u16)| *status == kind.status() || (*kind, *status) == (Kind::Export, 503);
+    assert!(counts.keys().all(expected), "{counts:?}");
     let (Some(first), Some(last)) = (measured.first(), measured.last()) else {
-        return skip("soak", "this system does not tell what a process needs");
+        return skip("soak", "this system does not report the memory of a process");
     };
-    assert_eq!((last.files, last.bytes), (first.files, first.bytes), "something is left in the directories");
+    assert_eq!((last.files, last.bytes), (first.files, first.bytes), "files are left");
     assert!(last.descriptors <= first.descriptors + CLIENTS, "{first:?}, {last:?}");
     let memory: Vec<f64> = measured.iter().map(|measured| measured.memory).collect();
     let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
     let (early, late) = (mean(&memory[ROUNDS / 4..ROUNDS / 2]), mean(&memory[ROUNDS * 3 / 4..]));
     assert!(late < early + MAX_GROWTH, "{early:.1} MiB became {late:.1} MiB");
-    if requests > FEW {
+    if requests > DEFAULT_REQUESTS {
         picture(&measured, requests);
     }
 }
 
-/// What a client asks for.
+/// A kind of request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Asked {
+enum Kind {
     Version,
     Prediction,
     Training,
@@ -99,10 +101,10 @@ enum Asked {
     WrongPassword,
     DamagedDataset,
     DamagedArchive,
-    NoSuchPlace,
+    UnknownPath,
 }
 
-impl Asked {
+impl Kind {
     const ALL: [Self; 12] = [
         Self::Version,
         Self::Prediction,
@@ -115,11 +117,11 @@ impl Asked {
         Self::WrongPassword,
         Self::DamagedDataset,
         Self::DamagedArchive,
-        Self::NoSuchPlace,
+        Self::UnknownPath,
     ];
 
-    /// How often, in a thousand; the rest are predictions.
-    fn often(self) -> usize {
+    /// The number in a thousand requests; the rest are predictions.
+    fn share(self) -> usize {
         match self {
             Self::Prediction => 0,
             Self::Evaluation | Self::EvaluationLog => 3,
@@ -129,12 +131,12 @@ impl Asked {
         }
     }
 
-    /// What is answered to it, unless the model is not there.
+    /// The status of the response.
     fn status(self) -> u16 {
         match self {
             Self::WrongPassword => 401,
             Self::DamagedDataset | Self::DamagedArchive => 400,
-            Self::NoSuchPlace => 404,
+            Self::UnknownPath => 404,
             _ => 200,
         }
     }
@@ -158,60 +160,60 @@ impl<'a> Client<'a> {
         let own = model(seed as usize % CLIENTS);
         let mut client =
             Self { server, dataset, dice: Dice::new(seed), archive: Vec::new(), own: own.clone() };
-        // No other client deletes its own model.
-        assert_eq!(client.send_about(Asked::Training, &own).status, 200);
-        let export = client.send_about(Asked::Export, &own);
+        // No other client deletes this model.
+        assert_eq!(client.send_for(Kind::Training, &own).status, 200);
+        let export = client.send_for(Kind::Export, &own);
         assert_eq!(export.status, 200, "{}", String::from_utf8_lossy(&export.body));
         client.archive = export.body;
         client
     }
 
-    fn choose(&mut self) -> Asked {
+    fn choose(&mut self) -> Kind {
         let mut at = self.dice.below(1_000);
-        for what in Asked::ALL {
-            if at < what.often() {
-                return what;
+        for kind in Kind::ALL {
+            if at < kind.share() {
+                return kind;
             }
-            at -= what.often();
+            at -= kind.share();
         }
-        Asked::Prediction
+        Kind::Prediction
     }
 
-    fn send(&mut self, what: Asked) -> Reply {
+    fn send(&mut self, kind: Kind) -> Reply {
         let id = if self.dice.chance(0.3) { model(CLIENTS) } else { self.own.clone() };
-        self.send_about(what, &id)
+        self.send_for(kind, &id)
     }
 
-    fn send_about(&mut self, what: Asked, id: &str) -> Reply {
+    fn send_for(&mut self, kind: Kind, id: &str) -> Reply {
         let form = Form::model(id, "d");
         let post = |path: &str, form: Form| self.server.post(path, &form);
-        match what {
-            Asked::Version => self.server.get("/version"),
-            Asked::Prediction => {
+        match kind {
+            Kind::Version => self.server.get("/version"),
+            Kind::Prediction => {
                 post("/prediction", form.file("dataset", &self.dataset.select(0..20).unlabelled()))
             }
-            Asked::Training => {
+            Kind::Training => {
                 let from = self.dice.below(40);
                 post("/training", form.file("dataset", &self.dataset.select(from..from + 40).labelled()))
             }
-            Asked::Evaluation => self.evaluate(form),
-            Asked::EvaluationLog => {
+            Kind::Evaluation => self.evaluate(form),
+            Kind::EvaluationLog => {
                 // No other client deletes this one.
                 let run = self.evaluate(Form::model(&self.own, "d")).json()["runid"].clone();
                 self.server.get(&format!("/evaluationlog?uniqueid={}&dirhash=d&runid={run}", self.own))
             }
-            Asked::Export => self.server.get(&format!("/export?uniqueid={id}&dirhash=d")),
-            Asked::Import => post("/import", form.file("importzip", &self.archive)),
-            Asked::Deletion => post("/deletemodel", Form::new().field("uniqueid", id)),
-            Asked::WrongPassword => {
+            Kind::Export => self.server.get(&format!("/export?uniqueid={id}&dirhash=d")),
+            Kind::Import => post("/import", form.file("importzip", &self.archive)),
+            Kind::Deletion => post("/deletemodel", Form::new().field("uniqueid", id)),
+            Kind::WrongPassword => {
                 self.server.send(&Request::new("GET", "/export").credentials("a", "wrong"))
             }
-            Asked::DamagedDataset => post("/training", form.file("dataset", b"nfeatures,\n1\n\"a,b\n1,x\n")),
-            Asked::DamagedArchive => {
+            Kind::DamagedDataset => post("/training", form.file("dataset", b"nfeatures,\n1\n\"a,b\n1,x\n")),
+            Kind::DamagedArchive => {
                 let half = &self.archive[..self.archive.len() / 2];
                 post("/import", form.file("importzip", half))
             }
-            Asked::NoSuchPlace => self.server.get("/nothing"),
+            Kind::UnknownPath => self.server.get("/nothing"),
         }
     }
 
@@ -241,15 +243,15 @@ fn measure(server: &TestServer) -> Option<Measured> {
     Some(Measured { memory, descriptors: server.descriptors()?, files, bytes })
 }
 
-/// Adds up what is below a directory.
+/// Adds the files and directories below a directory.
 fn count(directory: &Path, files: &mut usize, bytes: &mut u64) {
     for entry in fs::read_dir(directory).expect("it is there").flatten() {
         *files += 1;
-        let about = entry.metadata().expect("it is not removed");
-        if about.is_dir() {
+        let metadata = entry.metadata().expect("it is not removed");
+        if metadata.is_dir() {
             count(&entry.path(), files, bytes);
         } else {
-            *bytes += about.len();
+            *bytes += metadata.len();
         }
     }
 }
@@ -262,7 +264,7 @@ fn picture(measured: &[Measured], requests: usize) {
     let panels = [
         Panel { title: "Memory, MiB", line: line(|measured| measured.memory) },
         Panel { title: "Open descriptors", line: line(|measured| measured.descriptors as f64) },
-        Panel { title: "Files in its directories", line: line(|measured| measured.files as f64) },
+        Panel { title: "Files", line: line(|measured| measured.files as f64) },
     ];
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/soak.png");
     let _ = fs::remove_file(&path);

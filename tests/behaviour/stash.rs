@@ -1,11 +1,11 @@
-//! `MOODLE_ML_STASH_DIR`: copies of requests, for debugging.
+//! The copies of requests in `MOODLE_ML_STASH_DIR`, for debugging.
 
 use std::fs;
 
 use crate::common::{Form, Launch};
 
 #[test]
-fn keeps_every_request_as_plain_files_without_credentials() {
+fn stores_every_request_as_files_without_credentials() {
     let launch = Launch::new();
     let stash = launch.stash_dir();
     let server = launch.env("MOODLE_ML_STASH_DIR", stash.to_str().expect("text")).start();

@@ -5,7 +5,10 @@ use std::thread;
 
 use serde_json::json;
 
-use crate::common::{Form, Launch, Reply, TestServer, fired, labelled, order, order_at, unlabelled, until};
+use crate::common::{
+    Form, Launch, Reply, TestServer, fired_failpoint, inject_fault, inject_fault_at, labelled, unlabelled,
+    until,
+};
 
 fn rows(count: usize) -> Vec<u8> {
     let rows: Vec<String> = (0..count)
@@ -39,10 +42,10 @@ fn finishes_running_work_and_refuses_new_requests_with_retry_after() {
     let server = Launch::new().env("MOODLE_MLBACKEND_STOP_SECONDS", "300").with_faults().start();
     assert_eq!(server.post("/training", &train(40)).json()["status"], json!(0));
     // The evaluation is held at its last steps until the end of the test.
-    order(&server, "hold write a report");
+    inject_fault(&server, "hold write a report");
     thread::scope(|scope| {
         let evaluation = scope.spawn(|| server.post("/evaluation", &evaluate(1)));
-        until("the evaluation has learnt", || fired(&server.orders()).is_some());
+        until("the evaluation has learnt", || fired_failpoint(&server.orders()).is_some());
         server.signal("TERM");
         wait_for(&server, "new requests are refused");
         let refused = [
@@ -56,7 +59,7 @@ fn finishes_running_work_and_refuses_new_requests_with_retry_after() {
         }
         server.get("/version").expect(200, "3.0.5");
         assert!(!evaluation.is_finished());
-        order_at(&server.orders().with_extension("go"), "");
+        inject_fault_at(&server.orders().with_extension("go"), "");
         let reply = evaluation.join().expect("an answer");
         assert_eq!((reply.status, &reply.json()["status"]), (200, &json!(0)));
     });
@@ -69,14 +72,14 @@ fn finishes_running_work_and_refuses_new_requests_with_retry_after() {
 #[test]
 fn a_training_that_runs_at_sigterm_is_published() {
     let server = Launch::new().env("MOODLE_MLBACKEND_STOP_SECONDS", "300").with_faults().start();
-    order(&server, "hold make a file");
+    inject_fault(&server, "hold make a file");
     thread::scope(|scope| {
         let training = scope.spawn(|| server.post("/training", &train(40)));
-        until("it reaches the step before it is published", || fired(&server.orders()).is_some());
+        until("it reaches the step before it is published", || fired_failpoint(&server.orders()).is_some());
         server.signal("TERM");
         wait_for(&server, "new requests are refused");
         assert!(!training.is_finished());
-        order_at(&server.orders().with_extension("go"), "");
+        inject_fault_at(&server.orders().with_extension("go"), "");
         assert_eq!(training.join().expect("an answer").json()["status"], json!(0));
     });
     let (code, dir) = server.ended();

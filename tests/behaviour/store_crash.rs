@@ -1,4 +1,4 @@
-//! Processes that are killed while they publish, and disks that are full.
+//! The store when its process is killed, and when the disk is full.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Write};
@@ -12,10 +12,10 @@ use serde_json::json;
 
 use crate::common::skip;
 
-/// Names the data directory for a test that plays another process.
+/// The variable with the data directory for a test that runs in another process.
 const DIRECTORY: &str = "STORE_CRASH_DIRECTORY";
 
-fn home(store: &Store) -> ModelDir {
+fn model_dir(store: &Store) -> ModelDir {
     store.model(&ModelId::new("model").unwrap(), &DirHash::new("dirhash", "hash").unwrap())
 }
 
@@ -23,46 +23,44 @@ fn content(number: u64) -> Vec<u8> {
     number.to_string().repeat(20_000).into_bytes()
 }
 
-fn publish_next(home: &ModelDir) -> Result<u64, moodle_mlbackend::store::StoreError> {
-    let lock = home.lock()?;
-    let number = home.current()?.map_or(0, |current| current.facts()["number"].as_u64().unwrap()) + 1;
+fn publish_next(model_dir: &ModelDir) -> Result<u64, moodle_mlbackend::store::StoreError> {
+    let lock = model_dir.lock()?;
+    let number = model_dir.current()?.map_or(0, |current| current.facts()["number"].as_u64().unwrap()) + 1;
     let (bytes, facts) = (content(number), json!({ "number": number }));
-    home.publish(&lock, &NewGeneration { model: &bytes, samples: Some(&bytes), facts: &facts })?;
+    model_dir.publish(&lock, &NewGeneration { model: &bytes, samples: Some(&bytes), facts: &facts })?;
     Ok(number)
 }
 
-/// The number of the current generation, once all its parts have been compared.
-fn whole(home: &ModelDir) -> u64 {
-    let Some(current) = home.current().unwrap() else { return 0 };
+/// Verifies all parts of the current generation and returns its number, or 0 if there is none.
+fn verified_number(model_dir: &ModelDir) -> u64 {
+    let Some(current) = model_dir.current().unwrap() else { return 0 };
     let number = current.facts()["number"].as_u64().unwrap();
     assert_eq!(current.model().unwrap(), content(number));
     assert_eq!(current.samples().unwrap().unwrap(), content(number));
     number
 }
 
-fn nothing_half_made_is_left(dir: &Path) {
-    let sessions = dir.join(".mlbackend/sessions");
-    let others = sessions.read_dir().unwrap().count();
-    assert_eq!(others, 1, "only the session of this process");
-    let session = sessions.read_dir().unwrap().next().unwrap().unwrap().path();
-    assert_eq!(session.read_dir().unwrap().count(), 1, "only its lock");
+fn assert_nothing_incomplete(dir: &Path) {
+    let sessions: Vec<_> = dir.join(".mlbackend/sessions").read_dir().unwrap().flatten().collect();
+    assert_eq!(sessions.len(), 1, "only the session of this process");
+    assert_eq!(sessions[0].path().read_dir().unwrap().count(), 1, "only its lock");
     assert_eq!(dir.join(".mlbackend/locks").read_dir().map_or(0, Iterator::count), 0);
 }
 
 #[test]
-#[ignore = "played by a process that the test below kills"]
-fn as_the_victim() {
+#[ignore = "runs in a process that the test below kills"]
+fn publishing_process() {
     let Some(dir) = std::env::var_os(DIRECTORY) else { return };
-    let home = home(&Store::open(Path::new(&dir)).unwrap());
+    let model_dir = model_dir(&Store::open(Path::new(&dir)).unwrap());
     loop {
-        println!("published {}", publish_next(&home).unwrap());
-        home.begin_run().unwrap().publish().unwrap();
+        println!("published {}", publish_next(&model_dir).unwrap());
+        model_dir.begin_run().unwrap().publish().unwrap();
     }
 }
 
-fn victim(dir: &Path) -> Child {
+fn start_publishing(dir: &Path) -> Child {
     Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "store_crash::as_the_victim", "--ignored", "--nocapture"])
+        .args(["--exact", "store_crash::publishing_process", "--ignored", "--nocapture"])
         .env(DIRECTORY, dir)
         .stdout(Stdio::piped())
         .spawn()
@@ -70,82 +68,82 @@ fn victim(dir: &Path) -> Child {
 }
 
 #[test]
-fn a_process_killed_at_any_moment_leaves_the_old_or_the_new_generation_whole() {
+fn a_process_killed_at_any_moment_leaves_the_old_or_the_new_generation_intact() {
     let dir = tempfile::tempdir().unwrap();
     for round in 0..40u64 {
-        let mut victim = victim(dir.path());
-        let mut lines = BufReader::new(victim.stdout.take().unwrap()).lines();
-        // It is at work from its first line on; then any moment will do.
-        let promised = |line: String| line.rsplit_once("published ").map(|(_, n)| n.parse::<u64>().unwrap());
-        let mut last = lines.find_map(|line| promised(line.unwrap())).unwrap();
+        let mut process = start_publishing(dir.path());
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        // It publishes from its first line on.
+        let published = |line: String| line.rsplit_once("published ").map(|(_, n)| n.parse::<u64>().unwrap());
+        let mut last = lines.find_map(|line| published(line.unwrap())).unwrap();
         thread::sleep(Duration::from_micros(round * 1_370 % 20_000));
-        victim.kill().unwrap();
-        victim.wait().unwrap();
-        last = lines.map_while(Result::ok).filter_map(promised).last().unwrap_or(last);
+        process.kill().unwrap();
+        process.wait().unwrap();
+        last = lines.map_while(Result::ok).filter_map(published).last().unwrap_or(last);
 
         let store = Store::open(dir.path()).unwrap();
-        nothing_half_made_is_left(dir.path());
-        let found = whole(&home(&store));
-        assert!(found == last || found == last + 1, "promised {last}, found {found}");
-        assert_eq!(publish_next(&home(&store)).unwrap(), found + 1);
+        assert_nothing_incomplete(dir.path());
+        let found = verified_number(&model_dir(&store));
+        assert!(found == last || found == last + 1, "reported {last}, found {found}");
+        assert_eq!(publish_next(&model_dir(&store)).unwrap(), found + 1);
     }
 }
 
-/// In blocks of 512 bytes, for the process of [`as_one_with_small_files`] alone.
-const LONGEST_FILE: &str = "64";
+/// The file size limit of [`process_with_file_size_limit`], in blocks of 512 bytes.
+const MAX_FILE_SIZE: &str = "64";
 
 #[test]
-#[ignore = "played by a process with a limit, started by the test below"]
-fn as_one_with_small_files() {
+#[ignore = "runs in a process that the test below starts"]
+fn process_with_file_size_limit() {
     let Some(dir) = std::env::var_os(DIRECTORY) else { return };
-    let home = home(&Store::open(Path::new(&dir)).unwrap());
+    let model_dir = model_dir(&Store::open(Path::new(&dir)).unwrap());
     // The first fits (20,000 bytes), the hundredth does not.
-    let error = (0..100).find_map(|_| publish_next(&home).err()).unwrap();
+    let error = (0..100).find_map(|_| publish_next(&model_dir).err()).unwrap();
     assert!(error.is_no_space(), "{error}");
-    assert!(whole(&home) > 0);
+    assert!(verified_number(&model_dir) > 0);
 }
 
 #[test]
 fn a_file_that_becomes_too_long_is_a_lack_of_space_and_keeps_the_old_generation() {
     let dir = tempfile::tempdir().unwrap();
-    // The signal would end the process; servers ignore it and see the error.
-    let limited = format!("trap '' XFSZ; ulimit -f {LONGEST_FILE}; exec \"$@\"");
+    // The signal would end the process; a server ignores it and gets the error.
+    let limited = format!("trap '' XFSZ; ulimit -f {MAX_FILE_SIZE}; exec \"$@\"");
     let status = Command::new("sh")
         .args(["-c", &limited, "sh"])
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "store_crash::as_one_with_small_files", "--ignored"])
+        .args(["--exact", "store_crash::process_with_file_size_limit", "--ignored"])
         .env(DIRECTORY, dir.path())
         .stdout(Stdio::null())
         .status()
         .unwrap();
     assert!(status.success());
     let store = Store::open(dir.path()).unwrap();
-    nothing_half_made_is_left(dir.path());
-    assert_eq!(whole(&home(&store)), 9, "one digit fits, two do not");
+    assert_nothing_incomplete(dir.path());
+    assert_eq!(verified_number(&model_dir(&store)), 9, "one digit fits, two do not");
 }
 
 #[test]
-#[ignore = "played by a process with a small disk, started by the test below"]
-fn as_one_with_a_small_disk() {
+#[ignore = "runs in a process that the test below starts"]
+fn process_with_a_small_disk() {
     let Some(dir) = std::env::var_os(DIRECTORY) else { return };
     let dir = Path::new(&dir);
     let store = Store::open(dir).unwrap();
-    let home = home(&store);
-    let before = publish_next(&home).unwrap();
+    let model_dir = model_dir(&store);
+    let before = publish_next(&model_dir).unwrap();
     let full = fill(&dir.join("filler"));
     assert_eq!(full.kind(), ErrorKind::StorageFull);
 
-    let error = publish_next(&home).unwrap_err();
+    let error = publish_next(&model_dir).unwrap_err();
     assert!(error.is_no_space(), "{error}");
-    assert_eq!(whole(&home), before);
-    nothing_half_made_is_left(dir);
+    assert_eq!(verified_number(&model_dir), before);
+    assert_nothing_incomplete(dir);
 
     store.delete(&ModelId::new("model").unwrap()).unwrap();
-    assert_eq!(whole(&home), 0, "a full disk does not hinder a deletion");
-    assert_eq!(publish_next(&home).unwrap(), 1, "it has made room");
+    assert_eq!(verified_number(&model_dir), 0, "a deletion works on a full disk");
+    assert_eq!(publish_next(&model_dir).unwrap(), 1, "the deletion has freed space");
 }
 
-/// Writes until nothing fits any more.
+/// Writes until the disk is full; returns the error.
 fn fill(path: &Path) -> std::io::Error {
     let mut filler = File::options().write(true).create_new(true).open(path).unwrap();
     loop {
@@ -158,20 +156,20 @@ fn fill(path: &Path) -> std::io::Error {
 #[test]
 fn a_full_disk_keeps_the_old_generation_and_can_be_deleted_from() {
     let dir = tempfile::tempdir().unwrap();
-    // A disk of its own, in a mount namespace that ends with the process.
+    // A tmpfs in a mount namespace, which ends with the process.
     let own_disk = "mount -t tmpfs -o size=256k none \"$0\" && touch \"$0/mounted\" || exit 99; exec \"$@\"";
     let output = Command::new("unshare")
         .args(["--user", "--map-root-user", "--mount", "sh", "-c", own_disk])
         .arg(dir.path())
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "store_crash::as_one_with_a_small_disk", "--ignored"])
+        .args(["--exact", "store_crash::process_with_a_small_disk", "--ignored"])
         .env(DIRECTORY, dir.path())
         .output();
     match output.as_ref().map(|output| output.status.code()) {
-        // unshare itself says 1 when it may not: then nothing was mounted and no test ran.
+        // unshare exits with 1 without permission: nothing was mounted and no test ran.
         Err(_) | Ok(Some(1 | 99)) => {
             let test = "a_full_disk_keeps_the_old_generation_and_can_be_deleted_from";
-            skip(test, "no disk of its own can be mounted here");
+            skip(test, "this user may not mount a small disk");
         }
         Ok(_) => {
             let text = String::from_utf8(output.unwrap().stdout).unwrap();

@@ -1,4 +1,4 @@
-//! What the store keeps where, and what it makes of damaged or foreign files.
+//! The files of the store, and how it handles damaged or unknown ones.
 #![allow(clippy::disallowed_methods, reason = "these tests damage files on purpose")]
 
 use std::fs;
@@ -24,18 +24,18 @@ fn hash() -> DirHash {
 fn store() -> (TempDir, Store, ModelDir) {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();
-    let home = store.model(&id(), &hash());
-    (dir, store, home)
+    let model_dir = store.model(&id(), &hash());
+    (dir, store, model_dir)
 }
 
-fn publish(home: &ModelDir, text: &str) -> u64 {
+fn publish(model_dir: &ModelDir, text: &str) -> u64 {
     let facts = json!({ "text": text });
     let new = NewGeneration { model: text.as_bytes(), samples: Some(text.as_bytes()), facts: &facts };
-    home.publish(&home.lock().unwrap(), &new).unwrap().number()
+    model_dir.publish(&model_dir.lock().unwrap(), &new).unwrap().number()
 }
 
-fn current_text(home: &ModelDir) -> Option<String> {
-    let current = home.current().unwrap()?;
+fn current_text(model_dir: &ModelDir) -> Option<String> {
+    let current = model_dir.current().unwrap()?;
     assert_eq!(current.samples().unwrap(), Some(current.model().unwrap()));
     Some(String::from_utf8(current.model().unwrap()).unwrap())
 }
@@ -66,9 +66,9 @@ fn tree(dir: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn a_published_generation_is_read_back_with_its_facts() {
-    let (_dir, _store, home) = store();
-    assert_eq!(publish(&home, "first"), 1);
-    let current = home.current().unwrap().unwrap();
+    let (_dir, _store, model_dir) = store();
+    assert_eq!(publish(&model_dir, "first"), 1);
+    let current = model_dir.current().unwrap().unwrap();
     assert_eq!(current.number(), 1);
     assert_eq!(current.facts(), &json!({ "text": "first" }));
     assert_eq!(current.model().unwrap(), b"first");
@@ -77,29 +77,29 @@ fn a_published_generation_is_read_back_with_its_facts() {
 
 #[test]
 fn an_imported_model_has_no_samples() {
-    let (_dir, _store, home) = store();
+    let (_dir, _store, model_dir) = store();
     let new = NewGeneration { model: b"imported", samples: None, facts: &Value::Null };
-    home.publish(&home.lock().unwrap(), &new).unwrap();
-    let current = home.current().unwrap().unwrap();
+    model_dir.publish(&model_dir.lock().unwrap(), &new).unwrap();
+    let current = model_dir.current().unwrap().unwrap();
     assert_eq!(current.samples().unwrap(), None);
     assert_eq!(current.facts(), &Value::Null);
 }
 
 #[test]
-fn looking_and_locking_create_no_model() {
-    let (dir, store, home) = store();
-    assert!(home.current().unwrap().is_none());
-    assert!(home.run(RunId(1)).unwrap().is_none());
-    drop(home.lock().unwrap());
+fn reading_and_locking_create_no_model() {
+    let (dir, store, model_dir) = store();
+    assert!(model_dir.current().unwrap().is_none());
+    assert!(model_dir.run(RunId(1)).unwrap().is_none());
+    drop(model_dir.lock().unwrap());
     store.delete(&id()).unwrap();
     assert_eq!(names(dir.path()), [".mlbackend"]);
 }
 
 #[test]
-fn the_pointer_tells_generation_time_facts_and_checksums() {
-    let (dir, _store, home) = store();
-    publish(&home, "first");
-    publish(&home, "second");
+fn the_pointer_contains_generation_time_facts_and_checksums() {
+    let (dir, _store, model_dir) = store();
+    publish(&model_dir, "first");
+    publish(&model_dir, "second");
     let pointer: Value =
         serde_json::from_slice(&fs::read(classifier(&dir).join("current.json")).unwrap()).unwrap();
     assert_eq!(pointer["generation"], 2);
@@ -115,47 +115,47 @@ fn the_pointer_tells_generation_time_facts_and_checksums() {
 }
 
 #[test]
-fn one_generation_before_the_current_one_is_kept() {
-    let (dir, _store, home) = store();
+fn keeps_one_previous_generation() {
+    let (dir, _store, model_dir) = store();
     for text in ["one", "two", "three", "four"] {
-        publish(&home, text);
+        publish(&model_dir, text);
     }
     assert_eq!(names(&classifier(&dir)), ["3", "4", "current.json"]);
-    assert_eq!(current_text(&home).unwrap(), "four");
+    assert_eq!(current_text(&model_dir).unwrap(), "four");
 }
 
 #[test]
-fn a_generation_in_hand_stays_readable_whatever_happens_to_the_model() {
-    let (_dir, store, home) = store();
-    publish(&home, "one");
-    let held = home.current().unwrap().unwrap();
+fn an_open_generation_stays_readable_after_it_is_replaced_or_deleted() {
+    let (_dir, store, model_dir) = store();
+    publish(&model_dir, "one");
+    let open = model_dir.current().unwrap().unwrap();
     for text in ["two", "three", "four"] {
-        publish(&home, text);
+        publish(&model_dir, text);
     }
     store.delete(&id()).unwrap();
-    assert_eq!(held.model().unwrap(), b"one");
-    assert_eq!(held.samples().unwrap().unwrap(), b"one");
+    assert_eq!(open.model().unwrap(), b"one");
+    assert_eq!(open.samples().unwrap().unwrap(), b"one");
 }
 
 #[test]
-fn the_number_of_a_half_published_generation_is_not_used_again() {
-    let (dir, _store, home) = store();
-    publish(&home, "one");
+fn does_not_reuse_the_number_of_an_incomplete_generation() {
+    let (dir, _store, model_dir) = store();
+    publish(&model_dir, "one");
     fs::create_dir(classifier(&dir).join("7")).unwrap();
-    assert_eq!(publish(&home, "two"), 8);
+    assert_eq!(publish(&model_dir, "two"), 8);
     assert_eq!(names(&classifier(&dir)), ["1", "8", "current.json"]);
 }
 
 #[test]
-fn a_directory_of_the_python_server_is_no_generation_and_is_not_touched() {
-    let (dir, _store, home) = store();
+fn ignores_and_keeps_the_files_of_the_python_server() {
+    let (dir, _store, model_dir) = store();
     let python = classifier(&dir);
     fs::create_dir_all(python.join("model.ckpt/variables")).unwrap();
     fs::write(python.join("classifier.pkl"), b"pickle").unwrap();
     fs::write(python.join("model.ckpt/variables/variables.index"), b"index").unwrap();
-    assert!(home.current().unwrap().is_none());
+    assert!(model_dir.current().unwrap().is_none());
     for text in ["one", "two", "three"] {
-        publish(&home, text);
+        publish(&model_dir, text);
     }
     assert_eq!(names(&python), ["2", "3", "classifier.pkl", "current.json", "model.ckpt"]);
     assert_eq!(fs::read(python.join("classifier.pkl")).unwrap(), b"pickle");
@@ -167,151 +167,148 @@ fn a_directory_of_the_python_server_is_no_generation_and_is_not_touched() {
 #[case::pointer_garbled(|dir: &Path| fs::write(dir.join("current.json"), b"{").unwrap(), "two")]
 #[case::pointer_empty(|dir: &Path| fs::write(dir.join("current.json"), b"").unwrap(), "two")]
 #[case::model_gone(|dir: &Path| fs::remove_file(dir.join("2/model.onnx")).unwrap(), "one")]
-#[case::model_cut(|dir: &Path| fs::write(dir.join("2/model.onnx"), b"t").unwrap(), "one")]
+#[case::model_truncated(|dir: &Path| fs::write(dir.join("2/model.onnx"), b"t").unwrap(), "one")]
 #[case::samples_gone(|dir: &Path| fs::remove_file(dir.join("2/samples.bin")).unwrap(), "one")]
 #[case::generation_gone(|dir: &Path| fs::remove_dir_all(dir.join("2")).unwrap(), "one")]
-fn the_newest_whole_generation_stands_in_for_a_damaged_one(
-    #[case] damage: fn(&Path),
-    #[case] expected: &str,
-) {
-    let (dir, _store, home) = store();
-    publish(&home, "one");
-    publish(&home, "two");
+fn the_newest_intact_generation_replaces_a_damaged_one(#[case] damage: fn(&Path), #[case] expected: &str) {
+    let (dir, _store, model_dir) = store();
+    publish(&model_dir, "one");
+    publish(&model_dir, "two");
     damage(&classifier(&dir));
-    assert_eq!(current_text(&home).unwrap(), expected);
-    assert_eq!(publish(&home, "three"), 3);
-    assert_eq!(current_text(&home).unwrap(), "three");
+    assert_eq!(current_text(&model_dir).unwrap(), expected);
+    assert_eq!(publish(&model_dir, "three"), 3);
+    assert_eq!(current_text(&model_dir).unwrap(), "three");
 }
 
 #[test]
-fn a_changed_byte_is_reported_as_damage() {
-    let (dir, _store, home) = store();
-    publish(&home, "one");
+fn detects_a_changed_byte() {
+    let (dir, _store, model_dir) = store();
+    publish(&model_dir, "one");
     fs::write(classifier(&dir).join("1/model.onnx"), b"onE").unwrap();
-    let current = home.current().unwrap().unwrap();
+    let current = model_dir.current().unwrap().unwrap();
     assert!(matches!(current.model(), Err(StoreError::Corrupt { .. })));
     assert_eq!(current.samples().unwrap().unwrap(), b"one");
 }
 
 #[test]
-fn a_model_of_which_nothing_whole_is_left_is_damaged_and_not_untrained() {
-    let (dir, _store, home) = store();
-    publish(&home, "one");
+fn a_model_without_an_intact_generation_is_damaged_and_not_untrained() {
+    let (dir, _store, model_dir) = store();
+    publish(&model_dir, "one");
     fs::remove_dir_all(classifier(&dir).join("1")).unwrap();
-    assert!(matches!(home.current(), Err(StoreError::Corrupt { .. })));
-    assert_eq!(publish(&home, "imported"), 2);
-    assert_eq!(current_text(&home).unwrap(), "imported");
+    assert!(matches!(model_dir.current(), Err(StoreError::Corrupt { .. })));
+    assert_eq!(publish(&model_dir, "imported"), 2);
+    assert_eq!(current_text(&model_dir).unwrap(), "imported");
 }
 
 #[test]
-fn deleting_takes_everything_of_one_id_and_nothing_else() {
-    let (dir, store, home) = store();
+fn a_deletion_removes_everything_of_one_id_and_nothing_else() {
+    let (dir, store, model_dir) = store();
     let sibling = store.model(&id(), &DirHash::new("dirhash", "other").unwrap());
     let other = store.model(&ModelId::new("model2").unwrap(), &hash());
-    for home in [&home, &sibling, &other] {
-        publish(home, "text");
+    for model_dir in [&model_dir, &sibling, &other] {
+        publish(model_dir, "text");
     }
     store.delete(&id()).unwrap();
-    assert!(home.current().unwrap().is_none());
+    assert!(model_dir.current().unwrap().is_none());
     assert!(sibling.current().unwrap().is_none());
     assert_eq!(current_text(&other).unwrap(), "text");
     assert_eq!(names(dir.path()), [".mlbackend", "model2"]);
     store.delete(&id()).unwrap();
 }
 
-/// Publishes a model and a run that a deletion has made void: both without an error, and they cannot be found.
-fn published_in_vain(home: &ModelDir, training: &ModelLock, run: NewRun) -> Generation {
+/// Publishes a model and a run after a deletion: without an error, but nothing is stored.
+fn publish_after_deletion(model_dir: &ModelDir, training: &ModelLock, run: NewRun) -> Generation {
     let new = NewGeneration { model: b"late", samples: None, facts: &Value::Null };
-    let published = home.publish(training, &new).unwrap();
-    assert!(home.current().unwrap().is_none());
+    let published = model_dir.publish(training, &new).unwrap();
+    assert!(model_dir.current().unwrap().is_none());
     let run = run.publish().unwrap();
-    assert!(home.run(run).unwrap().is_none());
+    assert!(model_dir.run(run).unwrap().is_none());
     published
 }
 
 #[test]
-fn what_was_learnt_before_a_deletion_does_not_come_back_after_it() {
-    let (dir, store, home) = store();
-    publish(&home, "one");
-    let training = home.lock().unwrap();
-    let run = home.begin_run().unwrap();
+fn a_training_that_began_before_a_deletion_stores_nothing() {
+    let (dir, store, model_dir) = store();
+    publish(&model_dir, "one");
+    let training = model_dir.lock().unwrap();
+    let run = model_dir.begin_run().unwrap();
     store.delete(&id()).unwrap();
-    let published = published_in_vain(&home, &training, run);
-    assert_eq!(published.model().unwrap(), b"late", "who published can still read it");
+    let published = publish_after_deletion(&model_dir, &training, run);
+    assert_eq!(published.model().unwrap(), b"late", "the returned generation can be read");
     assert_eq!(names(dir.path()), [".mlbackend"]);
     drop(training);
-    assert_eq!(publish(&home, "fresh"), 1);
-    assert_eq!(current_text(&home).unwrap(), "fresh");
+    assert_eq!(publish(&model_dir, "fresh"), 1);
+    assert_eq!(current_text(&model_dir).unwrap(), "fresh");
 }
 
 #[test]
-fn what_begins_before_a_deletion_by_another_process_does_not_come_back_though_nothing_was_there() {
-    let (dir, _store, home) = store();
+fn a_training_that_began_before_a_deletion_of_nothing_by_another_process_stores_nothing() {
+    let (dir, _store, model_dir) = store();
     let other = Store::open(dir.path()).unwrap();
-    let training = home.lock().unwrap();
-    let run = home.begin_run().unwrap();
+    let training = model_dir.lock().unwrap();
+    let run = model_dir.begin_run().unwrap();
     other.delete(&id()).unwrap();
-    let beside = other.model(&id(), &DirHash::new("dirhash", "beside").unwrap());
-    publish(&beside, "begun after it");
+    let sibling = other.model(&id(), &DirHash::new("dirhash", "sibling").unwrap());
+    publish(&sibling, "after the deletion");
 
-    published_in_vain(&home, &training, run);
-    assert_eq!(current_text(&beside).unwrap(), "begun after it");
+    publish_after_deletion(&model_dir, &training, run);
+    assert_eq!(current_text(&sibling).unwrap(), "after the deletion");
     drop(training);
-    publish(&home, "fresh");
-    assert_eq!(current_text(&home).unwrap(), "fresh");
+    publish(&model_dir, "fresh");
+    assert_eq!(current_text(&model_dir).unwrap(), "fresh");
 }
 
 #[test]
-fn work_that_goes_on_after_the_end_of_the_session_is_not_published() {
-    let (dir, store, home) = store();
-    publish(&home, "one");
-    let training = home.lock().unwrap();
-    let run = home.begin_run().unwrap();
-    store.abandon();
+fn a_running_job_cannot_publish_after_the_store_was_closed() {
+    let (dir, store, model_dir) = store();
+    publish(&model_dir, "one");
+    let training = model_dir.lock().unwrap();
+    let run = model_dir.begin_run().unwrap();
+    store.close();
     let new = NewGeneration { model: b"two", samples: None, facts: &Value::Null };
-    assert!(home.publish(&training, &new).is_err());
+    assert!(model_dir.publish(&training, &new).is_err());
     assert!(run.publish().is_err());
-    assert!(home.begin_run().is_err());
-    assert_eq!(current_text(&home).unwrap(), "one");
+    assert!(model_dir.begin_run().is_err());
+    assert_eq!(current_text(&model_dir).unwrap(), "one");
     assert_eq!(names(&classifier(&dir)), ["1", "current.json"]);
     assert!(names(&dir.path().join(".mlbackend/sessions")).is_empty());
 }
 
 #[test]
-fn a_run_whose_number_is_from_a_clock_that_was_ahead_is_as_old_as_its_directory() {
+fn the_time_of_a_run_with_a_number_in_the_future_is_that_of_its_directory() {
     const DAY: Duration = Duration::from_hours(24);
     let (dir, store, _) = store();
     let ahead = (SystemTime::now() + DAY * 3650).duration_since(UNIX_EPOCH).unwrap().as_millis();
     let run = |number: u128, age: Duration| {
-        let place = dir.path().join(format!("model/hash/logs/{number}"));
-        fs::create_dir_all(&place).unwrap();
-        fs::File::open(&place).unwrap().set_modified(SystemTime::now() - age).unwrap();
+        let path = dir.path().join(format!("model/hash/logs/{number}"));
+        fs::create_dir_all(&path).unwrap();
+        fs::File::open(&path).unwrap().set_modified(SystemTime::now() - age).unwrap();
     };
     run(ahead, DAY * 40);
     run(ahead + 1, DAY * 20);
-    store.keeping(Retention { run_days: 30, ..Retention::USUAL }).prune(false).unwrap();
+    store.with_retention(Retention { run_days: 30, ..Retention::USUAL }).prune(false).unwrap();
     assert_eq!(names(&dir.path().join("model/hash/logs")), [(ahead + 1).to_string()]);
 }
 
 #[test]
 fn a_deletion_does_not_wait_for_a_training() {
-    let (_dir, store, home) = store();
-    publish(&home, "one");
-    let _training = home.lock().unwrap();
+    let (_dir, store, model_dir) = store();
+    publish(&model_dir, "one");
+    let _training = model_dir.lock().unwrap();
     store.delete(&id()).unwrap();
-    assert!(home.current().unwrap().is_none());
+    assert!(model_dir.current().unwrap().is_none());
 }
 
 #[test]
-fn a_run_is_seen_when_it_is_published_and_not_before() {
-    let (dir, _store, home) = store();
-    let run = home.begin_run().unwrap();
+fn a_run_is_invisible_until_it_is_published() {
+    let (dir, _store, model_dir) = store();
+    let run = model_dir.begin_run().unwrap();
     run.write("tensor/train/events", b"events").unwrap();
     run.write("info.log", b"log").unwrap();
-    assert!(home.run(run.id()).unwrap().is_none());
+    assert!(model_dir.run(run.id()).unwrap().is_none());
     assert!(!dir.path().join("model").exists());
     let id = run.publish().unwrap();
-    let run = home.run(id).unwrap().unwrap();
+    let run = model_dir.run(id).unwrap().unwrap();
     assert_eq!(run.path(), dir.path().join(format!("model/hash/logs/{id}")));
     assert_eq!(run.files().unwrap(), ["info.log", "tensor/train/events"]);
     assert_eq!(run.read("info.log").unwrap(), b"log");
@@ -319,35 +316,35 @@ fn a_run_is_seen_when_it_is_published_and_not_before() {
 }
 
 #[test]
-fn a_run_that_is_given_up_leaves_nothing() {
-    let (dir, _store, home) = store();
-    let run = home.begin_run().unwrap();
+fn a_dropped_run_leaves_nothing() {
+    let (dir, _store, model_dir) = store();
+    let run = model_dir.begin_run().unwrap();
     run.write("info.log", b"log").unwrap();
     let id = run.id();
     assert!(tree(dir.path()).iter().any(|path| path.ends_with("info.log")));
     drop(run);
     assert!(!tree(dir.path()).iter().any(|path| path.ends_with("info.log")));
-    assert!(home.run(id).unwrap().is_none());
+    assert!(model_dir.run(id).unwrap().is_none());
     assert_eq!(names(dir.path()), [".mlbackend"]);
 }
 
 #[test]
-fn a_run_never_takes_the_id_of_one_that_is_there() {
-    let (dir, _store, home) = store();
-    let first = home.begin_run().unwrap().publish().unwrap();
-    // As after a restored backup: the run is there, the memory of the last id is not.
+fn a_new_run_does_not_reuse_the_id_of_another() {
+    let (dir, _store, model_dir) = store();
+    let first = model_dir.begin_run().unwrap().publish().unwrap();
+    // After restoring a backup, the run exists, but the last id is not known.
     fs::remove_file(dir.path().join(".mlbackend/last-run")).unwrap();
-    for ahead in 0..2000 {
-        fs::create_dir_all(dir.path().join(format!("model/hash/logs/{}", first.0 + ahead))).unwrap();
+    for offset in 0..2000 {
+        fs::create_dir_all(dir.path().join(format!("model/hash/logs/{}", first.0 + offset))).unwrap();
     }
-    assert!(home.begin_run().unwrap().id().0 >= first.0 + 2000);
+    assert!(model_dir.begin_run().unwrap().id().0 >= first.0 + 2000);
 }
 
 #[test]
-fn only_the_owner_can_read_what_is_stored() {
-    let (dir, _store, home) = store();
-    publish(&home, "one");
-    home.begin_run().unwrap().publish().unwrap();
+fn only_the_owner_can_read_stored_files() {
+    let (dir, _store, model_dir) = store();
+    publish(&model_dir, "one");
+    model_dir.begin_run().unwrap().publish().unwrap();
     for path in tree(dir.path()) {
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "{} has mode {mode:o}", path.display());
@@ -355,33 +352,33 @@ fn only_the_owner_can_read_what_is_stored() {
 }
 
 #[test]
-fn a_model_directory_outside_of_a_store_works_alike() {
+fn a_model_directory_without_a_data_directory_works_alike() {
     let dir = tempfile::tempdir().unwrap();
-    let home = ModelDir::at(&dir.path().join("hash"));
-    assert!(home.current().unwrap().is_none());
+    let model_dir = ModelDir::at(&dir.path().join("hash"));
+    assert!(model_dir.current().unwrap().is_none());
     assert!(!dir.path().join("hash").exists());
-    publish(&home, "one");
-    let run = home.begin_run().unwrap().publish().unwrap();
-    assert_eq!(home.run(run).unwrap().unwrap().path(), dir.path().join(format!("hash/logs/{run}")));
+    publish(&model_dir, "one");
+    let run = model_dir.begin_run().unwrap().publish().unwrap();
+    assert_eq!(model_dir.run(run).unwrap().unwrap().path(), dir.path().join(format!("hash/logs/{run}")));
     assert!(dir.path().join("hash/classifier/1/model.onnx").is_file());
-    // Moodle deletes the directory by itself.
+    // Moodle deletes the directory itself.
     fs::remove_dir_all(dir.path().join("hash")).unwrap();
-    assert!(home.current().unwrap().is_none());
-    assert_eq!(publish(&home, "two"), 1);
-    assert_eq!(current_text(&home).unwrap(), "two");
+    assert!(model_dir.current().unwrap().is_none());
+    assert_eq!(publish(&model_dir, "two"), 1);
+    assert_eq!(current_text(&model_dir).unwrap(), "two");
 }
 
 #[test]
-fn a_cleared_workspace_is_made_again() {
-    let (dir, _store, home) = store();
-    publish(&home, "one");
+fn a_removed_workspace_is_created_again() {
+    let (dir, _store, model_dir) = store();
+    publish(&model_dir, "one");
     fs::remove_dir_all(dir.path().join(".mlbackend")).unwrap();
-    assert_eq!(publish(&home, "two"), 2);
-    assert_eq!(current_text(&home).unwrap(), "two");
+    assert_eq!(publish(&model_dir, "two"), 2);
+    assert_eq!(current_text(&model_dir).unwrap(), "two");
 }
 
 #[test]
-fn opening_says_what_is_wrong_with_the_directory() {
+fn the_error_of_opening_states_the_problem() {
     let dir = tempfile::tempdir().unwrap();
     let missing = Store::open(&dir.path().join("missing")).unwrap_err();
     assert!(matches!(missing, StoreError::Unusable { .. }));
@@ -392,11 +389,11 @@ fn opening_says_what_is_wrong_with_the_directory() {
 }
 
 #[test]
-fn opening_clears_what_dead_processes_left_and_spares_the_living() {
-    let (dir, _store, home) = store();
-    let run = home.begin_run().unwrap();
+fn opening_removes_leftovers_of_dead_processes_and_keeps_those_of_running_ones() {
+    let (dir, _store, model_dir) = store();
+    let run = model_dir.begin_run().unwrap();
     run.write("info.log", b"log").unwrap();
-    let training = home.lock().unwrap();
+    let training = model_dir.lock().unwrap();
     let left = dir.path().join(".mlbackend/sessions/1-1/0");
     fs::create_dir_all(&left).unwrap();
     fs::write(dir.path().join(".mlbackend/sessions/1-1/alive"), b"").unwrap();
@@ -404,9 +401,9 @@ fn opening_clears_what_dead_processes_left_and_spares_the_living() {
     let _second = Store::open(dir.path()).unwrap();
     assert!(!left.exists());
     assert!(!dir.path().join(".mlbackend/locks/left.model").exists());
-    assert_eq!(names(&dir.path().join(".mlbackend/locks")).len(), 1, "the lock that is held");
+    assert_eq!(names(&dir.path().join(".mlbackend/locks")).len(), 1, "only the lock in use");
     assert!(tree(dir.path()).iter().any(|path| path.ends_with("info.log")));
     drop(training);
     let id = run.publish().unwrap();
-    assert_eq!(home.run(id).unwrap().unwrap().read("info.log").unwrap(), b"log");
+    assert_eq!(model_dir.run(id).unwrap().unwrap().read("info.log").unwrap(), b"log");
 }

@@ -9,7 +9,7 @@ use rstest::rstest;
 
 use crate::common::{Form, Launch, Request, TestServer, labelled, until};
 #[cfg(debug_assertions)]
-use crate::common::{fired, order, order_at};
+use crate::common::{fired_failpoint, inject_fault, inject_fault_at};
 
 fn with_small_limits() -> TestServer {
     Launch::new()
@@ -48,11 +48,11 @@ fn the_file_name_of_an_upload_is_ignored(#[case] file_name: &str) {
     let form =
         Form::model("m", "d").file_called("dataset", file_name, &labelled(&["1,0,0.5,1", "0,1,0.25,0"]));
     let seen = std::thread::scope(|scope| {
-        order(&server, "hold open an upload");
+        inject_fault(&server, "hold open an upload");
         let training = scope.spawn(|| server.post("/training", &form));
-        until("the upload is complete", || fired(&server.orders()).is_some());
+        until("the upload is complete", || fired_failpoint(&server.orders()).is_some());
         let seen = server.uploads();
-        order_at(&server.orders().with_extension("go"), "");
+        inject_fault_at(&server.orders().with_extension("go"), "");
         assert_eq!(training.join().expect("an answer").json()["status"], 0);
         seen
     });

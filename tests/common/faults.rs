@@ -1,4 +1,6 @@
-//! A model and what can be done to it, for tests that disturb the server in the middle of it.
+//! A trained model and the operations on it, for tests that inject faults or kill the server during one.
+//!
+//! Must not know what a fault may change: the tests do.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,20 +8,20 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::client::{Form, Reply, Request};
+use super::client::{Form, Request};
 use super::data::{labelled, unlabelled};
 use super::server::{Launch, TestServer};
 use super::tools::until;
 
-/// Set it for the long forms of the tests that disturb the server.
+/// The variable that enables the long form of some tests.
 pub const LONG: &str = "MLBACKEND_TEST_LONG";
 
-/// Whether the long forms are asked for.
+/// Whether the long form is enabled.
 pub fn long() -> bool {
     std::env::var_os(LONG).is_some()
 }
 
-/// What a client can ask for.
+/// An operation on a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
     Train,
@@ -30,8 +32,7 @@ pub enum Operation {
     Predict,
 }
 
-/// A data directory with one trained model, `m/d`, which can be copied, and what its model answers before and
-/// after each operation.
+/// A data directory with one trained model, `m/d`, to be copied, and the prediction of the model.
 pub struct Scene {
     dir: TempDir,
     archive: Vec<u8>,
@@ -46,12 +47,12 @@ impl Scene {
         server.post("/deletemodel", &Form::new().field("uniqueid", "other")).expect(200, "Ok");
         train(&server, "m", 0);
         train(&server, "m", 1);
-        let before = ask(&server, "m");
+        let before = predict(&server, "m");
         let (_, dir) = server.terminate();
         Self { dir, archive, before }
     }
 
-    /// What the model `id` is asked.
+    /// The request for an operation on the model `id`.
     pub fn request(&self, operation: Operation, id: &str) -> Request {
         let form = Form::model(id, "d");
         let post = |path: &str, form: &Form| Request::new("POST", path).form(form);
@@ -59,7 +60,7 @@ impl Scene {
             Operation::Train => post("/training", &form.file("dataset", &rows(2))),
             Operation::Import => post("/import", &form.file("importzip", &self.archive)),
             Operation::Delete => post("/deletemodel", &Form::new().field("uniqueid", id)),
-            Operation::Predict => post("/prediction", &form.file("dataset", &questions())),
+            Operation::Predict => post("/prediction", &form.file("dataset", &samples())),
             Operation::Export => Request::new("GET", &format!("/export?uniqueid={id}&dirhash=d")),
             Operation::Evaluate => {
                 let form =
@@ -70,68 +71,65 @@ impl Scene {
         request.credentials("a", "b")
     }
 
-    /// A server on a copy of it, ready for orders of faults.
+    /// Starts a server on a copy, with fault injection.
     pub fn server(&self) -> TestServer {
         let dir = tempfile::tempdir().expect("a directory");
         copy(self.dir.path(), dir.path());
-        settled(Launch::again(dir).with_faults())
+        start_and_prune(Launch::again(dir).with_faults())
     }
 
-    /// Puts a copy of the model into a server's data directory.
+    /// Copies the model into the data directory of a server.
     pub fn copy_model(&self, server: &TestServer, id: &str) {
         copy(&self.dir.path().join("data/m"), &server.data_dir().join(id));
     }
 
-    /// What the model answers once the operation is done.
+    /// The prediction of the model after an operation.
     pub fn after(&self, operation: Operation) -> Value {
         let server = self.server();
         let reply = server.send(&self.request(operation, "m"));
         assert_eq!(reply.status, 200, "{operation:?}: {}", reply.text());
-        ask(&server, "m")
+        predict(&server, "m")
     }
 }
 
-/// Starts it and waits until it has tidied up.
-pub fn settled(launch: Launch) -> TestServer {
+/// Starts a server and waits until it has applied the retention settings, so that no failpoint of that is counted.
+pub fn start_and_prune(launch: Launch) -> TestServer {
     let server = launch.start();
-    until("it has tidied up", || server.log().contains("retention settings applied"));
+    until("the retention settings are applied", || server.log().contains("retention settings applied"));
     server
 }
 
-/// What a model answers.
-pub fn ask(server: &TestServer, id: &str) -> Value {
-    let reply = server.post("/prediction", &Form::model(id, "d").file("dataset", &questions()));
+/// The prediction of a model for constant samples.
+pub fn predict(server: &TestServer, id: &str) -> Value {
+    let reply = server.post("/prediction", &Form::model(id, "d").file("dataset", &samples()));
     assert_eq!(reply.status, 200, "{}", reply.text());
     reply.json()
 }
 
-/// Gives a server started with [`super::server::Launch::with_faults`] an order.
-pub fn order(server: &TestServer, order: &str) {
-    order_at(&server.orders(), order);
+/// Injects a fault into a server started with [`Launch::with_faults`]. `src/fs/failpoints.rs` lists the commands.
+pub fn inject_fault(server: &TestServer, command: &str) {
+    inject_fault_at(&server.orders(), command);
 }
 
-/// Writes an order in one rename, as a reader may come at any time.
-#[allow(clippy::disallowed_methods, reason = "the file is renamed when it is whole")]
-pub fn order_at(orders: &Path, order: &str) {
-    let half = orders.with_extension("half");
-    fs::write(&half, order).expect("written");
-    fs::rename(half, orders).expect("renamed");
+/// Writes the file with one rename, because the server may read it at any time.
+#[allow(clippy::disallowed_methods, reason = "the file is renamed when it is complete")]
+pub fn inject_fault_at(orders: &Path, command: &str) {
+    let incomplete = orders.with_extension("incomplete");
+    fs::write(&incomplete, command).expect("written");
+    fs::rename(incomplete, orders).expect("renamed");
 }
 
-/// The step at which the ordered fault happened; `None` when it has not.
-pub fn fired(orders: &Path) -> Option<String> {
-    fs::read_to_string(orders.with_extension("fired"))
-        .ok()
-        .and_then(|text| text.lines().last().map(str::to_owned))
+/// The failpoint where the injected fault occurred; `None` if it has not occurred.
+pub fn fired_failpoint(orders: &Path) -> Option<String> {
+    let fired = fs::read_to_string(orders.with_extension("fired")).ok()?;
+    fired.lines().last().map(str::to_owned)
 }
 
-/// Everything that is in the directory of the uploads, the sessions and the model's generations beyond what
-/// belongs there while one server runs.
-pub fn half_made(server: &TestServer) -> Vec<PathBuf> {
+/// Uploads, lock files, and what the sessions contain beyond the one of a single idle server.
+pub fn leftovers(server: &TestServer) -> Vec<PathBuf> {
     let list = |path: PathBuf| fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
     let sessions: Vec<PathBuf> = list(server.data_dir().join(".mlbackend/sessions")).collect();
-    let inside =
-        sessions.iter().flat_map(|session| list(session.clone())).filter(|path| !path.ends_with("alive"));
+    let inside = sessions.iter().cloned().flat_map(list).filter(|path| !path.ends_with("alive"));
     let mut left: Vec<PathBuf> = server.uploads().into_iter().chain(inside).collect();
     left.extend(sessions.into_iter().skip(1));
     left.extend(list(server.data_dir().join(".mlbackend/locks")));
@@ -140,7 +138,7 @@ pub fn half_made(server: &TestServer) -> Vec<PathBuf> {
 
 fn train(server: &TestServer, id: &str, batch: u32) {
     let reply = server.post("/training", &Form::model(id, "d").file("dataset", &rows(batch)));
-    assert_eq!(reply.json()["status"], json!(0), "{}", Reply::text(&reply));
+    assert_eq!(reply.json()["status"], json!(0), "{}", reply.text());
 }
 
 fn rows(batch: u32) -> Vec<u8> {
@@ -150,18 +148,18 @@ fn rows(batch: u32) -> Vec<u8> {
     labelled(&rows.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-fn questions() -> Vec<u8> {
+fn samples() -> Vec<u8> {
     unlabelled(&["1-0,1,3,-1", "2-0,1,2,0.5", "3-0,1,6,2"])
 }
 
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a directory");
     for entry in fs::read_dir(from).expect("readable").flatten() {
-        let (path, place) = (entry.path(), to.join(entry.file_name()));
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
         if path.is_dir() {
-            copy(&path, &place);
+            copy(&path, &target);
         } else {
-            fs::copy(path, place).expect("copied");
+            fs::copy(path, target).expect("copied");
         }
     }
 }

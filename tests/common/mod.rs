@@ -23,7 +23,10 @@ mod zips;
 pub use client::{Form, Reply, Request, try_exchange};
 pub use damage::{Damage, damage, damages};
 pub use data::{labelled, labelled_with_classes, legacy_files, legacy_zip, shared, unlabelled};
-pub use faults::{Operation, Scene, ask, fired, half_made, long, order, order_at, settled};
+pub use faults::{
+    Operation, Scene, fired_failpoint, inject_fault, inject_fault_at, leftovers, long, predict,
+    start_and_prune,
+};
 pub use home::{Answer, Home};
 pub use hostile::{SHAPES, hostile, hostile_and_large};
 pub use keras::{DATA, INDEX, Layer, METADATA, Network, PICKLE, write_files};

@@ -1,4 +1,4 @@
-//! Watches a directory for processes that open, read or change something in it.
+//! Watches a directory with inotify: reports every process that opens, reads or changes something in it.
 
 use std::fs;
 use std::mem::MaybeUninit;
@@ -7,15 +7,15 @@ use std::path::Path;
 
 use rustix::fs::inotify::{self, CreateFlags, Reader, WatchFlags};
 
-/// Everything that is below a directory when this is made, and the directory itself.
+/// A watch on a directory and everything that is below it now.
 pub struct Watch(OwnedFd);
 
 impl Watch {
     pub fn over(directory: &Path) -> Self {
         let watch = Self(inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).expect("a watch"));
         watch.add(directory);
-        // What was opened for it.
-        watch.seen();
+        // Discards the events that adding the watches caused.
+        watch.events();
         watch
     }
 
@@ -28,14 +28,14 @@ impl Watch {
         }
     }
 
-    /// What was done to whatever of it since this was last asked.
-    pub fn seen(&self) -> Vec<String> {
+    /// The events since the last call.
+    pub fn events(&self) -> Vec<String> {
         let mut buffer = [MaybeUninit::uninit(); 4096];
         let mut reader = Reader::new(&self.0, &mut buffer);
-        let mut seen = Vec::new();
+        let mut events = Vec::new();
         while let Ok(event) = reader.next() {
-            seen.push(format!("{:?} of {:?}", event.events(), event.file_name()));
+            events.push(format!("{:?} of {:?}", event.events(), event.file_name()));
         }
-        seen
+        events
     }
 }

@@ -1,86 +1,87 @@
-//! Which file needs which: resolves the paths of all source files to the files that own the names.
+//! Resolves the imports between source files.
 //!
-//! A re-export leads to the file behind it, and alone is no need: a `mod.rs` that declares and re-exports its parts
-//! depends on none of them. Must not know which arrows are allowed: `rooms.rs` does.
+//! Owns the search for the file that defines a name. A re-export resolves to the file behind it, and is not an import
+//! itself: a `mod.rs` that only declares and re-exports its submodules depends on none of them. Must not know which
+//! imports are allowed: `module_order.rs` does.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::source::{Path, Source, Use, joined};
 
-/// Follows a name through at most this number of `use` items.
+/// The maximum length of a chain of `use` items.
 const MAX_STEPS: usize = 16;
 
-/// One source file of one crate.
+/// A source file.
 pub struct File {
-    /// As it is reported, such as `src/http/mod.rs`.
+    /// Its path in the repository, such as `src/http/mod.rs`.
     pub name: String,
-    /// Its module, beginning with the crate's name.
+    /// Its module path, beginning with the name of the crate.
     pub module: Path,
     pub source: Source,
 }
 
-/// That one file uses a name of another.
+/// The use of a name that another file defines.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Import {
-    /// The number of the file that needs it, and of the one that owns it.
+    /// The index of the importing file.
     pub from: usize,
+    /// The index of the defining file.
     pub to: usize,
-    /// The path within the owner, or its last segment.
+    /// The path of the name within the defining file, or its last segment.
     pub name: String,
 }
 
 impl File {
-    /// A file below a crate's `src`, by its path from there.
+    /// A file by its path below the `src` directory of a crate.
     pub fn new(crate_name: &str, src: &str, path: &str, text: &str) -> Self {
-        let path_of_module = path.trim_end_matches(".rs").trim_end_matches("mod").trim_end_matches('/');
-        let parts =
-            path_of_module.split('/').filter(|part| !["lib", "main"].contains(part)).map(str::to_owned);
-        let module = std::iter::once(crate_name.to_owned()).chain(parts).collect();
+        let module_path = path.trim_end_matches(".rs").trim_end_matches("mod").trim_end_matches('/');
+        let segments =
+            module_path.split('/').filter(|segment| !["lib", "main"].contains(segment)).map(str::to_owned);
+        let module = std::iter::once(crate_name.to_owned()).chain(segments).collect();
         Self { name: format!("{src}/{path}"), module, source: Source::of(text) }
     }
 
-    /// The room that it belongs to; none for the root of a crate.
-    pub fn room(&self) -> Option<&str> {
+    /// Its top-level module; `None` for the root of a crate.
+    pub fn top_module(&self) -> Option<&str> {
         self.module.get(1).map(String::as_str)
     }
 }
 
-/// Every import between files that are not only tests.
+/// All imports between files, except those of test files.
 pub fn imports(files: &[File]) -> BTreeSet<Import> {
-    let tree = Tree::of(files);
+    let names = Names::of(files);
     let tests = test_modules(files);
     let is_test = |file: &File| tests.iter().any(|test| file.module.starts_with(test));
-    let mut found = BTreeSet::new();
+    let mut imports = BTreeSet::new();
     for (from, file) in files.iter().enumerate().filter(|(_, file)| !is_test(file)) {
-        for (within, path) in needs(file) {
+        for (within, path) in used_paths(file) {
             let module = joined(&file.module, within);
-            // A module that is imported as a whole counts where a name of it is used.
-            if let Some((to, name)) = tree.owner(&module, path, MAX_STEPS)
-                && let Some(name) = name
+            // The import of a module counts only where a name of this module is used.
+            if let Some((to, Some(name))) = names.resolve(&module, path, MAX_STEPS)
                 && to != from
             {
-                found.insert(Import { from, to, name });
+                imports.insert(Import { from, to, name });
             }
         }
     }
-    found
+    imports
 }
 
-/// The paths that a file itself uses: not those that it only re-exports.
-fn needs(file: &File) -> impl Iterator<Item = (&Path, &Path)> {
+/// The paths that a file uses, without those that it only re-exports.
+fn used_paths(file: &File) -> impl Iterator<Item = (&Path, &Path)> {
     let source = &file.source;
-    let is_needed = |used: &&Use| !used.is_public || source.identifiers.contains(&used.name);
-    let uses = source.uses.iter().filter(is_needed).map(|used| (&used.within, &used.path));
+    let is_used = |item: &&Use| !item.is_public || source.identifiers.contains(&item.name);
+    let uses = source.uses.iter().filter(is_used).map(|item| (&item.within, &item.path));
     uses.chain(source.paths.iter().map(|(within, path)| (within, path)))
 }
 
-/// The modules that are compiled for tests alone.
+/// The modules that are compiled for tests only.
 fn test_modules(files: &[File]) -> Vec<Path> {
     let declared =
         files.iter().flat_map(|file| file.source.test_modules.iter().map(move |name| (file, name)));
     declared
         .map(|(file, name)| match name.strip_suffix(".rs") {
-            // `#[path]` counts from the directory of the file.
+            // `#[path]` is relative to the directory of the file.
             Some(sibling) if !file.name.ends_with("/mod.rs") => {
                 joined(&file.module[..file.module.len() - 1], &[sibling.to_owned()])
             }
@@ -90,54 +91,47 @@ fn test_modules(files: &[File]) -> Vec<Path> {
         .collect()
 }
 
-/// All modules and the names that they import.
-struct Tree<'a> {
-    /// The file of each module.
+/// All modules, and the names that they import.
+struct Names<'a> {
+    /// The index of the file of each module.
     modules: HashMap<Path, usize>,
-    names: BTreeMap<(Path, &'a str), &'a Path>,
-    globs: HashMap<Path, Vec<&'a Path>>,
+    /// The path of each imported name, by module and name.
+    imported: BTreeMap<(Path, &'a str), &'a Path>,
 }
 
-impl<'a> Tree<'a> {
+impl<'a> Names<'a> {
     fn of(files: &'a [File]) -> Self {
-        let mut tree = Self { modules: HashMap::new(), names: BTreeMap::new(), globs: HashMap::new() };
-        for (number, file) in files.iter().enumerate() {
-            tree.modules.insert(file.module.clone(), number);
+        let mut names = Self { modules: HashMap::new(), imported: BTreeMap::new() };
+        for (index, file) in files.iter().enumerate() {
+            names.modules.insert(file.module.clone(), index);
             for inline in &file.source.inline_modules {
-                tree.modules.insert(joined(&file.module, inline), number);
+                names.modules.insert(joined(&file.module, inline), index);
             }
-            for used in &file.source.uses {
-                let module = joined(&file.module, &used.within);
-                if used.name == "*" {
-                    tree.globs.entry(module).or_default().push(&used.path);
-                } else {
-                    tree.names.insert((module, &used.name), &used.path);
-                }
+            for item in &file.source.uses {
+                names.imported.insert((joined(&file.module, &item.within), &item.name), &item.path);
             }
         }
-        tree
+        names
     }
 
-    /// The file that owns what a path leads to, and the name within it; no name for a module as a whole.
-    fn owner(&self, module: &[String], path: &[String], steps: usize) -> Option<(usize, Option<String>)> {
+    /// The file that defines the target of a path, and the name within this file; no name if the target is a module.
+    fn resolve(&self, module: &[String], path: &[String], steps: usize) -> Option<(usize, Option<String>)> {
         let absolute = self.absolute(module, path, steps)?;
         let length =
             (1..=absolute.len()).rev().find(|&length| self.modules.contains_key(&absolute[..length]))?;
         let (owner, rest) = absolute.split_at(length);
         let file = self.modules[owner];
         let Some(name) = rest.first() else { return Some((file, None)) };
-        if steps > 0 {
-            let named = self.names.get(&(owner.to_vec(), name.as_str()));
-            if let Some(path) = named {
-                let found = self.owner(owner, &joined(path, &rest[1..]), steps - 1);
-                return found
-                    .map(|(file, inner)| (file, inner.or_else(|| rest.get(1).map(|_| name.clone()))));
+        match self.imported.get(&(owner.to_vec(), name.as_str())) {
+            Some(path) if steps > 0 => {
+                let (file, inner) = self.resolve(owner, &joined(path, &rest[1..]), steps - 1)?;
+                Some((file, inner.or_else(|| rest.get(1).map(|_| name.clone()))))
             }
+            _ => Some((file, Some(rest.join("::")))),
         }
-        Some((file, Some(rest.join("::"))))
     }
 
-    /// A path from the root of a crate; `None` for what is no crate of ours.
+    /// The same path from the root of its crate; `None` for an external crate.
     fn absolute(&self, module: &[String], path: &[String], steps: usize) -> Option<Path> {
         let (first, rest) = path.split_first()?;
         let child = joined(module, std::slice::from_ref(first));
@@ -150,9 +144,9 @@ impl<'a> Tree<'a> {
                 Some(joined(&module[..above], &rest[up..]))
             }
             _ if self.modules.contains_key(&child) => Some(joined(&child, rest)),
-            name => match self.names.get(&(module.to_vec(), name)) {
-                Some(used) if steps > 0 && used.first() != Some(first) => {
-                    self.absolute(module, &joined(used, rest), steps - 1)
+            name => match self.imported.get(&(module.to_vec(), name)) {
+                Some(path) if steps > 0 && path.first() != Some(first) => {
+                    self.absolute(module, &joined(path, rest), steps - 1)
                 }
                 _ => self.modules.contains_key(&path[..1]).then(|| path.to_vec()),
             },
@@ -160,24 +154,24 @@ impl<'a> Tree<'a> {
     }
 }
 
-/// The groups of at least two files that all lead to each other.
-pub fn circles(count: usize, arrows: &BTreeSet<(usize, usize)>) -> Vec<Vec<usize>> {
-    let reached: Vec<BTreeSet<usize>> = (0..count).map(|from| reached(from, arrows)).collect();
-    let circle = |file: usize| -> Vec<usize> {
-        (0..count).filter(|&other| reached[file].contains(&other) && reached[other].contains(&file)).collect()
+/// The import cycles: groups of at least two files that all import each other, directly or indirectly. `imports` has
+/// pairs of importing and imported files.
+pub fn cycles(count: usize, imports: &BTreeSet<(usize, usize)>) -> BTreeSet<Vec<usize>> {
+    let reachable: Vec<BTreeSet<usize>> = (0..count).map(|from| reachable(from, imports)).collect();
+    let cycle = |file: usize| -> Vec<usize> {
+        (0..count)
+            .filter(|other| reachable[file].contains(other) && reachable[*other].contains(&file))
+            .collect()
     };
-    let circles: BTreeSet<Vec<usize>> = (0..count).map(circle).filter(|circle| circle.len() > 1).collect();
-    circles.into_iter().collect()
+    (0..count).map(cycle).filter(|cycle| cycle.len() > 1).collect()
 }
 
-fn reached(from: usize, arrows: &BTreeSet<(usize, usize)>) -> BTreeSet<usize> {
-    let (mut seen, mut open) = (BTreeSet::new(), vec![from]);
+fn reachable(from: usize, imports: &BTreeSet<(usize, usize)>) -> BTreeSet<usize> {
+    let (mut found, mut open) = (BTreeSet::new(), vec![from]);
     while let Some(file) = open.pop() {
-        for &(_, to) in arrows.range((file, 0)..=(file, usize::MAX)) {
-            if seen.insert(to) {
-                open.push(to);
-            }
-        }
+        open.extend(
+            imports.range((file, 0)..=(file, usize::MAX)).map(|(_, to)| to).filter(|to| found.insert(**to)),
+        );
     }
-    seen
+    found
 }

@@ -1,11 +1,14 @@
-//! Checks of the repository itself: the order of its rooms, the words of its texts, the subjects of its commits.
+//! Checks of the repository: the order of its modules, the words in its texts, the subjects of its commits.
 //!
-//! Reads tracked files and git's history. Must not start the server: `tests/behaviour` does.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should report it and stop")]
+//! Owns access to the tracked files and the git history. Must not start the server: `tests/behaviour` does.
+#![allow(clippy::unwrap_used, reason = "a panic is the failure of a test")]
 
 mod commits;
 mod imports;
-mod rooms;
+mod module_order;
+#[allow(dead_code, reason = "the target `skipped` reads the list")]
+#[path = "../common/skip.rs"]
+mod skip;
 mod source;
 mod words;
 
@@ -17,7 +20,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// What a git command prints, or `None` where git or its data is missing, as in an unpacked archive.
+/// The output of a git command; `None` without git or without a repository, as in an unpacked archive.
 fn git(arguments: &[&str]) -> Option<String> {
     let output = Command::new("git").arg("-C").arg(root()).args(arguments).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())

@@ -1,37 +1,37 @@
-//! What one source file imports, read from its tokens.
+//! Reads the imports of one source file from its tokens, without comments, strings and `#[cfg(test)]` items.
 //!
-//! Comments, strings and everything under `#[cfg(test)]` are left out. Tokens, unlike a syntax tree, also show the
-//! paths inside macro calls. Must not know which file a path leads to: `imports.rs` does.
+//! Owns the parsing. It reads tokens because a syntax tree does not show paths inside macro calls. Must not know which
+//! file defines a name: `imports.rs` does.
 
 use std::collections::HashSet;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-/// A path as it is written, segment by segment.
+/// The segments of a path.
 pub type Path = Vec<String>;
 
-/// A name that a `use` brings into a module.
+/// A name that a `use` item imports.
 #[derive(Debug)]
 pub struct Use {
-    /// The inline modules around it, outermost first.
+    /// The enclosing inline modules, outermost first.
     pub within: Path,
     pub path: Path,
+    /// `*` for a glob import.
     pub name: String,
-    /// With any `pub`: an interface for other files, not necessarily a need of this one.
+    /// Whether the item has any `pub`, so that it may be only a re-export.
     pub is_public: bool,
 }
 
-/// What one file says about modules and names.
+/// The modules, imports and paths of one file.
 #[derive(Debug, Default)]
 pub struct Source {
     pub uses: Vec<Use>,
-    /// Paths outside `use`, each with the inline modules around it.
+    /// Paths outside of `use` items, each after its enclosing inline modules.
     pub paths: Vec<(Path, Path)>,
-    /// Modules whose body is in this file.
     pub inline_modules: Vec<Path>,
-    /// Modules of `#[cfg(test)] mod name;`, by name or by the file that `#[path]` names.
+    /// The modules of `#[cfg(test)] mod name;`: the name, or the file of `#[path]`.
     pub test_modules: Vec<String>,
-    /// Every identifier outside `use` and `mod name;`.
+    /// All identifiers outside of `use` and `mod name;` items.
     pub identifiers: HashSet<String>,
 }
 
@@ -50,7 +50,7 @@ impl Source {
         }
     }
 
-    /// Reads what begins at one token; returns where the next begins.
+    /// Reads the item at one token; returns the position of the next item.
     fn read_one(&mut self, tokens: &[TokenTree], at: usize, within: &Path) -> usize {
         match &tokens[at] {
             TokenTree::Punct(punct) if punct.as_char() == '#' => self.read_attributes(tokens, at, within),
@@ -135,7 +135,6 @@ impl Source {
     }
 }
 
-/// One path after another.
 pub fn joined(first: &[String], second: &[String]) -> Path {
     [first, second].concat()
 }
@@ -144,7 +143,7 @@ fn tokens(stream: TokenStream) -> Vec<TokenTree> {
     stream.into_iter().collect()
 }
 
-/// Where the first token of a kind is, or the end.
+/// The position of the first matching token, or the end.
 fn position(tokens: &[TokenTree], from: usize, matches: impl Fn(&TokenTree) -> bool) -> usize {
     tokens[from..].iter().position(matches).map_or(tokens.len(), |offset| from + offset)
 }
@@ -161,7 +160,7 @@ fn is_braced(token: &TokenTree) -> bool {
     matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace)
 }
 
-/// The identifiers that `::` joins from one token on, and where they end.
+/// The path that begins at a token, and the position after it.
 fn path_from(tokens: &[TokenTree], mut at: usize) -> (Path, usize) {
     let mut path = Path::new();
     while let Some(TokenTree::Ident(ident)) = tokens.get(at) {
@@ -174,7 +173,7 @@ fn path_from(tokens: &[TokenTree], mut at: usize) -> (Path, usize) {
     (path, at)
 }
 
-/// Whether `pub` or `pub(…)` stands at the end.
+/// Whether the tokens end with `pub` or `pub(…)`.
 fn is_public(before: &[TokenTree]) -> bool {
     let is_pub = |token: Option<&TokenTree>| matches!(token, Some(TokenTree::Ident(ident)) if ident == "pub");
     is_pub(before.last())
@@ -196,7 +195,7 @@ fn is_test(condition: &[TokenTree]) -> bool {
         .any(|part| matches!(part, [TokenTree::Ident(test)] if test == "test"))
 }
 
-/// The file that `#[path = "…"]` names.
+/// The file of `#[path = "…"]`.
 fn path_attribute(attribute: &[TokenTree]) -> Option<String> {
     match attribute {
         [TokenTree::Ident(path), _, TokenTree::Literal(file)] if path == "path" => {

@@ -1,4 +1,6 @@
-//! Texts are written in plain technical English: the words of `forbidden_words.txt` appear in none of them.
+//! No text contains the words of `forbidden_words.txt`.
+//!
+//! Owns the comparison of words. Must not know why a word is forbidden.
 
 use std::fs;
 
@@ -7,10 +9,10 @@ use super::{git, root};
 const FORBIDDEN: &str = include_str!("forbidden_words.txt");
 const ALLOWED: &str = include_str!("allowed_words.txt");
 
-/// The endings of the files that are read.
-const ENDINGS: [&str; 5] = [".rs", ".md", ".sh", ".toml", ".py"];
+/// The file name extensions of texts.
+const EXTENSIONS: [&str; 5] = [".rs", ".md", ".sh", ".toml", ".py"];
 
-/// A forbidden word in a line.
+/// An occurrence of a forbidden word.
 #[derive(Debug, PartialEq, Eq)]
 struct Found<'a> {
     path: &'a str,
@@ -18,7 +20,7 @@ struct Found<'a> {
     word: &'a str,
 }
 
-/// A place where a forbidden word is right.
+/// An entry of the list of exceptions.
 struct Allowed<'a> {
     path: &'a str,
     word: &'a str,
@@ -26,9 +28,8 @@ struct Allowed<'a> {
 
 impl Allowed<'_> {
     fn covers(&self, found: &Found) -> bool {
-        let is_there =
-            found.path == self.path || self.path.ends_with('/') && found.path.starts_with(self.path);
-        is_there && found.word == self.word
+        let is_below = self.path.ends_with('/') && found.path.starts_with(self.path);
+        found.word == self.word && (found.path == self.path || is_below)
     }
 }
 
@@ -36,7 +37,7 @@ fn forbidden() -> Vec<&'static str> {
     FORBIDDEN.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect()
 }
 
-/// The entries of an allow list; an error for one without a reason.
+/// Parses the list of exceptions. An entry without a reason is an error.
 fn allowed(list: &str) -> Result<Vec<Allowed<'_>>, String> {
     let entry = |line| {
         let (rule, reason) = str::split_once(line, " # ").ok_or(format!("no reason: {line}"))?;
@@ -46,8 +47,8 @@ fn allowed(list: &str) -> Result<Vec<Allowed<'_>>, String> {
     list.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(entry).collect()
 }
 
-/// Whether a line has a word, not as a part of another one.
-fn has(line: &str, word: &str) -> bool {
+/// Whether a line contains a word as a whole word.
+fn contains(line: &str, word: &str) -> bool {
     let is_name = word.ends_with('_');
     let line = if is_name { line.to_owned() } else { line.to_lowercase() };
     line.match_indices(word).any(|(at, _)| {
@@ -59,7 +60,7 @@ fn has(line: &str, word: &str) -> bool {
 
 fn found<'a>(path: &'a str, text: &str, words: &[&'a str]) -> Vec<Found<'a>> {
     let in_line = |(at, line): (usize, &str)| {
-        let words: Vec<&str> = words.iter().copied().filter(|word| has(line, word)).collect();
+        let words: Vec<&str> = words.iter().copied().filter(|word| contains(line, word)).collect();
         words.into_iter().map(move |word| Found { path, line: at + 1, word })
     };
     text.lines().enumerate().flat_map(in_line).collect()
@@ -68,14 +69,15 @@ fn found<'a>(path: &'a str, text: &str, words: &[&'a str]) -> Vec<Found<'a>> {
 #[test]
 fn no_text_uses_a_forbidden_word() {
     let Some(tracked) = git(&["ls-files", "-z"]) else {
-        eprintln!("git lists no files here: the words are not checked");
+        eprintln!("git lists no files: the words are not checked");
         return;
     };
-    let is_text =
-        |path: &&str| path.starts_with(".ci/") || ENDINGS.iter().any(|ending| path.ends_with(ending));
+    let is_text = |path: &&str| {
+        path.starts_with(".ci/") || EXTENSIONS.iter().any(|extension| path.ends_with(extension))
+    };
     let paths: Vec<&str> = tracked.split('\0').filter(is_text).collect();
     assert!(paths.len() > 200, "only {} files are tracked", paths.len());
-    // A file that was just deleted is still listed.
+    // A deleted file is listed until the deletion is staged.
     let texts =
         paths.into_iter().filter_map(|path| Some((path, fs::read_to_string(root().join(path)).ok()?)));
     let words = forbidden();
@@ -90,12 +92,12 @@ fn no_text_uses_a_forbidden_word() {
     let unused = allowed.iter().find(|entry| !all.iter().any(|found| entry.covers(found)));
     assert!(
         unused.is_none(),
-        "allowed_words.txt: no longer needed: {}",
+        "allowed_words.txt has an entry that is no longer needed: {}",
         unused.map_or("", |entry| entry.path)
     );
 }
 
-// Invented words: the check reads this file, too.
+// Invented words, because the check also reads this file.
 #[test]
 fn a_word_is_found_in_any_case_and_only_as_a_whole() {
     let lines = "Quux\nquuxes, QUUX!\nquuxelse\nNORF_KEPT norf_kept XNORF_\nit quux foo\nitquux foo";
@@ -117,10 +119,9 @@ fn an_exception_covers_its_file_or_directory_and_needs_a_reason() {
 }
 
 #[test]
-fn the_list_holds_words_as_the_check_compares_them() {
+fn the_list_has_lower_case_words_without_surrounding_spaces() {
     let words = forbidden();
     assert!(words.len() > 10, "{words:?}");
-    let is_comparable =
-        |word: &str| word.trim() == word && (word.ends_with('_') || word == word.to_lowercase());
-    assert!(words.iter().all(|word| is_comparable(word)), "{words:?}");
+    let is_valid = |word: &str| word.trim() == word && (word.ends_with('_') || word == word.to_lowercase());
+    assert!(words.iter().all(|word| is_valid(word)), "{words:?}");
 }

@@ -57,7 +57,7 @@ impl PlaceReport {
 
     /// A server's data directory; `None` when no model lies in it.
     pub(super) fn of_store(path: &Path) -> Result<Option<Self>, StoreError> {
-        let Listing { models, unreadable } = Store::look(path)?.homes()?;
+        let Listing { models, unreadable } = Store::open_read_only(path)?.model_dirs()?;
         let models = models.into_iter().map(|(id, hash, model_dir)| StoredModel {
             uniqueid: id.as_str().to_owned(),
             dirhash: hash.as_str().to_owned(),
@@ -72,7 +72,7 @@ impl PlaceReport {
 }
 
 fn look(model_dir: &ModelDir) -> (StoredModel, ModelReport) {
-    let seen = model_dir.look().and_then(|generation| match generation {
+    let seen = model_dir.current_read_only().and_then(|generation| match generation {
         Some(generation) => Ok(of_generation(&generation)),
         None => Ok(model_dir.python_server_files()?.map(of_python_server).unwrap_or_default()),
     });
@@ -93,7 +93,7 @@ fn unusable(error: &StoreError) -> (StoredModel, ModelReport) {
 fn of_generation(generation: &Generation) -> (StoredModel, ModelReport) {
     let stored = StoredModel {
         generation: Some(generation.number()),
-        when: Some(generation.when().to_owned()),
+        when: Some(generation.created_at().to_owned()),
         samples: generation.facts().get("samples").and_then(Value::as_u64),
         log_loss: generation.facts().get("log_loss").and_then(Value::as_f64),
         ..StoredModel::default()

@@ -87,7 +87,7 @@ pub(in crate::backend) fn describe(
         exported_by: format!("moodle-mlbackend {}", env!("CARGO_PKG_VERSION")),
         target: text("target"),
         time_splitting: text("time_splitting"),
-        published: generation.map(|generation| generation.when().to_owned()),
+        published: generation.map(|generation| generation.created_at().to_owned()),
         generation: generation.map(Generation::number),
         imported: generation.is_none() || noted(IMPORTED) == Some(&Value::Bool(true)),
         features: facts.features,

@@ -129,10 +129,10 @@ fn regular(directory: &Path, part: &Part) -> Result<Option<File>, BackendError> 
     let name = part.name;
     let failed = |error: &io::Error| unusable(&format!("its {name} cannot be read ({error})"));
     let is_file = |file: &File| file.metadata().map(|found| found.is_file());
-    match nofollow::NoFollowPath::top(directory).join(name).open() {
+    match nofollow::NoFollowPath::root(directory).join(name).open() {
         Ok(file) if is_file(&file).map_err(|error| failed(&error))? => Ok(Some(file)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) if Link::behind(&error).is_none() => Err(failed(&error)),
+        Err(error) if Link::cause_of(&error).is_none() => Err(failed(&error)),
         _ => Err(unusable(&format!("its {name} is a link or no file; put a copy of the file there"))),
     }
 }

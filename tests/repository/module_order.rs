@@ -1,4 +1,6 @@
-//! No room imports one above it, and no large circle of files grows inside a room.
+//! A module imports only modules below it, and no large import cycle grows inside a module.
+//!
+//! Owns the order of the modules. Must not know how imports are found: `imports.rs` does.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -7,10 +9,10 @@ use std::path::Path;
 
 use rstest::rstest;
 
-use super::imports::{File, Import, circles, imports};
+use super::imports::{File, Import, cycles, imports};
 use super::root;
 
-/// The rooms of both crates, lowest first: each may import those before it.
+/// The top-level modules of both crates, lowest first: each may import those before it.
 const ORDER: [&str; 18] = [
     "text",
     "python_server_files",
@@ -32,10 +34,10 @@ const ORDER: [&str; 18] = [
     "cli",
 ];
 
-/// Side by side: these never import each other, apart from the pairs of [`AMONG_PEERS`].
+/// These modules do not import each other, except for the pairs of [`PEER_IMPORTS`].
 const PEERS: [&str; 5] = ["dataset", "learning", "model", "report", "store"];
 
-const AMONG_PEERS: [(&str, &str); 5] = [
+const PEER_IMPORTS: [(&str, &str); 5] = [
     ("learning", "dataset"),
     ("model", "dataset"),
     ("model", "learning"),
@@ -43,82 +45,81 @@ const AMONG_PEERS: [(&str, &str); 5] = [
     ("report", "learning"),
 ];
 
-/// What the command line may name of the HTTP server.
+/// The names of `http` that `cli` may use.
 const HTTP_FOR_CLI: [&str; 3] = ["serve", "Application", "StartError"];
 
-/// Files that need each other, at most.
-const MAX_CIRCLE: usize = 3;
+/// The maximum number of files of an import cycle.
+const MAX_CYCLE: usize = 3;
 
 /// Larger circles that are still there, with the size that they must not exceed. Break them and remove the line: what
 /// the files share, such as an error or a record, belongs into a file below them.
-const KNOWN_CIRCLES: [(&str, usize); 3] = [("src/cli/demo/", 7), ("src/config/", 6), ("src/store/", 5)];
+const KNOWN_CIRCLES: [(&str, usize); 2] = [("src/cli/demo/", 7), ("src/config/", 6)];
 
-/// Why an import between two rooms is refused.
-fn refused(from: &str, to: &str, name: &str) -> Option<&'static str> {
-    let height = |room: &str| ORDER.iter().position(|known| *known == room);
-    let (Some(above), Some(below)) = (height(from), height(to)) else {
-        return Some("a room that the order does not know");
+/// The problem with an import between two modules.
+fn problem(from: &str, to: &str, name: &str) -> Option<&'static str> {
+    let position = |module: &str| ORDER.iter().position(|known| *known == module);
+    let (Some(importing), Some(imported)) = (position(from), position(to)) else {
+        return Some("a module that is missing in ORDER");
     };
-    if PEERS.contains(&from) && PEERS.contains(&to) && !AMONG_PEERS.contains(&(from, to)) {
-        Some("an import of a room beside")
-    } else if above < below {
-        Some("an import of a room above")
+    if PEERS.contains(&from) && PEERS.contains(&to) && !PEER_IMPORTS.contains(&(from, to)) {
+        Some("an import of a peer")
+    } else if importing < imported {
+        Some("an import of a module above")
     } else if to == "fuzzing" {
-        Some("an import of what is for fuzzing alone")
+        Some("an import of code for fuzzing")
     } else if (from, to) == ("cli", "http") && !HTTP_FOR_CLI.contains(&name) {
-        Some("an import of the HTTP server's insides")
+        Some("an import of internals of the HTTP server")
     } else {
         None
     }
 }
 
-/// Every violation, as a line for the reader. Each known circle is a directory and a number of files.
-fn violations(files: &[File], known: &[(&str, usize)]) -> Vec<String> {
+/// A line for each violation. A known cycle is a directory and a maximum number of files.
+fn violations(files: &[File], known_cycles: &[(&str, usize)]) -> Vec<String> {
     let imports = imports(files);
-    let rooms = |import: &Import| Some((files[import.from].room()?, files[import.to].room()?));
     let mut lines = Vec::new();
-    let mut inside = BTreeSet::new();
+    let mut within_modules = BTreeSet::new();
     for import in &imports {
-        let Some((from, to)) = rooms(import) else { continue };
-        if from == to {
-            inside.insert((import.from, import.to));
-        } else if let Some(why) = refused(from, to, &import.name) {
-            let (from, to) = (&files[import.from].name, &files[import.to].name);
-            lines.push(format!("{from}: {why}: {} of {to}", import.name));
+        let (from, to) = (&files[import.from], &files[import.to]);
+        let (Some(from_module), Some(to_module)) = (from.top_module(), to.top_module()) else { continue };
+        if from_module == to_module {
+            within_modules.insert((import.from, import.to));
+        } else if let Some(problem) = problem(from_module, to_module, &import.name) {
+            lines.push(format!("{}: {problem}: {} of {}", from.name, import.name, to.name));
         }
     }
-    let large = circles(files.len(), &inside).into_iter().filter(|circle| circle.len() > MAX_CIRCLE);
+    let large = cycles(files.len(), &within_modules).into_iter().filter(|cycle| cycle.len() > MAX_CYCLE);
     let is_in =
-        |circle: &[usize], directory: &str| circle.iter().all(|&at| files[at].name.starts_with(directory));
-    let (old, new): (Vec<_>, Vec<_>) = large.partition(|circle: &Vec<usize>| {
-        known.iter().any(|(directory, size)| is_in(circle, directory) && circle.len() <= *size)
+        |cycle: &[usize], directory: &str| cycle.iter().all(|&file| files[file].name.starts_with(directory));
+    let (known, new): (Vec<_>, Vec<_>) = large.partition(|cycle: &Vec<usize>| {
+        known_cycles.iter().any(|(directory, size)| is_in(cycle, directory) && cycle.len() <= *size)
     });
-    lines.extend(new.iter().map(|circle| explained(circle, files, &imports)));
-    let gone = known.iter().filter(|(directory, _)| !old.iter().any(|circle| is_in(circle, directory)));
-    lines
-        .extend(gone.map(|(directory, _)| format!("{directory}: no known circle any more: remove its line")));
+    lines.extend(new.iter().map(|cycle| description(cycle, files, &imports)));
+    let gone =
+        known_cycles.iter().filter(|(directory, _)| !known.iter().any(|cycle| is_in(cycle, directory)));
+    lines.extend(gone.map(|(directory, _)| format!("{directory}: the known cycle is gone: remove its line")));
     lines
 }
 
-/// A circle with every arrow in it.
-fn explained(circle: &[usize], files: &[File], imports: &BTreeSet<Import>) -> String {
-    let mut arrows: BTreeMap<(usize, usize), BTreeSet<&str>> = BTreeMap::new();
+/// A cycle with its imports.
+fn description(cycle: &[usize], files: &[File], imports: &BTreeSet<Import>) -> String {
+    let mut names_by_files: BTreeMap<(usize, usize), BTreeSet<&str>> = BTreeMap::new();
     for Import { from, to, name } in imports {
-        if circle.contains(from) && circle.contains(to) {
-            // Of a type, not also each of its functions and variants.
+        if cycle.contains(from) && cycle.contains(to) {
+            // Only the type, without its functions and variants.
             let name = name.split("::").next().unwrap_or(name);
-            arrows.entry((*from, *to)).or_default().insert(name);
+            names_by_files.entry((*from, *to)).or_default().insert(name);
         }
     }
-    let mut text = format!("a circle of {} files:", circle.len());
-    for ((from, to), names) in arrows {
+    let mut text = format!("an import cycle of {} files:", cycle.len());
+    for ((from, to), names) in names_by_files {
         let names = names.into_iter().collect::<Vec<_>>().join(", ");
-        let _ = write!(text, "\n    {} needs {names} of {}", files[from].name, files[to].name);
+        let _ = write!(text, "\n    {} imports {names} of {}", files[from].name, files[to].name);
     }
     text
 }
 
-/// All source files below a crate's `src`.
+/// All source files below the `src` directory of a crate.
 fn read(crate_name: &str, src: &str) -> Vec<File> {
     let (mut files, mut open) = (Vec::new(), vec![root().join(src)]);
     while let Some(directory) = open.pop() {
@@ -141,7 +142,7 @@ fn file(crate_name: &str, src: &str, path: &Path) -> File {
 }
 
 #[test]
-fn rooms_import_only_rooms_below_them() {
+fn modules_import_only_modules_below_them() {
     let mut files = read("learner", "crates/learner/src");
     files.extend(read("moodle_mlbackend", "src"));
     assert!(files.len() > 100, "only {} source files were found", files.len());
@@ -151,8 +152,8 @@ fn rooms_import_only_rooms_below_them() {
     assert!(violations.is_empty(), "{} violations:\n{}", violations.len(), violations.join("\n"));
 }
 
-/// A small crate with a root that declares nothing.
-fn seeded(files: &[(&str, &str)]) -> Vec<String> {
+/// The violations in an invented crate.
+fn violations_in(files: &[(&str, &str)]) -> Vec<String> {
     let files: Vec<File> = files.iter().map(|(path, text)| File::new("own", "src", path, text)).collect();
     violations(&files, &[])
 }
@@ -168,14 +169,17 @@ fn seeded(files: &[(&str, &str)]) -> Vec<String> {
 #[case::a_reexport("use crate::http::HttpError;")]
 #[case::an_inline_module("mod inner { use crate::http::error::HttpError; }")]
 #[case::a_module_not_for_tests("#[cfg(not(test))] use crate::http::error::HttpError;")]
-fn an_import_of_a_room_above_is_reported(#[case] text: &str) {
-    let violations = seeded(&[
+fn an_import_of_a_module_above_is_reported(#[case] text: &str) {
+    let violations = violations_in(&[
         ("store/key.rs", text),
         ("http/mod.rs", "mod error; pub use error::HttpError;"),
         ("http/error.rs", "pub struct HttpError;"),
     ]);
     assert_eq!(violations.len(), 1, "{violations:?}");
-    assert_eq!(violations[0], "src/store/key.rs: an import of a room above: HttpError of src/http/error.rs");
+    assert_eq!(
+        violations[0],
+        "src/store/key.rs: an import of a module above: HttpError of src/http/error.rs"
+    );
 }
 
 #[rstest]
@@ -185,40 +189,40 @@ fn an_import_of_a_room_above_is_reported(#[case] text: &str) {
 #[case::a_test_module("#[cfg(test)] mod tests { use crate::http::error::HttpError; }")]
 #[case::a_test_import("#[cfg(test)] use crate::http::error::HttpError;")]
 #[case::another_crate("use http::error::HttpError;")]
-fn what_imports_nothing_is_not_reported(#[case] text: &str) {
-    let violations = seeded(&[("store/key.rs", text), ("http/error.rs", "pub struct HttpError;")]);
+fn text_without_an_import_is_not_reported(#[case] text: &str) {
+    let violations = violations_in(&[("store/key.rs", text), ("http/error.rs", "pub struct HttpError;")]);
     assert_eq!(violations, [""; 0]);
 }
 
 #[rstest]
-#[case("store", "report", "an import of a room beside", 1)]
-#[case("report", "store", "an import of a room beside", 1)]
-#[case("report", "model", "an import of a room beside", 1)]
-#[case("store", "dataset", "an import of a room beside", 1)]
-#[case("http", "cli", "an import of a room above", 1)]
-#[case("cli", "http", "an import of the HTTP server's insides", 1)]
-#[case("cli", "fuzzing", "an import of what is for fuzzing alone", 1)]
-#[case("attic", "units", "a room that the order does not know", 1)]
+#[case("store", "report", "an import of a peer", 1)]
+#[case("report", "store", "an import of a peer", 1)]
+#[case("report", "model", "an import of a peer", 1)]
+#[case("store", "dataset", "an import of a peer", 1)]
+#[case("http", "cli", "an import of a module above", 1)]
+#[case("cli", "http", "an import of internals of the HTTP server", 1)]
+#[case("cli", "fuzzing", "an import of code for fuzzing", 1)]
+#[case("attic", "units", "a module that is missing in ORDER", 1)]
 #[case("report", "learning", "", 0)]
 #[case("model", "learning", "", 0)]
 #[case("fuzzing", "http", "", 0)]
-fn rooms_beside_each_other_are_kept_apart(
+fn imports_between_two_modules_are_checked(
     #[case] from: &str,
     #[case] to: &str,
-    #[case] why: &str,
+    #[case] problem: &str,
     #[case] count: usize,
 ) {
-    let violations = seeded(&[
+    let violations = violations_in(&[
         (&format!("{from}/a.rs"), &format!("use crate::{to}::Name;")),
         (&format!("{to}.rs"), "pub struct Name;"),
     ]);
     assert_eq!(violations.len(), count, "{violations:?}");
-    assert!(violations.iter().all(|line| line.contains(why)), "{violations:?}");
+    assert!(violations.iter().all(|line| line.contains(problem)), "{violations:?}");
 }
 
 #[test]
 fn test_files_are_exempt() {
-    let violations = seeded(&[
+    let violations = violations_in(&[
         ("store/key.rs", "#[cfg(test)] mod tests; #[cfg(test)] #[path = \"more_tests.rs\"] mod more;"),
         ("store/key/tests.rs", "use crate::http::Name;"),
         ("store/more_tests.rs", "use crate::http::Name;"),
@@ -228,7 +232,7 @@ fn test_files_are_exempt() {
 }
 
 #[test]
-fn a_circle_of_four_files_is_reported_and_one_of_three_is_not() {
+fn a_cycle_of_four_files_is_reported_and_one_of_three_is_not() {
     let files = [
         ("store/mod.rs", "mod a; mod b; mod c; mod d; pub use a::A;"),
         ("store/a.rs", "use super::b::B; pub struct A;"),
@@ -236,19 +240,19 @@ fn a_circle_of_four_files_is_reported_and_one_of_three_is_not() {
         ("store/c.rs", "use super::d::D; pub struct C;"),
         ("store/d.rs", "use crate::store::A; pub struct D;"),
     ];
-    let violations = seeded(&files);
+    let violations = violations_in(&files);
     assert_eq!(violations.len(), 1, "{violations:?}");
-    assert!(violations[0].starts_with("a circle of 4 files:"), "{violations:?}");
-    assert!(violations[0].contains("src/store/d.rs needs A of src/store/a.rs"), "{violations:?}");
+    assert!(violations[0].starts_with("an import cycle of 4 files:"), "{violations:?}");
+    assert!(violations[0].contains("src/store/d.rs imports A of src/store/a.rs"), "{violations:?}");
     let three = [files[0], files[1], files[2], ("store/c.rs", "use super::A; pub struct C;")];
-    assert_eq!(seeded(&three), [""; 0]);
+    assert_eq!(violations_in(&three), [""; 0]);
 }
 
 #[rstest]
 #[case::of_its_size(&[("src/store/", 4)], &[])]
-#[case::grown(&[("src/store/", 3)], &["a circle of 4 files", "src/store/: no known circle"])]
-#[case::gone(&[("src/store/", 4), ("src/http/", 4)], &["src/http/: no known circle"])]
-fn a_known_circle_must_neither_grow_nor_outlive_its_exception(
+#[case::grown(&[("src/store/", 3)], &["an import cycle of 4 files", "src/store/: the known cycle is gone"])]
+#[case::gone(&[("src/store/", 4), ("src/http/", 4)], &["src/http/: the known cycle is gone"])]
+fn a_known_cycle_that_grows_or_is_gone_is_reported(
     #[case] known: &[(&str, usize)],
     #[case] expected: &[&str],
 ) {
@@ -269,12 +273,12 @@ fn a_known_circle_must_neither_grow_nor_outlive_its_exception(
 }
 
 #[test]
-fn a_file_that_declares_and_reexports_its_parts_closes_no_circle_until_it_uses_them() {
+fn reexports_are_part_of_a_cycle_only_if_the_file_uses_them() {
     let part = "use super::Error; pub struct Name;";
     let only = "mod a; mod b; mod c; pub use {a::Name as A, b::Name as B, c::Name as C}; pub struct Error;";
     let files =
         |module| [("store/mod.rs", module), ("store/a.rs", part), ("store/b.rs", part), ("store/c.rs", part)];
-    assert_eq!(seeded(&files(only)), [""; 0]);
+    assert_eq!(violations_in(&files(only)), [""; 0]);
     let uses = format!("{only} fn f(_: A, _: B, _: C) {{}}");
-    assert_eq!(seeded(&files(&uses)).len(), 1);
+    assert_eq!(violations_in(&files(&uses)).len(), 1);
 }

@@ -1,0 +1,116 @@
+//! Publishes a generation of a model.
+//!
+//! Owns the order of its steps: write, sync, move into place, and remove what the retention no longer keeps. Must not know
+//! what the bytes mean.
+
+use jiff::Timestamp;
+
+use super::error::StoreError;
+use super::files;
+use super::generation::Generation;
+use super::manifest::{Checksum, Files, MANIFEST, MODEL, Manifest, POINTER, Pointer, SAMPLES, to_json};
+use super::model_dir::{ModelDir, ModelLock};
+use super::workspace::Temporary;
+use crate::fs::nofollow::NoFollowPath;
+
+/// The parts of a new generation.
+#[derive(Debug, Clone, Copy)]
+pub struct NewGeneration<'a> {
+    /// The bytes of `model.onnx`.
+    pub model: &'a [u8],
+    /// The encoded samples that it was trained on; an imported model has none.
+    pub samples: Option<&'a [u8]>,
+    /// Metadata for administrators and tools, stored in the pointer.
+    pub facts: &'a serde_json::Value,
+}
+
+impl ModelDir {
+    /// Publishes a new generation as the current one and removes those that the retention no longer keeps. After a crash
+    /// either the old or the new one is current and complete. After an error the old one is current (or the new one, if
+    /// only the sync of the switch failed).
+    ///
+    /// If the model was deleted since the job began, nothing is stored: the generation counts as published before the
+    /// deletion. The returned one can be read all the same.
+    pub fn publish(&self, lock: &ModelLock, new: &NewGeneration<'_>) -> Result<Generation, StoreError> {
+        let classifier = self.classifier();
+        let mut keep = classifier.intact(self.retention.generations.saturating_sub(1))?;
+        let previous = keep.first().copied();
+        let number = classifier.next_number()?;
+        keep.push(number);
+        let staged = self.workspace.temporary()?;
+        let dir = staged.path().join("generation");
+        let generation = write(new, number, &dir)?;
+        let pointer = stage_pointer(&generation, previous, &staged)?;
+
+        // All slow steps are done: a deletion waits for a few renames only.
+        let tree = self.lock_tree_with(lock)?;
+        let publishing = self.workspace.publishing();
+        if lock.guard.was_deleted(&self.tree)? {
+            tracing::info!(number, "the model was deleted during the training: nothing is stored");
+            return Ok(generation);
+        }
+        classifier.install(number, &dir, &pointer)?;
+        let outdated: Result<Vec<Temporary>, _> = classifier.numbers().and_then(|numbers| {
+            let outdated = numbers.into_iter().filter(|number| !keep.contains(number));
+            outdated.map(|number| self.workspace.take(&classifier.generation(number))).collect()
+        });
+        drop((publishing, tree));
+        if let Err(error) = outdated {
+            tracing::warn!(%error, "outdated generations stay until the next training");
+        }
+        Ok(generation)
+    }
+
+    /// Makes the pointer name the generation that [`Self::current`] returns. They differ only if a crash interrupted the
+    /// publication of the first one, or if the pointer was lost.
+    pub fn repair_pointer(&self, lock: &ModelLock) -> Result<(), StoreError> {
+        let _tree = self.lock_tree_with(lock)?;
+        self.repair_pointer_in_locked_tree()
+    }
+
+    pub(super) fn repair_pointer_in_locked_tree(&self) -> Result<(), StoreError> {
+        let classifier = self.classifier();
+        if classifier.pointed()?.is_some() {
+            return Ok(());
+        }
+        match classifier.pointed_or_newest() {
+            Ok(Some(generation)) => classifier.point_to(generation.manifest(), &self.workspace.temporary()?),
+            // Reading the model reports the damage.
+            Ok(None) | Err(StoreError::Corrupt { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Writes a generation to `dir` and opens it.
+fn write(new: &NewGeneration<'_>, number: u64, dir: &NoFollowPath) -> Result<Generation, StoreError> {
+    files::create_dir_all(dir)?;
+    files::write_new(&dir.join(MODEL), new.model)?;
+    if let Some(samples) = new.samples {
+        files::write_new(&dir.join(SAMPLES), samples)?;
+    }
+    let manifest = Manifest {
+        generation: number,
+        created_at: Timestamp::now().to_string(),
+        files: Files { model: Checksum::of(new.model), samples: new.samples.map(Checksum::of) },
+        facts: new.facts.clone(),
+        sha256: None,
+    };
+    let manifest = manifest.with_checksum();
+    files::write_new(&dir.join(MANIFEST), &to_json(&manifest))?;
+    files::sync_dir(dir)?;
+    Generation::open(dir, manifest)?
+        .ok_or_else(|| StoreError::corrupt(dir, "it changed while it was written"))
+}
+
+/// Writes the pointer to a generation beside it.
+fn stage_pointer(
+    generation: &Generation,
+    previous: Option<u64>,
+    staged: &Temporary,
+) -> Result<NoFollowPath, StoreError> {
+    let path = staged.path().join(POINTER);
+    let pointer = Pointer { manifest: generation.manifest().clone(), previous };
+    files::write_new(&path, &to_json(&pointer))?;
+    Ok(path)
+}
