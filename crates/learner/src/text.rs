@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn an_identifier_keeps_nothing_but_the_characters_of_names() {
+    fn an_identifier_keeps_only_the_characters_of_names() {
         assert_eq!(Untrusted("os.sys\u{7}tem; rm_-1").identifier(40), "os.systemrm_1");
         assert_eq!(Untrusted("abc").identifier(2), "ab");
     }
