@@ -1,9 +1,8 @@
-//! A machine-learning backend for Moodle analytics: it trains, evaluates and
-//! predicts on the datasets that Moodle sends, and keeps the models.
+//! A machine-learning backend for Moodle analytics: trains, evaluates and predicts on the datasets that Moodle sends, and
+//! stores the models.
 //!
-//! Data flows one way: `http` or `cli` → [`backend`] → [`dataset`] →
-//! [`learning`] → [`model`] → [`store`], and a reply goes back.
-//! [`dataset`] and [`learning`] are usable as a library on their own.
+//! A request passes through `http` or `cli`, [`backend`], [`dataset`], [`learning`], [`model`] and [`store`]. [`dataset`]
+//! and [`learning`] are usable as a library on their own.
 
 pub mod auth;
 pub mod backend;

@@ -1,4 +1,6 @@
-//! Sizes in bytes: parsing settings and showing sizes.
+//! Sizes in bytes: parsing and formatting.
+//!
+//! Must not know what is measured.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,5 +1,8 @@
-//! The current model: the newest published generation, or else the model that the Python server keeps in the same
-//! directory, which is translated at each use. The Python server's files are not changed.
+//! The current model: the newest published generation, or else the model that the Python server stored in the same
+//! directory.
+//!
+//! Owns this choice. A model of the Python server is translated at each use, and its files are not changed. Must not know
+//! what a model is used for.
 
 use serde_json::{Value, json};
 
@@ -7,82 +10,69 @@ use super::BackendError;
 use crate::model::{ModelError, ModelMetadata, import};
 use crate::store::{Generation, ModelDir, StoreError};
 
-/// The name of the fact that a generation was imported and not trained here.
+/// The key of the fact that a generation was imported, not trained by this server.
 pub(super) const IMPORTED: &str = "imported";
 
 /// The current model.
 pub(super) struct CurrentModel {
-    /// Its model file.
+    /// The model file.
     pub(super) onnx: Vec<u8>,
-    /// Its generation; a model of the Python server has none yet.
+    /// `None` for a model of the Python server.
     pub(super) generation: Option<Generation>,
 }
 
-/// A model, and the bytes of the samples that it has learnt from here.
+/// A model, and the bytes of its stored training samples.
 pub(super) type WithSamples = (CurrentModel, Option<Vec<u8>>);
 
 impl CurrentModel {
-    /// `None` when nothing was trained or imported here.
+    /// `None` if no model was trained or imported.
     pub(super) fn at(model_dir: &ModelDir) -> Result<Option<Self>, BackendError> {
-        Ok(match find(model_dir, Generation::model)? {
-            Some(Kept::Ours(generation, onnx)) => Some(Self { onnx, generation: Some(generation) }),
-            Some(Kept::PythonServers(onnx)) => Some(Self { onnx, generation: None }),
-            None => None,
-        })
+        let found = find(model_dir, Generation::model, |onnx| onnx)?;
+        Ok(found.map(|(generation, onnx)| Self { onnx, generation }))
     }
 
-    /// What a training goes on from: with the samples that are kept. When the newest generation is damaged
-    /// in a part that is needed, it is the newest one before it that is not.
+    /// The model that a training continues, with its stored samples. If a required part of the newest generation is
+    /// damaged, it is the newest intact generation before it.
     pub(super) fn with_samples(model_dir: &ModelDir) -> Result<Option<WithSamples>, BackendError> {
-        let parts = |generation: &Generation| {
-            // The samples are what matters of a model that was trained here.
+        let read = |generation: &Generation| {
+            // Of a model that was trained here, a training needs only the samples.
             let samples = generation.samples()?;
             let onnx = if imported(generation) { generation.model()? } else { Vec::new() };
             Ok((onnx, samples))
         };
-        Ok(match find(model_dir, parts)? {
-            Some(Kept::Ours(generation, (onnx, samples))) => {
-                Some((Self { onnx, generation: Some(generation) }, samples))
-            }
-            Some(Kept::PythonServers(onnx)) => Some((Self { onnx, generation: None }, None)),
-            None => None,
-        })
+        let found = find(model_dir, read, |onnx| (onnx, None))?;
+        Ok(found.map(|(generation, (onnx, samples))| (Self { onnx, generation }, samples)))
     }
 
-    /// Whether it was trained elsewhere, so that its samples are not here.
-    pub(super) fn is_brought(&self) -> bool {
+    /// Whether it was trained elsewhere, so that its training samples are not stored here.
+    pub(super) fn is_imported(&self) -> bool {
         self.generation.as_ref().is_none_or(imported)
     }
 }
 
-/// What is kept of a model.
-enum Kept<T> {
-    /// A generation, and what was read of it.
-    Ours(Generation, T),
-    /// The model file that the Python server's files become.
-    PythonServers(Vec<u8>),
-}
-
-/// `None` when nothing was trained or imported here.
+/// Reads the newest generation, or translates the Python server's model.
 fn find<T>(
     model_dir: &ModelDir,
     read: impl Fn(&Generation) -> Result<T, StoreError>,
-) -> Result<Option<Kept<T>>, BackendError> {
-    if let Some((generation, parts)) = model_dir.newest_readable(&read)? {
-        return Ok(Some(Kept::Ours(generation, parts)));
+    translated: impl Fn(Vec<u8>) -> T,
+) -> Result<Option<(Option<Generation>, T)>, BackendError> {
+    let newest =
+        || Ok(model_dir.newest_readable(&read)?.map(|(generation, parts)| (Some(generation), parts)));
+    if let Some(found) = newest()? {
+        return Ok(Some(found));
     }
-    if let Some(onnx) = python_server(model_dir)? {
-        return Ok(Some(Kept::PythonServers(onnx)));
+    match python_server(model_dir)? {
+        Some(onnx) => Ok(Some((None, translated(onnx)))),
+        // A migration may have replaced the files by a generation in between.
+        None => newest(),
     }
-    // A migration may just have put the one in the place of the other.
-    Ok(model_dir.newest_readable(&read)?.map(|(generation, parts)| Kept::Ours(generation, parts)))
 }
 
 fn imported(generation: &Generation) -> bool {
     generation.facts().get(IMPORTED) == Some(&json!(true))
 }
 
-/// The model that the Python server keeps at `model_dir`, as a model file of ours.
+/// The model that the Python server stored at `model_dir`, translated into a model file of this backend.
 pub(super) fn python_server(model_dir: &ModelDir) -> Result<Option<Vec<u8>>, BackendError> {
     let Some(files) = model_dir.python_server_files()? else { return Ok(None) };
     import(files).map(Some).map_err(|source| {
@@ -94,12 +84,12 @@ pub(super) fn python_server(model_dir: &ModelDir) -> Result<Option<Vec<u8>>, Bac
     })
 }
 
-/// What is written down of a generation that was trained elsewhere.
-pub(super) fn facts_of_brought(facts: &ModelMetadata) -> Value {
+/// The facts to store with the generation of an imported model.
+pub(super) fn imported_facts(metadata: &ModelMetadata) -> Value {
     json!({
-        "classes": facts.classes,
-        "class_counts": facts.class_counts,
-        "log_loss": facts.log_loss,
+        "classes": metadata.classes,
+        "class_counts": metadata.class_counts,
+        "log_loss": metadata.log_loss,
         IMPORTED: true,
     })
 }

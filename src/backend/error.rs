@@ -1,32 +1,27 @@
-//! Why an operation failed, with typed causes, grouped by whose fault it is. Must not know statuses or exit codes.
+//! Why an operation failed, with typed causes, in groups for the callers.
+//!
+//! Must not know HTTP statuses or exit codes.
 
 use std::io;
 
+use super::inspect::InspectError;
+use super::transfer::ImportError;
 use crate::dataset::{ArchiveError, DatasetError, Mismatch};
 use crate::learning::LearningError;
 use crate::model::ModelError;
 use crate::report::ReportError;
 use crate::store::StoreError;
 
-/// The message for a model that is damaged on the disk and has no intact generation left.
-const DAMAGED: &str = "The model that is kept here was damaged on the server's disk: \"moodle-mlbackend check\" on the \
-    server tells more. Restore it from a backup, or choose Clear predictions in the model's menu and train it anew.";
-
-/// The message for a link in the data directory.
-const LINK: &str = "In the server's data directory a link stands where this model is kept, or something that it \
-    needs; links are not followed there. The server's log names the link, and so does \"moodle-mlbackend check\" on the \
-    server: remove it, or put there what it leads to.";
-
-/// Whose fault a failure is; `http` maps it to a status, `cli` to an exit code.
+/// The group of an error; `http` maps it to a status, `cli` to an exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// The client sent something that cannot be used; the message may be shown to the client.
+    /// The request cannot be used; the message may be shown to the client.
     BadInput,
     /// The stored model cannot be used; the message may be shown to the client.
     UnusableModel,
     /// The disk is full; nothing was changed.
     NoSpace,
-    /// A fault of the program or the machine; the message is for the log, never for the client.
+    /// The program or the machine failed; the message is for the log, never for the client.
     Internal,
 }
 
@@ -39,13 +34,13 @@ pub enum BackendError {
     /// The dataset's features or classes differ from the model's.
     #[error("The dataset cannot be used: {0}.")]
     Mismatch(#[from] Mismatch),
-    /// The samples cannot be learnt from.
+    /// No model can be trained on the samples.
     #[error("{0}.")]
     Learning(#[from] LearningError),
     /// The model would have more classes than the limit.
     #[error(
-        "With this dataset the model would have {classes} classes, more than {max}. The server's \
-         MOODLE_MLBACKEND_MAX_CLASSES sets this limit."
+        "With this dataset the model would have {classes} classes, more than the limit of {max}, which is the server's \
+         MOODLE_MLBACKEND_MAX_CLASSES."
     )]
     TooManyClasses {
         /// The classes of the stored samples and the dataset together.
@@ -53,16 +48,16 @@ pub enum BackendError {
         /// The limit.
         max: usize,
     },
-    /// The import is refused for this reason.
+    /// The files of an import are refused.
     #[error("The import cannot be used: {0}.")]
-    InvalidImport(String),
+    InvalidImport(#[from] ImportError),
     /// The imported model cannot be read or run.
     #[error("The import cannot be used: {0}.")]
     ImportedModel(#[source] ModelError),
     /// The imported model exceeds the server's limits.
     #[error(
-        "The import cannot be used: it has {features} features and {classes} classes, more than the server's settings \
-         MOODLE_MLBACKEND_MAX_COLUMNS ({max_features}) and MOODLE_MLBACKEND_MAX_CLASSES ({max_classes}) allow."
+        "The import cannot be used: it has {features} features and {classes} classes; the limits are {max_features} \
+         features (MOODLE_MLBACKEND_MAX_COLUMNS) and {max_classes} classes (MOODLE_MLBACKEND_MAX_CLASSES)."
     )]
     ImportTooLarge {
         /// The model's features.
@@ -75,30 +70,36 @@ pub enum BackendError {
         max_classes: usize,
     },
     /// `inspect` does not recognise the file or directory.
-    #[error("{0}")]
-    NotInspectable(String),
+    #[error(transparent)]
+    NotInspectable(#[from] InspectError),
     /// The Python server's model cannot be used.
     #[error(
-        "The model that the Python server kept here cannot be used: {source}. {remedy}, or choose Clear predictions \
-         in the model's menu and train it anew."
+        "The model that the Python server stored here cannot be used: {source}. {remedy}, or choose Clear predictions \
+         in the model's menu and train it again."
     )]
     UnusablePythonModel {
-        /// Why.
+        /// The cause.
         source: ModelError,
-        /// The first half of the last sentence.
+        /// The beginning of the last sentence.
         remedy: &'static str,
     },
-    /// The migrated model was not shown to predict the same as the Python server's files.
-    #[error("The old files stay: {0}.")]
+    /// The migrated model could not be verified to predict the same as the Python server's files.
+    #[error("The old files are kept: {0}.")]
     UnverifiedMigration(&'static str),
-    /// The stored model is damaged and no intact generation is left.
-    #[error("{DAMAGED}")]
+    /// The stored model is damaged and has no intact generation.
+    #[error(
+        "The stored model is damaged on the server's disk. Run \"moodle-mlbackend check\" on the server for details. \
+         Restore the model from a backup, or choose Clear predictions in the model's menu and train it again."
+    )]
     DamagedModel(#[source] StoreError),
     /// A symbolic link in the data directory is not followed.
-    #[error("{LINK}")]
+    #[error(
+        "The model cannot be used because of a link in the server's data directory, where links are not followed. The \
+         server's log and \"moodle-mlbackend check\" name the link: remove it, or replace it by its target."
+    )]
     SymbolicLink(#[source] StoreError),
     /// The disk is full; nothing was changed.
-    #[error("The server's disk is full: nothing was changed. Make room, then try again.")]
+    #[error("The server's disk is full. Nothing was changed. Free some space and try again.")]
     NoSpace,
     /// The uploaded dataset cannot be read from the disk.
     #[error("the uploaded dataset cannot be read: {0}")]
@@ -106,7 +107,7 @@ pub enum BackendError {
     /// The upload cannot be opened.
     #[error("the uploaded file cannot be opened: {0}")]
     UnopenableUpload(#[source] io::Error),
-    /// A stored model cannot be run, although it was accepted.
+    /// A stored model cannot be run.
     #[error(transparent)]
     Model(ModelError),
     /// The stored samples cannot be decoded.
@@ -124,7 +125,7 @@ pub enum BackendError {
 }
 
 impl BackendError {
-    /// Whose fault it is.
+    /// The group of the error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -161,8 +162,8 @@ impl From<DatasetError> for BackendError {
     }
 }
 
-/// For stored models: the import accepted the model, so it should run. `import` maps the errors of a model that is
-/// being imported.
+/// The errors of stored models, which are internal: the model was accepted when it was stored. `import` maps those of a
+/// model to import.
 impl From<ModelError> for BackendError {
     fn from(error: ModelError) -> Self {
         match error {
@@ -176,10 +177,10 @@ impl From<StoreError> for BackendError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NoSpace { .. } => {
-                tracing::error!(%error, "the disk is full where models are kept");
+                tracing::error!(%error, "the disk is full: nothing can be stored in the data directory");
                 Self::NoSpace
             }
-            // The site's administrator can act on these without the path, which only the log names.
+            // The administrator of the site can act on these without the path, which only the log contains.
             StoreError::Corrupt { .. } => {
                 tracing::error!(%error, "a stored model is damaged");
                 Self::DamagedModel(error)
@@ -196,7 +197,7 @@ impl From<StoreError> for BackendError {
 impl From<ReportError> for BackendError {
     fn from(error: ReportError) -> Self {
         if error.is_no_space() {
-            tracing::error!(%error, "the disk is full where an evaluation's report is kept");
+            tracing::error!(%error, "the disk is full: the report of an evaluation cannot be stored");
             return Self::NoSpace;
         }
         Self::Report(error)

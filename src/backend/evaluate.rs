@@ -1,5 +1,7 @@
-//! Evaluation: how well can this be learnt, or how good is the trained model?
-//! Every answer leaves a run whose log can be fetched.
+//! Evaluation of the learner on a dataset, or of a trained model. Each evaluation stores a run, whose log can be
+//! downloaded.
+//!
+//! Owns the status and the sentences of the reply. Must not know how the figures are computed or drawn.
 
 use std::fs::File;
 
@@ -8,30 +10,30 @@ use jiff::Timestamp;
 use super::current_model::CurrentModel;
 use super::learning_threads::on_learning_threads;
 use super::reply::{EvaluationFigures, EvaluationReply, Status};
-use super::score::rate;
+use super::score::evaluate_stored;
 use super::{BackendError, NOT_TRAINED, open};
-use crate::dataset::{Limits, read_labelled};
+use crate::dataset::{Labelled, Limits, read_labelled};
 use crate::learning::{self, Evaluation, Progress};
 use crate::model::Model;
 use crate::report::{self, DatasetFacts, ReportError, RunReport};
 use crate::store::{ModelDir, NewRun, Run, RunId};
 
-/// What Moodle asks of an evaluation.
+/// The parameters of an evaluation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EvaluationRequest {
-    /// The score (weighted F1) below which the model is called not good.
+    /// The minimum score (weighted F1).
     pub min_score: f64,
-    /// The deviation of the score above which the result is called unsteady.
+    /// The maximum standard deviation of the score.
     pub max_deviation: f64,
-    /// How many splits to average over.
+    /// The number of random splits.
     pub iterations: usize,
 }
 
-/// Evaluates on a labelled dataset: trains and rates on repeated splits of it, or rates the model at
-/// `trained` when there is one. The model at `model_dir` is never touched. `progress` can end it early.
+/// Evaluates the learner on random splits of a labelled dataset, or the model at `trained` on all of it. The model at
+/// `model_dir` is not changed. `progress` can end the evaluation early.
 ///
 /// # Errors
-/// [`BackendError`]; what can be told to Moodle in an answer is a status there and no error.
+/// [`BackendError`]; a result that Moodle knows a status for is not an error.
 pub fn evaluate(
     model_dir: &ModelDir,
     trained: Option<&ModelDir>,
@@ -41,7 +43,7 @@ pub fn evaluate(
     progress: &dyn Progress,
 ) -> Result<EvaluationReply, BackendError> {
     let started = Timestamp::now();
-    // First of all, so that a deletion in between also counts for this run.
+    // Before anything else, so that a deletion during the evaluation also deletes this run.
     let run = model_dir.begin_run()?;
     let file = read_labelled(open(dataset)?, limits)?;
     let mut facts = DatasetFacts {
@@ -52,28 +54,27 @@ pub fn evaluate(
         time_splitting: file.header.time_splitting.clone(),
         target: file.header.target.clone(),
     };
-    let verdict = if file.labels_match_header() {
+    let outcome = if file.labels_match_header() {
         // The splits then depend on the samples alone, not on the order in which they were sent.
         let samples = file.into_samples()?.canonical(usize::MAX);
-        let (rows, features, asked) = (facts.samples, facts.features, request.iterations);
-        tracing::info!(samples = rows, features, iterations = asked, "evaluation begins");
+        let (rows, features, iterations) = (facts.samples, facts.features, request.iterations);
+        tracing::info!(samples = rows, features, iterations, "evaluation started");
         let labels = samples.classes().iter().map(ToString::to_string);
         facts.class_counts = labels.zip(samples.class_counts()).collect();
         match trained {
-            Some(trained) => rate_trained(trained, &samples)?,
-            None => on_learning_threads(|| learning::evaluate(&samples, request.iterations, progress))
-                .map_or_else(
-                    |error| Verdict::none(Status::NOT_ENOUGH_DATA, &format!("{error}.")),
-                    Verdict::of,
-                ),
+            Some(trained) => evaluate_trained(trained, &samples)?,
+            None => on_learning_threads(|| learning::evaluate(&samples, iterations, progress)).map_or_else(
+                |error| Outcome::none(Status::NOT_ENOUGH_DATA, &format!("{error}.")),
+                Outcome::of,
+            ),
         }
     } else {
-        let told = "The labels from the provided dataset do not match the targetclasses from the header";
-        Verdict::none(Status::GENERAL_ERROR, told)
+        let mismatch = "The labels from the provided dataset do not match the targetclasses from the header";
+        Outcome::none(Status::GENERAL_ERROR, mismatch)
     }
-    .judged(request);
+    .compared(request);
 
-    let reply = reply(&verdict, request, &run);
+    let reply = reply(&outcome, request, &run);
     report::write(
         &RunReport {
             run: run.id().to_string(),
@@ -82,9 +83,9 @@ pub fn evaluate(
             dataset: facts,
             min_score: request.min_score,
             max_deviation: request.max_deviation,
-            evaluation: verdict.measured.as_ref(),
-            status: verdict.status.0,
-            info: &verdict.info,
+            evaluation: outcome.measured.as_ref(),
+            status: outcome.status.0,
+            info: &outcome.info,
             rated_trained_model: trained.is_some(),
             log: &[],
         },
@@ -94,33 +95,32 @@ pub fn evaluate(
     Ok(reply)
 }
 
-fn rate_trained(trained: &ModelDir, samples: &crate::dataset::Labelled) -> Result<Verdict, BackendError> {
-    let Some(answering) = CurrentModel::at(trained)? else {
-        return Ok(Verdict::none(Status::NO_MODEL, NOT_TRAINED));
-    };
-    let model = Model::load(&answering.onnx)?;
-    Ok(Verdict::of(rate(&model, samples)?))
+fn evaluate_trained(trained: &ModelDir, samples: &Labelled) -> Result<Outcome, BackendError> {
+    match CurrentModel::at(trained)? {
+        Some(current) => Ok(Outcome::of(evaluate_stored(&Model::load(&current.onnx)?, samples)?)),
+        None => Ok(Outcome::none(Status::NO_MODEL, NOT_TRAINED)),
+    }
 }
 
-/// What was measured, and what is said about it.
-struct Verdict {
+/// The figures of an evaluation, and its status with the sentences for it.
+struct Outcome {
     measured: Option<Evaluation>,
     status: Status,
     info: Vec<String>,
 }
 
-impl Verdict {
+impl Outcome {
     fn of(evaluation: Evaluation) -> Self {
         Self { measured: Some(evaluation), status: Status::OK, info: Vec::new() }
     }
 
-    fn none(status: Status, why: &str) -> Self {
-        Self { measured: None, status, info: vec![why.to_owned()] }
+    fn none(status: Status, reason: &str) -> Self {
+        Self { measured: None, status, info: vec![reason.to_owned()] }
     }
 
-    /// Adds the status bits and sentences of the contract, the deviation's first, and before them, for it
-    /// explains a deviation, that the time was up.
-    fn judged(mut self, request: &EvaluationRequest) -> Self {
+    /// Adds the status bits and sentences of a comparison with the request, in the order that Moodle expects: first the
+    /// deviation. A time limit comes before it because it explains a deviation.
+    fn compared(mut self, request: &EvaluationRequest) -> Self {
         let Some(evaluation) = &self.measured else { return self };
         let (score, deviation) = (evaluation.mean.f1, evaluation.score_deviation);
         let done = evaluation.iterations.len();
@@ -151,8 +151,8 @@ impl Verdict {
     }
 }
 
-fn reply(verdict: &Verdict, request: &EvaluationRequest, run: &NewRun) -> EvaluationReply {
-    let figures = verdict.measured.as_ref().map(|evaluation| EvaluationFigures {
+fn reply(outcome: &Outcome, request: &EvaluationRequest, run: &NewRun) -> EvaluationReply {
+    let figures = outcome.measured.as_ref().map(|evaluation| EvaluationFigures {
         auc: evaluation.mean.auc,
         auc_deviation: evaluation.auc_deviation,
         balanced_accuracy: evaluation.mean.balanced_accuracy,
@@ -164,14 +164,13 @@ fn reply(verdict: &Verdict, request: &EvaluationRequest, run: &NewRun) -> Evalua
         score: evaluation.mean.f1,
         min_score: request.min_score,
         accepted_deviation: request.max_deviation,
-        // Enough to recognise the run; the path on the server stays private.
+        // Identifies the run without the path on the server.
         dir: format!("logs/{}", run.id()),
     });
-    EvaluationReply { figures, status: verdict.status, info: verdict.info.clone(), runid: run.id() }
+    EvaluationReply { figures, status: outcome.status, info: outcome.info.clone(), runid: run.id() }
 }
 
-/// The zip of one evaluation run; an empty zip of 22 bytes for an unknown run (`None`: the client
-/// sent no number).
+/// The report of an evaluation run as a zip; an empty zip for an unknown run. `None` is an id that is not a number.
 ///
 /// # Errors
 /// [`BackendError`].
@@ -179,7 +178,7 @@ pub fn evaluation_log(model_dir: &ModelDir, run: Option<RunId>) -> Result<Vec<u8
     let run = run.map(|run| model_dir.run(run)).transpose()?.flatten();
     let Some(run) = run else { return Ok(report::EMPTY_ZIP.to_vec()) };
     match zipped(&run) {
-        // Deleted in between.
+        // The run was deleted in between.
         Err(error) if error.is_not_found() => Ok(report::EMPTY_ZIP.to_vec()),
         zipped => Ok(zipped?),
     }

@@ -1,24 +1,26 @@
-//! Makes the models that the Python server keeps in a data directory our own, in place.
+//! Migrates the models that the Python server stored in a data directory, in place.
+//!
+//! Owns the verification of a migrated model. Must not know which directories are migrated.
 
 use super::BackendError;
-use super::current_model::{CurrentModel, facts_of_brought, python_server};
+use super::current_model::{CurrentModel, imported_facts, python_server};
 use crate::dataset::Features;
-use crate::model::{Model, ModelMetadata};
+use crate::model::{Model, ModelMetadata, synthetic_samples_with_gaps};
 use crate::store::{ModelDir, NewGeneration};
 
-/// What the Python server has left in the place of one model.
+/// The state of the Python server's files of a model.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PythonServerState {
-    /// A model that was not converted yet; how many features it looks at the most, and its classes.
+    /// A model that was not migrated yet.
     Model(ModelMetadata),
-    /// The files of a model that was converted, or replaced by a newer one.
+    /// Files of a model that was migrated, or replaced by a newer one.
     Converted,
 }
 
-/// Looks at what the Python server has left at `model_dir`, changing nothing; `None` when there is nothing.
+/// The state of the Python server's files at `model_dir`; `None` if there are none. Changes nothing.
 ///
 /// # Errors
-/// [`BackendError::UnusablePythonModel`] when it is a model that cannot be used.
+/// [`BackendError::UnusablePythonModel`] when they are a model that cannot be used.
 pub fn look_at_python_server(model_dir: &ModelDir) -> Result<Option<PythonServerState>, BackendError> {
     if model_dir.current_read_only()?.is_some() {
         return Ok(model_dir.has_python_server_files().then_some(PythonServerState::Converted));
@@ -27,61 +29,50 @@ pub fn look_at_python_server(model_dir: &ModelDir) -> Result<Option<PythonServer
     Ok(Some(PythonServerState::Model(ModelMetadata::read(&onnx)?)))
 }
 
-/// Publishes the model that the Python server keeps at `model_dir` as the first generation of ours, and proves
-/// that it answers the same. The old files stay. A model that has a generation is left as it is, or as it
-/// was about to become when a crash cut its publishing off.
+/// Publishes the Python server's model at `model_dir` as the first generation, and verifies that it predicts the same.
+/// The old files are kept. If there is a generation already, only a publication that a crash interrupted is completed.
 ///
 /// # Errors
-/// [`BackendError`]; nothing is published then, unless the proof failed.
+/// [`BackendError`]; nothing is published then, unless the verification failed.
 pub fn convert_python_server(model_dir: &ModelDir) -> Result<(), BackendError> {
     let lock = model_dir.lock()?;
     if model_dir.current()?.is_some() {
         return Ok(model_dir.repair_pointer(&lock)?);
     }
     let Some(onnx) = python_server(model_dir)? else { return Ok(()) };
-    let facts = facts_of_brought(&ModelMetadata::read(&onnx)?);
+    let facts = imported_facts(&ModelMetadata::read(&onnx)?);
     model_dir.publish(&lock, &NewGeneration { model: &onnx, samples: None, facts: &facts })?;
-    prove(model_dir)
+    verify(model_dir)
 }
 
-/// Removes what the Python server has left at `model_dir`, after proving that the generation there works, and
-/// that it answers as the old files do unless it was trained further.
+/// Removes the Python server's files at `model_dir`, after verifying that the current generation works and, unless it
+/// was trained further, that it predicts the same.
 ///
 /// # Errors
 /// [`BackendError`]; nothing is removed then.
 pub fn remove_python_server(model_dir: &ModelDir) -> Result<(), BackendError> {
     let lock = model_dir.lock()?;
-    prove(model_dir)?;
+    verify(model_dir)?;
     Ok(model_dir.remove_python_server_files(&lock)?)
 }
 
-fn prove(model_dir: &ModelDir) -> Result<(), BackendError> {
-    let answering = CurrentModel::at(model_dir)?.filter(|answering| answering.generation.is_some());
-    let unproven = |why: &'static str| Err(BackendError::UnverifiedMigration(why));
-    let Some(answering) = answering else { return unproven("nothing was converted") };
-    let new = Model::load(&answering.onnx)?;
-    let samples = samples(&new.metadata().features);
-    let answers = new.predict(samples.clone())?;
-    if !answering.is_brought() {
+fn verify(model_dir: &ModelDir) -> Result<(), BackendError> {
+    let unverified = |reason| Err(BackendError::UnverifiedMigration(reason));
+    let current = CurrentModel::at(model_dir)?.filter(|current| current.generation.is_some());
+    let Some(current) = current else { return unverified("no model was migrated") };
+    let new = Model::load(&current.onnx)?;
+    let names = &new.metadata().features;
+    let samples = Features::of_columns(names.clone(), &synthetic_samples_with_gaps(names.len()));
+    let expected = new.predict(samples.clone())?;
+    if !current.is_imported() {
         return Ok(());
     }
-    match python_server(model_dir)? {
-        // Interrupted while it removed them.
-        None => Ok(()),
-        Some(old) => {
-            let old = Model::load(&old)?;
-            let same = old.metadata().features == new.metadata().features && old.predict(samples)? == answers;
-            if same { Ok(()) } else { unproven("the model here was imported, and is not the one in them") }
-        }
+    // `None` if a removal of the files was interrupted.
+    let Some(old) = python_server(model_dir)? else { return Ok(()) };
+    let old = Model::load(&old)?;
+    if old.metadata().features == *names && old.predict(samples)? == expected {
+        Ok(())
+    } else {
+        unverified("the model here was imported, and is not the one in them")
     }
-}
-
-/// Made-up samples with values of all kinds, some missing.
-fn samples(names: &[String]) -> Features {
-    const ROWS: usize = 64;
-    const VALUES: [f32; 7] = [0.0, 1.0, -1.0, f32::NAN, 0.33, -0.07, 0.5];
-    let column =
-        |at: usize| (0..ROWS).map(move |row| VALUES[(row * (at % 11 + 1) + at + row / 7) % VALUES.len()]);
-    let columns: Vec<Vec<f32>> = (0..names.len()).map(|at| column(at).collect()).collect();
-    Features::of_columns(names.to_vec(), &columns)
 }

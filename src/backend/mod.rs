@@ -1,5 +1,6 @@
-//! The operations that Moodle asks for. The only room that knows all the
-//! others; `http` and `cli` call it, it knows neither.
+//! The operations that Moodle requests.
+//!
+//! Owns the combination of all modules below it. `http` and `cli` call it; it must not know either of them.
 
 mod check;
 mod current_model;
@@ -18,13 +19,16 @@ mod transfer;
 pub use check::check;
 pub use error::{BackendError, ErrorKind};
 pub use evaluate::{EvaluationRequest, evaluate, evaluation_log};
-pub use inspect::{DatasetReport, Found, ModelReport, PlaceReport, StoredModel, inspect};
+pub use inspect::{DatasetReport, DirectoryReport, Found, InspectError, ModelReport, StoredModel, inspect};
 pub use migrate::{PythonServerState, convert_python_server, look_at_python_server, remove_python_server};
 pub use predict::predict;
 pub use reply::{EvaluationFigures, EvaluationReply, Prediction, Status, Training};
 pub use time_budget::{TimeBudget, USUAL_BUDGET};
 pub use train::train;
-pub use transfer::{ImportLimits, export, export_to, import, import_from, read_archive, read_directory};
+pub use transfer::{
+    ImportError, ImportLimits, NameProblem, ZipDirectoryError, export, export_to, import, import_from,
+    read_archive, read_directory,
+};
 
 use std::fs::File;
 use std::io::Seek;
@@ -39,31 +43,31 @@ pub struct Backend {
 }
 
 impl Backend {
-    /// The models that `store` keeps.
+    /// The models in `store`.
     #[must_use]
     pub fn new(store: Store) -> Self {
         Self { store }
     }
 
-    /// Where one model is kept.
+    /// The directory of a model.
     #[must_use]
     pub fn model_dir(&self, id: &ModelId, dir: &DirHash) -> ModelDir {
         self.store.model(id, dir)
     }
 
-    /// The same for work that begins now and will change the model: a deletion from now on comes after it,
-    /// however long it waits for its turn.
+    /// The same for a job that will change the model. The job counts as started now, however long it is queued: a later
+    /// deletion also deletes what the job stores.
     pub fn begin(&self, id: &ModelId, dir: &DirHash) -> Result<ModelDir, BackendError> {
         Ok(self.model_dir(id, dir).begin_job()?)
     }
 
-    /// Deletes everything under `id`, and nothing else; fine when there is nothing.
+    /// Deletes everything under `id`, and nothing else; succeeds if there is nothing.
     pub fn delete(&self, id: &ModelId) -> Result<(), BackendError> {
         Ok(self.store.delete(id)?)
     }
 
-    /// Removes what the retention settings no longer keep. What cannot be removed is for the log.
-    pub fn sweep(&self) {
+    /// Removes what exceeds the retention settings. Failures are only logged.
+    pub fn apply_retention(&self) {
         let pruned = match self.store.prune(false) {
             Ok(pruned) => pruned,
             Err(error) => return tracing::warn!(%error, "the retention settings could not be applied"),
@@ -71,23 +75,23 @@ impl Backend {
         let mut removed = 0;
         for Pruned { model, outcome } in pruned {
             match outcome {
-                Ok(gone) => removed += gone.len(),
+                Ok(entries) => removed += entries.len(),
                 Err(error) => tracing::warn!(model, %error, "the retention settings could not be applied"),
             }
         }
         tracing::info!(removed, "retention settings applied");
     }
 
-    /// Takes away what is half-made, for the end of the process.
-    pub fn abandon(&self) {
+    /// Removes unfinished files at the end of the process.
+    pub fn remove_unfinished(&self) {
         self.store.close();
     }
 }
 
-/// The reply to a request that needs a trained model where there is none.
+/// The reply when a request needs a trained model and there is none.
 const NOT_TRAINED: &str = "Provided model have not been trained yet";
 
-/// Goes to the start of an upload: it may have been written through the same handle.
+/// Seeks to the start of an upload, which was written through the same handle.
 fn open(mut upload: File) -> Result<File, BackendError> {
     failpoint("open an upload").and_then(|()| upload.rewind()).map_err(BackendError::UnopenableUpload)?;
     Ok(upload)

@@ -1,4 +1,6 @@
-//! Prediction: a stored model's answers for new samples.
+//! Prediction: the classes and probabilities of new samples.
+//!
+//! Must not know how a model was trained.
 
 use std::fs::File;
 
@@ -16,14 +18,17 @@ use crate::store::ModelDir;
 /// [`BackendError`].
 pub fn predict(model_dir: &ModelDir, dataset: File, limits: &Limits) -> Result<Prediction, BackendError> {
     let samples = read_unlabelled(open(dataset)?, limits)?;
-    let Some(answering) = CurrentModel::at(model_dir)? else {
+    let Some(current) = CurrentModel::at(model_dir)? else {
         let info = vec![NOT_TRAINED.to_owned()];
         return Ok(Prediction { status: Status::NO_MODEL, info, predictions: None });
     };
-    let model = Model::load(&answering.onnx)?;
-    let features = samples.features;
-    let as_they_are = samples.named || !model.metadata().named;
-    let features = if as_they_are { features } else { features.renamed(&model.metadata().features)? };
+    let model = Model::load(&current.onnx)?;
+    // Without names in the dataset, its columns are matched by their position.
+    let features = if samples.named || !model.metadata().named {
+        samples.features
+    } else {
+        samples.features.renamed(&model.metadata().features)?
+    };
     let probabilities = model.predict(features)?;
     let classes: Vec<String> = model.metadata().classes.iter().map(ToString::to_string).collect();
     let predictions = samples
@@ -33,7 +38,7 @@ pub fn predict(model_dir: &ModelDir, dataset: File, limits: &Limits) -> Result<P
         .map(|(id, row)| {
             let row = row.to_vec();
             let class = most_probable(&row);
-            // As single precision: the model's own, and its shortest text is what Moodle has always got.
+            // In the model's single precision, whose shortest text is the format that Moodle expects.
             (id, classes[class].clone(), (row[class] as f32).to_string())
         })
         .collect();

@@ -1,5 +1,6 @@
-//! The answers that Moodle's plugin parses. The order of the fields is the
-//! order on the wire.
+//! The replies that Moodle's plugin parses.
+//!
+//! Owns their fields, in the order of the JSON. Must not know how the values are computed.
 
 use serde::Serialize;
 
@@ -11,28 +12,28 @@ use crate::store::RunId;
 pub struct Status(pub u8);
 
 impl Status {
-    /// Everything went well.
+    /// Success.
     pub const OK: Self = Self(0);
     /// The dataset and its header contradict each other.
     pub const GENERAL_ERROR: Self = Self(1);
     /// There is no trained model.
     pub const NO_MODEL: Self = Self(2);
-    /// The score is below the one asked for.
+    /// The score is below the requested minimum.
     pub const LOW_SCORE: Self = Self(4);
-    /// There are too few samples, or the results varied too much.
+    /// There are too few samples, or the results vary too much.
     pub const NOT_ENOUGH_DATA: Self = Self(8);
 
-    /// Both.
+    /// The bits of both.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 }
 
-/// The answer to a training.
+/// The reply to a training.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Training {
-    /// 0, or 8 when a class has no sample.
+    /// 0, or 8 if a class has no sample.
     pub status: Status,
     /// Sentences for the administrator.
     pub info: Vec<String>,
@@ -41,22 +42,22 @@ pub struct Training {
     pub errors: Option<String>,
 }
 
-/// The answer to a prediction.
+/// The reply to a prediction.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Prediction {
-    /// 0, or 2 when the model has not been trained.
+    /// 0, or 2 if the model has not been trained.
     pub status: Status,
     /// Sentences for the administrator.
     pub info: Vec<String>,
-    /// Sample id, label of the predicted class, its probability.
+    /// The sample id, the label of the predicted class, and its probability.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub predictions: Option<Vec<(String, String, String)>>,
 }
 
-/// The answer to an evaluation.
+/// The reply to an evaluation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct EvaluationReply {
-    /// What was measured; absent when nothing could be.
+    /// Absent if nothing could be measured.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub figures: Option<EvaluationFigures>,
     /// Status bits, see [`Status`].
@@ -80,7 +81,7 @@ pub struct EvaluationFigures {
     /// Mean recall over classes.
     #[serde(rename = "balanced accuracy")]
     pub balanced_accuracy: f64,
-    /// Share of right predictions.
+    /// Share of correct predictions.
     pub accuracy: f64,
     /// Class-weighted precision.
     pub precision: f64,
@@ -92,15 +93,15 @@ pub struct EvaluationFigures {
     pub score_deviation: f64,
     /// The mean of the weighted F1.
     pub score: f64,
-    /// What was asked for.
+    /// The requested minimum of the score.
     pub min_score: f64,
-    /// What was asked for.
+    /// The requested maximum of the score's deviation.
     pub accepted_deviation: f64,
-    /// Where the run's log lies: a name on the server, a real path on the command line.
+    /// The directory of the run's log: relative on the server, a full path on the command line.
     pub dir: String,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn as_integer<S: serde::Serializer>(run: &RunId, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(run.0)
 }

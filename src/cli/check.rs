@@ -1,25 +1,26 @@
 //! `moodle-mlbackend check`: checks a data directory and repairs it.
 //!
-//! Owns the output. Must not know how the store works.
+//! Owns the output. Must not know what is checked: the store and [`crate::backend`] do.
 
 use std::process::ExitCode;
 
-use super::data_directory::{DataDirectory, OpenError, end};
+use super::data_directory::{DataDirectory, OpenError};
+use super::exit_code::exit_code;
 use super::table::{counted, table};
 use crate::backend::check;
 use crate::store::{Finding, Listing, Repair};
 
-/// Checks every model of a data directory: the checksums of its files, whether it loads, and whether its stored samples
-/// can be decoded. Exits with 1 when a problem remains.
+/// Check the models of a data directory, and repair damage.
 ///
-/// This command is safe while a server is running.
+/// Verifies the checksums of each model's files, whether it loads, and whether its stored samples can be read. Exits with
+/// 1 when a problem remains. This command is safe while a server is running.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     data: DataDirectory,
 
-    /// Repair what can be repaired: replace a damaged generation by the previous one and set it aside, and remove
-    /// leftovers of crashes.
+    /// Repair what can be repaired: use the previous version of a model whose current one is damaged, keep the
+    /// damaged files aside, and remove files that a crash left behind.
     #[arg(long)]
     repair: bool,
 }
@@ -27,22 +28,19 @@ pub struct Args {
 /// Checks and prints a table. Fails when a problem remains.
 #[must_use]
 pub fn run(args: &Args) -> ExitCode {
-    end(examine(args), |(models, findings)| {
-        print(*models, findings);
-        wrong(findings) == 0
-    })
+    exit_code(check_all(args), |(models, findings)| print(*models, findings))
 }
 
 /// The number of models, and the findings.
-fn examine(args: &Args) -> Result<(usize, Vec<Finding>), OpenError> {
+fn check_all(args: &Args) -> Result<(usize, Vec<Finding>), OpenError> {
     let store = args.data.open("check", true)?;
     let mut findings = store.examine(args.repair)?;
-    // `examine` has reported the unreadable ones.
+    // `examine` has reported unreadable models.
     let Listing { models, .. } = store.model_dirs()?;
-    let examined = models.len();
-    for (id, hash, home) in models {
+    let count = models.len();
+    for (id, hash, model_dir) in models {
         let model = format!("{}/{}", id.as_str(), hash.as_str());
-        match check(&home, args.repair) {
+        match check(&model_dir, args.repair) {
             Ok(found) => findings.extend(
                 found
                     .into_iter()
@@ -51,31 +49,28 @@ fn examine(args: &Args) -> Result<(usize, Vec<Finding>), OpenError> {
             Err(error) => findings.push(Finding::unreadable(model, error)),
         }
     }
-    Ok((examined, findings))
+    Ok((count, findings))
 }
 
-fn wrong(findings: &[Finding]) -> usize {
-    findings
-        .iter()
-        .filter(|finding| matches!(finding.repair, Repair::Possible(_) | Repair::Manual(_)))
-        .count()
-}
-
-fn print(models: usize, findings: &[Finding]) {
-    let mut table = table(&["place", "found", "what to do"]);
+/// Returns whether no problem remains.
+fn print(models: usize, findings: &[Finding]) -> bool {
+    let mut table = table(&["path", "problem", "remedy"]);
+    let (mut remaining, mut repaired) = (0, 0);
     for finding in findings {
         let remedy = match finding.repair {
-            Repair::NotNeeded => "nothing; it is left alone".to_owned(),
-            Repair::Possible(what) => format!("--repair: {what}"),
-            Repair::Done(what) => format!("done: {what}"),
-            Repair::Manual(what) => what.to_owned(),
+            Repair::NotNeeded => "none is needed".to_owned(),
+            Repair::Possible(remedy) => format!("--repair: {remedy}"),
+            Repair::Done(remedy) => format!("done: {remedy}"),
+            Repair::Manual(remedy) => remedy.to_owned(),
         };
+        remaining += usize::from(matches!(finding.repair, Repair::Possible(_) | Repair::Manual(_)));
+        repaired += usize::from(matches!(finding.repair, Repair::Done(_)));
         table.add_row([&finding.path, &finding.problem, &remedy]);
     }
     if !findings.is_empty() {
         println!("{table}");
     }
-    let mended = findings.iter().filter(|finding| matches!(finding.repair, Repair::Done(_))).count();
-    let models = counted(models, "model");
-    println!("{models} examined: {} wrong, {mended} mended.", wrong(findings));
+    let (models, problems) = (counted(models, "model"), counted(remaining, "problem"));
+    println!("{models} checked: {problems}, {repaired} repaired.");
+    remaining == 0
 }

@@ -1,17 +1,17 @@
-//! Shared by the commands on a data directory: its argument, the check of its owner, and the exit code.
+//! The argument of the commands on a data directory.
+//!
+//! Owns the check of the directory's owner. Must not know what a command does.
 
-use std::fmt::Display;
 use std::fs;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use crate::store::{Store, StoreError};
 
 /// The argument for the data directory.
 #[derive(Debug, clap::Args)]
 pub(super) struct DataDirectory {
-    /// The data directory: the value of `MOODLE_MLBACKEND_PYTHON_DIR` of the server. When another user owns it, root has
-    /// to run this command as that user.
+    /// The data directory of the server (its `MOODLE_MLBACKEND_PYTHON_DIR`). If the server runs as another user, run
+    /// this command as that user, not as root.
     #[arg(value_name = "DIR")]
     directory: PathBuf,
 }
@@ -30,7 +30,7 @@ pub(super) enum OpenError {
 }
 
 impl DataDirectory {
-    /// Opens the directory for `command`. With `read_only`, creates nothing in it.
+    /// Opens the directory for the subcommand `command`. With `read_only`, creates nothing in it.
     pub(super) fn open(&self, command: &'static str, read_only: bool) -> Result<Store, OpenError> {
         let store = Store::open_read_only(&self.directory)?;
         let owner = store.owner()?;
@@ -52,16 +52,4 @@ fn name_of(user: u32) -> String {
         (fields.nth(1)? == number).then(|| name.to_owned())
     });
     name.unwrap_or_else(|| format!("'#{number}'"))
-}
-
-/// The exit code of a command: `print` shows the result and returns whether it is a success; an error is printed.
-pub(super) fn end<T>(done: Result<T, impl Display>, print: impl FnOnce(&T) -> bool) -> ExitCode {
-    match done {
-        Ok(done) if print(&done) => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
 }

@@ -1,6 +1,6 @@
-//! `moodle-mlbackend inspect`: says what a model, an export, a dataset or a data directory is.
+//! `moodle-mlbackend inspect`: describes a model, an export, a dataset or a data directory.
 //!
-//! Owns how that is shown. Must not know how anything is read: [`crate::backend`] finds out.
+//! Owns the output, as tables and as JSON. Must not know how files are read: [`crate::backend`] does that.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -9,39 +9,43 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::table::{bar, counted, facts, model as named, plain, table};
-use crate::backend::{DatasetReport, Found, ModelReport, PlaceReport, StoredModel, inspect};
+use super::table::{bar, counted, key_value_table, model_path, sanitized, table};
+use crate::backend::{DatasetReport, DirectoryReport, Found, ModelReport, StoredModel, inspect};
 use crate::dataset::Limits;
 use crate::units::ByteSize;
 
-/// Says what a file or directory is: a model, an export, a dataset, a directory of models.
+/// Describe a model, an export, a dataset or a directory of models.
 ///
-/// Changes nothing. Exits with 1 when it is nothing known, or something is wrong with it.
+/// Changes nothing. Exits with 1 when the kind of file is unknown or a problem was found.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A model.onnx, an export (zip or directory), a dataset, or a directory of models
     path: PathBuf,
 
-    /// Print one JSON value, for machines
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
 
-fn size(bytes: u64) -> String {
-    format!("{:.1}", ByteSize(bytes))
-}
+/// The keys and values of a table.
+type Facts = Vec<(&'static str, String)>;
 
-/// In characters.
-const LONGEST_BAR: usize = 16;
+/// The length of the longest bar, in characters.
+const BAR_LENGTH: usize = 16;
 
-/// Looks, and prints what it is.
+/// Prints the description. Fails when a problem was found.
 #[must_use]
 pub fn run(args: &Args) -> ExitCode {
-    let (text, sound) = match inspect(&args.path, &Limits::default()) {
-        Ok(found) if args.json => (as_json(&found), found.is_sound()),
-        Ok(found) => (as_text(&found), found.is_sound()),
+    let result = inspect(&args.path, &Limits::default());
+    let is_sound = result.as_ref().is_ok_and(Found::is_sound);
+    let text = match result {
+        Ok(found) if args.json => serde_json::to_string_pretty(&found).unwrap_or_default() + "\n",
+        Ok(Found::Model(model)) => model_text(&model),
+        Ok(Found::Dataset(dataset)) => key_value_table(&dataset_facts(&dataset)),
+        Ok(Found::Models(directory)) if directory.store => data_directory_text(&directory.models),
+        Ok(Found::Models(directory)) => model_directory_text(&directory),
         Err(error) if args.json => {
-            (format!("{}\n", json!({ "kind": "unknown", "problem": error.to_string() })), false)
+            format!("{}\n", json!({ "kind": "unknown", "problem": error.to_string() }))
         }
         Err(error) => {
             eprintln!("{error}");
@@ -49,131 +53,121 @@ pub fn run(args: &Args) -> ExitCode {
         }
     };
     let printed = std::io::stdout().write_all(text.as_bytes());
-    if printed.is_ok() && sound { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if printed.is_ok() && is_sound { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn as_json(found: &Found) -> String {
-    serde_json::to_string_pretty(found).unwrap_or_default() + "\n"
-}
-
-fn as_text(found: &Found) -> String {
-    match found {
-        Found::Model(model) => of_model(model),
-        Found::Dataset(dataset) => of_dataset(dataset),
-        Found::Models(place) => of_place(place),
-    }
-}
-
-fn of_model(model: &ModelReport) -> String {
-    let mut rows = vec![("what", format!("a model: {}", model.found_as)), ("made by", model.origin.clone())];
-    if let Some(problem) = &model.problem {
-        rows.push(("problem", problem.clone()));
-    }
-    for (at, (name, bytes)) in model.files.iter().enumerate() {
-        rows.push((if at == 0 { "files" } else { "" }, format!("{name}, {}", size(*bytes as u64))));
-    }
-    if !model.classes.is_empty() {
-        let names = if model.feature_names.is_empty() { ", without names" } else { "" };
-        rows.push(("features", format!("{}{names}", model.features)));
-        rows.push(("classes", classes(&model.classes, &model.class_counts)));
-        rows.push(("learnt from", learnt_from(&model.class_counts)));
-        rows.push(("log-loss", log_loss(model)));
-    }
-    // A graph of ours is always the same few operators.
-    if let Some(graph) = model.graph.as_ref().filter(|_| model.classes.is_empty() || model.problem.is_some())
-    {
-        let operators: Vec<String> =
-            graph.operators.iter().map(|(name, count)| format!("{name} × {count}")).collect();
-        rows.push(("written by", graph.producer.clone()));
-        rows.push(("inputs", graph.inputs.join(", ")));
-        rows.push(("outputs", graph.outputs.join(", ")));
-        rows.push(("operators", operators.join(", ")));
-    }
-    let mut text = facts(&rows);
+fn model_text(model: &ModelReport) -> String {
+    let mut text = key_value_table(&model_facts(model));
     if !model.decisions.is_empty() {
-        // Only of a model of ours is known what it learnt from.
-        let ours = !model.class_counts.is_empty();
-        text += if ours { "\nWhat was decided while it learnt:\n" } else { "\nWhat is known of it:\n" };
-        for said in &model.decisions {
-            let _ = writeln!(text, "- {}", plain(said));
+        // Only models of this program have the numbers of samples.
+        let is_own = !model.class_counts.is_empty();
+        text += if is_own { "\nDecisions of the training:\n" } else { "\nNotes:\n" };
+        for decision in &model.decisions {
+            let _ = writeln!(text, "- {}", sanitized(decision));
         }
     }
     if !model.top_features.is_empty() {
-        text += "\nWhat moves its answers most:\n";
+        text += "\nFeatures with the most influence on the predictions:\n";
         let mut table = table(&["feature", "share", ""]);
-        let most = model.top_features.iter().map(|feature| feature.weight).fold(f64::MIN_POSITIVE, f64::max);
+        let max = model.top_features.iter().map(|feature| feature.weight).fold(f64::MIN_POSITIVE, f64::max);
         for feature in &model.top_features {
             let share = format!("{:>5.1} %", 100.0 * feature.weight);
-            table.add_row([plain(&feature.name), share, bar(feature.weight / most, LONGEST_BAR)]);
+            table.add_row([sanitized(&feature.name), share, bar(feature.weight / max, BAR_LENGTH)]);
         }
         let _ = writeln!(text, "{table}");
     }
     text
 }
 
-fn learnt_from(counts: &[usize]) -> String {
-    if counts.is_empty() { "not known".to_owned() } else { counted(counts.iter().sum(), "sample") }
+fn model_facts(model: &ModelReport) -> Facts {
+    let mut facts = vec![("kind", format!("a model: {}", model.found_as)), ("made by", model.origin.clone())];
+    facts.extend(model.problem.clone().map(|problem| ("problem", problem)));
+    for (index, (name, bytes)) in model.files.iter().enumerate() {
+        let key = if index == 0 { "files" } else { "" };
+        facts.push((key, format!("{name}, {}", size(*bytes as u64))));
+    }
+    if !model.classes.is_empty() {
+        let names = if model.feature_names.is_empty() { ", without names" } else { "" };
+        let samples = match model.class_counts.iter().sum::<usize>() {
+            0 => "unknown".to_owned(),
+            samples => counted(samples, "sample"),
+        };
+        facts.push(("features", format!("{}{names}", model.features)));
+        facts.push(("classes", classes(&model.classes, &model.class_counts)));
+        facts.push(("trained on", samples));
+        facts.push(("log-loss", log_loss(model)));
+    }
+    // The graphs of this program's models are all alike: they are shown only when something is wrong.
+    let graph = model.graph.as_ref().filter(|_| model.classes.is_empty() || model.problem.is_some());
+    if let Some(graph) = graph {
+        let operators: Vec<String> =
+            graph.operators.iter().map(|(name, count)| format!("{name} × {count}")).collect();
+        facts.push(("written by", graph.producer.clone()));
+        facts.push(("inputs", graph.inputs.join(", ")));
+        facts.push(("outputs", graph.outputs.join(", ")));
+        facts.push(("operators", operators.join(", ")));
+    }
+    facts
 }
 
 fn log_loss(model: &ModelReport) -> String {
     let Some(loss) = model.log_loss else { return "not measured".to_owned() };
-    let shares =
-        model.log_loss_of_shares.map(|shares| format!("; the classes' shares alone have {shares:.4}"));
-    format!("{loss:.4} on held-out samples{}", shares.unwrap_or_default())
+    let baseline =
+        model.log_loss_of_shares.map(|loss| format!("; always predicting the classes' shares has {loss:.4}"));
+    format!("{loss:.4} on held-out samples{}", baseline.unwrap_or_default())
 }
 
-fn of_dataset(dataset: &DatasetReport) -> String {
+fn dataset_facts(dataset: &DatasetReport) -> Facts {
     let kind = match (dataset.labelled, dataset.classes.is_empty()) {
-        (_, true) => "a dataset with a mistake",
-        (true, _) => "a labelled dataset: for training and evaluation",
-        (false, _) => "a dataset without targets: for prediction",
+        (_, true) => "a dataset with a problem",
+        (true, _) => "a labelled dataset, for training and evaluation",
+        (false, _) => "an unlabelled dataset, for prediction",
     };
-    let mut rows = vec![("what", kind.to_owned())];
+    let mut facts = vec![("kind", kind.to_owned())];
     if !dataset.classes.is_empty() {
-        rows.push(("samples", dataset.rows.to_string()));
-        rows.push(("features", format!("{}, of which {} vary", dataset.features, dataset.varying)));
-        rows.push(("empty cells", format!("{:.1} %", 100.0 * dataset.missing)));
-        rows.push(("classes", classes(&dataset.classes, &dataset.class_counts)));
+        facts.push(("samples", dataset.rows.to_string()));
+        facts.push(("features", format!("{}, of which {} vary", dataset.features, dataset.varying)));
+        facts.push(("empty cells", format!("{:.1} %", 100.0 * dataset.missing)));
+        facts.push(("classes", classes(&dataset.classes, &dataset.class_counts)));
     }
-    let named = [("target", &dataset.target), ("time splitting", &dataset.time_splitting)];
-    rows.extend(named.into_iter().filter_map(|(key, value)| Some((key, value.clone()?))));
-    rows.extend(dataset.problems.iter().map(|problem| ("problem", problem.clone())));
-    facts(&rows)
+    facts.extend(dataset.target.clone().map(|target| ("target", target)));
+    facts.extend(dataset.time_splitting.clone().map(|splitting| ("time splitting", splitting)));
+    facts.extend(dataset.problems.iter().map(|problem| ("problem", problem.clone())));
+    facts
 }
 
-/// Of a data directory.
-const HEADER: [&str; 8] =
+const COLUMNS: [&str; 8] =
     ["model", "made by", "published", "samples", "classes", "log-loss", "size", "evaluations"];
 
-fn of_place(place: &PlaceReport) -> String {
-    let (true, models) = (place.store, &place.models) else {
-        let stored = place.models.iter().map(|model| facts(&of_stored(model)));
-        let model = place.model.iter().filter(|model| !model.origin.is_empty()).map(of_model);
-        return stored.chain(model).collect::<Vec<_>>().join("\n");
-    };
+fn data_directory_text(models: &[StoredModel]) -> String {
     let rows: Vec<_> = models.iter().map(row).collect();
-    // What no model has only makes the others narrow.
-    let told: Vec<usize> =
-        (0..HEADER.len()).filter(|&at| rows.iter().any(|row| !row[at].is_empty())).collect();
-    let mut table = table(&told.iter().map(|&at| HEADER[at]).collect::<Vec<_>>());
+    // Without empty columns the others are wider.
+    let columns: Vec<usize> =
+        (0..COLUMNS.len()).filter(|&column| rows.iter().any(|row| !row[column].is_empty())).collect();
+    let mut table = table(&columns.iter().map(|&column| COLUMNS[column]).collect::<Vec<_>>());
     for row in rows {
-        table.add_row(told.iter().map(|&at| row[at].clone()));
+        table.add_row(columns.iter().map(|&column| &row[column]));
     }
     let mut text = format!("a data directory: {}\n{table}\n", counted(models.len(), "model"));
-    for model in models {
-        if let Some(problem) = &model.problem {
-            let _ =
-                writeln!(text, "{}/{}: {}", plain(&model.uniqueid), plain(&model.dirhash), plain(problem));
+    for StoredModel { uniqueid, dirhash, problem, .. } in models {
+        if let Some(problem) = problem {
+            let _ = writeln!(text, "{}", sanitized(&format!("{uniqueid}/{dirhash}: {problem}")));
         }
     }
     text
 }
 
-/// One model of a data directory.
-fn row(model: &StoredModel) -> [String; 8] {
+/// The row of a model in the table of a data directory.
+fn row(model: &StoredModel) -> [String; COLUMNS.len()] {
+    let made_by = match (&model.problem, model.origin.as_str()) {
+        (Some(_), "") => "damaged".to_owned(),
+        (Some(_), origin) => format!("{}; cannot be used", sanitized(origin)),
+        (None, "") => "not trained".to_owned(),
+        (None, origin) => sanitized(origin),
+    };
     [
-        named(&model.uniqueid, &model.dirhash),
-        made_by(model),
+        model_path(&model.uniqueid, &model.dirhash),
+        made_by,
         model.when.as_deref().map(to_the_minute).unwrap_or_default(),
         model.samples.map(|samples| samples.to_string()).unwrap_or_default(),
         classes(&model.classes, &[]),
@@ -183,44 +177,44 @@ fn row(model: &StoredModel) -> [String; 8] {
     ]
 }
 
-/// `2026-11-21 10:43` of `2026-11-21T10:43:12.123456789Z`; anything else as it is.
-fn to_the_minute(when: &str) -> String {
-    match when.get(..16).and_then(|start| start.split_once('T')) {
-        Some((day, time)) => plain(&format!("{day} {time}")),
-        None => plain(when),
+/// `2026-11-21 10:43` of `2026-11-21T10:43:12.123456789Z`; other text unchanged.
+fn to_the_minute(time: &str) -> String {
+    match time.get(..16).and_then(|start| start.split_once('T')) {
+        Some((day, minute)) => sanitized(&format!("{day} {minute}")),
+        None => sanitized(time),
     }
 }
 
-fn of_stored(model: &StoredModel) -> Vec<(&'static str, String)> {
-    let mut rows = vec![("what", "the directory of one model".to_owned())];
-    let state = model
-        .generation
-        .map(|number| format!("{number}, published {}", model.when.clone().unwrap_or_default()));
-    rows.extend(state.map(|state| ("generation", state)));
-    rows.extend(model.samples.map(|samples| ("kept samples", samples.to_string())));
-    rows.extend(model.size.map(|size| ("size", self::size(size))));
-    rows.push(("evaluations", model.evaluations.to_string()));
+fn model_directory_text(directory: &DirectoryReport) -> String {
+    let stored = directory.models.iter().map(|model| key_value_table(&stored_model_facts(model)));
+    let model = directory.model.iter().filter(|model| !model.origin.is_empty()).map(model_text);
+    stored.chain(model).collect::<Vec<_>>().join("\n")
+}
+
+fn stored_model_facts(model: &StoredModel) -> Facts {
+    let mut facts = vec![("kind", "the directory of one model".to_owned())];
+    facts.extend(model.generation.map(|number| {
+        ("generation", format!("{number}, published {}", model.when.as_deref().unwrap_or_default()))
+    }));
+    facts.extend(model.samples.map(|samples| ("stored samples", samples.to_string())));
+    facts.extend(model.size.map(|bytes| ("size", size(bytes))));
+    facts.push(("evaluations", model.evaluations.to_string()));
     if model.origin.is_empty() && model.problem.is_none() {
-        rows.push(("model", "not trained".to_owned()));
+        facts.push(("model", "not trained".to_owned()));
     }
-    rows.extend(model.problem.iter().map(|problem| ("problem", problem.clone())));
-    rows
-}
-
-fn made_by(model: &StoredModel) -> String {
-    match (&model.problem, model.origin.as_str()) {
-        (Some(_), "") => "damaged".to_owned(),
-        (Some(_), origin) => format!("{}; cannot be used", plain(origin)),
-        (None, "") => "not trained".to_owned(),
-        (None, origin) => plain(origin),
-    }
+    facts.extend(model.problem.clone().map(|problem| ("problem", problem)));
+    facts
 }
 
 /// `0 (120 samples), 1 (30 samples)`
 fn classes(classes: &[Value], counts: &[usize]) -> String {
-    let one = |(at, class): (usize, &Value)| match counts.get(at) {
+    let text = |(index, class): (usize, &Value)| match counts.get(index) {
         Some(&count) => format!("{class} ({})", counted(count, "sample")),
         None => class.to_string(),
     };
-    classes.iter().enumerate().map(one).collect::<Vec<_>>().join(", ")
+    classes.iter().enumerate().map(text).collect::<Vec<_>>().join(", ")
+}
+
+fn size(bytes: u64) -> String {
+    format!("{:.1}", ByteSize(bytes))
 }

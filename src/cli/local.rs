@@ -1,12 +1,14 @@
 //! Moodle's local mode: `-m moodlemlbackend.MODULE args…`, as a Python interpreter would run it.
 //!
-//! Owns the shape of these command lines and of what they print: Moodle reads the last line of stdout
-//! and the exit code, and merges stderr into stdout for the version check, so nothing else is printed.
-//! Must not know how models are trained or stored: [`crate::backend`] does the work.
+//! Owns the format of these command lines and of their output. Moodle reads the last line of stdout and the exit code, and
+//! merges stderr into stdout for the version check, so nothing else is printed. Must not know how models are trained
+//! or stored: [`crate::backend`] does.
 
+use std::error::Error;
 use std::fmt::Display;
 use std::fs::File;
 use std::io::Write;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -15,48 +17,45 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 use serde_json::json;
 
-use super::progress::Bar;
-use crate::backend::{
-    self, BackendError, EvaluationReply, EvaluationRequest, Status, TimeBudget, USUAL_BUDGET,
-};
+use super::progress;
+use crate::backend::{self, EvaluationRequest, Status, TimeBudget, USUAL_BUDGET};
 use crate::dataset::Limits;
 use crate::store::ModelDir;
 
-/// The version of the protocol that Moodle looks for; it wants at least 3.0.5 and less than 4.
+/// The version of the protocol; Moodle requires at least 3.0.5 and less than 4.
 pub const PROTOCOL_VERSION: &str = "3.0.5";
 
-/// Runs one module; `args` is what follows `-m`, the module's name first.
+/// Runs a module; `args` begins with its name, the argument after `-m`.
 #[must_use]
 pub fn run(args: &[String]) -> ExitCode {
-    let answer = answer(args);
-    if let Some(problem) = &answer.problem {
+    let output = run_module(&args.iter().map(String::as_str).collect::<Vec<_>>());
+    if let Some(problem) = &output.problem {
         eprintln!("{problem}");
     }
-    let written = std::io::stdout().write_all(answer.output.as_bytes());
-    match written {
-        Ok(()) => ExitCode::from(answer.code),
+    match std::io::stdout().write_all(output.stdout.as_bytes()) {
+        Ok(()) => ExitCode::from(output.code),
         Err(_) => ExitCode::FAILURE, // Moodle has exited
     }
 }
 
 /// The output and exit code of a module.
 #[derive(Debug, PartialEq)]
-struct Answer {
-    output: String,
+struct Output {
+    stdout: String,
     problem: Option<String>,
     code: u8,
 }
 
-impl Answer {
-    fn text(output: impl Into<String>) -> Self {
-        Self { output: output.into(), problem: None, code: 0 }
+impl Output {
+    fn text(stdout: impl Into<String>) -> Self {
+        Self { stdout: stdout.into(), problem: None, code: 0 }
     }
 
-    /// One line of JSON; the exit code is the status inside.
+    /// One line of JSON; the exit code is the status in it.
     fn json(status: Status, body: &impl Serialize) -> Self {
         match serde_json::to_string(body) {
-            Ok(line) => Self { output: line + "\n", problem: None, code: status.0 },
-            Err(error) => Self::refused(&format!("The answer could not be written: {error}.")),
+            Ok(line) => Self { stdout: line + "\n", problem: None, code: status.0 },
+            Err(error) => Self::refused(&format!("The reply could not be written: {error}.")),
         }
     }
 
@@ -65,103 +64,89 @@ impl Answer {
     }
 
     /// A failure where Moodle expects no JSON: the reason goes to stderr.
-    fn failed(problem: String) -> Self {
-        Self { output: String::new(), problem: Some(problem), code: 1 }
+    fn failed(problem: Option<String>) -> Self {
+        Self { stdout: String::new(), problem, code: 1 }
     }
 
     /// Too few arguments. The run's id is a string of seconds here, as the Python modules print it.
     fn missing(arguments: &str) -> Self {
+        #[derive(Serialize)]
+        struct Reply {
+            runid: String,
+            status: Status,
+            info: [String; 1],
+        }
         let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs());
         let info = format!("Missing arguments, you should set: {arguments}.");
-        Self::json(
-            Status::GENERAL_ERROR,
-            &MissingArguments { runid: seconds.to_string(), status: Status::GENERAL_ERROR, info: [info] },
-        )
+        let status = Status::GENERAL_ERROR;
+        Self::json(status, &Reply { runid: seconds.to_string(), status, info: [info] })
     }
 }
 
-#[derive(Serialize)]
-struct MissingArguments {
-    runid: String,
-    status: Status,
-    info: [String; 1],
-}
+/// An error is a refusal with its full cause: the output is for the administrator of this machine.
+type ModuleResult = Result<Output, Box<dyn Error>>;
 
-fn answer(args: &[String]) -> Answer {
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let (module, rest) = args.split_first().map_or(("", &[][..]), |(module, rest)| (*module, rest));
-    match module.strip_prefix("moodlemlbackend.") {
-        Some("version") => Answer::text(format!("{PROTOCOL_VERSION}\n")),
-        Some("training") => train(rest),
-        Some("prediction") => predict(rest),
-        Some("evaluation") => evaluate(rest),
-        Some("export") => export(rest),
-        Some("import") => import(rest),
-        _ => Answer::refused(&format!(
+fn run_module(args: &[&str]) -> Output {
+    let (module, args) = args.split_first().map_or(("", args), |(module, args)| (*module, args));
+    let result = match module.strip_prefix("moodlemlbackend.") {
+        Some("version") => Ok(Output::text(format!("{PROTOCOL_VERSION}\n"))),
+        Some("training") => train(args),
+        Some("prediction") => predict(args),
+        Some("evaluation") => evaluate(args),
+        Some("export") => Ok(export(args)),
+        Some("import") => Ok(import(args)),
+        _ => Err(format!(
             "There is no module {module:?}: use moodlemlbackend.version, .training, .prediction, .evaluation, \
              .export or .import."
-        )),
-    }
-}
-
-// Every module gets the model's unique id first and ignores it: the directory identifies the model.
-
-fn train(args: &[&str]) -> Answer {
-    let &[_, directory, dataset, ..] = args else {
-        return Answer::missing("the model's unique id, its directory, the training dataset's file");
+        )
+        .into()),
     };
-    let trained = file(dataset)
-        .and_then(|dataset| with_cause(backend::train(&home(directory), dataset, &Limits::default())));
-    match trained {
-        Ok(training) => Answer::json(training.status, &training),
-        Err(reason) => Answer::refused(&reason),
-    }
+    result.unwrap_or_else(|error| Output::refused(&error.to_string()))
 }
 
-fn predict(args: &[&str]) -> Answer {
+// The first argument of every module is the model's unique id, which is ignored: the directory identifies the model.
+
+fn train(args: &[&str]) -> ModuleResult {
     let &[_, directory, dataset, ..] = args else {
-        return Answer::missing("the model's unique id, its directory, the prediction dataset's file");
+        return Ok(Output::missing("the model's unique id, its directory, the training dataset's file"));
     };
-    let predicted = file(dataset)
-        .and_then(|dataset| with_cause(backend::predict(&home(directory), dataset, &Limits::default())));
-    match predicted {
-        Ok(prediction) => Answer::json(prediction.status, &prediction),
-        Err(reason) => Answer::refused(&reason),
-    }
+    let training = backend::train(&model_dir(directory), open(dataset)?, &Limits::default())?;
+    Ok(Output::json(training.status, &training))
 }
 
-fn evaluate(args: &[&str]) -> Answer {
+fn predict(args: &[&str]) -> ModuleResult {
+    let &[_, directory, dataset, ..] = args else {
+        return Ok(Output::missing("the model's unique id, its directory, the prediction dataset's file"));
+    };
+    let prediction = backend::predict(&model_dir(directory), open(dataset)?, &Limits::default())?;
+    Ok(Output::json(prediction.status, &prediction))
+}
+
+fn evaluate(args: &[&str]) -> ModuleResult {
     let &[_, directory, dataset, min_score, max_deviation, iterations, ref rest @ ..] = args else {
-        return Answer::missing(
+        return Ok(Output::missing(
             "the model's unique id, its directory, the evaluation dataset's file, the minimum score, the maximum \
              deviation, the number of iterations, optionally the trained model's directory",
-        );
+        ));
     };
-    let trained = rest.first().filter(|directory| !directory.is_empty()).map(|directory| home(directory));
-    let evaluated = evaluation_request(min_score, max_deviation, iterations)
-        .and_then(|request| run_evaluation(&home(directory), trained.as_ref(), file(dataset)?, &request));
-    match evaluated {
-        Ok(reply) => Answer::json(reply.status, &reply),
-        Err(reason) => Answer::refused(&reason),
-    }
-}
-
-/// In local mode the reply names the real directory of the run: Moodle shows it to its administrator.
-fn run_evaluation(
-    home: &ModelDir,
-    trained: Option<&ModelDir>,
-    dataset: File,
-    request: &EvaluationRequest,
-) -> Result<EvaluationReply, String> {
-    let bar = Bar::new("evaluating");
-    let budget = TimeBudget::new(USUAL_BUDGET, |done, asked| bar.show(done, asked));
+    let request = evaluation_request(min_score, max_deviation, iterations)?;
+    let dataset = open(dataset)?;
+    let model = model_dir(directory);
+    let trained =
+        rest.first().filter(|directory| !directory.is_empty()).map(|directory| model_dir(directory));
+    let bar = progress::bar("  evaluating {bar:24.cyan/240} {pos} of {len} iterations, {elapsed}");
+    let budget = TimeBudget::new(USUAL_BUDGET, |done, requested| {
+        bar.set_length(requested as u64);
+        // Threads may report out of order.
+        bar.set_position(bar.position().max(done as u64));
+    });
     let mut reply =
-        with_cause(backend::evaluate(home, trained, dataset, request, &Limits::default(), &budget))?;
-    drop(bar);
-    if let (Some(figures), Ok(Some(run))) = (&mut reply.figures, home.run(reply.runid)) {
+        backend::evaluate(&model, trained.as_ref(), dataset, &request, &Limits::default(), &budget)?;
+    // In local mode the reply has the real path of the run: Moodle shows it to its administrator.
+    if let (Some(figures), Ok(Some(run))) = (&mut reply.figures, model.run(reply.runid)) {
         figures.dir = run.path().display().to_string();
     }
-    Ok(reply)
+    Ok(Output::json(reply.status, &reply))
 }
 
 fn evaluation_request(
@@ -176,7 +161,7 @@ fn evaluation_request(
     })
 }
 
-fn number<T>(name: &str, text: &str, allowed: std::ops::RangeInclusive<T>) -> Result<T, String>
+fn number<T>(name: &str, text: &str, allowed: RangeInclusive<T>) -> Result<T, String>
 where
     T: FromStr + PartialOrd + Display,
 {
@@ -189,95 +174,70 @@ where
     })
 }
 
-fn export(args: &[&str]) -> Answer {
+fn export(args: &[&str]) -> Output {
     let &[_, directory, target, ..] = args else {
-        return Answer::missing("the model's unique id, its directory, the directory to export to");
+        return Output::missing("the model's unique id, its directory, the directory to export to");
     };
-    match backend::export_to(&home(directory), Path::new(target)) {
-        Ok(true) => Answer::text(format!("{target}\n")),
-        Ok(false) => Answer { output: String::new(), problem: None, code: 1 },
-        Err(error) => Answer::failed(error.to_string()),
+    match backend::export_to(&model_dir(directory), Path::new(target)) {
+        Ok(true) => Output::text(format!("{target}\n")),
+        Ok(false) => Output::failed(None),
+        Err(error) => Output::failed(Some(error.to_string())),
     }
 }
 
-fn import(args: &[&str]) -> Answer {
+fn import(args: &[&str]) -> Output {
     let &[_, directory, source, ..] = args else {
-        return Answer::missing("the model's unique id, its directory, the directory to import from");
+        return Output::missing("the model's unique id, its directory, the directory to import from");
     };
-    match backend::import_from(&home(directory), Path::new(source), &Limits::default()) {
-        Ok(()) => Answer::text("Ok\nOk\n"),
-        Err(error) => Answer::failed(error.to_string()),
+    match backend::import_from(&model_dir(directory), Path::new(source), &Limits::default()) {
+        Ok(()) => Output::text("Ok\nOk\n"),
+        Err(error) => Output::failed(Some(error.to_string())),
     }
 }
 
-/// The full cause: the output is for the administrator of this machine.
-fn with_cause<T>(result: Result<T, BackendError>) -> Result<T, String> {
-    result.map_err(|error| error.to_string())
-}
-
-fn file(path: &str) -> Result<File, String> {
+fn open(path: &str) -> Result<File, String> {
     if !Path::new(path).is_file() {
         return Err(format!("There is no dataset file {path:?}: check Moodle's temporary directory."));
     }
     File::open(path).map_err(|error| format!("The dataset file {path:?} cannot be opened: {error}."))
 }
 
-fn home(directory: &str) -> ModelDir {
+fn model_dir(directory: &str) -> ModelDir {
     ModelDir::at(Path::new(directory))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn answered(args: &[&str]) -> Answer {
-        answer(&args.iter().map(ToString::to_string).collect::<Vec<_>>())
-    }
-
-    #[test]
-    fn the_version_is_only_that_of_the_protocol() {
-        assert_eq!(answered(&["moodlemlbackend.version"]), Answer::text("3.0.5\n"));
-    }
-
-    #[test]
-    fn missing_arguments_get_a_json_reply_with_a_run_id_as_a_string() {
-        for module in ["training", "prediction", "evaluation", "export", "import"] {
-            let answer = answered(&[&format!("moodlemlbackend.{module}"), "id"]);
-            let body: serde_json::Value = serde_json::from_str(&answer.output).expect("one line of JSON");
-            assert_eq!(answer.code, 1, "{module}");
-            assert_eq!(body["status"], 1, "{module}");
-            let runid = body["runid"].as_str().expect("runid is a string");
-            assert!(runid.bytes().all(|digit| digit.is_ascii_digit()), "{module}: {runid}");
-            let info = body["info"][0].as_str().expect("info has a sentence");
-            assert!(info.starts_with("Missing arguments, you should set: "), "{module}: {info}");
-        }
-    }
+    use rstest::rstest;
 
     #[test]
     fn the_refusal_of_an_unknown_module_lists_the_known_ones() {
-        let answer = answered(&["moodlemlbackend.nothing"]);
-        assert_eq!(answer.code, 1);
-        assert!(answer.output.contains("moodlemlbackend.nothing"), "{}", answer.output);
-        assert!(answer.output.contains(".training"), "{}", answer.output);
+        let output = run_module(&["moodlemlbackend.nothing"]);
+        assert_eq!(output.code, 1);
+        assert!(output.stdout.contains("moodlemlbackend.nothing"), "{}", output.stdout);
+        assert!(output.stdout.contains(".training"), "{}", output.stdout);
     }
 
     #[test]
     fn refuses_an_empty_command_line() {
-        assert_eq!(answered(&[]).code, 1);
+        assert_eq!(run_module(&[]).code, 1);
     }
 
-    #[test]
-    fn refuses_invalid_numbers_of_an_evaluation() {
-        for (min_score, max_deviation, iterations, named) in [
-            ("good", "0.05", "10", "minimum score"),
-            ("NaN", "0.05", "10", "minimum score"),
-            ("0.7", "-1", "10", "maximum deviation"),
-            ("0.7", "0.05", "1.5", "number of iterations"),
-            ("0.7", "0.05", "0", "number of iterations"),
-        ] {
-            let reason = evaluation_request(min_score, max_deviation, iterations).expect_err("refused");
-            assert!(reason.contains(named), "{reason}");
-        }
+    #[rstest]
+    #[case("good", "0.05", "10", "minimum score")]
+    #[case("NaN", "0.05", "10", "minimum score")]
+    #[case("0.7", "-1", "10", "maximum deviation")]
+    #[case("0.7", "0.05", "1.5", "number of iterations")]
+    #[case("0.7", "0.05", "0", "number of iterations")]
+    fn refuses_invalid_numbers_of_an_evaluation(
+        #[case] min_score: &str,
+        #[case] max_deviation: &str,
+        #[case] iterations: &str,
+        #[case] name: &str,
+    ) {
+        let reason = evaluation_request(min_score, max_deviation, iterations).expect_err("refused");
+        assert!(reason.contains(name), "{reason}");
         assert!(evaluation_request("0.7", "0.05", "10").is_ok());
     }
 }

@@ -1,18 +1,20 @@
 //! Makes the C library return memory to the system after a large training or evaluation.
 //!
+//! Owns the allocator's settings. Must not know what allocates.
+//!
 //! glibc starts with a threshold of 128 KiB: larger blocks are mapped one by one, and each is unmapped when it is freed.
 //! Freeing a mapped block raises the threshold, up to 32 MiB; later blocks are cut from heaps, one for each thread, where
 //! one small live block keeps all memory below it. A threshold that is set stays fixed (mallopt(3)). glibc reads it from
-//! the environment before `main`, and setting it later takes unsafe code: so the program executes itself anew, once.
-//! (mimalloc as the global allocator was measured instead: 108 MiB idle after a training against 31 MiB.)
+//! the environment before `main`, and setting it later needs unsafe code, so the program executes itself once more.
+//! (mimalloc as the global allocator was measured: 108 MiB idle after a training, against 31 MiB.)
 
-/// Blocks of the size of datasets are mapped one by one; those that predictions need again and again are not, because
-/// mapping takes longer than predicting. Fewer malloc arenas retain less memory.
+/// Blocks of the size of datasets are mapped one by one. The smaller blocks of predictions are not, because mapping
+/// takes longer than predicting. Fewer malloc arenas retain less memory.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const SETTINGS: [(&str, &str); 3] =
     [("MALLOC_MMAP_THRESHOLD_", "4194304"), ("MALLOC_TRIM_THRESHOLD_", "4194304"), ("MALLOC_ARENA_MAX", "3")];
 
-/// Executes this program anew, as the same process with the same arguments, unless one of the variables is set already,
+/// Executes this program again, as the same process with the same arguments, unless one of the variables is already set
 /// by this program or by the operator. On an error the program continues without the settings.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub(super) fn restart_with_settings() {

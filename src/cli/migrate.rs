@@ -1,23 +1,23 @@
 //! `moodle-mlbackend migrate`: converts the models of the Python server in a data directory.
 //!
-//! Owns the output. Must not know the format of the old files.
+//! Owns the output. Must not know the format of those models: [`crate::backend`] does.
 
-use std::io::IsTerminal as _;
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use indicatif::{ProgressBar, ProgressStyle};
-
-use super::data_directory::{DataDirectory, OpenError, end};
-use super::table::{counted, model as named, table};
+use super::data_directory::{DataDirectory, OpenError};
+use super::exit_code::exit_code;
+use super::progress;
+use super::table::{counted, model_path, table};
 use crate::backend::{
     BackendError, PythonServerState, convert_python_server, look_at_python_server, remove_python_server,
 };
 use crate::model::ModelMetadata;
 use crate::store::{Listing, ModelDir};
 
-/// Converts the models of the Python server in a data directory.
+/// Convert the models of the Python server in a data directory.
 ///
-/// Optional: the server uses such models as they are. A converted model is one file, and the old files can be removed.
+/// This is optional: the server uses such models as they are. A converted model is one file, and the old files can be removed.
 /// This command is safe while a server is running, and can be interrupted and run again.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -36,7 +36,7 @@ pub struct Args {
 /// Converts and prints a table. Fails when a model was refused.
 #[must_use]
 pub fn run(args: &Args) -> ExitCode {
-    end(migrate(args), |rows| {
+    exit_code(migrate(args), |rows| {
         print(rows, args);
         rows.iter().all(|row| row.outcome.is_ok())
     })
@@ -47,6 +47,7 @@ struct Row {
     uniqueid: String,
     dirhash: String,
     found: String,
+    /// The error with its full cause: the output is for the administrator of this machine.
     outcome: Result<Outcome, String>,
 }
 
@@ -60,23 +61,19 @@ enum Outcome {
 fn migrate(args: &Args) -> Result<Vec<Row>, OpenError> {
     let store = args.data.open("migrate", args.dry_run)?;
     let Listing { models, unreadable } = store.models()?;
-    let bar = bar(models.len() as u64);
+    let bar = progress::bar("  {bar:24.cyan/240} {pos}/{len}  {msg}");
+    bar.set_length(models.len() as u64);
     let mut rows = Vec::new();
-    for (id, hash, home) in models {
+    for (id, hash, model_dir) in bar.wrap_iter(models.into_iter()) {
         let (uniqueid, dirhash) = (id.as_str().to_owned(), hash.as_str().to_owned());
-        bar.set_message(named(&uniqueid, &dirhash));
-        let (found, outcome) = match look_at_python_server(&home) {
-            Ok(None) => {
-                bar.inc(1);
-                continue;
-            }
-            Ok(Some(left)) => (found(&left), treat(&home, &left, args).map_err(|error| cause(&error))),
-            Err(error) => ("a model of the Python server".to_owned(), Err(cause(&error))),
+        bar.set_message(model_path(&uniqueid, &dirhash));
+        let (found, outcome) = match look_at_python_server(&model_dir) {
+            Ok(None) => continue,
+            Ok(Some(state)) => (description(&state), convert(&model_dir, &state, args)),
+            Err(error) => ("a model of the Python server".to_owned(), Err(error)),
         };
-        rows.push(Row { uniqueid, dirhash, found, outcome });
-        bar.inc(1);
+        rows.push(Row { uniqueid, dirhash, found, outcome: outcome.map_err(|error| error.to_string()) });
     }
-    bar.finish_and_clear();
     rows.extend(unreadable.into_iter().map(|(id, error)| Row {
         uniqueid: id.as_str().to_owned(),
         dirhash: "?".to_owned(),
@@ -86,29 +83,22 @@ fn migrate(args: &Args) -> Result<Vec<Row>, OpenError> {
     Ok(rows)
 }
 
-fn treat(home: &ModelDir, left: &PythonServerState, args: &Args) -> Result<Outcome, BackendError> {
+fn convert(model_dir: &ModelDir, state: &PythonServerState, args: &Args) -> Result<Outcome, BackendError> {
     if !args.dry_run {
-        convert_python_server(home)?;
-    }
-    match left {
-        _ if args.remove_old => {
-            if !args.dry_run {
-                remove_python_server(home)?;
-            }
-            Ok(Outcome::Removed)
+        convert_python_server(model_dir)?;
+        if args.remove_old {
+            remove_python_server(model_dir)?;
         }
-        PythonServerState::Model(_) => Ok(Outcome::Converted),
-        PythonServerState::Converted => Ok(Outcome::AlreadyConverted),
     }
+    Ok(match state {
+        _ if args.remove_old => Outcome::Removed,
+        PythonServerState::Model(_) => Outcome::Converted,
+        PythonServerState::Converted => Outcome::AlreadyConverted,
+    })
 }
 
-/// The full cause: the output is for the administrator of this machine.
-fn cause(error: &BackendError) -> String {
-    error.to_string()
-}
-
-fn found(left: &PythonServerState) -> String {
-    match left {
+fn description(state: &PythonServerState) -> String {
+    match state {
         PythonServerState::Model(ModelMetadata { features, classes, made_by, open_ended, .. }) => {
             let more = if *open_ended { " or more" } else { "" };
             format!("{made_by}, {} features{more}, {} classes", features.len(), classes.len())
@@ -117,64 +107,47 @@ fn found(left: &PythonServerState) -> String {
     }
 }
 
+impl Row {
+    fn outcome_text(&self, dry_run: bool) -> &'static str {
+        match (&self.outcome, dry_run) {
+            (Ok(Outcome::Converted), false) => "converted, old files kept",
+            (Ok(Outcome::Converted), true) => "can be converted",
+            (Ok(Outcome::AlreadyConverted), _) => "converted before, old files kept",
+            (Ok(Outcome::Removed), false) => "converted, old files removed",
+            (Ok(Outcome::Removed), true) => "can be converted, then the old files would be removed",
+            (Err(_), _) => "refused",
+        }
+    }
+}
+
 fn print(rows: &[Row], args: &Args) {
-    let mut table = table(&["model", "what is there", "outcome"]);
+    let mut table = table(&["model", "found", "outcome"]);
     for row in rows {
-        let outcome = row.outcome.as_ref().map_or("refused", |outcome| outcome.words(args.dry_run));
-        table.add_row([&named(&row.uniqueid, &row.dirhash), &row.found, outcome]);
+        let outcome = row.outcome_text(args.dry_run);
+        table.add_row([&model_path(&row.uniqueid, &row.dirhash), &row.found, outcome]);
     }
     if !rows.is_empty() {
         println!("{table}");
     }
     for row in rows {
-        if let Err(why) = &row.outcome {
-            println!("{}/{}: {why}", row.uniqueid, row.dirhash);
+        if let Err(reason) = &row.outcome {
+            println!("{}/{}: {reason}", row.uniqueid, row.dirhash);
         }
     }
-    println!("{}", summary(rows, args));
+    println!("{}", summary(rows, args.dry_run));
 }
 
-/// The number of models per outcome, and the next step.
-fn summary(rows: &[Row], args: &Args) -> String {
-    let count = |wanted: Outcome| rows.iter().filter(|row| row.outcome == Ok(wanted)).count();
-    let refused = rows.iter().filter(|row| row.outcome.is_err()).count();
-    let outcomes = [Outcome::Converted, Outcome::AlreadyConverted, Outcome::Removed];
-    let counts = outcomes.map(|outcome| (count(outcome), outcome.words(args.dry_run)));
-    let parts: Vec<String> = counts
-        .into_iter()
-        .chain([(refused, "refused")])
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, words)| format!("{count} {words}"))
-        .collect();
+/// The number of models per outcome.
+fn summary(rows: &[Row], dry_run: bool) -> String {
     let models = counted(rows.len(), "model");
-    if parts.is_empty() {
+    if rows.is_empty() {
         return format!("{models} of the Python server: nothing to do.");
     }
-    let next = if args.dry_run && refused < rows.len() {
-        " Nothing was changed; without --dry-run it is done."
-    } else {
-        ""
-    };
-    format!("{models} of the Python server: {}.{next}", parts.join("; "))
-}
-
-impl Outcome {
-    fn words(self, dry_run: bool) -> &'static str {
-        match (self, dry_run) {
-            (Self::Converted, false) => "converted, the old files are still there",
-            (Self::Converted, true) => "can be converted",
-            (Self::AlreadyConverted, _) => "converted before, the old files are still there",
-            (Self::Removed, false) => "converted, the old files are gone",
-            (Self::Removed, true) => "can be converted, then the old files would go",
-        }
+    let mut counts = BTreeMap::<&str, usize>::new();
+    for row in rows {
+        *counts.entry(row.outcome_text(dry_run)).or_default() += 1;
     }
-}
-
-fn bar(models: u64) -> ProgressBar {
-    let bar = if std::io::stderr().is_terminal() { ProgressBar::new(models) } else { ProgressBar::hidden() };
-    // The template is a constant; if it were invalid, the default style would do.
-    if let Ok(style) = ProgressStyle::with_template("  {bar:24.cyan/240} {pos}/{len}  {msg}") {
-        bar.set_style(style.progress_chars("━━╌"));
-    }
-    bar
+    let counts: Vec<String> = counts.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
+    let note = if dry_run { " Nothing was changed: this was a dry run." } else { "" };
+    format!("{models} of the Python server: {}.{note}", counts.join("; "))
 }

@@ -1,10 +1,11 @@
 //! The command line.
 //!
-//! Owns the subcommands, one file each, and what they print. Must not know how the work is done.
+//! Owns the subcommands, one file each, and their output. Must not know how the work is done.
 
 pub mod check;
 mod data_directory;
 pub mod demo;
+mod exit_code;
 pub mod inspect;
 pub mod local;
 mod malloc;
@@ -29,34 +30,29 @@ pub struct Cli {
     command: Command,
 }
 
-/// Names the flags that the help of `serve` hides.
+/// The flags that the help of `serve` does not list.
 const ADVANCED: &str = "Advanced settings (timeouts of slow connections): --head-seconds, --stall-seconds, \
     --slowest-bytes, --linger-seconds and --answer-seconds; see docs/settings.md.";
 
+/// The help of most commands is the documentation of their arguments.
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve Moodle over HTTP
     #[command(after_help = ADVANCED)]
     Serve(Box<ServeArgs>),
-    /// Check a data directory, and repair what can be repaired
     Check(check::Args),
-    /// Demonstrate the server without any setup
     Demo(demo::Args),
-    /// Describe a model, an export, a dataset or a directory of models
     Inspect(inspect::Args),
-    /// Convert the models of a Python server's data directory
     Migrate(migrate::Args),
-    /// Make hashed entries for the users variable
     Passwd(passwd::Args),
-    /// Remove evaluation reports and generations beyond the retention settings
     Prune(prune::Args),
 }
 
-/// Runs the command of this process' command line.
+/// Runs the command that the arguments of this process name.
 #[must_use]
 pub fn run() -> ExitCode {
     let args: Vec<String> = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
-    // Moodle's local mode runs this program in place of Python.
+    // Moodle's local mode runs this program instead of Python.
     if let [_, flag, module @ ..] = args.as_slice()
         && flag == "-m"
     {

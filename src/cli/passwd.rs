@@ -1,16 +1,17 @@
 //! `moodle-mlbackend passwd`: hashed entries for the users variable.
 //!
-//! Owns prompting for passwords and generating them. A password is never an argument (other users of the machine could
-//! read it) and never on stdout, which carries only the value to configure.
+//! Owns prompting for passwords and generating them. A password is never an argument, which other users of the machine
+//! could read, and never on stdout, which carries only the value. Must not know how the server checks passwords.
 
+use std::collections::HashSet;
 use std::io::{BufRead, IsTerminal};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
 use sha2::{Digest, Sha256, Sha512};
 
-use crate::auth;
-use crate::auth::Weakness;
+use super::exit_code::exit_code;
+use crate::auth::{self, Weakness};
 
 /// Passwords below this length get a warning.
 const SHORT: usize = 12;
@@ -21,26 +22,25 @@ const GENERATED_LENGTH: usize = 32;
 /// Every character that Moodle's settings page accepts in a user's name and a password; 64 of them.
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
 
-/// Makes the value of `MOODLE_MLBACKEND_PYTHON_USERS` with hashed passwords.
+/// Make the value of `MOODLE_MLBACKEND_PYTHON_USERS`, with hashed passwords.
 ///
-/// Asks for each user's password twice on a terminal, or reads one line per user from standard
-/// input. Prints the whole value on standard output.
+/// Prompts for each user's password twice on a terminal, or reads one line per user from standard input. Prints the
+/// complete value on standard output.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The users that Moodle sites log in as, in the order of the value.
+    /// The user names that Moodle sites log in with, in the order of the value.
     #[arg(required = true, value_name = "USER", value_parser = user)]
     users: Vec<String>,
 
-    /// Make strong passwords and show each once, on standard error.
+    /// Generate strong passwords and show each once, on standard error.
     #[arg(long)]
     generate: bool,
 
-    /// How to hash; the sha schemes are for sharing the value with the Python server.
+    /// The hash function. The Python server accepts sha256 and sha512, but not argon2id.
     #[arg(long, value_enum, default_value_t = Scheme::Argon2id)]
     scheme: Scheme,
 }
 
-/// How a password is hashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Scheme {
     Argon2id,
@@ -52,7 +52,7 @@ enum Scheme {
 #[derive(Debug, thiserror::Error)]
 enum PasswdError {
     #[error("{0} is named twice: name each user once.")]
-    Twice(String),
+    DuplicateUser(String),
     #[error("The two passwords for {0} differ: start again.")]
     Differ(String),
     #[error("The password for {0} is well known: choose another, or use --generate.")]
@@ -62,11 +62,11 @@ enum PasswdError {
     #[error(
         "The password for {0} has characters that Moodle's settings page does not accept: use A-Z a-z 0-9 _ - only."
     )]
-    Unaccepted(String),
+    InvalidCharacter(String),
     #[error(
         "There is no password for {0} on standard input: give one line per user, in the order of the users."
     )]
-    NoLine(String),
+    MissingLine(String),
     #[error("A password could not be read: {0}.")]
     Read(#[from] std::io::Error),
     #[error("The system's source of randomness failed: {0}.")]
@@ -75,39 +75,31 @@ enum PasswdError {
     Entry(#[from] auth::UsersError),
 }
 
-/// Asks, hashes and prints.
+/// Prints the value.
 #[must_use]
 pub fn run(args: &Args) -> ExitCode {
-    match value(args) {
-        Ok(value) => {
-            if std::io::stdout().is_terminal() {
-                eprintln!("\nSet this for the server, quoted:\n");
-            }
-            println!("{value}");
-            ExitCode::SUCCESS
+    exit_code(value(args), |value| {
+        if std::io::stdout().is_terminal() {
+            eprintln!("\nSet this for the server, quoted:\n");
         }
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+        println!("{value}");
+        true
+    })
 }
 
 fn value(args: &Args) -> Result<String, PasswdError> {
-    each_once(&args.users)?;
+    if let Some(user) = duplicate(&args.users) {
+        return Err(PasswdError::DuplicateUser(user.to_owned()));
+    }
     let mut source = Source::choose(args.generate);
     let entries: Result<Vec<_>, _> =
         args.users.iter().map(|user| entry(args.scheme, user, &source.password(user)?)).collect();
     Ok(entries?.join(","))
 }
 
-fn each_once(users: &[String]) -> Result<(), PasswdError> {
-    for (at, user) in users.iter().enumerate() {
-        if users[..at].contains(user) {
-            return Err(PasswdError::Twice(user.clone()));
-        }
-    }
-    Ok(())
+fn duplicate(users: &[String]) -> Option<&str> {
+    let mut seen = HashSet::new();
+    users.iter().map(String::as_str).find(|&user| !seen.insert(user))
 }
 
 /// Where passwords come from.
@@ -129,35 +121,33 @@ impl Source {
 
     fn password(&mut self, user: &str) -> Result<String, PasswdError> {
         let password = match self {
-            Self::Generated => return shown(user),
-            Self::Terminal => typed_twice(user)?,
-            Self::Lines(lines) => lines.next().ok_or_else(|| PasswdError::NoLine(user.to_owned()))??,
+            Self::Generated => {
+                let password = generate()?;
+                eprintln!("{user}: {password}");
+                return Ok(password);
+            }
+            Self::Terminal => prompt_twice(user)?,
+            Self::Lines(lines) => lines.next().ok_or_else(|| PasswdError::MissingLine(user.to_owned()))??,
         };
-        accepted(user, password)
+        check(user, &password)?;
+        Ok(password)
     }
 }
 
-/// A generated password, shown this once.
-fn shown(user: &str) -> Result<String, PasswdError> {
-    let password = generate()?;
-    eprintln!("{user}: {password}");
-    Ok(password)
-}
-
-fn typed_twice(user: &str) -> Result<String, PasswdError> {
+fn prompt_twice(user: &str) -> Result<String, PasswdError> {
     let password = rpassword::prompt_password(format!("Password for {user}: "))?;
     let again = rpassword::prompt_password(format!("Password for {user}, again: "))?;
     if password == again { Ok(password) } else { Err(PasswdError::Differ(user.to_owned())) }
 }
 
-fn accepted(user: &str, password: String) -> Result<String, PasswdError> {
+fn check(user: &str, password: &str) -> Result<(), PasswdError> {
     if password.is_empty() {
         return Err(PasswdError::Empty(user.to_owned()));
     }
-    if !password.bytes().all(|letter| ALPHABET.contains(&letter)) {
-        return Err(PasswdError::Unaccepted(user.to_owned()));
+    if !password.bytes().all(|byte| ALPHABET.contains(&byte)) {
+        return Err(PasswdError::InvalidCharacter(user.to_owned()));
     }
-    if Weakness::of_password(user, &password) == Some(Weakness::WellKnown) {
+    if Weakness::of_password(user, password) == Some(Weakness::WellKnown) {
         return Err(PasswdError::WellKnown(user.to_owned()));
     }
     if password.len() < SHORT {
@@ -165,14 +155,14 @@ fn accepted(user: &str, password: String) -> Result<String, PasswdError> {
             "The password for {user} is short: {SHORT} characters or more are better, or use --generate."
         );
     }
-    Ok(password)
+    Ok(())
 }
 
 /// A random password of characters that Moodle accepts.
 pub(super) fn generate() -> Result<String, getrandom::Error> {
     let mut random = [0; GENERATED_LENGTH];
     getrandom::fill(&mut random)?;
-    // 64 divides 256, so every letter is equally likely.
+    // 64 divides 256, so every character is equally likely.
     Ok(random.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 64)])).collect())
 }
 
@@ -184,8 +174,7 @@ fn entry(scheme: Scheme, user: &str, password: &str) -> Result<String, PasswdErr
     }
 }
 
-/// The Python server's form `user:scheme:SALT:HEX`, where HEX hashes the salt's text, then the
-/// password.
+/// The Python server's form `user:scheme:SALT:HEX`. HEX is the hash of the salt's text and the password.
 fn salted<H: Digest>(scheme: &str, user: &str, password: &str) -> Result<String, PasswdError> {
     let mut random = [0; 16];
     getrandom::fill(&mut random)?;
@@ -195,7 +184,7 @@ fn salted<H: Digest>(scheme: &str, user: &str, password: &str) -> Result<String,
 }
 
 fn user(name: &str) -> Result<String, String> {
-    if !name.is_empty() && name.bytes().all(|letter| ALPHABET.contains(&letter)) {
+    if !name.is_empty() && name.bytes().all(|byte| ALPHABET.contains(&byte)) {
         Ok(name.to_owned())
     } else {
         Err("Moodle's settings page accepts only A-Z a-z 0-9 _ - in a user's name".to_owned())
@@ -212,7 +201,7 @@ mod tests {
         assert_ne!(one, other);
         for password in [one, other] {
             assert_eq!(password.len(), GENERATED_LENGTH);
-            assert!(password.bytes().all(|letter| ALPHABET.contains(&letter)), "{password}");
+            assert!(password.bytes().all(|byte| ALPHABET.contains(&byte)), "{password}");
         }
     }
 
@@ -233,9 +222,9 @@ mod tests {
     #[test]
     fn refuses_passwords_that_moodle_cannot_send() {
         for password in ["", "with space", "pünktchen", "a:b", "a,b"] {
-            assert!(accepted("moodle", password.to_owned()).is_err(), "{password:?}");
+            assert!(check("moodle", password).is_err(), "{password:?}");
         }
-        assert!(accepted("moodle", "Long_enough-123".to_owned()).is_ok());
+        assert!(check("moodle", "Long_enough-123").is_ok());
     }
 
     #[test]
@@ -246,8 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_a_user_named_twice() {
-        let users = ["a", "b", "a"].map(str::to_owned);
-        assert!(matches!(each_once(&users), Err(PasswdError::Twice(user)) if user == "a"));
+    fn finds_a_user_named_twice() {
+        assert_eq!(duplicate(&["a", "b", "a"].map(str::to_owned)), Some("a"));
     }
 }

@@ -1,38 +1,15 @@
-//! A progress bar on standard error, only when that is a terminal: Moodle parses the other output.
+//! Progress bars on standard error. On standard output they would break what Moodle parses.
+//!
+//! Owns their appearance. Must not know what makes progress.
 
-use std::io::{IsTerminal as _, stderr};
+use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-
-/// A progress bar; it disappears when dropped.
-pub(super) struct Bar(ProgressBar);
-
-impl Bar {
-    /// A bar that appears with the first progress.
-    pub(super) fn new(what: &'static str) -> Self {
-        let target =
-            if stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(None, target).with_message(what);
-        let template = "  {msg} {bar:24.cyan/240} {pos} of {len} iterations, {elapsed}";
-        // The template is a constant; if it were invalid, the default style would do.
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style.progress_chars("━━╌"));
-        }
-        Self(bar)
-    }
-
-    /// Shows `done` of `all`; can be called from any thread.
-    pub(super) fn show(&self, done: usize, all: usize) {
-        self.0.set_length(all as u64);
-        // Threads may report out of order.
-        if done as u64 > self.0.position() {
-            self.0.set_position(done as u64);
-        }
-    }
-}
-
-impl Drop for Bar {
-    fn drop(&mut self) {
-        self.0.finish_and_clear();
+/// A progress bar that is removed when dropped. indicatif draws nothing when standard error is not a terminal.
+pub(super) fn bar(template: &str) -> ProgressBar {
+    let bar = ProgressBar::no_length().with_finish(ProgressFinish::AndClear);
+    // The templates are constants; if one were invalid, indicatif's default style would be used.
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style.progress_chars("━━╌").tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏✓")),
+        Err(_) => bar,
     }
 }

@@ -1,16 +1,17 @@
 //! `moodle-mlbackend prune`: removes evaluation reports and generations beyond the retention settings.
 //!
-//! Owns the output. Must not know how the store works.
+//! Owns the output. Must not know what is removed: the store does.
 
 use std::process::ExitCode;
 
-use super::data_directory::{DataDirectory, OpenError, end};
+use super::data_directory::{DataDirectory, OpenError};
+use super::exit_code::exit_code;
 use super::table::table;
 use crate::config::RetentionArgs;
 use crate::store::Pruned;
 use crate::units::ByteSize;
 
-/// Removes evaluation reports and generations of models beyond the retention settings.
+/// Remove evaluation reports and old versions (generations) of models beyond the retention settings.
 ///
 /// The server does the same after each publication and every hour. This command is safe while a server is running. It
 /// never removes a current model.
@@ -30,7 +31,7 @@ pub struct Args {
 /// Prunes and prints a table. Fails when a model could not be pruned.
 #[must_use]
 pub fn run(args: &Args) -> ExitCode {
-    end(prune(args), |pruned| {
+    exit_code(prune(args), |pruned| {
         print(pruned, args.dry_run);
         pruned.iter().all(|model| model.outcome.is_ok())
     })
@@ -42,14 +43,14 @@ fn prune(args: &Args) -> Result<Vec<Pruned>, OpenError> {
 }
 
 fn print(pruned: &[Pruned], dry_run: bool) {
-    let mut table = table(&["model", if dry_run { "would go" } else { "gone" }, "size", "why"]);
+    let mut table = table(&["model", if dry_run { "would be removed" } else { "removed" }, "size", "reason"]);
     let (mut count, mut bytes) = (0, 0);
     for model in pruned {
         match &model.outcome {
-            Ok(gone) => {
-                for one in gone {
-                    table.add_row([&model.model, &one.path, &ByteSize(one.bytes).to_string(), one.reason]);
-                    (count, bytes) = (count + 1, bytes + one.bytes);
+            Ok(removed) => {
+                for part in removed {
+                    table.add_row([&model.model, &part.path, &ByteSize(part.bytes).to_string(), part.reason]);
+                    (count, bytes) = (count + 1, bytes + part.bytes);
                 }
             }
             Err(error) => {
@@ -60,7 +61,7 @@ fn print(pruned: &[Pruned], dry_run: bool) {
     if !pruned.is_empty() {
         println!("{table}");
     }
-    let what = if count == 1 { "1 directory".to_owned() } else { format!("{count} directories") };
+    let directories = if count == 1 { "1 directory".to_owned() } else { format!("{count} directories") };
     let done = if dry_run { "would be removed" } else { "removed" };
-    println!("{what} {done}, {}.", ByteSize(bytes));
+    println!("{directories} {done}, {}.", ByteSize(bytes));
 }

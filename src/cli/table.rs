@@ -1,6 +1,6 @@
-//! The tables that commands print: boxes as wide as the terminal, or plain lines for a pipe.
+//! The tables of the commands: boxes as wide as the terminal, or Markdown in a pipe.
 //!
-//! Owns their layout. Must not know what they show.
+//! Owns their layout. Must not know their content.
 
 use std::io::{IsTerminal as _, stdout};
 
@@ -26,29 +26,28 @@ pub(super) fn table(header: &[&str]) -> Table {
     table
 }
 
-/// One row per key and value. An empty key continues the row above.
-pub(super) fn facts(rows: &[(&str, String)]) -> String {
+/// A table with a row for each key and value. An empty key continues the row above.
+pub(super) fn key_value_table(rows: &[(&str, String)]) -> String {
     let mut table = table(&[]);
     for (key, value) in rows {
-        table.add_row([(*key).to_owned(), plain(value)]);
+        table.add_row([(*key).to_owned(), sanitized(value)]);
     }
     format!("{table}\n")
 }
 
-/// The path of a model below a data directory. Moodle's ids are long, so a narrow terminal shows only the beginning
-/// of each.
-pub(super) fn model(uniqueid: &str, dirhash: &str) -> String {
+/// The path of a model below a data directory. Moodle's ids are long, so a narrow terminal shows only their beginnings.
+pub(super) fn model_path(uniqueid: &str, dirhash: &str) -> String {
     const MIN_WIDTH: u16 = 160;
     if stdout().is_terminal() && terminal_size::terminal_size().is_none_or(|(width, _)| width.0 < MIN_WIDTH) {
         format!("{}/{}", shortened(uniqueid), shortened(dirhash))
     } else {
-        plain(&format!("{uniqueid}/{dirhash}"))
+        sanitized(&format!("{uniqueid}/{dirhash}"))
     }
 }
 
 fn shortened(id: &str) -> String {
     const SHOWN: usize = 8;
-    let id = plain(id);
+    let id = sanitized(id);
     if id.chars().count() <= SHOWN + 1 { id } else { id.chars().take(SHOWN).chain(['…']).collect() }
 }
 
@@ -59,12 +58,12 @@ pub(super) fn bar(share: f64, width: usize) -> String {
 }
 
 /// `1 model`, `2 models`
-pub(super) fn counted(number: usize, thing: &str) -> String {
-    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
+pub(super) fn counted(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 /// Text from a file of unknown origin, made safe for a terminal.
-pub(super) fn plain(text: &str) -> String {
+pub(super) fn sanitized(text: &str) -> String {
     Untrusted(text).line(usize::MAX)
 }
 
@@ -91,6 +90,6 @@ mod tests {
 
     #[test]
     fn removes_terminal_escapes() {
-        assert_eq!(plain("a\x1b[2Jb\n"), "a [2Jb ");
+        assert_eq!(sanitized("a\x1b[2Jb\n"), "a [2Jb ");
     }
 }

@@ -1,21 +1,19 @@
 //! Settings about clients: failed logins, trusted proxies, isolation of users.
+//!
+//! Must not know how they are applied.
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
 
+use super::variables::{LOGIN_FAILURES, TRUSTED_PROXIES};
 use crate::net::TrustedProxies;
-
-/// The variable that lists the trusted proxies.
-pub const TRUSTED_PROXIES: &str = "MOODLE_MLBACKEND_TRUSTED_PROXIES";
-/// The variable that limits failed logins.
-pub const LOGIN_FAILURES: &str = "MOODLE_MLBACKEND_LOGIN_FAILURES";
 
 /// Settings about clients.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Access")]
 pub struct Access {
-    /// Failed logins per minute, per client address and per user. Above the limit the server answers 429 with a
-    /// Retry-After header; 0 means no limit
+    /// Failed logins per minute, per client address and per user. Above the limit the server responds with 429 and
+    /// a Retry-After header; 0 means no limit
     #[arg(long, env = LOGIN_FAILURES, value_name = "N", default_value_t = 40)]
     pub login_failures: u32,
     /// Reverse proxies whose X-Forwarded-For header is trusted: addresses or networks, separated by commas

@@ -1,4 +1,6 @@
 //! Error messages about invalid flags and variables.
+//!
+//! Must not know which settings exist.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 

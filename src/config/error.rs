@@ -1,9 +1,11 @@
 //! Why the settings cannot be used.
+//!
+//! Owns the messages. Must not know how settings are read.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use super::{DATA_DIR, S3_BUCKET, USERS};
+use super::variables::{DATA_DIR, S3_BUCKET, USERS};
 use crate::auth::UsersError;
 
 /// Why the settings cannot be used. Every message names the variable and says what to set it to.

@@ -1,4 +1,6 @@
 //! Settings that limit uploads, datasets and model archives.
+//!
+//! Must not know where the limits are checked.
 
 use clap::Args;
 
@@ -24,16 +26,16 @@ pub struct UploadLimits {
 #[derive(Debug, Clone, Copy, Args)]
 #[command(next_help_heading = "Datasets")]
 pub struct DatasetLimits {
-    /// Maximum number of samples in a dataset
+    /// Maximum number of samples (rows) in a dataset
     #[arg(long = "max-rows", env = "MOODLE_MLBACKEND_MAX_ROWS", value_name = "N", default_value_t = Limits::default().rows, value_parser = at_least_one)]
     rows: usize,
-    /// Maximum number of samples stored per model for later trainings; beyond it a uniform selection is kept
+    /// Maximum number of samples stored per model for later trainings; of more samples, a random selection is stored
     #[arg(long = "max-kept-rows", env = "MOODLE_MLBACKEND_MAX_KEPT_ROWS", value_name = "N", default_value_t = Limits::default().kept_rows, value_parser = at_least_one)]
     kept_rows: usize,
-    /// Maximum number of features in a dataset
+    /// Maximum number of features (columns) in a dataset; an indicator of Moodle has one or more
     #[arg(long = "max-columns", env = "MOODLE_MLBACKEND_MAX_COLUMNS", value_name = "N", default_value_t = Limits::default().columns, value_parser = at_least_one)]
     columns: usize,
-    /// Maximum number of classes in a dataset
+    /// Maximum number of classes (values of the target) in a dataset
     #[arg(long = "max-classes", env = "MOODLE_MLBACKEND_MAX_CLASSES", value_name = "N", default_value_t = Limits::default().classes, value_parser = at_least_one)]
     classes: usize,
 }

@@ -13,14 +13,16 @@ mod removed;
 mod retention;
 #[cfg(test)]
 mod settings_page;
+mod variables;
 
-pub use access::{Access, LOGIN_FAILURES, TRUSTED_PROXIES};
+pub use access::Access;
 pub use clap_errors::explain;
 pub use connections::{BodyRate, Connections};
 pub use error::ConfigError;
 pub use limits::{DatasetLimits, UploadLimits};
 pub use removed::warn_about_removed_variables;
 pub use retention::RetentionArgs;
+pub use variables::{LOGIN_FAILURES, TEMP_DIR, TRUSTED_PROXIES, USERS};
 
 use std::env;
 use std::fs;
@@ -36,16 +38,8 @@ use crate::auth::{Users, Weakness};
 use crate::backend::ImportLimits;
 use crate::telemetry::LogFormat;
 use limits::unpacked_bytes;
-use parsers::{DAY, at_least_one, path, path_or_system_temp, port, seconds, version};
-
-/// The variable that lists the users. It has no flag, because other users of the machine can read command lines.
-pub const USERS: &str = "MOODLE_MLBACKEND_PYTHON_USERS";
-/// The variable that names the directory for uploads.
-pub const TEMP_DIR: &str = "MOODLE_MLBACKEND_TEMPDIR";
-const DATA_DIR: &str = "MOODLE_MLBACKEND_PYTHON_DIR";
-const STASH_DIR: &str = "MOODLE_ML_STASH_DIR";
-const S3_BUCKET: &str = "MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME";
-const DEFAULT_PORT: u16 = 5000;
+use parsers::{DAY, DEFAULT_PORT, at_least_one, path, path_or_system_temp, port, seconds, version};
+use variables::{DATA_DIR, S3_BUCKET, STASH_DIR};
 
 /// The settings as they were given: [`Config::load`] checks them.
 #[derive(Debug, Args)]
@@ -84,17 +78,17 @@ pub struct Config {
     /// Format of log lines: text, or json with one object per line
     #[arg(long, env = "MOODLE_MLBACKEND_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
-    /// Concurrent trainings and evaluations [default: the number of cores]
+    /// Maximum number of concurrent trainings and evaluations [default: the number of cores]
     #[arg(long, env = "MOODLE_MLBACKEND_JOBS", value_name = "N", default_value_t = cores(), hide_default_value = true, value_parser = at_least_one)]
     pub jobs: usize,
-    /// Trainings and evaluations that may wait in the queue; when it is full, the server answers 503 with a
+    /// Trainings and evaluations that may wait in the queue; when it is full, the server responds with 503 and a
     /// Retry-After header
     #[arg(long, env = "MOODLE_MLBACKEND_QUEUE_LENGTH", value_name = "N", default_value_t = 32)]
     pub queue_length: usize,
-    /// Seconds that a request may wait in the queue before the server answers 503 with a Retry-After header
+    /// Seconds that a request may wait in the queue before the server responds with 503 and a Retry-After header
     #[arg(long = "queue-seconds", env = "MOODLE_MLBACKEND_QUEUE_SECONDS", value_name = "SECONDS", default_value = "3600", value_parser = seconds(1..=30 * DAY))]
     pub queue_time: Duration,
-    /// Maximum number of iterations that an evaluation may request
+    /// Maximum number of iterations (training and test splits) that Moodle may request for an evaluation
     #[arg(long, env = "MOODLE_MLBACKEND_MAX_ITERATIONS", value_name = "N", default_value = "1000", value_parser = at_least_one)]
     pub max_iterations: usize,
     /// Seconds after which an evaluation starts no further iteration; the first three always run
@@ -216,6 +210,13 @@ mod tests {
         Config::with_users(command_line.serve, None)
     }
 
+    /// The settings with an existing data directory.
+    fn valid(flags: &[&str]) -> Config {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().to_str().expect("UTF-8");
+        parsed(&[&["--data-dir", path], flags].concat()).expect("the settings are valid")
+    }
+
     #[test]
     fn names_the_variable_of_a_missing_data_directory() {
         let error = parsed(&["--data-dir", "/nowhere/at/all"]).expect_err("it does not exist").to_string();
@@ -237,27 +238,20 @@ mod tests {
 
     #[test]
     fn the_defaults_are_those_of_the_reference() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let path = dir.path().to_str().expect("UTF-8");
-        let config = parsed(&["--data-dir", path]).expect("the settings are valid");
+        let config = valid(&[]);
         assert_eq!((config.host().to_string(), config.port), ("127.0.0.1".to_owned(), 5000));
         assert_eq!(config.reported_version, "3.0.5");
         assert_eq!(config.uploads.dataset_bytes, 1 << 30);
         assert_eq!((config.evaluation_time, config.import), (USUAL_BUDGET, ImportLimits::USUAL));
         assert!(!config.debug_mode && config.jobs >= 1);
-        let config =
-            parsed(&["--data-dir", path, "--world-visible", "-p", "0"]).expect("the settings are valid");
+        let config = valid(&["--world-visible", "-p", "0"]);
         assert_eq!((config.host().to_string(), config.port), ("0.0.0.0".to_owned(), 0));
     }
 
     #[test]
     fn debug_output_shows_no_secret() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let path = dir.path().to_str().expect("UTF-8");
-        let command_line = CommandLine::try_parse_from(["serve", "--data-dir", path]).expect("valid flags");
-        let users = "ann:topsecret".parse().expect("a user");
-        let config = Config::with_users(command_line.serve, Some(users)).expect("the settings are valid");
-        let shown = format!("{config:?}");
+        let users = Some("ann:topsecret".parse().expect("a user"));
+        let shown = format!("{:?}", Config { users, ..valid(&[]) });
         assert!(shown.contains("ann") && !shown.contains("topsecret"), "{shown}");
     }
 }

@@ -1,4 +1,6 @@
-//! Parsers of the values of settings. The errors say which values are accepted.
+//! Parsers of the values of settings.
+//!
+//! Owns the accepted values and the errors that list them. Must not know which settings have them.
 
 use std::env;
 use std::ops::RangeInclusive;
@@ -8,6 +10,8 @@ use std::time::Duration;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 
 use crate::units::ByteSize;
+
+pub(super) const DEFAULT_PORT: u16 = 5000;
 
 /// The maximum of most durations, in seconds.
 pub(super) const DAY: u64 = 24 * 60 * 60;
@@ -45,7 +49,7 @@ pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
 /// was not set by the operator and means the default.
 pub(super) fn port(text: &str) -> Result<u16, String> {
     if text.starts_with("tcp://") {
-        return Ok(super::DEFAULT_PORT);
+        return Ok(DEFAULT_PORT);
     }
     text.parse().map_err(|_| "expected a number from 0 to 65535".to_owned())
 }

@@ -1,4 +1,6 @@
 //! Variables of earlier versions that no longer have an effect.
+//!
+//! Owns the list and the warning. Must not know the settings that exist.
 
 use std::env;
 

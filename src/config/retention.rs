@@ -1,4 +1,6 @@
 //! Settings about retention, shared by `serve` and `prune`.
+//!
+//! Must not know what is removed: the store does.
 
 use clap::Args;
 
@@ -11,13 +13,15 @@ const DEFAULT: Retention = Retention::USUAL;
 #[derive(Debug, Clone, Copy, Args)]
 #[command(next_help_heading = "Retention")]
 pub struct RetentionArgs {
-    /// Evaluation reports to keep per model, newest first; 0 keeps all. No report is removed on its first day
+    /// Maximum number of evaluation reports per model. The oldest are removed first, but none on its first day; 0 means
+    /// no limit
     #[arg(long = "keep-runs", env = "MOODLE_MLBACKEND_KEEP_RUNS", value_name = "N", default_value_t = DEFAULT.runs)]
     runs: usize,
     /// Days after which an evaluation report is removed; 0 means never
     #[arg(long = "keep-run-days", env = "MOODLE_MLBACKEND_KEEP_RUN_DAYS", value_name = "DAYS", default_value_t = DEFAULT.run_days)]
     run_days: u32,
-    /// Generations of a model to keep, including the current one; an earlier one replaces a damaged one
+    /// Generations (published versions) of a model to keep, including the current one. If the current one is damaged,
+    /// the server uses the one before
     #[arg(long = "keep-generations", env = "MOODLE_MLBACKEND_KEEP_GENERATIONS", value_name = "N", default_value_t = DEFAULT.generations, value_parser = at_least_one)]
     generations: usize,
 }

@@ -1,4 +1,6 @@
 //! docs/settings.md, rendered from the definitions of the settings.
+//!
+//! Owns the page's layout and introduction. Must not know a particular setting, apart from the users, which have no flag.
 
 use std::env;
 use std::fmt::Write as _;
@@ -39,17 +41,15 @@ fn page() -> String {
     let (advanced, usual): (Vec<&Arg>, Vec<&Arg>) =
         command.get_arguments().filter(|arg| arg.get_env().is_some()).partition(|arg| arg.is_hide_set());
     let heading = |arg: &Arg| arg.get_help_heading().unwrap_or("General").to_owned();
-    let mut headings: Vec<String> = usual.iter().map(|arg| heading(arg)).collect();
-    headings.dedup();
     let mut page = INTRODUCTION.to_owned();
-    for title in headings {
-        section(&mut page, &title, "", usual.iter().copied().filter(|arg| heading(arg) == title));
+    for settings in usual.chunk_by(|one, other| heading(one) == heading(other)) {
+        section(&mut page, &heading(settings[0]), "", settings);
     }
-    section(&mut page, "Advanced", ADVANCED, advanced.into_iter());
+    section(&mut page, "Advanced", ADVANCED, &advanced);
     page
 }
 
-fn section<'a>(page: &mut String, title: &str, text: &str, settings: impl Iterator<Item = &'a Arg>) {
+fn section(page: &mut String, title: &str, text: &str, settings: &[&Arg]) {
     let _ = write!(
         page,
         "\n## {title}\n{text}\n| Variable | Flag | Default | Description |\n|---|---|---|---|\n"

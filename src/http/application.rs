@@ -63,7 +63,7 @@ impl Application {
             tracing::warn!("shutdown timeout reached: unfinished jobs were discarded, no model was changed");
         }
         // At the end of the process, values that the workers share are not dropped.
-        state.backend.abandon();
+        state.backend.remove_unfinished();
         ended.map(|()| jobs_are_running)
     }
 }
@@ -76,7 +76,7 @@ async fn stop_server(state: web::Data<AppState>, server: actix_web::dev::ServerH
 async fn apply_retention(state: web::Data<AppState>) {
     loop {
         let backend = state.backend.clone();
-        if let Err(error) = state.jobs.quick(move || backend.sweep()).await {
+        if let Err(error) = state.jobs.quick(move || backend.apply_retention()).await {
             tracing::warn!(%error, "the retention settings could not be applied");
         }
         tokio::time::sleep(RETENTION_INTERVAL).await;
@@ -103,7 +103,7 @@ fn run(config: Config) -> Result<(), StartError> {
         announce(&application.url());
         if application.run_until_stopped().await? {
             // The runtime would wait for the threads that still run jobs.
-            log.finish();
+            drop(log);
             std::process::exit(0);
         }
         Ok(())

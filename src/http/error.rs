@@ -1,6 +1,6 @@
 //! The one place that turns errors into a status and a sentence.
 //!
-//! Moodle shows the sentence to its administrator: it says what is wrong and what to do. The causes of internal
+//! Moodle shows the sentence to its administrator, so it contains the cause and the remedy. The causes of internal
 //! errors go to the log only.
 
 use std::error::Error;
@@ -124,7 +124,7 @@ impl HttpError {
     pub(crate) fn upload(error: io::Error) -> Self {
         match error.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
-                tracing::error!(%error, "the disk is full where uploads are kept, in the directory of {TEMP_DIR}");
+                tracing::error!(%error, "the disk is full: an upload cannot be stored in the directory of {TEMP_DIR}");
                 BackendError::NoSpace.into()
             }
             _ => Self::internal("storing an upload", error),

@@ -1,5 +1,5 @@
-//! The HTTP server: the eight routes that Moodle calls, and what a request passes on its way to them. A request
-//! that is authenticated and within the limits becomes a typed call of [`crate::backend`].
+//! The HTTP server: the eight routes that Moodle calls, and the checks before them. A request that is authenticated and
+//! within the limits becomes a typed call of [`crate::backend`].
 //!
 //! Must not know how a dataset is read, what a model is or how it is stored.
 

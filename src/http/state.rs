@@ -1,4 +1,4 @@
-//! What all request handlers share.
+//! The state that all request handlers share.
 
 use super::error::{HttpError, StartError};
 use super::shutdown::Shutdown;
@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::jobs::JobQueues;
 use crate::store::{ModelDir, ModelKey, Store};
 
-/// What all request handlers share.
+/// The state that all request handlers share.
 pub(crate) struct AppState {
     pub(super) backend: Backend,
     pub(super) throttle: Throttle,

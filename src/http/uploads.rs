@@ -141,16 +141,15 @@ mod tests {
         assert!(!running.exists());
     }
 
-    #[test]
-    fn an_upload_has_no_name_and_is_copied_from_its_start() {
+    #[tokio::test]
+    async fn an_upload_has_no_name_and_is_copied_from_its_start() {
         let dir = tempfile::tempdir().expect("a directory");
         let copies = tempfile::tempdir().expect("a directory");
         let content = vec![b'x'; BUFFER + 1];
-        let upload = actix_web::rt::System::new().block_on(async {
-            let upload = Uploads::open(dir.path()).create().expect("a file");
-            let upload = upload.write(&content[..BUFFER]).await.expect("written");
-            upload.write(&content[BUFFER..]).await.expect("written").finish().await.expect("written")
-        });
+        let upload = Uploads::open(dir.path()).create().expect("a file");
+        let upload = upload.write(&content[..BUFFER]).await.expect("written");
+        let upload =
+            upload.write(&content[BUFFER..]).await.expect("written").finish().await.expect("written");
         assert_eq!(fs::read_dir(dir.path()).expect("readable").count(), 0);
         upload.copy_to(&copies.path().join("copy")).expect("copied");
         assert_eq!(fs::read(copies.path().join("copy")).expect("readable"), content);

@@ -186,97 +186,78 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc;
 
+    use tokio::sync::oneshot;
+
     const LONG: Duration = Duration::from_hours(1);
 
-    fn run(test: impl Future<Output = ()>) {
-        actix_web::rt::System::new().block_on(test);
+    /// A job that waits until its sender is used or dropped, and the receiver of its start.
+    fn waiting_job() -> (impl FnOnce() + Send, oneshot::Receiver<()>, mpsc::Sender<()>) {
+        let (release, released) = mpsc::channel();
+        let (start, started) = oneshot::channel();
+        let job = move || {
+            let _ = start.send(());
+            let _ = released.recv();
+        };
+        (job, started, release)
     }
 
-    #[test]
-    fn a_panic_in_a_job_is_contained_and_frees_its_capacity() {
-        run(async {
-            let queues = JobQueues::new(1, 0, LONG);
-            for _ in 0..3 {
-                let result = queues.train("a", || panic!("on purpose")).await;
-                assert!(matches!(result, Err::<(), _>(JobError::Panicked(why)) if why == "on purpose"));
-            }
-            assert!(matches!(queues.train("a", || 7).await, Ok(7)));
-        });
+    #[tokio::test]
+    async fn a_panic_in_a_job_is_contained_and_frees_its_capacity() {
+        let queues = JobQueues::new(1, 0, LONG);
+        for _ in 0..3 {
+            let result = queues.train("a", || panic!("on purpose")).await;
+            assert!(matches!(result, Err::<(), _>(JobError::Panicked(message)) if message == "on purpose"));
+        }
+        assert!(matches!(queues.train("a", || 7).await, Ok(7)));
     }
 
-    #[test]
-    fn a_full_queue_refuses_jobs_while_quick_jobs_run() {
-        run(async {
-            let queues = Arc::new(JobQueues::<&str>::new(1, 0, LONG));
-            let (release, wait) = mpsc::channel::<()>();
-            let (start, started) = tokio::sync::oneshot::channel();
-            let busy = Arc::clone(&queues);
-            let running = actix_web::rt::spawn(async move {
-                busy.evaluate(move || {
-                    let _ = start.send(());
-                    let _ = wait.recv();
-                })
-                .await
-            });
-            started.await.expect("the job starts");
-            assert!(matches!(queues.evaluate(|| ()).await, Err(JobError::Full { .. })));
-            assert!(matches!(queues.quick(|| 7).await, Ok(7)));
-            release.send(()).expect("the job waits");
-            assert!(running.await.expect("no panic").is_ok());
-            assert!(queues.evaluate(|| ()).await.is_ok());
-        });
+    #[tokio::test]
+    async fn a_full_queue_refuses_jobs_while_quick_jobs_run() {
+        let queues = Arc::new(JobQueues::<&str>::new(1, 0, LONG));
+        let (job, started, release) = waiting_job();
+        let busy = Arc::clone(&queues);
+        let running = tokio::spawn(async move { busy.evaluate(job).await });
+        started.await.expect("the job starts");
+        assert!(matches!(queues.evaluate(|| ()).await, Err(JobError::Full { .. })));
+        assert!(matches!(queues.quick(|| 7).await, Ok(7)));
+        drop(release);
+        assert!(running.await.expect("no panic").is_ok());
+        assert!(queues.evaluate(|| ()).await.is_ok());
     }
 
-    #[test]
-    fn an_aborted_request_keeps_its_capacity_until_the_job_ends() {
-        run(async {
-            let queues = Arc::new(JobQueues::<&str>::new(1, 0, LONG));
-            let (release, wait) = mpsc::channel::<()>();
-            let (start, started) = tokio::sync::oneshot::channel();
-            let busy = Arc::clone(&queues);
-            let request = actix_web::rt::spawn(async move {
-                busy.evaluate(move || {
-                    let _ = start.send(());
-                    let _ = wait.recv();
-                })
-                .await
-            });
-            started.await.expect("the job starts");
-            request.abort();
-            assert!(request.await.expect_err("it was aborted").is_cancelled());
-            assert!(matches!(queues.evaluate(|| ()).await, Err(JobError::Full { .. })));
-            release.send(()).expect("the job waits");
-        });
+    #[tokio::test]
+    async fn an_aborted_request_keeps_its_capacity_until_the_job_ends() {
+        let queues = Arc::new(JobQueues::<&str>::new(1, 0, LONG));
+        let (job, started, _release) = waiting_job();
+        let busy = Arc::clone(&queues);
+        let request = tokio::spawn(async move { busy.evaluate(job).await });
+        started.await.expect("the job starts");
+        request.abort();
+        assert!(request.await.expect_err("it was aborted").is_cancelled());
+        assert!(matches!(queues.evaluate(|| ()).await, Err(JobError::Full { .. })));
     }
 
-    #[test]
-    fn trainings_of_one_model_run_one_at_a_time_and_leave_capacity_to_others() {
-        run(async {
-            let queues = Arc::new(JobQueues::<&str>::new(2, 8, LONG));
-            let (release, wait) = mpsc::channel::<()>();
-            let (start, started) = tokio::sync::oneshot::channel();
-            let (first, second) = (Arc::clone(&queues), Arc::clone(&queues));
-            let done = Arc::new(AtomicUsize::new(0));
-            let (a, b) = (Arc::clone(&done), Arc::clone(&done));
-            let first = actix_web::rt::spawn(async move {
-                first
-                    .train("a", move || {
-                        let _ = start.send(());
-                        let _ = wait.recv();
-                        a.fetch_add(1, Ordering::SeqCst)
-                    })
-                    .await
-            });
-            started.await.expect("the first starts");
-            let second = actix_web::rt::spawn(async move {
-                second.train("a", move || b.fetch_add(1, Ordering::SeqCst)).await
-            });
-            // The second training of model a waits; model b gets the free capacity at once.
-            assert!(queues.train("b", || ()).await.is_ok());
-            assert_eq!(done.load(Ordering::SeqCst), 0);
-            release.send(()).expect("the first waits");
-            assert!(matches!(first.await.expect("no panic"), Ok(0)));
-            assert!(matches!(second.await.expect("no panic"), Ok(1)));
-        });
+    #[tokio::test]
+    async fn trainings_of_one_model_run_one_at_a_time_and_leave_capacity_to_others() {
+        let queues = Arc::new(JobQueues::<&str>::new(2, 8, LONG));
+        let (job, started, release) = waiting_job();
+        let done = Arc::new(AtomicUsize::new(0));
+        let train = |job: Box<dyn FnOnce() + Send>| {
+            let (queues, done) = (Arc::clone(&queues), Arc::clone(&done));
+            let counted = move || {
+                job();
+                done.fetch_add(1, Ordering::SeqCst)
+            };
+            tokio::spawn(async move { queues.train("a", counted).await })
+        };
+        let first = train(Box::new(job));
+        started.await.expect("the first starts");
+        let second = train(Box::new(|| ()));
+        // The second training of model a waits; model b gets the free capacity at once.
+        assert!(queues.train("b", || ()).await.is_ok());
+        assert_eq!(done.load(Ordering::SeqCst), 0);
+        drop(release);
+        assert!(matches!(first.await.expect("no panic"), Ok(0)));
+        assert!(matches!(second.await.expect("no panic"), Ok(1)));
     }
 }

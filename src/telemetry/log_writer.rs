@@ -8,16 +8,16 @@ use std::sync::{Arc, OnceLock};
 
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 
-/// The running log. Dropping it waits until the queue is written, for about a second at most.
+/// The running log. Dropping it waits until the queued lines are written, for about a second at most.
 pub(crate) struct Log {
     dropped: Arc<DroppedLines>,
-    // Its `drop` waits.
-    _writing: WorkerGuard,
+    // Its `drop` waits for the thread.
+    _worker: WorkerGuard,
 }
 
 impl Log {
-    /// Starts the thread. `capacity` is the number of lines that may wait. `report` gets the number of lines that were
-    /// dropped since its last call; it is called when the queue is empty, so that a line about them finds room.
+    /// Starts the thread. `capacity` is the maximum number of queued lines. `report` gets the number of lines that were
+    /// dropped since its last call; it is called when the queue is empty and has room for a line about them.
     pub(crate) fn start(
         out: impl Write + Send + 'static,
         capacity: usize,
@@ -27,14 +27,9 @@ impl Log {
         let dropped = Arc::new(DroppedLines { counter, reported, report: Box::new(report) });
         let out = ReportingWriter { out, dropped: Arc::clone(&dropped) };
         let builder = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(capacity);
-        let (writer, writing) = builder.thread_name("log").finish(out);
+        let (writer, worker) = builder.thread_name("log").finish(out);
         let _ = dropped.counter.set(writer.error_counter());
-        (Self { dropped, _writing: writing }, writer)
-    }
-
-    /// Writes what waits, like `drop`; for a process that ends without dropping its values.
-    pub(crate) fn finish(self) {
-        drop(self);
+        (Self { dropped, _worker: worker }, writer)
     }
 }
 
@@ -44,7 +39,7 @@ impl Drop for Log {
     }
 }
 
-/// The lines that found no room in the queue.
+/// The lines that were dropped because the queue was full.
 struct DroppedLines {
     counter: OnceLock<ErrorCounter>,
     reported: AtomicUsize,
@@ -87,7 +82,7 @@ mod tests {
     use std::sync::{Mutex, PoisonError};
     use std::time::{Duration, Instant};
 
-    /// Blocks each write until `gate` gets a message or is dropped, and collects what was written.
+    /// Blocks each write until `gate` gets a message or is dropped, and collects the written bytes.
     struct GatedWriter {
         gate: Receiver<()>,
         written: Arc<Mutex<Vec<u8>>>,
@@ -133,7 +128,7 @@ mod tests {
         let lines: Vec<String> = (0..100).map(|number| format!("line {number}\n")).collect();
         lines.iter().for_each(|line| writer.write_all(line.as_bytes()).expect("never fails"));
         drop(gate);
-        log.finish();
+        drop(log);
         assert_eq!(text(&written), lines.concat());
     }
 
@@ -141,13 +136,13 @@ mod tests {
     fn counts_and_reports_lines_that_found_no_room_without_blocking() {
         const LINES: usize = 200;
         let GatedLog { log, mut writer, gate, written, reports } = gated_log(16);
-        // Nothing is written during the call: a call that waited for the writer would never return.
+        // The gate is closed: a call that waited for the writer would never return.
         (0..LINES).for_each(|_| writer.write_all(b"a line\n").expect("never fails"));
-        // 16 lines wait, and the thread may hold one more.
+        // 16 lines are queued, and the thread may hold one more.
         let dropped = writer.error_counter().dropped_lines();
         assert!((LINES - 17..=LINES - 16).contains(&dropped), "{dropped}");
         drop(gate);
-        log.finish();
+        drop(log);
         assert_eq!(text(&written), "a line\n".repeat(LINES - dropped));
         assert_eq!(reports.try_iter().sum::<usize>(), dropped);
     }
@@ -157,7 +152,7 @@ mod tests {
         let GatedLog { log, mut writer, gate, written, .. } = gated_log(16);
         writer.write_all(b"one\n").expect("never fails");
         let start = Instant::now();
-        log.finish();
+        drop(log);
         assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
         assert_eq!(text(&written), "");
         drop(gate);

@@ -17,7 +17,7 @@ pub(crate) use log_writer::Log;
 const DEFAULT_FILTER: &str = "warn,moodle_mlbackend=info,actix_http::h1=off";
 const DEBUG_FILTER: &str = "info,moodle_mlbackend=debug";
 
-/// Lines that may wait to be written, some 2 MiB. When the queue is full, further lines are dropped and counted.
+/// The maximum number of queued lines, some 2 MiB. When the queue is full, further lines are dropped and counted.
 const QUEUE_LINES: usize = 1 << 13;
 
 /// The format of log lines.
@@ -36,7 +36,7 @@ pub(crate) fn start(format: LogFormat, debug: bool) -> Log {
     });
     let filter = EnvFilter::new(if debug { DEBUG_FILTER } else { DEFAULT_FILTER });
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
-    // A report about a line that could not be written would go to the same writer, and end the request.
+    // A report about a failed write would go to the same writer and make the request fail.
     let lines = lines.log_internal_errors(false);
     let _ = match format {
         LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).try_init(),

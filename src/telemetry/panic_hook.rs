@@ -1,10 +1,12 @@
-//! A panic becomes a log line, whether or not it is caught.
+//! Logs panics, caught or not.
+//!
+//! Must not know what happens after a panic.
 
 use std::panic;
 
 /// Logs the panics of all threads from now on, without a backtrace; the location only with `debug`.
 ///
-/// The hook does not wait until the line is written. A panic of the main thread drops [`super::Log`], which does; no
+/// The hook does not wait until the line is written. A panic of the main thread drops [`super::Log`], which waits; no
 /// other panic ends the process.
 pub(crate) fn install(debug: bool) {
     panic::set_hook(Box::new(move |panic| {

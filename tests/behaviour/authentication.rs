@@ -115,14 +115,14 @@ fn a_client_can_read_the_refusal_after_sending_thirty_megabytes() {
     let bytes = Request::new("POST", "/training").credentials("a", "wrong").form(&form).bytes();
     let mut stream = std::net::TcpStream::connect(server.address).expect("a connection");
     stream.write_all(&bytes).expect("everything can be sent");
-    let mut answer = Vec::new();
+    let mut response = Vec::new();
     let mut buffer = [0; 4096];
-    while !answer.ends_with(WRONG.as_bytes()) {
-        let count = stream.read(&mut buffer).expect("the answer can be read");
-        assert!(count > 0, "{}", String::from_utf8_lossy(&answer));
-        answer.extend(&buffer[..count]);
+    while !response.ends_with(WRONG.as_bytes()) {
+        let count = stream.read(&mut buffer).expect("the response can be read");
+        assert!(count > 0, "{}", String::from_utf8_lossy(&response));
+        response.extend(&buffer[..count]);
     }
-    assert!(answer.starts_with(b"HTTP/1.1 401 "), "{}", String::from_utf8_lossy(&answer));
+    assert!(response.starts_with(b"HTTP/1.1 401 "), "{}", String::from_utf8_lossy(&response));
     assert!(server.uploads().is_empty());
 }
 

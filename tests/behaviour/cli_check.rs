@@ -1,46 +1,44 @@
-//! Files that were damaged on the disk: detected, reported, replaced by the previous generation, and repaired.
+//! `moodle-mlbackend check`: damaged files are detected and repaired, and the server uses the previous generation.
 #![allow(clippy::disallowed_methods, reason = "these tests damage files on purpose")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::common::{Form, Launch, Network, TestServer, labelled, unlabelled, untouched, write_files};
+use crate::common::{
+    DATA, Form, Launch, Network, Output, Reply, TestServer, contents, labelled, run_on, unlabelled,
+    write_files,
+};
 
-/// The exit code, and what was printed.
-fn check(data: &Path, flags: &[&str]) -> (Option<i32>, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_moodle-mlbackend"));
-    let done = untouched(command.arg("check").arg(data).args(flags)).output().unwrap();
-    let told = String::from_utf8(done.stdout).unwrap() + &String::from_utf8_lossy(&done.stderr);
-    (done.status.code(), told)
+fn check(data: &Path, flags: &[&str]) -> Output {
+    run_on(data, "check", flags)
 }
 
-fn rows(flip: u8) -> Vec<u8> {
-    let row = |n: u8| format!("1,{},{},{}", n % 7, f64::from(n % 5) - 2.0, (n + flip) % 2);
+fn dataset(batch: u8) -> Vec<u8> {
+    let row = |n: u8| format!("1,{},{},{}", n % 7, f64::from(n % 5) - 2.0, (n + batch) % 2);
     let rows: Vec<String> = (0..30).map(row).collect();
     labelled(&rows.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-fn train(server: &TestServer, flip: u8) {
-    let reply = server.post("/training", &Form::model("m", "d").file("dataset", &rows(flip)));
+fn train(server: &TestServer, batch: u8) {
+    let reply = server.post("/training", &Form::model("m", "d").file("dataset", &dataset(batch)));
     assert_eq!(reply.json()["status"], json!(0), "{}", reply.text());
 }
 
-fn ask(server: &TestServer) -> crate::common::Reply {
+fn predict(server: &TestServer) -> Reply {
     let form = Form::model("m", "d").file("dataset", &unlabelled(&["1-0,1,3,-1", "2-0,1,2,0.5"]));
     server.post("/prediction", &form)
 }
 
-/// A server with two generations, and what each answers.
+/// A server with a model of two generations, and the predictions of each.
 fn two_generations() -> (TestServer, [Value; 2]) {
     let server = TestServer::start();
     train(&server, 0);
-    let first = ask(&server).json();
+    let first = predict(&server).json();
     train(&server, 1);
-    let second = ask(&server).json();
+    let second = predict(&server).json();
     assert_ne!(first, second);
     (server, [first, second])
 }
@@ -56,7 +54,7 @@ fn flip_a_bit(path: &Path) {
     fs::write(path, bytes).unwrap();
 }
 
-fn cut(path: &Path) {
+fn truncate(path: &Path) {
     let bytes = fs::read(path).unwrap();
     fs::write(path, &bytes[..bytes.len() / 3]).unwrap();
 }
@@ -68,151 +66,131 @@ fn remove(path: &Path) {
 type Damage = fn(&Path);
 
 #[rstest]
-fn any_damage_is_found_told_of_answered_for_and_mended(
+fn any_damage_is_reported_and_repaired_while_the_model_keeps_predicting(
     #[values("2/model.onnx", "2/samples.bin", "2/generation.json", "current.json")] file: &str,
-    #[values(flip_a_bit as Damage, cut, remove)] damage: Damage,
+    #[values(flip_a_bit as Damage, truncate, remove)] damage: Damage,
 ) {
-    let (server, answers) = two_generations();
+    let (server, predictions) = two_generations();
     let data = server.data_dir();
-    assert_eq!(check(&data, &[]).0, Some(0));
+    check(&data, &[]).expect_code(0);
     damage(&classifier(&server).join(file));
 
-    let answer = ask(&server).json();
-    assert!(answers.contains(&answer), "{answer}");
+    let prediction = predict(&server).json();
+    assert!(predictions.contains(&prediction), "{prediction}");
 
-    let (code, told) = check(&data, &[]);
-    assert_eq!(code, Some(1), "{told}");
-    assert!(told.contains(&format!("m/d/classifier/{file}")), "{told}");
-    assert_eq!(ask(&server).json(), answer, "looking changes nothing");
+    let printed = check(&data, &[]).expect_code(1);
+    assert!(printed.contains(&format!("m/d/classifier/{file}")), "{printed}");
+    assert_eq!(predict(&server).json(), prediction, "a check changes nothing");
 
-    let before: Vec<Vec<u8>> = contents(&data);
-    let (code, told) = check(&data, &["--repair"]);
-    assert_eq!(code, Some(0), "{told}");
-    assert!(told.contains("done: "), "{told}");
-    let after = contents(&data);
-    let lost = before.iter().filter(|bytes| !after.contains(bytes)).count();
-    assert!(lost <= 1, "only a pointer or a record is written anew");
-    assert_eq!(check(&data, &[]).0, Some(0));
-    assert!(answers.contains(&ask(&server).json()));
+    let before = contents(&data.join("m"));
+    let printed = check(&data, &["--repair"]).expect_code(0);
+    assert!(printed.contains("done: "), "{printed}");
+    let after = contents(&data.join("m"));
+    let lost = before.values().filter(|bytes| !after.values().any(|kept| kept == *bytes)).count();
+    assert!(lost <= 1, "only current.json or generation.json is written again");
+    check(&data, &[]).expect_code(0);
+    assert!(predictions.contains(&predict(&server).json()));
     train(&server, 0);
-    assert_eq!(ask(&server).json()["status"], json!(0));
-    assert_eq!(check(&data, &[]).0, Some(0));
-}
-
-/// The content of every file of the model.
-fn contents(data: &Path) -> Vec<Vec<u8>> {
-    let mut found = Vec::new();
-    let mut open = vec![data.join("m")];
-    while let Some(dir) = open.pop() {
-        for entry in fs::read_dir(dir).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() { open.push(path) } else { found.push(fs::read(path).unwrap()) }
-        }
-    }
-    found
+    assert_eq!(predict(&server).json()["status"], json!(0));
+    check(&data, &[]).expect_code(0);
 }
 
 #[rstest]
-fn a_damaged_current_model_is_answered_for_by_the_generation_before(
-    #[values(flip_a_bit as Damage, cut, remove)] damage: Damage,
+fn the_previous_generation_predicts_when_the_current_one_is_damaged(
+    #[values(flip_a_bit as Damage, truncate, remove)] damage: Damage,
 ) {
     let (server, [first, _]) = two_generations();
     damage(&classifier(&server).join("2/model.onnx"));
-    assert_eq!(ask(&server).json(), first);
+    assert_eq!(predict(&server).json(), first);
     assert!(server.log().contains("damaged"), "{}", server.log());
 }
 
 #[rstest]
-fn a_damaged_only_generation_is_a_clear_message_and_a_deletion_the_way_out(
-    #[values(flip_a_bit as Damage, cut, remove)] damage: Damage,
+fn a_damaged_model_without_a_previous_generation_can_be_deleted_and_trained_again(
+    #[values(flip_a_bit as Damage, truncate, remove)] damage: Damage,
 ) {
     let server = TestServer::start();
     train(&server, 0);
     damage(&classifier(&server).join("1/model.onnx"));
-    let reply = ask(&server);
+    let reply = predict(&server);
     assert_eq!(reply.status, 500);
     assert!(reply.text().contains("damaged on the server's disk"), "{}", reply.text());
     assert!(reply.text().contains("Clear predictions"), "{}", reply.text());
-    let (code, told) = check(&server.data_dir(), &["--repair"]);
-    assert_eq!(code, Some(1), "{told}");
-    assert!(told.contains("m/d/classifier/1/model.onnx") && told.contains("backup"), "{told}");
-    assert!(classifier(&server).join("1").is_dir(), "the only copy stays where it is");
+    let printed = check(&server.data_dir(), &["--repair"]).expect_code(1);
+    assert!(printed.contains("m/d/classifier/1/model.onnx") && printed.contains("backup"), "{printed}");
+    assert!(classifier(&server).join("1").is_dir(), "the only copy is kept");
     server.post("/deletemodel", &Form::new().field("uniqueid", "m")).expect(200, "Ok");
     train(&server, 0);
-    assert_eq!(ask(&server).json()["status"], json!(0));
+    assert_eq!(predict(&server).json()["status"], json!(0));
 }
 
 #[test]
-fn a_damaged_generation_is_set_aside_within_the_model_and_goes_with_it() {
+fn a_repair_keeps_a_damaged_generation_aside_until_the_model_is_deleted() {
     let (server, _) = two_generations();
     flip_a_bit(&classifier(&server).join("2/samples.bin"));
     let damaged = fs::read(classifier(&server).join("2/samples.bin")).unwrap();
-    assert_eq!(check(&server.data_dir(), &["--repair"]).0, Some(0));
+    check(&server.data_dir(), &["--repair"]).expect_code(0);
     assert!(!classifier(&server).join("2").exists());
-    assert!(contents(&server.data_dir()).contains(&damaged));
-    let (code, told) = check(&server.data_dir(), &[]);
-    assert!(code == Some(0) && told.contains("set aside by an earlier repair"), "{told}");
+    assert!(contents(&server.data_dir().join("m")).values().any(|bytes| *bytes == damaged));
+    let printed = check(&server.data_dir(), &[]).expect_code(0);
+    assert!(printed.contains("set aside by an earlier repair"), "{printed}");
     server.post("/deletemodel", &Form::new().field("uniqueid", "m")).expect(200, "Ok");
     assert!(!server.data_dir().join("m").exists());
 }
 
 #[test]
-fn what_is_not_ours_is_told_of_and_left_alone() {
+fn unknown_files_are_reported_and_kept() {
     let (server, _) = two_generations();
     let data = server.data_dir();
-    let places = [
+    let paths = [
         "notes.txt",
         "m/notes.txt",
         "m/d/notes.txt",
         "m/d/classifier/notes.txt",
         "m/d/classifier/2/notes.txt",
     ];
-    for place in places {
-        fs::write(data.join(place), "of a person").unwrap();
+    for path in paths {
+        fs::write(data.join(path), "notes").unwrap();
     }
-    let (code, told) = check(&data, &["--repair"]);
-    assert_eq!(code, Some(0), "{told}");
-    for place in places {
-        assert!(told.contains(place) && data.join(place).exists(), "{place}: {told}");
+    let printed = check(&data, &["--repair"]).expect_code(0);
+    for path in paths {
+        assert!(printed.contains(path) && data.join(path).exists(), "{path}: {printed}");
     }
 }
 
 #[test]
-fn what_a_crash_left_is_told_of_and_removed() {
+fn leftovers_of_a_crash_are_reported_and_removed() {
     let (server, [_, second]) = two_generations();
     let data = server.data_dir();
     fs::create_dir_all(data.join(".mlbackend/sessions/1-1/0")).unwrap();
     fs::create_dir(classifier(&server).join("3")).unwrap();
-    let (code, told) = check(&data, &[]);
-    assert_eq!(code, Some(1), "{told}");
-    assert!(told.contains(".mlbackend/sessions/1-1") && told.contains("m/d/classifier/3"), "{told}");
-    let (code, told) = check(&data, &["--repair"]);
-    assert_eq!(code, Some(0), "{told}");
+    let printed = check(&data, &[]).expect_code(1);
+    assert!(printed.contains(".mlbackend/sessions/1-1") && printed.contains("m/d/classifier/3"), "{printed}");
+    check(&data, &["--repair"]).expect_code(0);
     assert!(!data.join(".mlbackend/sessions/1-1").exists() && !classifier(&server).join("3").exists());
-    assert_eq!(ask(&server).json(), second);
+    assert_eq!(predict(&server).json(), second);
 }
 
 #[test]
-fn looking_makes_no_file() {
+fn a_check_creates_no_file() {
     let (server, _) = two_generations();
     let dir = server.kill();
     let data = dir.path().join("data");
-    let left = data.join(".mlbackend/sessions");
-    fs::remove_dir_all(&left).unwrap();
-    assert_eq!(check(&data, &[]).0, Some(0));
-    assert!(!left.exists(), "no session was begun");
+    let sessions = data.join(".mlbackend/sessions");
+    fs::remove_dir_all(&sessions).unwrap();
+    check(&data, &[]).expect_code(0);
+    assert!(!sessions.exists());
     drop(Launch::again(dir).start());
 }
 
 #[test]
-fn a_damaged_model_of_the_python_server_is_found() {
+fn a_damaged_model_of_the_python_server_is_reported() {
     let dir = tempfile::tempdir().unwrap();
     let mut files = Network::of_a_line(1.0, 0.5, 2.0).files();
     write_files(&files, &dir.path().join("good/d"));
-    files.get_mut(crate::common::DATA).unwrap()[3] ^= 1;
+    files.get_mut(DATA).unwrap()[3] ^= 1;
     write_files(&files, &dir.path().join("bad/d"));
-    let (code, told) = check(dir.path(), &["--repair"]);
-    assert_eq!(code, Some(1), "{told}");
-    assert!(told.contains("bad/d/classifier") && !told.contains("good/d"), "{told}");
+    let printed = check(dir.path(), &["--repair"]).expect_code(1);
+    assert!(printed.contains("bad/d/classifier") && !printed.contains("good/d"), "{printed}");
     assert!(dir.path().join("bad/d/classifier/classifier.pkl").exists());
 }

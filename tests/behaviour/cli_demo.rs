@@ -1,5 +1,6 @@
-//! The demo: it runs a session, leaves a report, and stops its server.
+//! `moodle-mlbackend demo`: runs a session, writes a report, and stops its server.
 
+use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -8,15 +9,17 @@ use std::sync::LazyLock;
 
 use tempfile::TempDir;
 
+use crate::common::{Output, program};
+
 /// The demo with its own temporary directory, and the smallest dataset because that is quick.
 fn demo(temp: &TempDir) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_moodle-mlbackend"));
+    let mut command = program(&[]);
     command.args(["demo", "--samples", "500"]).env("TMPDIR", temp.path()).stdin(Stdio::null());
     command
 }
 
 fn only_entry(directory: &Path) -> PathBuf {
-    let entries: Vec<_> = std::fs::read_dir(directory).expect("a directory").collect();
+    let entries: Vec<_> = fs::read_dir(directory).expect("a directory").collect();
     assert_eq!(entries.len(), 1, "{entries:?}");
     entries.into_iter().next().expect("one entry").expect("readable").path()
 }
@@ -27,7 +30,6 @@ fn address(text: &str) -> String {
     text[at..].chars().take_while(|c| c.is_ascii_digit() || ".:".contains(*c)).collect()
 }
 
-#[cfg(unix)]
 fn terminate(child: &std::process::Child) {
     let status = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill runs");
     assert!(status.success());
@@ -35,82 +37,66 @@ fn terminate(child: &std::process::Child) {
 
 /// One run of the demo for several tests, because it takes seconds.
 struct DemoRun {
-    stdout: String,
-    stderr: String,
-    success: bool,
+    output: Output,
     directory: PathBuf,
     installation: TempDir,
     _temp: TempDir,
 }
 
-/// Run in the environment of a configured installation, which it must not touch.
+/// Runs in the environment of a configured installation, which it must not change.
 static DEMO: LazyLock<DemoRun> = LazyLock::new(|| {
     // A static value is never dropped, so its directories are created in target.
     let temp = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
     let installation = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
-    let output = demo(&temp)
-        .env("MOODLE_MLBACKEND_PYTHON_DIR", installation.path())
-        .env("MOODLE_MLBACKEND_PYTHON_USERS", "not a valid value")
-        .env("MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME", "bucket")
-        .output()
-        .expect("runs");
-    DemoRun {
-        stdout: String::from_utf8(output.stdout).expect("text"),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        success: output.status.success(),
-        directory: only_entry(temp.path()),
-        installation,
-        _temp: temp,
-    }
+    let output = Output::of(
+        demo(&temp)
+            .env("MOODLE_MLBACKEND_PYTHON_DIR", installation.path())
+            .env("MOODLE_MLBACKEND_PYTHON_USERS", "not a valid value")
+            .env("MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME", "bucket"),
+    );
+    DemoRun { output, directory: only_entry(temp.path()), installation, _temp: temp }
 });
 
 #[test]
 fn runs_a_moodle_session_and_leaves_a_report() {
-    let DemoRun { stdout, stderr, success, directory, .. } = &*DEMO;
-    assert!(success, "{stdout}\n{stderr}");
-    for word in
-        ["3.0.5", "trained on 375 samples", "trained on 125 samples", "AUC", "score", "identical for all"]
-    {
-        assert!(stdout.contains(word), "{word:?} is missing in {stdout}");
+    let DemoRun { output, directory, .. } = &*DEMO;
+    let stdout = output.expect_code(0);
+    let report = directory.join("report").display().to_string();
+    for text in ["3.0.5", "trained on 375 samples", "trained on 125 samples", "AUC", "score", &report] {
+        assert!(stdout.contains(text), "{text:?} is missing in {stdout}");
     }
-    assert!(stdout.contains(&directory.join("report").display().to_string()), "{stdout}");
-    let chart = std::fs::read(directory.join("report/roc-curve.png")).expect("a chart");
+    assert!(stdout.contains("identical for all"), "{stdout}");
+    let chart = fs::read(directory.join("report/roc-curve.png")).expect("a chart");
     assert!(chart.starts_with(b"\x89PNG"));
-    assert!(std::fs::read_to_string(directory.join("report/info.log")).is_ok_and(|log| !log.is_empty()));
+    assert!(fs::read_to_string(directory.join("report/info.log")).is_ok_and(|log| !log.is_empty()));
     assert!(directory.join("report/tensor").is_dir());
     assert!(directory.join("datasets/training-1.csv").is_file());
 }
 
 #[test]
 fn prints_plain_text_without_a_terminal() {
-    assert!(!DEMO.stdout.contains('\x1b'), "{:?}", DEMO.stdout);
-    assert!(!DEMO.stderr.contains('\x1b'), "{:?}", DEMO.stderr);
+    let printed = DEMO.output.expect_code(0);
+    assert!(!printed.contains('\x1b'), "{printed:?}");
 }
 
 #[test]
 fn stops_its_server_and_removes_its_models() {
-    assert!(TcpStream::connect(address(&DEMO.stdout)).is_err(), "the server still listens");
+    assert!(TcpStream::connect(address(&DEMO.output.stdout)).is_err(), "the server still listens");
     assert!(!DEMO.directory.join("work").exists(), "models are left behind");
 }
 
 #[test]
 fn does_not_touch_a_configured_installation() {
-    assert!(DEMO.success, "{}", DEMO.stderr);
-    assert_eq!(std::fs::read_dir(DEMO.installation.path()).expect("a directory").count(), 0);
+    DEMO.output.expect_code(0);
+    assert_eq!(fs::read_dir(DEMO.installation.path()).expect("a directory").count(), 0);
 }
 
 #[test]
 fn refuses_too_few_samples_with_the_allowed_range() {
-    let output = Command::new(env!("CARGO_BIN_EXE_moodle-mlbackend"))
-        .args(["demo", "--samples", "10"])
-        .output()
-        .expect("runs");
-    assert!(!output.status.success());
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(stderr.contains("500"), "{stderr}");
+    let printed = Output::of(&mut program(&["demo", "--samples", "10"])).expect_code(1);
+    assert!(printed.contains("500"), "{printed}");
 }
 
-#[cfg(unix)]
 #[test]
 fn stops_its_server_when_it_is_terminated() {
     let temp = TempDir::new().expect("a directory");
@@ -126,24 +112,19 @@ fn stops_its_server_when_it_is_terminated() {
     child.wait().expect("ends");
 
     let directory = only_entry(temp.path());
-    let log = std::fs::read_to_string(directory.join("server.log")).expect("a log");
+    let log = fs::read_to_string(directory.join("server.log")).expect("a log");
     assert!(TcpStream::connect(address(&log)).is_err(), "the server still listens");
     assert!(!directory.join("work").exists(), "models are left behind");
 }
 
-#[cfg(unix)]
 #[test]
 fn keeps_the_server_until_it_is_terminated_and_prints_its_settings() {
     let temp = TempDir::new().expect("a directory");
     let mut child = demo(&temp).arg("--keep").stdout(Stdio::piped()).spawn().expect("starts");
+    let mut reader = BufReader::new(child.stdout.take().expect("piped"));
     let mut stdout = String::new();
-    let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-    for line in lines.by_ref() {
-        stdout.push_str(&line.expect("text"));
-        stdout.push('\n');
-        if stdout.contains("predictions processor") {
-            break;
-        }
+    while !stdout.contains("predictions processor") {
+        assert!(reader.read_line(&mut stdout).expect("text") > 0, "{stdout}");
     }
     for word in ["Host", "Port", "Username", "Password"] {
         assert!(stdout.contains(word), "{word:?} is missing in {stdout}");

@@ -1,14 +1,15 @@
-//! `passwd`: entries that the server accepts, and passwords that stay where they belong.
+//! `moodle-mlbackend passwd`: the server accepts its entries, and typed passwords are never printed.
 
 use std::io::Write as _;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 use moodle_mlbackend::auth::users::Users;
 use rstest::rstest;
 
+use crate::common::program;
+
 fn passwd(args: &[&str], lines: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_moodle-mlbackend"))
-        .arg("passwd")
+    let mut child = program(&["passwd"])
         .args(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -16,7 +17,7 @@ fn passwd(args: &[&str], lines: &str) -> Output {
         .spawn()
         .expect("starts");
     let mut stdin = child.stdin.take().expect("piped");
-    // It may refuse its arguments and go before it reads.
+    // The command may refuse its arguments and exit before it reads.
     let _ = stdin.write_all(lines.as_bytes());
     drop(stdin);
     child.wait_with_output().expect("ends")
@@ -74,11 +75,11 @@ fn a_generated_password_is_shown_once_on_stderr_and_works() {
 #[case::no_line_for_the_second(&["a", "b"], "a-long-password\n", "b")]
 #[case::an_empty_password(&["a"], "\n", "empty")]
 #[case::a_well_known_password(&["a"], "The-Password\n", "well known")]
-#[case::letters_that_moodle_refuses(&["a"], "pass word\n", "A-Z a-z 0-9 _ -")]
+#[case::characters_that_moodle_refuses(&["a"], "pass word\n", "A-Z a-z 0-9 _ -")]
 fn refuses_invalid_input_with_a_reason(#[case] args: &[&str], #[case] lines: &str, #[case] reason: &str) {
     let output = passwd(args, lines);
     assert!(!output.status.success());
     assert!(output.stdout.is_empty());
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(told.contains(reason), "{told}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains(reason), "{stderr}");
 }

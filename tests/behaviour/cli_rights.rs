@@ -1,49 +1,28 @@
-//! The commands on a data directory: for its owner alone, and not kept by what cannot be read from what can.
+//! The commands on a data directory: they run for its owner only, and an unreadable model does not stop them.
 #![allow(clippy::disallowed_methods, reason = "these tests prepare files of their own")]
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use rstest::rstest;
 
-use crate::common::{DATA, Launch, Network, skip, tool, untouched, write_files};
+use crate::common::{
+    DATA, Launch, Network, Output, contents, program, run_on, skip, tool, untouched, write_files,
+};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_moodle-mlbackend");
 /// A user without a name.
 const OTHER_USER: u32 = 54_321;
 
-/// The exit code, and what was printed.
-fn run(program: &mut Command, command: &str, data: &Path, flags: &[&str]) -> (Option<i32>, String) {
-    let done = untouched(program.arg(command).arg(data).args(flags)).output().unwrap();
-    (done.status.code(), String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned())
-}
-
-/// Everything below a directory, with its content.
-fn everything(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(everything(&path));
-            found.push((path, Vec::new()));
-        } else {
-            found.push((path.clone(), fs::read(path).unwrap()));
-        }
+/// Makes another user the owner of a directory; where that is not allowed, reports a skipped test and returns false.
+fn change_owner(test: &str, directory: &Path) -> bool {
+    let is_changed = chown(directory, Some(OTHER_USER), Some(OTHER_USER)).is_ok();
+    if !is_changed {
+        skip(test, "this user may not change the owner of a directory");
     }
-    found.sort();
-    found
-}
-
-/// Gives a directory to another user; false, and a visible word about it, where that is not allowed.
-fn given_away(test: &str, directory: &Path) -> bool {
-    let given = chown(directory, Some(OTHER_USER), Some(OTHER_USER)).is_ok();
-    if !given {
-        skip(test, "this user may not give a directory away");
-    }
-    given
+    is_changed
 }
 
 #[rstest]
@@ -53,20 +32,16 @@ fn given_away(test: &str, directory: &Path) -> bool {
 #[case::prune_dry("prune", &["--dry-run"])]
 #[case::migrate("migrate", &["--remove-old"])]
 #[case::migrate_dry("migrate", &["--dry-run"])]
-fn root_is_told_to_run_a_command_as_the_owner_of_the_directory(
-    #[case] command: &str,
-    #[case] flags: &[&str],
-) {
+fn root_must_run_a_command_as_the_owner_of_the_directory(#[case] command: &str, #[case] flags: &[&str]) {
     let data = tempfile::tempdir().unwrap();
     Network::of_a_line(1.0, 0.5, 2.0).write(&data.path().join("m/d"));
-    if !given_away("root_is_told_to_run_a_command_as_the_owner_of_the_directory", data.path()) {
+    if !change_owner("root_must_run_a_command_as_the_owner_of_the_directory", data.path()) {
         return;
     }
-    let before = everything(data.path());
-    let (code, told) = run(&mut Command::new(PROGRAM), command, data.path(), flags);
-    assert_eq!(code, Some(1), "{told}");
-    assert!(told.contains(&format!("sudo -u '#{OTHER_USER}' moodle-mlbackend {command}")), "{told}");
-    assert_eq!(everything(data.path()), before);
+    let before = contents(data.path());
+    let printed = run_on(data.path(), command, flags).expect_code(1);
+    assert!(printed.contains(&format!("sudo -u '#{OTHER_USER}' moodle-mlbackend {command}")), "{printed}");
+    assert_eq!(contents(data.path()), before);
 }
 
 #[test]
@@ -76,7 +51,7 @@ fn a_server_may_use_a_directory_that_belongs_to_another_user() {
         fs::create_dir(dir.path().join(name)).unwrap();
     }
     let test = "a_server_may_use_a_directory_that_belongs_to_another_user";
-    if given_away(test, &dir.path().join("data")) {
+    if change_owner(test, &dir.path().join("data")) {
         assert_eq!(Launch::again(dir).start().get("/version").status, 200);
     }
 }
@@ -85,25 +60,25 @@ fn a_server_may_use_a_directory_that_belongs_to_another_user() {
 #[case("check", &[])]
 #[case("prune", &["--dry-run"])]
 #[case("migrate", &["--dry-run"])]
-fn who_only_looks_leaves_nothing_that_was_not_there(#[case] command: &str, #[case] flags: &[&str]) {
+fn commands_that_only_report_change_nothing(#[case] command: &str, #[case] flags: &[&str]) {
     let data = tempfile::tempdir().unwrap();
     Network::of_a_line(1.0, 0.5, 2.0).write(&data.path().join("m/d"));
-    // What would have to be examined under the lock of publishing.
+    // These would be examined under the model's lock.
     fs::create_dir_all(data.path().join("n/d/classifier/1")).unwrap();
     fs::create_dir_all(data.path().join("n/d/logs/1")).unwrap();
-    let before = everything(data.path());
-    let (code, told) = run(&mut Command::new(PROGRAM), command, data.path(), flags);
-    assert!(code.is_some(), "{told}");
-    assert_eq!(everything(data.path()), before);
+    let before = contents(data.path());
+    let output = run_on(data.path(), command, flags);
+    assert!(output.code.is_some(), "{output:?}");
+    assert_eq!(contents(data.path()), before);
 }
 
-/// The program for a user whom permissions hold up, as they do not hold up root.
+/// The program as a user to whom permissions apply, unlike root.
 fn without_privileges(test: &str, unreadable: &Path) -> Option<Command> {
     if fs::read_dir(unreadable).is_err() {
-        return Some(Command::new(PROGRAM));
+        return Some(program(&[]));
     }
     let mut command = Command::new(tool(test, "setpriv")?);
-    command.args(["--bounding-set=-all", "--inh-caps=-all", PROGRAM]);
+    untouched(command.args(["--bounding-set=-all", "--inh-caps=-all"]).arg(program(&[]).get_program()));
     Some(command)
 }
 
@@ -111,27 +86,26 @@ fn without_privileges(test: &str, unreadable: &Path) -> Option<Command> {
 #[case::check("check", &[])]
 #[case::prune("prune", &["--keep-run-days", "1"])]
 #[case::migrate("migrate", &[])]
-fn a_model_that_cannot_be_read_is_named_and_keeps_no_command_from_the_others(
+fn an_unreadable_model_is_reported_and_the_others_are_processed(
     #[case] command: &str,
     #[case] flags: &[&str],
 ) {
     let data = tempfile::tempdir().unwrap();
-    let (unreadable, run_of_old) = (data.path().join("locked"), data.path().join("m/d/logs/1"));
+    let (unreadable, old_run) = (data.path().join("locked"), data.path().join("m/d/logs/1"));
     fs::create_dir_all(unreadable.join("d/classifier")).unwrap();
     let mut files = Network::of_a_line(1.0, 0.5, 2.0).files();
     files.get_mut(DATA).unwrap()[3] ^= 1;
     write_files(&files, &data.path().join("m/d"));
-    fs::create_dir_all(&run_of_old).unwrap();
+    fs::create_dir_all(&old_run).unwrap();
     let long_ago = SystemTime::now() - Duration::from_hours(72);
-    fs::File::open(&run_of_old).unwrap().set_modified(long_ago).unwrap();
+    fs::File::open(&old_run).unwrap().set_modified(long_ago).unwrap();
     fs::set_permissions(&unreadable, Permissions::from_mode(0o000)).unwrap();
 
-    let test = "a_model_that_cannot_be_read_is_named_and_keeps_no_command_from_the_others";
+    let test = "an_unreadable_model_is_reported_and_the_others_are_processed";
     if let Some(mut program) = without_privileges(test, &unreadable) {
-        let (code, told) = run(&mut program, command, data.path(), flags);
-        assert_eq!(code, Some(1), "{told}");
-        assert!(told.contains("locked") && told.contains("Permission denied"), "{told}");
-        assert!(told.lines().any(|line| line.contains("m/d")), "{told}");
+        let printed = Output::of(program.arg(command).arg(data.path()).args(flags)).expect_code(1);
+        assert!(printed.contains("locked") && printed.contains("Permission denied"), "{printed}");
+        assert!(printed.lines().any(|line| line.contains("m/d")), "{printed}");
     }
     fs::set_permissions(&unreadable, Permissions::from_mode(0o700)).unwrap();
 }

@@ -4,7 +4,7 @@ use moodle_mlbackend::backend::{BackendError, ErrorKind};
 use proptest::prelude::*;
 use rstest::rstest;
 
-use crate::common::{Home, Table, damage, damages, labelled, labelled_with_classes, unlabelled, waves};
+use crate::common::{Table, TestModel, damage, damages, labelled, labelled_with_classes, unlabelled, waves};
 
 const ROWS: [&str; 6] =
     ["1,-1,-1,1", "1,-0.5,-0.9,1", "1,-1,-0.8,1", "1,,-0.2,0", "1,-1,-0.1,0", "1,0.25,0,0"];
@@ -34,28 +34,28 @@ fn text(bytes: Vec<u8>) -> String {
 })]
 #[case::several_versions_of_moodle(|file: &str| file.replace("2024100700", "2023112400|2024100700"))]
 fn reads_equivalent_spellings_of_a_file_alike(#[case] rewrite: fn(&str) -> String) {
-    let plain = Home::trained(&labelled(&ROWS));
+    let plain = TestModel::trained(&labelled(&ROWS));
     let expected = plain.predict(&unlabelled(&TO_PREDICT));
     let rewritten = rewrite(&text(labelled(&ROWS)));
     assert_ne!(rewritten.as_bytes(), labelled(&ROWS));
-    let home = Home::trained(rewritten.as_bytes());
+    let home = TestModel::trained(rewritten.as_bytes());
     assert_eq!(home.predict(&unlabelled(&TO_PREDICT)), expected);
     assert_eq!(plain.predict(rewrite(&text(unlabelled(&TO_PREDICT))).as_bytes()), expected);
 }
 
 /// The reason for which a training on this dataset is refused, without the words around it.
 #[track_caller]
-fn refusal(home: &Home, dataset: &[u8]) -> String {
+fn refusal(home: &TestModel, dataset: &[u8]) -> String {
     bad_input(home, home.try_train(dataset).map(|reply| format!("{reply:?}")))
 }
 
 #[track_caller]
-fn bad_input(home: &Home, outcome: Result<String, BackendError>) -> String {
+fn bad_input(home: &TestModel, outcome: Result<String, BackendError>) -> String {
     let error = outcome.expect_err("refused");
     assert_eq!(error.kind(), ErrorKind::BadInput, "the client's fault: {error:?}");
     let message = error.to_string();
     assert!(!message.contains(&home.path().display().to_string()), "a path: {message}");
-    assert!(home.model().current().expect("readable").is_none(), "nothing is stored");
+    assert!(home.model_dir().current().expect("readable").is_none(), "nothing is stored");
     message
         .strip_prefix("The dataset cannot be used: ")
         .and_then(|message| message.strip_suffix('.'))
@@ -96,7 +96,7 @@ fn bad_input(home: &Home, outcome: Result<String, BackendError>) -> String {
 fn refuses_an_invalid_row_with_line_and_column(#[case] row: &str, #[case] expected: &str) {
     let mut rows = ROWS.to_vec();
     rows.insert(2, row);
-    assert_eq!(refusal(&Home::new(), &labelled(&rows)), expected);
+    assert_eq!(refusal(&TestModel::new(), &labelled(&rows)), expected);
 }
 
 #[rstest]
@@ -107,13 +107,13 @@ fn counts_lines_correctly_with_every_kind_of_line_end(#[case] end: &str, #[case]
     let mut rows = ROWS.to_vec();
     rows.insert(2, "1,-1,maybe,1");
     let file = String::from_utf8(labelled(&rows)).expect("text").replace('\n', end);
-    let message = refusal(&Home::new(), file.as_bytes());
+    let message = refusal(&TestModel::new(), file.as_bytes());
     assert!(message.starts_with(&format!("line {line}, column 3 ")), "{message}");
 }
 
 #[test]
 fn counts_lines_correctly_after_a_quoted_id_of_several_lines() {
-    let home = Home::trained(&labelled(&ROWS));
+    let home = TestModel::trained(&labelled(&ROWS));
     let file = unlabelled(&["\"two\nlines\",1,-1,0", "1-0,1,what,0"]);
     let message = home.try_predict(&file).expect_err("refused").to_string();
     assert!(message.contains("line 6, column 3 "), "{message}");
@@ -147,7 +147,7 @@ fn counts_lines_correctly_after_a_quoted_id_of_several_lines() {
 #[case("nfeatures,targetclasses\n1,\"[0,1,null]\"\na,t\n", "line 2: targetclasses must be a list of numbers")]
 #[case("nfeatures,targetclasses\n3,\"[0,1]\"\na,t\n", "line 3, column 3: expected 4 fields, got 2")]
 fn refuses_an_invalid_header_with_line_and_reason(#[case] file: &str, #[case] expected: &str) {
-    let message = refusal(&Home::new(), file.as_bytes());
+    let message = refusal(&TestModel::new(), file.as_bytes());
     assert!(message.starts_with(expected), "{message}");
 }
 
@@ -156,28 +156,28 @@ fn refuses_a_name_that_is_not_utf8_with_line_and_column() {
     let mut file = labelled(&ROWS);
     let at = file.windows(7).position(|window| window == b"ind_min").expect("a name");
     file[at] = 0xff;
-    assert_eq!(refusal(&Home::new(), &file), "line 3, column 2: the name is not UTF-8 text");
+    assert_eq!(refusal(&TestModel::new(), &file), "line 3, column 2: the name is not UTF-8 text");
 }
 
 #[test]
 fn refuses_a_prediction_file_for_training_and_a_training_file_for_prediction() {
-    let message = refusal(&Home::new(), &unlabelled(&TO_PREDICT));
+    let message = refusal(&TestModel::new(), &unlabelled(&TO_PREDICT));
     assert!(message.starts_with("line 3, column 1: this is a prediction dataset"), "{message}");
-    let home = Home::trained(&labelled(&ROWS));
+    let home = TestModel::trained(&labelled(&ROWS));
     let message = home.try_predict(&labelled(&ROWS)).expect_err("refused").to_string();
     assert!(message.contains("this is a training dataset") && message.contains("sampleid"), "{message}");
 }
 
 #[rstest]
-#[case::rows(|home: &mut Home| home.limits.rows = 5, "line 9: the dataset has more than 5 samples", "MOODLE_MLBACKEND_MAX_ROWS")]
-#[case::columns(|home: &mut Home| home.limits.columns = 2, "line 2: the dataset has more than 2 features", "MOODLE_MLBACKEND_MAX_COLUMNS")]
-#[case::classes(|home: &mut Home| home.limits.classes = 1, "line 2: the dataset has more than 1 target classes", "MOODLE_MLBACKEND_MAX_CLASSES")]
+#[case::rows(|home: &mut TestModel| home.limits.rows = 5, "line 9: the dataset has more than 5 samples", "MOODLE_MLBACKEND_MAX_ROWS")]
+#[case::columns(|home: &mut TestModel| home.limits.columns = 2, "line 2: the dataset has more than 2 features", "MOODLE_MLBACKEND_MAX_COLUMNS")]
+#[case::classes(|home: &mut TestModel| home.limits.classes = 1, "line 2: the dataset has more than 1 target classes", "MOODLE_MLBACKEND_MAX_CLASSES")]
 fn refuses_a_dataset_beyond_a_limit_and_names_the_setting(
-    #[case] tighten: fn(&mut Home),
+    #[case] tighten: fn(&mut TestModel),
     #[case] expected: &str,
     #[case] setting: &str,
 ) {
-    let mut home = Home::new();
+    let mut home = TestModel::new();
     tighten(&mut home);
     let message = refusal(&home, &labelled(&ROWS));
     assert!(message.starts_with(expected) && message.contains(setting), "{message}");
@@ -187,7 +187,7 @@ fn refuses_a_dataset_beyond_a_limit_and_names_the_setting(
 #[case::an_open_quote(format!("1,\"{}", "1,1,1\n".repeat(60_000)))]
 #[case::an_endless_number("1".repeat(300_000))]
 fn refuses_an_endless_line_and_names_the_limit(#[case] endless: String) {
-    let mut home = Home::new();
+    let mut home = TestModel::new();
     home.limits.line_bytes = 100_000;
     let message = refusal(&home, &labelled(&[ROWS[0], &endless, ROWS[5]]));
     assert!(message.contains("more than 100000 bytes in one line"), "{message}");
@@ -208,7 +208,7 @@ fn accepts_any_two_numbers_as_classes_and_returns_them_as_labels(
     let rows: Vec<String> =
         (0..20).map(|n| format!("1,0,{},{}", if n < 10 { -1 } else { 1 }, expected[n / 10])).collect();
     let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
-    let home = Home::trained(&labelled_with_classes(classes, &rows));
+    let home = TestModel::trained(&labelled_with_classes(classes, &rows));
     let answers = home.predict(&unlabelled(&["1-0,1,0,-1", "2-0,1,0,1"]));
     assert_eq!([answers[0].class.as_str(), answers[1].class.as_str()], expected);
 }
@@ -234,20 +234,20 @@ fn returns_sample_ids_verbatim() {
     let quoted: Vec<String> =
         ids.iter().map(|id| format!("\"{}\",1,-1,-1", id.replace('"', "\"\""))).collect();
     let rows: Vec<&str> = quoted.iter().map(String::as_str).collect();
-    let answers = Home::trained(&labelled(&ROWS)).predict(&unlabelled(&rows));
+    let answers = TestModel::trained(&labelled(&ROWS)).predict(&unlabelled(&rows));
     assert_eq!(answers.iter().map(|answer| answer.id.as_str()).collect::<Vec<_>>(), ids);
 }
 
 #[test]
 fn predicts_nothing_for_a_file_without_rows() {
-    assert!(Home::trained(&labelled(&ROWS)).predict(&unlabelled(&[])).is_empty());
+    assert!(TestModel::trained(&labelled(&ROWS)).predict(&unlabelled::<&str>(&[])).is_empty());
 }
 
 #[test]
 fn accepts_names_with_quotes_commas_and_line_breaks() {
     let mut table = waves(40, 1);
     table.names = vec!["say \"a\", b".to_owned(), "two\nlines ж".to_owned()];
-    let home = Home::trained(&table.labelled());
+    let home = TestModel::trained(&table.labelled());
     assert_eq!(home.predict(&table.unlabelled()).len(), 40);
 }
 
@@ -278,7 +278,7 @@ const TOKENS: &[&[u8]] = &[
 ];
 
 /// Success, or a message that names a line and no path.
-fn check_message<T>(home: &Home, outcome: Result<T, BackendError>) -> Result<(), TestCaseError> {
+fn check_message<T>(home: &TestModel, outcome: Result<T, BackendError>) -> Result<(), TestCaseError> {
     let Err(error) = outcome else { return Ok(()) };
     let message = error.to_string();
     prop_assert_eq!(error.kind(), ErrorKind::BadInput, "not the client's fault: {}", message);
@@ -300,7 +300,7 @@ proptest! {
 
     #[test]
     fn trains_on_any_bytes_or_refuses_them_with_a_line(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        let home = Home::new();
+        let home = TestModel::new();
         check_message(&home, home.try_train(&bytes))?;
         check_message(&home, home.try_predict(&bytes))?;
         check_message(&home, home.try_evaluate(&bytes, 1, None))?;
@@ -310,10 +310,10 @@ proptest! {
     fn trains_on_any_rows_below_a_valid_header_or_refuses_them_with_a_line(
         rows in "(([-0-9.,eNn\"a \r]{0,12})\n){0,6}",
     ) {
-        let home = Home::new();
-        let head = labelled(&[]);
+        let home = TestModel::new();
+        let head = labelled::<&str>(&[]);
         check_message(&home, home.try_train(&[&head[..], rows.as_bytes()].concat()))?;
-        let head = unlabelled(&[]);
+        let head = unlabelled::<&str>(&[]);
         check_message(&home, home.try_predict(&[&head[..], rows.as_bytes()].concat()))?;
     }
 }
@@ -325,7 +325,7 @@ proptest! {
     fn trains_on_a_damaged_dataset_or_refuses_it_with_a_line(
         damages in damages(TOKENS),
     ) {
-        let home = Home::new();
+        let home = TestModel::new();
         let mut file = valid();
         damage(&mut file, &damages);
         check_message(&home, home.try_train(&file))?;
@@ -335,7 +335,7 @@ proptest! {
     fn predicts_a_damaged_dataset_or_refuses_it_with_a_line(
         damages in damages(TOKENS),
     ) {
-        let home = Home::new();
+        let home = TestModel::new();
         let mut file = waves(5, 1).unlabelled();
         damage(&mut file, &damages);
         check_message(&home, home.try_predict(&file))?;

@@ -6,17 +6,18 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use rstest::rstest;
 
-use crate::common::{Dice, Home, SHAPES, Table, hostile, hostile_and_large, waves};
+use crate::common::{Dice, SHAPES, Table, TestModel, hostile, hostile_and_large, waves};
 
 /// The rounding error of single precision in a sum of up to 20 numbers.
 const ROUNDING: f64 = 1e-5;
 
-fn runner(cases: u32) -> TestRunner {
-    TestRunner::new(ProptestConfig {
-        cases: times(cases),
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })
+/// Checks `cases` values of a strategy, times the factor in the environment: `HOSTILE_TIMES=50 cargo test hostile`.
+#[track_caller]
+fn check<S: Strategy>(cases: u32, strategy: &S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {
+    let factor = std::env::var("HOSTILE_TIMES").ok().and_then(|times| times.parse().ok()).unwrap_or(1);
+    let config =
+        ProptestConfig { cases: cases * factor, failure_persistence: None, ..ProptestConfig::default() };
+    TestRunner::new(config).run(strategy, test).unwrap_or_else(|error| panic!("{error}"));
 }
 
 /// How far the training log-loss may be above that of the classes' shares: models are selected and calibrated on held-out
@@ -37,16 +38,15 @@ fn loss_of_shares(table: &Table) -> f64 {
 }
 
 /// Trains, and checks every probability that the stored model predicts for its training samples.
-fn train_and_check(table: &Table) -> Result<Home, TestCaseError> {
-    let home = Home::new();
+fn train_and_check(table: &Table) -> Result<TestModel, TestCaseError> {
+    let home = TestModel::new();
     let dataset = table.labelled();
-    let reply = home.try_train(&dataset).map_err(|error| TestCaseError::fail(error.to_string()))?;
+    let reply = home.try_train(&dataset)?;
     prop_assert_eq!(reply.status.0, 0, "{:?}", reply);
 
-    let model = Model::load(&home.onnx()).map_err(|error| TestCaseError::fail(error.to_string()))?;
+    let model = Model::load(&home.onnx())?;
     let samples = read_labelled(&dataset[..], &home.limits).unwrap().into_samples().unwrap();
-    let probabilities = model.predict(samples.features().clone());
-    let probabilities = probabilities.map_err(|error| TestCaseError::fail(error.to_string()))?;
+    let probabilities = model.predict(samples.features().clone())?;
     let mut loss = 0.0;
     for (row, &target) in probabilities.outer_iter().zip(samples.targets()) {
         prop_assert!(row.iter().all(|p| p.is_finite() && (0.0..=1.0).contains(p)), "{}", row);
@@ -63,47 +63,34 @@ fn train_and_check(table: &Table) -> Result<Home, TestCaseError> {
     Ok(home)
 }
 
-/// `cases` times the factor in the environment: `HOSTILE_TIMES=50 cargo test hostile`.
-fn times(cases: u32) -> u32 {
-    let times = std::env::var("HOSTILE_TIMES").ok().and_then(|times| times.parse().ok());
-    cases * times.unwrap_or(1)
-}
-
 #[rstest]
 fn trains_on_and_predicts_any_dataset(#[values(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13)] shape: usize) {
-    let shape = SHAPES[shape];
-    let run = runner(16).run(&hostile(shape), |table| {
+    check(16, &hostile(SHAPES[shape]), |table| {
         let home = train_and_check(&table)?;
-        let answers = home.try_predict(&table.unlabelled());
-        let answers = answers.map_err(|error| TestCaseError::fail(error.to_string()))?.expect("a model");
-        prop_assert_eq!(answers.len(), table.rows.len());
-        for answer in &answers {
-            prop_assert!(table.classes.contains(&answer.class), "{:?}", answer);
+        let predictions = home.try_predict(&table.unlabelled())?.expect("a model");
+        prop_assert_eq!(predictions.len(), table.rows.len());
+        for prediction in &predictions {
+            prop_assert!(table.classes.contains(&prediction.class), "{:?}", prediction);
             let min = 1.0 / table.classes.len() as f64 - ROUNDING;
-            prop_assert!((min..=1.0).contains(&answer.probability), "{:?}", answer);
+            prop_assert!((min..=1.0).contains(&prediction.probability), "{:?}", prediction);
         }
         Ok(())
     });
-    run.unwrap_or_else(|error| panic!("{shape:?}: {error}"));
 }
 
 #[rstest]
 fn trains_on_any_larger_dataset(#[values(0, 2, 5, 7, 8, 9, 10, 11, 12, 13)] shape: usize) {
-    let shape = SHAPES[shape];
-    let run = runner(2).run(&hostile_and_large(shape), |table| train_and_check(&table).map(drop));
-    run.unwrap_or_else(|error| panic!("{shape:?}: {error}"));
+    check(2, &hostile_and_large(SHAPES[shape]), |table| train_and_check(&table).map(drop));
 }
 
 #[rstest]
 fn evaluates_any_dataset_or_reports_too_few_samples(
     #[values(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13)] shape: usize,
 ) {
-    let shape = SHAPES[shape];
     // Few cases, because each evaluation draws a chart.
-    let run = runner(2).run(&hostile(shape), |table| {
-        let home = Home::new();
-        let reply = home.try_evaluate(&table.labelled(), 2, None);
-        let reply = reply.map_err(|error| TestCaseError::fail(error.to_string()))?;
+    check(2, &hostile(SHAPES[shape]), |table| {
+        let home = TestModel::new();
+        let reply = home.try_evaluate(&table.labelled(), 2, None)?;
         let few = table.classes.iter().any(|class| table.targets.iter().filter(|t| *t == class).count() < 2);
         prop_assert_eq!(reply.figures.is_none(), few, "{:?}", reply);
         if few {
@@ -113,14 +100,13 @@ fn evaluates_any_dataset_or_reports_too_few_samples(
         prop_assert!(!text.contains("null"), "a number that is not finite: {}", text);
         Ok(())
     });
-    run.unwrap_or_else(|error| panic!("{shape:?}: {error}"));
 }
 
 #[test]
 fn predicts_samples_far_outside_of_the_training_range() {
     let extremes = [f32::MAX, f32::MIN, f32::MIN_POSITIVE, 1e-45, 0.0, -0.0, 1e30, f32::NAN];
     let strategy = (0..SHAPES.len()).prop_flat_map(|shape| hostile(SHAPES[shape]));
-    let run = runner(25).run(&strategy, |table| {
+    check(25, &strategy, |table| {
         let home = train_and_check(&table)?;
         let mut extreme = Table { rows: Vec::new(), targets: Vec::new(), ..table };
         for value in extremes {
@@ -128,34 +114,29 @@ fn predicts_samples_far_outside_of_the_training_range() {
         }
         let rotated: Vec<f32> = (0..extreme.names.len()).map(|at| extremes[at % 8]).collect();
         extreme.push(&rotated, "0");
-        let answers = home.try_predict(&extreme.unlabelled());
-        let answers = answers.map_err(|error| TestCaseError::fail(error.to_string()))?.expect("a model");
-        for answer in answers {
-            prop_assert!((0.0..=1.0).contains(&answer.probability), "{:?}", answer);
+        let predictions = home.try_predict(&extreme.unlabelled())?.expect("a model");
+        for prediction in predictions {
+            prop_assert!((0.0..=1.0).contains(&prediction.probability), "{:?}", prediction);
         }
         Ok(())
     });
-    run.unwrap_or_else(|error| panic!("{error}"));
 }
 
 #[test]
 fn trains_on_a_second_batch_of_any_shape_together_with_the_first() {
     let pair =
         (0..SHAPES.len()).prop_flat_map(|shape| (hostile(SHAPES[shape]), any::<proptest::sample::Index>()));
-    let run = runner(20).run(&pair, |(table, at)| {
+    check(20, &pair, |(table, at)| {
         let home = train_and_check(&table)?;
         // Some of the samples again, so that every class is among them.
         let mut again: Vec<usize> = (0..table.rows.len()).collect();
         again.push(at.index(table.rows.len()));
         let batch = table.select(again);
-        let reply = home.try_train(&batch.labelled());
-        let reply = reply.map_err(|error| TestCaseError::fail(error.to_string()))?;
-        prop_assert_eq!(reply.status.0, 0);
-        let kept = home.model().current().unwrap().unwrap();
+        prop_assert_eq!(home.try_train(&batch.labelled())?.status.0, 0);
+        let kept = home.model_dir().current().unwrap().unwrap();
         prop_assert_eq!(kept.facts()["samples"].as_u64(), Some(2 * table.rows.len() as u64 + 1));
         Ok(())
     });
-    run.unwrap_or_else(|error| panic!("{error}"));
 }
 
 /// Noise with the given number of samples of each class.
@@ -199,7 +180,8 @@ fn trains_on_and_evaluates_extreme_sizes(#[case] columns: usize, #[case] counts:
 fn trains_on_a_million_samples() {
     let home = train_and_check(&waves(1_000_000, 1)).unwrap_or_else(|error| panic!("{error}"));
     let fresh = waves(20_000, 2);
-    let answers = home.predict(&fresh.unlabelled());
-    let right = answers.iter().zip(&fresh.targets).filter(|(answer, target)| answer.class == **target);
+    let predictions = home.predict(&fresh.unlabelled());
+    let right =
+        predictions.iter().zip(&fresh.targets).filter(|(prediction, target)| prediction.class == **target);
     assert!(right.count() > 19_600);
 }

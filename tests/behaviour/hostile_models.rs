@@ -8,11 +8,11 @@ use proptest::prelude::*;
 use prost::Message;
 use rstest::rstest;
 use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension};
 use tract_onnx::pb::{
-    AttributeProto, GraphProto, ModelProto, NodeProto, StringStringEntryProto, TensorProto, TensorShapeProto,
-    TypeProto, ValueInfoProto, type_proto,
+    AttributeProto, GraphProto, ModelProto, NodeProto, StringStringEntryProto, TensorProto,
 };
+
+use crate::common::onnx::{graph, integers, op, with};
 
 const FOLDERS: [&str; 5] = ["scikit-learn", "lightgbm", "xgboost", "keras", "pytorch"];
 
@@ -152,91 +152,45 @@ fn refuses_a_very_deep_tree() {
     assert!(refused.contains("more than 9900 operators"), "{refused}");
 }
 
-#[test]
-fn refuses_weights_that_are_not_finite_or_missing() {
-    let refused = refusal("xgboost", |graph| attribute(graph, "nodes_values").floats[0] = f32::NAN);
-    assert!(refused.contains("not a number"), "{refused}");
-    let refused = refusal("scikit-learn", |graph| attribute(graph, "coefficients").floats[0] = f32::INFINITY);
-    assert!(refused.contains("not finite"), "{refused}");
-    let refused = refusal("scikit-learn", |graph| attribute(graph, "coefficients").floats.truncate(3));
-    assert!(refused.contains("coefficient"), "{refused}");
-    let weights = |graph: &mut GraphProto, change: fn(&mut TensorProto)| {
-        let tensor = graph.initializer.iter_mut().find(|tensor| tensor.data_type == DataType::Float as i32);
-        change(tensor.expect("weights"));
-    };
-    let refused = refusal("keras", |graph| weights(graph, |tensor| tensor.dims = vec![1 << 40, 1 << 40]));
-    assert!(refused.contains("size"), "{refused}");
-    let refused = refusal("keras", |graph| weights(graph, |tensor| tensor.dims = vec![-1]));
-    assert!(refused.contains("size"), "{refused}");
-    let refused = refusal("keras", |graph| weights(graph, |tensor| tensor.data_location = Some(1)));
-    assert!(refused.contains("another file"), "{refused}");
-    let elsewhere = |tensor: &mut TensorProto| {
-        let location = StringStringEntryProto { key: "location".to_owned(), value: "/etc/passwd".to_owned() };
-        tensor.external_data = vec![location];
-        tensor.raw_data.clear();
-    };
-    let refused = refusal("keras", |graph| weights(graph, elsewhere));
-    assert!(refused.contains("another file"), "{refused}");
+fn weights(graph: &mut GraphProto) -> &mut TensorProto {
+    let tensors = graph.initializer.iter_mut();
+    tensors.into_iter().find(|tensor| tensor.data_type == DataType::Float as i32).expect("weights")
 }
 
-fn op(op: &str, inputs: &[&str], output: &str) -> NodeProto {
-    NodeProto {
-        op_type: op.to_owned(),
-        input: inputs.iter().map(|&name| name.to_owned()).collect(),
-        output: vec![output.to_owned()],
-        ..NodeProto::default()
-    }
+fn move_weights_to_another_file(graph: &mut GraphProto) {
+    let location = StringStringEntryProto { key: "location".to_owned(), value: "/etc/passwd".to_owned() };
+    let tensor = weights(graph);
+    tensor.external_data = vec![location];
+    tensor.raw_data.clear();
 }
 
-fn integers(name: &str, values: &[i64]) -> TensorProto {
-    TensorProto {
-        name: name.to_owned(),
-        dims: vec![values.len() as i64],
-        data_type: DataType::Int64 as i32,
-        int64_data: values.to_vec(),
-        ..TensorProto::default()
-    }
+#[rstest]
+#[case("xgboost", |graph: &mut GraphProto| attribute(graph, "nodes_values").floats[0] = f32::NAN, "not a number")]
+#[case("scikit-learn", |graph: &mut GraphProto| attribute(graph, "coefficients").floats[0] = f32::INFINITY, "not finite")]
+#[case("scikit-learn", |graph: &mut GraphProto| attribute(graph, "coefficients").floats.truncate(3), "coefficient")]
+#[case("keras", |graph: &mut GraphProto| weights(graph).dims = vec![1 << 40, 1 << 40], "size")]
+#[case("keras", |graph: &mut GraphProto| weights(graph).dims = vec![-1], "size")]
+#[case("keras", |graph: &mut GraphProto| weights(graph).data_location = Some(1), "another file")]
+#[case("keras", move_weights_to_another_file, "another file")]
+fn refuses_weights_that_are_not_finite_or_missing(
+    #[case] folder: &str,
+    #[case] change: fn(&mut GraphProto),
+    #[case] reason: &str,
+) {
+    let refused = refusal(folder, change);
+    assert!(refused.contains(reason), "{refused}");
 }
 
-fn with_ints(mut node: NodeProto, name: &str, ints: &[i64]) -> NodeProto {
-    node.attribute.push(AttributeProto {
-        name: name.to_owned(),
-        r#type: 7,
-        ints: ints.to_vec(),
-        i: ints.first().copied().unwrap_or(0),
-        ..AttributeProto::default()
-    });
-    node
-}
-
-/// A graph from x (rows × 2) to y, with the constants `given`.
-fn graph(node: Vec<NodeProto>, given: Vec<TensorProto>) -> Result<(), String> {
-    let dims = [None, Some(2)]
-        .map(|size| Dimension { value: size.map(dimension::Value::DimValue), ..Dimension::default() });
-    let tensor = type_proto::Tensor {
-        elem_type: DataType::Float as i32,
-        shape: Some(TensorShapeProto { dim: dims.to_vec() }),
-    };
-    let kind = TypeProto { value: Some(type_proto::Value::TensorType(tensor)), ..TypeProto::default() };
-    let named = |name: &str| ValueInfoProto {
-        name: name.to_owned(),
-        r#type: Some(kind.clone()),
-        ..ValueInfoProto::default()
-    };
-    let graph = GraphProto {
-        input: vec![named("x")],
-        output: vec![named("y")],
-        node,
-        initializer: given,
-        ..GraphProto::default()
-    };
+/// Imports a graph from x to y with the constants `given`.
+fn import_graph(nodes: Vec<NodeProto>, given: Vec<TensorProto>) -> Result<(), String> {
+    let graph = graph("x", "y", nodes, given);
     let proto = ModelProto { graph: Some(graph), ..ModelProto::default() };
     import(proto.encode_to_vec(), br#"{"features": 2, "classes": [0, 1]}"#.to_vec())
 }
 
 #[test]
 fn imports_a_small_graph() {
-    graph(vec![op("Softmax", &["x"], "y")], vec![]).expect("a model");
+    import_graph(vec![op("Softmax", &["x"], "y")], vec![]).expect("a model");
 }
 
 #[rstest]
@@ -251,18 +205,18 @@ fn imports_a_small_graph() {
 #[case::a_new_shape_of_other_size(vec![op("Reshape", &["x", "s"], "y")], vec![integers("s", &[-1, 3])], "impossible shape")]
 #[case::two_open_sizes(vec![op("Reshape", &["x", "s"], "y")], vec![integers("s", &[-1, -1])], "impossible shape")]
 #[case::samples_mixed_by_shape(vec![op("Reshape", &["x", "s"], "a"), op("Softmax", &["a"], "y")], vec![integers("s", &[2, -1])], "mixes samples")]
-#[case::samples_summed_up(vec![with_ints(op("ReduceSum", &["x"], "s"), "axes", &[0]), op("Div", &["x", "s"], "y")], vec![], "different samples")]
-#[case::samples_compared(vec![with_ints(op("Softmax", &["x"], "y"), "axis", &[0])], vec![], "")]
+#[case::samples_summed_up(vec![with(op("ReduceSum", &["x"], "s"), "axes", &[0]), op("Div", &["x", "s"], "y")], vec![], "different samples")]
+#[case::samples_compared(vec![with(op("Softmax", &["x"], "y"), "axis", &[0])], vec![], "")]
 #[case::samples_multiplied(vec![op("Transpose", &["x"], "t"), op("MatMul", &["x", "t"], "y")], vec![], "mixes samples")]
 #[case::some_samples(vec![op("Gather", &["x", "i"], "y")], vec![integers("i", &[0])], "some samples")]
-#[case::a_place_outside(vec![with_ints(op("Gather", &["x", "i"], "y"), "axis", &[1])], vec![integers("i", &[2, 0])], "axis")]
-#[case::an_axis_outside(vec![with_ints(op("Concat", &["x", "x"], "y"), "axis", &[i64::MIN])], vec![], "axis")]
+#[case::a_place_outside(vec![with(op("Gather", &["x", "i"], "y"), "axis", &[1])], vec![integers("i", &[2, 0])], "axis")]
+#[case::an_axis_outside(vec![with(op("Concat", &["x", "x"], "y"), "axis", &[i64::MIN])], vec![], "axis")]
 #[case::no_inputs(vec![op("Concat", &[], "y")], vec![], "Concat")]
 #[case::inputs_left_out(vec![op("Gemm", &["x"], "y")], vec![], "absent")]
 #[case::a_constant_answer(vec![op("Identity", &["s"], "y")], vec![integers("s", &[1, 2])], "constant")]
-#[case::a_split_that_does_not_fit(vec![with_ints(op("Split", &["x"], "y"), "axis", &[1]), ], vec![], "")]
+#[case::a_split_that_does_not_fit(vec![with(op("Split", &["x"], "y"), "axis", &[1]), ], vec![], "")]
 fn refuses_invalid_graphs(#[case] nodes: Vec<NodeProto>, #[case] given: Vec<TensorProto>, #[case] why: &str) {
-    let refused = graph(nodes, given);
+    let refused = import_graph(nodes, given);
     if !why.is_empty() {
         let refused = refused.expect_err("refused");
         assert!(refused.contains(why), "{refused}");
@@ -271,28 +225,22 @@ fn refuses_invalid_graphs(#[case] nodes: Vec<NodeProto>, #[case] given: Vec<Tens
 
 #[test]
 fn refuses_a_value_that_doubles_repeatedly() {
-    let name = |at: usize| {
-        if at == 0 {
-            "x".to_owned()
-        } else if at == 60 {
-            "y".to_owned()
-        } else {
-            format!("v{at}")
-        }
+    let name = |at: usize| match at {
+        0 => "x".to_owned(),
+        60 => "y".to_owned(),
+        _ => format!("v{at}"),
     };
-    let nodes =
-        (0..60).map(|at| with_ints(op("Concat", &[&name(at), &name(at)], &name(at + 1)), "axis", &[1]));
-    let refused = graph(nodes.collect(), vec![]).expect_err("refused");
+    let nodes = (0..60).map(|at| with(op("Concat", &[&name(at), &name(at)], &name(at + 1)), "axis", &[1]));
+    let refused = import_graph(nodes.collect(), vec![]).expect_err("refused");
     assert!(!refused.is_empty());
 }
 
 #[test]
 fn refuses_too_many_calculations_about_shapes() {
     let name = |at: usize| format!("s{at}");
-    let mut nodes: Vec<NodeProto> = (0..60)
-        .map(|at| with_ints(op("Concat", &[&name(at), &name(at)], &name(at + 1)), "axis", &[0]))
-        .collect();
+    let mut nodes: Vec<NodeProto> =
+        (0..60).map(|at| with(op("Concat", &[&name(at), &name(at)], &name(at + 1)), "axis", &[0])).collect();
     nodes.push(op("Reshape", &["x", "s60"], "y"));
-    let refused = graph(nodes, vec![integers("s0", &[1, 1])]).expect_err("refused");
+    let refused = import_graph(nodes, vec![integers("s0", &[1, 1])]).expect_err("refused");
     assert!(refused.contains("too much about shapes"), "{refused}");
 }

@@ -7,11 +7,9 @@ use prost::Message;
 use rstest::rstest;
 use serde_json::{Value, json};
 use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::{
-    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
-    TensorProto, ValueInfoProto, tensor_shape_proto, type_proto,
-};
+use tract_onnx::pb::{ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto, TensorProto};
 
+use crate::common::onnx::{floats, graph, integers, op, tensor, with};
 use crate::common::{DATA, Entry, Form, INDEX, Layer, Network, PICKLE, RawZip, Reply, TestServer};
 
 /// The maximum memory that a refused import may take, in bytes.
@@ -21,7 +19,7 @@ type Files = Vec<(&'static str, Vec<u8>)>;
 
 fn import(server: &TestServer, files: &Files) -> Reply {
     let entries = files.iter().map(|(name, bytes)| Entry::deflated(name, bytes));
-    server.post("/import", &Form::model("m", "d").file("importzip", &RawZip::of(entries).bytes()))
+    server.import("m", &RawZip::of(entries).bytes())
 }
 
 /// A dataset of two features, three samples.
@@ -29,77 +27,9 @@ const UNLABELLED: &[u8] =
     b"nfeatures,targetclasses\n2,\"[0,1]\"\nsampleid,a,b\none,0.5,-1\ntwo,,1\nthree,0.25,0\n";
 const LABELLED: &[u8] = b"nfeatures,targetclasses\n2,\"[0,1]\"\na,b,target\n1,1,1\n0,-1,0\n1,0.5,1\n-1,0,0\n";
 
-fn predictions(server: &TestServer) -> Value {
-    let reply = server.post("/prediction", &Form::model("m", "d").file("dataset", UNLABELLED));
-    assert_eq!(reply.status, 200, "{}", reply.text());
-    assert_eq!(reply.json()["status"], json!(0), "{}", reply.text());
-    reply.json()["predictions"].clone()
-}
-
-fn op(op: &str, inputs: &[&str], output: &str) -> NodeProto {
-    let input = inputs.iter().map(|&name| name.to_owned()).collect();
-    NodeProto { op_type: op.to_owned(), input, output: vec![output.to_owned()], ..NodeProto::default() }
-}
-
-fn with(mut node: NodeProto, name: &str, ints: &[i64]) -> NodeProto {
-    let i = ints.first().copied().unwrap_or(0);
-    let r#type = if ["axis", "to", "keepdims"].contains(&name) { 2 } else { 7 };
-    let ints = if r#type == 2 { Vec::new() } else { ints.to_vec() };
-    node.attribute.push(AttributeProto {
-        name: name.to_owned(),
-        r#type,
-        ints,
-        i,
-        ..AttributeProto::default()
-    });
-    node
-}
-
-fn floats(name: &str, dims: &[usize], values: &[f32]) -> TensorProto {
-    TensorProto {
-        name: name.to_owned(),
-        dims: dims.iter().map(|&dim| dim as i64).collect(),
-        data_type: DataType::Float as i32,
-        raw_data: values.iter().flat_map(|value| value.to_le_bytes()).collect(),
-        ..TensorProto::default()
-    }
-}
-
-fn integers(name: &str, values: &[i64]) -> TensorProto {
-    TensorProto {
-        name: name.to_owned(),
-        dims: vec![values.len() as i64],
-        data_type: DataType::Int64 as i32,
-        raw_data: values.iter().flat_map(|value| value.to_le_bytes()).collect(),
-        ..TensorProto::default()
-    }
-}
-
-fn port(name: &str, columns: usize) -> ValueInfoProto {
-    let size = |columns: usize| tensor_shape_proto::Dimension {
-        value: Some(tensor_shape_proto::dimension::Value::DimValue(columns as i64)),
-        ..Default::default()
-    };
-    let dim = vec![tensor_shape_proto::Dimension::default(), size(columns)];
-    let shape = Some(tract_onnx::pb::TensorShapeProto { dim });
-    let tensor = type_proto::Tensor { elem_type: DataType::Float as i32, shape };
-    let kind = tract_onnx::pb::TypeProto {
-        value: Some(type_proto::Value::TensorType(tensor)),
-        ..Default::default()
-    };
-    ValueInfoProto { name: name.to_owned(), r#type: Some(kind), ..Default::default() }
-}
-
 /// A file from `features` (rows × 2) to `probabilities`.
 fn proto(node: Vec<NodeProto>, initializer: Vec<TensorProto>) -> ModelProto {
-    let graph = GraphProto {
-        name: "g".to_owned(),
-        node,
-        initializer,
-        input: vec![port("features", 2)],
-        output: vec![port("probabilities", 2)],
-        ..GraphProto::default()
-    };
+    let graph = graph("features", "probabilities", node, initializer);
     let opset = OperatorSetIdProto { domain: String::new(), version: 13 };
     ModelProto { ir_version: 8, graph: Some(graph), opset_import: vec![opset], ..ModelProto::default() }
 }
@@ -111,8 +41,8 @@ fn metadata() -> Value {
     })
 }
 
-/// A model file with the metadata of this backend.
-fn ours(mut model: ModelProto, metadata: &Value) -> Files {
+/// A model file of this backend.
+fn native(mut model: ModelProto, metadata: &Value) -> Files {
     let value = metadata.to_string();
     model.metadata_props.push(StringStringEntryProto { key: "moodle_mlbackend".to_owned(), value });
     vec![(MODEL, model.encode_to_vec())]
@@ -140,7 +70,7 @@ fn filled(nodes: Vec<NodeProto>, mut given: Vec<TensorProto>) -> ModelProto {
 fn changed(key: &str, value: Value) -> Files {
     let mut metadata = metadata();
     metadata[key] = value;
-    ours(softmax(), &metadata)
+    native(softmax(), &metadata)
 }
 
 /// Each step multiplies the size of a sample by a million; a slice then lists all of it.
@@ -183,13 +113,7 @@ fn a_tensor_of_small_numbers_in_a_list() -> Files {
 /// Each value takes a byte in the file and sixteen during the translation.
 fn many_tensors_of_booleans() -> Files {
     let names: Vec<String> = (0..5).map(|at| format!("t{at}")).collect();
-    let tensors = names.iter().map(|name| TensorProto {
-        name: name.clone(),
-        dims: vec![1 << 20],
-        data_type: DataType::Bool as i32,
-        raw_data: vec![1; 1 << 20],
-        ..TensorProto::default()
-    });
+    let tensors = names.iter().map(|name| tensor(name, &[1 << 20], DataType::Bool, vec![1; 1 << 20]));
     let inputs: Vec<&str> = names.iter().map(String::as_str).chain(["features"]).collect();
     foreign(&proto(vec![op("Sum", &inputs, "probabilities")], tensors.collect()))
 }
@@ -236,7 +160,7 @@ fn too_many_matrix_products() -> Files {
         integers("one", &[1]),
         integers("two", &[2]),
     ];
-    ours(filled(nodes, given), &metadata())
+    native(filled(nodes, given), &metadata())
 }
 
 /// Nine values of 76 MB each, all of which are needed at the end.
@@ -257,7 +181,7 @@ fn large_values_that_are_all_needed_at_once() -> Files {
         integers("one", &[1]),
         integers("two", &[2]),
     ];
-    ours(filled(nodes, given), &metadata())
+    native(filled(nodes, given), &metadata())
 }
 
 fn a_model_of_too_many_features() -> Files {
@@ -279,7 +203,7 @@ fn a_model_of_more_features_than_fit() -> Files {
     let mut metadata = metadata();
     metadata["features"] = json!((0..99_999).map(|at| at.to_string()).collect::<Vec<_>>());
     let given = vec![integers("two", &[0, 1]), floats("zero", &[], &[0.0])];
-    ours(proto(nodes, given), &metadata)
+    native(proto(nodes, given), &metadata)
 }
 
 fn a_model_json_of_too_many_names() -> Files {
@@ -321,14 +245,14 @@ fn a_model_whose_output_depends_on_other_samples() -> Files {
         with(op("Softmax", &["filled"], "shares"), "axis", &[0]),
         with(op("Softmax", &["shares"], "probabilities"), "axis", &[1]),
     ];
-    ours(filled(nodes, vec![]), &metadata())
+    native(filled(nodes, vec![]), &metadata())
 }
 
 /// The square root of a negative number is NaN; loading a model only runs samples of zeros.
 fn a_model_without_output_for_ordinary_samples() -> Files {
     let nodes =
         vec![op("Sqrt", &["filled"], "root"), with(op("Softmax", &["root"], "probabilities"), "axis", &[1])];
-    ours(filled(nodes, vec![]), &metadata())
+    native(filled(nodes, vec![]), &metadata())
 }
 
 /// A division of integers panics at zero.
@@ -341,12 +265,12 @@ fn a_model_that_divides_integers() -> Files {
         with(op("Softmax", &["again"], "probabilities"), "axis", &[1]),
     ];
     let given = vec![floats("one", &[], &[1.0]), integers("ones", &[1])];
-    ours(filled(nodes, given), &metadata())
+    native(filled(nodes, given), &metadata())
 }
 
 fn probabilities_that_are_none() -> Files {
     let given = vec![floats("five", &[], &[5.0])];
-    ours(filled(vec![op("Add", &["filled", "five"], "probabilities")], given), &metadata())
+    native(filled(vec![op("Add", &["filled", "five"], "probabilities")], given), &metadata())
 }
 
 /// This many weights make a model nearly as large as the limit.
@@ -368,8 +292,8 @@ fn large_layers(last: f32) -> ModelProto {
     filled(nodes, given)
 }
 
-fn a_large_model_of_ours() -> Files {
-    ours(large_layers(1.5), &metadata())
+fn a_large_native_model() -> Files {
+    native(large_layers(1.5), &metadata())
 }
 
 /// Any numbers can be logits, but not numbers that are too large for a float.
@@ -417,31 +341,24 @@ fn numbers_one_by_one_of_an_old_release() -> Files {
 #[case(a_model_without_output_for_ordinary_samples)]
 #[case(a_model_that_divides_integers)]
 #[case(probabilities_that_are_none)]
-#[case(a_large_model_of_ours)]
+#[case(a_large_native_model)]
 #[case(a_large_model_of_another_tool)]
 #[case(numbers_of_an_old_release)]
 #[case(numbers_one_by_one_of_an_old_release)]
-fn refuses_a_harmful_import_with_little_memory(#[case] made: fn() -> Files) {
+fn refuses_a_harmful_import_with_little_memory(#[case] files: fn() -> Files) {
     let server = TestServer::start();
-    import(&server, &ours(softmax(), &metadata())).expect(200, "Ok");
-    let before = predictions(&server);
-    let files = made();
-    server.forget_peak_memory();
-    let memory = server.memory("VmRSS");
+    import(&server, &native(softmax(), &metadata())).expect(200, "Ok");
+    let before = server.predictions("m", UNLABELLED);
+    let files = files();
 
-    let reply = import(&server, &files);
-    let peak = server.memory("VmHWM");
+    let (reply, growth) = server.with_memory_growth(|| import(&server, &files));
 
     assert_eq!(reply.status, 400, "{}", reply.text());
     assert!(reply.text().len() < 600 && reply.text().ends_with('.'), "{}", reply.text());
-    if let (Some(memory), Some(peak)) = (memory, peak) {
-        let growth = peak.saturating_sub(memory);
-        assert!(growth < MAX_GROWTH, "{} MiB more memory; {}", growth >> 20, reply.text());
-    }
-    assert_eq!(predictions(&server), before);
+    assert!(growth < MAX_GROWTH, "{} MiB more memory; {}", growth >> 20, reply.text());
+    assert_eq!(server.predictions("m", UNLABELLED), before);
 }
 
-/// An accepted model, however unusual, works in every respect.
 #[rstest]
 #[case::a_chain_of_thousands_of_operators(foreign(&proto(
     (0..4_000).map(|at| {
@@ -455,22 +372,17 @@ fn refuses_a_harmful_import_with_little_memory(#[case] made: fn() -> Files) {
 fn exports_and_imports_an_unusual_model_again(#[case] files: Files) {
     let server = TestServer::start();
     import(&server, &files).expect(200, "Ok");
-    let export = server.get("/export?uniqueid=m&dirhash=d");
-    assert_eq!(export.status, 200, "{}", export.text());
-    let again = server.post("/import", &Form::model("other", "d").file("importzip", &export.body));
-    again.expect(200, "Ok");
+    server.import("other", &server.export("m")).expect(200, "Ok");
 }
 
 #[test]
 fn evaluates_and_trains_an_imported_model() {
     let server = TestServer::start();
-    import(&server, &ours(softmax(), &metadata())).expect(200, "Ok");
-    predictions(&server);
-    let form = Form::new().field("uniqueid", "m").field("minscore", "0").field("maxdeviation", "1");
-    let form = form.field("niterations", "2").field("dirhash", "e").file("dataset", LABELLED);
+    import(&server, &native(softmax(), &metadata())).expect(200, "Ok");
+    server.predictions("m", UNLABELLED);
+    let form = Form::model("m", "e").evaluation(2).file("dataset", LABELLED);
     let reply = server.post("/evaluation", &form.field("trainedmodeldirhash", "d"));
     assert_eq!(reply.status, 200, "{}", reply.text());
-    let reply = server.post("/training", &Form::model("m", "d").file("dataset", LABELLED));
-    assert_eq!(reply.status, 200, "{}", reply.text());
-    predictions(&server);
+    server.train("m", LABELLED);
+    server.predictions("m", UNLABELLED);
 }

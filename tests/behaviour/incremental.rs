@@ -4,7 +4,7 @@ use moodle_mlbackend::backend::ErrorKind;
 use proptest::prelude::*;
 
 use super::moodle_cases::figures;
-use crate::common::{Answer, Dice, Home, Table, waves};
+use crate::common::{Dice, Prediction, Table, TestModel, waves};
 
 #[test]
 fn remembers_the_first_batch_after_a_small_second_one() {
@@ -16,7 +16,7 @@ fn remembers_the_first_batch_after_a_small_second_one() {
     let mut more = Table::of_two_classes(&["\\max", "\\min", "\\name"]);
     more.push(&[1.0, -1.0, 1.0], 0);
     more.push(&[1.0, -1.0, -1.0], 1);
-    let home = Home::trained(&first.labelled());
+    let home = TestModel::trained(&first.labelled());
     let samples = first.select([0, 19]).unlabelled();
     for batch in 0..2 {
         let classes: Vec<String> = home.predict(&samples).into_iter().map(|answer| answer.class).collect();
@@ -26,10 +26,13 @@ fn remembers_the_first_batch_after_a_small_second_one() {
 }
 
 #[track_caller]
-fn assert_close(ours: &[Answer], theirs: &[Answer], tolerance: f64) {
+fn assert_close(ours: &[Prediction], theirs: &[Prediction], tolerance: f64) {
     assert_eq!(ours.len(), theirs.len());
     for (a, b) in ours.iter().zip(theirs) {
-        assert!(a.id == b.id && (a.of_one() - b.of_one()).abs() <= tolerance, "{a:?} and {b:?}");
+        assert!(
+            a.id == b.id && (a.probability_of_1() - b.probability_of_1()).abs() <= tolerance,
+            "{a:?} and {b:?}"
+        );
     }
 }
 
@@ -55,8 +58,8 @@ proptest! {
     fn the_model_does_not_depend_on_the_split_into_batches(seed: u64, batches in 2_usize..5) {
         let table = waves(120, seed);
         let samples = waves(50, seed ^ 1).unlabelled();
-        let whole = Home::trained(&table.labelled()).predict(&samples);
-        let home = Home::new();
+        let whole = TestModel::trained(&table.labelled()).predict(&samples);
+        let home = TestModel::new();
         for batch in split(&table, batches, &mut Dice::new(seed)) {
             home.train(&batch.labelled());
         }
@@ -71,7 +74,7 @@ fn accepts_a_batch_with_columns_in_another_order() {
     let mut reordered = second.clone();
     reordered.names.reverse();
     reordered.rows.iter_mut().for_each(|row| row.reverse());
-    let (ordered, mixed) = (Home::trained(&first.labelled()), Home::trained(&first.labelled()));
+    let (ordered, mixed) = (TestModel::trained(&first.labelled()), TestModel::trained(&first.labelled()));
     ordered.train(&second.labelled());
     mixed.train(&reordered.labelled());
     let samples = waves(50, 4);
@@ -83,12 +86,12 @@ fn keeps_the_same_samples_within_the_limit_for_any_order_of_batches() {
     let table = waves(120, 6);
     let parts = split(&table, 3, &mut Dice::new(6));
     let predictions = |order: [usize; 3]| {
-        let mut home = Home::new();
+        let mut home = TestModel::new();
         home.limits.kept_rows = 50;
         for at in order {
             home.train(&parts[at].labelled());
         }
-        let kept = home.model().current().unwrap().unwrap();
+        let kept = home.model_dir().current().unwrap().unwrap();
         assert_eq!(kept.facts()["samples"].as_u64(), Some(50));
         home.predict(&waves(30, 7).unlabelled())
     };
@@ -108,18 +111,18 @@ fn uses_a_constant_column_once_it_varies() {
     samples.push(&[0.5, -1.0], 0);
     samples.push(&[0.5, 1.0], 1);
 
-    let home = Home::trained(&first.labelled());
+    let home = TestModel::trained(&first.labelled());
     let before = home.predict(&samples.unlabelled());
-    assert!((before[0].of_one() - before[1].of_one()).abs() < 1e-6, "{before:?}");
+    assert!((before[0].probability_of_1() - before[1].probability_of_1()).abs() < 1e-6, "{before:?}");
     home.train(&second.labelled());
     let after = home.predict(&samples.unlabelled());
-    assert!(after[0].of_one() < 0.2 && after[1].of_one() > 0.8, "{after:?}");
+    assert!(after[0].probability_of_1() < 0.2 && after[1].probability_of_1() > 0.8, "{after:?}");
 }
 
 #[test]
 fn refuses_a_batch_of_other_features_with_their_names_and_changes_nothing() {
     let table = waves(60, 1);
-    let home = Home::trained(&table.labelled());
+    let home = TestModel::trained(&table.labelled());
     let (model, samples) = (home.onnx(), waves(20, 2).unlabelled());
     let before = home.predict(&samples);
     let mut other = table.clone();
@@ -145,7 +148,7 @@ fn adds_a_class_that_a_later_batch_introduces() {
         first.push(&[(n % 2) as f32], n % 2);
         second.push(&[(n % 3) as f32], n % 3);
     }
-    let home = Home::trained(&first.labelled());
+    let home = TestModel::trained(&first.labelled());
     home.train(&second.labelled());
     let classes: Vec<String> =
         home.predict(&second.select([0, 1, 2]).unlabelled()).into_iter().map(|answer| answer.class).collect();
@@ -154,24 +157,24 @@ fn adds_a_class_that_a_later_batch_introduces() {
 
 #[test]
 fn an_evaluation_leaves_the_trained_model_unchanged() {
-    let home = Home::trained(&waves(100, 1).labelled());
-    let (model, generation) = (home.onnx(), home.model().current().unwrap().unwrap().number());
+    let home = TestModel::trained(&waves(100, 1).labelled());
+    let (model, generation) = (home.onnx(), home.model_dir().current().unwrap().unwrap().number());
     home.evaluate(&waves(80, 2).labelled(), 3);
-    home.rate(&home, &waves(80, 2).labelled());
+    home.evaluate_trained(&home, &waves(80, 2).labelled());
     assert_eq!(home.onnx(), model);
-    assert_eq!(home.model().current().unwrap().unwrap().number(), generation);
+    assert_eq!(home.model_dir().current().unwrap().unwrap().number(), generation);
 }
 
 #[test]
 fn an_evaluation_of_an_untrained_model_stores_no_model() {
-    let home = Home::new();
+    let home = TestModel::new();
     home.evaluate(&waves(80, 2).labelled(), 3);
-    assert!(home.model().current().expect("readable").is_none());
+    assert!(home.model_dir().current().expect("readable").is_none());
 }
 
 #[test]
 fn repeats_an_evaluation_with_the_same_metrics_and_another_run_id() {
-    let home = Home::new();
+    let home = TestModel::new();
     let dataset = waves(150, 3).labelled();
     let (mut first, mut second) = (home.evaluate(&dataset, 4), home.evaluate(&dataset, 4));
     assert_ne!(first.runid, second.runid);
@@ -188,14 +191,14 @@ fn a_training_does_not_depend_on_the_order_of_rows() {
     let mut shuffled: Vec<usize> = (0..100).collect();
     Dice::new(9).shuffle(&mut shuffled);
     let samples = waves(30, 10).unlabelled();
-    let ordered = Home::trained(&table.labelled()).predict(&samples);
-    assert_close(&Home::trained(&table.select(shuffled).labelled()).predict(&samples), &ordered, 1e-6);
+    let ordered = TestModel::trained(&table.labelled()).predict(&samples);
+    assert_close(&TestModel::trained(&table.select(shuffled).labelled()).predict(&samples), &ordered, 1e-6);
 }
 
 #[test]
 fn keeps_an_imported_model_while_it_predicts_better_than_a_new_one() {
-    let home = Home::trained(&waves(1_000, 1).labelled());
-    let elsewhere = Home::new();
+    let home = TestModel::trained(&waves(1_000, 1).labelled());
+    let elsewhere = TestModel::new();
     elsewhere.try_import(&home.export()).expect("imported");
     let samples = waves(200, 2);
     let answers = home.predict(&samples.unlabelled());
@@ -211,8 +214,8 @@ fn replaces_an_imported_model_once_a_new_one_predicts_better() {
     for target in &mut inverted.targets {
         *target = if target == "0" { "1".to_owned() } else { "0".to_owned() };
     }
-    let elsewhere = Home::new();
-    elsewhere.try_import(&Home::trained(&inverted.labelled()).export()).expect("imported");
+    let elsewhere = TestModel::new();
+    elsewhere.try_import(&TestModel::trained(&inverted.labelled()).export()).expect("imported");
     elsewhere.train(&waves(300, 2).labelled());
     let fresh = waves(500, 3);
     let answers = elsewhere.predict(&fresh.unlabelled());

@@ -1,36 +1,34 @@
-//! `moodle-mlbackend inspect`: says what a thing is, for people and for machines.
+//! `moodle-mlbackend inspect`: describes models, datasets and directories, as tables and as JSON.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use moodle_mlbackend::cli::demo::students::Campus;
 use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::python_server_in_place::of_tensorflow1;
-use crate::common::{Form, Home, TestServer, labelled, shared, unlabelled, unzipped, write_files};
+use crate::common::{
+    Form, Output, TestModel, TestServer, contents, labelled, run_on, shared, unlabelled, unzipped,
+    write_files,
+};
 
-struct Said {
-    out: String,
-    err: String,
-    code: Option<i32>,
+fn inspect(path: &Path, flags: &[&str]) -> Output {
+    run_on(path, "inspect", flags)
 }
 
-fn inspect(path: &Path, flags: &[&str]) -> Said {
-    let program = env!("CARGO_BIN_EXE_moodle-mlbackend");
-    let done = Command::new(program).arg("inspect").args(flags).arg(path).output().expect("it runs");
-    let text = |bytes| String::from_utf8(bytes).expect("text");
-    Said { out: text(done.stdout), err: text(done.stderr), code: done.status.code() }
-}
-
-/// What is sound, as JSON; as tables it is said, too.
+/// The JSON description of a file without a problem, which can also be printed as tables.
 #[track_caller]
 pub(super) fn sound(path: &Path) -> Value {
     let (tables, json) = (inspect(path, &[]), inspect(path, &["--json"]));
-    assert_eq!((tables.code, json.code), (Some(0), Some(0)), "{}{}{}", tables.out, tables.err, json.out);
-    assert!(tables.out.contains('|') && tables.err.is_empty(), "{}", tables.out);
-    serde_json::from_str(&json.out).unwrap_or_else(|error| panic!("{error}: {}", json.out))
+    assert_eq!((tables.code, json.code), (Some(0), Some(0)), "{tables:?}{json:?}");
+    assert!(tables.stdout.contains('|') && tables.stderr.is_empty(), "{tables:?}");
+    parsed(&json)
+}
+
+#[track_caller]
+fn parsed(output: &Output) -> Value {
+    serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
 }
 
 #[allow(clippy::disallowed_methods, reason = "a file for another program, in a directory of the test's own")]
@@ -41,14 +39,10 @@ fn written(dir: &Path, name: &str, bytes: &[u8]) -> PathBuf {
     path
 }
 
-fn students() -> Home {
-    Home::trained(Campus::new(3).training_csv(0, 600).as_bytes())
-}
-
 #[test]
-fn a_model_tells_what_it_has_learnt_and_from_what() {
+fn describes_a_model_and_its_training() {
     let dir = tempfile::tempdir().expect("a directory");
-    let export = students().export();
+    let export = TestModel::trained(Campus::new(3).training_csv(0, 600).as_bytes()).export();
     let files = unzipped(&export);
     let paths = [
         written(dir.path(), "export.zip", &export),
@@ -66,18 +60,17 @@ fn a_model_tells_what_it_has_learnt_and_from_what() {
             "{found}"
         );
         assert_eq!(found["classes"], json!([0, 1]));
-        let learnt: u64 =
-            found["class_counts"].as_array().expect("counts").iter().filter_map(Value::as_u64).sum();
-        assert_eq!(learnt, 600);
+        let counts = found["class_counts"].as_array().expect("counts");
+        assert_eq!(counts.iter().filter_map(Value::as_u64).sum::<u64>(), 600);
         assert!(found["log_loss"].as_f64() < found["log_loss_of_shares"].as_f64(), "{found}");
         let top = found["top_features"][0]["name"].as_str().expect("a name");
-        let said = inspect(&path, &[]).out;
-        assert!(said.contains(top) && said.contains("held-out") && said.contains("Tried "), "{said}");
+        let text = inspect(&path, &[]).stdout;
+        assert!(text.contains(top) && text.contains("held-out") && text.contains("Tried "), "{text}");
     }
 }
 
 #[test]
-fn a_dataset_tells_its_samples_and_classes() {
+fn describes_the_samples_and_classes_of_a_dataset() {
     let dir = tempfile::tempdir().expect("a directory");
     let path = written(dir.path(), "training.csv", &labelled(&["1,-1,,1", "1,0,0.5,0", "1,0,0.5,1"]));
     let found = sound(&path);
@@ -100,15 +93,14 @@ fn a_dataset_tells_its_samples_and_classes() {
 #[case::a_row(&["1,-1,0,1", "1,0"], "line 5, column 3")]
 #[case::a_target(&["1,-1,0,1", "1,-1,0,7"], "line 5, column 4")]
 #[case::a_class_without_samples(&["1,-1,0,1"], "No sample has the class 0")]
-fn a_dataset_with_a_mistake_tells_where(#[case] rows: &[&str], #[case] reason: &str) {
+fn reports_the_line_and_column_of_a_mistake_in_a_dataset(#[case] rows: &[&str], #[case] reason: &str) {
     let dir = tempfile::tempdir().expect("a directory");
-    let said = inspect(&written(dir.path(), "training.csv", &labelled(rows)), &[]);
-    assert_eq!(said.code, Some(1));
-    assert!(said.out.contains(reason), "{}", said.out);
+    let printed = inspect(&written(dir.path(), "training.csv", &labelled(rows)), &[]).expect_code(1);
+    assert!(printed.contains(reason), "{printed}");
 }
 
 #[test]
-fn a_data_directory_lists_its_models_and_changes_nothing() {
+fn lists_the_models_of_a_data_directory_and_changes_nothing() {
     let server = TestServer::start();
     let campus = Campus::new(3);
     let (first, more) = (campus.training_csv(0, 300), campus.training_csv(1, 100));
@@ -116,13 +108,13 @@ fn a_data_directory_lists_its_models_and_changes_nothing() {
         let reply = server.post("/training", &Form::model(id, "d").file("dataset", dataset.as_bytes()));
         assert_eq!(reply.json()["status"], json!(0), "{}", reply.text());
     }
-    let before = everything(&server.data_dir());
+    let before = contents(&server.data_dir());
     let found = sound(&server.data_dir());
     assert_eq!((&found["kind"], &found["store"]), (&json!("models"), &json!(true)));
     let models = found["models"].as_array().expect("models");
-    let told: Vec<_> =
+    let listed: Vec<_> =
         models.iter().map(|model| (&model["uniqueid"], &model["generation"], &model["samples"])).collect();
-    assert_eq!(told, [(&json!("one"), &json!(2), &json!(400)), (&json!("two"), &json!(1), &json!(300))]);
+    assert_eq!(listed, [(&json!("one"), &json!(2), &json!(400)), (&json!("two"), &json!(1), &json!(300))]);
     assert!(
         models.iter().all(|model| model["size"].as_u64() > Some(1_000) && model["problem"].is_null()),
         "{found}"
@@ -130,82 +122,73 @@ fn a_data_directory_lists_its_models_and_changes_nothing() {
 
     let one = sound(&server.data_dir().join("one/d"));
     assert_eq!((&one["store"], &one["model"]["classes"]), (&json!(false), &json!([0, 1])));
-    assert_eq!(everything(&server.data_dir()), before);
+    assert_eq!(contents(&server.data_dir()), before);
 }
 
 #[test]
-#[allow(clippy::disallowed_methods, reason = "damage is what is wanted")]
-fn a_damaged_model_is_listed_as_such() {
+#[allow(clippy::disallowed_methods, reason = "the test damages a file on purpose")]
+fn lists_a_damaged_model_as_damaged() {
     let server = TestServer::start();
     let dataset = Campus::new(3).training_csv(0, 100);
     server.post("/training", &Form::model("one", "d").file("dataset", dataset.as_bytes()));
     fs::write(server.data_dir().join("one/d/classifier/1/model.onnx"), b"damage").expect("written");
-    let said = inspect(&server.data_dir(), &[]);
-    assert_eq!(said.code, Some(1));
-    assert!(said.out.contains("damaged") && said.out.contains("one/d: "), "{}", said.out);
+    let printed = inspect(&server.data_dir(), &[]).expect_code(1);
+    assert!(printed.contains("damaged") && printed.contains("one/d: "), "{printed}");
 }
 
 #[test]
-fn a_directory_of_the_python_server_is_known_as_such() {
-    let Some(pickle) = shared("a_directory_of_the_python_server", "legacy/keras-422-features/classifier.pkl")
-    else {
-        return;
-    };
+fn recognizes_a_directory_of_the_python_server() {
+    let test = "recognizes_a_directory_of_the_python_server";
+    let Some(pickle) = shared(test, "legacy/keras-422-features/classifier.pkl") else { return };
     let dir = tempfile::tempdir().expect("a directory");
     written(dir.path(), "data/one/d/classifier/classifier.pkl", &pickle);
-    let said = inspect(&dir.path().join("data"), &["--json"]);
-    let found: Value = serde_json::from_str(&said.out).expect("JSON");
+    let found = parsed(&inspect(&dir.path().join("data"), &["--json"]));
     assert_eq!(found["models"][0]["origin"], "the Python server");
 }
 
 #[test]
-fn a_model_that_a_tensorflow_1_release_stored_is_known_as_such() {
+fn recognizes_a_model_of_a_tensorflow_1_release() {
     let dir = tempfile::tempdir().expect("a directory");
-    let home = dir.path().join("data/one/d");
-    write_files(&of_tensorflow1(), &home);
-    for path in [dir.path().join("data"), home.clone(), home.join("classifier")] {
-        let said = inspect(&path, &[]);
-        assert_eq!(said.code, Some(1));
-        assert!(said.out.contains("only exports of those can be read"), "{}", said.out);
+    let model_dir = dir.path().join("data/one/d");
+    write_files(&of_tensorflow1(), &model_dir);
+    for path in [dir.path().join("data"), model_dir.clone(), model_dir.join("classifier")] {
+        let printed = inspect(&path, &[]).expect_code(1);
+        assert!(printed.contains("only exports of those can be read"), "{printed}");
     }
 }
 
-/// Models and datasets of each origin, with words that an administrator looks for.
 #[rstest]
 #[case::scikit_learn("scikit-learn", "skl2onnx")]
 #[case::lightgbm("lightgbm", "OnnxMLTools")]
 #[case::xgboost("xgboost", "OnnxMLTools")]
 #[case::keras("keras", "tf2onnx")]
 #[case::pytorch("pytorch", "pytorch")]
-fn a_model_of_another_tool_tells_what_made_it(#[case] folder: &str, #[case] tool: &str) {
+fn names_the_tool_that_made_an_external_model(#[case] folder: &str, #[case] tool: &str) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(folder);
     let found = sound(&folder);
     assert_eq!((&found["features"], &found["log_loss"]), (&json!(10), &Value::Null));
-    let said = inspect(&folder, &[]).out;
-    assert!(said.contains("What is known of it") && said.contains(tool), "{said}");
+    let printed = inspect(&folder, &[]).expect_code(0);
+    assert!(printed.contains("\nNotes:\n") && printed.contains(tool), "{printed}");
 
-    let alone = inspect(&folder.join("model.onnx"), &[]);
-    assert_eq!(alone.code, Some(1));
-    assert!(alone.out.contains("needs a model.json beside it") && alone.out.contains(tool), "{}", alone.out);
+    let printed = inspect(&folder.join("model.onnx"), &[]).expect_code(1);
+    assert!(printed.contains("needs a model.json beside it") && printed.contains(tool), "{printed}");
 }
 
-#[test]
-fn the_exports_of_the_python_server_are_told_apart() {
-    for (export, origin) in
-        [("students-at-risk", "with Keras"), ("tensorflow1-2.5.0", "TensorFlow 1 releases")]
-    {
-        let test = "the_exports_of_the_python_server_are_told_apart";
-        let Some(bytes) = shared(test, &format!("legacy/{export}.export.zip")) else { return };
-        let dir = tempfile::tempdir().expect("a directory");
-        let found = sound(&written(dir.path(), "export.zip", &bytes));
-        assert!(found["origin"].as_str().is_some_and(|told| told.contains(origin)), "{found}");
-        assert_eq!((&found["classes"], &found["feature_names"]), (&json!([0, 1]), &json!([])));
-    }
+#[rstest]
+#[case("students-at-risk", "with Keras")]
+#[case("tensorflow1-2.5.0", "TensorFlow 1 releases")]
+fn distinguishes_the_exports_of_the_python_server(#[case] export: &str, #[case] origin: &str) {
+    let test = "distinguishes_the_exports_of_the_python_server";
+    let Some(bytes) = shared(test, &format!("legacy/{export}.export.zip")) else { return };
+    let dir = tempfile::tempdir().expect("a directory");
+    let found = sound(&written(dir.path(), "export.zip", &bytes));
+    assert!(found["origin"].as_str().is_some_and(|text| text.contains(origin)), "{found}");
+    assert_eq!((&found["classes"], &found["feature_names"]), (&json!([0, 1]), &json!([])));
 }
 
-/// Programs read these: a key that goes, or is called otherwise, breaks them.
+/// Other programs read the JSON: a removed or renamed key breaks them.
 #[test]
-fn the_keys_of_the_json_stay() {
+fn the_keys_of_the_json_are_stable() {
     let dir = tempfile::tempdir().expect("a directory");
     let server = TestServer::start();
     let dataset = Campus::new(3).training_csv(0, 100);
@@ -240,40 +223,20 @@ fn the_keys_of_the_json_stay() {
 #[case::a_pickle("classifier.pkl", b"\x80\x04\x95\x0c\0\0\0\0\0\0\0", "never executed")]
 #[case::a_broken_export("export.zip", b"PK\x03\x04 and no more of it than this line", "zip file")]
 #[case::another_zip("empty.zip", b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", "it is empty")]
-fn what_is_nothing_known_is_told_in_a_sentence(
-    #[case] name: &str,
-    #[case] bytes: &[u8],
-    #[case] reason: &str,
-) {
+fn the_error_for_an_unknown_file_says_why(#[case] name: &str, #[case] bytes: &[u8], #[case] reason: &str) {
     let dir = tempfile::tempdir().expect("a directory");
     let path = written(dir.path(), name, bytes);
-    let said = inspect(&path, &[]);
-    assert_eq!((said.code, said.out.as_str()), (Some(1), ""));
-    assert!(said.err.contains(reason) && !said.err.contains("panicked"), "{}", said.err);
-    let json: Value = serde_json::from_str(&inspect(&path, &["--json"]).out).expect("JSON");
-    assert_eq!(json["kind"], "unknown");
+    let output = inspect(&path, &[]);
+    assert_eq!((output.code, output.stdout.as_str()), (Some(1), ""));
+    assert!(output.stderr.contains(reason) && !output.stderr.contains("panicked"), "{output:?}");
+    assert_eq!(parsed(&inspect(&path, &["--json"]))["kind"], "unknown");
 }
 
 #[test]
-fn a_place_where_there_is_nothing_is_told_as_well() {
+fn reports_an_empty_and_a_missing_directory() {
     let dir = tempfile::tempdir().expect("a directory");
     for path in [dir.path().to_owned(), dir.path().join("nowhere")] {
-        let said = inspect(&path, &[]);
-        assert_eq!(said.code, Some(1));
-        assert!(said.err.contains("holds no model") || said.err.contains("cannot be opened"), "{}", said.err);
+        let printed = inspect(&path, &[]).expect_code(1);
+        assert!(printed.contains("holds no model") || printed.contains("cannot be opened"), "{printed}");
     }
-}
-
-/// Every path below a directory, with its size.
-fn everything(dir: &Path) -> Vec<(PathBuf, u64)> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(dir).expect("a directory").map(|entry| entry.expect("an entry")) {
-        let path = entry.path();
-        found.push((path.clone(), entry.metadata().expect("metadata").len()));
-        if path.is_dir() {
-            found.extend(everything(&path));
-        }
-    }
-    found.sort();
-    found
 }

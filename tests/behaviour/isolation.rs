@@ -26,13 +26,8 @@ fn get(server: &TestServer, user: &str, target: &str) -> Reply {
 
 /// Samples whose last feature determines the class, or the opposite one.
 fn samples(inverted: bool) -> Vec<u8> {
-    let row = |number: i32| match (number % 2 == 0) != inverted {
-        true if inverted => "1,-1,-0.2,1",
-        true => "1,-1,-1,1",
-        false if inverted => "1,-1,-1,0",
-        false => "1,-1,-0.2,0",
-    };
-    labelled(&(0..40).map(row).collect::<Vec<_>>())
+    let rows = if inverted { ["1,-1,-1,0", "1,-1,-0.2,1"] } else { ["1,-1,-1,1", "1,-1,-0.2,0"] };
+    labelled(&rows.repeat(20))
 }
 
 fn train(server: &TestServer, user: &str, id: &str, inverted: bool) {
@@ -158,7 +153,7 @@ fn all_tools_work_on_the_models_of_isolated_users() {
         assert!(done.status.success(), "{arguments:?}: {done:?}");
         String::from_utf8(done.stdout).unwrap()
     };
-    assert_eq!(run(&["check"]), "2 models examined: 0 wrong, 0 mended.\n");
+    assert_eq!(run(&["check"]), "2 models checked: 0 problems, 0 repaired.\n");
     assert!(run(&["prune", "--dry-run"]).starts_with("0 directories"));
     run(&["migrate", "--dry-run"]);
     let found: Value = serde_json::from_str(&run(&["inspect", "--json"])).unwrap();

@@ -2,11 +2,11 @@
 
 use rstest::rstest;
 
-use crate::common::{Home, Table, waves};
+use crate::common::{Table, TestModel, waves};
 
 /// The accuracy on fresh points of a model that was trained on `samples` points.
 fn accuracy(samples: usize, seed: u64, fresh: &Table) -> f64 {
-    let answers = Home::trained(&waves(samples, seed).labelled()).predict(&fresh.unlabelled());
+    let answers = TestModel::trained(&waves(samples, seed).labelled()).predict(&fresh.unlabelled());
     let right = answers.iter().zip(&fresh.targets).filter(|(answer, target)| answer.class == **target);
     right.count() as f64 / fresh.rows.len() as f64
 }
@@ -30,7 +30,7 @@ fn predicts_the_observed_frequencies() {
         let high = n % 2 == 1;
         table.push(&[if high { 1.0 } else { -1.0 }], u8::from(dice.chance(if high { 0.7 } else { 0.2 })));
     }
-    let answers = Home::trained(&table.labelled()).predict(&table.select([0, 1]).unlabelled());
-    assert!((answers[0].of_one() - 0.2).abs() < 0.03, "{answers:?}");
-    assert!((answers[1].of_one() - 0.7).abs() < 0.03, "{answers:?}");
+    let answers = TestModel::trained(&table.labelled()).predict(&table.select([0, 1]).unlabelled());
+    assert!((answers[0].probability_of_1() - 0.2).abs() < 0.03, "{answers:?}");
+    assert!((answers[1].probability_of_1() - 0.7).abs() < 0.03, "{answers:?}");
 }

@@ -1,4 +1,4 @@
-//! The log: its content, and that the server neither waits for it nor fails because of it.
+//! The log: its content, and that a slow or failing log neither blocks the server nor makes it fail.
 
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader};
@@ -17,8 +17,8 @@ fn assert_requests_work(server: &TestServer) {
     let dataset = labelled(&["1,0,0.5,1", "0,1,0.25,0", "1,1,0.5,1", "0,0,0.75,0"]);
     let trained = server.post("/training", &Form::model("m", "d").file("dataset", &dataset));
     assert_eq!(trained.json()["status"], json!(0), "{}", trained.text());
-    let questions = unlabelled(&["1-0,1,0,0.5"]);
-    let predicted = server.post("/prediction", &Form::model("m", "d").file("dataset", &questions));
+    let samples = unlabelled(&["1-0,1,0,0.5"]);
+    let predicted = server.post("/prediction", &Form::model("m", "d").file("dataset", &samples));
     assert_eq!(predicted.json()["status"], json!(0), "{}", predicted.text());
     // A refusal is logged too.
     let wrong = Request::new("GET", "/export?uniqueid=m&dirhash=d").credentials("a", "c");
@@ -28,27 +28,25 @@ fn assert_requests_work(server: &TestServer) {
 #[test]
 #[cfg(target_os = "linux")]
 fn works_when_the_log_cannot_be_written() {
-    let full = OpenOptions::new().write(true).open("/dev/full").expect("the disk that is always full");
+    let full = OpenOptions::new().write(true).open("/dev/full").expect("a device that is always full");
     let server = Launch::new().start_with_log(full.into());
     assert_requests_work(&server);
-    let (code, _) = server.terminate();
-    assert_eq!(code, Some(0));
+    assert_eq!(server.terminate().0, Some(0));
 }
 
 #[test]
-fn works_when_the_reader_of_the_log_has_died() {
+fn works_when_the_reader_of_the_log_has_exited() {
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);
     let server = Launch::new().start_with_log(writer.into());
     assert_requests_work(&server);
-    let (code, _) = server.terminate();
-    assert_eq!(code, Some(0));
+    assert_eq!(server.terminate().0, Some(0));
 }
 
 /// More lines than a pipe holds, which is 64 KiB.
 const MANY: usize = 1000;
 
-/// A server that has logged more than the unread log takes.
+/// A server that has logged more than an unread pipe holds.
 fn with_many_lines(log: Stdio) -> TestServer {
     let server = Launch::new().start_with_log(log);
     for _ in 0..MANY {
@@ -77,8 +75,7 @@ fn works_while_the_reader_of_the_log_pauses_and_keeps_the_lines() {
 fn stops_on_sigterm_while_its_log_is_not_read() {
     let (_reader, writer) = std::io::pipe().expect("a pipe");
     let server = with_many_lines(writer.into());
-    let (code, _) = server.terminate();
-    assert_eq!(code, Some(0));
+    assert_eq!(server.terminate().0, Some(0));
 }
 
 #[test]
@@ -91,10 +88,10 @@ fn an_unknown_method_is_logged_as_other() {
     }
 }
 
-/// The client only learns that the disk is full; the log names it: that of uploads, of models or of reports.
+/// The response only says that the disk is full; the log names the directory.
 #[rstest::rstest]
-#[case(Operation::Train, &["where uploads are kept", "where models are kept"])]
-#[case(Operation::Evaluate, &["where uploads are kept", "where an evaluation's report is kept"])]
+#[case(Operation::Train, &["an upload cannot be stored", "in the data directory"])]
+#[case(Operation::Evaluate, &["an upload cannot be stored", "the report of an evaluation cannot be stored"])]
 #[cfg(debug_assertions)]
 fn the_log_names_the_directory_of_a_full_disk(#[case] operation: Operation, #[case] expected: &[&str]) {
     const NO_SPACE: u32 = 28;
@@ -110,7 +107,7 @@ fn the_log_names_the_directory_of_a_full_disk(#[case] operation: Operation, #[ca
         if fired_failpoint(&server.orders()).is_none() {
             break;
         }
-        std::fs::remove_file(server.orders().with_extension("fired")).expect("it is there");
+        std::fs::remove_file(server.orders().with_extension("fired")).expect("the fault was recorded");
         refused += usize::from(reply.status == 507);
         assert_eq!(logged(), refused, "step {step}: {}", server.log());
     }

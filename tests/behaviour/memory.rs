@@ -2,18 +2,18 @@
 
 use crate::common::{Dice, Form, Table, TestServer, skip};
 
-/// 60 features, half of which are informative.
+/// A dataset with 60 features, half of which are informative.
 fn large_table(samples: usize) -> Table {
     let mut dice = Dice::new(3);
-    let names: Vec<String> = (0..60).map(|at| format!("\\c{at}")).collect();
+    let names: Vec<String> = (0..60).map(|column| format!("\\c{column}")).collect();
     let mut table = Table::of_two_classes(&names.iter().map(String::as_str).collect::<Vec<_>>());
     for _ in 0..samples {
         let class = dice.chance(0.3);
-        let cell = |at: usize, dice: &mut Dice| {
-            let centre = if class && at.is_multiple_of(2) { 0.1 } else { 0.0 };
+        let mut cell = |column: usize| {
+            let centre = if class && column.is_multiple_of(2) { 0.1 } else { 0.0 };
             ((centre + dice.between(-0.5, 0.5)) * 100.0).round() as f32 / 100.0
         };
-        let row: Vec<f32> = (0..60).map(|at| cell(at, &mut dice)).collect();
+        let row: Vec<f32> = (0..60).map(&mut cell).collect();
         table.push(&row, u8::from(class));
     }
     table
@@ -36,7 +36,7 @@ fn returns_memory_after_a_large_evaluation() {
     };
     // Without returning memory, more than 100 MiB would stay resident.
     evaluate(&server, 6_000);
-    let after = resident(&server).expect("as before");
+    let after = resident(&server).expect("/proc was readable before");
     let peak = server.memory("VmHWM").unwrap_or_default() >> 20;
     eprintln!("{before} MiB before, {after} MiB after, {peak} MiB at the peak");
     assert!(after < before + 60, "{before} MiB before, {after} MiB after");

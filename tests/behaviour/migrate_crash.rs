@@ -1,6 +1,5 @@
-//! `moodle-mlbackend migrate` that is killed at any moment: each model goes on answering as before, beside a
-//! running server, and the next `migrate` finishes the work. With the variable `MLBACKEND_TEST_LONG` set
-//! it is killed 200 times.
+//! A kill of `moodle-mlbackend migrate` at any moment: each model predicts as before, beside a running server, and the
+//! next `migrate` finishes the work. With the variable `MLBACKEND_TEST_LONG`, it is killed 200 times.
 
 use std::fs;
 use std::path::Path;
@@ -10,47 +9,41 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::common::{
-    Dice, Form, Network, Table, TestServer, fired_failpoint, inject_fault_at, long, untouched,
-};
+use super::cli_migrate::table;
+use crate::common::{Dice, Form, Network, TestServer, fired_failpoint, inject_fault_at, long, program};
 
 /// The number of models.
 const MODELS: usize = 5;
 
 fn migrate(data: &Path, flags: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_moodle-mlbackend"));
-    command.arg("migrate").arg(data).args(flags).stdout(Stdio::null()).stderr(Stdio::null());
-    untouched(&mut command);
+    let mut command = program(&["migrate"]);
+    command.arg(data).args(flags).stdout(Stdio::null()).stderr(Stdio::null());
     command
 }
 
-/// Puts `models` of a Python server into a data directory that holds none.
+/// Replaces the models in a data directory by `models` of a Python server.
 fn python_server(data: &Path, models: usize, round: usize) {
     for model in 0..models {
-        let home = data.join(format!("m{model}/d"));
-        if home.exists() {
-            fs::remove_dir_all(&home).expect("what the last round left");
+        let model_dir = data.join(format!("m{model}/d"));
+        if model_dir.exists() {
+            fs::remove_dir_all(&model_dir).expect("the model of the last round");
         }
-        Network::of_a_line(1.0, 0.5 + model as f32, 1.0 + round as f32 / 10.0).write(&home);
+        Network::of_a_line(1.0, 0.5 + model as f32, 1.0 + round as f32 / 10.0).write(&model_dir);
     }
 }
 
-fn answers(server: &TestServer, models: usize) -> Vec<Value> {
-    let mut table = Table::of_two_classes(&["\\a", "\\b", "\\c", "\\d"]);
-    for at in 0..10 {
-        let value = at as f32 / 5.0 - 1.0;
-        table.push(&[0.0, value, 1.0, -value / 3.0], u8::from(value > 0.1));
-    }
-    let ask = |model| {
-        let form = Form::model(&format!("m{model}"), "d").file("dataset", &table.unlabelled());
+fn predictions(server: &TestServer, models: usize) -> Vec<Value> {
+    let dataset = table(10).unlabelled();
+    let predict = |model| {
+        let form = Form::model(&format!("m{model}"), "d").file("dataset", &dataset);
         let reply = server.post("/prediction", &form).json();
         assert_eq!(reply["status"], json!(0), "{reply}");
         reply["predictions"].clone()
     };
-    (0..models).map(ask).collect()
+    (0..models).map(predict).collect()
 }
 
-fn old_files_of(data: &Path, model: usize) -> bool {
+fn has_old_files(data: &Path, model: usize) -> bool {
     let classifier = data.join(format!("m{model}/d/classifier"));
     classifier.join("classifier.pkl").exists() || classifier.join("model.ckpt").exists()
 }
@@ -59,45 +52,48 @@ fn sessions(data: &Path) -> usize {
     fs::read_dir(data.join(".mlbackend/sessions")).expect("sessions").count()
 }
 
-/// Asserts that all models are converted, with the old files still there or not, and nothing is half-made.
-fn finished(data: &Path, models: usize, old_files: bool) {
+/// Asserts that all models are converted, with or without their old files, and nothing is incomplete.
+#[track_caller]
+fn assert_finished(data: &Path, models: usize, old_files: bool) {
     for model in 0..models {
         assert!(data.join(format!("m{model}/d/classifier/current.json")).is_file());
-        assert_eq!(old_files_of(data, model), old_files, "model {model}");
+        assert_eq!(has_old_files(data, model), old_files, "model {model}");
     }
-    assert_eq!(sessions(data), 1, "only the server's: what the killed one had begun is gone");
+    assert_eq!(sessions(data), 1, "only the session of the server remains");
 }
 
 #[rstest::rstest]
 #[case::that_keeps_the_old_files(&[])]
 #[case::that_removes_them(&["--remove-old"])]
-fn a_migration_that_dies_before_any_step_is_finished_by_the_next_one(#[case] flags: &[&str]) {
+fn a_migration_that_is_killed_before_any_step_is_finished_by_the_next_one(#[case] flags: &[&str]) {
     let server = TestServer::start();
     let data = server.data_dir();
     let orders = data.with_file_name("orders-of-migrate");
     for step in 0.. {
         python_server(&data, 1, step);
-        let before = answers(&server, 1);
+        let before = predictions(&server, 1);
         inject_fault_at(&orders, &format!("die {step}"));
-        let died =
-            !migrate(&data, flags).env("MLBACKEND_TEST_FAULTS", &orders).status().expect("it runs").success();
-        let at = fired_failpoint(&orders);
-        assert_eq!(died, at.is_some(), "step {step}");
-        assert_eq!(answers(&server, 1), before, "died at step {step}: {at:?}");
+        let status = migrate(&data, flags).env("MLBACKEND_TEST_FAULTS", &orders).status().expect("it runs");
+        let failpoint = fired_failpoint(&orders);
+        assert_eq!(!status.success(), failpoint.is_some(), "step {step}");
+        assert_eq!(predictions(&server, 1), before, "killed at step {step}: {failpoint:?}");
 
-        assert!(migrate(&data, flags).status().expect("it runs").success(), "after step {step}: {at:?}");
-        assert_eq!(answers(&server, 1), before, "finished after step {step}: {at:?}");
-        finished(&data, 1, flags.is_empty());
-        if at.is_none() {
-            assert!(step > 20, "only {step} steps were there");
+        assert!(
+            migrate(&data, flags).status().expect("it runs").success(),
+            "after step {step}: {failpoint:?}"
+        );
+        assert_eq!(predictions(&server, 1), before, "finished after step {step}: {failpoint:?}");
+        assert_finished(&data, 1, flags.is_empty());
+        if failpoint.is_none() {
+            assert!(step > 20, "only {step} steps");
             return;
         }
-        fs::remove_file(orders.with_extension("fired")).expect("it is there");
+        fs::remove_file(orders.with_extension("fired_failpoint")).expect("it is there");
     }
 }
 
 #[test]
-fn a_migration_killed_at_any_moment_changes_no_answer_and_the_next_one_finishes_it() {
+fn a_migration_killed_at_any_moment_changes_no_prediction_and_is_finished_by_the_next_one() {
     let kills = if long() { 200 } else { 20 };
     let server = TestServer::start();
     let data = server.data_dir();
@@ -110,18 +106,18 @@ fn a_migration_killed_at_any_moment_changes_no_answer_and_the_next_one_finishes_
     let mut interrupted = 0;
     for round in 1..=kills {
         python_server(&data, MODELS, round);
-        let before = answers(&server, MODELS);
+        let before = predictions(&server, MODELS);
         let flags: &[&str] = if round % 2 == 0 { &["--remove-old"] } else { &[] };
         let mut victim = migrate(&data, flags).spawn().expect("it runs");
         thread::sleep(Duration::from_secs_f64(dice.between(0.0, whole.as_secs_f64())));
-        victim.kill().expect("it can be killed, also when it is done");
+        victim.kill().expect("it can be killed, even after its end");
         interrupted += usize::from(victim.wait().expect("it has ended").code().is_none());
-        assert_eq!(answers(&server, MODELS), before, "round {round}, killed in the middle");
+        assert_eq!(predictions(&server, MODELS), before, "round {round}, killed");
 
         assert!(migrate(&data, flags).status().expect("it runs").success(), "round {round}");
-        assert_eq!(answers(&server, MODELS), before, "round {round}, finished");
-        finished(&data, MODELS, flags.is_empty());
+        assert_eq!(predictions(&server, MODELS), before, "round {round}, finished");
+        assert_finished(&data, MODELS, flags.is_empty());
     }
-    eprintln!("{kills} rounds, {interrupted} of them killed before the end");
-    assert!(interrupted > 0, "no kill came in time: nothing was tested");
+    eprintln!("{kills} rounds, {interrupted} of them killed before their end");
+    assert!(interrupted > 0, "every run ended before its kill: nothing was tested");
 }

@@ -1,13 +1,13 @@
-//! The datasets of Moodle's own tests, and the replies that these tests expect.
+//! The datasets of Moodle's own tests, with the replies that Moodle expects.
 
 use std::io::Read as _;
 
 use moodle_mlbackend::backend::{EvaluationFigures, EvaluationReply};
 use rstest::rstest;
 
-use crate::common::{Answer, Home, shared};
+use crate::common::{Prediction, TestModel, shared};
 
-/// A file of the shared test data, unpacked; reports a skipped test when it is not there.
+/// A file of the recorded data, unpacked; reports a skipped test when it is missing.
 pub(super) fn recorded(path: &str) -> Option<Vec<u8>> {
     let bytes = shared(std::thread::current().name().unwrap_or("a test"), path)?;
     if std::path::Path::new(path).extension().is_none_or(|extension| extension != "gz") {
@@ -23,64 +23,64 @@ fn moodle(name: &str) -> Option<Vec<u8>> {
 }
 
 pub(super) fn figures(reply: &EvaluationReply) -> &EvaluationFigures {
-    reply.figures.as_ref().unwrap_or_else(|| panic!("nothing was measured: {reply:?}"))
+    reply.figures.as_ref().unwrap_or_else(|| panic!("no figures: {reply:?}"))
 }
 
 /// Sample ids with their classes.
-fn classes(answers: &[Answer]) -> Vec<(&str, &str)> {
-    answers.iter().map(|answer| (answer.id.as_str(), answer.class.as_str())).collect()
+fn classes(predictions: &[Prediction]) -> Vec<(&str, &str)> {
+    predictions.iter().map(|prediction| (prediction.id.as_str(), prediction.class.as_str())).collect()
 }
 
 #[test]
 fn predicts_courses_by_their_name_before_and_after_an_incremental_training() {
     let batches = ["20x3-training", "2x3-incremental-training", "2x3-prediction"]
         .map(|name| moodle(&format!("moodletest-no_splitting-{name}")));
-    let [Some(first), Some(more), Some(ask)] = batches else { return };
-    let home = Home::new();
+    let [Some(first), Some(more), Some(samples)] = batches else { return };
+    let model = TestModel::new();
     for batch in [first, more] {
-        home.train(&batch);
-        let answers = home.predict(&ask);
-        assert_eq!(classes(&answers), [("183021-0", "0"), ("183020-0", "1")]);
+        model.train(&batch);
+        let predictions = model.predict(&samples);
+        assert_eq!(classes(&predictions), [("183021-0", "0"), ("183020-0", "1")]);
         assert!(
-            answers.iter().all(|a| a.probability >= 0.6),
-            "Moodle ignores a lower probability: {answers:?}"
+            predictions.iter().all(|prediction| prediction.probability >= 0.6),
+            "Moodle ignores lower probabilities: {predictions:?}"
         );
     }
 }
 
 #[test]
 fn predicts_the_same_after_a_move_to_another_site() {
-    let (Some(training), Some(ask)) =
+    let (Some(training), Some(samples)) =
         (moodle("moodletest-quarters-80x7-training"), moodle("students-at-risk-quarters-prediction"))
     else {
         return;
     };
-    let home = Home::trained(&training);
-    // The file that was trained on, as one to predict.
+    let model = TestModel::trained(&training);
+    // The training samples as a dataset for prediction.
     let text = String::from_utf8(training).expect("text");
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    for (at, line) in lines.iter_mut().enumerate().skip(2) {
+    for (number, line) in lines.iter_mut().enumerate().skip(2) {
         let features = &line[..line.rfind(',').expect("cells")];
-        *line = if at == 2 { format!("sampleid,{features}") } else { format!("{at}-0,{features}") };
+        *line = if number == 2 { format!("sampleid,{features}") } else { format!("{number}-0,{features}") };
     }
     let own = lines.join("\n");
-    let elsewhere = Home::new();
-    elsewhere.try_import(&home.export()).expect("imported");
-    let answers = elsewhere.predict(own.as_bytes());
-    assert_eq!(answers.len(), 80);
-    assert_eq!(answers, home.predict(own.as_bytes()));
-    assert!(elsewhere.try_predict(&ask).is_err(), "a dataset of other features is refused");
+    let imported = TestModel::new();
+    imported.try_import(&model.export()).expect("imported");
+    let predictions = imported.predict(own.as_bytes());
+    assert_eq!(predictions.len(), 80);
+    assert_eq!(predictions, model.predict(own.as_bytes()));
+    assert!(imported.try_predict(&samples).is_err(), "a dataset with other features is refused");
 }
 
 #[test]
 fn separates_three_classes() {
-    let (Some(training), Some(ask)) =
+    let (Some(training), Some(samples)) =
         (moodle("moodletest-multiclass-15x2-training"), moodle("moodletest-multiclass-3x2-prediction"))
     else {
         return;
     };
-    let answers = Home::trained(&training).predict(&ask);
-    assert_eq!(classes(&answers), [("183017-0", "2"), ("183016-0", "1"), ("183015-0", "0")]);
+    let predictions = TestModel::trained(&training).predict(&samples);
+    assert_eq!(classes(&predictions), [("183017-0", "2"), ("183016-0", "1"), ("183015-0", "0")]);
 }
 
 #[rstest]
@@ -93,11 +93,11 @@ fn returns_status_8_for_a_training_that_lacks_a_class_and_0_otherwise(
     #[case] status: u8,
 ) {
     let Some(training) = moodle(name) else { return };
-    let home = Home::new();
-    let reply = home.try_train(&training).expect("an answer");
+    let model = TestModel::new();
+    let reply = model.try_train(&training).expect("a reply");
     assert_eq!(reply.status.0, status);
     assert_eq!(reply.errors.is_some(), status == 8);
-    assert_eq!(home.model().current().expect("readable").is_some(), status == 0);
+    assert_eq!(model.model_dir().current().expect("readable").is_some(), status == 0);
 }
 
 #[rstest]
@@ -105,21 +105,21 @@ fn returns_status_8_for_a_training_that_lacks_a_class_and_0_otherwise(
 #[case("course_users", "12x1", "8x1", 10.0 / 12.0)]
 fn predicts_the_majority_class_and_its_share_when_nothing_varies(
     #[case] target: &str,
-    #[case] learnt: &str,
-    #[case] asked: &str,
+    #[case] training: &str,
+    #[case] prediction: &str,
     #[case] share: f64,
 ) {
-    let (Some(training), Some(ask)) = (
-        moodle(&format!("moodle5-privacy-{target}-{learnt}-constant-training")),
-        moodle(&format!("moodle5-privacy-{target}-{asked}-prediction")),
+    let (Some(training), Some(samples)) = (
+        moodle(&format!("moodle5-privacy-{target}-{training}-constant-training")),
+        moodle(&format!("moodle5-privacy-{target}-{prediction}-prediction")),
     ) else {
         return;
     };
-    let answers = Home::trained(&training).predict(&ask);
-    assert!(answers.len() >= 4);
-    for answer in answers {
-        assert_eq!(answer.class, "1", "{answer:?}");
-        assert!((answer.probability - share).abs() < 0.02, "{answer:?}, expected {share}");
+    let predictions = TestModel::trained(&training).predict(&samples);
+    assert!(predictions.len() >= 4);
+    for prediction in predictions {
+        assert_eq!(prediction.class, "1", "{prediction:?}");
+        assert!((prediction.probability - share).abs() < 0.02, "{prediction:?}, expected {share}");
     }
 }
 
@@ -128,7 +128,7 @@ fn predicts_the_majority_class_and_its_share_when_nothing_varies(
 #[case("moodletest-bad-single_range-100x4-evaluation")]
 fn reports_that_uninformative_indicators_are_not_good(#[case] name: &str) {
     let Some(dataset) = moodle(name) else { return };
-    let reply = Home::new().evaluate(&dataset, 10);
+    let reply = TestModel::new().evaluate(&dataset, 10);
     assert_eq!(reply.status.0 & 4, 4, "{reply:?}");
     assert!(figures(&reply).score < 0.7, "{reply:?}");
     assert!(reply.info.iter().any(|line| line.contains("prediction accuracy is not very good")), "{reply:?}");
@@ -139,7 +139,7 @@ fn reports_that_uninformative_indicators_are_not_good(#[case] name: &str) {
 #[case("moodletest-good-single_range-100x3-evaluation")]
 fn scores_1_with_fully_informative_indicators(#[case] name: &str) {
     let Some(dataset) = moodle(name) else { return };
-    let reply = Home::new().evaluate(&dataset, 10);
+    let reply = TestModel::new().evaluate(&dataset, 10);
     assert_eq!((reply.status.0, figures(&reply).score), (0, 1.0), "{reply:?}");
     assert!(reply.info.is_empty(), "{reply:?}");
 }
@@ -147,23 +147,26 @@ fn scores_1_with_fully_informative_indicators(#[case] name: &str) {
 #[test]
 fn scores_exactly_1_on_its_own_training_samples() {
     let Some(dataset) = moodle("moodletest-good-quarters-400x7-evaluation") else { return };
-    let trained = Home::trained(&dataset);
-    let reply = Home::new().rate(&trained, &dataset);
+    let trained = TestModel::trained(&dataset);
+    let reply = TestModel::new().evaluate_trained(&trained, &dataset);
     assert_eq!((reply.status.0, figures(&reply).score), (0, 1.0), "{reply:?}");
 }
 
 #[test]
 fn trains_predicts_and_evaluates_students_at_risk_of_a_whole_site() {
     let files = ["training", "prediction", "evaluation"]
-        .map(|what| moodle(&format!("students-at-risk-quarters-{what}")));
-    let [Some(training), Some(ask), Some(evaluation)] = files else { return };
-    let home = Home::trained(&training);
-    let answers = home.predict(&ask);
-    assert_eq!(answers.len(), String::from_utf8_lossy(&ask).lines().count() - 3);
-    assert!(answers.iter().all(|answer| (0.5..=1.0).contains(&answer.probability)), "{answers:?}");
+        .map(|kind| moodle(&format!("students-at-risk-quarters-{kind}")));
+    let [Some(training), Some(samples), Some(evaluation)] = files else { return };
+    let model = TestModel::trained(&training);
+    let predictions = model.predict(&samples);
+    assert_eq!(predictions.len(), String::from_utf8_lossy(&samples).lines().count() - 3);
+    assert!(
+        predictions.iter().all(|prediction| (0.5..=1.0).contains(&prediction.probability)),
+        "{predictions:?}"
+    );
 
-    let reply = home.evaluate(&evaluation, 10);
+    let reply = model.evaluate(&evaluation, 10);
     assert!(figures(&reply).score >= 0.80, "{reply:?}");
     assert_eq!(reply.status.0, 0, "{reply:?}");
-    assert_eq!(home.predict(&ask), answers, "an evaluation leaves the model alone");
+    assert_eq!(model.predict(&samples), predictions, "an evaluation does not change the model");
 }

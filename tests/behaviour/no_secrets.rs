@@ -1,6 +1,5 @@
-//! Whatever goes wrong, no reply tells a secret, a path of the server or where in the program it happened, and no
-//! line of the log a secret, what is known of a student, or a stack trace. (The log names files: who runs the
-//! server must find them.)
+//! No error response contains a secret, a path of the server or a place in its code. No log line contains a secret, data
+//! of a student or a stack trace. (Log lines do name files: the operator needs them.)
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,25 +13,25 @@ const SECRET: &str = "Zq7-not-for-others";
 /// `base64("a:" + SECRET)`, without its last digits.
 const ENCODED: &str = "YTpacTctbm90LWZvci1hbnlib2R";
 const STUDENT: &str = "student-4711-of-the-second-year";
-/// What a place in the program or a stack looks like.
-const INSIDES: [&str; 6] = ["panicked", "stack backtrace", "/rustc/", ".rs:", "unwrap()", "RUST_BACKTRACE"];
+/// Parts of source locations and stack traces.
+const INTERNALS: [&str; 6] = ["panicked", "stack backtrace", "/rustc/", ".rs:", "unwrap()", "RUST_BACKTRACE"];
 
 const ROWS: [&str; 4] = ["1,0,0.5,1", "0,1,0.25,0", "1,1,0.5,1", "0,0,0.75,0"];
 
-/// A server that logs all it can, and what must not be seen of it.
-struct Watched {
+/// A server whose responses and log are checked.
+struct Checked {
     server: TestServer,
-    /// Must be in no reply.
+    /// No response may contain these.
     paths: Vec<String>,
 }
 
-impl Watched {
+impl Checked {
+    /// A server that logs in detail.
     fn start(launch: Launch) -> Self {
-        Self::with_usual_log(launch.env("MOODLE_MLBACKEND_DEBUG_MODE", "1"))
+        Self::with_default_log(launch.env("MOODLE_MLBACKEND_DEBUG_MODE", "1"))
     }
 
-    /// One that logs what any server does.
-    fn with_usual_log(launch: Launch) -> Self {
+    fn with_default_log(launch: Launch) -> Self {
         let launch = launch.env("MOODLE_MLBACKEND_PYTHON_USERS", &format!("a:{SECRET}"));
         let server = start_and_prune(launch.env("RUST_BACKTRACE", "1").with_faults());
         let root = server.data_dir().parent().expect("a directory").to_owned();
@@ -43,18 +42,18 @@ impl Watched {
     /// Sends a request that must fail.
     #[track_caller]
     fn fail(&self, request: &Request) {
-        self.judge(&self.server.raw(&request.bytes()));
+        self.check(&self.server.raw(&request.bytes()));
     }
 
     #[track_caller]
-    fn judge(&self, reply: &Reply) {
+    fn check(&self, reply: &Reply) {
         let text = format!("{:?} {}", reply.headers, String::from_utf8_lossy(&reply.body));
         assert!(
             reply.status >= 400 || text.contains("\"status\":"),
             "nothing failed: {} {text}",
             reply.status
         );
-        for hidden in [SECRET, ENCODED].into_iter().chain(INSIDES) {
+        for hidden in [SECRET, ENCODED].into_iter().chain(INTERNALS) {
             assert!(!text.contains(hidden), "{hidden:?} is shown: {text}");
         }
         for path in self.paths.iter().map(String::as_str).chain(["/tmp", "/home", "/root", "/proc", "src/"]) {
@@ -62,11 +61,11 @@ impl Watched {
         }
     }
 
-    /// At the end.
-    fn judge_log(&self) {
+    #[track_caller]
+    fn check_log(&self) {
         let log = self.server.log();
-        assert!(log.lines().count() > 5, "it logs: {log}");
-        for hidden in [SECRET, ENCODED, STUDENT].into_iter().chain(INSIDES) {
+        assert!(log.lines().count() > 5, "few log lines: {log}");
+        for hidden in [SECRET, ENCODED, STUDENT].into_iter().chain(INTERNALS) {
             let line = log.lines().find(|line| line.contains(hidden));
             assert!(line.is_none(), "{hidden:?} is in the log: {line:?}");
         }
@@ -93,7 +92,7 @@ fn zipped(name: &str, bytes: &[u8]) -> Vec<u8> {
 
 #[test]
 fn refused_credentials_are_not_repeated() {
-    let watched = Watched::start(Launch::new());
+    let checked = Checked::start(Launch::new());
     for request in [
         Request::new("GET", "/export"),
         Request::new("GET", "/export").credentials("a", &format!("{SECRET}x")),
@@ -102,15 +101,15 @@ fn refused_credentials_are_not_repeated() {
         Request::new("GET", "/export").header("Authorization", &format!("Basic {ENCODED}")),
         Request::new("GET", &format!("/nothing/{SECRET}")).credentials("unknown", SECRET),
     ] {
-        watched.fail(&request);
+        checked.fail(&request);
     }
-    watched.judge_log();
+    checked.check_log();
 }
 
 #[test]
-fn bad_requests_tell_nothing_but_what_is_wrong_with_them() {
-    let watched = Watched::start(Launch::new().env("MOODLE_MLBACKEND_MAX_DATASET_BYTES", "64KiB"));
-    watched.train();
+fn responses_to_invalid_requests_reveal_nothing() {
+    let checked = Checked::start(Launch::new().env("MOODLE_MLBACKEND_MAX_DATASET_BYTES", "64KiB"));
+    checked.train();
     let model = || Form::model("m", "d");
     let datasets: [Vec<u8>; 7] = [
         b"".to_vec(),
@@ -125,7 +124,7 @@ fn bad_requests_tell_nothing_but_what_is_wrong_with_them() {
         for path in ["/training", "/prediction", "/evaluation"] {
             let form =
                 model().field("minscore", "0.1").field("maxdeviation", "0.9").field("niterations", "1");
-            watched.fail(&Watched::post(path, &form.file("dataset", dataset)));
+            checked.fail(&Checked::post(path, &form.file("dataset", dataset)));
         }
     }
     let mut old = Network::of_a_line(1.0, 0.5, 2.0).files();
@@ -139,73 +138,73 @@ fn bad_requests_tell_nothing_but_what_is_wrong_with_them() {
             .bytes(),
     ];
     for archive in &archives {
-        watched.fail(&Watched::post("/import", &model().file("importzip", archive)));
+        checked.fail(&Checked::post("/import", &model().file("importzip", archive)));
     }
     for request in [
-        Watched::get("/training"),
-        Watched::get("/export"),
-        Watched::get("/export?uniqueid=../../etc/passwd&dirhash=.."),
-        Watched::get("/export?uniqueid=unknown&dirhash=d"),
-        Watched::get("/evaluationlog?uniqueid=m&dirhash=d"),
-        Watched::post("/training", &model()),
-        Watched::post("/training", &Form::new().file("dataset", b"")),
-        Watched::post("/evaluation", &model().field("minscore", STUDENT).file("dataset", &labelled(&ROWS))),
-        Watched::post("/training", &model().file("dataset", b"")).header("Content-Encoding", "gzip"),
-        Watched::post("/training", &model()).header("X-Long", &"x".repeat(200_000)),
+        Checked::get("/training"),
+        Checked::get("/export"),
+        Checked::get("/export?uniqueid=../../etc/passwd&dirhash=.."),
+        Checked::get("/export?uniqueid=unknown&dirhash=d"),
+        Checked::get("/evaluationlog?uniqueid=m&dirhash=d"),
+        Checked::post("/training", &model()),
+        Checked::post("/training", &Form::new().file("dataset", b"")),
+        Checked::post("/evaluation", &model().field("minscore", STUDENT).file("dataset", &labelled(&ROWS))),
+        Checked::post("/training", &model().file("dataset", b"")).header("Content-Encoding", "gzip"),
+        Checked::post("/training", &model()).header("X-Long", &"x".repeat(200_000)),
         Request::new("POST", "/training").credentials("a", SECRET).body(
             "Content-Type",
             "multipart/form-data; boundary=x",
             b"--y\r\nnothing".to_vec(),
         ),
     ] {
-        watched.fail(&request);
+        checked.fail(&request);
     }
-    watched.judge_log();
+    checked.check_log();
 }
 
 #[test]
 #[cfg(debug_assertions)]
-fn a_disk_that_fails_tells_clients_nothing_of_the_disk() {
-    let watched = Watched::start(Launch::new());
-    watched.train();
+fn responses_about_disk_errors_reveal_nothing_about_the_disk() {
+    let checked = Checked::start(Launch::new());
+    checked.train();
     let form = Form::model("m", "d").file("dataset", &labelled(&ROWS));
     let mut failed = 0;
     for step in 0..60 {
-        inject_fault(&watched.server, &format!("{} {step}", [5, 13, 28, 30][step % 4]));
-        let reply = watched.server.raw(&Watched::post("/training", &form).bytes());
+        inject_fault(&checked.server, &format!("{} {step}", [5, 13, 28, 30][step % 4]));
+        let reply = checked.server.raw(&Checked::post("/training", &form).bytes());
         failed += usize::from(reply.status >= 500);
-        watched.judge(&reply);
+        checked.check(&reply);
     }
     assert!(failed > 10, "{failed}");
-    watched.judge_log();
+    checked.check_log();
 }
 
 #[test]
 #[cfg(debug_assertions)]
-fn a_mistake_in_the_program_ends_one_request_and_is_a_line_of_the_log() {
-    let watched = Watched::with_usual_log(Launch::new().env("MOODLE_MLBACKEND_LOG_FORMAT", "json"));
-    watched.train();
+fn a_panic_fails_one_request_and_is_logged() {
+    let checked = Checked::with_default_log(Launch::new().env("MOODLE_MLBACKEND_LOG_FORMAT", "json"));
+    checked.train();
     let form = Form::model("m", "d").file("dataset", &unlabelled(&["1-0,1,0,0.5", "2-0,0,1,0.5"]));
-    let ask = || watched.server.raw(&Watched::post("/prediction", &form).bytes()).json();
-    let before = ask();
-    // After the upload's own steps and before the last ones, which publish.
+    let predict = || checked.server.raw(&Checked::post("/prediction", &form).bytes()).json();
+    let before = predict();
+    // After the steps of the upload and before the publication.
     let steps = [5, 10, 20];
     for step in steps {
-        inject_fault(&watched.server, &format!("panic {step}"));
+        inject_fault(&checked.server, &format!("panic {step}"));
         let form = Form::model("m", "d").file("dataset", &labelled(&["0,0,0.5,1", "1,1,0.25,0"]));
-        let reply = watched.server.raw(&Watched::post("/training", &form).bytes());
+        let reply = checked.server.raw(&Checked::post("/training", &form).bytes());
         assert_eq!(reply.status, 500, "step {step}: {}", reply.text());
-        watched.judge(&reply);
+        checked.check(&reply);
         let id = reply.header("x-request-id").expect("an id");
         assert!(reply.text().contains(id), "{}", reply.text());
-        let log = watched.server.log();
+        let log = checked.server.log();
         let cause = log.lines().find(|line| line.contains(id) && line.contains("a test injected this panic"));
         assert!(cause.is_some_and(|line| line.contains("ERROR")), "{log}");
-        assert_eq!(ask(), before, "step {step}");
+        assert_eq!(predict(), before, "step {step}");
     }
-    watched.train();
-    watched.judge_log();
-    let log = watched.server.log();
+    checked.train();
+    checked.check_log();
+    let log = checked.server.log();
     for line in log.lines() {
         assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line}");
     }
@@ -217,24 +216,24 @@ fn a_mistake_in_the_program_ends_one_request_and_is_a_line_of_the_log() {
 }
 
 #[test]
-fn a_damaged_model_tells_clients_nothing_of_its_place() {
-    let watched = Watched::start(Launch::new());
-    watched.train();
-    let classifier = watched.server.data_dir().join("m/d/classifier");
+fn responses_about_damaged_models_reveal_no_path() {
+    let checked = Checked::start(Launch::new());
+    checked.train();
+    let classifier = checked.server.data_dir().join("m/d/classifier");
     let form = Form::model("m", "d").file("dataset", &labelled(&ROWS));
     for file in ["1/model.onnx", "1/samples.bin", "1/generation.json", "current.json"] {
-        fs::remove_file(classifier.join(file)).expect("it was there");
-        watched.judge(&watched.server.raw(&Watched::post("/training", &form).bytes()));
-        let reply = watched.server.raw(&Watched::get("/export?uniqueid=m&dirhash=d").bytes());
+        fs::remove_file(classifier.join(file)).expect("the file exists");
+        checked.check(&checked.server.raw(&Checked::post("/training", &form).bytes()));
+        let reply = checked.server.raw(&Checked::get("/export?uniqueid=m&dirhash=d").bytes());
         if reply.status != 200 {
-            watched.judge(&reply);
+            checked.check(&reply);
         }
     }
-    watched.judge_log();
+    checked.check_log();
 }
 
 #[test]
-fn a_start_that_fails_does_not_print_a_password() {
+fn a_failed_start_prints_no_password() {
     for users in [
         format!("a:{SECRET},b"),
         format!("a:sha256:{SECRET}:x:y"),
@@ -244,27 +243,27 @@ fn a_start_that_fails_does_not_print_a_password() {
         let ended = Launch::new().env("MOODLE_MLBACKEND_PYTHON_USERS", &users).fail();
         assert_ne!(ended.code, Some(0), "{users}");
         assert!(!ended.stderr.contains(SECRET), "{}", ended.stderr);
-        assert!(INSIDES.iter().all(|inside| !ended.stderr.contains(inside)), "{}", ended.stderr);
+        assert!(INTERNALS.iter().all(|text| !ended.stderr.contains(text)), "{}", ended.stderr);
     }
 }
 
 #[test]
-fn what_a_client_sends_makes_no_line_of_its_own_in_the_log() {
+fn requests_cannot_forge_log_lines() {
     const FORGED: &str = "INFO forged: user=a logged in";
-    let watched = Watched::start(Launch::new());
+    let checked = Checked::start(Launch::new());
     let escaped = FORGED.replace(' ', "%20");
-    watched.fail(
+    checked.fail(
         &Request::new("GET", &format!("/export?uniqueid=m%0a{escaped}&dirhash=%1b[31m"))
             .credentials("a", SECRET),
     );
-    watched.fail(&Request::new("GET", "/export").credentials(&format!("x\n{FORGED}"), "y"));
-    watched
-        .fail(&Watched::post("/training", &Form::model(&format!("m\n{FORGED}"), "d").file("dataset", b"x")));
-    watched.fail(&Watched::post(
+    checked.fail(&Request::new("GET", "/export").credentials(&format!("x\n{FORGED}"), "y"));
+    checked
+        .fail(&Checked::post("/training", &Form::model(&format!("m\n{FORGED}"), "d").file("dataset", b"x")));
+    checked.fail(&Checked::post(
         "/training",
         &Form::model("m", "d").file("dataset", format!("a\n{FORGED}\n\"").as_bytes()),
     ));
-    let log = watched.server.log();
+    let log = checked.server.log();
     assert!(!log.lines().any(|line| line.starts_with(FORGED)), "{log}");
     assert!(!log.contains("\u{1b}[31m"), "{log}");
 }

@@ -8,23 +8,19 @@ fn missing(name: &str) -> String {
     format!("The requested key {name} is not available.")
 }
 
-fn evaluation(change: impl Fn(&str) -> Option<String>) -> Form {
-    let mut form = Form::new();
-    let defaults = [
-        ("uniqueid", "m"),
-        ("minscore", "0.7"),
-        ("maxdeviation", "0.05"),
-        ("niterations", "2"),
-        ("dirhash", "d"),
-    ];
-    for (name, value) in defaults {
-        if let Some(value) =
-            change(name).map(|changed| if changed == "default" { value.to_owned() } else { changed })
-        {
-            form = form.field(name, &value);
-        }
-    }
-    form
+const EVALUATION: [(&str, &str); 5] = [
+    ("uniqueid", "m"),
+    ("dirhash", "d"),
+    ("minscore", "0.7"),
+    ("maxdeviation", "0.05"),
+    ("niterations", "2"),
+];
+
+/// The parameters of an evaluation, one of them with another value or without a value.
+fn evaluation(name: &str, value: Option<&str>) -> Form {
+    let changed = EVALUATION.map(|(key, default)| (key, if key == name { value } else { Some(default) }));
+    let fields = changed.into_iter().filter_map(|(key, value)| Some((key, value?)));
+    fields.fold(Form::new(), |form, (key, value)| form.field(key, value))
 }
 
 #[test]
@@ -47,18 +43,10 @@ fn a_missing_parameter_is_named_with_status_500_as_the_installation_checks_expec
 #[test]
 fn checks_come_in_the_order_uniqueid_dirhash_numbers_file() {
     let server = TestServer::start();
-    let keep = |_: &str| Some("default".to_owned());
-    for (name, error) in [
-        ("uniqueid", missing("uniqueid")),
-        ("dirhash", missing("dirhash")),
-        ("minscore", missing("minscore")),
-        ("maxdeviation", missing("maxdeviation")),
-        ("niterations", missing("niterations")),
-    ] {
-        let form = evaluation(|field| if field == name { None } else { keep(field) });
-        server.post("/evaluation", &form).expect(500, &error);
+    for (name, _) in EVALUATION {
+        server.post("/evaluation", &evaluation(name, None)).expect(500, &missing(name));
     }
-    let reply = server.post("/evaluation", &evaluation(keep));
+    let reply = server.post("/evaluation", &evaluation("", None));
     assert_eq!(reply.status, 400);
     assert!(reply.text().contains("dataset is missing"), "{}", reply.text());
     // An empty uniqueid is reported before a missing dirhash, and that before a missing file.
@@ -173,8 +161,8 @@ fn an_identifier_has_at_most_200_characters() {
 #[case("niterations", "ten")]
 fn an_invalid_number_is_a_bad_request_that_names_the_parameter(#[case] name: &str, #[case] value: &str) {
     let server = TestServer::start();
-    let form = evaluation(|field| Some(if field == name { value.to_owned() } else { "default".to_owned() }));
-    let reply = server.post("/evaluation", &form.file("dataset", &labelled(&["1,-1,1,0"])));
+    let form = evaluation(name, Some(value)).file("dataset", &labelled(&["1,-1,1,0"]));
+    let reply = server.post("/evaluation", &form);
     assert_eq!(reply.status, 400);
     assert!(reply.text().starts_with(&format!("{name} is \"")), "{}", reply.text());
 }
@@ -182,9 +170,6 @@ fn an_invalid_number_is_a_bad_request_that_names_the_parameter(#[case] name: &st
 #[test]
 fn an_error_repeats_a_clients_text_without_markup() {
     let server = TestServer::start();
-    let form = evaluation(|field| {
-        Some(if field == "minscore" { "<script>alert(1)</script>".to_owned() } else { "default".to_owned() })
-    });
-    let reply = server.post("/evaluation", &form);
+    let reply = server.post("/evaluation", &evaluation("minscore", Some("<script>alert(1)</script>")));
     assert!(reply.status == 400 && !reply.text().contains('<'), "{}", reply.text());
 }

@@ -194,7 +194,7 @@ impl Tests {
 fn is_test(source: &str, name: &str) -> bool {
     let Some(at) = source.find(&format!("fn {name}(")) else { return false };
     let above = source[..at].rsplit("\n\n").next().unwrap_or_default();
-    ["#[test]", "rstest]"].iter().any(|attribute| above.contains(attribute))
+    ["#[test]", "#[tokio::test]", "rstest]"].iter().any(|attribute| above.contains(attribute))
 }
 
 fn sources(directory: &Path) -> Vec<String> {

@@ -10,7 +10,7 @@ use moodle_mlbackend::model::Model;
 use rstest::rstest;
 use tempfile::TempDir;
 
-use crate::common::{Dice, Home, Table, python, run_script, script_fails, unzipped, waves};
+use crate::common::{Dice, Table, TestModel, python, run_script, script_fails, unzipped, waves};
 
 /// A training dataset and a prediction dataset.
 type Datasets = (Vec<u8>, Vec<u8>);
@@ -85,7 +85,7 @@ fn our_probabilities(onnx: &[u8], samples: &[u8]) -> String {
 }
 
 /// The ONNX file of an export.
-fn exported(home: &Home) -> Vec<u8> {
+fn exported(home: &TestModel) -> Vec<u8> {
     unzipped(&home.export()).remove("model.onnx").expect("a model")
 }
 
@@ -125,7 +125,7 @@ const FILES: [&str; 3] = ["model.onnx", "samples.csv", "expected.json"];
 fn onnxruntime_gives_the_same_probabilities(#[case] datasets: Datasets, #[case] count: u64) {
     let Some(python) = python() else { return };
     let (training, samples) = datasets;
-    let home = Home::trained(&training);
+    let home = TestModel::trained(&training);
     let onnx = exported(&home);
     let dir = ScriptFiles::new(&onnx, &samples, &our_probabilities(&onnx, &samples));
     let answer = run_script(&python, "check_onnx.py", &dir.paths());
@@ -134,7 +134,7 @@ fn onnxruntime_gives_the_same_probabilities(#[case] datasets: Datasets, #[case] 
 
 #[test]
 fn learns_a_chessboard_with_trees() {
-    let model = Model::load(&Home::trained(&chessboard(2_400).0).onnx()).expect("our model");
+    let model = Model::load(&TestModel::trained(&chessboard(2_400).0).onnx()).expect("our model");
     let decisions = model.metadata().decisions.join("\n");
     assert!(decisions.contains(" trees.") && !decisions.contains(" 0 trees."), "{decisions}");
 }
@@ -143,7 +143,7 @@ fn learns_a_chessboard_with_trees() {
 fn the_comparison_fails_on_a_small_difference() {
     let Some(python) = python() else { return };
     let (training, samples) = two_waves(100);
-    let onnx = exported(&Home::trained(&training));
+    let onnx = exported(&TestModel::trained(&training));
     let mut answers: BTreeMap<String, Vec<f64>> =
         serde_json::from_str(&our_probabilities(&onnx, &samples)).expect("answers");
     answers.values_mut().next().expect("a sample")[0] += 2e-5;

@@ -1,16 +1,14 @@
 //! Models in the data directory of a Python server are used in place.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
 
 use rstest::rstest;
 use serde_json::json;
 
 use super::python_server::large;
 use crate::common::{
-    DATA, Dice, Form, Home, INDEX, Layer, METADATA, Network, PICKLE, Table, TestServer, legacy_files,
-    write_files,
+    DATA, Dice, Form, INDEX, Layer, METADATA, Network, PICKLE, Table, TestModel, TestServer, contents,
+    legacy_files, write_files,
 };
 
 const NAMES: [&str; 5] = ["\\a", "\\b", "\\c", "\\d", "\\e"];
@@ -30,20 +28,6 @@ fn samples(count: usize, seed: u64) -> Table {
         table.push(&row, u8::from(dice.chance(one)));
     }
     table
-}
-
-/// All files in a directory, by path.
-fn contents(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    for entry in fs::read_dir(directory).expect("a directory") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            found.extend(contents(&path));
-        } else {
-            found.insert(path.clone(), fs::read(&path).expect("a file"));
-        }
-    }
-    found
 }
 
 fn post(server: &TestServer, path: &str, hash: &str, dataset: &[u8]) -> serde_json::Value {
@@ -191,7 +175,7 @@ fn refuses_a_model_in_place_of_a_tensorflow_1_release_with_a_remedy() {
 }
 
 /// Accuracy and log-loss on samples.
-fn accuracy_and_log_loss(home: &Home, table: &Table) -> (f64, f64) {
+fn accuracy_and_log_loss(home: &TestModel, table: &Table) -> (f64, f64) {
     let (mut right, mut loss) = (0, 0.0);
     for (answer, target) in home.predict(&table.unlabelled()).iter().zip(&table.targets) {
         right += usize::from(&answer.class == target);
@@ -210,7 +194,7 @@ fn accuracy_and_log_loss(home: &Home, table: &Table) -> (f64, f64) {
 #[case::a_roughly_right_model(Network::of_a_line(1.0, -0.3, 3.0), 3)]
 fn further_training_never_makes_predictions_worse(#[case] network: Network, #[case] seed: u64) {
     let fresh = samples(4_000, 1_000 + seed);
-    let home = Home::new();
+    let home = TestModel::new();
     network.write(&home.path().join("model"));
     let old = accuracy_and_log_loss(&home, &fresh);
     let mut seen = 0;
@@ -231,7 +215,7 @@ fn further_training_never_makes_predictions_worse(#[case] network: Network, #[ca
 #[test]
 fn training_replaces_a_model_that_is_wrong() {
     let fresh = samples(2_000, 77);
-    let home = Home::new();
+    let home = TestModel::new();
     Network::of_a_line(-1.0, -0.5, 3.0).write(&home.path().join("model"));
     assert!(accuracy_and_log_loss(&home, &fresh).0 < 0.3);
     home.train(&samples(400, 78).labelled());
@@ -245,9 +229,9 @@ fn predicts_with_a_large_model_in_place() {
     else {
         return;
     };
-    let home = Home::new();
+    let home = TestModel::new();
     write_files(&files.into_iter().collect::<BTreeMap<_, _>>(), &home.path().join("model"));
     for answer in home.predict(&samples) {
-        assert!((answer.of_one() - theirs[&answer.id]).abs() < 1e-4, "{answer:?}");
+        assert!((answer.probability_of_1() - theirs[&answer.id]).abs() < 1e-4, "{answer:?}");
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::moodle_cases::figures;
-use crate::common::{Home, python, run_script, waves};
+use crate::common::{TestModel, python, run_script, waves};
 
 /// The values of a tag in the only folder with events, which must have one value per step.
 #[track_caller]
@@ -20,9 +20,9 @@ fn values(events: &Value, tag: &str) -> Vec<f64> {
 #[test]
 fn reads_loss_accuracy_and_auc_of_each_iteration() {
     let Some(python) = python() else { return };
-    let home = Home::new();
+    let home = TestModel::new();
     let reply = home.evaluate(&waves(200, 1).labelled(), 4);
-    let run = home.model().run(reply.runid).expect("readable").expect("the run is there");
+    let run = home.model_dir().run(reply.runid).expect("readable").expect("the run is there");
     let events = run_script(&python, "read_tensorboard.py", &[&run.path()]);
     let mean = |tag: &str| {
         let values = values(&events, tag);
@@ -38,10 +38,10 @@ fn reads_loss_accuracy_and_auc_of_each_iteration() {
 #[test]
 fn reads_the_evaluation_of_a_trained_model() {
     let Some(python) = python() else { return };
-    let trained = Home::trained(&waves(200, 1).labelled());
-    let home = Home::new();
-    let reply = home.rate(&trained, &waves(100, 2).labelled());
-    let run = home.model().run(reply.runid).expect("readable").expect("the run is there");
+    let trained = TestModel::trained(&waves(200, 1).labelled());
+    let home = TestModel::new();
+    let reply = home.evaluate_trained(&trained, &waves(100, 2).labelled());
+    let run = home.model_dir().run(reply.runid).expect("readable").expect("the run is there");
     let events = run_script(&python, "read_tensorboard.py", &[&run.path()]);
     let accuracy = values(&events, "epoch_categorical_accuracy");
     assert_eq!(accuracy.len(), 1, "{events}");

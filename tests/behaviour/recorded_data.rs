@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use rstest::rstest;
 
 use super::moodle_cases::{figures, recorded};
-use crate::common::Home;
+use crate::common::TestModel;
 
 /// A labelled file without its targets, with ids.
 fn to_predict(labelled: &[u8]) -> Vec<u8> {
@@ -33,7 +33,7 @@ fn targets(labelled: &[u8]) -> Vec<String> {
 #[test]
 fn evaluates_a_real_site_of_1904_samples_with_a_high_accuracy() {
     let Some(training) = recorded("recorded/test-366-1904-training.csv.gz") else { return };
-    let reply = Home::new().evaluate(&training, 50);
+    let reply = TestModel::new().evaluate(&training, 50);
     let measured = figures(&reply);
     assert!(measured.accuracy >= 0.85, "{reply:?}");
     assert!(measured.auc.expect("two classes") >= 0.89, "{reply:?}");
@@ -47,7 +47,7 @@ fn trains_on_a_real_site_of_1904_samples_and_predicts_252() {
     ) else {
         return;
     };
-    let home = Home::trained(&training);
+    let home = TestModel::trained(&training);
     let answers = home.predict(&to_predict(&training));
     let right = answers.iter().zip(targets(&training)).filter(|(a, target)| a.class == *target).count();
     assert!(right as f64 / 1904.0 >= 0.855, "{right} of 1904");
@@ -60,10 +60,10 @@ fn trains_on_a_real_site_of_1904_samples_and_predicts_252() {
 #[test]
 fn recognises_three_distinct_rows_of_three_classes() {
     let Some(training) = recorded("recorded/degenerate-multiclass-test.csv") else { return };
-    let answers = Home::trained(&training).predict(&to_predict(&training));
+    let answers = TestModel::trained(&training).predict(&to_predict(&training));
     let classes: Vec<String> = answers.into_iter().map(|answer| answer.class).collect();
     assert_eq!(classes, targets(&training));
-    let reply = Home::new().evaluate(&training, 10);
+    let reply = TestModel::new().evaluate(&training, 10);
     assert!((figures(&reply).accuracy - 1.0).abs() < 1e-12, "{reply:?}");
 }
 
@@ -72,7 +72,7 @@ fn recognises_three_distinct_rows_of_three_classes() {
 #[case("tiny-data-set-2")]
 fn predicts_one_half_for_identical_rows_of_both_classes(#[case] name: &str) {
     let Some(training) = recorded(&format!("recorded/{name}.csv")) else { return };
-    let answers = Home::trained(&training).predict(&to_predict(&training));
+    let answers = TestModel::trained(&training).predict(&to_predict(&training));
     assert!(!answers.is_empty() && answers.iter().all(|a| (a.probability - 0.5).abs() < 0.02), "{answers:?}");
 }
 
@@ -86,10 +86,10 @@ fn predicts_next_years_students_of_an_open_university_as_well_as_the_best_known_
         return;
     };
     let truth: HashMap<String, f64> = serde_json::from_slice(&answers).expect("answers by sample id");
-    let predicted = Home::trained(&training).predict(&samples);
+    let predicted = TestModel::trained(&training).predict(&samples);
     assert_eq!(predicted.len(), truth.len());
     let scored: Vec<(f64, bool)> =
-        predicted.iter().map(|answer| (answer.of_one(), truth[&answer.id] > 0.5)).collect();
+        predicted.iter().map(|answer| (answer.probability_of_1(), truth[&answer.id] > 0.5)).collect();
     let right = scored.iter().filter(|(probability, at_risk)| (*probability > 0.5) == *at_risk).count();
     let accuracy = right as f64 / scored.len() as f64;
     assert!(accuracy >= 0.863, "{accuracy}");

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use super::shipped_models;
-use crate::common::{Entry, Form, RawZip, TestServer, python, run_script, tool, unzipped};
+use crate::common::{Entry, RawZip, TestServer, python, run_script, tool, unzipped};
 
 const SAMPLES: usize = 600;
 
@@ -27,27 +27,19 @@ impl Exporter {
         let server = TestServer::start();
         let campus = Campus::new(3);
         let dataset = campus.training_csv(0, SAMPLES);
-        let trained = server.post("/training", &Form::model("m", "d").file("dataset", dataset.as_bytes()));
-        assert_eq!(trained.json()["status"], json!(0), "{}", trained.text());
+        server.train("m", dataset.as_bytes());
         let samples = campus.cohort(0, 100).csv;
-        let predictions = predict(&server, &samples);
-        let export = server.get("/export?uniqueid=m&dirhash=d").body;
-        Self { export, samples, predictions }
+        let predictions = server.predictions("m", samples.as_bytes());
+        Self { export: server.export("m"), samples, predictions }
     }
 
-    /// Another server imports the archive and gives the same predictions.
+    /// Imports the archive on another server and compares the predictions.
     #[track_caller]
     fn assert_imported_by_another_server(&self, archive: &[u8]) {
-        let there = TestServer::start();
-        there.post("/import", &Form::model("m", "d").file("importzip", archive)).expect(200, "Ok");
-        assert_eq!(predict(&there, &self.samples), self.predictions);
+        let other = TestServer::start();
+        other.import("m", archive).expect(200, "Ok");
+        assert_eq!(other.predictions("m", self.samples.as_bytes()), self.predictions);
     }
-}
-
-fn predict(server: &TestServer, samples: &str) -> Value {
-    let reply = server.post("/prediction", &Form::model("m", "d").file("dataset", samples.as_bytes())).json();
-    assert_eq!(reply["status"], json!(0), "{reply}");
-    reply["predictions"].clone()
 }
 
 #[test]
@@ -66,22 +58,26 @@ fn exports_the_model_with_its_description_and_card() {
     assert!(0.0 < loss && loss < of_shares, "{description}");
     assert!(description["target"].as_str().is_some_and(|target| target.contains("target")), "{description}");
     let top = description["top_features"].as_array().expect("a list");
-    let first = &top.first().expect("a feature changes the predictions");
-    assert!(features.contains(&first["name"]) && first["weight"].as_f64() > Some(0.0), "{description}");
+    let top_feature = &top.first().expect("a feature changes the predictions");
+    assert!(
+        features.contains(&top_feature["name"]) && top_feature["weight"].as_f64() > Some(0.0),
+        "{description}"
+    );
 
     let card = String::from_utf8(files["model-card.md"].clone()).expect("text");
-    for heading in
-        ["What it predicts", "has learnt from", "How well", "decided", "moves", "Limits", "How to run"]
-    {
-        assert!(
-            card.lines().any(|line| line.starts_with("## ") && line.contains(heading)),
-            "{heading}: {card}"
-        );
-    }
-    assert!(
-        card.contains(&format!("{loss:.4}")) && card.contains(first["name"].as_str().unwrap_or("?")),
-        "{card}"
-    );
+    let headings: Vec<&str> = card.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+    let expected = [
+        "Predictions",
+        "Training data",
+        "Quality",
+        "Training decisions",
+        "Most important features",
+        "Limits",
+        "Usage",
+    ];
+    assert_eq!(headings, expected, "{card}");
+    let name = top_feature["name"].as_str().expect("a name");
+    assert!(card.contains(&format!("{loss:.4}")) && card.contains(name), "{card}");
 }
 
 #[test]
@@ -102,18 +98,17 @@ fn runs_the_program_in_the_model_card() {
 #[test]
 fn exports_an_imported_model_with_the_same_description() {
     let exporter = Exporter::new();
-    let there = TestServer::start();
-    there.post("/import", &Form::model("n", "d").file("importzip", &exporter.export)).expect(200, "Ok");
+    let other = TestServer::start();
+    other.import("m", &exporter.export).expect(200, "Ok");
     let description =
         |export: &[u8]| -> Value { serde_json::from_slice(&unzipped(export)["model.json"]).expect("JSON") };
-    let (here, again) =
-        (description(&exporter.export), description(&there.get("/export?uniqueid=n&dirhash=d").body));
+    let (original, again) = (description(&exporter.export), description(&other.export("m")));
     for key in
         ["features", "classes", "class_counts", "metrics", "decisions", "top_features", "target", "sha256"]
     {
-        assert_eq!(here[key], again[key], "{key}");
+        assert_eq!(original[key], again[key], "{key}");
     }
-    assert_eq!((&here["imported"], &again["imported"]), (&json!(false), &json!(true)));
+    assert_eq!((&original["imported"], &again["imported"]), (&json!(false), &json!(true)));
 }
 
 #[rstest]
@@ -123,13 +118,13 @@ fn exports_an_imported_model_with_the_same_description() {
 #[case("folders")]
 #[case("streamed")]
 #[case("commented")]
-fn imports_an_export_that_python_packed_again(#[case] way: &str) {
+fn imports_an_export_that_python_packed_again(#[case] variant: &str) {
     let Some(python) = python() else { return };
     let exporter = Exporter::new();
     let dir = tempfile::tempdir().expect("a directory");
     let (source, target) = (dir.path().join("export.zip"), dir.path().join("again.zip"));
     write(&source, &exporter.export);
-    run_script(&python, "rezip.py", &[source.as_os_str(), way.as_ref(), target.as_os_str()]);
+    run_script(&python, "rezip.py", &[source.as_os_str(), variant.as_ref(), target.as_os_str()]);
     exporter.assert_imported_by_another_server(&fs::read(target).expect("an archive"));
 }
 
@@ -140,7 +135,7 @@ fn imports_an_export_that_python_packed_again(#[case] way: &str) {
 #[case::named_one_by_one(&["-q", "../again.zip", "model.json", "model.onnx"])]
 #[case::the_model_alone(&["-q", "../again.zip", "model.onnx"])]
 fn imports_an_export_that_info_zip_packed_again(#[case] arguments: &[&str]) {
-    let Some(zip) = tool("an_export_that_info_zip_zips_again", "zip") else { return };
+    let Some(zip) = tool("imports_an_export_that_info_zip_packed_again", "zip") else { return };
     let exporter = Exporter::new();
     let dir = unpacked(&exporter.export);
     let files = dir.path().join("files");
@@ -151,7 +146,7 @@ fn imports_an_export_that_info_zip_packed_again(#[case] arguments: &[&str]) {
 
 #[test]
 fn imports_an_export_that_info_zip_wrote_into_a_pipe() {
-    let Some(zip) = tool("an_export_that_info_zip_writes_into_a_pipe", "zip") else { return };
+    let Some(zip) = tool("imports_an_export_that_info_zip_wrote_into_a_pipe", "zip") else { return };
     let exporter = Exporter::new();
     let dir = unpacked(&exporter.export);
     let piped = Command::new(zip).args(["-q", "-r", "-", "."]).current_dir(dir.path().join("files")).output();
@@ -160,21 +155,20 @@ fn imports_an_export_that_info_zip_wrote_into_a_pipe() {
     exporter.assert_imported_by_another_server(&piped.stdout);
 }
 
-/// Whatever tool made a model, its export is a model of this backend: a third server imports it, also after other
-/// programs have packed it again.
+/// The export of any tool's model is a model of this backend: another server imports it, also after other programs
+/// have packed it again.
 #[test]
 fn exports_and_repacks_models_of_every_tool_unchanged() {
-    let (here, there) = (TestServer::start(), TestServer::start());
-    let test = "models_of_every_origin_stay_the_same";
+    let (first, other) = (TestServer::start(), TestServer::start());
+    let test = "exports_and_repacks_models_of_every_tool_unchanged";
     let dir = tempfile::tempdir().expect("a directory");
     for folder in shipped_models::all() {
         let name = folder.file_name().and_then(|name| name.to_str()).expect("a name");
-        let samples = fs::read_to_string(folder.join("samples.csv")).expect("samples");
-        let form = Form::model("m", "d").file("importzip", &shipped_models::archive(&folder));
-        here.post("/import", &form).expect(200, "Ok");
-        let predictions = predict(&here, &samples);
+        let samples = fs::read(folder.join("samples.csv")).expect("samples");
+        first.import("m", &shipped_models::archive(&folder)).expect(200, "Ok");
+        let predictions = first.predictions("m", &samples);
         shipped_models::compare(&folder, &predictions);
-        let export = here.get("/export?uniqueid=m&dirhash=d").body;
+        let export = first.export("m");
 
         let mut archives = vec![export.clone()];
         if let Some(zip) = tool(test, "zip") {
@@ -193,8 +187,8 @@ fn exports_and_repacks_models_of_every_tool_unchanged() {
             archives.push(fs::read(target).expect("an archive"));
         }
         for archive in archives {
-            there.post("/import", &Form::model("m", "d").file("importzip", &archive)).expect(200, "Ok");
-            assert_eq!(predict(&there, &samples), predictions, "{name}");
+            other.import("m", &archive).expect(200, "Ok");
+            assert_eq!(other.predictions("m", &samples), predictions, "{name}");
         }
     }
 }
@@ -208,8 +202,7 @@ fn refuses_a_model_with_the_description_of_another_one() {
     assert_ne!(description, mixed);
     files.insert("model.json".to_owned(), mixed.into_bytes());
     let archive = RawZip::of(files.iter().map(|(name, bytes)| Entry::deflated(name, bytes))).bytes();
-    let there = TestServer::start();
-    let reply = there.post("/import", &Form::model("m", "d").file("importzip", &archive));
+    let reply = TestServer::start().import("m", &archive);
     assert_eq!(reply.status, 400);
     assert!(reply.text().contains("do not belong together"), "{}", reply.text());
     // model.json of an export is only for people: the classes are those of the model file.

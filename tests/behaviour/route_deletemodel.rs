@@ -6,8 +6,7 @@ use std::thread;
 use serde_json::json;
 
 use crate::common::{
-    Form, Operation, Request, Scene, TestServer, fired_failpoint, inject_fault, inject_fault_at, labelled,
-    predict, until,
+    Form, Operation, Request, Scene, TestServer, fired_failpoint, inject_fault, labelled, predict, until,
 };
 
 fn train(server: &TestServer, id: &str, dir: &str) {
@@ -16,7 +15,7 @@ fn train(server: &TestServer, id: &str, dir: &str) {
     assert_eq!(reply.json()["status"], json!(0), "{}", reply.text());
 }
 
-fn is_there(server: &TestServer, id: &str, dir: &str) -> bool {
+fn exists(server: &TestServer, id: &str, dir: &str) -> bool {
     server.get(&format!("/export?uniqueid={id}&dirhash={dir}")).status == 200
 }
 
@@ -29,7 +28,7 @@ fn deletes_everything_under_the_id_and_nothing_else() {
     let reply = server.post("/deletemodel", &Form::new().field("uniqueid", "m"));
     reply.expect(200, "Ok");
     assert_eq!(reply.header("content-type"), Some("text/plain; charset=utf-8"));
-    assert!(!is_there(&server, "m", "d1") && !is_there(&server, "m", "d2") && is_there(&server, "m2", "d1"));
+    assert!(!exists(&server, "m", "d1") && !exists(&server, "m", "d2") && exists(&server, "m2", "d1"));
 }
 
 #[test]
@@ -53,7 +52,7 @@ fn an_empty_id_deletes_nothing() {
         let reply = server.post("/deletemodel", &Form::new().field("uniqueid", id));
         assert!(reply.status == 400 || id == "../data", "{id:?}: {}", reply.text());
     }
-    assert!(is_there(&server, "m", "d"));
+    assert!(exists(&server, "m", "d"));
 }
 
 #[test]
@@ -62,7 +61,7 @@ fn a_deleted_model_can_be_trained_again() {
     train(&server, "m", "d");
     server.post("/deletemodel", &Form::new().field("uniqueid", "m")).expect(200, "Ok");
     train(&server, "m", "d");
-    assert!(is_there(&server, "m", "d"));
+    assert!(exists(&server, "m", "d"));
 }
 
 #[rstest::rstest]
@@ -75,12 +74,12 @@ fn a_model_that_is_deleted_while_it_is_created_does_not_reappear(
 ) {
     let scene = Scene::new();
     let server = scene.server();
-    inject_fault(&server, &format!("hold {step}"));
+    server.hold(step);
     thread::scope(|scope| {
         let first = scope.spawn(|| server.send(&scene.request(operation, "new")));
-        until("it reaches the step before it is stored", || fired_failpoint(&server.orders()).is_some());
+        server.wait_until_held();
         server.send(&scene.request(Operation::Delete, "new")).expect(200, "Ok");
-        inject_fault_at(&server.orders().with_extension("go"), "");
+        server.release();
         assert_eq!(first.join().unwrap().status, 200);
     });
     assert_deleted_and_trainable(&server, &scene);
@@ -90,17 +89,15 @@ fn a_model_that_is_deleted_while_it_is_created_does_not_reappear(
 fn a_queued_training_does_not_restore_a_deleted_model() {
     let scene = Scene::new();
     let server = scene.server();
-    inject_fault(&server, "hold make a file");
+    server.hold("make a file");
     thread::scope(|scope| {
         let train = || server.send(&scene.request(Operation::Train, "new"));
         let first = scope.spawn(train);
-        until("the first reaches the step before it is stored", || {
-            fired_failpoint(&server.orders()).is_some()
-        });
+        server.wait_until_held();
         let second = scope.spawn(train);
         until("the second is queued", || started_jobs(&server, "new") == 2);
         server.send(&scene.request(Operation::Delete, "new")).expect(200, "Ok");
-        inject_fault_at(&server.orders().with_extension("go"), "");
+        server.release();
         for training in [first, second] {
             assert_eq!(training.join().unwrap().status, 200);
         }

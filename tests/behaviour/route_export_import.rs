@@ -1,33 +1,22 @@
 //! `GET /export` and `POST /import`.
 
-use std::io::{Cursor, Read, Write};
-
 use rstest::rstest;
-use serde_json::json;
+use serde_json::Value;
 
-use crate::common::{Form, TestServer, labelled, unlabelled};
+use crate::common::{Entry, RawZip, TestServer, labelled, unlabelled, unzipped};
 
 const ROWS: [&str; 6] = ["1,-1,-1,1", "1,-1,-0.9,1", "1,-1,-1,1", "1,-1,-0.2,0", "1,-1,-0.1,0", "1,-1,0,0"];
 
 fn train(server: &TestServer, id: &str) {
-    let reply = server.post("/training", &Form::model(id, "d").file("dataset", &labelled(&ROWS)));
-    assert_eq!(reply.json()["status"], json!(0), "{}", reply.text());
+    server.train(id, &labelled(&ROWS));
 }
 
-fn predictions(server: &TestServer, id: &str) -> serde_json::Value {
-    let samples = unlabelled(&["a,1,-1,-1", "b,1,-1,-0.55", "c,,-1,0", "d,-1,1,0.3"]);
-    let reply = server.post("/prediction", &Form::model(id, "d").file("dataset", &samples)).json();
-    assert_eq!(reply["status"], json!(0), "{reply}");
-    reply["predictions"].clone()
+fn predictions(server: &TestServer, id: &str) -> Value {
+    server.predictions(id, &unlabelled(&["a,1,-1,-1", "b,1,-1,-0.55", "c,,-1,0", "d,-1,1,0.3"]))
 }
 
 fn zipped(files: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, content) in files {
-        writer.start_file(*name, zip::write::SimpleFileOptions::default()).expect("a file begins");
-        writer.write_all(content).expect("it is written");
-    }
-    writer.finish().expect("the zip ends").into_inner()
+    RawZip::of(files.iter().map(|(name, content)| Entry::deflated(name, content))).bytes()
 }
 
 #[rstest]
@@ -40,34 +29,23 @@ fn exporting_an_untrained_or_unknown_model_is_503(#[case] query: &str) {
 
 #[test]
 fn an_imported_model_predicts_what_its_exporter_predicts() {
-    let (here, there) = (TestServer::start(), TestServer::start());
-    train(&here, "m");
-    let export = here.get("/export?uniqueid=m&dirhash=d");
-    assert_eq!((export.status, export.header("content-type")), (200, Some("application/zip")));
-    there.post("/import", &Form::model("n", "d").file("importzip", &export.body)).expect(200, "Ok");
-    assert_eq!(predictions(&there, "n"), predictions(&here, "m"));
+    let (exporter, importer) = (TestServer::start(), TestServer::start());
+    train(&exporter, "m");
+    importer.import("n", &exporter.export("m")).expect(200, "Ok");
+    assert_eq!(predictions(&importer, "n"), predictions(&exporter, "m"));
     // The imported model can be exported again.
-    assert_eq!(there.get("/export?uniqueid=n&dirhash=d").status, 200);
+    importer.export("n");
 }
 
 #[test]
 fn an_export_that_moodle_unpacked_and_zipped_again_can_be_imported() {
     let server = TestServer::start();
     train(&server, "m");
-    let export = server.get("/export?uniqueid=m&dirhash=d").body;
-    let mut archive = zip::ZipArchive::new(Cursor::new(export)).expect("a zip");
-    let mut files = Vec::new();
-    for index in 0..archive.len() {
-        let mut file = archive.by_index(index).expect("a file");
-        let name = file.name().expect("a readable name").into_owned();
-        assert!(!file.is_dir() && !name.starts_with('/'), "{name}");
-        let mut content = Vec::new();
-        file.read_to_end(&mut content).expect("readable");
-        files.push((name, content));
-    }
+    let files = unzipped(&server.export("m"));
+    assert!(files.keys().all(|name| !name.starts_with('/') && !name.ends_with('/')), "{:?}", files.keys());
     let files: Vec<(&str, &[u8])> =
         files.iter().map(|(name, content)| (name.as_str(), &content[..])).collect();
-    server.post("/import", &Form::model("n", "d").file("importzip", &zipped(&files))).expect(200, "Ok");
+    server.import("n", &zipped(&files)).expect(200, "Ok");
     assert_eq!(predictions(&server, "n"), predictions(&server, "m"));
 }
 
@@ -77,13 +55,9 @@ fn an_import_replaces_the_model() {
     train(&server, "m");
     let other =
         labelled(&["1,-1,-1,0", "1,-1,-0.9,0", "1,-1,-1,0", "1,-1,-0.2,1", "1,-1,-0.1,1", "1,-1,0,1"]);
-    assert_eq!(
-        server.post("/training", &Form::model("n", "d").file("dataset", &other)).json()["status"],
-        json!(0)
-    );
+    server.train("n", &other);
     assert_ne!(predictions(&server, "n"), predictions(&server, "m"));
-    let export = server.get("/export?uniqueid=m&dirhash=d").body;
-    server.post("/import", &Form::model("n", "d").file("importzip", &export)).expect(200, "Ok");
+    server.import("n", &server.export("m")).expect(200, "Ok");
     assert_eq!(predictions(&server, "n"), predictions(&server, "m"));
 }
 
@@ -92,7 +66,7 @@ fn anything_but_an_export_is_a_bad_request_and_changes_nothing() {
     let server = TestServer::start();
     train(&server, "m");
     let before = predictions(&server, "m");
-    let export = server.get("/export?uniqueid=m&dirhash=d").body;
+    let export = server.export("m");
     let junk: [Vec<u8>; 7] = [
         Vec::new(),
         b"no zip at all".to_vec(),
@@ -103,7 +77,7 @@ fn anything_but_an_export_is_a_bad_request_and_changes_nothing() {
         zipped(&[("../../escape", b"x")]),
     ];
     for archive in junk {
-        let reply = server.post("/import", &Form::model("m", "d").file("importzip", &archive));
+        let reply = server.import("m", &archive);
         assert_eq!(reply.status, 400, "{}", reply.text());
         assert!(!reply.text().is_empty() && !reply.text().contains("/tmp"), "{}", reply.text());
     }

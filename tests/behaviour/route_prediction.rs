@@ -8,8 +8,7 @@ const ROWS: [&str; 6] = ["1,-1,-1,1", "1,-1,-0.9,1", "1,-1,-1,1", "1,-1,-0.2,0",
 
 fn trained(dataset: &[u8]) -> TestServer {
     let server = TestServer::start();
-    let reply = server.post("/training", &Form::model("m", "d").file("dataset", dataset));
-    assert_eq!(reply.json()["status"], json!(0), "{}", reply.text());
+    server.train("m", dataset);
     server
 }
 

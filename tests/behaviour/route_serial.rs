@@ -1,6 +1,5 @@
-//! Concurrent clients of one model: their answers are those of some sequential order that respects the real-time
-//! order of requests and answers (linearizability; the search is that of Wing and Gong 1993). And models do not wait
-//! for each other.
+//! Concurrent clients of one model: their replies are those of some sequential order that respects the real-time order
+//! of requests and replies (linearizability; the search is that of Wing and Gong 1993). Models do not block each other.
 
 use std::collections::{HashMap, HashSet};
 use std::thread;
@@ -8,10 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::common::{
-    Dice, Form, Launch, Reply, TestServer, fired_failpoint, inject_fault, inject_fault_at, labelled, long,
-    unlabelled, until,
-};
+use crate::common::{Dice, Form, Launch, TestServer, long, separable, unlabelled};
 
 /// The operations, and how many clients do each.
 const CLIENTS: [(Operation, usize); 7] = [
@@ -46,19 +42,19 @@ impl State {
     const DELETED: Self = Self { archive: 0, trainings: 0 };
 }
 
-/// A request and its answer.
+/// A request and its reply.
 #[derive(Debug)]
 struct Observation {
-    what: Operation,
+    operation: Operation,
     sent: Instant,
-    answered: Instant,
+    replied: Instant,
     /// The predictions or the status of the model; `None` for operations that do not return them.
     seen: Option<Value>,
 }
 
 impl Observation {
     fn changes(&self) -> bool {
-        matches!(self.what, Operation::Train | Operation::Import(_) | Operation::Delete)
+        matches!(self.operation, Operation::Train | Operation::Import(_) | Operation::Delete)
     }
 }
 
@@ -66,75 +62,58 @@ impl Observation {
 struct System {
     server: TestServer,
     archives: [Vec<u8>; 2],
-    answers: HashMap<State, Value>,
-}
-
-fn rows(turned: bool, count: usize) -> Vec<u8> {
-    let row = |n: usize| {
-        format!("1,{},{},{}", n % 7, if n.is_multiple_of(2) == turned { "-1" } else { "-0.2" }, n % 2)
-    };
-    let rows: Vec<String> = (0..count).map(row).collect();
-    labelled(&rows.iter().map(String::as_str).collect::<Vec<_>>())
+    replies: HashMap<State, Value>,
 }
 
 impl System {
     fn new() -> Self {
         let server = TestServer::start();
-        let archives = [(true, 20), (false, 60)].map(|(turned, count)| {
-            assert_done(
-                &server.post("/training", &Form::model("a", "d").file("dataset", &rows(turned, count))),
-            );
-            let archive = server.get("/export?uniqueid=a&dirhash=d").body;
+        let archives = [(20, false), (60, true)].map(|(count, inverted)| {
+            server.train("a", &separable(count, inverted));
+            let archive = server.export("a");
             server.post("/deletemodel", &Form::new().field("uniqueid", "a")).expect(200, "Ok");
             archive
         });
-        let mut system = Self { server, archives, answers: HashMap::new() };
+        let mut system = Self { server, archives, replies: HashMap::new() };
         for archive in 0..=2 {
             system.send(Operation::Delete);
             if archive > 0 {
                 system.send(Operation::Import(archive));
             }
             for trainings in 0..=CLIENTS[0].1 {
-                system.answers.insert(State { archive, trainings }, system.predict("m"));
+                system.replies.insert(State { archive, trainings }, predicted(&system.server));
                 system.send(Operation::Train);
             }
         }
         system.send(Operation::Delete);
-        let different: HashSet<String> = system.answers.values().map(Value::to_string).collect();
+        let different: HashSet<String> = system.replies.values().map(Value::to_string).collect();
         assert!(different.len() >= 5, "the states differ: {different:?}");
         system
     }
 
     /// Sends a request; returns what it shows of the model.
-    fn send(&self, what: Operation) -> Option<Value> {
-        let form = Form::model("m", "d");
-        match what {
-            Operation::Train => {
-                assert_done(&self.server.post("/training", &form.file("dataset", &rows(true, 30))));
-            }
-            Operation::Import(which) => {
-                self.server
-                    .post("/import", &form.file("importzip", &self.archives[which - 1]))
-                    .expect(200, "Ok");
-            }
+    fn send(&self, operation: Operation) -> Option<Value> {
+        match operation {
+            Operation::Train => self.server.train("m", &separable(30, false)),
+            Operation::Import(which) => self.server.import("m", &self.archives[which - 1]).expect(200, "Ok"),
             Operation::Delete => {
                 self.server.post("/deletemodel", &Form::new().field("uniqueid", "m")).expect(200, "Ok");
             }
-            Operation::Predict => return Some(self.predict("m")),
+            Operation::Predict => return Some(predicted(&self.server)),
             Operation::Export => return Some(self.exported()),
             Operation::Evaluate => {
-                let form =
-                    form.field("minscore", "0.1").field("maxdeviation", "0.9").field("niterations", "1");
-                assert_done(&self.server.post("/evaluation", &form.file("dataset", &rows(true, 40))));
+                let form = Form::model("m", "d").evaluation(1).file("dataset", &separable(40, false));
+                let reply = self.server.post("/evaluation", &form);
+                assert_eq!((reply.status, &reply.json()["status"]), (200, &json!(0)), "{}", reply.text());
             }
         }
         None
     }
 
-    fn predict(&self, id: &str) -> Value {
-        let dataset = unlabelled(&["1-0,1,3,-1", "2-0,1,2,-0.2", "3-0,1,5,-0.6"]);
-        let reply = self.server.post("/prediction", &Form::model(id, "d").file("dataset", &dataset)).json();
-        if reply["status"] == json!(0) { reply["predictions"].clone() } else { reply["status"].clone() }
+    fn observe(&self, operation: Operation) -> Observation {
+        let sent = Instant::now();
+        let seen = self.send(operation);
+        Observation { operation, sent, replied: Instant::now(), seen }
     }
 
     /// The predictions of the exported model on another server.
@@ -142,25 +121,25 @@ impl System {
         let export = self.server.get("/export?uniqueid=m&dirhash=d");
         if export.status != 200 {
             assert_eq!(export.status, 503, "{}", export.text());
-            return self.answers[&State::DELETED].clone();
+            return self.replies[&State::DELETED].clone();
         }
         let other = TestServer::start();
-        other.post("/import", &Form::model("m", "d").file("importzip", &export.body)).expect(200, "Ok");
-        Self { server: other, archives: [Vec::new(), Vec::new()], answers: HashMap::new() }.predict("m")
+        other.import("m", &export.body).expect(200, "Ok");
+        predicted(&other)
     }
 
-    /// The state after an operation; `None` if its answer contradicts the state before.
+    /// The state after an operation; `None` if its reply contradicts the state before.
     fn after(&self, done: &Observation, state: State) -> Option<State> {
-        match (done.what, &done.seen) {
+        match (done.operation, &done.seen) {
             (Operation::Train, _) => Some(State { trainings: state.trainings + 1, ..state }),
             (Operation::Import(archive), _) => Some(State { archive, trainings: 0 }),
             (Operation::Delete, _) => Some(State::DELETED),
-            (_, Some(seen)) => (self.answers.get(&state) == Some(seen)).then_some(state),
+            (_, Some(seen)) => (self.replies.get(&state) == Some(seen)).then_some(state),
             (_, None) => Some(state),
         }
     }
 
-    /// Whether some order of all requests explains all answers.
+    /// Whether some order of all requests explains all replies.
     fn explains(&self, all: &[Observation]) -> bool {
         let mut tried = HashSet::new();
         let mut open = vec![(0_u64, State::DELETED)];
@@ -172,9 +151,9 @@ impl System {
                 continue;
             }
             let left = || all.iter().enumerate().filter(|(at, _)| finished & (1 << at) == 0);
-            let first_answer = left().map(|(_, done)| done.answered).min();
-            // A request that was sent after another one was answered comes after it.
-            let next = left().filter(|(_, done)| first_answer.is_none_or(|answered| done.sent <= answered));
+            let first_reply = left().map(|(_, done)| done.replied).min();
+            // A request that was sent after another one got its reply comes after it.
+            let next = left().filter(|(_, done)| first_reply.is_none_or(|replied| done.sent <= replied));
             let mut next = next.filter_map(|(at, done)| Some((at, self.after(done, state)?, done.changes())));
             // A consistent operation that changes nothing can be done at once.
             let some = next.clone().find(|(.., changes)| !changes);
@@ -187,8 +166,12 @@ impl System {
     }
 }
 
-fn assert_done(reply: &Reply) {
-    assert_eq!((reply.status, &reply.json()["status"]), (200, &json!(0)), "{}", reply.text());
+/// The predictions of the model m, or the status if there is none.
+fn predicted(server: &TestServer) -> Value {
+    let dataset = unlabelled(&["1-0,1,3,-1", "2-0,1,2,-0.2", "3-0,1,5,-0.6"]);
+    let mut reply = server.predict("m", &dataset);
+    let key = if reply["status"] == json!(0) { "predictions" } else { "status" };
+    reply[key].take()
 }
 
 #[test]
@@ -196,21 +179,23 @@ fn the_answers_to_32_concurrent_clients_of_one_model_are_linearizable() {
     let system = System::new();
     let mut dice = Dice::new(32);
     for round in 0..if long() { 40 } else { 3 } {
-        let mut operations: Vec<Operation> =
-            CLIENTS.into_iter().flat_map(|(what, count)| std::iter::repeat_n(what, count)).collect();
+        let mut operations: Vec<Operation> = CLIENTS
+            .into_iter()
+            .flat_map(|(operation, count)| std::iter::repeat_n(operation, count))
+            .collect();
         assert_eq!(operations.len(), 32);
         dice.shuffle(&mut operations);
         let delays: Vec<f64> = operations.iter().map(|_| dice.between(0.0, 0.5)).collect();
         let mut all: Vec<Observation> = thread::scope(|scope| {
-            let one = |(what, delay): (Operation, f64)| {
+            let one = |(operation, delay): (Operation, f64)| {
                 let system = &system;
                 scope.spawn(move || {
                     thread::sleep(Duration::from_secs_f64(delay));
-                    system.observe(what)
+                    system.observe(operation)
                 })
             };
             let clients: Vec<_> = operations.into_iter().zip(delays).map(one).collect();
-            clients.into_iter().map(|client| client.join().expect("an answer")).collect()
+            clients.into_iter().map(|client| client.join().expect("a reply")).collect()
         });
         all.push(system.observe(Operation::Predict));
         assert!(system.explains(&all), "no order explains round {round}: {all:#?}");
@@ -224,37 +209,26 @@ fn the_answers_to_32_concurrent_clients_of_one_model_are_linearizable() {
     }
 }
 
-impl System {
-    fn observe(&self, what: Operation) -> Observation {
-        let sent = Instant::now();
-        let seen = self.send(what);
-        Observation { what, sent, answered: Instant::now(), seen }
-    }
-}
-
 #[test]
 #[cfg(debug_assertions)]
 fn publishing_a_model_blocks_neither_other_models_nor_its_own_readers() {
     // With one job slot, the held training would block the others.
     let server = Launch::new().env("MOODLE_MLBACKEND_JOBS", "2").with_faults().start();
-    let train = |id: &str| server.post("/training", &Form::model(id, "d").file("dataset", &rows(true, 30)));
-    assert_done(&train("m"));
-    inject_fault(&server, "hold make a file");
+    let train = |id: &str| server.train(id, &separable(30, false));
+    train("m");
+    server.hold("make a file");
     thread::scope(|scope| {
         let held = scope.spawn(|| train("m"));
-        until("it publishes", || fired_failpoint(&server.orders()).is_some());
+        server.wait_until_held();
         // While the lock of model m is held, all of these requests finish.
-        assert_done(&train("n"));
-        let read = |id: &str| {
-            let form = Form::model(id, "d").file("dataset", &unlabelled(&["1-0,1,3,-1"]));
-            assert_done(&server.post("/prediction", &form));
-            assert_eq!(server.get(&format!("/export?uniqueid={id}&dirhash=d")).status, 200);
-        };
-        read("m");
-        read("n");
+        train("n");
+        for id in ["m", "n"] {
+            server.predictions(id, &unlabelled(&["1-0,1,3,-1"]));
+            server.export(id);
+        }
         server.post("/deletemodel", &Form::new().field("uniqueid", "n")).expect(200, "Ok");
         assert!(!held.is_finished());
-        inject_fault_at(&server.orders().with_extension("go"), "");
-        assert_done(&held.join().expect("an answer"));
+        server.release();
+        held.join().expect("it is trained");
     });
 }

@@ -1,7 +1,7 @@
 //! `POST /training`.
 
 use rstest::rstest;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::common::{Form, Reply, TestServer, labelled, labelled_with_classes, shared, unlabelled};
 
@@ -12,13 +12,10 @@ fn train(server: &TestServer, dataset: &[u8]) -> Reply {
 }
 
 fn predict(server: &TestServer, dataset: &[u8]) -> Vec<(String, String, f64)> {
-    let reply = server.post("/prediction", &Form::model("m", "d").file("dataset", dataset));
-    assert_eq!(reply.status, 200, "{}", reply.text());
-    let reply = reply.json();
-    assert_eq!(reply["status"], json!(0), "{reply}");
-    let rows = reply["predictions"].as_array().expect("predictions").iter();
-    let text = |value: &serde_json::Value| value.as_str().expect("a string").to_owned();
-    rows.map(|row| (text(&row[0]), text(&row[1]), text(&row[2]).parse().expect("a number"))).collect()
+    let predictions = server.predictions("m", dataset);
+    let text = |value: &Value| value.as_str().expect("a string").to_owned();
+    let prediction = |row: &Value| (text(&row[0]), text(&row[1]), text(&row[2]).parse().expect("a number"));
+    predictions.as_array().expect("predictions").iter().map(prediction).collect()
 }
 
 const SEPARABLE: [&str; 8] = [
@@ -53,15 +50,13 @@ fn a_class_without_a_sample_is_status_8_and_nothing_is_stored(#[case] rows: &[&s
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert_eq!(reply.json()["status"], json!(8));
     assert_eq!(reply.json()["errors"], json!(TOO_FEW));
-    let reply =
-        server.post("/prediction", &Form::model("m", "d").file("dataset", &unlabelled(&["1-0,1,1,1"])));
-    assert_eq!(reply.json()["status"], json!(2));
+    assert_eq!(server.predict("m", &unlabelled(&["1-0,1,1,1"]))["status"], json!(2));
 }
 
 #[test]
 fn a_refused_training_keeps_the_model() {
     let server = TestServer::start();
-    assert_eq!(train(&server, &labelled(&SEPARABLE)).json()["status"], json!(0));
+    server.train("m", &labelled(&SEPARABLE));
     let before = predict(&server, &unlabelled(&["1-0,1,-1,-1"]));
     assert_eq!(train(&server, &labelled_with_classes("[0,1,2]", &["1,-1,-1,1"])).status / 100, 2);
     assert_eq!(predict(&server, &unlabelled(&["1-0,1,-1,-1"])), before);
@@ -70,29 +65,28 @@ fn a_refused_training_keeps_the_model() {
 #[test]
 fn two_identical_rows_of_different_classes_train() {
     let server = TestServer::start();
-    assert_eq!(train(&server, &labelled(&["1,-1,1,1", "1,-1,1,0"])).json()["status"], json!(0));
-    let answer = &predict(&server, &unlabelled(&["1-0,1,-1,1"]))[0];
-    assert!(answer.1 == "0" || answer.1 == "1");
-    assert!((answer.2 - 0.5).abs() < 0.2, "{answer:?}");
+    server.train("m", &labelled(&["1,-1,1,1", "1,-1,1,0"]));
+    let prediction = &predict(&server, &unlabelled(&["1-0,1,-1,1"]))[0];
+    assert!(prediction.1 == "0" || prediction.1 == "1");
+    assert!((prediction.2 - 0.5).abs() < 0.2, "{prediction:?}");
 }
 
 #[test]
 fn columns_that_do_not_vary_give_the_majority_class_with_its_share() {
     let server = TestServer::start();
-    let rows = ["1,1,1,1", "1,1,1,1", "1,1,1,1", "1,1,1,0"];
-    assert_eq!(train(&server, &labelled(&rows)).json()["status"], json!(0));
-    let answer = &predict(&server, &unlabelled(&["1-0,1,1,1"]))[0];
-    assert_eq!(answer.1, "1");
-    assert!((answer.2 - 0.75).abs() < 0.15, "{answer:?}");
+    server.train("m", &labelled(&["1,1,1,1", "1,1,1,1", "1,1,1,1", "1,1,1,0"]));
+    let prediction = &predict(&server, &unlabelled(&["1-0,1,1,1"]))[0];
+    assert_eq!(prediction.1, "1");
+    assert!((prediction.2 - 0.75).abs() < 0.15, "{prediction:?}");
 }
 
 #[test]
 fn a_later_batch_adds_to_the_earlier_samples() {
     let server = TestServer::start();
-    assert_eq!(train(&server, &labelled(&SEPARABLE)).json()["status"], json!(0));
-    assert_eq!(train(&server, &labelled(&["1,-1,-1,1", "1,-1,-0.2,0"])).json()["status"], json!(0));
-    let answers = predict(&server, &unlabelled(&["1-0,1,-1,-1", "2-0,1,-1,-0.2"]));
-    assert_eq!((answers[0].1.as_str(), answers[1].1.as_str()), ("1", "0"));
+    server.train("m", &labelled(&SEPARABLE));
+    server.train("m", &labelled(&["1,-1,-1,1", "1,-1,-0.2,0"]));
+    let predictions = predict(&server, &unlabelled(&["1-0,1,-1,-1", "2-0,1,-1,-0.2"]));
+    assert_eq!((predictions[0].1.as_str(), predictions[1].1.as_str()), ("1", "0"));
 }
 
 #[rstest]
@@ -143,11 +137,14 @@ fn moodles_incremental_training_keeps_both_predictions() {
     };
     let server = TestServer::start();
     for batch in [first, more] {
-        assert_eq!(train(&server, &batch).json()["status"], json!(0));
-        let answers = predict(&server, &samples);
-        let class = |id: &str| answers.iter().find(|row| row.0 == id).map(|row| row.1.clone());
+        server.train("m", &batch);
+        let predictions = predict(&server, &samples);
+        let class = |id: &str| predictions.iter().find(|row| row.0 == id).map(|row| row.1.clone());
         assert_eq!((class("183021-0").as_deref(), class("183020-0").as_deref()), (Some("0"), Some("1")));
-        assert!(answers.iter().all(|row| row.2 >= 0.6), "Moodle drops less certain predictions: {answers:?}");
+        assert!(
+            predictions.iter().all(|row| row.2 >= 0.6),
+            "Moodle drops less certain predictions: {predictions:?}"
+        );
     }
 }
 
@@ -157,7 +154,7 @@ fn distinguishes_the_three_classes_of_moodles_test() {
     let read = |name: &str| shared(test, &format!("moodle/moodletest-multiclass-{name}.csv"));
     let (Some(dataset), Some(samples)) = (read("15x2-training"), read("3x2-prediction")) else { return };
     let server = TestServer::start();
-    assert_eq!(train(&server, &dataset).json()["status"], json!(0));
+    server.train("m", &dataset);
     let mut classes: Vec<_> = predict(&server, &samples).into_iter().map(|row| row.1).collect();
     classes.sort();
     assert_eq!(classes, ["0", "1", "2"]);

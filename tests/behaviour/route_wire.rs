@@ -1,4 +1,4 @@
-//! Recorded requests of Moodle's plugin, byte for byte, and the answers that it needs.
+//! Recorded requests of Moodle's plugin, byte for byte, and the replies that it needs.
 
 use serde_json::json;
 
@@ -13,45 +13,45 @@ fn recorded(server: &TestServer, number: &str) -> Option<Vec<u8>> {
     Some([head.as_bytes(), &bytes[end..]].concat())
 }
 
-fn answer(server: &TestServer, number: &str) -> Option<Reply> {
+fn replay(server: &TestServer, number: &str) -> Option<Reply> {
     recorded(server, number).map(|bytes| server.raw(&bytes))
 }
 
 #[test]
 fn answers_moodles_recorded_training_prediction_and_deletion() {
     let server = TestServer::start();
-    let Some(trained) = answer(&server, "0004") else { return };
+    let Some(trained) = replay(&server, "0004") else { return };
     assert_eq!((trained.status, trained.json()["status"].clone()), (200, json!(0)), "{}", trained.text());
-    let predicted = answer(&server, "0005").expect("it is recorded").json();
+    let predicted = replay(&server, "0005").expect("it is recorded").json();
     assert_eq!(predicted["status"], json!(0));
     let row = |index: usize| {
         (predicted["predictions"][index][0].clone(), predicted["predictions"][index][1].clone())
     };
     assert_eq!(row(0), (json!("183021-0"), json!("0")));
     assert_eq!(row(1), (json!("183020-0"), json!("1")));
-    answer(&server, "0009").expect("it is recorded").expect(200, "Ok");
-    let gone = answer(&server, "0005").expect("it is recorded").json();
+    replay(&server, "0009").expect("it is recorded").expect(200, "Ok");
+    let gone = replay(&server, "0005").expect("it is recorded").json();
     assert_eq!(gone["status"], json!(2));
 }
 
 #[test]
 fn exporting_an_untrained_model_is_503() {
     let server = TestServer::start();
-    let Some(reply) = answer(&server, "0030") else { return };
+    let Some(reply) = replay(&server, "0030") else { return };
     reply.expect(503, "There is nothing to export.");
 }
 
 #[test]
 fn imports_an_export_of_the_python_server() {
     let server = TestServer::start();
-    let Some(reply) = answer(&server, "0032") else { return };
+    let Some(reply) = replay(&server, "0032") else { return };
     reply.expect(200, "Ok");
 }
 
 #[test]
 fn answers_moodles_recorded_evaluation_and_its_log() {
     let server = TestServer::start();
-    let Some(reply) = answer(&server, "0064") else { return };
+    let Some(reply) = replay(&server, "0064") else { return };
     let reply = reply.json();
     assert_eq!(reply["status"].as_u64().map(|status| status & 4), Some(4), "{reply}");
     let run = reply["runid"].as_u64().expect("an integer").to_string();
@@ -63,7 +63,7 @@ fn answers_moodles_recorded_evaluation_and_its_log() {
     assert_eq!((log.status, log.header("content-type")), (200, Some("application/zip")));
     assert!(log.body.len() > 22);
     // The recorded run itself is unknown here.
-    let unknown = answer(&server, "0065").expect("it is recorded");
+    let unknown = replay(&server, "0065").expect("it is recorded");
     assert_eq!((unknown.status, unknown.body.len()), (200, 22));
 }
 

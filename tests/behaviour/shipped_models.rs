@@ -1,15 +1,13 @@
-//! The models in `models/`: every later release imports a model that was exported once.
+//! The models in `models/`: every release imports the models of earlier ones, with the same predictions.
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::{Cursor, Write as _};
 use std::path::{Path, PathBuf};
 
 use moodle_mlbackend::dataset::{Limits, read_unlabelled};
 use moodle_mlbackend::model::Model;
-use zip::write::{SimpleFileOptions, ZipWriter};
 
-use crate::common::Home;
+use crate::common::{Entry, RawZip, TestModel};
 
 /// The folders of all shipped models.
 pub(super) fn all() -> Vec<PathBuf> {
@@ -21,17 +19,12 @@ pub(super) fn all() -> Vec<PathBuf> {
 }
 
 /// The tolerance between a probability and that of the framework that made the model: all compute in single precision,
-/// each in its own order.
+/// but in different orders.
 const TOLERANCE: f64 = 1e-5;
 
 /// A zip of a model's files, like the one that Moodle makes of its unpacked files.
 pub(super) fn zipped(files: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, bytes) in files {
-        zip.start_file(*name, SimpleFileOptions::default()).expect("a zip");
-        zip.write_all(bytes).expect("a zip");
-    }
-    zip.finish().expect("a zip").into_inner()
+    RawZip::of(files.iter().map(|(name, bytes)| Entry::stored(name, bytes))).bytes()
 }
 
 /// The archive of a folder for import; models of this backend need no `model.json`.
@@ -44,8 +37,8 @@ pub(super) fn archive(model: &Path) -> Vec<u8> {
 }
 
 /// A folder's model, imported.
-pub(super) fn imported(model: &Path) -> Home {
-    let home = Home::new();
+pub(super) fn imported(model: &Path) -> TestModel {
+    let home = TestModel::new();
     home.try_import(&archive(model)).unwrap_or_else(|error| panic!("{}: {error}", model.display()));
     home
 }
@@ -53,12 +46,19 @@ pub(super) fn imported(model: &Path) -> Home {
 /// Compares a server's predictions for the samples of a folder with the expected ones.
 #[track_caller]
 pub(super) fn compare(model: &Path, predictions: &serde_json::Value) {
-    let (predictions, expected) = (predictions.as_array().expect("predictions"), expected(model));
+    let predictions: Vec<(String, String, String)> =
+        serde_json::from_value(predictions.clone()).expect("predictions");
+    let probability = |text: String| text.parse().expect("a number");
+    compare_all(model, predictions.into_iter().map(|(id, _, text)| (id, probability(text))).collect());
+}
+
+#[track_caller]
+fn compare_all(model: &Path, predictions: Vec<(String, f64)>) {
+    let expected = expected(model);
     assert_eq!(predictions.len(), expected.len(), "{}", model.display());
-    for answer in predictions {
-        let probability: f64 = answer[2].as_str().expect("text").parse().expect("a number");
-        let max = expected[answer[0].as_str().expect("an id")].iter().copied().fold(0.0, f64::max);
-        assert!((probability - max).abs() < TOLERANCE, "{}: {answer}, {max}", model.display());
+    for (id, probability) in predictions {
+        let max = expected[&id].iter().copied().fold(0.0, f64::max);
+        assert!((probability - max).abs() < TOLERANCE, "{}: {id}: {probability}, {max}", model.display());
     }
 }
 
@@ -73,15 +73,12 @@ fn imports_every_shipped_model_with_the_expected_probabilities() {
         let samples = fs::read(model.join("samples.csv")).expect("samples.csv");
         let expected = expected(&model);
         let home = imported(&model);
-        let answers = home.predict(&samples);
-        assert!(!answers.is_empty() && answers.len() == expected.len(), "{}", model.display());
-        for answer in answers {
-            let max = expected[&answer.id].iter().copied().fold(0.0, f64::max);
-            assert!((answer.probability - max).abs() < TOLERANCE, "{}: {answer:?}, {max}", model.display());
-        }
+        let predictions = home.predict(&samples);
+        assert!(!predictions.is_empty(), "{}", model.display());
+        compare_all(&model, predictions.into_iter().map(|one| (one.id, one.probability)).collect());
         let parsed = read_unlabelled(&samples[..], &Limits::default()).expect("samples");
         let probabilities =
-            Model::load(&home.onnx()).expect("runs").predict(parsed.features).expect("answers");
+            Model::load(&home.onnx()).expect("runs").predict(parsed.features).expect("predictions");
         for (id, row) in parsed.ids.iter().zip(probabilities.outer_iter()) {
             let close = row.iter().zip(&expected[id]).all(|(ours, theirs)| (ours - theirs).abs() < TOLERANCE);
             assert!(close, "{}: {id}: {row}, expected {:?}", model.display(), expected[id]);

@@ -121,15 +121,10 @@ fn send_until_disconnected(mut clients: Vec<SlowClient>) -> Vec<(SlowPart, Strin
         let left: Vec<SlowPart> = clients.iter().map(|client| client.slow).collect();
         assert!(last_ended.elapsed() < MAX_WAIT, "still connected: {left:?}");
         thread::sleep(SEND_INTERVAL);
-        let (open, closed) = clients
-            .into_iter()
-            .map(|mut client| (client.send(), client))
-            .partition::<Vec<_>, _>(|(is_open, _)| *is_open);
-        clients = open.into_iter().map(|(_, client)| client).collect();
-        let ended = closed
-            .into_iter()
-            .map(|(_, client)| (client.slow, String::from_utf8_lossy(&client.response).into_owned()));
-        responses.extend(ended);
+        let closed = clients.extract_if(.., |client| !client.send());
+        responses.extend(
+            closed.map(|client| (client.slow, String::from_utf8_lossy(&client.response).into_owned())),
+        );
         if clients.len() < left.len() {
             last_ended = Instant::now();
         }
@@ -154,8 +149,7 @@ fn with_short_timeouts() -> Launch {
 fn trained(launch: Launch) -> TestServer {
     let server = launch.start();
     let rows = ["1,1,0,0", "0.8,1,0.2,0", "-1,0,0,1", "-0.8,0,0.2,1"];
-    let reply = server.post("/training", &Form::model("m", "d").file("dataset", &labelled(&rows)));
-    assert_eq!(reply.json()["status"], serde_json::json!(0), "{}", reply.text());
+    server.train("m", &labelled(&rows));
     server
 }
 
@@ -170,13 +164,16 @@ fn slow_clients_are_disconnected_and_do_not_delay_others() {
     let before = open_descriptors(&server);
     let clients = (0..120).map(|at| SlowClient::connect(server.address, ALL[at % ALL.len()])).collect();
     let sending = thread::spawn(|| send_until_disconnected(clients));
-    let mut answered = 0;
+    let mut responses_in_time = 0;
     while !sending.is_finished() {
         server.get("/version").expect(200, "3.0.5");
         assert_eq!(server.send(&prediction()).status, 200);
-        answered += usize::from(!sending.is_finished());
+        responses_in_time += usize::from(!sending.is_finished());
     }
-    assert!(answered >= 3, "only {answered} responses before the slow clients were disconnected");
+    assert!(
+        responses_in_time >= 3,
+        "only {responses_in_time} responses before the slow clients were disconnected"
+    );
     for (slow, response) in sending.join().expect("no panic") {
         assert!(slow.allows(&response), "{slow:?}: {response:?}");
     }
@@ -287,18 +284,18 @@ fn a_thousand_slow_clients_do_not_slow_down_a_healthy_one() {
     let server = trained(Launch::new());
     let version = Request::new("GET", "/version");
     let mut ended_in_all = 0;
-    for (what, request, count) in [("/version", &version, 5000), ("/prediction", &prediction(), 200)] {
+    for (name, request, count) in [("/version", &version, 5000), ("/prediction", &prediction(), 200)] {
         let measure = || ResponseTimes::measure(&server, request, count);
         let alone = measure();
         let (beside, ended) = with_slow_clients(server.address, measure);
         let again = measure();
-        println!("{what} × {count}, alone:               {alone}");
-        println!("… with 500 + 500 slow clients ({ended} disconnected): {beside}");
-        println!("… alone again:                      {again}");
+        println!("{name} × {count}, alone:               {alone}");
+        println!("  with 500 + 500 slow clients ({ended} disconnected): {beside}");
+        println!("  alone again:                      {again}");
         let [alone, beside, again] = [alone, beside, again].map(|times| times.quantile(0.99).as_secs_f64());
         let ratio = 2.0 * beside / (alone + again);
-        println!("… p99 with slow clients / alone: {ratio:.2}");
-        assert!(ratio < MAX_RATIO, "{what}: with slow clients it takes {ratio:.2} times as long");
+        println!("  p99 with slow clients / alone: {ratio:.2}");
+        assert!(ratio < MAX_RATIO, "{name}: with slow clients it takes {ratio:.2} times as long");
         ended_in_all += ended;
     }
     assert!(ended_in_all > 0, "no slow client was disconnected");

@@ -78,7 +78,7 @@ fn successful_logins_and_requests_without_credentials_do_not_count() {
 }
 
 #[rstest]
-#[case::as_it_is("a:b")]
+#[case::plain_text("a:b")]
 #[case::argon2id("")]
 fn concurrent_guesses_cannot_exceed_the_limit(#[case] users: &str) {
     let argon = moodle_mlbackend::auth::argon2id_entry("a", "b").expect("an entry");
@@ -87,7 +87,7 @@ fn concurrent_guesses_cannot_exceed_the_limit(#[case] users: &str) {
     let server = launch.env("MOODLE_MLBACKEND_LOGIN_FAILURES", "3").start();
     let statuses: Vec<u16> = std::thread::scope(|scope| {
         let guesses: Vec<_> = (0..24).map(|_| scope.spawn(|| login(&server, "wrong").status)).collect();
-        guesses.into_iter().map(|guess| guess.join().expect("an answer")).collect()
+        guesses.into_iter().map(|guess| guess.join().expect("a reply")).collect()
     });
     let count = |wanted: u16| statuses.iter().filter(|status| **status == wanted).count();
     // One more is allowed after twenty seconds, should a busy machine take as long.

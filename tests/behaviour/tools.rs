@@ -1,4 +1,4 @@
-//! curl and wget against the real server, as an administrator uses them.
+//! Requests with curl and wget, as administrators use them.
 
 use std::process::{Command, Output};
 
@@ -15,10 +15,12 @@ fn run(tool: &str, arguments: &[&str]) -> Option<Output> {
     output.ok()
 }
 
-#[test]
-fn wget_reads_the_version() {
+#[rstest]
+#[case("wget", &["-q", "-O", "-"])]
+#[case("curl", &["-sS"])]
+fn curl_and_wget_read_the_version(#[case] tool: &str, #[case] arguments: &[&str]) {
     let server = TestServer::start();
-    let Some(output) = run("wget", &["-q", "-O", "-", &server.url("/version")]) else { return };
+    let Some(output) = run(tool, &[arguments, &[&server.url("/version")]].concat()) else { return };
     assert_eq!(output.stdout, b"3.0.5");
 }
 
@@ -53,13 +55,6 @@ fn curl_sends_a_form_and_reads_the_response() {
     let Some(output) = run("curl", &arguments) else { return };
     let body = String::from_utf8_lossy(&output.stdout);
     assert!(body.starts_with("The file importzip is missing") && body.ends_with(" 400"), "{output:?}");
-}
-
-#[test]
-fn curl_reads_the_version() {
-    let server = TestServer::start();
-    let Some(output) = run("curl", &["-sS", &server.url("/version")]) else { return };
-    assert_eq!(output.stdout, b"3.0.5");
 }
 
 #[rstest]

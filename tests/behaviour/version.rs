@@ -1,4 +1,4 @@
-//! `GET /version`.
+//! `GET /version`: the version that Moodle checks.
 
 use crate::common::{Launch, Request, TestServer};
 
@@ -11,14 +11,14 @@ fn the_version_is_the_whole_body_and_needs_no_credentials() {
 }
 
 #[test]
-fn wrong_credentials_do_not_matter_for_the_version() {
+fn the_version_ignores_credentials() {
     let server = TestServer::start();
     server.send(&Request::new("GET", "/version").credentials("unknown", "wrong")).expect(200, "3.0.5");
     server.send(&Request::new("GET", "/version").header("Authorization", "nonsense")).expect(200, "3.0.5");
 }
 
 #[test]
-fn the_operator_can_have_another_version_reported() {
+fn the_operator_can_configure_the_reported_version() {
     let server = Launch::new().env("MOODLE_MLBACKEND_REPORTED_VERSION", "3.1.0").start();
     server.get("/version").expect(200, "3.1.0");
 }

@@ -1,8 +1,11 @@
 //! A small HTTP client that writes requests byte for byte as given.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
+
+use actix_web::http::header::TryIntoHeaderValue;
+use actix_web_httpauth::headers::authorization::Basic;
 
 const BOUNDARY: &str = "------------------------77b5be6958680597";
 /// Far longer than any response takes; a test must not hang for ever.
@@ -32,8 +35,8 @@ impl Request {
     }
 
     pub fn credentials(self, user: &str, password: &str) -> Self {
-        let value = format!("Basic {}", base64(format!("{user}:{password}").as_bytes()));
-        self.header("Authorization", &value)
+        let value = Basic::new(user.to_owned(), Some(password.to_owned())).try_into_value();
+        self.header("Authorization", value.expect("a header's value").to_str().expect("text"))
     }
 
     pub fn form(self, form: &Form) -> Self {
@@ -78,6 +81,12 @@ impl Form {
         Self::new().field("uniqueid", id).field("dirhash", dir)
     }
 
+    /// The parameters of an evaluation with thresholds that nearly all results pass.
+    pub fn evaluation(self, iterations: usize) -> Self {
+        let form = self.field("minscore", "0.1").field("maxdeviation", "0.9");
+        form.field("niterations", &iterations.to_string())
+    }
+
     pub fn field(mut self, name: &str, value: &str) -> Self {
         let head = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
         self.0.extend(head.bytes().chain(value.bytes()).chain(*b"\r\n"));
@@ -112,6 +121,14 @@ pub struct Reply {
 }
 
 impl Reply {
+    fn with_head(head: &str) -> Self {
+        let mut lines = head.trim_end().split("\r\n");
+        let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok());
+        let headers = lines.filter_map(|line| line.split_once(": "));
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Self { status: status.expect("a status line"), headers, body: Vec::new() }
+    }
+
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
@@ -133,99 +150,47 @@ impl Reply {
 
 /// Writes bytes to a new connection and reads one response.
 pub fn exchange(address: SocketAddr, bytes: &[u8]) -> Reply {
-    let mut stream = TcpStream::connect(address).expect("the server accepts connections");
-    stream.set_read_timeout(Some(TIMEOUT)).expect("a timeout can be set");
+    let stream = connect(address).expect("the server accepts connections");
     let mut writer = stream.try_clone().expect("a second handle");
     let copy = bytes.to_vec();
     // The server may respond before it has read everything, so reading and writing run in parallel.
     let sending = std::thread::spawn(move || writer.write_all(&copy).is_ok());
-    let reply = read_reply(&mut stream, bytes.starts_with(b"HEAD "));
+    let reply = read_reply(&stream, bytes.starts_with(b"HEAD "));
     let _ = stream.shutdown(Shutdown::Both);
     let _ = sending.join();
-    reply
+    reply.unwrap_or_else(|error| panic!("no response: {error}"))
 }
 
 /// Like [`exchange`], with a server that may end before it responds: `None` then.
 pub fn try_exchange(address: SocketAddr, bytes: &[u8]) -> Option<Reply> {
-    let mut stream = TcpStream::connect(address).ok()?;
-    stream.set_read_timeout(Some(TIMEOUT)).ok()?;
+    let mut stream = connect(address).ok()?;
     stream.write_all(bytes).ok()?;
-    let mut all = Vec::new();
-    // A response is complete or missing: it is small, and written at once.
-    let mut buffer = [0; 16_384];
+    read_reply(&stream, false).ok()
+}
+
+fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    Ok(stream)
+}
+
+fn read_reply(stream: &TcpStream, is_head: bool) -> io::Result<Reply> {
+    let mut reader = BufReader::new(stream);
     loop {
-        let end = all.windows(4).position(|window| window == b"\r\n\r\n");
-        if let Some(end) = end {
-            let (status, headers) = parse_head(&all[..end]);
-            let length = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-            let length: usize = length.and_then(|(_, length)| length.parse().ok())?;
-            if all.len() >= end + 4 + length {
-                return Some(Reply { status, headers, body: all.split_off(end + 4) });
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            if reader.read_line(&mut head)? == 0 {
+                return Err(ErrorKind::UnexpectedEof.into());
             }
         }
-        match stream.read(&mut buffer) {
-            Ok(0) | Err(_) => return None,
-            Ok(count) => all.extend(&buffer[..count]),
+        let mut reply = Reply::with_head(&head);
+        // After an interim response, such as 100, the final one follows.
+        if reply.status >= 200 {
+            let length = reply.header("content-length").expect("a Content-Length").parse().expect("a number");
+            reply.body = vec![0; if is_head { 0 } else { length }];
+            reader.read_exact(&mut reply.body)?;
+            assert!(reader.buffer().is_empty(), "bytes after the body: {:?}", reader.buffer());
+            return Ok(reply);
         }
     }
-}
-
-fn read_reply(stream: &mut TcpStream, head: bool) -> Reply {
-    let mut bytes = Vec::new();
-    loop {
-        let end = loop {
-            if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
-                break end;
-            }
-            assert!(
-                more(stream, &mut bytes),
-                "the server closed the connection without a response: {bytes:?}"
-            );
-        };
-        let (status, headers) = parse_head(&bytes[..end]);
-        bytes.drain(..end + 4);
-        if (100..200).contains(&status) {
-            // An interim response, such as 100; the final one follows.
-            continue;
-        }
-        let length = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-        let length: usize = length.and_then(|(_, length)| length.parse().ok()).expect("a Content-Length");
-        while !head && bytes.len() < length && more(stream, &mut bytes) {}
-        assert!(bytes.len() <= length, "more than the announced {length} bytes");
-        return Reply { status, headers, body: bytes };
-    }
-}
-
-fn more(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> bool {
-    let mut buffer = [0; 16_384];
-    match stream.read(&mut buffer) {
-        Ok(count) => {
-            bytes.extend(&buffer[..count]);
-            count > 0
-        }
-        Err(error) if error.kind() == ErrorKind::Interrupted => true,
-        Err(error) => panic!("no response: {error}"),
-    }
-}
-
-fn parse_head(head: &[u8]) -> (u16, Vec<(String, String)>) {
-    let head = std::str::from_utf8(head).expect("the head is text");
-    let mut lines = head.split("\r\n");
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).expect("a status line");
-    let headers = lines.filter_map(|line| line.split_once(": "));
-    (status, headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
-}
-
-pub fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for group in bytes.chunks(3) {
-        let number =
-            group.iter().fold(0_u32, |sum, byte| sum << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
-        for place in 0..4 {
-            let digit = DIGITS[(number >> (18 - 6 * place)) as usize & 63] as char;
-            text.push(if place <= group.len() { digit } else { '=' });
-        }
-    }
-    text
 }

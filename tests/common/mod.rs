@@ -1,5 +1,5 @@
-//! What the behaviour tests share: the real binary on a free port, an HTTP client that writes requests as Moodle does, a
-//! model driven through the library, and datasets.
+//! Shared by the behaviour tests: the real binary on a free port, an HTTP client that writes requests as Moodle does, a
+//! model used through the library, and datasets.
 //!
 //! Must not assert what a route or a command does: the tests do.
 
@@ -7,14 +7,16 @@ mod client;
 mod damage;
 mod data;
 mod faults;
-mod home;
 mod hostile;
 mod keras;
+pub mod onnx;
 mod picture;
+mod program;
 mod python;
 mod server;
 mod skip;
 mod table;
+mod test_model;
 mod tools;
 #[cfg(target_os = "linux")]
 mod watch;
@@ -22,19 +24,20 @@ mod zips;
 
 pub use client::{Form, Reply, Request, try_exchange};
 pub use damage::{Damage, damage, damages};
-pub use data::{labelled, labelled_with_classes, legacy_files, legacy_zip, shared, unlabelled};
+pub use data::{labelled, labelled_with_classes, legacy_files, legacy_zip, separable, shared, unlabelled};
 pub use faults::{
     Operation, Scene, fired_failpoint, inject_fault, inject_fault_at, leftovers, long, predict,
     start_and_prune,
 };
-pub use home::{Answer, Home};
 pub use hostile::{SHAPES, hostile, hostile_and_large};
 pub use keras::{DATA, INDEX, Layer, METADATA, Network, PICKLE, write_files};
 pub use picture::{Panel, draw};
+pub use program::{Output, contents, program, run_on};
 pub use python::{python, run_script, script_fails};
 pub use server::{Launch, TestServer};
 pub use skip::skip;
 pub use table::{Dice, Table, waves};
+pub use test_model::{Prediction, TestModel};
 pub use tools::{find, free_port, namespaces, repeat_during, tool, until, untouched};
 #[cfg(target_os = "linux")]
 pub use watch::Watch;

@@ -1,4 +1,6 @@
-//! Plain line charts of the measurements of a long test, one below the other.
+//! Line charts of the measurements of a long test, one below the other.
+//!
+//! Must not know what is measured.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -17,7 +19,7 @@ pub struct Panel {
 
 const WIDTH: f64 = 900.0;
 const HEIGHT: f64 = 260.0;
-/// The sides of a chart's axes within its panel.
+/// The edges of the plot area within a panel.
 const LEFT: f64 = 70.0;
 const RIGHT: f64 = WIDTH - 16.0;
 const TOP: f64 = 44.0;
@@ -28,7 +30,7 @@ const TICKS: u32 = 5;
 pub fn draw(path: &Path, x_name: &str, panels: &[Panel]) {
     let height = HEIGHT * panels.len() as f64;
     let charts: String =
-        (0..).zip(panels).map(|(at, panel)| chart(panel, x_name, HEIGHT * f64::from(at))).collect();
+        (0..).zip(panels).map(|(index, panel)| chart(panel, x_name, HEIGHT * f64::from(index))).collect();
     let svg = format!(
         "<svg xmlns='http://www.w3.org/2000/svg' width='{WIDTH}' height='{height}'>\
          <rect width='{WIDTH}' height='{height}' fill='white'/>{charts}</svg>"
@@ -53,7 +55,7 @@ fn options() -> Options<'static> {
     options
 }
 
-#[expect(clippy::format_collect, reason = "a picture of a test; short code counts")]
+#[expect(clippy::format_collect, reason = "drawn once per test; short code matters more than speed")]
 fn chart(panel: &Panel, x_name: &str, offset: f64) -> String {
     let max_x = panel.line.last().expect("at least one measurement").0;
     let max_y = panel.line.iter().map(|(_, value)| *value).fold(1.0, f64::max) * 1.25;
@@ -78,7 +80,7 @@ fn chart(panel: &Panel, x_name: &str, offset: f64) -> String {
         })
         .collect();
     let line: String =
-        panel.line.iter().map(|&(at, value)| format!("{:.1},{:.1} ", x(at), y(value))).collect();
+        panel.line.iter().map(|&(time, value)| format!("{:.1},{:.1} ", x(time), y(value))).collect();
     let middle = f64::midpoint(LEFT, RIGHT);
     format!(
         "<g transform='translate(0 {offset})' font-size='14'>{ticks}\

@@ -7,9 +7,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::client::{Form, Reply, Request, exchange, try_exchange};
+use super::faults::{fired_failpoint, inject_fault, inject_fault_at};
 use super::tools::until;
 
 /// Names a program to test instead of the one that was built with the tests, such as a release.
@@ -171,6 +173,58 @@ impl TestServer {
         self.send(&Request::new("POST", path_and_query).credentials("a", "b").form(form))
     }
 
+    /// Trains the model `id`/d and expects status 0.
+    #[track_caller]
+    pub fn train(&self, id: &str, dataset: &[u8]) {
+        let reply = self.post("/training", &Form::model(id, "d").file("dataset", dataset));
+        assert_eq!((reply.status, &reply.json()["status"]), (200, &json!(0)), "{}", reply.text());
+    }
+
+    /// The reply of the model `id`/d to a prediction.
+    #[track_caller]
+    pub fn predict(&self, id: &str, dataset: &[u8]) -> Value {
+        let reply = self.post("/prediction", &Form::model(id, "d").file("dataset", dataset));
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        reply.json()
+    }
+
+    /// The predictions of the model `id`/d, which has to be trained.
+    #[track_caller]
+    pub fn predictions(&self, id: &str, dataset: &[u8]) -> Value {
+        let mut reply = self.predict(id, dataset);
+        assert_eq!(reply["status"], json!(0), "{reply}");
+        reply["predictions"].take()
+    }
+
+    /// Imports an archive as the model `id`/d.
+    pub fn import(&self, id: &str, archive: &[u8]) -> Reply {
+        self.post("/import", &Form::model(id, "d").file("importzip", archive))
+    }
+
+    /// The export of the model `id`/d, which has to be trained.
+    #[track_caller]
+    pub fn export(&self, id: &str) -> Vec<u8> {
+        let reply = self.get(&format!("/export?uniqueid={id}&dirhash=d"));
+        assert_eq!((reply.status, reply.header("content-type")), (200, Some("application/zip")));
+        reply.body
+    }
+
+    /// Makes the next job stop at a step, with [`Launch::with_faults`].
+    pub fn hold(&self, step: &str) {
+        inject_fault(self, &format!("hold {step}"));
+    }
+
+    /// Waits until a job has stopped at the step.
+    #[track_caller]
+    pub fn wait_until_held(&self) {
+        until("a job stops at the step", || fired_failpoint(&self.orders()).is_some());
+    }
+
+    /// Lets the stopped job continue.
+    pub fn release(&self) {
+        inject_fault_at(&self.orders().with_extension("go"), "");
+    }
+
     /// The log so far. Another thread writes the lines, in order: once the line of one more request is there, so are all
     /// before it.
     pub fn log(&self) -> String {
@@ -213,6 +267,15 @@ impl TestServer {
         let _ = fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5");
     }
 
+    /// The result of some work and by how much it raises the peak memory in bytes; 0 where there is no /proc.
+    pub fn with_memory_growth<T>(&self, work: impl FnOnce() -> T) -> (T, u64) {
+        self.forget_peak_memory();
+        let before = self.memory("VmRSS");
+        let result = work();
+        let growth = self.memory("VmHWM").zip(before).map_or(0, |(peak, before)| peak.saturating_sub(before));
+        (result, growth)
+    }
+
     /// Sends bytes; the response, unless the server ends before.
     pub fn try_raw(&self, bytes: &[u8]) -> Option<Reply> {
         try_exchange(self.address, bytes)
@@ -221,8 +284,7 @@ impl TestServer {
     /// Kills the server as `kill -9` does, unless it has ended; returns its directory.
     pub fn kill(mut self) -> TempDir {
         let _ = self.child.kill();
-        self.child.wait().expect("the server ends");
-        std::mem::replace(&mut self.dir, tempfile::tempdir().expect("a temporary directory"))
+        self.ended().1
     }
 
     /// The file that names the faults to inject, with [`Launch::with_faults`].

@@ -1,8 +1,8 @@
-//! Reports skipped tests: libtest counts them as passed.
+//! Reports skipped tests, which libtest counts as passed.
 //!
-//! A line appears at once, amid the output; the target `skipped`, which runs after this one, lists all lines of one
-//! `cargo test`. `.ci/run` reads them from the file that `MLBACKEND_TEST_SKIPS` names. Linux alone tells when a process
-//! began; elsewhere the number of cargo's process alone names the list.
+//! Owns the list of skipped tests. A line is also printed at once; the target `skipped`, which runs after this one, prints
+//! the whole list of one `cargo test`. `.ci/run` reads the file that `MLBACKEND_TEST_SKIPS` names. Must not know why a
+//! test is skipped.
 
 use std::env;
 use std::fs::{self, OpenOptions};
@@ -10,12 +10,12 @@ use std::io::Write;
 use std::os::unix::process::parent_id;
 use std::path::{Path, PathBuf};
 
-/// Names a file that gets a line for each skipped test.
+/// The variable with the path of a file to which a line is appended for each skipped test.
 const SKIPS: &str = "MLBACKEND_TEST_SKIPS";
 
-/// Reports that a test, or the rest of it, does not run, and why.
-pub fn skip(test: &str, why: &str) {
-    let line = format!("SKIPPED: {test}: {why}\n");
+/// Reports that a test, or the rest of it, does not run.
+pub fn skip(test: &str, reason: &str) {
+    let line = format!("SKIPPED: {test}: {reason}\n");
     // Unlike `eprintln!`, this is also shown for tests that pass.
     let _ = std::io::stderr().write_all(line.as_bytes());
     append(&list(), &line);
@@ -24,13 +24,15 @@ pub fn skip(test: &str, why: &str) {
     }
 }
 
-/// The list of the `cargo test` that runs this process: another run has another one, so that no line is stale.
+/// The list of the `cargo test` that runs this process. Its name has cargo's process id and, on Linux, the start time of
+/// that process, so that each run has a new list.
 pub fn list() -> PathBuf {
     let cargo = parent_id();
     let status = fs::read_to_string(format!("/proc/{cargo}/stat")).unwrap_or_default();
-    // The 22nd field, counted after the name in parentheses: when the process began.
-    let begun = status.rsplit(')').next().and_then(|fields| fields.split_whitespace().nth(19)).unwrap_or("0");
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("skipped-{cargo}-{begun}.txt"))
+    // Field 22, counted after the name in parentheses.
+    let started =
+        status.rsplit(')').next().and_then(|fields| fields.split_whitespace().nth(19)).unwrap_or("0");
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("skipped-{cargo}-{started}.txt"))
 }
 
 fn append(file: &Path, line: &str) {

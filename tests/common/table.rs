@@ -1,11 +1,13 @@
-//! Generated datasets of any shape, and seeded randomness to fill them.
+//! Generated datasets of any shape, and a seeded random generator to fill them.
+//!
+//! Must not know what is learnt from them.
 
 use std::fmt::Write as _;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
-/// Samples of a dataset file to be. A missing value is `None`.
+/// A dataset in memory. A missing value is `None`.
 #[derive(Debug, Clone)]
 pub struct Table {
     pub names: Vec<String>,
@@ -53,8 +55,8 @@ impl Table {
     pub fn unlabelled(&self) -> Vec<u8> {
         let mut text = self.header();
         let _ = writeln!(text, "sampleid,{}", self.columns());
-        for (at, row) in self.rows.iter().enumerate() {
-            let _ = writeln!(text, "{at}-0,{}", cells(row));
+        for (number, row) in self.rows.iter().enumerate() {
+            let _ = writeln!(text, "{number}-0,{}", cells(row));
         }
         text.into_bytes()
     }
@@ -76,11 +78,12 @@ impl Table {
 }
 
 fn cells(row: &[Option<f32>]) -> String {
-    let texts: Vec<String> = row.iter().map(|cell| cell.map_or(String::new(), |v| v.to_string())).collect();
-    texts.join(",")
+    let cells: Vec<String> =
+        row.iter().map(|cell| cell.map(|value| value.to_string()).unwrap_or_default()).collect();
+    cells.join(",")
 }
 
-/// Seeded randomness, the same on every platform.
+/// A seeded random generator, the same on every platform.
 pub struct Dice(ChaCha8Rng);
 
 impl Dice {

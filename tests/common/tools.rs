@@ -1,4 +1,6 @@
-//! Other programs of an administrator's machine, and waiting for conditions.
+//! Other programs of an administrator's machine, free ports, namespaces, and waiting for conditions.
+//!
+//! Must not know the program that is tested.
 
 use std::env;
 use std::net::{Ipv4Addr, TcpListener};
@@ -27,8 +29,9 @@ pub fn tool(test: &str, name: &str) -> Option<PathBuf> {
 /// The path of a program. Debian puts servers into /usr/sbin, which is not on every user's PATH.
 pub fn find(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
-    let places = env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin", "/sbin"].map(PathBuf::from));
-    places.map(|place| place.join(name)).find(|file| file.is_file())
+    let directories =
+        env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin", "/sbin"].map(PathBuf::from));
+    directories.map(|directory| directory.join(name)).find(|file| file.is_file())
 }
 
 /// Removes settings of this machine: proxies, and variables of a server that is configured outside the tests.
@@ -56,40 +59,40 @@ pub fn free_port() -> u16 {
     panic!("no free port from {FIRST_PORT} on")
 }
 
-/// A command that runs the program after it in namespaces of its own, such as `--net`; where this user may not create
-/// them, reports a skipped test and returns `None`.
+/// A command that runs its arguments in new namespaces, such as `--net`; where this user may not create them, reports a
+/// skipped test and returns `None`.
 pub fn namespaces(test: &str, kinds: &[&str]) -> Option<Command> {
     let unshare = tool(test, "unshare")?;
-    let command = |owner: &[&str]| {
-        let mut command = Command::new(&unshare);
-        command.args(owner).args(kinds);
-        command
-    };
-    // Every user may create them where user namespaces are enabled; root may also where they are not.
-    let owners: [&[&str]; 2] = [&["--user", "--map-root-user"], &[]];
-    let works =
-        |owner: &&&[&str]| command(owner).arg("true").output().is_ok_and(|done| done.status.success());
-    let owner = owners.iter().find(works);
-    if owner.is_none() {
-        skip(test, "this user may not create namespaces");
+    // With user namespaces, every user may create them; without, only root.
+    let attempts: [&[&str]; 2] = [&["--user", "--map-root-user"], &[]];
+    for options in attempts {
+        let command = || {
+            let mut command = Command::new(&unshare);
+            command.args(options).args(kinds);
+            command
+        };
+        if command().arg("true").output().is_ok_and(|output| output.status.success()) {
+            return Some(command());
+        }
     }
-    owner.map(|owner| command(owner))
+    skip(test, "this user may not create namespaces");
+    None
 }
 
-/// Far longer than any condition takes; a test must not hang for ever.
+/// Far longer than any condition takes, so that a test never hangs.
 const TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Waits until a condition holds.
 #[track_caller]
 pub fn until(what: &str, holds: impl Fn() -> bool) {
-    let begun = Instant::now();
+    let started = Instant::now();
     while !holds() {
-        assert!(begun.elapsed() < TIMEOUT, "timeout while waiting until {what}");
+        assert!(started.elapsed() < TIMEOUT, "timeout while waiting until {what}");
         thread::sleep(Duration::from_millis(5));
     }
 }
 
-/// Repeats an action in another thread until the work is done, or panics.
+/// Repeats an action in another thread until the work has finished or panicked.
 pub fn repeat_during<T>(mut action: impl FnMut() + Send, work: impl FnOnce() -> T) -> T {
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -103,7 +106,7 @@ pub fn repeat_during<T>(mut action: impl FnMut() + Send, work: impl FnOnce() -> 
     })
 }
 
-/// Sets a flag also when the work panics: the scope would wait for the other thread for ever.
+/// Sets a flag even when the work panics: otherwise the scope would never end.
 struct SetOnDrop<'a>(&'a AtomicBool);
 
 impl Drop for SetOnDrop<'_> {

@@ -93,7 +93,7 @@ impl Entry {
 pub struct RawZip {
     entries: Vec<Entry>,
     /// Wrong offsets in the central directory, by the number of the entry; such an entry has no local header.
-    pub places: Vec<(usize, u32)>,
+    pub offsets: Vec<(usize, u32)>,
     pub comment: Vec<u8>,
     pub disk: u16,
     pub announced: Option<u16>,
@@ -117,7 +117,7 @@ impl RawZip {
         let mut listed = 0_u16;
         for (number, entry) in self.entries.iter().enumerate() {
             let wrong_offset =
-                self.places.iter().find(|(which, _)| *which == number).map(|(_, place)| *place);
+                self.offsets.iter().find(|(index, _)| *index == number).map(|(_, offset)| *offset);
             if entry.listed {
                 directory.extend(entry.directory_record(wrong_offset.unwrap_or(bytes.len() as u32)));
                 listed = listed.wrapping_add(1);

@@ -1,4 +1,6 @@
-//! What a dataset is.
+//! The description of a dataset file.
+//!
+//! Must not know how it is shown.
 
 use std::fs::File;
 use std::path::Path;
@@ -6,42 +8,41 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::refused;
-use crate::backend::BackendError;
+use super::InspectError;
 use crate::backend::transfer::label;
-use crate::dataset::{DatasetError, Features, Header, Limits, read_labelled, read_unlabelled};
+use crate::dataset::{Column, DatasetError, Features, Header, Limits, read_labelled, read_unlabelled};
 
-/// What a dataset is.
+/// The description of a dataset file.
 #[derive(Debug, Default, Serialize)]
 pub struct DatasetReport {
-    /// Whether it ends with the target: for training and evaluation, and not for prediction.
+    /// Whether it has a target, for training and evaluation; without one it is for prediction.
     pub labelled: bool,
-    /// How many samples it has.
+    /// The number of samples.
     pub rows: usize,
-    /// How many features a sample has.
+    /// The number of features.
     pub features: usize,
-    /// How many of them have more than one value.
+    /// The number of features with more than one value.
     pub varying: usize,
     /// The share of empty cells.
     pub missing: f64,
-    /// Moodle's name of the target, where the header has it.
+    /// Moodle's name of the target, if the header has it.
     pub target: Option<String>,
-    /// Moodle's name of how a course's time is split, where the header has it.
+    /// Moodle's name of the time-splitting method, if the header has it.
     pub time_splitting: Option<String>,
-    /// The header's classes.
+    /// The classes in the header.
     pub classes: Vec<Value>,
-    /// How many samples each has; empty when it is not labelled.
+    /// The number of samples per class; empty without a target.
     pub class_counts: Vec<usize>,
-    /// What is wrong with it, with line and column.
+    /// Problems, with line and column.
     pub problems: Vec<String>,
 }
 
-/// Reads a dataset of either kind.
+/// Reads a dataset, labelled or not.
 ///
 /// # Errors
-/// [`BackendError::NotInspectable`] when not even its header is one of a dataset.
-pub(super) fn read(path: &Path, limits: &Limits) -> Result<DatasetReport, BackendError> {
-    let open = || File::open(path).map_err(|error| refused(format!("It cannot be read: {error}.")));
+/// [`InspectError`] when it has no header of a dataset.
+pub(super) fn read(path: &Path, limits: &Limits) -> Result<DatasetReport, InspectError> {
+    let open = || File::open(path);
     match read_labelled(open()?, limits) {
         Ok(file) => {
             let mut report = DatasetReport::of(&file.header, file.features());
@@ -50,33 +51,29 @@ pub(super) fn read(path: &Path, limits: &Limits) -> Result<DatasetReport, Backen
                 Ok(samples) => report.class_counts = samples.class_counts(),
                 Err(error) => report.problems.push(sentence(&error)),
             }
-            let counted = report.classes.iter().zip(&report.class_counts);
-            let lacking = counted.filter(|(_, count)| **count == 0).map(|(class, _)| class);
-            let lacking: Vec<String> = lacking
-                .map(|class| format!("No sample has the class {class}: nothing can be learnt."))
-                .collect();
-            report.problems.extend(lacking);
+            for (class, _) in
+                report.classes.iter().zip(&report.class_counts).filter(|(_, count)| **count == 0)
+            {
+                report.problems.push(format!("No sample has the class {class}: no model can be trained."));
+            }
             Ok(report)
         }
-        // It is for prediction, or a name cannot be read: then that is said again.
+        // The dataset is for prediction, or a name is invalid: then the second reader reports the same problem.
         Err(DatasetError::Name { .. }) => match read_unlabelled(open()?, limits) {
             Ok(file) => Ok(DatasetReport::of(&file.header, &file.features)),
-            Err(error) => broken(&error),
+            Err(error) => malformed(error),
         },
-        Err(error) => broken(&error),
+        Err(error) => malformed(error),
     }
 }
 
-/// A dataset whose header is sound and whose samples are not is a dataset with a problem.
-fn broken(error: &DatasetError) -> Result<DatasetReport, BackendError> {
+/// With a valid header, the file is a dataset with a problem.
+fn malformed(error: DatasetError) -> Result<DatasetReport, InspectError> {
     match error {
         DatasetError::Truncated { .. } | DatasetError::Header { .. } | DatasetError::Read(_) => {
-            Err(refused(format!(
-                "This is neither an ONNX file, nor an export, nor a dataset of Moodle's. As a dataset it has this \
-                 problem: {error}."
-            )))
+            Err(InspectError::UnknownFile(error))
         }
-        told => Ok(DatasetReport { problems: vec![sentence(told)], ..DatasetReport::default() }),
+        error => Ok(DatasetReport { problems: vec![sentence(&error)], ..DatasetReport::default() }),
     }
 }
 
@@ -87,7 +84,7 @@ fn sentence(error: &DatasetError) -> String {
 impl DatasetReport {
     fn of(header: &Header, features: &Features) -> Self {
         let rows: Vec<u32> = (0..features.rows() as u32).collect();
-        let empty = |column: &crate::dataset::Column| -> f64 {
+        let empty = |column: &Column| -> f64 {
             let counts = column.value_counts(&rows);
             let empty = column.values().iter().zip(counts).filter(|(value, _)| value.is_nan());
             empty.map(|(_, count)| f64::from(count)).sum()

@@ -1,4 +1,6 @@
-//! What one model is, from its files.
+//! The description of a model, from its files.
+//!
+//! Must not know how it is shown.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -8,42 +10,41 @@ use crate::model::{
     CLASSIFIER, MODEL, ModelError, ModelFiles, ModelMetadata, Summary, TopFeature, import, summary,
 };
 
-/// The old releases, in words.
 const TENSORFLOW1: &str = "the Python server's TensorFlow 1 releases";
 
-/// What one model is.
+/// The description of a model.
 #[derive(Debug, Default, Serialize)]
 pub struct ModelReport {
-    /// Where it stands: an ONNX file, an export…
+    /// The kind of files: an ONNX file, an export…
     pub found_as: &'static str,
-    /// What made it.
+    /// The program that made it.
     pub origin: String,
-    /// Why it cannot be used, when it cannot.
+    /// Why it cannot be used, if it cannot.
     pub problem: Option<String>,
     /// The name and size in bytes of each file.
     pub files: Vec<(String, usize)>,
-    /// How many features a sample has.
+    /// The number of features.
     pub features: usize,
-    /// Their names, in order; empty where they were not handed down.
+    /// The names of the features, in order; empty if unknown.
     pub feature_names: Vec<String>,
-    /// In the order of the answer.
+    /// The labels of the classes, in the order of the output.
     pub classes: Vec<Value>,
-    /// How many samples of each class it has learnt from; empty where unknown.
+    /// The number of training samples per class; empty if unknown.
     pub class_counts: Vec<usize>,
     /// Mean log-loss on held-out samples.
     pub log_loss: Option<f64>,
-    /// What always answering with the classes' shares has.
+    /// The log-loss of always predicting the shares of the classes.
     pub log_loss_of_shares: Option<f64>,
-    /// What the learner decided.
+    /// The decisions of the learner, in sentences.
     pub decisions: Vec<String>,
-    /// The features that move its answers most.
+    /// The most important features.
     pub top_features: Vec<TopFeature>,
-    /// What an ONNX file consists of.
+    /// A summary of the ONNX file.
     pub graph: Option<Summary>,
 }
 
 impl ModelReport {
-    /// Looks at the files of a model.
+    /// Describes the files of a model.
     pub(super) fn of_files(found_as: &'static str, files: ModelFiles) -> Self {
         let onnx = files.get(MODEL);
         let own = onnx.and_then(|onnx| ModelMetadata::read(onnx).ok());
@@ -60,36 +61,33 @@ impl ModelReport {
             graph: onnx.and_then(|onnx| summary(onnx)),
             ..Self::default()
         };
-        let brought = import(files).and_then(|bytes| ModelMetadata::read(&bytes));
-        match brought {
-            Ok(facts) => report.with_facts(facts),
-            // Its facts may be read although it cannot be run.
+        match import(files).and_then(|bytes| ModelMetadata::read(&bytes)) {
+            Ok(metadata) => report.with_metadata(metadata),
             Err(error) => {
-                let known = own.map_or_else(Self::default, |facts| Self::default().with_facts(facts));
-                let tensorflow1 = matches!(error, ModelError::TensorFlow1);
-                Self {
-                    found_as: report.found_as,
-                    origin: if tensorflow1 { TENSORFLOW1.to_owned() } else { report.origin },
-                    files: report.files,
-                    graph: report.graph,
-                    problem: Some(format!("It cannot be used: {error}.")),
-                    ..known
+                let is_tensorflow1 = matches!(error, ModelError::TensorFlow1);
+                let origin = if is_tensorflow1 { TENSORFLOW1.to_owned() } else { report.origin };
+                let problem = Some(format!("It cannot be used: {error}."));
+                let report = Self { origin, problem, ..report };
+                // The metadata of a model that cannot be run may still be readable.
+                match own {
+                    Some(metadata) => report.with_metadata(metadata),
+                    None => report,
                 }
             }
         }
     }
 
-    fn with_facts(self, facts: ModelMetadata) -> Self {
+    fn with_metadata(self, metadata: ModelMetadata) -> Self {
         Self {
-            features: facts.features.len(),
-            feature_names: if facts.named { facts.features } else { Vec::new() },
-            classes: facts.classes.iter().copied().map(label).collect(),
-            log_loss: facts.log_loss,
-            log_loss_of_shares: (!facts.class_counts.is_empty())
-                .then(|| log_loss_of_shares(&facts.class_counts)),
-            class_counts: facts.class_counts,
-            decisions: facts.decisions,
-            top_features: facts.top_features,
+            features: metadata.features.len(),
+            feature_names: if metadata.named { metadata.features } else { Vec::new() },
+            classes: metadata.classes.iter().copied().map(label).collect(),
+            log_loss: metadata.log_loss,
+            log_loss_of_shares: (!metadata.class_counts.is_empty())
+                .then(|| log_loss_of_shares(&metadata.class_counts)),
+            class_counts: metadata.class_counts,
+            decisions: metadata.decisions,
+            top_features: metadata.top_features,
             ..self
         }
     }

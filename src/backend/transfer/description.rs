@@ -1,17 +1,19 @@
 //! `model.json`: the facts of a model for people and tools.
 //!
-//! What a model's ONNX file says about itself counts; `model.json` repeats it in plain sight, beside a
-//! checksum that tells whether the two belong together. Its `features` and `classes` are those of the
-//! description that a model of another tool brings along.
+//! The metadata in the ONNX file is authoritative; `model.json` repeats it in readable form, with a checksum that ties it
+//! to the ONNX file. Its `features` and `classes` have the format of the description of another tool's model. Must not
+//! know how files are packed.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::error::ImportError;
 use crate::backend::current_model::IMPORTED;
 use crate::dataset::Class;
 use crate::model::{MODEL, MODEL_JSON, ModelFiles, ModelMetadata, TopFeature};
 use crate::store::Generation;
+use crate::text::Untrusted;
 
 /// The facts of an export.
 #[derive(Debug, Serialize)]
@@ -21,45 +23,45 @@ pub(in crate::backend) struct Description {
     pub made_by: String,
     /// The program that wrote the export.
     pub exported_by: String,
-    /// Moodle's name of what is predicted, where known.
+    /// Moodle's name of the target, if known.
     pub target: Option<String>,
-    /// Moodle's name of how a course's time is split, where known.
+    /// Moodle's name of the time-splitting method, if known.
     pub time_splitting: Option<String>,
-    /// When this state of the model was published (RFC 3339).
+    /// The time at which this generation was published (RFC 3339).
     pub published: Option<String>,
-    /// Counts the published states of the model; none for one that the Python server keeps.
+    /// `None` for a model that is stored by the Python server.
     pub generation: Option<u64>,
-    /// Whether it came from elsewhere.
+    /// Whether the model was trained by another server or tool.
     pub imported: bool,
-    /// In the order of the input's columns.
+    /// The names, in the order of the input's columns.
     pub features: Vec<String>,
-    /// Whether `features` are Moodle's names and not just a count of columns.
+    /// Whether `features` are Moodle's names; otherwise they are only numbered.
     pub named: bool,
-    /// In the order of the output's columns.
+    /// The labels, in the order of the output's columns.
     pub classes: Vec<Value>,
-    /// How many samples it has learnt from, where known.
+    /// The number of training samples, if known.
     pub samples: Option<usize>,
-    /// How many of each class; empty where unknown.
+    /// The number of training samples per class; empty if unknown.
     pub class_counts: Vec<usize>,
     pub metrics: Metrics,
-    /// What the learner decided, in sentences.
+    /// The decisions of the learner, in sentences.
     pub decisions: Vec<String>,
-    /// The features that move its answers most.
+    /// The most important features.
     pub top_features: Vec<TopFeature>,
     pub input: Port,
     pub output: Port,
-    /// Of `model.onnx`, in bytes.
+    /// The size of `model.onnx` in bytes.
     pub size: usize,
-    /// Of `model.onnx`, in hexadecimal digits.
+    /// The checksum of `model.onnx` in hexadecimal digits.
     pub sha256: String,
 }
 
-/// How well it answers.
+/// The quality of a model.
 #[derive(Debug, Serialize)]
 pub(in crate::backend) struct Metrics {
     /// Mean log-loss on held-out samples.
     pub log_loss: Option<f64>,
-    /// What always answering with the classes' shares has.
+    /// The log-loss of always predicting the shares of the classes.
     pub log_loss_of_shares: Option<f64>,
 }
 
@@ -72,31 +74,31 @@ pub(in crate::backend) struct Port {
     pub columns: &'static str,
 }
 
-/// The facts of a generation and of its model file.
+/// Describes a model file and its generation.
 pub(in crate::backend) fn describe(
     generation: Option<&Generation>,
     facts: ModelMetadata,
     model: &[u8],
 ) -> Description {
-    let noted = |key: &str| generation.and_then(|generation| generation.facts().get(key));
-    let text = |key: &str| noted(key).and_then(Value::as_str).map(str::to_owned);
-    let known = !facts.class_counts.is_empty();
+    let fact = |key: &str| generation.and_then(|generation| generation.facts().get(key));
+    let text = |key: &str| fact(key).and_then(Value::as_str).map(str::to_owned);
+    let has_counts = !facts.class_counts.is_empty();
     Description {
-        about: "A Moodle analytics model. model.onnx is all that is needed to use it; model-card.md says what it is.",
+        about: "A Moodle analytics model. model.onnx is sufficient to run it; model-card.md describes it.",
         made_by: facts.made_by,
         exported_by: format!("moodle-mlbackend {}", env!("CARGO_PKG_VERSION")),
         target: text("target"),
         time_splitting: text("time_splitting"),
         published: generation.map(|generation| generation.created_at().to_owned()),
         generation: generation.map(Generation::number),
-        imported: generation.is_none() || noted(IMPORTED) == Some(&Value::Bool(true)),
+        imported: generation.is_none() || fact(IMPORTED) == Some(&Value::Bool(true)),
         features: facts.features,
         named: facts.named,
         classes: facts.classes.iter().copied().map(label).collect(),
-        samples: known.then(|| facts.class_counts.iter().sum()),
+        samples: has_counts.then(|| facts.class_counts.iter().sum()),
         metrics: Metrics {
             log_loss: facts.log_loss,
-            log_loss_of_shares: known.then(|| log_loss_of_shares(&facts.class_counts)),
+            log_loss_of_shares: has_counts.then(|| log_loss_of_shares(&facts.class_counts)),
         },
         class_counts: facts.class_counts,
         decisions: facts.decisions,
@@ -118,7 +120,7 @@ pub(in crate::backend) fn describe(
     }
 }
 
-/// A class as Moodle writes it: 1 and not 1.0.
+/// The label of a class as Moodle writes it: 1, not 1.0.
 pub(in crate::backend) fn label(class: Class) -> Value {
     let number = class.number();
     if number.fract() == 0.0 && number.abs() < 1e15 {
@@ -128,7 +130,7 @@ pub(in crate::backend) fn label(class: Class) -> Value {
     }
 }
 
-/// The entropy of the classes' shares.
+/// The entropy of the shares of the classes: the log-loss of always predicting them.
 pub(in crate::backend) fn log_loss_of_shares(counts: &[usize]) -> f64 {
     let total = counts.iter().sum::<usize>().max(1) as f64;
     let shares = counts.iter().filter(|&&count| count > 0).map(|&count| count as f64 / total);
@@ -139,7 +141,7 @@ fn sha256(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
-/// The claims of a model's `model.json`, which is untrusted.
+/// The part of an imported model's `model.json` that is used. It is untrusted.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Claims {
     sha256: Option<String>,
@@ -147,31 +149,26 @@ pub(super) struct Claims {
     pub time_splitting: Option<String>,
 }
 
-/// More characters than a name of Moodle's has.
+/// No name in Moodle is longer.
 const MAX_NAME_CHARS: usize = 300;
 
 impl Claims {
-    /// Nothing is claimed when there is no `model.json` or it is of another kind: who needs it reads it.
+    /// No claims if there is no `model.json` or it has another format: the import of the model reports errors in it.
     pub(super) fn of(files: &ModelFiles) -> Self {
         let claims: Option<Self> = files.get(MODEL_JSON).and_then(|bytes| serde_json::from_slice(bytes).ok());
         let claims = claims.unwrap_or_default();
-        let short = |name: Option<String>| {
-            name.map(|name| name.chars().filter(|c| !c.is_control()).take(MAX_NAME_CHARS).collect())
-        };
-        Self { target: short(claims.target), time_splitting: short(claims.time_splitting), ..claims }
+        let line = |name: Option<String>| name.map(|name| Untrusted(&name).line(MAX_NAME_CHARS));
+        Self { target: line(claims.target), time_splitting: line(claims.time_splitting), ..claims }
     }
 
-    /// A checksum must be that of the model beside it.
+    /// Checks that a checksum is that of the model file.
     ///
     /// # Errors
-    /// Says which files do not belong together.
-    pub(super) fn check(&self, files: &ModelFiles) -> Result<(), String> {
+    /// [`ImportError::OtherDescription`].
+    pub(super) fn check(&self, files: &ModelFiles) -> Result<(), ImportError> {
         match (&self.sha256, files.get(MODEL)) {
             (Some(claimed), Some(model)) if !claimed.trim().eq_ignore_ascii_case(&sha256(model)) => {
-                Err(format!(
-                    "its {MODEL} and {MODEL_JSON} do not belong together: the sha256 in {MODEL_JSON} is that of \
-                 another file; export the model again, and keep the files of an export together"
-                ))
+                Err(ImportError::OtherDescription)
             }
             _ => Ok(()),
         }

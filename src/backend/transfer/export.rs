@@ -1,4 +1,6 @@
-//! Giving a model away.
+//! Exports a model as `model.onnx`, `model.json` and `model-card.md`.
+//!
+//! Must not know how a model is found or described.
 
 use std::io::{Cursor, Write};
 use std::path::Path;
@@ -13,7 +15,7 @@ use crate::backend::current_model::CurrentModel;
 use crate::model::{MODEL, MODEL_JSON, ModelMetadata};
 use crate::store::ModelDir;
 
-/// The trained model as a zip; `None` when there is none.
+/// The model as a zip; `None` if there is none.
 ///
 /// # Errors
 /// [`BackendError`].
@@ -27,7 +29,7 @@ pub fn export(model_dir: &ModelDir) -> Result<Option<Vec<u8>>, BackendError> {
     Ok(Some(zip.finish().map_err(failed)?.into_inner()))
 }
 
-/// Writes the model's files into a directory (Moodle's local mode); false when there is none.
+/// Writes the files of the model into a directory (Moodle's local mode); false if there is no model.
 ///
 /// # Errors
 /// [`BackendError`].
@@ -35,10 +37,9 @@ pub fn export_to(model_dir: &ModelDir, directory: &Path) -> Result<bool, Backend
     let Some(files) = exported(model_dir)? else { return Ok(false) };
     std::fs::create_dir_all(directory).map_err(failed)?;
     for (name, bytes) in &files {
-        // Moodle's own temporary directory, read after this program has ended.
         #[expect(
             clippy::disallowed_methods,
-            reason = "no other process reads the file before this program has ended"
+            reason = "Moodle reads its temporary directory only after this program has ended"
         )]
         std::fs::write(directory.join(name), bytes).map_err(failed)?;
     }

@@ -1,55 +1,64 @@
-//! Which files a model may consist of, how large each may be, and reading them from a directory.
+//! The files of a model: their names, their maximum sizes, and reading them from a directory.
+//!
+//! Owns the allow list of names. Must not know what the files contain.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
-use super::unusable;
-use crate::backend::BackendError;
-use crate::fs::nofollow;
-use crate::fs::nofollow::Link;
+use super::error::{ImportError, NameProblem};
+use crate::fs::nofollow::{Link, NoFollowPath};
 use crate::model::{MAX_MODEL_BYTES, MODEL, MODEL_JSON, ModelFiles};
 use crate::python_server_files::{self, CLASSIFIER};
 use crate::units::ByteSize;
 
-/// What people read about a model; nothing of it is needed to run the model.
+/// A description for people; a model runs without it.
 pub(super) const CARD: &str = "model-card.md";
 
 /// A file that may be part of a model.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Part {
     pub(super) name: &'static str,
-    /// More bytes than such a file takes, however large the model.
-    pub(super) most: u64,
+    /// Its maximum size in bytes, however large the model may be.
+    pub(super) max: u64,
     /// Whether it is read; other files are accepted and ignored.
     pub(super) read: bool,
 }
 
+impl Part {
+    pub(super) fn damaged(&self, source: io::Error) -> ImportError {
+        ImportError::Damaged { name: self.name, source }
+    }
+
+    fn unreadable(&self, source: io::Error) -> ImportError {
+        ImportError::Unreadable { name: self.name, source }
+    }
+}
+
 const MIB: u64 = 1 << 20;
 
-/// More than any model takes.
 const MAX_BYTES: u64 = MAX_MODEL_BYTES as u64;
 
-/// What an archive of a model may be when it is looked into.
+/// The limits of an archive to import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImportLimits {
-    /// Its files and directories.
+    /// The maximum number of its files and directories.
     pub entries: u16,
-    /// The bytes of all files together, unpacked.
+    /// The maximum size of all its files together, unpacked.
     pub bytes: u64,
 }
 
 impl ImportLimits {
-    /// What does for nearly every model. While one is tried out it is held up to five times, which must be little
-    /// enough for a small machine and any sender.
+    /// The default limits, enough for nearly every model. During the checks memory holds up to five copies of a model,
+    /// which must fit into a small machine for any client.
     pub const USUAL: Self = Self { bytes: 6 * MIB, ..Self::LARGEST };
 
-    /// No model is made for more bytes.
+    /// The highest limits that can be set: no model file is larger.
     pub const LARGEST: Self = Self { entries: 64, bytes: MAX_BYTES };
 }
 
-/// The files of our exports and of the Python server's. TensorFlow writes more beside its weights, which
-/// this backend does not need.
+/// The files of this backend's exports and of the Python server's. TensorFlow writes more files beside its weights,
+/// which this backend does not need.
 const PARTS: [Part; 9] = [
     part(MODEL, MAX_BYTES, true),
     // Repeats the names of all features.
@@ -63,120 +72,116 @@ const PARTS: [Part; 9] = [
     part(python_server_files::VARIABLES, MAX_BYTES, true),
 ];
 
-/// What tells a directory of the releases with TensorFlow 1, so that it can be said why it is refused. Archives
-/// of theirs never hold it.
+/// Identifies a directory of the releases with TensorFlow 1, for the reason of its refusal. Their archives never contain
+/// it.
 const TENSORFLOW1_INDEX: Part = part(python_server_files::TENSORFLOW1_INDEX, MIB, true);
 
-const fn part(name: &'static str, most: u64, read: bool) -> Part {
-    Part { name, most, read }
+const fn part(name: &'static str, max: u64, read: bool) -> Part {
+    Part { name, max, read }
 }
 
-/// What a name in an archive stands for.
+/// An entry that an archive of a model may have.
 pub(super) enum ArchiveEntry {
     File(Part),
-    Directory,
+    Directory(&'static str),
 }
 
-/// Looks a name up; only names that stand in the list, letter by letter, are accepted.
-///
-/// # Errors
-/// Says what is wrong with a name.
-pub(super) fn place(name: &[u8]) -> Result<ArchiveEntry, String> {
-    if let Some(part) = PARTS.iter().find(|part| part.name.as_bytes() == name) {
-        return Ok(ArchiveEntry::File(*part));
+impl ArchiveEntry {
+    /// The entry of exactly this name.
+    ///
+    /// # Errors
+    /// [`ImportError::Name`] for all other names.
+    pub(super) fn of_name(name: &[u8]) -> Result<Self, ImportError> {
+        if let Some(part) = PARTS.iter().find(|part| part.name.as_bytes() == name) {
+            return Ok(Self::File(*part));
+        }
+        let directory = python_server_files::DIRECTORIES.iter().find(|known| known.as_bytes() == name);
+        directory.map(|known| Self::Directory(known)).ok_or_else(|| {
+            let name = String::from_utf8_lossy(name).into_owned();
+            ImportError::Name { problem: problem(&name), name }
+        })
     }
-    if python_server_files::DIRECTORIES.iter().any(|directory| directory.as_bytes() == name) {
-        return Ok(ArchiveEntry::Directory);
+
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::File(part) => part.name,
+            Self::Directory(name) => name,
+        }
     }
-    let text = String::from_utf8_lossy(name);
-    let shown: String = text.chars().filter(|c| !c.is_control()).take(60).collect();
-    let why = if text.split(['/', '\\']).any(|piece| piece == "..") {
-        "a name that leads out of the archive"
-    } else if text.starts_with(['/', '\\']) || text.as_bytes().get(1) == Some(&b':') {
-        "an absolute path"
-    } else if text.contains('\\') {
-        "a Windows path; names in an archive have / between their parts"
-    } else if let Some(part) = PARTS.iter().find(|part| part.name.eq_ignore_ascii_case(&text)) {
-        return Err(format!("it holds {shown:?}, which must be written {:?}", part.name));
+}
+
+fn problem(name: &str) -> NameProblem {
+    if name.split(['/', '\\']).any(|piece| piece == "..") {
+        NameProblem::LeadsOut
+    } else if name.starts_with(['/', '\\']) || name.as_bytes().get(1) == Some(&b':') {
+        NameProblem::Absolute
+    } else if name.contains('\\') {
+        NameProblem::Windows
     } else {
-        "which is no part of a model"
-    };
-    Err(format!("it holds {shown:?}, {why}"))
+        let known = PARTS.iter().find(|part| part.name.eq_ignore_ascii_case(name));
+        known.map_or(NameProblem::Unknown, |part| NameProblem::Case(part.name))
+    }
 }
 
-/// Whether a file of this name makes its directory look like a model.
-pub(in crate::backend) fn is_part_of_a_model(name: &str) -> bool {
+/// Whether a directory with a file of this name is that of a model.
+pub(in crate::backend) fn identifies_a_model(name: &str) -> bool {
     [MODEL, MODEL_JSON, CLASSIFIER].contains(&name)
 }
 
-/// Reads the files of a model that lie in a directory.
+/// Reads the files of a model from a directory.
 ///
 /// # Errors
-/// [`BackendError::InvalidImport`] when one cannot be read or is too large.
-pub fn read_directory(directory: &Path) -> Result<ModelFiles, BackendError> {
+/// [`ImportError`] when one cannot be read or is too large.
+pub fn read_directory(directory: &Path) -> Result<ModelFiles, ImportError> {
     let mut files = ModelFiles::new();
     let mut budget = ByteBudget::new(MAX_BYTES);
     for part in PARTS.iter().chain([&TENSORFLOW1_INDEX]).filter(|part| part.read) {
-        let Some(file) = regular(directory, part)? else { continue };
-        files.insert(part.name.to_owned(), budget.read(part, file)?);
+        let Some(file) = open(directory, part)? else { continue };
+        let mut bytes = Vec::new();
+        let max = budget.max_bytes(part);
+        file.take(max + 1).read_to_end(&mut bytes).map_err(|error| part.unreadable(error))?;
+        budget.take(part, bytes.len() as u64)?;
+        files.insert(part.name.to_owned(), bytes);
     }
     Ok(files)
 }
 
-/// Opens a file that lies in a directory; `None` when it is not there. A link may lead anywhere, and a pipe would
-/// keep its reader waiting.
-fn regular(directory: &Path, part: &Part) -> Result<Option<File>, BackendError> {
-    let name = part.name;
-    let failed = |error: &io::Error| unusable(&format!("its {name} cannot be read ({error})"));
-    let is_file = |file: &File| file.metadata().map(|found| found.is_file());
-    match nofollow::NoFollowPath::root(directory).join(name).open() {
-        Ok(file) if is_file(&file).map_err(|error| failed(&error))? => Ok(Some(file)),
+/// Opens a file of a directory; `None` when it does not exist. Links are refused because they can lead anywhere, and
+/// pipes because reading them could block.
+fn open(directory: &Path, part: &Part) -> Result<Option<File>, ImportError> {
+    match NoFollowPath::root(directory).join(part.name).open() {
+        Ok(file) if file.metadata().map_err(|error| part.unreadable(error))?.is_file() => Ok(Some(file)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) if Link::cause_of(&error).is_none() => Err(failed(&error)),
-        _ => Err(unusable(&format!("its {name} is a link or no file; put a copy of the file there"))),
+        Err(error) if Link::cause_of(&error).is_none() => Err(part.unreadable(error)),
+        _ => Err(ImportError::NotAFile(part.name)),
     }
 }
 
-/// How much may still be read.
+/// The number of bytes that may still be read.
 pub(super) struct ByteBudget {
     left: u64,
-    most: u64,
+    max: u64,
 }
 
 impl ByteBudget {
-    pub(super) fn new(most: u64) -> Self {
-        Self { left: most, most }
+    pub(super) fn new(max: u64) -> Self {
+        Self { left: max, max }
     }
 
-    /// The bytes that may be read of a file, and one more to see that there is more.
-    pub(super) fn of(&self, part: &Part) -> u64 {
-        part.most.min(self.left)
+    /// The number of bytes that may be read of a file. Reading one more shows that the file is too large.
+    pub(super) fn max_bytes(&self, part: &Part) -> u64 {
+        part.max.min(self.left)
     }
 
-    /// Takes `count` bytes off.
+    /// Subtracts the bytes of a file.
     ///
     /// # Errors
-    /// [`BackendError::InvalidImport`] when there are not as many left, or the file is too large.
-    pub(super) fn take(&mut self, part: &Part, count: u64) -> Result<(), BackendError> {
-        if count > part.most {
-            let most = ByteSize(part.most);
-            return Err(unusable(&format!("its {} is larger than {most}, a fixed limit", part.name)));
+    /// [`ImportError`] when the file is too large, alone or together with the files before it.
+    pub(super) fn take(&mut self, part: &Part, bytes: u64) -> Result<(), ImportError> {
+        if bytes > part.max {
+            return Err(ImportError::FileTooLarge { name: part.name, max: ByteSize(part.max) });
         }
-        let Some(left) = self.left.checked_sub(count) else {
-            let most = ByteSize(self.most);
-            return Err(unusable(&format!(
-                "its files are larger than {most} together (the server's MOODLE_MLBACKEND_MAX_UNPACKED_BYTES)"
-            )));
-        };
-        self.left = left;
+        self.left = self.left.checked_sub(bytes).ok_or(ImportError::TooLarge(ByteSize(self.max)))?;
         Ok(())
-    }
-
-    fn read(&mut self, part: &Part, source: impl Read) -> Result<Vec<u8>, BackendError> {
-        let failed = |error| unusable(&format!("its {} cannot be read ({error})", part.name));
-        let mut bytes = Vec::new();
-        source.take(self.of(part) + 1).read_to_end(&mut bytes).map_err(failed)?;
-        self.take(part, bytes.len() as u64)?;
-        Ok(bytes)
     }
 }

@@ -1,4 +1,6 @@
-//! Taking a model in.
+//! Imports a model from a zip or a directory.
+//!
+//! Owns the order of the checks before the model is published. Must not know what they consist of.
 
 use std::fs::File;
 use std::path::Path;
@@ -6,38 +8,37 @@ use std::path::Path;
 use serde_json::json;
 
 use super::description::Claims;
-use super::{ImportLimits, read_archive, read_directory, unusable};
-use crate::backend::current_model::facts_of_brought;
+use super::{ImportLimits, read_archive, read_directory};
+use crate::backend::current_model::imported_facts;
 use crate::backend::{BackendError, open};
 use crate::dataset::Limits;
 use crate::model::{self, ModelFiles, ModelMetadata};
 use crate::store::{ModelDir, NewGeneration};
 
-/// Replaces the model at `model_dir` with the one in a zip file.
+/// Replaces the model at `model_dir` by the one in a zip file.
 ///
 /// # Errors
-/// [`ErrorKind::BadInput`](crate::backend::ErrorKind) for anything but a model; the one at `model_dir` is then as it was.
+/// [`ErrorKind::BadInput`](crate::backend::ErrorKind) for anything but a model; the stored model is then unchanged.
 pub fn import(
     model_dir: &ModelDir,
     archive: File,
     limits: &Limits,
-    within: &ImportLimits,
+    import_limits: &ImportLimits,
 ) -> Result<(), BackendError> {
-    let files = read_archive(open(archive)?, within)?;
-    publish(model_dir, files, limits)
+    publish(model_dir, read_archive(open(archive)?, import_limits)?, limits)
 }
 
-/// Replaces the model at `model_dir` with the files in a directory (Moodle's local mode).
+/// Replaces the model at `model_dir` by the one in a directory (Moodle's local mode).
 ///
 /// # Errors
-/// [`ErrorKind::BadInput`](crate::backend::ErrorKind) for anything but a model; the one at `model_dir` is then as it was.
+/// [`ErrorKind::BadInput`](crate::backend::ErrorKind) for anything but a model; the stored model is then unchanged.
 pub fn import_from(model_dir: &ModelDir, directory: &Path, limits: &Limits) -> Result<(), BackendError> {
     publish(model_dir, read_directory(directory)?, limits)
 }
 
 fn publish(model_dir: &ModelDir, files: ModelFiles, limits: &Limits) -> Result<(), BackendError> {
     let claims = Claims::of(&files);
-    claims.check(&files).map_err(|why| unusable(&why))?;
+    claims.check(&files)?;
     let model = model::import(files).map_err(BackendError::ImportedModel)?;
     let facts = ModelMetadata::read(&model)?;
     if facts.features.len() > limits.columns || facts.classes.len() > limits.classes {
@@ -48,7 +49,7 @@ fn publish(model_dir: &ModelDir, files: ModelFiles, limits: &Limits) -> Result<(
             max_classes: limits.classes,
         });
     }
-    let mut facts = facts_of_brought(&facts);
+    let mut facts = imported_facts(&facts);
     facts["target"] = json!(claims.target);
     facts["time_splitting"] = json!(claims.time_splitting);
     let lock = model_dir.lock()?;

@@ -3,6 +3,7 @@
 //! Owns the session and its outcome. The demo is a client like any other: it uses the server over HTTP alone and
 //! must not call `backend`.
 
+mod error;
 mod moodle;
 mod output;
 mod score;
@@ -14,15 +15,16 @@ pub mod students;
 use std::path::Path;
 use std::process::ExitCode;
 
+use error::DemoError;
 use moodle::Moodle;
-use output::Output;
+use output::{Output, done};
 use server::Server;
 use students::Campus;
 
 /// The only user of the demo's server.
 const USER: &str = "demo";
 
-/// Runs a complete Moodle session against a temporary server, with synthetic students.
+/// Run a complete Moodle session against a temporary server, with synthetic students.
 ///
 /// Needs no configuration. Trains, predicts, evaluates, exports, imports and deletes over HTTP, with synthetic
 /// students of whom some drop out; prints the quality of the predictions and the path of the report.
@@ -39,27 +41,6 @@ pub struct Args {
     /// The seed of the synthetic students.
     #[arg(long, value_name = "S", default_value_t = 2_026)]
     seed: u64,
-}
-
-/// The demo failed.
-#[derive(Debug, thiserror::Error)]
-enum DemoError {
-    #[error("The demo's directory could not be used: {0}.")]
-    Directory(#[source] std::io::Error),
-    #[error("The server could not be started: {0}.")]
-    Start(#[source] std::io::Error),
-    #[error("The server exited unexpectedly. The end of its log:\n{0}")]
-    Exited(String),
-    #[error("The server did not start listening in time. The end of its log:\n{0}")]
-    NotListening(String),
-    #[error("The request to {route} failed: {source}.")]
-    Request { route: &'static str, source: ureq::Error },
-    #[error("{route} responded with status {status}: {body}")]
-    Refused { route: &'static str, status: u16, body: String },
-    #[error("{0}")]
-    Unexpected(String),
-    #[error("The system's random number generator failed: {0}.")]
-    Random(#[from] getrandom::Error),
 }
 
 /// Runs the demo; the exit code is 0 if every step had the expected result.
@@ -106,8 +87,8 @@ fn run_steps(args: &Args, directory: &Path, work: &Path) -> Result<Outcome, Demo
     ));
     let server = output.step("start the server", || {
         let server = Server::start(work, &directory.join("server.log"), &format!("{USER}:{password}"))?;
-        let result = output::StepResult::new(&server.address, "listening on the loopback interface only");
-        Ok((server, result))
+        let address = server.address.clone();
+        Ok(done(server, address, "listening on the loopback interface only"))
     })?;
     let moodle = Moodle::new(&server.address, USER, &password);
     let campus = Campus::new(args.seed);

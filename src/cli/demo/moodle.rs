@@ -7,7 +7,7 @@ use std::time::Duration;
 use ureq::Agent;
 use ureq::http::Response;
 
-use super::DemoError;
+use super::error::{DemoError, unexpected};
 
 /// Above this size, curl sends `Expect: 100-continue` before the body.
 const EXPECT_CONTINUE_ABOVE: usize = 1 << 20;
@@ -60,13 +60,14 @@ impl Moodle {
     }
 
     pub(super) fn train(&self, model: &ModelId, dataset: &str) -> Result<String, DemoError> {
-        let form = self.form().model(model).file("dataset", "training.csv", dataset.as_bytes());
-        text(self.post("/training", form)?)
+        self.post("/training", self.form().model(model).file("dataset", "training.csv", dataset.as_bytes()))
     }
 
     pub(super) fn predict(&self, model: &ModelId, dataset: &str) -> Result<String, DemoError> {
-        let form = self.form().model(model).file("dataset", "prediction.csv", dataset.as_bytes());
-        text(self.post("/prediction", form)?)
+        self.post(
+            "/prediction",
+            self.form().model(model).file("dataset", "prediction.csv", dataset.as_bytes()),
+        )
     }
 
     pub(super) fn evaluate(&self, model: &ModelId, dataset: &str) -> Result<String, DemoError> {
@@ -78,7 +79,7 @@ impl Moodle {
             .field("niterations", ITERATIONS)
             .field("dirhash", &model.dirhash)
             .file("dataset", "evaluation.csv", dataset.as_bytes());
-        text(self.post("/evaluation", form)?)
+        self.post("/evaluation", form)
     }
 
     pub(super) fn evaluation_log(&self, model: &ModelId, run: u64) -> Result<Vec<u8>, DemoError> {
@@ -92,11 +93,11 @@ impl Moodle {
     }
 
     pub(super) fn import(&self, model: &ModelId, archive: &[u8]) -> Result<String, DemoError> {
-        text(self.post("/import", self.form().model(model).file("importzip", "import.zip", archive))?)
+        self.post("/import", self.form().model(model).file("importzip", "import.zip", archive))
     }
 
     pub(super) fn delete(&self, uniqueid: &str) -> Result<String, DemoError> {
-        text(self.post("/deletemodel", self.form().field("uniqueid", uniqueid))?)
+        self.post("/deletemodel", self.form().field("uniqueid", uniqueid))
     }
 
     fn url(&self, path: &str) -> String {
@@ -113,7 +114,7 @@ impl Moodle {
         body(route, request.call())
     }
 
-    fn post(&self, route: &'static str, form: Form) -> Result<Vec<u8>, DemoError> {
+    fn post(&self, route: &'static str, form: Form) -> Result<String, DemoError> {
         let (kind, bytes) = form.finish();
         let mut request = self
             .agent
@@ -123,7 +124,7 @@ impl Moodle {
         if bytes.len() > EXPECT_CONTINUE_ABOVE {
             request = request.header("Expect", "100-continue");
         }
-        body(route, request.send(&bytes[..]))
+        text(body(route, request.send(&bytes[..]))?)
     }
 }
 
@@ -137,14 +138,12 @@ fn body(
     let body = body.map_err(|source| DemoError::Request { route, source })?;
     match response.status().as_u16() {
         200 => Ok(body),
-        status => {
-            Err(DemoError::Refused { route, status, body: String::from_utf8_lossy(&body).into_owned() })
-        }
+        status => Err(DemoError::Refused { route, status, body: String::from_utf8_lossy(&body).into() }),
     }
 }
 
 fn text(body: Vec<u8>) -> Result<String, DemoError> {
-    String::from_utf8(body).map_err(|_| DemoError::Unexpected("A response is not valid UTF-8.".into()))
+    String::from_utf8(body).or_else(|_| unexpected("A response is not valid UTF-8."))
 }
 
 /// A `multipart/form-data` body, formatted as by libcurl.

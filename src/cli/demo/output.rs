@@ -1,15 +1,16 @@
 //! The demo's output: progress while it runs, a table at the end.
 //!
-//! Owns the terminal: colours, a progress bar and symbols on a terminal, plain lines elsewhere. Must not know what
-//! the steps do.
+//! Owns colours and symbols, which only a terminal gets. Must not know what the steps do.
 
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
-use comfy_table::{Cell, CellAlignment, Table, presets};
-use indicatif::{ProgressBar, ProgressStyle};
+use comfy_table::{Cell, CellAlignment, Table};
+use indicatif::ProgressBar;
 
-use super::DemoError;
+use super::error::DemoError;
+use crate::cli::progress;
+use crate::cli::table::table;
 
 /// The result of a step.
 #[derive(Debug)]
@@ -20,10 +21,12 @@ pub(super) struct StepResult {
     pub(super) meaning: String,
 }
 
-impl StepResult {
-    pub(super) fn new(response: impl Into<String>, meaning: impl Into<String>) -> Self {
-        Self { response: response.into(), meaning: meaning.into() }
-    }
+/// What a step returns: a value for later steps, and its result.
+pub(super) type StepOutcome<T> = Result<(T, StepResult), DemoError>;
+
+/// The value and the result of a step.
+pub(super) fn done<T>(value: T, response: impl Into<String>, meaning: impl Into<String>) -> (T, StepResult) {
+    (value, StepResult { response: response.into(), meaning: meaning.into() })
 }
 
 /// Progress and results of a fixed number of steps.
@@ -41,12 +44,8 @@ struct Row {
 
 impl Output {
     pub(super) fn new(steps: u64) -> Self {
-        let bar = ProgressBar::new(steps);
-        let template = "  {spinner:.cyan} {bar:24.cyan/240} {pos}/{len}  {msg} {elapsed:.dim}";
-        // The template is a constant; if it were invalid, indicatif's default style would be used.
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style.progress_chars("━━╌").tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏✓"));
-        }
+        let bar = progress::bar("  {spinner:.cyan} {bar:24.cyan/240} {pos}/{len}  {msg} {elapsed:.dim}");
+        bar.set_length(steps);
         Self { bar, rows: Vec::new(), style: Style::detect() }
     }
 
@@ -59,7 +58,7 @@ impl Output {
     pub(super) fn step<T>(
         &mut self,
         step: &'static str,
-        work: impl FnOnce() -> Result<(T, StepResult), DemoError>,
+        work: impl FnOnce() -> StepOutcome<T>,
     ) -> Result<T, DemoError> {
         self.bar.set_message(step);
         self.bar.enable_steady_tick(Duration::from_millis(80));
@@ -93,13 +92,7 @@ impl Output {
     }
 
     fn table(&self) -> Table {
-        let mut table = Table::new();
-        table.load_style(if self.style.0 {
-            presets::UTF8_FULL_CONDENSED.with_rounded_corners()
-        } else {
-            presets::ASCII_MARKDOWN
-        });
-        table.set_header(["Step", "Response", "Meaning", "Time"]);
+        let mut table = table(&["Step", "Response", "Meaning", "Time"]);
         for row in &self.rows {
             table.add_row([
                 Cell::new(row.step),
@@ -158,6 +151,7 @@ impl Style {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::demo::error::unexpected;
 
     #[test]
     fn formats_a_duration_in_the_unit_that_fits() {
@@ -169,8 +163,8 @@ mod tests {
     #[test]
     fn returns_the_error_of_a_failed_step_and_adds_no_row() {
         let mut output = Output::new(2);
-        output.step("works", || Ok(((), StepResult::new("0", "fine")))).expect("works");
-        let failed = output.step::<()>("fails", || Err(DemoError::Unexpected("odd".into())));
+        output.step("works", || Ok(done((), "0", "fine"))).expect("works");
+        let failed = output.step::<()>("fails", || unexpected("odd"));
         assert!(matches!(failed, Err(DemoError::Unexpected(text)) if text == "odd"));
         assert_eq!(output.rows.len(), 1);
     }
@@ -179,7 +173,7 @@ mod tests {
     fn the_table_has_no_escape_codes_without_a_terminal() {
         let mut output = Output::new(1);
         output.style = Style(false);
-        output.step("version", || Ok(((), StepResult::new("3.0.5", "accepted")))).expect("works");
+        output.step("version", || Ok(done((), "3.0.5", "accepted"))).expect("works");
         let table = output.table().to_string();
         assert!(table.contains("3.0.5") && table.contains("accepted"), "{table}");
         assert!(!table.contains('\x1b'), "{table}");

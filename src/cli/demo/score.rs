@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use super::DemoError;
+use super::error::{DemoError, unexpected};
 use super::students::Cohort;
 
 /// The quality of predictions.
@@ -25,7 +25,6 @@ pub(super) type Prediction = (String, String, String);
 
 /// Compares predictions with the outcomes; every sample must have one, in the order of the file.
 pub(super) fn score(cohort: &Cohort, predictions: &[Prediction]) -> Result<Score, DemoError> {
-    let unexpected = |text: String| Err(DemoError::Unexpected(text));
     if predictions.len() != cohort.truth.len() {
         return unexpected(format!("{} samples have {} predictions.", cohort.truth.len(), predictions.len()));
     }

@@ -2,14 +2,16 @@
 //!
 //! Owns its start, address, log file and end. Must not know which requests it gets.
 
-use std::fs::File;
+use std::fs::{File, create_dir};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::DemoError;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::error::DemoError;
 
 /// The log message of a server that is ready, before its address.
 const LISTENING: &str = "listening on http://";
@@ -118,17 +120,17 @@ impl Drop for Server {
 
 fn spawn(work: &Path, log: &Path, users: &str) -> Result<Child, DemoError> {
     let (data, uploads) = (work.join("data"), work.join("uploads"));
-    std::fs::create_dir(&data).map_err(DemoError::Directory)?;
-    std::fs::create_dir(&uploads).map_err(DemoError::Directory)?;
-    let output = File::create_new(log).map_err(DemoError::Directory)?;
-    let errors = output.try_clone().map_err(DemoError::Directory)?;
+    let files = create_dir(&data)
+        .and_then(|()| create_dir(&uploads))
+        .and_then(|()| File::create_new(log))
+        .and_then(|output| Ok((output.try_clone()?, output)));
+    let (output, errors) = files.map_err(DemoError::Directory)?;
     let program = std::env::current_exe().map_err(DemoError::Start)?;
     let mut command = Command::new(program);
     command.args(["serve", "--port", "0"]);
-    for (variable, _) in
-        std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with(VARIABLE_PREFIX))
-    {
-        command.env_remove(variable);
+    let variables = std::env::vars_os().map(|(name, _)| name);
+    for name in variables.filter(|name| name.to_string_lossy().starts_with(VARIABLE_PREFIX)) {
+        command.env_remove(name);
     }
     command
         .env("MOODLE_MLBACKEND_PYTHON_USERS", users)
@@ -153,30 +155,17 @@ fn logged_address(log: &[u8]) -> Option<String> {
 
 fn wait_for_signal() -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(signal())
-}
-
-#[cfg(unix)]
-async fn signal() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    std::future::poll_fn(|context| {
-        for signal in [&mut terminate, &mut hang_up, &mut interrupt] {
-            if signal.poll_recv(context).is_ready() {
-                return std::task::Poll::Ready(());
-            }
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut hang_up = signal(SignalKind::hangup())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = hang_up.recv() => {}
+            _ = interrupt.recv() => {}
         }
-        std::task::Poll::Pending
+        Ok(())
     })
-    .await;
-    Ok(())
-}
-
-#[cfg(not(unix))]
-async fn signal() -> std::io::Result<()> {
-    tokio::signal::ctrl_c().await
 }
 
 /// A panic in another thread must not keep the server alive.

@@ -7,10 +7,11 @@ use std::path::Path;
 
 use serde::Deserialize;
 use zip::ZipArchive;
+use zip::result::ZipError;
 
-use super::DemoError;
+use super::error::{DemoError, unexpected};
 use super::moodle::{ITERATIONS, MAX_DEVIATION, MIN_SCORE, ModelId, Moodle};
-use super::output::{Output, StepResult};
+use super::output::{Output, StepOutcome, done};
 use super::score::{Prediction, score};
 use super::shipped_model;
 use super::students::{Campus, Cohort};
@@ -111,55 +112,45 @@ struct Reply {
     runid: Option<u64>,
 }
 
-fn read(text: &str) -> Result<Reply, DemoError> {
-    serde_json::from_str(text).map_err(|error| {
-        DemoError::Unexpected(format!("Moodle could not parse a response ({error}): {text}"))
-    })
-}
-
 /// A reply with status 0, or an error with the server's messages.
-fn succeeded(reply: Reply) -> Result<Reply, DemoError> {
+fn succeeded(text: &str) -> Result<Reply, DemoError> {
+    let reply = parsed(text)?;
     if reply.status == 0 {
         return Ok(reply);
     }
     let messages: Vec<String> = reply.info.into_iter().chain(reply.errors).collect();
-    Err(DemoError::Unexpected(format!(
-        "The server replied with status {}: {}",
-        reply.status,
-        messages.join(" ")
-    )))
+    unexpected(format!("The server replied with status {}: {}", reply.status, messages.join(" ")))
+}
+
+fn parsed(text: &str) -> Result<Reply, DemoError> {
+    serde_json::from_str(text)
+        .or_else(|error| unexpected(format!("Moodle could not parse a response ({error}): {text}")))
 }
 
 /// Moodle accepts versions from 3.0.5 up to, but not including, 4.0.0, and nothing else in the body.
-fn version(moodle: &Moodle) -> Result<((), StepResult), DemoError> {
+fn version(moodle: &Moodle) -> StepOutcome<()> {
     let version = moodle.version()?;
     let parts: Option<Vec<u32>> = version.split('.').map(|part| part.parse().ok()).collect();
     match parts.as_deref() {
-        Some([3, minor, patch]) if (*minor, *patch) >= (0, 5) => {
-            Ok(((), StepResult::new(&version, "accepted by Moodle")))
-        }
-        _ => Err(DemoError::Unexpected(format!("Moodle rejects the version {version:?}."))),
+        Some([3, minor, patch]) if (*minor, *patch) >= (0, 5) => Ok(done((), version, "accepted by Moodle")),
+        _ => unexpected(format!("Moodle rejects the version {version:?}.")),
     }
 }
 
-fn train(moodle: &Moodle, model: &ModelId, dataset: &str) -> Result<((), StepResult), DemoError> {
-    succeeded(read(&moodle.train(model, dataset)?)?)?;
+fn train(moodle: &Moodle, model: &ModelId, dataset: &str) -> StepOutcome<()> {
+    succeeded(&moodle.train(model, dataset)?)?;
     let samples = dataset.lines().count() - 3;
-    Ok(((), StepResult::new("status 0", format!("trained on {samples} samples"))))
+    Ok(done((), "status 0", format!("trained on {samples} samples")))
 }
 
-fn predict(
-    moodle: &Moodle,
-    model: &ModelId,
-    cohort: &Cohort,
-) -> Result<(Vec<Prediction>, StepResult), DemoError> {
+fn predict(moodle: &Moodle, model: &ModelId, cohort: &Cohort) -> StepOutcome<Vec<Prediction>> {
     let predictions = predicted(moodle, model, &cohort.csv)?;
     let score = score(cohort, &predictions)?;
     if score.auc < MIN_AUC {
-        return Err(DemoError::Unexpected(format!(
+        return unexpected(format!(
             "The predictions are poor: AUC {:.3}, expected at least {MIN_AUC}.",
             score.auc
-        )));
+        ));
     }
     let meaning = format!(
         "AUC {:.3}, {:.1} % of {} samples correct\n(always predicting \"stays\": {:.1} %)",
@@ -168,55 +159,48 @@ fn predict(
         score.samples,
         100.0 * score.baseline
     );
-    Ok((predictions, StepResult::new("status 0", meaning)))
+    Ok(done(predictions, "status 0", meaning))
 }
 
 fn predicted(moodle: &Moodle, model: &ModelId, dataset: &str) -> Result<Vec<Prediction>, DemoError> {
-    let reply = succeeded(read(&moodle.predict(model, dataset)?)?)?;
-    reply
-        .predictions
-        .ok_or_else(|| DemoError::Unexpected("The response to /prediction has no predictions.".into()))
+    match succeeded(&moodle.predict(model, dataset)?)?.predictions {
+        Some(predictions) => Ok(predictions),
+        None => unexpected("The response to /prediction has no predictions."),
+    }
 }
 
 /// Returns the run, whose log Moodle fetches next.
-fn evaluate(moodle: &Moodle, model: &ModelId, dataset: &str) -> Result<(u64, StepResult), DemoError> {
-    let reply = succeeded(read(&moodle.evaluate(model, dataset)?)?)?;
+fn evaluate(moodle: &Moodle, model: &ModelId, dataset: &str) -> StepOutcome<u64> {
+    let reply = succeeded(&moodle.evaluate(model, dataset)?)?;
     let (Some(run), Some(score), Some(deviation), Some(auc)) =
         (reply.runid, reply.score, reply.score_deviation, reply.auc)
     else {
-        return Err(DemoError::Unexpected("The response to /evaluation has no run or no figures.".into()));
+        return unexpected("The response to /evaluation has no run or no figures.");
     };
     let meaning = format!(
         "score {score:.3} ± {deviation:.3}, AUC {auc:.3}\n\
          (required: at least {MIN_SCORE}, ± at most {MAX_DEVIATION}; {ITERATIONS} splits)"
     );
-    Ok((run, StepResult::new("status 0", meaning)))
+    Ok(done(run, "status 0", meaning))
 }
 
 /// Unpacks the files of an evaluation log.
-fn unpack(archive: &[u8], report: &Path) -> Result<((), StepResult), DemoError> {
-    let invalid = |error: zip::result::ZipError| {
-        DemoError::Unexpected(format!("The evaluation log is not a zip file: {error}."))
-    };
+fn unpack(archive: &[u8], report: &Path) -> StepOutcome<()> {
+    let invalid =
+        |error: ZipError| DemoError::Unexpected(format!("The evaluation log is not a zip file: {error}."));
     let mut zip = ZipArchive::new(Cursor::new(archive)).map_err(invalid)?;
-    std::fs::create_dir_all(report).map_err(DemoError::Directory)?;
-    let mut tensor = false;
     for index in 0..zip.len() {
         let mut entry = zip.by_index(index).map_err(invalid)?;
         let Some(name) = entry.enclosed_name().filter(|_| !entry.is_dir()) else { continue };
-        tensor |= name.starts_with("tensor");
         let mut bytes = Vec::new();
         entry.by_ref().take(MAX_FILE_BYTES).read_to_end(&mut bytes).map_err(DemoError::Directory)?;
         write_below(report, &name, &bytes).map_err(DemoError::Directory)?;
     }
-    if let Some(missing) = ["info.log", "roc-curve.png"].into_iter().find(|name| !report.join(name).is_file())
-    {
-        return Err(DemoError::Unexpected(format!("The evaluation log has no {missing}.")));
+    let expected = ["info.log", "roc-curve.png", "tensor"];
+    if let Some(missing) = expected.into_iter().find(|name| !report.join(name).exists()) {
+        return unexpected(format!("The evaluation log has no {missing}."));
     }
-    if !tensor {
-        return Err(DemoError::Unexpected("The evaluation log has no TensorBoard files.".into()));
-    }
-    Ok(((), StepResult::new(size(archive), "info.log, roc-curve.png, TensorBoard files")))
+    Ok(done((), size(archive), "info.log, roc-curve.png, TensorBoard files"))
 }
 
 fn write_below(directory: &Path, name: &Path, bytes: &[u8]) -> std::io::Result<()> {
@@ -227,19 +211,18 @@ fn write_below(directory: &Path, name: &Path, bytes: &[u8]) -> std::io::Result<(
     write(path, bytes)
 }
 
-fn export(moodle: &Moodle, model: &ModelId) -> Result<(Vec<u8>, StepResult), DemoError> {
+fn export(moodle: &Moodle, model: &ModelId) -> StepOutcome<Vec<u8>> {
     let archive = moodle.export(model)?;
-    let files = ZipArchive::new(Cursor::new(&archive)).map_or(0, |zip| zip.len());
-    if files == 0 {
-        return Err(DemoError::Unexpected("The export is not a zip file or is empty.".into()));
+    if ZipArchive::new(Cursor::new(&archive)).map_or(0, |zip| zip.len()) == 0 {
+        return unexpected("The export is not a zip file or is empty.");
     }
-    let result = StepResult::new(size(&archive), "the whole model, for backup or another site");
-    Ok((archive, result))
+    let size = size(&archive);
+    Ok(done(archive, size, "the whole model, for backup or another site"))
 }
 
-fn import(moodle: &Moodle, model: &ModelId, archive: &[u8]) -> Result<((), StepResult), DemoError> {
+fn import(moodle: &Moodle, model: &ModelId, archive: &[u8]) -> StepOutcome<()> {
     ok(&moodle.import(model, archive)?)?;
-    Ok(((), StepResult::new("Ok", "stored for another site")))
+    Ok(done((), "Ok", "stored for another site"))
 }
 
 fn predict_the_same(
@@ -247,52 +230,45 @@ fn predict_the_same(
     model: &ModelId,
     cohort: &Cohort,
     expected: &[Prediction],
-) -> Result<((), StepResult), DemoError> {
+) -> StepOutcome<()> {
     let predictions = predicted(moodle, model, &cohort.csv)?;
     let differing = predictions.iter().zip(expected).filter(|(one, other)| one != other).count();
     if differing > 0 || predictions.len() != expected.len() {
-        return Err(DemoError::Unexpected(format!(
+        return unexpected(format!(
             "The imported model gives {} predictions, the exported one {}; {differing} of them differ.",
             predictions.len(),
             expected.len()
-        )));
+        ));
     }
-    let meaning = format!("identical for all {} samples", predictions.len());
-    Ok(((), StepResult::new("status 0", meaning)))
+    Ok(done((), "status 0", format!("identical for all {} samples", predictions.len())))
 }
 
 /// An external model, imported as ONNX, gives the predictions that were recorded when it was made.
-fn import_shipped(moodle: &Moodle, model: &ModelId) -> Result<((), StepResult), DemoError> {
+fn import_shipped(moodle: &Moodle, model: &ModelId) -> StepOutcome<()> {
     ok(&moodle.import(model, &shipped_model::archive()?)?)?;
     let checked = shipped_model::check(&predicted(moodle, model, shipped_model::SAMPLES)?)?;
-    Ok(((), StepResult::new("Ok", format!("its {checked} predictions match the recorded ones"))))
+    Ok(done((), "Ok", format!("its {checked} predictions match the recorded ones")))
 }
 
 /// The deleted model must be gone, and no other.
-fn delete(
-    moodle: &Moodle,
-    deleted: &ModelId,
-    kept: &ModelId,
-    cohort: &Cohort,
-) -> Result<((), StepResult), DemoError> {
+fn delete(moodle: &Moodle, deleted: &ModelId, kept: &ModelId, cohort: &Cohort) -> StepOutcome<()> {
     ok(&moodle.delete(&deleted.uniqueid)?)?;
-    let after = read(&moodle.predict(deleted, &cohort.csv)?)?;
+    let after = parsed(&moodle.predict(deleted, &cohort.csv)?)?;
     if after.status != 2 {
-        return Err(DemoError::Unexpected(format!(
+        return unexpected(format!(
             "A prediction with a deleted model should reply with status 2, not {}.",
             after.status
-        )));
+        ));
     }
     predicted(moodle, kept, &cohort.csv)?;
-    Ok(((), StepResult::new("Ok", "deleted; the first model still predicts")))
+    Ok(done((), "Ok", "deleted; the first model still predicts"))
 }
 
 fn ok(response: &str) -> Result<(), DemoError> {
     if response == "Ok" {
-        Ok(())
-    } else {
-        Err(DemoError::Unexpected(format!("The server should respond with Ok, not {response:?}.")))
+        return Ok(());
     }
+    unexpected(format!("The server should respond with Ok, not {response:?}."))
 }
 
 fn size(bytes: &[u8]) -> String {

@@ -8,7 +8,7 @@ use std::io::{Cursor, Write as _};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use super::DemoError;
+use super::error::{DemoError, unexpected};
 use super::score::Prediction;
 
 const MODEL: &[u8] = include_bytes!("../../../models/ours/model.onnx");
@@ -29,14 +29,13 @@ pub(super) fn archive() -> Result<Vec<u8>, DemoError> {
         .and_then(|()| zip.finish());
     zipped
         .map(Cursor::into_inner)
-        .map_err(|error| DemoError::Unexpected(format!("The shipped model cannot be zipped: {error}.")))
+        .or_else(|error| unexpected(format!("The shipped model cannot be zipped: {error}.")))
 }
 
 /// Compares all predictions with the recorded ones, and returns their number.
 pub(super) fn check(predictions: &[Prediction]) -> Result<usize, DemoError> {
-    let unexpected = |text: String| Err(DemoError::Unexpected(text));
     let Ok(expected) = serde_json::from_str::<HashMap<String, [f64; 2]>>(EXPECTED) else {
-        return unexpected("The recorded predictions of the shipped model cannot be parsed.".to_owned());
+        return unexpected("The recorded predictions of the shipped model cannot be parsed.");
     };
     if predictions.len() != expected.len() {
         return unexpected(format!(

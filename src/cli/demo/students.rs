@@ -1,10 +1,10 @@
 //! Synthetic datasets of students at risk, in Moodle's format, for the demo, tests and benches.
 //!
-//! Owns the behaviour of the students. The data has the properties of real Moodle data: one-hot quarters, many
-//! columns with mostly empty cells (an activity that a course does not have, work that is not due yet or was not
-//! submitted), constant columns, two decimals, one drop-out in seven, rows sorted by outcome, and noise: the
-//! activity of students explains only part of the outcome. Seeded: the same on every machine. Must not know what
-//! is learnt from it.
+//! Owns the behaviour of the students. The data has the properties of real Moodle data: one-hot quarters, many columns
+//! with mostly empty cells (an activity that a course does not have, work that is not due yet or was not submitted),
+//! constant columns, two decimals, one drop-out in seven, rows sorted by outcome, and noise: the activity of students
+//! explains only part of the outcome. The same seed gives the same data on every machine. Must not know how the data
+//! is used.
 
 use std::fmt::Write as _;
 
@@ -85,9 +85,8 @@ impl Campus {
         let mut students = self.samples(2 * u64::from(batch) + 1, samples);
         students.sort_by_key(|sample| sample.drops_out);
         let mut csv = header(None);
-        for sample in &students {
-            csv.push_str(&sample.cells.join(","));
-            csv.push_str(if sample.drops_out { ",1\n" } else { ",0\n" });
+        for Sample { cells, drops_out } in &students {
+            let _ = writeln!(csv, "{},{}", cells.join(","), u8::from(*drops_out));
         }
         csv
     }
@@ -99,10 +98,7 @@ impl Campus {
         let mut truth = Vec::with_capacity(samples);
         for (row, sample) in self.samples(2 * u64::from(batch) + 2, samples).iter().enumerate() {
             let id = format!("{}-{}", 183_021 + row / QUARTERS, row % QUARTERS);
-            csv.push_str(&id);
-            csv.push(',');
-            csv.push_str(&sample.cells.join(","));
-            csv.push('\n');
+            let _ = writeln!(csv, "{id},{}", sample.cells.join(","));
             truth.push((id, sample.drops_out));
         }
         Cohort { csv, truth }
@@ -124,16 +120,14 @@ impl Campus {
 
 /// The three header lines. A prediction's rows start with an id; all others end with the target.
 fn header(first: Option<&str>) -> String {
-    let mut csv =
-        String::from("timesplitting,nfeatures,moodleversion,targetcolumn,targettype,targetclasses\n");
-    // Writing to a String cannot fail.
-    let _ =
-        writeln!(csv, "\"{TIME_SPLITTING}\",{},2024100700,\"{TARGET}\",discrete,\"[0,1]\"", FEATURES.len());
     let target = if first.is_none() { Some(TARGET) } else { None };
     let names: Vec<String> = first.into_iter().chain(FEATURES).chain(target).map(quoted).collect();
-    csv.push_str(&names.join(","));
-    csv.push('\n');
-    csv
+    format!(
+        "timesplitting,nfeatures,moodleversion,targetcolumn,targettype,targetclasses\n\
+         \"{TIME_SPLITTING}\",{},2024100700,\"{TARGET}\",discrete,\"[0,1]\"\n{}\n",
+        FEATURES.len(),
+        names.join(",")
+    )
 }
 
 /// PHP's `fputcsv` quotes fields with a backslash.
@@ -212,17 +206,19 @@ impl Student {
         let answers = dice.chance(course.asks_feedback * sigmoid(involved));
 
         let mut cells: Vec<String> = (0..QUARTERS).map(|range| either(range == quarter, "1", "0")).collect();
-        cells.push(String::new()); // the course was still running, so there was no access after its end
-        cells.push(either(self.early, "1", "-1"));
-        cells.push(either(hands_in || takes_quiz || posts, "1", "-1"));
-        cells.push(decimals(reads));
-        cells.push(decimals(squash(reads + 0.2 * dice.normal())));
-        cells.push(either(course.completion, "1", "-1"));
-        cells.push("-1".to_owned()); // every course has a teacher
-        cells.push(decimals(course.depth));
-        cells.push(decimals(course.breadth));
-        cells.push(either(self.profile, "1", "-1"));
-        cells.push("1".to_owned()); // the site's default
+        cells.extend([
+            String::new(), // the course was still running, so there was no access after its end
+            either(self.early, "1", "-1"),
+            either(hands_in || takes_quiz || posts, "1", "-1"),
+            decimals(reads),
+            decimals(squash(reads + 0.2 * dice.normal())),
+            either(course.completion, "1", "-1"),
+            "-1".to_owned(), // every course has a teacher
+            decimals(course.depth),
+            decimals(course.breadth),
+            either(self.profile, "1", "-1"),
+            "1".to_owned(), // the site's default
+        ]);
         cells.extend(activity(dice, hands_in, involved, 0.2 * together));
         cells.extend(nothing()); // no course uses chat
         cells.extend(activity(dice, answers, involved, -0.5));

@@ -82,23 +82,20 @@ mod tests {
     const BODY_RATE: BodyRate = BodyRate { stall: Duration::from_secs(5), bytes_per_second: 10 };
 
     /// Sends chunks with a pause before each; returns how many arrived, and whether the body ended by itself.
-    fn received(bytes: usize, pause: Duration, chunks: usize) -> (usize, bool) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-        runtime.block_on(async {
-            let sender = stream::unfold(0, move |sent| async move {
-                sleep(pause).await;
-                (sent < chunks).then(|| (Ok(Bytes::from(vec![0; bytes])), sent + 1))
-            });
-            let mut body = with_min_rate(Box::pin(sender), BODY_RATE);
-            let mut arrived = 0;
-            while let Some(chunk) = body.next().await {
-                match chunk {
-                    Ok(_) => arrived += 1,
-                    Err(error) => return (arrived, !is_too_slow(&error)),
-                }
+    async fn received(bytes: usize, pause: Duration, chunks: usize) -> (usize, bool) {
+        let sender = stream::unfold(0, move |sent| async move {
+            sleep(pause).await;
+            (sent < chunks).then(|| (Ok(Bytes::from(vec![0; bytes])), sent + 1))
+        });
+        let mut body = with_min_rate(Box::pin(sender), BODY_RATE);
+        let mut arrived = 0;
+        while let Some(chunk) = body.next().await {
+            match chunk {
+                Ok(_) => arrived += 1,
+                Err(error) => return (arrived, !is_too_slow(&error)),
             }
-            (arrived, true)
-        })
+        }
+        (arrived, true)
     }
 
     #[test]
@@ -113,8 +110,8 @@ mod tests {
         assert_eq!(budget.left, BODY_RATE.stall, "no overflow");
     }
 
-    #[test]
-    fn a_body_at_the_minimum_rate_is_received_completely() {
-        assert_eq!(received(10, Duration::from_millis(20), 20), (20, true));
+    #[tokio::test]
+    async fn a_body_at_the_minimum_rate_is_received_completely() {
+        assert_eq!(received(10, Duration::from_millis(20), 20).await, (20, true));
     }
 }

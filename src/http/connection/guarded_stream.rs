@@ -239,85 +239,65 @@ mod tests {
         .await
     }
 
-    fn run(test: impl Future<Output = ()>) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-        runtime.block_on(test);
+    async fn read_thrice(stream: &mut GuardedStream<DuplexStream>) -> usize {
+        read_until_pending(stream).await + read_until_pending(stream).await + read_until_pending(stream).await
     }
 
-    #[test]
-    fn reads_heads_in_small_steps() {
-        run(async {
-            let (mut stream, mut client) = connected(CAPACITY);
-            client.write_all(&[b'x'; 3000]).await.expect("there is capacity");
-            let mut steps = Vec::new();
-            while steps.iter().sum::<usize>() < 3000 {
-                steps.push(read_until_pending(&mut stream).await);
-            }
-            assert!(steps.iter().all(|&step| step <= HEAD_READ_BYTES), "{steps:?}");
-        });
+    #[tokio::test]
+    async fn reads_heads_in_small_steps() {
+        let (mut stream, mut client) = connected(CAPACITY);
+        client.write_all(&[b'x'; 3000]).await.expect("there is capacity");
+        let mut steps = Vec::new();
+        while steps.iter().sum::<usize>() < 3000 {
+            steps.push(read_until_pending(&mut stream).await);
+        }
+        assert!(steps.iter().all(|&step| step <= HEAD_READ_BYTES), "{steps:?}");
     }
 
-    #[test]
-    fn while_a_response_is_pending_reads_only_the_body_and_a_little_after_it() {
-        run(async {
-            let (mut stream, mut client) = connected(CAPACITY);
-            client.write_all(&[b'x'; 12_000]).await.expect("there is capacity");
-            let response_pending = stream.read_gate().clone().begin();
-            assert_eq!(read_until_pending(&mut stream).await, 0);
-            stream.read_gate().set_needs_body(true);
-            let body = read_until_pending(&mut stream).await
-                + read_until_pending(&mut stream).await
-                + read_until_pending(&mut stream).await;
-            assert_eq!(body, 12_000);
-            stream.read_gate().set_needs_body(false);
-            client.write_all(&[b'x'; 3000]).await.expect("there is capacity");
-            let after: usize = [
-                read_until_pending(&mut stream).await,
-                read_until_pending(&mut stream).await,
-                read_until_pending(&mut stream).await,
-            ]
-            .into_iter()
-            .sum();
-            assert_eq!(after, HEAD_READ_BYTES);
+    #[tokio::test]
+    async fn while_a_response_is_pending_reads_only_the_body_and_a_little_after_it() {
+        let (mut stream, mut client) = connected(CAPACITY);
+        client.write_all(&[b'x'; 12_000]).await.expect("there is capacity");
+        let response_pending = stream.read_gate().clone().begin();
+        assert_eq!(read_until_pending(&mut stream).await, 0);
+        stream.read_gate().set_needs_body(true);
+        assert_eq!(read_thrice(&mut stream).await, 12_000);
+        stream.read_gate().set_needs_body(false);
+        client.write_all(&[b'x'; 3000]).await.expect("there is capacity");
+        assert_eq!(read_thrice(&mut stream).await, HEAD_READ_BYTES);
+        drop(response_pending);
+        let next = read_until_pending(&mut stream).await + read_until_pending(&mut stream).await;
+        assert!(next > 0, "the next request");
+    }
+
+    #[tokio::test]
+    async fn a_pending_read_is_woken_when_the_response_is_sent() {
+        let (mut stream, mut client) = connected(CAPACITY);
+        let response_pending = stream.read_gate().clone().begin();
+        client.write_all(b"next").await.expect("there is capacity");
+        let reading = async {
+            let mut next = [0; 4];
+            stream.read_exact(&mut next).await.map(|_| next)
+        };
+        let (next, ()) = tokio::join!(reading, async {
+            tokio::task::yield_now().await;
             drop(response_pending);
-            let next = read_until_pending(&mut stream).await + read_until_pending(&mut stream).await;
-            assert!(next > 0, "the next request");
         });
+        assert_eq!(&next.expect("it comes"), b"next");
     }
 
-    #[test]
-    fn a_pending_read_is_woken_when_the_response_is_sent() {
-        run(async {
-            let (mut stream, mut client) = connected(CAPACITY);
-            let response_pending = stream.read_gate().clone().begin();
-            client.write_all(b"next").await.expect("there is capacity");
-            let reading = async {
-                let mut next = [0; 4];
-                stream.read_exact(&mut next).await.map(|_| next)
-            };
-            let (next, ()) = tokio::join!(reading, async {
-                tokio::task::yield_now().await;
-                drop(response_pending);
-            });
-            assert_eq!(&next.expect("it comes"), b"next");
-        });
-    }
-
-    #[test]
-    fn does_not_read_from_a_client_until_it_reads_its_response() {
-        run(async {
-            let (mut stream, mut client) = connected(10);
-            client.write_all(b"more").await.expect("there is capacity");
-            let mut response = Box::pin(stream.write_all(&[b'a'; 30]));
-            let blocked =
-                std::future::poll_fn(|cx| Poll::Ready(response.as_mut().poll(cx).is_pending())).await;
-            assert!(blocked);
-            drop(response);
-            assert_eq!(read_until_pending(&mut stream).await, 0);
-            let mut first = [0; 10];
-            client.read_exact(&mut first).await.expect("the first part of the response");
-            stream.write_all(b"end").await.expect("there is capacity again");
-            assert_eq!(read_until_pending(&mut stream).await, 4);
-        });
+    #[tokio::test]
+    async fn does_not_read_from_a_client_until_it_reads_its_response() {
+        let (mut stream, mut client) = connected(10);
+        client.write_all(b"more").await.expect("there is capacity");
+        let mut response = Box::pin(stream.write_all(&[b'a'; 30]));
+        let blocked = std::future::poll_fn(|cx| Poll::Ready(response.as_mut().poll(cx).is_pending())).await;
+        assert!(blocked);
+        drop(response);
+        assert_eq!(read_until_pending(&mut stream).await, 0);
+        let mut first = [0; 10];
+        client.read_exact(&mut first).await.expect("the first part of the response");
+        stream.write_all(b"end").await.expect("there is capacity again");
+        assert_eq!(read_until_pending(&mut stream).await, 4);
     }
 }

@@ -34,7 +34,7 @@ pub(crate) fn evaluation(form: &Form, max_iterations: usize) -> Result<Evaluatio
     })
 }
 
-/// `runid`; `None` if it is not a number, which is answered like an unknown run.
+/// `runid`; `None` if it is not a number, which is handled like an unknown run.
 pub(crate) fn run(form: &Form) -> Result<Option<RunId>, HttpError> {
     Ok(digits(required(form, "runid")?).map(RunId))
 }

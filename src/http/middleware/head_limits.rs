@@ -1,7 +1,7 @@
 //! The limits of a request's head: its first line and its headers.
 //!
-//! The HTTP library has parsed the head before. Its own limits are fixed (96 header lines, 128 KiB altogether) and it
-//! answers with an empty body. The limits here are lower and name themselves.
+//! The HTTP library has parsed the head before. Its own limits are fixed (96 header lines, 128 KiB altogether) and its
+//! response has an empty body. The limits here are lower, and the responses name them.
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderName, HeaderValue};

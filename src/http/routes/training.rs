@@ -1,4 +1,4 @@
-//! `POST /training`: trains a model on the new samples and those it has seen before.
+//! `POST /training`: trains a model on the new samples together with the stored ones.
 
 use actix_web::{Resource, web};
 

@@ -24,11 +24,7 @@ pub(super) fn check_output(model: &Model) -> Result<(), ModelError> {
 
 fn check_probabilities(model: &Model) -> Result<(), ModelError> {
     let classes = model.metadata().classes.len();
-    let mut samples = synthetic_samples(model.metadata().features.len());
-    for (at, column) in samples.iter_mut().enumerate() {
-        let missing = column.iter_mut().enumerate().filter(|(row, _)| row % MISSING_EVERY == at % 3);
-        missing.for_each(|(_, value)| *value = f32::NAN);
-    }
+    let mut samples = synthetic_samples_with_gaps(model.metadata().features.len());
     let together = model.run_columns(&samples)?;
     if !are_probabilities(&together, classes) {
         return Err(ModelError::Refused("its outputs are not probabilities that sum to 1".to_owned()));
@@ -61,7 +57,18 @@ pub(super) fn are_within_0_and_1(output: &[f32]) -> bool {
     output.iter().all(|value| (-ROUNDING..=1.0 + ROUNDING).contains(value))
 }
 
-/// Samples over the range of Moodle's indicators, and a little beyond; the same on every call.
+/// Synthetic samples, some of which have missing values.
+#[must_use]
+pub fn synthetic_samples_with_gaps(width: usize) -> Vec<Vec<f32>> {
+    let mut samples = synthetic_samples(width);
+    for (at, column) in samples.iter_mut().enumerate() {
+        column.iter_mut().skip(at % 3).step_by(MISSING_EVERY).for_each(|value| *value = f32::NAN);
+    }
+    samples
+}
+
+/// The columns of one batch of samples over the range of Moodle's indicators, and a little beyond; the same on every
+/// call.
 pub(super) fn synthetic_samples(width: usize) -> Vec<Vec<f32>> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = || {

@@ -1,0 +1,18 @@
+//! The names of variables that other files mention.
+//!
+//! Owns the names alone. Must not know what the variables mean.
+
+/// The users. There is no flag, because other users of the machine can read command lines.
+pub const USERS: &str = "MOODLE_MLBACKEND_PYTHON_USERS";
+/// The directory of the models.
+pub(super) const DATA_DIR: &str = "MOODLE_MLBACKEND_PYTHON_DIR";
+/// The directory of uploads.
+pub const TEMP_DIR: &str = "MOODLE_MLBACKEND_TEMPDIR";
+/// The directory of copies of uploads.
+pub(super) const STASH_DIR: &str = "MOODLE_ML_STASH_DIR";
+/// The Python server's storage in S3, which this server does not have.
+pub(super) const S3_BUCKET: &str = "MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME";
+/// The reverse proxies.
+pub const TRUSTED_PROXIES: &str = "MOODLE_MLBACKEND_TRUSTED_PROXIES";
+/// The limit of failed logins.
+pub const LOGIN_FAILURES: &str = "MOODLE_MLBACKEND_LOGIN_FAILURES";
