@@ -1,16 +1,15 @@
 #!/usr/bin/env bash
-# The whole comparison, as one table: this product and, where there is a Python environment for it,
-# other methods, on the same rows.
+# Compares this product and, with a Python environment, other methods on the same rows, and prints one table.
 #
 #   benches/quality.sh [DIRECTORY] [quick]
 #
-# DIRECTORY holds Moodle's datasets (default: $MLBACKEND_TEST_DATA, or ../shared/data); what is not there is skipped,
-# visibly. benches/README.md says what belongs there.
-# Any *.csv or *.csv.gz directly in it is measured too: put your own site's there.
+# DIRECTORY holds Moodle's datasets (default: $MLBACKEND_TEST_DATA, or ../shared/data); missing files are
+# reported as skipped. benches/README.md describes its content. Any *.csv or *.csv.gz directly in it is measured, too: add
+# those of your own site.
 # The Python environment is $QUALITY_VENV (default: target/quality/venv). It is made with:
 #   python3 -m venv target/quality/venv
 #   target/quality/venv/bin/pip install -r benches/python/requirements.txt
-# `quick` splits less often: to see that everything works.
+# `quick` splits less often, as a smoke test.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

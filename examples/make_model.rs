@@ -1,4 +1,4 @@
-//! Makes the model that ships in `models/ours`: students at risk, trained on a generated campus.
+//! Trains the model that ships in `models/ours`: students at risk, trained on a generated campus.
 //!
 //! ```sh
 //! cargo run --example make_model            # into models/ours

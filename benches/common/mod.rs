@@ -129,11 +129,11 @@ struct Column {
     usual: &'static str,
     /// The share of unusual cells among samples of middle effort; 0 in a column that never varies.
     unusual: f64,
-    /// How far apart its values are: 1 divided by a small number.
+    /// The distance between its values: 1 divided by a small number.
     step: f64,
-    /// How much the effort moves its values.
+    /// The effect of the effort on its values.
     follows: f64,
-    /// How much its values move the class.
+    /// The effect of its values on the class.
     weight: f64,
 }
 

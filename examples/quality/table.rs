@@ -79,7 +79,7 @@ fn useful(record: &Record) -> usize {
     record.splits.iter().filter(|split| split.accuracy > 0.6).count()
 }
 
-/// One row for each task: our log-loss in percent of the best other one, the rest as differences.
+/// One row for each task: the log-loss of this product in percent of the best other one, other metrics as differences.
 fn differences(records: &[Record], tasks: &[&str]) -> Table {
     let mut table = new_table(&["Task", "Log-loss", "best other", "in %", "AUC", "Accuracy", "F1"]);
     for task in tasks {

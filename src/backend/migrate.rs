@@ -5,7 +5,7 @@
 use super::BackendError;
 use super::current_model::{CurrentModel, imported_facts, python_server};
 use crate::dataset::Features;
-use crate::model::{Model, ModelMetadata, made_up_samples_with_gaps};
+use crate::model::{Model, ModelMetadata, synthetic_samples_with_gaps};
 use crate::store::{ModelDir, NewGeneration};
 
 /// The state of the Python server's files of a model.
@@ -62,7 +62,7 @@ fn verify(model_dir: &ModelDir) -> Result<(), BackendError> {
     let Some(current) = current else { return unverified("no model was migrated") };
     let new = Model::load(&current.onnx)?;
     let names = &new.metadata().features;
-    let samples = Features::of_columns(names.clone(), &made_up_samples_with_gaps(names.len()));
+    let samples = Features::of_columns(names.clone(), &synthetic_samples_with_gaps(names.len()));
     let expected = new.predict(samples.clone())?;
     if !current.is_imported() {
         return Ok(());

@@ -1,7 +1,7 @@
 //! `calibration.png`: a reliability diagram, observed frequencies over predicted probabilities. On the
 //! diagonal, the model is perfectly calibrated.
 //!
-//! Owns what the chart shows. The numbers and their interpretation are `calibration`'s.
+//! Owns what the chart shows. Must not know how the numbers are computed: `calibration` owns them.
 
 use super::chart::{self, DIAGONAL, INK, SIZE, WHITE, colour, pale, place};
 use super::chart_panel::{LARGE, Panel};

@@ -20,8 +20,8 @@ const FRAME: Colour = Colour(150, 158, 168);
 pub(super) const COLOURS: usize = 6;
 const OTHERS: Colour = Colour(184, 190, 198);
 
-/// Okabe and Ito's colours, which colour-blind readers can tell apart; their yellow, which does
-/// not stand out on white, is left out.
+/// Okabe and Ito's colours, which colour-blind readers can distinguish, without the yellow, which is hard to see on
+/// white.
 const PALETTE: [Colour; COLOURS] = [
     Colour(0, 114, 178),
     Colour(213, 94, 0),

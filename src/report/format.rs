@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shows_a_dash_for_a_figure_that_is_not_finite() {
+    fn shows_a_dash_for_a_number_that_is_not_finite() {
         assert_eq!(figure(f64::NAN), "-");
         assert_eq!(short(f64::NAN), "-");
         assert_eq!(percent(f64::INFINITY), "-");

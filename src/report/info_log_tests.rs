@@ -6,7 +6,7 @@ use super::text;
 use crate::report::fixtures;
 
 #[test]
-fn explains_a_good_model_with_its_dataset_and_figures() {
+fn explains_a_good_model_with_its_dataset_and_metrics() {
     let evaluation = fixtures::evaluation(2, 10);
     let log = text(&fixtures::report(Some(&evaluation), 0));
     for expected in [
@@ -49,7 +49,7 @@ fn gives_the_reason_for_a_run_without_results(#[case] status: u8, #[case] reason
 }
 
 #[test]
-fn lists_the_figures_of_every_iteration() {
+fn lists_the_metrics_of_every_iteration() {
     let evaluation = fixtures::evaluation(3, 4);
     let log = text(&fixtures::report(Some(&evaluation), 0));
     let table: Vec<_> = log.lines().skip_while(|l| *l != "Iterations").skip(3).take(4).collect();
@@ -102,7 +102,7 @@ fn includes_log_lines_of_the_run_which_cannot_forge_other_lines() {
 }
 
 #[test]
-fn lists_the_figures_of_each_class() {
+fn lists_the_metrics_of_each_class() {
     let log = text(&fixtures::report(Some(&fixtures::evaluation(3, 2)), 0));
     let table: Vec<_> = log.lines().skip_while(|l| *l != "Classes").skip(3).take(3).collect();
     for (label, line) in ["0", "1", "2"].iter().zip(table) {

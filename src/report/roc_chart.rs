@@ -1,6 +1,6 @@
 //! `roc-curve.png`: the ROC curves of an evaluation.
 //!
-//! Owns what the chart shows. The panel beside the curves is `roc_panel`'s.
+//! Owns what the chart shows. Must not know the panel beside the curves: `roc_panel` draws it.
 
 use super::chart::{self, COLOURS, SIZE, WHITE, colour, pale, place};
 use super::roc::{self, ClassCurves};

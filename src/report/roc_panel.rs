@@ -1,4 +1,6 @@
-//! The panel of the ROC chart: the area under the curve, the legend, the score, and how to read the chart.
+//! The panel of the ROC chart: the area under the curve, the legend, the score, and an explanation.
+//!
+//! Must not know how the curves are averaged or drawn.
 
 use super::chart::{COLOURS, DIAGONAL, INK, colour, pale};
 use super::chart_panel::{LARGEST, Panel};
@@ -23,7 +25,7 @@ pub(super) fn draw(svg: &mut Svg, report: &RunReport<'_>, curves: &[ClassCurves]
         score(&mut panel, report, evaluation);
     }
     if !curves.is_empty() && panel.has_room() {
-        how_to_read(&mut panel, curves);
+        explanation(&mut panel, curves);
     }
     panel.footer(report);
 }
@@ -86,7 +88,7 @@ fn score(panel: &mut Panel<'_>, report: &RunReport<'_>, evaluation: &Evaluation)
     panel.rule();
 }
 
-fn how_to_read(panel: &mut Panel<'_>, curves: &[ClassCurves]) {
+fn explanation(panel: &mut Panel<'_>, curves: &[ClassCurves]) {
     let class = match curves {
         [only] => format!("class {}", Untrusted(&only.label).line(16)),
         _ => "a class".to_owned(),

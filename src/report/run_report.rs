@@ -31,7 +31,7 @@ pub struct RunReport<'a> {
     pub log: &'a [String],
 }
 
-/// A dataset, as far as it is known.
+/// The facts of a dataset; empty where they are unknown.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DatasetFacts {
     /// Rows.

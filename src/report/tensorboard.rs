@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn writes_one_step_with_its_figures_for_every_iteration() {
+    fn writes_one_step_with_its_metrics_for_every_iteration() {
         let evaluation = fixtures::evaluation(2, 3);
         let records = read_records(&events(&fixtures::report(Some(&evaluation), 0)));
         assert_eq!(records.len(), 4);
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn leaves_out_figures_that_are_not_finite() {
+    fn leaves_out_metrics_that_are_not_finite() {
         let mut evaluation = fixtures::evaluation(2, 1);
         evaluation.iterations[0].metrics.log_loss = f64::INFINITY;
         let records = read_records(&events(&fixtures::report(Some(&evaluation), 0)));

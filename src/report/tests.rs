@@ -34,7 +34,7 @@ fn share_of(Colour(red, green, blue): Colour, pixels: &[[u8; 3]]) -> f64 {
 }
 
 #[test]
-fn consists_of_these_files() {
+fn a_report_has_an_info_log_two_charts_report_json_and_events() {
     let evaluation = fixtures::evaluation(2, 10);
     let files = written(&fixtures::report(Some(&evaluation), 0));
     let events = "tensor/train/events.out.tfevents.1795241643.moodle-mlbackend";

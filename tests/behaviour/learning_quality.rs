@@ -23,7 +23,7 @@ fn separates_two_waves(#[case] samples: usize, #[case] seeds: u64, #[case] min_a
 
 #[test]
 fn predicts_the_observed_frequencies() {
-    // Class 1 with probability 0.2 or 0.7, as the one column says.
+    // Class 1 with probability 0.2 or 0.7, depending on the only column.
     let mut dice = crate::common::Dice::new(5);
     let mut table = Table::of_two_classes(&["\\a"]);
     for n in 0..4_000 {

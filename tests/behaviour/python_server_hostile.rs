@@ -1,4 +1,4 @@
-//! Damaged and hostile pickles and checkpoints are refused, or become a sound model.
+//! Damaged and hostile pickles and checkpoints are refused, or become a valid model.
 
 use std::collections::BTreeMap;
 

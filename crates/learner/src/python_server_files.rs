@@ -1,6 +1,6 @@
 //! The names of the files in which the Python server stores a model, below a model's directory or an archive.
 //!
-//! Owns the one list of these names: the rooms `model`, `store` and `backend` read it. Must not know what the files
+//! Owns the one list of these names, for the modules `model`, `store` and `backend`. Must not know what the files
 //! contain.
 
 /// The pickle that the Python server reads first: without it there is no model.
@@ -24,7 +24,7 @@ pub const SAVED_MODEL: &str = "model.ckpt/saved_model.pb";
 /// TensorFlow's checksum of the model, which this backend does not read.
 pub const FINGERPRINT: &str = "model.ckpt/fingerprint.pb";
 
-/// A file that only the releases with TensorFlow 1 wrote, in place of the directory: it tells their models apart.
+/// A file that only the releases with TensorFlow 1 wrote, in place of the directory: it identifies their models.
 pub const TENSORFLOW1_INDEX: &str = "model.ckpt.index";
 
 /// The files that a model is read from.

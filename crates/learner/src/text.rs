@@ -1,9 +1,9 @@
-//! Text that strangers wrote (names in files, parameters, what a library repeats of either), made safe to show.
+//! Untrusted text (names in files, parameters, and errors of libraries that repeat them), made safe to show.
 //!
-//! Owns what is safe where: a log line, a message that Moodle puts into a web page, Markdown. Must not know where
-//! the text came from. Every message that repeats such text takes it through [`Untrusted`].
+//! Owns the escaping for each context: a log line, a message that Moodle puts into a web page, Markdown. Must not know
+//! where the text came from. Every message that repeats such text uses [`Untrusted`].
 
-/// Text that strangers wrote; the methods give what may be shown of it.
+/// Untrusted text; the methods return what may be shown of it.
 ///
 /// ```
 /// use learner::text::Untrusted;
@@ -17,7 +17,7 @@ pub struct Untrusted<'a>(pub &'a str);
 
 impl Untrusted<'_> {
     /// One line of at most `max` characters: control characters (line ends, terminal escapes) become spaces, and
-    /// `…` marks where it was cut.
+    /// `…` marks a cut.
     #[must_use]
     pub fn line(self, max: usize) -> String {
         self.cut(max, |c| if c.is_control() { ' ' } else { c })
@@ -31,8 +31,8 @@ impl Untrusted<'_> {
         format!("\"{}\"", self.cut(max, |c| if inert(c) { c } else { '?' }))
     }
 
-    /// What could be the name of an operator, a class or a module: letters and digits of ASCII, `_` and `.`; all
-    /// else is left out.
+    /// The characters that names of operators, classes and modules have: ASCII letters and digits, `_` and `.`; all
+    /// others are left out.
     #[must_use]
     pub fn identifier(self, max: usize) -> String {
         self.0.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.')).take(max).collect()
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn an_identifier_keeps_nothing_but_the_characters_of_names() {
+    fn an_identifier_keeps_only_the_characters_of_names() {
         assert_eq!(Untrusted("os.sys\u{7}tem; rm_-1").identifier(40), "os.systemrm_1");
         assert_eq!(Untrusted("abc").identifier(2), "ab");
     }

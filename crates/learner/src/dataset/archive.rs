@@ -77,10 +77,10 @@ fn read_stored(deflated: &[u8]) -> Result<Labelled, ArchiveError> {
     DeflateDecoder::new(deflated).read_to_end(&mut plain).map_err(damaged)?;
     let stored: Stored<'_> = postcard::from_bytes(&plain).map_err(damaged)?;
     let rows = stored.targets.len();
-    let sound = stored.names.len() == stored.columns.len()
-        && stored.columns.iter().all(|column| column.is_sound(rows))
+    let consistent = stored.names.len() == stored.columns.len()
+        && stored.columns.iter().all(|column| column.has_valid_codes(rows))
         && stored.targets.iter().all(|&target| (target as usize) < stored.classes.len());
-    if !sound {
+    if !consistent {
         return Err(damaged("their parts contradict each other"));
     }
     let features = Features::new(stored.names.into_owned(), stored.columns.into_owned(), rows);

@@ -119,7 +119,7 @@ impl Column {
     }
 }
 
-/// A cell as a number: empty is missing (NaN), everything but a finite number is an error.
+/// A cell as a number: empty is missing (NaN), any other text than a finite number is an error.
 fn parse(text: &[u8]) -> Result<f32, &'static str> {
     let text = text.trim_ascii();
     if text.is_empty() {

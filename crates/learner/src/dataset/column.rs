@@ -131,7 +131,7 @@ impl Column {
 
     /// Whether every code is the index of a value and there are `rows` codes: always true of a column made here, but not
     /// of one that was read from a file.
-    pub(super) fn is_sound(&self, rows: usize) -> bool {
+    pub(super) fn has_valid_codes(&self, rows: usize) -> bool {
         let bound = self.values.len();
         match &self.codes {
             Codes::Constant => bound == 1 || (bound == 0 && rows == 0),

@@ -218,12 +218,12 @@ impl Labelled {
 /// The minimum number of samples of a class that are kept, even beyond the maximum.
 const MIN_OF_A_CLASS: usize = 20;
 
-/// The first list, unless the second has classes that the first has not: then all of them, ascending.
-fn union_of_classes(ours: &[Class], theirs: &[Class]) -> Vec<Class> {
-    if theirs.iter().all(|class| ours.contains(class)) {
-        return ours.to_vec();
+/// The first list, when it has all classes of the second; otherwise all classes, ascending.
+fn union_of_classes(first: &[Class], second: &[Class]) -> Vec<Class> {
+    if second.iter().all(|class| first.contains(class)) {
+        return first.to_vec();
     }
-    let mut all: Vec<Class> = ours.iter().chain(theirs).copied().collect();
+    let mut all: Vec<Class> = first.iter().chain(second).copied().collect();
     all.sort_by(|a, b| a.number().total_cmp(&b.number()));
     all.dedup();
     all

@@ -19,8 +19,7 @@ pub(super) const FEW_SAMPLES: usize = 500;
 
 /// A family of models that chooses its hyperparameters by cross-validation.
 pub(super) trait Learner: Sync {
-    /// Every combination of hyperparameters that is worth an ensemble member, with its out-of-fold margins; empty
-    /// when the family does not suit these samples.
+    /// The candidates for the ensemble, with their out-of-fold margins; empty when the family does not suit these samples.
     fn cross_validate(&self, folds: &CrossValidation<'_>) -> Vec<Candidate>;
 }
 

@@ -13,7 +13,7 @@ use super::learner::{Candidate, CrossValidation, FEW_SAMPLES, Hyperparameters, L
 use super::logistic::{ALPHAS, Fitted, Problem, Stopping};
 use super::preprocessing::Input;
 
-/// Chooses the penalty of a logistic regression for each basis that is worth trying.
+/// Chooses the penalty of a logistic regression for each compared basis.
 pub(super) struct LinearLearner;
 
 /// Logistic regression on a basis, with the L2 penalty `alpha`.
@@ -80,7 +80,7 @@ impl Hyperparameters for LinearParams {
     }
 }
 
-/// The bases that are worth comparing.
+/// The bases that are compared.
 fn bases(rows: usize, inputs: &[Input]) -> Vec<BasisParams> {
     let mut bases = vec![BasisParams { hinges: 0, random: 0 }];
     let hinges = inputs.iter().any(|input| input.levels.len() > 2);

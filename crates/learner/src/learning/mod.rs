@@ -1,4 +1,4 @@
-//! Learns from samples: candidate learners, cross-validation, ensemble, metrics, evaluation.
+//! Trains and evaluates models: candidate learners, cross-validation, ensemble, metrics, evaluation.
 //!
 //! Pure computing: no files, no HTTP, no clock; randomness is seeded, so the same samples always give the same model. Must
 //! not know any module of this crate but [`crate::dataset`].

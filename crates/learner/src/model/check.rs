@@ -15,7 +15,7 @@ use crate::text::Untrusted;
 /// The maximum number of nodes; the models of this backend have far fewer.
 const MAX_NODES: usize = 10_000;
 
-/// Refuses a model that does not consist of known operators and sound tensors.
+/// Refuses a model that does not consist of known operators and valid tensors.
 pub(super) fn check(proto: &ModelProto) -> Result<(), ModelError> {
     let refused = |why: String| Err(ModelError::Refused(why));
     let graph = proto.graph.as_ref().ok_or(ModelError::NoGraph)?;

@@ -185,7 +185,7 @@ mod tests {
         let one_by_one = [7 << 3, 1].repeat(4 << 20);
         assert!(decode(&field(7, &field(5, &one_by_one))).is_err());
         let some = field(7, &field(5, &field(7, &vec![1; 1 << 20])));
-        let graph = decode(&some).expect("it is sound").graph.expect("a graph");
+        let graph = decode(&some).expect("it is valid").graph.expect("a graph");
         assert_eq!(graph.initializer[0].int64_data.len(), 1 << 20);
     }
 
@@ -193,7 +193,7 @@ mod tests {
     fn accepts_a_large_tensor_and_a_long_list_of_names() {
         let tensor = field(5, &field(9, &vec![0; 20 << 20]));
         let names = field(14, &[field(1, b"names"), field(2, &vec![b'a'; 4 << 20])].concat());
-        let decoded = decode(&[field(7, &tensor), names].concat()).expect("it is sound");
+        let decoded = decode(&[field(7, &tensor), names].concat()).expect("it is valid");
         assert_eq!(decoded.metadata_props[0].value.len(), 4 << 20);
     }
 }

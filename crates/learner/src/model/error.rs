@@ -27,8 +27,8 @@ pub enum ModelError {
     MetadataJson(#[source] serde_json::Error),
     /// A model of another tool without a `model.json`.
     #[error(
-        "model.onnx was not made by this backend; a model of another tool needs a model.json beside it that says \
-         what its features and classes are"
+        "model.onnx was not made by this backend; a model of another tool needs a model.json with its \
+         features and classes"
     )]
     NoModelJson,
     /// `model.json` does not describe the model.

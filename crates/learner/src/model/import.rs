@@ -25,7 +25,7 @@ pub const MODEL_JSON: &str = "model.json";
 /// The maximum size of a model file to import, in bytes.
 pub const MAX_MODEL_BYTES: usize = 28 << 20;
 
-/// Turns the files of a model into the bytes of a model file of this backend, and checks its output on made-up
+/// Converts the files of a model to a model file of this backend, and checks its output on synthetic
 /// samples.
 ///
 /// # Errors

@@ -24,7 +24,7 @@ mod tree_graph;
 pub use error::ModelError;
 pub use import::{CLASSIFIER, MAX_MODEL_BYTES, MODEL, MODEL_JSON, ModelFiles, import};
 pub use metadata::{FORMAT, ModelMetadata, TopFeature};
-pub use output_check::made_up_samples_with_gaps;
+pub use output_check::synthetic_samples_with_gaps;
 pub use runner::Model;
 pub use summary::{Summary, summary};
 pub use to_onnx::to_onnx;

@@ -1,6 +1,6 @@
-//! Checks the output of an imported model on made-up samples, before it is used.
+//! Checks the output of an imported model on synthetic samples, before it is used.
 //!
-//! Owns the samples and what counts as probabilities. Must not know where the model comes from.
+//! Owns the samples and the definition of probabilities. Must not know where the model comes from.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -13,18 +13,18 @@ const ROUNDING: f32 = 1e-3;
 /// One in this many samples has missing values.
 const MISSING_EVERY: usize = 5;
 
-/// Runs a model on made-up samples: its output must be probabilities, and must not depend on the other samples of a
+/// Runs a model on synthetic samples: its output must be probabilities, and must not depend on the other samples of a
 /// batch.
 ///
 /// # Errors
-/// [`ModelError`] that says what is wrong with its output.
+/// [`ModelError`] with the problem of its output.
 pub(super) fn check_output(model: &Model) -> Result<(), ModelError> {
     catch_unwind(AssertUnwindSafe(|| check_probabilities(model))).unwrap_or(Err(ModelError::Panic))
 }
 
 fn check_probabilities(model: &Model) -> Result<(), ModelError> {
     let classes = model.metadata().classes.len();
-    let mut samples = made_up_samples_with_gaps(model.metadata().features.len());
+    let mut samples = synthetic_samples_with_gaps(model.metadata().features.len());
     let together = model.run_columns(&samples)?;
     if !are_probabilities(&together, classes) {
         return Err(ModelError::Refused("its outputs are not probabilities that sum to 1".to_owned()));
@@ -57,10 +57,10 @@ pub(super) fn are_within_0_and_1(output: &[f32]) -> bool {
     output.iter().all(|value| (-ROUNDING..=1.0 + ROUNDING).contains(value))
 }
 
-/// Made-up samples, some of which have missing values.
+/// Synthetic samples, some of which have missing values.
 #[must_use]
-pub fn made_up_samples_with_gaps(width: usize) -> Vec<Vec<f32>> {
-    let mut samples = made_up_samples(width);
+pub fn synthetic_samples_with_gaps(width: usize) -> Vec<Vec<f32>> {
+    let mut samples = synthetic_samples(width);
     for (at, column) in samples.iter_mut().enumerate() {
         column.iter_mut().skip(at % 3).step_by(MISSING_EVERY).for_each(|value| *value = f32::NAN);
     }
@@ -69,7 +69,7 @@ pub fn made_up_samples_with_gaps(width: usize) -> Vec<Vec<f32>> {
 
 /// The columns of one batch of samples over the range of Moodle's indicators, and a little beyond; the same on every
 /// call.
-pub(super) fn made_up_samples(width: usize) -> Vec<Vec<f32>> {
+pub(super) fn synthetic_samples(width: usize) -> Vec<Vec<f32>> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = || {
         // A linear congruential generator (Knuth, MMIX): any scattered values will do.

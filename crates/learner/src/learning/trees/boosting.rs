@@ -27,7 +27,7 @@ pub(super) struct TreeParams {
     pub l2: f64,
     /// A node with a smaller sum of second derivatives does not count in the choice of the next split.
     pub min_hessian: f64,
-    /// The share of the samples that the splits of a tree are chosen on, drawn anew for each tree (Friedman 2002). Its
+    /// The share of the samples that the splits of a tree are chosen on, drawn for each tree (Friedman 2002). Its
     /// leaf values are fitted on all.
     pub subsample: f64,
     /// The standard deviation of the noise on the gains of splits in the first round, as a share of the gain; it

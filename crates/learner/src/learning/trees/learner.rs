@@ -12,7 +12,7 @@ use crate::learning::folds::Split;
 use crate::learning::learner::{Candidate, CrossValidation, Hyperparameters, Learner, TrainingSet};
 use crate::learning::logistic::margin_count;
 
-/// Chooses the number of boosting rounds for each depth that is worth trying.
+/// Chooses the number of boosting rounds for each compared depth.
 pub(in crate::learning) struct TreeLearner;
 
 /// The maximum number of trees of a forest.

@@ -11,7 +11,7 @@ use super::model_json::{Gives, Missing, ModelJson};
 use super::translator::Translator;
 use super::value::{Computed, Dim, elements};
 use crate::model::metadata::{FORMAT, ModelMetadata};
-use crate::model::output_check::{are_probabilities, are_within_0_and_1, made_up_samples};
+use crate::model::output_check::{are_probabilities, are_within_0_and_1, synthetic_samples};
 use crate::model::runner::Model;
 use crate::model::to_onnx;
 use crate::text::Untrusted;
@@ -95,7 +95,7 @@ impl Draft<'_> {
             return self.build(missing, Conversion::FromLogits);
         }
         let bytes = self.build(missing, Conversion::None)?;
-        let outputs = Model::load(&bytes)?.run_columns(&made_up_samples(self.model_json.width()))?;
+        let outputs = Model::load(&bytes)?.run_columns(&synthetic_samples(self.model_json.width()))?;
         let classes = self.model_json.classes.len();
         if are_probabilities(&outputs, classes) {
             return Ok(bytes);
@@ -104,12 +104,12 @@ impl Draft<'_> {
         match (gives, are_within_0_and_1(&outputs)) {
             (Some(_), true) => self.build(missing, Conversion::SumToOne),
             (Some(_), false) => refused(
-                "its output is not within 0 and 1, although model.json says that it gives probabilities; \
-                 say \"logits\" if they are",
+                "its output is not within 0 and 1, although model.json declares probabilities; declare \
+                 \"logits\" if they are",
             ),
             (None, false) => self.build(missing, Conversion::FromLogits),
             (None, true) => refused(
-                "its output is within 0 and 1 but does not sum to 1; say in model.json whether it gives \
+                "its output is within 0 and 1 but does not sum to 1; declare in model.json whether it gives \
                  \"probabilities\" or \"logits\"",
             ),
         }
