@@ -1,6 +1,6 @@
 //! From a request to typed values: forms, parameters, uploads and the tenant.
 
 pub(crate) mod form;
-pub(crate) mod model_upload;
 pub(crate) mod params;
 pub(crate) mod tenant;
+pub(crate) mod typed_request;

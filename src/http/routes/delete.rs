@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, Resource, web};
 
 use super::resource::{post, protected};
 use crate::http::error::HttpError;
-use crate::http::extract::model_upload::Parsed;
+use crate::http::extract::typed_request::Parsed;
 use crate::http::response::ok;
 use crate::http::state::AppState;
 use crate::store::ModelId;

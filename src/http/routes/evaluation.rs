@@ -10,9 +10,9 @@ use crate::backend::{self, EvaluationReply, EvaluationRequest, TimeBudget};
 use crate::config::{Config, UploadLimits};
 use crate::http::error::HttpError;
 use crate::http::extract::form::{FilePart, Form};
-use crate::http::extract::model_upload::{FromForm, Parsed};
 use crate::http::extract::params;
 use crate::http::extract::tenant::Tenant;
+use crate::http::extract::typed_request::{FromForm, Parsed};
 use crate::http::state::AppState;
 use crate::store::ModelKey;
 

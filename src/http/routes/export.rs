@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, Resource, web};
 use super::resource::{get, protected};
 use crate::backend;
 use crate::http::error::HttpError;
-use crate::http::extract::model_upload::Parsed;
+use crate::http::extract::typed_request::Parsed;
 use crate::http::response::zip;
 use crate::http::state::AppState;
 use crate::store::ModelKey;

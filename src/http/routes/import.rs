@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, Resource, web};
 use super::resource::{post, protected};
 use crate::backend;
 use crate::http::error::HttpError;
-use crate::http::extract::model_upload::{ArchiveUpload, Parsed};
+use crate::http::extract::typed_request::{ArchiveUpload, Parsed};
 use crate::http::response::ok;
 use crate::http::state::AppState;
 

@@ -5,7 +5,7 @@ use actix_web::{Resource, web};
 use super::resource::{post, protected};
 use crate::backend::{self, Prediction};
 use crate::http::error::HttpError;
-use crate::http::extract::model_upload::{DatasetUpload, Parsed};
+use crate::http::extract::typed_request::{DatasetUpload, Parsed};
 use crate::http::state::AppState;
 
 pub(super) fn service() -> Resource {

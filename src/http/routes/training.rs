@@ -6,7 +6,7 @@ use super::job_log;
 use super::resource::{post, protected};
 use crate::backend::{self, Training};
 use crate::http::error::HttpError;
-use crate::http::extract::model_upload::{DatasetUpload, Parsed};
+use crate::http::extract::typed_request::{DatasetUpload, Parsed};
 use crate::http::state::AppState;
 
 pub(super) fn service() -> Resource {
