@@ -240,13 +240,14 @@ impl TestServer {
         self.dir.path().join("data")
     }
 
-    /// The uploads that the server has open now: unnamed files of the temporary directory. None where there is no
-    /// /proc, and none of a server that has ended.
+    /// The uploads that the server has open now, which are unnamed files of the temporary directory, and any named file that
+    /// it has left there. Without /proc, or after the end of the server, only the second.
     pub fn uploads(&self) -> Vec<PathBuf> {
         let temp = self.dir.path().join("temp");
         let descriptors = fs::read_dir(format!("/proc/{}/fd", self.child.id())).into_iter().flatten();
-        let files = descriptors.flatten().flat_map(|descriptor| fs::read_link(descriptor.path()));
-        files.filter(|file| file.starts_with(&temp)).collect()
+        let open = descriptors.flatten().flat_map(|descriptor| fs::read_link(descriptor.path()));
+        let named = fs::read_dir(&temp).into_iter().flatten().flatten().map(|entry| entry.path());
+        open.filter(|file| file.starts_with(&temp)).chain(named).collect()
     }
 
     /// A value of /proc/PID/status in bytes, such as `VmRSS` or `VmHWM`; `None` where there is no /proc.
