@@ -1,4 +1,4 @@
-//! The HTTP server: the eight routes that Moodle calls, and the checks before them. A request that is authenticated and
+//! The HTTP server: the routes that Moodle calls, and the checks before them. A request that is authenticated and
 //! within the limits becomes a typed call of [`crate::backend`].
 //!
 //! Must not know how a dataset is read, what a model is or how it is stored.

@@ -2,24 +2,14 @@
 
 use rstest::rstest;
 
-use crate::common::{Form, Launch, Request, TestServer};
+use crate::common::{Form, Launch, Request, Route, TestServer, protected_routes};
 
 const NONE: &str = "No user and/or password included in the request.";
 const WRONG: &str = "Incorrect user and/or password provided by Moodle.";
-const PROTECTED: [(&str, &str); 7] = [
-    ("GET", "/evaluationlog"),
-    ("GET", "/export"),
-    ("POST", "/training"),
-    ("POST", "/prediction"),
-    ("POST", "/evaluation"),
-    ("POST", "/import"),
-    ("POST", "/deletemodel"),
-];
-
 #[test]
 fn every_other_route_refuses_a_request_without_credentials() {
     let server = TestServer::start();
-    for (method, path) in PROTECTED {
+    for Route { method, path, .. } in protected_routes() {
         let reply = server.send(&Request::new(method, path));
         reply.expect(401, NONE);
         assert_eq!(reply.header("www-authenticate"), Some("Basic realm=\"moodle-mlbackend\""));
@@ -29,7 +19,7 @@ fn every_other_route_refuses_a_request_without_credentials() {
 #[test]
 fn every_other_route_refuses_wrong_credentials() {
     let server = TestServer::start();
-    for (method, path) in PROTECTED {
+    for Route { method, path, .. } in protected_routes() {
         for (user, password) in [("a", "c"), ("b", "b"), ("A", "b"), ("a", "b ")] {
             let reply = server.send(&Request::new(method, path).credentials(user, password));
             reply.expect(401, WRONG);
@@ -96,7 +86,7 @@ fn a_rejected_credential_is_answered_before_the_body_is_read(
     let argon = moodle_mlbackend::auth::argon2id_entry("a", "b").expect("an entry");
     for users in ["a:b", &argon] {
         let server = Launch::new().env("MOODLE_MLBACKEND_PYTHON_USERS", users).start();
-        for (_, path) in PROTECTED.into_iter().filter(|(method, _)| *method == "POST") {
+        for Route { path, .. } in protected_routes().filter(|route| route.method == "POST") {
             let head = Request::new("POST", path).header("Content-Length", "30000000");
             let head = head.header("Content-Type", "multipart/form-data; boundary=x");
             let head =
@@ -130,7 +120,7 @@ fn a_client_can_read_the_refusal_after_sending_thirty_megabytes() {
 fn without_a_users_variable_only_the_version_is_served() {
     let server = Launch::new().without("MOODLE_MLBACKEND_PYTHON_USERS").start();
     server.get("/version").expect(200, "3.0.5");
-    for (method, path) in PROTECTED {
+    for Route { method, path, .. } in protected_routes() {
         let expected = "MOODLE_MLBACKEND_PYTHON_USERS environment var is not set in the server";
         server.send(&Request::new(method, path)).expect(500, expected);
         server.send(&Request::new(method, path).credentials("a", "b")).expect(500, expected);

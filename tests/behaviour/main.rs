@@ -73,5 +73,6 @@ mod store_layout;
 mod store_parallel;
 mod throttling;
 mod tools;
+mod translated_operators;
 mod uploads;
 mod version;

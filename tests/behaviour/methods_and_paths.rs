@@ -1,8 +1,9 @@
 //! The paths that exist, and their methods.
 
-use rstest::rstest;
+use std::fs;
+use std::path::Path;
 
-use crate::common::{Request, TestServer};
+use crate::common::{ROUTES, Request, Route, TestServer};
 
 #[test]
 fn unknown_paths_trailing_slashes_wrong_case_and_the_root_are_not_found() {
@@ -18,26 +19,35 @@ fn unknown_paths_trailing_slashes_wrong_case_and_the_root_are_not_found() {
     }
 }
 
-#[rstest]
-#[case("/version", "GET, HEAD, OPTIONS")]
-#[case("/evaluationlog", "GET, HEAD, OPTIONS")]
-#[case("/export", "GET, HEAD, OPTIONS")]
-#[case("/training", "OPTIONS, POST")]
-#[case("/prediction", "OPTIONS, POST")]
-#[case("/evaluation", "OPTIONS, POST")]
-#[case("/import", "OPTIONS, POST")]
-#[case("/deletemodel", "OPTIONS, POST")]
-fn a_wrong_method_is_405_with_the_allowed_ones_before_credentials_are_checked(
-    #[case] path: &str,
-    #[case] allow: &str,
-) {
+#[test]
+fn a_wrong_method_is_405_with_the_allowed_ones_before_credentials_are_checked() {
     let server = TestServer::start();
-    for method in ["PUT", "DELETE", "PATCH", if allow.contains("POST") { "GET" } else { "POST" }] {
-        let reply = server.send(&Request::new(method, path));
-        assert_eq!((reply.status, reply.header("allow")), (405, Some(allow)), "{method} {path}");
+    for Route { method, path, allow, .. } in ROUTES {
+        for wrong in ["PUT", "DELETE", "PATCH", if method == "POST" { "GET" } else { "POST" }] {
+            let reply = server.send(&Request::new(wrong, path));
+            assert_eq!((reply.status, reply.header("allow")), (405, Some(allow)), "{wrong} {path}");
+        }
+        let reply = server.send(&Request::new("OPTIONS", path));
+        assert_eq!((reply.status, reply.header("allow"), reply.body.len()), (200, Some(allow), 0), "{path}");
     }
-    let reply = server.send(&Request::new("OPTIONS", path));
-    assert_eq!((reply.status, reply.header("allow"), reply.body.len()), (200, Some(allow), 0));
+}
+
+/// The tests of all routes would otherwise miss a new one.
+#[test]
+fn the_list_of_routes_has_each_file_that_registers_one() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http/routes");
+    let sources =
+        fs::read_dir(directory).unwrap().map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap());
+    let mut registered: Vec<String> = sources
+        .filter_map(|source| {
+            let (_, service) = source.split_once("fn service() -> Resource")?;
+            Some(service.split('"').nth(1).expect("a path")[..].to_owned())
+        })
+        .collect();
+    registered.sort();
+    let mut listed = ROUTES.map(|route| route.path);
+    listed.sort_unstable();
+    assert_eq!(registered, listed);
 }
 
 #[test]

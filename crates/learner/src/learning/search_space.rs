@@ -8,7 +8,7 @@ use super::linear::{LinearLearner, LinearParams};
 use super::trees::TreeLearner;
 
 /// Every learner that is cross-validated. A new one needs a line here.
-pub(super) const LEARNERS: [&dyn Learner; 2] = [&LinearLearner, &TreeLearner];
+pub(super) const LEARNERS: &[&dyn Learner] = &[&LinearLearner, &TreeLearner];
 
 /// Members of equal weight when there are too few samples to compare anything: a linear model and a smooth one, both
 /// with a strong penalty against overfitting.

@@ -68,7 +68,7 @@ pub(super) fn train_on(samples: &Labelled, rows: &[u32]) -> TrainedModel {
     let (candidates, ensemble) = if inputs.is_empty() || too_few {
         fixed_candidates()
     } else {
-        let comparison = compare(training, &LEARNERS);
+        let comparison = compare(training, LEARNERS);
         let ensemble = Ensemble::select(&comparison);
         let candidates = comparison.candidates.into_iter();
         (candidates.map(|one| (one.hyperparameters, Some(one.log_loss))).collect(), ensemble)

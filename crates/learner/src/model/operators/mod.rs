@@ -70,7 +70,7 @@ impl Operator {
 }
 
 /// The table, in alphabetical order.
-static OPERATORS: [Operator; 34] = [
+static OPERATORS: &[Operator] = &[
     Operator::unary("Abs"),
     // Leaves of trees are numbered with sums, products and comparisons before they are looked up.
     Operator::binary("Add").max(|of| Some(of.max(0)? + of.max(1)?)),
