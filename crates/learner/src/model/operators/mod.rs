@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn operators_are_found_by_name() {
-        for operator in &OPERATORS {
+        for operator in OPERATORS {
             assert!(
                 find(operator.name).is_some_and(|found| found.name == operator.name),
                 "{}",
@@ -156,7 +156,7 @@ mod tests {
         };
         let (zero, one, all) = (integer(0), integer(1), integer(-1));
         let constants = HashMap::from([("zero", &zero), ("one", &one), ("all", &all)]);
-        for operator in &OPERATORS {
+        for operator in OPERATORS {
             let inputs: &[&str] = match operator.name {
                 "Gather" | "Slice" => &["x", "zero", "one", "one"],
                 "ReduceSum" => &["x", "one"],
