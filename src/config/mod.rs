@@ -1,7 +1,7 @@
 //! The settings of `serve`: read once at startup into one typed value.
 //!
 //! Owns every flag and environment variable of `serve`. A setting is one field: its doc comment is the text of
-//! `--help` and of docs/settings.md. Must not know http, nor how other rooms use the values.
+//! `--help` and of docs/settings.md. Must not know http, nor how other modules use the values.
 
 mod access;
 mod clap_errors;

@@ -48,12 +48,9 @@ const PEER_IMPORTS: [(&str, &str); 5] = [
 /// The names of `http` that `cli` may use.
 const HTTP_FOR_CLI: [&str; 3] = ["serve", "Application", "StartError"];
 
-/// The maximum number of files of an import cycle.
+/// The maximum number of files of an import cycle. To break a larger one, move what the files share, such as an error or
+/// a record, to a file below them.
 const MAX_CYCLE: usize = 3;
-
-/// Larger circles that are still there, with the size that they must not exceed. Break them and remove the line: what
-/// the files share, such as an error or a record, belongs into a file below them.
-const KNOWN_CIRCLES: [(&str, usize); 0] = [];
 
 /// The problem with an import between two modules.
 fn problem(from: &str, to: &str, name: &str) -> Option<&'static str> {
@@ -74,8 +71,8 @@ fn problem(from: &str, to: &str, name: &str) -> Option<&'static str> {
     }
 }
 
-/// A line for each violation. A known cycle is a directory and a maximum number of files.
-fn violations(files: &[File], known_cycles: &[(&str, usize)]) -> Vec<String> {
+/// A line for each violation.
+fn violations(files: &[File]) -> Vec<String> {
     let imports = imports(files);
     let mut lines = Vec::new();
     let mut within_modules = BTreeSet::new();
@@ -89,15 +86,7 @@ fn violations(files: &[File], known_cycles: &[(&str, usize)]) -> Vec<String> {
         }
     }
     let large = cycles(files.len(), &within_modules).into_iter().filter(|cycle| cycle.len() > MAX_CYCLE);
-    let is_in =
-        |cycle: &[usize], directory: &str| cycle.iter().all(|&file| files[file].name.starts_with(directory));
-    let (known, new): (Vec<_>, Vec<_>) = large.partition(|cycle: &Vec<usize>| {
-        known_cycles.iter().any(|(directory, size)| is_in(cycle, directory) && cycle.len() <= *size)
-    });
-    lines.extend(new.iter().map(|cycle| description(cycle, files, &imports)));
-    let gone =
-        known_cycles.iter().filter(|(directory, _)| !known.iter().any(|cycle| is_in(cycle, directory)));
-    lines.extend(gone.map(|(directory, _)| format!("{directory}: the known cycle is gone: remove its line")));
+    lines.extend(large.map(|cycle| description(&cycle, files, &imports)));
     lines
 }
 
@@ -148,14 +137,14 @@ fn modules_import_only_modules_below_them() {
     assert!(files.len() > 100, "only {} source files were found", files.len());
     let imports = imports(&files);
     assert!(imports.len() > 300, "only {} imports were found", imports.len());
-    let violations = violations(&files, &KNOWN_CIRCLES);
+    let violations = violations(&files);
     assert!(violations.is_empty(), "{} violations:\n{}", violations.len(), violations.join("\n"));
 }
 
 /// The violations in an invented crate.
 fn violations_in(files: &[(&str, &str)]) -> Vec<String> {
     let files: Vec<File> = files.iter().map(|(path, text)| File::new("own", "src", path, text)).collect();
-    violations(&files, &[])
+    violations(&files)
 }
 
 #[rstest]
@@ -246,30 +235,6 @@ fn a_cycle_of_four_files_is_reported_and_one_of_three_is_not() {
     assert!(violations[0].contains("src/store/d.rs imports A of src/store/a.rs"), "{violations:?}");
     let three = [files[0], files[1], files[2], ("store/c.rs", "use super::A; pub struct C;")];
     assert_eq!(violations_in(&three), [""; 0]);
-}
-
-#[rstest]
-#[case::of_its_size(&[("src/store/", 4)], &[])]
-#[case::grown(&[("src/store/", 3)], &["an import cycle of 4 files", "src/store/: the known cycle is gone"])]
-#[case::gone(&[("src/store/", 4), ("src/http/", 4)], &["src/http/: the known cycle is gone"])]
-fn a_known_cycle_that_grows_or_is_gone_is_reported(
-    #[case] known: &[(&str, usize)],
-    #[case] expected: &[&str],
-) {
-    let file = |name: &str, next: &str| {
-        File::new(
-            "own",
-            "src",
-            &format!("store/{name}.rs"),
-            &format!("use super::{next}::Name; pub struct Name;"),
-        )
-    };
-    let files = [file("a", "b"), file("b", "c"), file("c", "d"), file("d", "a")];
-    let violations = violations(&files, known);
-    assert_eq!(violations.len(), expected.len(), "{violations:?}");
-    for (line, begin) in violations.iter().zip(expected) {
-        assert!(line.starts_with(begin), "{line}");
-    }
 }
 
 #[test]

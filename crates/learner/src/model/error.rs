@@ -27,7 +27,7 @@ pub enum ModelError {
     MetadataJson(#[source] serde_json::Error),
     /// A model of another tool without a `model.json`.
     #[error(
-        "model.onnx was not made by this backend; a model of another tool needs a model.json with its \
+        "model.onnx was not made by this backend; a model of another tool needs a model.json beside it, with its \
          features and classes"
     )]
     NoModelJson,
