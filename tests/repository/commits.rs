@@ -10,14 +10,16 @@ use super::skip::skip;
 /// The last commit before this rule applied.
 const BASE: &str = "2a9f1999af0cc5dbeac7d310bb3812619547160b";
 
+/// Commits that name several areas, from before this was refused.
+const EXCEPTIONS: [&str; 3] = ["c1bd13f", "01cea22", "d16a7a1"];
+
 const MAX_CHARACTERS: usize = 72;
 
 /// The problem with a subject.
 fn problem(subject: &str) -> Option<&'static str> {
-    let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_/.,-".contains(c);
-    let is_area = |area: &str| !area.is_empty() && area.chars().all(is_allowed);
+    let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_/.-".contains(c);
     match subject.split_once(": ") {
-        Some((areas, rest)) if areas.split(", ").all(is_area) && !rest.is_empty() => {
+        Some((area, rest)) if !area.is_empty() && area.chars().all(is_allowed) && !rest.is_empty() => {
             (subject.chars().count() > MAX_CHARACTERS).then_some("longer than 72 characters")
         }
         _ => Some("not of the form `area: imperative`"),
@@ -34,6 +36,7 @@ fn every_subject_names_an_area_and_is_short() {
     };
     let commits = log.lines().filter_map(|line| line.split_once(' '));
     let refused: Vec<String> = commits
+        .filter(|(hash, _)| !EXCEPTIONS.iter().any(|exception| hash.starts_with(exception)))
         .filter_map(|(hash, subject)| Some(format!("{hash} {subject}\n    {}", problem(subject)?)))
         .collect();
     assert!(refused.is_empty(), "subjects of commits:\n{}", refused.join("\n"));
@@ -41,9 +44,10 @@ fn every_subject_names_an_area_and_is_short() {
 
 #[rstest]
 #[case("http: refuse a body that is too large", true)]
-#[case("src/http,tests: rename", true)]
+#[case("src/http: rename", true)]
+#[case("src/http,tests: rename", false)]
 #[case(".ci: add a stage", true)]
-#[case("auth, http: rename", true)]
+#[case("auth, http: rename", false)]
 #[case("auth, : rename", false)]
 #[case("Refuse a body that is too large", false)]
 #[case("Http: refuse", false)]
@@ -51,7 +55,7 @@ fn every_subject_names_an_area_and_is_short() {
 #[case("http: ", false)]
 #[case(": refuse", false)]
 #[case("http and cli: refuse", false)]
-fn a_subject_has_areas_and_a_text(#[case] subject: &str, #[case] is_accepted: bool) {
+fn a_subject_has_one_area_and_a_text(#[case] subject: &str, #[case] is_accepted: bool) {
     assert_eq!(problem(subject).is_none(), is_accepted);
 }
 
