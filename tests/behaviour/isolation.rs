@@ -6,7 +6,9 @@ use std::process::Command;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::common::{Form, Launch, Reply, Request, TestServer, labelled, unlabelled, untouched};
+use crate::common::{
+    Form, Launch, Reply, Request, Route, TestServer, labelled, protected_routes, unlabelled, untouched,
+};
 
 const USERS: &str = "ann:pw-ann,bob:pw-bob";
 /// An archive with nothing in it.
@@ -97,6 +99,22 @@ fn no_route_shows_or_changes_the_model_of_another_user() {
     post(&server, "ann", "/deletemodel", &Form::new().field("uniqueid", "m")).expect(200, "Ok");
     assert_no_model(&server, "ann", "m");
     assert_eq!(class(&server, "bob", "m"), json!("0"), "a deletion only affects the user's own model");
+}
+
+#[test]
+fn every_route_responds_as_if_the_models_of_other_users_did_not_exist() {
+    let responses = |server: &TestServer| -> Vec<(&str, u16, usize)> {
+        let of = |route: Route| {
+            let reply = server.send(&route.request().credentials("bob", "pw-bob"));
+            (route.path, reply.status, reply.body.len())
+        };
+        protected_routes().map(of).collect()
+    };
+    let (alone, shared) = (isolated().start(), isolated().start());
+    train(&shared, "ann", "m", false);
+    let before = predict(&shared, "ann", "m");
+    assert_eq!(responses(&shared), responses(&alone), "path, status, length of the body");
+    assert_eq!(predict(&shared, "ann", "m"), before);
 }
 
 #[test]

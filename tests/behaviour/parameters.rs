@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 
-use crate::common::{Form, Request, TestServer, labelled};
+use crate::common::{Form, ROUTES, Request, TestServer, labelled};
 
 fn missing(name: &str) -> String {
     format!("The requested key {name} is not available.")
@@ -26,47 +26,43 @@ fn evaluation(name: &str, value: Option<&str>) -> Form {
 #[test]
 fn a_missing_parameter_is_named_with_status_500_as_the_installation_checks_expect() {
     let server = TestServer::start();
+    for route in ROUTES {
+        for (count, name) in route.parameters.iter().enumerate() {
+            let request = route.request_with(count).credentials("a", "b");
+            server.send(&request).expect(500, &missing(name));
+        }
+    }
     for path in ["/training", "/prediction", "/evaluation", "/import", "/deletemodel"] {
-        server.post(path, &Form::new()).expect(500, &missing("uniqueid"));
         server.send(&Request::new("POST", path).credentials("a", "b")).expect(500, &missing("uniqueid"));
     }
-    for path in ["/training", "/prediction", "/evaluation", "/import"] {
-        server.post(path, &Form::new().field("uniqueid", "m")).expect(500, &missing("dirhash"));
-    }
-    for path in ["/export", "/evaluationlog"] {
-        server.get(path).expect(500, &missing("uniqueid"));
-        server.get(&format!("{path}?uniqueid=m")).expect(500, &missing("dirhash"));
-    }
-    server.get("/evaluationlog?uniqueid=m&dirhash=d").expect(500, &missing("runid"));
 }
 
 #[test]
-fn checks_come_in_the_order_uniqueid_dirhash_numbers_file() {
+fn identifiers_and_numbers_are_checked_before_the_file() {
     let server = TestServer::start();
     for (name, _) in EVALUATION {
         server.post("/evaluation", &evaluation(name, None)).expect(500, &missing(name));
     }
-    let reply = server.post("/evaluation", &evaluation("", None));
-    assert_eq!(reply.status, 400);
-    assert!(reply.text().contains("dataset is missing"), "{}", reply.text());
     // An empty uniqueid is reported before a missing dirhash, and that before a missing file.
     let reply = server.post("/training", &Form::new().field("uniqueid", ""));
     assert!(reply.status == 400 && reply.text().starts_with("uniqueid is empty"), "{}", reply.text());
 }
 
-#[rstest]
-#[case("/training", "dataset")]
-#[case("/prediction", "dataset")]
-#[case("/import", "importzip")]
-fn a_missing_file_part_is_a_bad_request_that_names_it(#[case] path: &str, #[case] name: &str) {
+#[test]
+fn a_missing_file_part_is_a_bad_request_that_names_it() {
     let server = TestServer::start();
-    for form in [Form::model("m", "d"), Form::model("m", "d").file("other", b"x")] {
-        let reply = server.post(path, &form);
-        assert_eq!(reply.status, 400);
-        assert!(reply.text().contains(&format!("The file {name} is missing")), "{}", reply.text());
+    for (route, file) in ROUTES.into_iter().filter_map(|route| Some((route, route.file?))) {
+        let without = route.request_with(route.parameters.len()).credentials("a", "b");
+        let query =
+            format!("{}?uniqueid=m&dirhash=d&minscore=0.7&maxdeviation=0.05&niterations=2", route.path);
+        let in_query = Request::new("POST", &query).credentials("a", "b");
+        let other = Request::new("POST", &query).credentials("a", "b").form(&Form::new().file("other", b"x"));
+        for request in [without, in_query, other] {
+            let reply = server.send(&request);
+            assert_eq!(reply.status, 400, "{}: {}", route.path, reply.text());
+            assert!(reply.text().contains(&format!("The file {file} is missing")), "{}", reply.text());
+        }
     }
-    let query = format!("{path}?uniqueid=m&dirhash=d");
-    assert_eq!(server.send(&Request::new("POST", &query).credentials("a", "b")).status, 400);
 }
 
 #[test]

@@ -1,4 +1,7 @@
-//! All routes of the server.
+//! All routes of the server, and a complete request for each.
+
+use super::client::{Form, Request};
+use super::data::{separable, unlabelled};
 
 /// A route.
 #[derive(Debug, Clone, Copy)]
@@ -9,24 +12,83 @@ pub struct Route {
     pub allow: &'static str,
     /// Whether it needs credentials.
     pub protected: bool,
+    /// The required parameters, in the order in which the server checks them.
+    pub parameters: &'static [&'static str],
+    /// The required file.
+    pub file: Option<&'static str>,
 }
 
-const GET: Route = Route { method: "GET", path: "", allow: "GET, HEAD, OPTIONS", protected: true };
-const POST: Route = Route { method: "POST", allow: "OPTIONS, POST", ..GET };
+const GET: Route = Route {
+    method: "GET",
+    path: "",
+    allow: "GET, HEAD, OPTIONS",
+    protected: true,
+    parameters: &["uniqueid", "dirhash"],
+    file: None,
+};
+const POST: Route = Route { method: "POST", allow: "OPTIONS, POST", file: Some("dataset"), ..GET };
 
-/// One entry for each file of `src/http/routes` that registers a route; a test of `methods_and_paths` compares them.
+/// One entry for each file of `src/http/routes` that registers a route; a test of `methods_and_paths` compares them. Tests
+/// of methods, credentials, parameters and isolation send requests to each of them.
 pub const ROUTES: [Route; 8] = [
-    Route { path: "/version", protected: false, ..GET },
-    Route { path: "/evaluationlog", ..GET },
+    Route { path: "/version", protected: false, parameters: &[], ..GET },
+    Route { path: "/evaluationlog", parameters: &["uniqueid", "dirhash", "runid"], ..GET },
     Route { path: "/export", ..GET },
     Route { path: "/training", ..POST },
     Route { path: "/prediction", ..POST },
-    Route { path: "/evaluation", ..POST },
-    Route { path: "/import", ..POST },
-    Route { path: "/deletemodel", ..POST },
+    Route {
+        path: "/evaluation",
+        parameters: &["uniqueid", "dirhash", "minscore", "maxdeviation", "niterations"],
+        ..POST
+    },
+    Route { path: "/import", file: Some("importzip"), ..POST },
+    Route { path: "/deletemodel", parameters: &["uniqueid"], file: None, ..POST },
 ];
 
 /// The routes that need credentials.
 pub fn protected_routes() -> impl Iterator<Item = Route> {
     ROUTES.into_iter().filter(|route| route.protected)
+}
+
+impl Route {
+    /// A request without credentials, with the first `count` parameters and without a file.
+    pub fn request_with(&self, count: usize) -> Request {
+        let parameters = self.parameters[..count].iter().map(|&name| (name, value(name)));
+        if self.method == "GET" {
+            let query: Vec<String> = parameters.map(|(name, value)| format!("{name}={value}")).collect();
+            return Request::new("GET", &format!("{}?{}", self.path, query.join("&")));
+        }
+        Request::new(self.method, self.path).form(&form(parameters))
+    }
+
+    /// A complete request without credentials; the model is `m`, its directory `d`.
+    pub fn request(&self) -> Request {
+        let parameters = self.parameters.iter().map(|&name| (name, value(name)));
+        match self.file {
+            None => self.request_with(self.parameters.len()),
+            Some(name) => {
+                Request::new(self.method, self.path).form(&form(parameters).file(name, &self.content()))
+            }
+        }
+    }
+
+    fn content(&self) -> Vec<u8> {
+        if self.path == "/prediction" { unlabelled(&["1-0,1,-1,-1"]) } else { separable(40, false) }
+    }
+}
+
+fn value(parameter: &str) -> &'static str {
+    match parameter {
+        "uniqueid" => "m",
+        "dirhash" => "d",
+        "minscore" => "0.7",
+        "maxdeviation" => "0.05",
+        "niterations" => "2",
+        "runid" => "1",
+        _ => panic!("no value of the parameter {parameter}"),
+    }
+}
+
+fn form<'a>(parameters: impl Iterator<Item = (&'a str, &'a str)>) -> Form {
+    parameters.fold(Form::new(), |form, (name, value)| form.field(name, value))
 }
