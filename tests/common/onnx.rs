@@ -26,6 +26,12 @@ pub fn with(mut node: NodeProto, name: &str, ints: &[i64]) -> NodeProto {
     node
 }
 
+/// A node with an attribute that is one number.
+pub fn with_float(mut node: NodeProto, name: &str, f: f32) -> NodeProto {
+    node.attribute.push(AttributeProto { name: name.to_owned(), r#type: 1, f, ..AttributeProto::default() });
+    node
+}
+
 pub fn floats(name: &str, dims: &[usize], values: &[f32]) -> TensorProto {
     let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
     tensor(name, dims, DataType::Float, bytes)
