@@ -1,9 +1,11 @@
-//! Checks of the repository: the order of its modules, the words in its texts, the subjects of its commits.
+//! Checks of the repository: the order of its modules, the words in its texts, the subjects of its commits, and a list that
+//! must be complete.
 //!
 //! Owns access to the tracked files and the git history. Must not start the server: `tests/behaviour` does.
 #![allow(clippy::unwrap_used, reason = "a panic is the failure of a test")]
 
 mod commits;
+mod fuzz_dictionary;
 mod imports;
 mod module_order;
 #[allow(dead_code, reason = "the target `skipped` reads the list")]
