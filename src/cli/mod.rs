@@ -18,7 +18,7 @@ mod table;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::{ServeArgs, explain};
 
@@ -70,7 +70,7 @@ pub fn run() -> ExitCode {
         Ok(Cli { command: Command::Prune(args) }) => prune::run(&args),
         Ok(Cli { command: Command::Check(args) }) => check::run(&args),
         Err(error) if error.use_stderr() => {
-            let _ = write!(std::io::stderr(), "{}", explain(&error));
+            let _ = write!(std::io::stderr(), "{}", explain(&error, &Cli::command()));
             ExitCode::FAILURE
         }
         Err(message) => {

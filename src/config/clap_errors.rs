@@ -2,15 +2,18 @@
 //!
 //! Must not know which settings exist.
 
+use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// Clap's own text and, for an invalid value, the environment variable that it may have come from: clap names only
 /// the flag, which does not help when a unit file sets the variable.
 #[must_use]
-pub fn explain(error: &clap::Error) -> String {
+pub fn explain(error: &clap::Error, program: &Command) -> String {
     let text = error.render().to_string();
     let Some(flag) = invalid_flag(error) else { return text };
-    let variable = format!("MOODLE_MLBACKEND_{}", flag.to_ascii_uppercase().replace('-', "_"));
+    let mut arguments = program.get_subcommands().flat_map(Command::get_arguments);
+    let argument = arguments.find(|argument| argument.get_long() == Some(flag));
+    let Some(variable) = argument.and_then(|argument| argument.get_env()?.to_str()) else { return text };
     format!(
         "{}\n\nIf --{flag} was not given, the value came from the environment variable {variable}: change it there.\n",
         text.trim_end()

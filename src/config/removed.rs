@@ -5,7 +5,7 @@
 use std::env;
 
 /// Limits that are constants now.
-const REMOVED: [&str; 7] = [
+pub(super) const REMOVED: [&str; 7] = [
     "MOODLE_MLBACKEND_MAX_FIELD_BYTES",
     "MOODLE_MLBACKEND_MAX_PARTS",
     "MOODLE_MLBACKEND_MAX_REQUEST_LINE_BYTES",

@@ -65,6 +65,21 @@ fn section(page: &mut String, title: &str, text: &str, settings: &[&Arg]) {
     }
 }
 
+/// The variables of the first releases keep their names.
+const WITH_OTHER_NAMES: [&str; 3] =
+    [super::variables::DATA_DIR, super::variables::TEMP_DIR, super::variables::STASH_DIR];
+
+#[test]
+fn a_variable_is_called_like_its_flag_and_none_like_a_removed_one() {
+    let command = ServeArgs::augment_args(Command::new("serve"));
+    for (flag, variable) in command.get_arguments().filter_map(|arg| arg.get_long().zip(arg.get_env())) {
+        let variable = variable.to_str().expect("ASCII");
+        let usual = format!("MOODLE_MLBACKEND_{}", flag.to_uppercase().replace('-', "_"));
+        assert!(variable == usual || WITH_OTHER_NAMES.contains(&variable), "--{flag} and {variable}");
+        assert!(!super::removed::REMOVED.contains(&variable), "{variable} is logged as ignored");
+    }
+}
+
 #[test]
 #[allow(clippy::disallowed_methods, reason = "the page is a file of the source tree")]
 fn the_settings_page_matches_the_definitions() {
