@@ -13,6 +13,7 @@ use super::error::{StartError, chain};
 use super::shutdown::stop_on_signal;
 use super::startup_warnings::log_warnings;
 use super::state::AppState;
+use crate::backend;
 use crate::config::{Config, ServeArgs};
 use crate::telemetry;
 
@@ -63,7 +64,7 @@ impl Application {
             tracing::warn!("shutdown timeout reached: unfinished jobs were discarded, no model was changed");
         }
         // At the end of the process, values that the workers share are not dropped.
-        state.backend.remove_unfinished();
+        state.store.close();
         ended.map(|()| jobs_are_running)
     }
 }
@@ -75,8 +76,8 @@ async fn stop_server(state: web::Data<AppState>, server: actix_web::dev::ServerH
 /// Applies the retention settings, again and again.
 async fn apply_retention(state: web::Data<AppState>) {
     loop {
-        let backend = state.backend.clone();
-        if let Err(error) = state.jobs.quick(move || backend.apply_retention()).await {
+        let store = state.store.clone();
+        if let Err(error) = state.jobs.quick.run(move || backend::apply_retention(&store)).await {
             tracing::warn!(%error, "the retention settings could not be applied");
         }
         tokio::time::sleep(RETENTION_INTERVAL).await;

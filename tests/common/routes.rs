@@ -14,7 +14,7 @@ pub struct Route {
 const GET: Route = Route { method: "GET", path: "", allow: "GET, HEAD, OPTIONS", protected: true };
 const POST: Route = Route { method: "POST", allow: "OPTIONS, POST", ..GET };
 
-/// One entry for each file of `src/http/routes` that registers a route; a test of `methods_and_paths` compares them.
+/// One entry for each route that `src/http/routes/mod.rs` registers; a test of `methods_and_paths` compares them.
 pub const ROUTES: [Route; 8] = [
     Route { path: "/version", protected: false, ..GET },
     Route { path: "/evaluationlog", ..GET },

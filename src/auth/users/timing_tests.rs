@@ -86,7 +86,7 @@ fn entry(scheme: &str, name: &str) -> String {
 }
 
 fn check(users: &Users, name: &str, password: &str) -> bool {
-    users.remembered(black_box(name), black_box(password)).unwrap_or_else(|| users.verify(name, password))
+    users.remembered(black_box(name), black_box(password)) || users.verify(name, password)
 }
 
 #[rstest]

@@ -75,7 +75,7 @@ async fn keep_debug_copy(
         }
         form
     };
-    Ok(state.jobs.quick(copy).await?)
+    Ok(state.jobs.quick.run(copy).await?)
 }
 
 /// A model and a dataset for it.

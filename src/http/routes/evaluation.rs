@@ -2,10 +2,9 @@
 
 use std::fs::File;
 
-use actix_web::{Resource, web};
+use actix_web::web;
 
 use super::job_log;
-use super::resource::{post, protected};
 use crate::backend::{self, EvaluationReply, EvaluationRequest, TimeBudget};
 use crate::config::{Config, UploadLimits};
 use crate::http::error::HttpError;
@@ -16,11 +15,7 @@ use crate::http::extract::typed_request::{FromForm, Parsed};
 use crate::http::state::AppState;
 use crate::store::ModelKey;
 
-pub(super) fn service() -> Resource {
-    post("/evaluation", protected(evaluate))
-}
-
-struct EvaluationUpload {
+pub(super) struct EvaluationUpload {
     key: ModelKey,
     request: EvaluationRequest,
     trained: Option<ModelKey>,
@@ -41,7 +36,7 @@ impl FromForm for EvaluationUpload {
     }
 }
 
-async fn evaluate(
+pub(super) async fn evaluate(
     state: web::Data<AppState>,
     Parsed(upload): Parsed<EvaluationUpload>,
 ) -> Result<web::Json<EvaluationReply>, HttpError> {
@@ -54,5 +49,5 @@ async fn evaluate(
             backend::evaluate(&model, trained.as_ref(), upload.dataset, &upload.request, &limits, &budget)
         })
     };
-    Ok(web::Json(state.jobs.evaluate(job).await??))
+    Ok(web::Json(state.jobs.heavy.run(job).await??))
 }

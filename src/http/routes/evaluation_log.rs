@@ -1,8 +1,7 @@
 //! `GET /evaluationlog`: the report of one evaluation run, as a zip.
 
-use actix_web::{HttpResponse, Resource, web};
+use actix_web::{HttpResponse, web};
 
-use super::resource::{get, protected};
 use crate::backend;
 use crate::config::Config;
 use crate::http::error::HttpError;
@@ -14,11 +13,7 @@ use crate::http::response::zip;
 use crate::http::state::AppState;
 use crate::store::{ModelKey, RunId};
 
-pub(super) fn service() -> Resource {
-    get("/evaluationlog", protected(evaluation_log))
-}
-
-struct RunQuery {
+pub(super) struct RunQuery {
     key: ModelKey,
     run: Option<RunId>,
 }
@@ -29,10 +24,10 @@ impl FromForm for RunQuery {
     }
 }
 
-async fn evaluation_log(
+pub(super) async fn evaluation_log(
     state: web::Data<AppState>,
     Parsed(RunQuery { key, run }): Parsed<RunQuery>,
 ) -> Result<HttpResponse, HttpError> {
     let model = state.model(&key);
-    Ok(zip(state.jobs.quick(move || backend::evaluation_log(&model, run)).await??))
+    Ok(zip(state.jobs.quick.run(move || backend::evaluation_log(&model, run)).await??))
 }

@@ -1,8 +1,7 @@
 //! `GET /export`: a trained model as a zip.
 
-use actix_web::{HttpResponse, Resource, web};
+use actix_web::{HttpResponse, web};
 
-use super::resource::{get, protected};
 use crate::backend;
 use crate::http::error::HttpError;
 use crate::http::extract::typed_request::Parsed;
@@ -10,15 +9,11 @@ use crate::http::response::zip;
 use crate::http::state::AppState;
 use crate::store::ModelKey;
 
-pub(super) fn service() -> Resource {
-    get("/export", protected(export))
-}
-
-async fn export(
+pub(super) async fn export(
     state: web::Data<AppState>,
     Parsed(key): Parsed<ModelKey>,
 ) -> Result<HttpResponse, HttpError> {
     let model = state.model(&key);
-    let archive = state.jobs.quick(move || backend::export(&model)).await??;
+    let archive = state.jobs.quick.run(move || backend::export(&model)).await??;
     archive.map(zip).ok_or(HttpError::NothingToExport)
 }

@@ -12,17 +12,19 @@ mod resource;
 mod training;
 mod version;
 
-use actix_web::web::ServiceConfig;
+use actix_web::web::{self, ServiceConfig};
+
+use resource::{get, post, protected};
 
 /// Registers the routes. A new one needs a line here.
 pub(super) fn register(config: &mut ServiceConfig) {
     config
-        .service(version::service())
-        .service(training::service())
-        .service(prediction::service())
-        .service(evaluation::service())
-        .service(evaluation_log::service())
-        .service(export::service())
-        .service(import::service())
-        .service(delete::service());
+        .service(get("/version", web::to(version::version)))
+        .service(post("/training", protected(training::train)))
+        .service(post("/prediction", protected(prediction::predict)))
+        .service(post("/evaluation", protected(evaluation::evaluate)))
+        .service(get("/evaluationlog", protected(evaluation_log::evaluation_log)))
+        .service(get("/export", protected(export::export)))
+        .service(post("/import", protected(import::import)))
+        .service(post("/deletemodel", protected(delete::delete)));
 }

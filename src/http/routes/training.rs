@@ -1,24 +1,19 @@
 //! `POST /training`: trains a model on the new samples together with the stored ones.
 
-use actix_web::{Resource, web};
+use actix_web::web;
 
 use super::job_log;
-use super::resource::{post, protected};
 use crate::backend::{self, Training};
 use crate::http::error::HttpError;
 use crate::http::extract::typed_request::{DatasetUpload, Parsed};
 use crate::http::state::AppState;
 
-pub(super) fn service() -> Resource {
-    post("/training", protected(train))
-}
-
-async fn train(
+pub(super) async fn train(
     state: web::Data<AppState>,
     Parsed(DatasetUpload { key, dataset }): Parsed<DatasetUpload>,
 ) -> Result<web::Json<Training>, HttpError> {
     let model = state.begin(&key).await?;
     let limits = state.config.dataset.into();
     let job = move || job_log::with_duration("training", || backend::train(&model, dataset, &limits));
-    Ok(web::Json(state.jobs.train(key, job).await??))
+    Ok(web::Json(state.jobs.heavy.run_locked(Some(state.jobs.lock_of(key)), job).await??))
 }

@@ -1,17 +1,12 @@
 //! `GET /version`: the version that Moodle checks before its first request.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, Resource, web};
+use actix_web::{HttpResponse, web};
 
-use super::resource;
 use crate::http::response::text;
 use crate::http::state::AppState;
 
-pub(super) fn service() -> Resource {
-    resource::get("/version", web::to(version))
-}
-
 /// Only the version: Moodle refuses a trailing newline.
-async fn version(state: web::Data<AppState>) -> HttpResponse {
+pub(super) async fn version(state: web::Data<AppState>) -> HttpResponse {
     text(StatusCode::OK, state.config.reported_version.clone())
 }
