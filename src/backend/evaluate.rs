@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::current_model::CurrentModel;
 use super::learning_threads::on_learning_threads;
 use super::reply::{EvaluationFigures, EvaluationReply, Status};
-use super::score::evaluate_stored;
+use super::score::probabilities;
 use super::{BackendError, NOT_TRAINED, open};
 use crate::dataset::{Labelled, Limits, read_labelled};
 use crate::learning::{self, Evaluation, Progress};
@@ -97,7 +97,10 @@ pub fn evaluate(
 
 fn evaluate_trained(trained: &ModelDir, samples: &Labelled) -> Result<Outcome, BackendError> {
     match CurrentModel::at(trained)? {
-        Some(current) => Ok(Outcome::of(evaluate_stored(&Model::load(&current.onnx)?, samples)?)),
+        Some(current) => {
+            let predicted = probabilities(&Model::load(&current.onnx)?, samples)?;
+            Ok(Outcome::of(learning::evaluate_predictions(samples, &predicted)))
+        }
         None => Ok(Outcome::none(Status::NO_MODEL, NOT_TRAINED)),
     }
 }

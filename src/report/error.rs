@@ -17,14 +17,6 @@ pub enum ReportError {
     /// The SVG of a chart is invalid.
     #[error("a chart's SVG: {0}")]
     Svg(#[from] resvg::usvg::Error),
-    /// A chart's size is none that can be drawn.
-    #[error("a chart cannot be {width} by {height} pixels")]
-    PictureSize {
-        /// Pixels from left to right.
-        width: u32,
-        /// Pixels from top to bottom.
-        height: u32,
-    },
     /// A chart could not be encoded.
     #[error("a chart's PNG: {0}")]
     Png(#[from] png::EncodingError),

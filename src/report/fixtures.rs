@@ -34,22 +34,9 @@ pub(super) fn report(evaluation: Option<&Evaluation>, status: u8) -> RunReport<'
 pub(super) fn evaluation(classes: usize, iterations: usize) -> Evaluation {
     let mut noise = Noise(42);
     let iterations: Vec<_> = (0..iterations).map(|_| iteration(classes, &mut noise)).collect();
-    let n = iterations.len().max(1) as f64;
-    let mean_of =
-        |figure: fn(&Metrics) -> f64| iterations.iter().map(|i| figure(&i.metrics)).sum::<f64>() / n;
     Evaluation {
         classes: (0..classes).map(|c| c.to_string()).collect(),
-        mean: Metrics {
-            auc: (classes == 2).then(|| mean_of(|f| f.auc.unwrap_or(0.0))),
-            balanced_accuracy: mean_of(|f| f.balanced_accuracy),
-            accuracy: mean_of(|f| f.accuracy),
-            precision: mean_of(|f| f.precision),
-            recall: mean_of(|f| f.recall),
-            f1: mean_of(|f| f.f1),
-            log_loss: mean_of(|f| f.log_loss),
-            brier: mean_of(|f| f.brier),
-            majority_accuracy: 0.857,
-        },
+        mean: iterations[0].metrics.clone(),
         requested_iterations: iterations.len(),
         per_class: per_class(classes),
         calibration: calibration(),

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use super::format::{count, figure, percent, seconds, spread, time};
+use super::format::{count, figure, percent, seconds, spread, time, wrapped};
 use super::{RunReport, calibration, roc, summary};
 use crate::learning::Evaluation;
 use crate::text::Untrusted;
@@ -303,18 +303,9 @@ impl Log {
 
     /// Text broken into lines of a readable length.
     fn paragraph(&mut self, text: &str) {
-        const WIDTH: usize = 96;
-        let mut line = String::new();
-        for word in text.split(' ') {
-            if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > WIDTH {
-                self.line(&std::mem::take(&mut line));
-            }
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
+        for line in wrapped(text, |line| line.chars().count() <= 96) {
+            self.line(&line);
         }
-        self.line(&line);
     }
 
     fn line(&mut self, line: &str) {
