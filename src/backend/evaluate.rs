@@ -77,7 +77,7 @@ pub fn evaluate(
     let reply = reply(&outcome, request, &run);
     report::write(
         &RunReport {
-            run: run.id().to_string(),
+            run: run.id.to_string(),
             started,
             finished: Timestamp::now(),
             dataset: facts,
@@ -87,7 +87,6 @@ pub fn evaluate(
             status: outcome.status.0,
             info: &outcome.info,
             rated_trained_model: trained.is_some(),
-            log: &[],
         },
         |name, bytes| run.write(name, bytes),
     )?;
@@ -168,9 +167,9 @@ fn reply(outcome: &Outcome, request: &EvaluationRequest, run: &NewRun) -> Evalua
         min_score: request.min_score,
         accepted_deviation: request.max_deviation,
         // Identifies the run without the path on the server.
-        dir: format!("logs/{}", run.id()),
+        dir: format!("logs/{}", run.id),
     });
-    EvaluationReply { figures, status: outcome.status, info: outcome.info.clone(), runid: run.id() }
+    EvaluationReply { figures, status: outcome.status, info: outcome.info.clone(), runid: run.id }
 }
 
 /// The report of an evaluation run as a zip; an empty zip for an unknown run. `None` is an id that is not a number.

@@ -245,15 +245,4 @@ mod tests {
         );
         assert_eq!(chain(&StartError::Server(full())), "the server failed: no storage space");
     }
-
-    #[test]
-    fn an_internal_error_shows_the_client_nothing_but_the_requests_id() {
-        let error = HttpError::internal("reading /secret", "cause");
-        assert_eq!(error.status_code(), StatusCode::INTERNAL_SERVER_ERROR);
-        assert!(
-            error.is_internal()
-                && HttpError::from(BackendError::UnopenableUpload(io::ErrorKind::Other.into())).is_internal()
-        );
-        assert!(!HttpError::from(BackendError::NoSpace).is_internal());
-    }
 }

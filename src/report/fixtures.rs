@@ -26,7 +26,6 @@ pub(super) fn report(evaluation: Option<&Evaluation>, status: u8) -> RunReport<'
         status,
         info: TEXT.as_slice(),
         rated_trained_model: false,
-        log: &[],
     }
 }
 

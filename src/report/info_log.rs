@@ -33,7 +33,6 @@ pub(super) fn text(report: &RunReport<'_>) -> String {
         log.calibration(report, evaluation);
         log.decisions(evaluation);
     }
-    log.messages(report.log);
     log.0
 }
 
@@ -274,16 +273,6 @@ impl Log {
         }
         if evaluation.iterations.len() > 1 {
             self.line("These are from the first iteration; report.json lists those of each.");
-        }
-    }
-
-    fn messages(&mut self, lines: &[String]) {
-        if lines.is_empty() {
-            return;
-        }
-        self.section("Messages of this run");
-        for line in lines {
-            self.line(&Untrusted(line).line(MAX_TEXT));
         }
     }
 

@@ -51,7 +51,7 @@ impl Store {
         let root = path::absolute(root).map_err(|error| StoreError::unusable(root, error.to_string()))?;
         let root = NoFollowPath::root(&root);
         let workspace = Arc::new(Workspace::of(&root));
-        Ok(Self { root, workspace, retention: Retention::default() })
+        Ok(Self { root, workspace, retention: Retention::USUAL })
     }
 
     /// The user id of the server that uses this directory, or else that of the directory's owner.

@@ -74,7 +74,7 @@ impl ModelDir {
             dir,
             tree_name: "model_dir".to_owned(),
             model_lock: "model_dir.model".to_owned(),
-            retention: Retention::default(),
+            retention: Retention::USUAL,
             guard: None,
         }
     }

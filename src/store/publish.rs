@@ -38,7 +38,7 @@ impl ModelDir {
         let number = classifier.next_number()?;
         keep.push(number);
         let staged = self.workspace.temporary()?;
-        let dir = staged.path().join("generation");
+        let dir = staged.path.join("generation");
         let generation = write(new, number, &dir)?;
         let pointer = stage_pointer(&generation, previous, &staged)?;
 
@@ -109,7 +109,7 @@ fn stage_pointer(
     previous: Option<u64>,
     staged: &Temporary,
 ) -> Result<NoFollowPath, StoreError> {
-    let path = staged.path().join(POINTER);
+    let path = staged.path.join(POINTER);
     let pointer = Pointer { manifest: generation.manifest().clone(), previous };
     files::write_new(&path, &to_json(&pointer))?;
     Ok(path)

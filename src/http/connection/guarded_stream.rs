@@ -271,22 +271,6 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_pending_read_is_woken_when_the_response_is_sent() {
-        let (mut stream, mut client) = connected(CAPACITY);
-        let response_pending = stream.read_gate().clone().begin();
-        client.write_all(b"next").await.expect("there is capacity");
-        let reading = async {
-            let mut next = [0; 4];
-            stream.read_exact(&mut next).await.map(|_| next)
-        };
-        let (next, ()) = tokio::join!(reading, async {
-            tokio::task::yield_now().await;
-            drop(response_pending);
-        });
-        assert_eq!(&next.expect("it comes"), b"next");
-    }
-
-    #[tokio::test]
     async fn does_not_read_from_a_client_until_it_reads_its_response() {
         let (mut stream, mut client) = connected(10);
         client.write_all(b"more").await.expect("there is capacity");
