@@ -16,6 +16,7 @@ use super::response::text;
 use crate::auth::throttle::Wait;
 use crate::backend::{self, BackendError};
 use crate::config::{BodyRate, ConfigError, LOGIN_FAILURES, TEMP_DIR, USERS};
+use crate::dataset::{DatasetError, Dimension};
 use crate::jobs::JobError;
 use crate::store::{IdError, StoreError};
 use crate::units::ByteSize;
@@ -99,7 +100,9 @@ pub(crate) enum HttpError {
     #[error("There is nothing to export.")]
     NothingToExport,
     #[error(transparent)]
-    Backend(#[from] BackendError),
+    Backend(BackendError),
+    #[error("{error} The server's {setting} sets this limit.")]
+    DatasetTooLarge { error: BackendError, setting: &'static str },
     /// A fault of the server or of its machine; the text is for the log.
     #[error("{action}")]
     Internal {
@@ -168,9 +171,11 @@ impl ResponseError for HttpError {
         match self {
             Self::NoCredentials | Self::WrongCredentials => StatusCode::UNAUTHORIZED,
             Self::TooManyFailures(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::BadRequest(_) | Self::BadId(_) | Self::Incomplete | Self::TooManyParts(_) => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::BadRequest(_)
+            | Self::BadId(_)
+            | Self::Incomplete
+            | Self::TooManyParts(_)
+            | Self::DatasetTooLarge { .. } => StatusCode::BAD_REQUEST,
             Self::FileTooLarge { .. } | Self::FieldTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::ContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
@@ -199,6 +204,21 @@ fn backend_status(error: &BackendError) -> StatusCode {
         backend::ErrorKind::BadInput => StatusCode::BAD_REQUEST,
         backend::ErrorKind::NoSpace => StatusCode::INSUFFICIENT_STORAGE,
         backend::ErrorKind::UnusableModel | backend::ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// A dataset does not know which setting limits it.
+impl From<BackendError> for HttpError {
+    fn from(error: BackendError) -> Self {
+        let BackendError::Dataset(DatasetError::TooLarge { what, .. }) = error else {
+            return Self::Backend(error);
+        };
+        let setting = match what {
+            Dimension::Samples => "MOODLE_MLBACKEND_MAX_ROWS",
+            Dimension::Features => "MOODLE_MLBACKEND_MAX_COLUMNS",
+            Dimension::Classes => "MOODLE_MLBACKEND_MAX_CLASSES",
+        };
+        Self::DatasetTooLarge { error, setting }
     }
 }
 
