@@ -4,7 +4,7 @@
 //! errors go to the log only.
 
 use std::error::Error;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use crate::auth::throttle::Wait;
 use crate::backend::{self, BackendError};
 use crate::config::{BodyRate, ConfigError, LOGIN_FAILURES, TEMP_DIR, USERS};
 use crate::dataset::{DatasetError, Dimension};
+use crate::fs::is_no_space;
 use crate::jobs::JobError;
 use crate::store::{IdError, StoreError};
 use crate::units::ByteSize;
@@ -125,13 +126,11 @@ impl HttpError {
 
     /// An upload could not be stored.
     pub(crate) fn upload(error: io::Error) -> Self {
-        match error.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
-                tracing::error!(%error, "the disk is full: an upload cannot be stored in the directory of {TEMP_DIR}");
-                BackendError::NoSpace.into()
-            }
-            _ => Self::internal("storing an upload", error),
+        if !is_no_space(error.kind()) {
+            return Self::internal("storing an upload", error);
         }
+        tracing::error!(%error, "the disk is full: an upload cannot be stored in the directory of {TEMP_DIR}");
+        Self::Backend(BackendError::NoSpace)
     }
 
     /// Whether the client must not see the error's text.
@@ -258,7 +257,7 @@ mod tests {
 
     #[test]
     fn an_error_is_logged_with_all_its_causes() {
-        let full = || io::Error::from(ErrorKind::StorageFull);
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
         assert_eq!(
             chain(&HttpError::internal("storing an upload", full())),
             "storing an upload: no storage space"

@@ -2,6 +2,8 @@
 //!
 //! Owns the causes. Must not know what a client reads of them.
 
+use crate::fs::is_no_space;
+
 /// A report could not be written or read. The texts are for the log: they name files of the report, never its
 /// directory.
 #[derive(Debug, thiserror::Error)]
@@ -38,8 +40,7 @@ impl ReportError {
     /// Whether the disk is full.
     #[must_use]
     pub fn is_no_space(&self) -> bool {
-        use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-        matches!(self, Self::File { source, .. } if matches!(source.kind(), StorageFull | QuotaExceeded | FileTooLarge))
+        matches!(self, Self::File { source, .. } if is_no_space(source.kind()))
     }
 
     /// An error of the file named `file`, for `map_err`.

@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 /// In characters. File systems allow names of 255 bytes.
 const MAX_LENGTH: usize = 200;
 
@@ -88,7 +90,7 @@ pub(super) fn number_of_directory(name: &str) -> Option<u64> {
 }
 
 /// One evaluation run: milliseconds since 1970, made unique.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct RunId(pub u64);
 
 impl fmt::Display for RunId {

@@ -74,7 +74,7 @@ impl ModelDir {
             return Ok(());
         }
         match classifier.pointed_or_newest() {
-            Ok(Some(generation)) => classifier.point_to(generation.manifest(), &self.workspace.temporary()?),
+            Ok(Some(generation)) => classifier.point_to(&generation.manifest, &self.workspace.temporary()?),
             // Reading the model reports the damage.
             Ok(None) | Err(StoreError::Corrupt { .. }) => Ok(()),
             Err(error) => Err(error),
@@ -110,7 +110,7 @@ fn stage_pointer(
     staged: &Temporary,
 ) -> Result<NoFollowPath, StoreError> {
     let path = staged.path.join(POINTER);
-    let pointer = Pointer { manifest: generation.manifest().clone(), previous };
+    let pointer = Pointer { manifest: Manifest::clone(&generation.manifest), previous };
     files::write_new(&path, &to_json(&pointer))?;
     Ok(path)
 }

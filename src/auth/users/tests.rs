@@ -56,11 +56,7 @@ fn two_entries_for_one_password_differ() {
 }
 
 #[rstest]
-#[case("an,n")]
-#[case("an:n")]
-#[case("an\nn")]
-#[case("")]
-fn refuses_an_entry_for_an_invalid_name(#[case] name: &str) {
+fn refuses_an_entry_for_an_invalid_name(#[values("an,n", "an:n", "an\nn", "")] name: &str) {
     assert!(matches!(argon2id_entry(name, "pw"), Err(UsersError::Name(_))), "{name:?}");
 }
 

@@ -115,7 +115,7 @@ impl Form {
     /// Takes the uploaded file out of the form.
     pub(crate) fn into_file(self) -> Result<File, HttpError> {
         match self.file {
-            Some((_, Some(upload))) => Ok(upload.into_file()),
+            Some((_, Some(upload))) => Ok(upload.0),
             Some((part, None)) => Err(HttpError::BadRequest(format!(
                 "The file {name} is missing: send it as the part {name} of a multipart/form-data body.",
                 name = part.name
