@@ -185,7 +185,13 @@ impl ResponseError for HttpError {
             Self::QueueFull { .. } | Self::QueueTimeout(_) | Self::Stopping | Self::NothingToExport => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            Self::Backend(error) => backend_status(error),
+            Self::Backend(error) => match error.kind() {
+                backend::ErrorKind::BadInput => StatusCode::BAD_REQUEST,
+                backend::ErrorKind::NoSpace => StatusCode::INSUFFICIENT_STORAGE,
+                backend::ErrorKind::UnusableModel | backend::ErrorKind::Internal => {
+                    StatusCode::INTERNAL_SERVER_ERROR
+                }
+            },
             // For a missing parameter this is the Python server's status, which its installation guide names.
             Self::NoUsers | Self::MissingParameter(_) | Self::Internal { .. } => {
                 StatusCode::INTERNAL_SERVER_ERROR
@@ -195,14 +201,6 @@ impl ResponseError for HttpError {
 
     fn error_response(&self) -> HttpResponse {
         self.response("with this time")
-    }
-}
-
-fn backend_status(error: &BackendError) -> StatusCode {
-    match error.kind() {
-        backend::ErrorKind::BadInput => StatusCode::BAD_REQUEST,
-        backend::ErrorKind::NoSpace => StatusCode::INSUFFICIENT_STORAGE,
-        backend::ErrorKind::UnusableModel | backend::ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

@@ -30,10 +30,6 @@ impl Shutdown {
         self.requests.fetch_add(1, Ordering::SeqCst);
         (!self.requested.load(Ordering::SeqCst)).then_some(guard)
     }
-
-    fn is_idle(&self) -> bool {
-        self.requests.load(Ordering::SeqCst) == 0
-    }
 }
 
 /// A request in progress.
@@ -66,7 +62,7 @@ pub(super) async fn stop_on_signal(state: web::Data<AppState>, server: ServerHan
         "shutting down: new requests are refused, running jobs may finish"
     );
     let deadline = Instant::now() + timeout;
-    let is_done = || shutdown.is_idle() && state.jobs.is_idle();
+    let is_done = || shutdown.requests.load(Ordering::SeqCst) == 0 && state.jobs.is_idle();
     while !is_done() && Instant::now() < deadline {
         tokio::select! {
             () = tokio::time::sleep(POLL_INTERVAL) => {}
