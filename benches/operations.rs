@@ -134,7 +134,7 @@ fn auth(criterion: &mut Criterion) {
         bencher.iter(|| assert!(!users.verify("moodle", "another-password")));
     });
     group.bench_function("argon2id_cached", |bencher| {
-        bencher.iter(|| assert_eq!(users.remembered("moodle", "a-long-password"), Some(true)));
+        bencher.iter(|| assert!(users.remembered("moodle", "a-long-password")));
     });
     group.finish();
 }

@@ -2,7 +2,6 @@
 //!
 //! For fuzz targets and tests only; not part of the library's interface.
 
-use std::cell::OnceCell;
 use std::time::Duration;
 
 use actix_web::ResponseError;
@@ -37,7 +36,6 @@ pub fn query(text: &[u8]) -> usize {
 /// and the sentence of the error.
 pub fn form(content_type: &str, body: &[u8]) -> Result<usize, (u16, String)> {
     READER.with(|reader| {
-        let reader = reader.get_or_init(FormReader::new);
         let form = reader.runtime.block_on(reader.read(content_type, body));
         form.map(|form| count_parameters(&form))
             .map_err(|error| (error.status_code().as_u16(), error.to_string()))
@@ -57,7 +55,7 @@ fn count_parameters(form: &Form) -> usize {
 }
 
 thread_local! {
-    static READER: OnceCell<FormReader> = const { OnceCell::new() };
+    static READER: FormReader = FormReader::new();
 }
 
 /// Reads bodies as the server does.

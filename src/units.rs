@@ -66,13 +66,7 @@ mod tests {
     }
 
     #[rstest]
-    #[case("")]
-    #[case("0")]
-    #[case("-1")]
-    #[case("1.5G")]
-    #[case("1TB")]
-    #[case("99999999999999G")]
-    fn refuses_other_texts(#[case] text: &str) {
+    fn refuses_other_texts(#[values("", "0", "-1", "1.5G", "1TB", "99999999999999G")] text: &str) {
         assert!(text.parse::<ByteSize>().is_err(), "{text}");
     }
 

@@ -17,6 +17,7 @@ pub(crate) enum Secret {
 }
 
 /// HASH(salt ‖ password).
+#[derive(Clone)]
 pub(crate) struct Salted {
     pub(crate) scheme: Scheme,
     pub(crate) salt: Vec<u8>,
@@ -54,7 +55,9 @@ impl Secret {
             (Self::Salted(one), Self::Salted(other)) => {
                 one.scheme == other.scheme && one.salt.len() == other.salt.len()
             }
-            (Self::Argon2id(one), Self::Argon2id(other)) => one.has_cost_of(other),
+            (Self::Argon2id(one), Self::Argon2id(other)) => {
+                one.params == other.params && one.salt.len() == other.salt.len()
+            }
             _ => false,
         }
     }
@@ -63,12 +66,10 @@ impl Secret {
     pub(crate) fn decoy(&self) -> Self {
         match self {
             Self::Plain(_) => Self::Plain([0; 32]),
-            Self::Salted(known) => Self::Salted(Salted {
-                scheme: known.scheme,
-                salt: known.salt.clone(),
-                hash: vec![0; known.hash.len()],
-            }),
-            Self::Argon2id(known) => Self::Argon2id(known.decoy()),
+            Self::Salted(known) => Self::Salted(Salted { hash: vec![0; known.hash.len()], ..known.clone() }),
+            Self::Argon2id(known) => {
+                Self::Argon2id(Argon2idHash { hash: vec![0; known.hash.len()], ..known.clone() })
+            }
         }
     }
 }

@@ -28,14 +28,14 @@ pub struct Users {
 }
 
 impl Users {
-    /// `Some(true)` when these credentials were verified before, `None` when [`Self::verify`] has to compute.
-    pub fn remembered(&self, name: &str, password: &str) -> Option<bool> {
+    /// Whether these credentials were verified before; otherwise [`Self::verify`] has to compute.
+    pub fn remembered(&self, name: &str, password: &str) -> bool {
         let index = self.index_of(name);
         let given = self.fingerprint(password);
         let verified = self.verified.read().unwrap_or_else(PoisonError::into_inner);
         // No password has this fingerprint.
         let known = index.and_then(|index| verified[index]).unwrap_or([0; 64]);
-        bool::from(known.ct_eq(&given)).then_some(true)
+        known.ct_eq(&given).into()
     }
 
     /// Checks credentials. Blocks for tens of milliseconds: do not call it on an async worker.

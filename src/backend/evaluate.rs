@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::current_model::CurrentModel;
 use super::learning_threads::on_learning_threads;
 use super::reply::{EvaluationFigures, EvaluationReply, Status};
-use super::score::evaluate_stored;
+use super::score::probabilities;
 use super::{BackendError, NOT_TRAINED, open};
 use crate::dataset::{Labelled, Limits, read_labelled};
 use crate::learning::{self, Evaluation, Progress};
@@ -77,7 +77,7 @@ pub fn evaluate(
     let reply = reply(&outcome, request, &run);
     report::write(
         &RunReport {
-            run: run.id().to_string(),
+            run: run.id.to_string(),
             started,
             finished: Timestamp::now(),
             dataset: facts,
@@ -87,7 +87,6 @@ pub fn evaluate(
             status: outcome.status.0,
             info: &outcome.info,
             rated_trained_model: trained.is_some(),
-            log: &[],
         },
         |name, bytes| run.write(name, bytes),
     )?;
@@ -97,7 +96,10 @@ pub fn evaluate(
 
 fn evaluate_trained(trained: &ModelDir, samples: &Labelled) -> Result<Outcome, BackendError> {
     match CurrentModel::at(trained)? {
-        Some(current) => Ok(Outcome::of(evaluate_stored(&Model::load(&current.onnx)?, samples)?)),
+        Some(current) => {
+            let predicted = probabilities(&Model::load(&current.onnx)?, samples)?;
+            Ok(Outcome::of(learning::evaluate_predictions(samples, &predicted)))
+        }
         None => Ok(Outcome::none(Status::NO_MODEL, NOT_TRAINED)),
     }
 }
@@ -165,9 +167,9 @@ fn reply(outcome: &Outcome, request: &EvaluationRequest, run: &NewRun) -> Evalua
         min_score: request.min_score,
         accepted_deviation: request.max_deviation,
         // Identifies the run without the path on the server.
-        dir: format!("logs/{}", run.id()),
+        dir: format!("logs/{}", run.id),
     });
-    EvaluationReply { figures, status: outcome.status, info: outcome.info.clone(), runid: run.id() }
+    EvaluationReply { figures, status: outcome.status, info: outcome.info.clone(), runid: run.id }
 }
 
 /// The report of an evaluation run as a zip; an empty zip for an unknown run. `None` is an id that is not a number.

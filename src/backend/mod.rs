@@ -34,58 +34,33 @@ use std::fs::File;
 use std::io::Seek;
 
 use crate::fs::failpoints::failpoint;
-use crate::store::{DirHash, ModelDir, ModelId, Pruned, Store};
+use crate::store::{ModelDir, ModelId, ModelKey, Pruned, Store};
 
-/// The models of one data directory.
-#[derive(Debug, Clone)]
-pub struct Backend {
-    store: Store,
+/// Starts a job that will change a model. The job counts as started now, however long it is queued: a later deletion
+/// also deletes what the job stores.
+pub fn begin(store: &Store, key: &ModelKey) -> Result<ModelDir, BackendError> {
+    Ok(store.model(&key.id, &key.dir).begin_job()?)
 }
 
-impl Backend {
-    /// The models in `store`.
-    #[must_use]
-    pub fn new(store: Store) -> Self {
-        Self { store }
-    }
+/// Deletes everything under `id`, and nothing else; succeeds if there is nothing.
+pub fn delete(store: &Store, id: &ModelId) -> Result<(), BackendError> {
+    Ok(store.delete(id)?)
+}
 
-    /// The directory of a model.
-    #[must_use]
-    pub fn model_dir(&self, id: &ModelId, dir: &DirHash) -> ModelDir {
-        self.store.model(id, dir)
-    }
-
-    /// The same for a job that will change the model. The job counts as started now, however long it is queued: a later
-    /// deletion also deletes what the job stores.
-    pub fn begin(&self, id: &ModelId, dir: &DirHash) -> Result<ModelDir, BackendError> {
-        Ok(self.model_dir(id, dir).begin_job()?)
-    }
-
-    /// Deletes everything under `id`, and nothing else; succeeds if there is nothing.
-    pub fn delete(&self, id: &ModelId) -> Result<(), BackendError> {
-        Ok(self.store.delete(id)?)
-    }
-
-    /// Removes what exceeds the retention settings. Failures are only logged.
-    pub fn apply_retention(&self) {
-        let pruned = match self.store.prune(false) {
-            Ok(pruned) => pruned,
-            Err(error) => return tracing::warn!(%error, "the retention settings could not be applied"),
-        };
-        let mut removed = 0;
-        for Pruned { model, outcome } in pruned {
-            match outcome {
-                Ok(entries) => removed += entries.len(),
-                Err(error) => tracing::warn!(model, %error, "the retention settings could not be applied"),
-            }
+/// Removes what exceeds the retention settings. Failures are only logged.
+pub fn apply_retention(store: &Store) {
+    let pruned = match store.prune(false) {
+        Ok(pruned) => pruned,
+        Err(error) => return tracing::warn!(%error, "the retention settings could not be applied"),
+    };
+    let mut removed = 0;
+    for Pruned { model, outcome } in pruned {
+        match outcome {
+            Ok(entries) => removed += entries.len(),
+            Err(error) => tracing::warn!(model, %error, "the retention settings could not be applied"),
         }
-        tracing::info!(removed, "retention settings applied");
     }
-
-    /// Removes unfinished files at the end of the process.
-    pub fn remove_unfinished(&self) {
-        self.store.close();
-    }
+    tracing::info!(removed, "retention settings applied");
 }
 
 /// The reply when a request needs a trained model and there is none.

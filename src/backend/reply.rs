@@ -65,7 +65,6 @@ pub struct EvaluationReply {
     /// Sentences for the administrator.
     pub info: Vec<String>,
     /// The run whose log can be fetched.
-    #[serde(serialize_with = "as_integer")]
     pub runid: RunId,
 }
 
@@ -99,9 +98,4 @@ pub struct EvaluationFigures {
     pub accepted_deviation: f64,
     /// The directory of the run's log: relative on the server, a full path on the command line.
     pub dir: String,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn as_integer<S: serde::Serializer>(run: &RunId, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u64(run.0)
 }

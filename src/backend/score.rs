@@ -1,16 +1,10 @@
-//! A stored model's predictions for labelled samples, and their evaluation.
+//! A stored model's predictions for labelled samples.
 
 use ndarray::Array2;
 
 use super::BackendError;
 use crate::dataset::Labelled;
-use crate::learning::{self, Evaluation};
 use crate::model::Model;
-
-/// Evaluates a stored model on samples.
-pub(super) fn evaluate_stored(model: &Model, samples: &Labelled) -> Result<Evaluation, BackendError> {
-    Ok(learning::evaluate_predictions(samples, &probabilities(model, samples)?))
-}
 
 /// The probability of each of the samples' classes for each sample. Classes are matched by their labels; a class that
 /// the model does not have gets probability 0.

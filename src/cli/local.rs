@@ -225,17 +225,13 @@ mod tests {
     }
 
     #[rstest]
-    #[case("good", "0.05", "10", "minimum score")]
-    #[case("NaN", "0.05", "10", "minimum score")]
-    #[case("0.7", "-1", "10", "maximum deviation")]
-    #[case("0.7", "0.05", "1.5", "number of iterations")]
-    #[case("0.7", "0.05", "0", "number of iterations")]
-    fn refuses_invalid_numbers_of_an_evaluation(
-        #[case] min_score: &str,
-        #[case] max_deviation: &str,
-        #[case] iterations: &str,
-        #[case] name: &str,
-    ) {
+    #[case(["good", "0.05", "10"], "minimum score")]
+    #[case(["NaN", "0.05", "10"], "minimum score")]
+    #[case(["0.7", "-1", "10"], "maximum deviation")]
+    #[case(["0.7", "0.05", "1.5"], "number of iterations")]
+    #[case(["0.7", "0.05", "0"], "number of iterations")]
+    fn refuses_invalid_numbers_of_an_evaluation(#[case] numbers: [&str; 3], #[case] name: &str) {
+        let [min_score, max_deviation, iterations] = numbers;
         let reason = evaluation_request(min_score, max_deviation, iterations).expect_err("refused");
         assert!(reason.contains(name), "{reason}");
         assert!(evaluation_request("0.7", "0.05", "10").is_ok());

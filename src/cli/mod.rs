@@ -18,7 +18,7 @@ mod table;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Args as _, CommandFactory as _, Parser, Subcommand};
 
 use crate::config::{ServeArgs, explain};
 
@@ -30,15 +30,21 @@ pub struct Cli {
     command: Command,
 }
 
-/// The flags that the help of `serve` does not list.
-const ADVANCED: &str = "Advanced settings (timeouts of slow connections): --head-seconds, --stall-seconds, \
-    --slowest-bytes, --linger-seconds and --answer-seconds; see docs/settings.md.";
+/// The flags that the help of `serve` does not list with their descriptions.
+fn advanced() -> String {
+    let serve = ServeArgs::augment_args(clap::Command::new("serve"));
+    let hidden = serve.get_arguments().filter(|argument| argument.is_hide_set());
+    let flags: Vec<String> = hidden.filter_map(|flag| Some(format!("--{}", flag.get_long()?))).collect();
+    let (last, others) = flags.split_last().expect("some settings are advanced");
+    let others = others.join(", ");
+    format!("Advanced settings (timeouts of slow connections): {others} and {last}; see docs/settings.md.")
+}
 
 /// The help of most commands is the documentation of their arguments.
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve Moodle over HTTP
-    #[command(after_help = ADVANCED)]
+    #[command(after_help = advanced())]
     Serve(Box<ServeArgs>),
     Check(check::Args),
     Demo(demo::Args),

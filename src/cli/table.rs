@@ -87,9 +87,4 @@ mod tests {
     fn counts_use_the_singular_and_the_plural() {
         assert_eq!([counted(1, "model"), counted(0, "model")], ["1 model", "0 models"]);
     }
-
-    #[test]
-    fn removes_terminal_escapes() {
-        assert_eq!(sanitized("a\x1b[2Jb\n"), "a [2Jb ");
-    }
 }

@@ -217,23 +217,13 @@ mod tests {
         parsed(&[&["--data-dir", path], flags].concat()).expect("the settings are valid")
     }
 
-    #[test]
-    fn names_the_variable_of_a_missing_data_directory() {
-        let error = parsed(&["--data-dir", "/nowhere/at/all"]).expect_err("it does not exist").to_string();
-        assert!(
-            error.contains("MOODLE_MLBACKEND_PYTHON_DIR") && error.contains("existing directory"),
-            "{error}"
-        );
-        let error = parsed(&["--data-dir", ""]).expect_err("it is empty").to_string();
-        assert!(error.starts_with("MOODLE_MLBACKEND_PYTHON_DIR is not set"), "{error}");
-    }
-
-    #[test]
-    fn refuses_a_file_as_the_data_directory() {
-        let file = tempfile::NamedTempFile::new().expect("a file");
-        let path = file.path().to_str().expect("UTF-8");
-        let error = parsed(&["--data-dir", path]).expect_err("it is a file").to_string();
-        assert!(error.contains("not a directory"), "{error}");
+    #[rstest::rstest]
+    #[case("/nowhere/at/all", "is set to /nowhere/at/all, which cannot be opened")]
+    #[case("/dev/null", "is set to /dev/null, which is not a directory: set it to an existing directory")]
+    #[case("", "is not set")]
+    fn names_the_variable_of_an_invalid_data_directory(#[case] path: &str, #[case] problem: &str) {
+        let error = parsed(&["--data-dir", path]).expect_err("it is invalid").to_string();
+        assert!(error.starts_with(&format!("MOODLE_MLBACKEND_PYTHON_DIR {problem}")), "{error}");
     }
 
     #[test]

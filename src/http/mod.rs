@@ -16,5 +16,4 @@ mod startup_warnings;
 pub(crate) mod state;
 pub(crate) mod uploads;
 
-pub use application::{Application, serve};
-pub use error::StartError;
+pub use application::serve;

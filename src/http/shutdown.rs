@@ -7,7 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use actix_web::dev::ServerHandle;
+use actix_web::web;
 use tokio::signal::unix::{SignalKind, signal};
+
+use super::state::AppState;
 
 /// How often to check whether all work is done.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -27,10 +30,6 @@ impl Shutdown {
         self.requests.fetch_add(1, Ordering::SeqCst);
         (!self.requested.load(Ordering::SeqCst)).then_some(guard)
     }
-
-    fn is_idle(&self) -> bool {
-        self.requests.load(Ordering::SeqCst) == 0
-    }
 }
 
 /// A request in progress.
@@ -42,13 +41,8 @@ impl Drop for RequestGuard<'_> {
     }
 }
 
-/// Stops the server: on SIGTERM when all requests and jobs are done or `timeout` is over, on SIGINT at once.
-pub(super) async fn stop_on_signal(
-    shutdown: &Shutdown,
-    jobs_are_idle: impl Fn() -> bool,
-    server: ServerHandle,
-    timeout: Duration,
-) {
+/// Stops the server: on SIGTERM when all requests and jobs are done or the configured time is over, on SIGINT at once.
+pub(super) async fn stop_on_signal(state: web::Data<AppState>, server: ServerHandle) {
     let (Ok(mut terminate), Ok(mut interrupt)) =
         (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
@@ -61,13 +55,14 @@ pub(super) async fn stop_on_signal(
         _ = terminate.recv() => {}
         _ = interrupt.recv() => return server.stop(false).await,
     }
+    let (shutdown, timeout) = (&state.shutdown, state.config.stop_time);
     shutdown.requested.store(true, Ordering::SeqCst);
     tracing::info!(
         seconds = timeout.as_secs(),
         "shutting down: new requests are refused, running jobs may finish"
     );
     let deadline = Instant::now() + timeout;
-    let is_done = || shutdown.is_idle() && jobs_are_idle();
+    let is_done = || shutdown.requests.load(Ordering::SeqCst) == 0 && state.jobs.is_idle();
     while !is_done() && Instant::now() < deadline {
         tokio::select! {
             () = tokio::time::sleep(POLL_INTERVAL) => {}

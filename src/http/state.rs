@@ -4,14 +4,14 @@ use super::error::{HttpError, StartError};
 use super::shutdown::Shutdown;
 use super::uploads::Uploads;
 use crate::auth::throttle::Throttle;
-use crate::backend::Backend;
+use crate::backend;
 use crate::config::Config;
 use crate::jobs::JobQueues;
 use crate::store::{ModelDir, ModelKey, Store};
 
 /// The state that all request handlers share.
 pub(crate) struct AppState {
-    pub(super) backend: Backend,
+    pub(super) store: Store,
     pub(super) throttle: Throttle,
     pub(super) jobs: JobQueues<ModelKey>,
     pub(super) uploads: Uploads,
@@ -22,7 +22,7 @@ pub(crate) struct AppState {
 impl AppState {
     pub(super) fn new(config: Config) -> Result<Self, StartError> {
         Ok(Self {
-            backend: Backend::new(Store::open(&config.data_dir)?.with_retention(config.retention.into())),
+            store: Store::open(&config.data_dir)?.with_retention(config.retention.into()),
             throttle: Throttle::new(config.access.login_failures),
             jobs: JobQueues::new(config.jobs, config.queue_length, config.queue_time),
             uploads: Uploads::open(&config.temp_dir),
@@ -33,13 +33,13 @@ impl AppState {
 
     /// Where a model is stored.
     pub(super) fn model(&self, key: &ModelKey) -> ModelDir {
-        self.backend.model_dir(&key.id, &key.dir)
+        self.store.model(&key.id, &key.dir)
     }
 
     /// The same for a job that will change the model. The job counts as started now, before it is queued: a later
     /// deletion also deletes what the job stores.
     pub(super) async fn begin(&self, key: &ModelKey) -> Result<ModelDir, HttpError> {
-        let (backend, key) = (self.backend.clone(), key.clone());
-        Ok(self.jobs.quick(move || backend.begin(&key.id, &key.dir)).await??)
+        let (store, key) = (self.store.clone(), key.clone());
+        Ok(self.jobs.quick.run(move || backend::begin(&store, &key)).await??)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Owns where uploads are stored and how they get there. Must not know what is in them.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 
@@ -33,15 +33,10 @@ impl Uploads {
     }
 }
 
-/// A complete upload.
-pub(crate) struct Upload(File);
+/// A complete upload: the open file, whose position is undefined.
+pub(crate) struct Upload(pub(crate) File);
 
 impl Upload {
-    /// The open file; its position is undefined.
-    pub(crate) fn into_file(self) -> File {
-        self.0
-    }
-
     /// Copies the upload to a new file.
     pub(crate) fn copy_to(&self, path: &Path) -> io::Result<()> {
         let mut file = &self.0;
@@ -55,15 +50,11 @@ impl Upload {
 pub(crate) struct UploadWriter {
     file: File,
     buffer: Vec<u8>,
-    bytes: u64,
+    /// The number of bytes received.
+    pub(crate) bytes: u64,
 }
 
 impl UploadWriter {
-    /// The number of bytes received.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
     pub(crate) async fn write(mut self, chunk: &[u8]) -> io::Result<Self> {
         self.buffer.extend_from_slice(chunk);
         self.bytes += chunk.len() as u64;
@@ -91,7 +82,10 @@ impl UploadWriter {
 fn remove_old_directories(parent: &Path) {
     for dir in old_directories(parent) {
         // A running server holds the lock of its directory. The system releases the lock even after a crash.
-        let Ok(Some(_lock)) = lock(&dir) else { continue };
+        let Ok(lock) = File::open(&dir) else { continue };
+        if lock.try_lock().is_err() {
+            continue;
+        }
         match fs::remove_dir_all(&dir) {
             Ok(()) => tracing::info!(dir = %dir.display(), "removed the uploads of a server that has ended"),
             Err(error) => tracing::warn!(dir = %dir.display(), %error, "cannot remove old uploads"),
@@ -106,16 +100,6 @@ fn old_directories(parent: &Path) -> impl Iterator<Item = PathBuf> {
             && entry.file_type().is_ok_and(|kind| kind.is_dir())
     });
     old.map(|entry| entry.path())
-}
-
-/// Locks a directory; `None` if another process holds the lock.
-fn lock(dir: &Path) -> io::Result<Option<File>> {
-    let lock = File::open(dir)?;
-    match lock.try_lock() {
-        Ok(()) => Ok(Some(lock)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => Err(error),
-    }
 }
 
 #[cfg(test)]
@@ -133,7 +117,8 @@ mod tests {
             fs::create_dir(dir).expect("a directory");
             File::create_new(dir.join("upload-x")).expect("an upload");
         }
-        let held = lock(&running).expect("it can be locked").expect("it is free");
+        let held = File::open(&running).expect("a directory");
+        held.try_lock().expect("it is free");
         Uploads::open(parent.path());
         assert!(!ended.exists() && running.join("upload-x").exists());
         drop(held);
@@ -153,7 +138,7 @@ mod tests {
         assert_eq!(fs::read_dir(dir.path()).expect("readable").count(), 0);
         upload.copy_to(&copies.path().join("copy")).expect("copied");
         assert_eq!(fs::read(copies.path().join("copy")).expect("readable"), content);
-        let mut file = upload.into_file();
+        let mut file = upload.0;
         file.rewind().expect("a regular file");
         let mut read = Vec::new();
         file.read_to_end(&mut read).expect("readable");

@@ -34,9 +34,11 @@ const PASSWORD_QUEUE_LENGTH: usize = 64;
 
 /// The job queues; `K` identifies a model.
 pub(crate) struct JobQueues<K> {
-    heavy: JobQueue,
-    quick: JobQueue,
-    passwords: JobQueue,
+    /// Trainings and evaluations.
+    pub(crate) heavy: JobQueue,
+    pub(crate) quick: JobQueue,
+    /// Checks of passwords.
+    pub(crate) passwords: JobQueue,
     model_locks: Mutex<HashMap<K, ModelLock>>,
 }
 
@@ -57,51 +59,27 @@ impl<K: Eq + Hash> JobQueues<K> {
         }
     }
 
-    /// Runs a training: one at a time per model. It takes no capacity while it waits for the lock of its model.
+    /// Whether no job runs or waits. Jobs of clients that have disconnected count.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.heavy.is_idle() && self.quick.is_idle()
+    }
+
+    /// Runs a training, one of a model at a time.
     pub(crate) async fn train<T: Send + 'static>(
         &self,
         model: K,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, JobError> {
-        self.heavy.run(Some(self.lock_of(model)), job).await
+        self.heavy.run_locked(Some(self.lock_of(model)), job).await
     }
 
-    /// Runs an evaluation.
-    pub(crate) async fn evaluate<T: Send + 'static>(
-        &self,
-        job: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, JobError> {
-        self.heavy.run(None, job).await
-    }
-
-    /// Runs a quick job that changes a model.
+    /// Runs a quick job that changes a model, not during a training of it.
     pub(crate) async fn replace<T: Send + 'static>(
         &self,
         model: K,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, JobError> {
-        self.quick.run(Some(self.lock_of(model)), job).await
-    }
-
-    /// Runs a quick job.
-    pub(crate) async fn quick<T: Send + 'static>(
-        &self,
-        job: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, JobError> {
-        self.quick.run(None, job).await
-    }
-
-    /// Checks a password.
-    pub(crate) async fn check_password(
-        &self,
-        job: impl FnOnce() -> bool + Send + 'static,
-    ) -> Result<bool, JobError> {
-        self.passwords.run(None, job).await
-    }
-
-    /// Whether no job runs or waits. Jobs of clients that have disconnected count.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.heavy.is_idle() && self.quick.is_idle()
+        self.quick.run_locked(Some(self.lock_of(model)), job).await
     }
 
     fn lock_of(&self, model: K) -> ModelLock {
@@ -112,7 +90,7 @@ impl<K: Eq + Hash> JobQueues<K> {
     }
 }
 
-struct JobQueue {
+pub(crate) struct JobQueue {
     /// One permit per running job.
     running: Arc<Semaphore>,
     /// One permit per job that runs or waits.
@@ -154,7 +132,16 @@ impl JobQueue {
         (lock, Arc::clone(&self.running).acquire_owned().await.ok())
     }
 
-    async fn run<T: Send + 'static>(
+    /// Runs a job.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, JobError> {
+        self.run_locked(None, job).await
+    }
+
+    /// Runs a job that changes a model: one at a time per lock. It takes no capacity while it waits for the lock.
+    async fn run_locked<T: Send + 'static>(
         &self,
         lock: Option<ModelLock>,
         job: impl FnOnce() -> T + Send + 'static,
@@ -203,12 +190,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_in_a_job_is_contained_and_frees_its_capacity() {
-        let queues = JobQueues::new(1, 0, LONG);
+        let queues = JobQueues::<&str>::new(1, 0, LONG);
         for _ in 0..3 {
-            let result = queues.train("a", || panic!("on purpose")).await;
+            let result = queues.heavy.run(|| panic!("on purpose")).await;
             assert!(matches!(result, Err::<(), _>(JobError::Panicked(message)) if message == "on purpose"));
         }
-        assert!(matches!(queues.train("a", || 7).await, Ok(7)));
+        assert!(matches!(queues.heavy.run(|| 7).await, Ok(7)));
     }
 
     #[tokio::test]
@@ -216,13 +203,13 @@ mod tests {
         let queues = Arc::new(JobQueues::<&str>::new(1, 0, LONG));
         let (job, started, release) = waiting_job();
         let busy = Arc::clone(&queues);
-        let running = tokio::spawn(async move { busy.evaluate(job).await });
+        let running = tokio::spawn(async move { busy.heavy.run(job).await });
         started.await.expect("the job starts");
-        assert!(matches!(queues.evaluate(|| ()).await, Err(JobError::Full { .. })));
-        assert!(matches!(queues.quick(|| 7).await, Ok(7)));
+        assert!(matches!(queues.heavy.run(|| ()).await, Err(JobError::Full { .. })));
+        assert!(matches!(queues.quick.run(|| 7).await, Ok(7)));
         drop(release);
         assert!(running.await.expect("no panic").is_ok());
-        assert!(queues.evaluate(|| ()).await.is_ok());
+        assert!(queues.heavy.run(|| ()).await.is_ok());
     }
 
     #[tokio::test]
@@ -230,11 +217,11 @@ mod tests {
         let queues = Arc::new(JobQueues::<&str>::new(1, 0, LONG));
         let (job, started, _release) = waiting_job();
         let busy = Arc::clone(&queues);
-        let request = tokio::spawn(async move { busy.evaluate(job).await });
+        let request = tokio::spawn(async move { busy.heavy.run(job).await });
         started.await.expect("the job starts");
         request.abort();
         assert!(request.await.expect_err("it was aborted").is_cancelled());
-        assert!(matches!(queues.evaluate(|| ()).await, Err(JobError::Full { .. })));
+        assert!(matches!(queues.heavy.run(|| ()).await, Err(JobError::Full { .. })));
     }
 
     #[tokio::test]

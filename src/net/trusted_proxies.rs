@@ -63,22 +63,18 @@ impl FromStr for TrustedProxies {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
-        entries.map(network).collect::<Result<_, _>>().map(Self)
+        entries.map(network).collect::<Result<_, _>>().map(Self).map_err(str::to_owned)
     }
 }
 
-fn network(text: &str) -> Result<IpNet, String> {
+fn network(text: &str) -> Result<IpNet, &'static str> {
     let address = text.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical()));
     match address.or_else(|_| text.parse::<IpNet>()) {
         Ok(network) if network.prefix_len() == 0 => {
-            Err("it trusts every address, so any client could claim any address: name your proxies"
-                .to_owned())
+            Err("it trusts every address, so any client could claim any address: name your proxies")
         }
         Ok(network) => Ok(network),
-        Err(_) => {
-            Err("expected addresses or networks such as 127.0.0.1 or 10.1.0.0/16, separated by commas"
-                .to_owned())
-        }
+        Err(_) => Err("expected addresses or networks such as 127.0.0.1 or 10.1.0.0/16, separated by commas"),
     }
 }
 

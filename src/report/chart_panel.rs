@@ -72,17 +72,9 @@ impl<'s> Panel<'s> {
 
     /// Text broken into lines at spaces.
     pub fn paragraph(&mut self, text: &str, font: Font) {
-        let mut line = String::new();
-        for word in text.split(' ') {
-            let longer = if line.is_empty() { word.to_owned() } else { format!("{line} {word}") };
-            if !line.is_empty() && font.width(&longer) > RIGHT - LEFT {
-                self.text_line(&line, font);
-                word.clone_into(&mut line);
-            } else {
-                line = longer;
-            }
+        for line in format::wrapped(text, |line| font.width(line) <= RIGHT - LEFT) {
+            self.text_line(&line, font);
         }
-        self.text_line(&line, font);
     }
 
     /// An explanation in small, soft letters.

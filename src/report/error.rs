@@ -2,6 +2,8 @@
 //!
 //! Owns the causes. Must not know what a client reads of them.
 
+use crate::fs::is_no_space;
+
 /// A report could not be written or read. The texts are for the log: they name files of the report, never its
 /// directory.
 #[derive(Debug, thiserror::Error)]
@@ -17,14 +19,6 @@ pub enum ReportError {
     /// The SVG of a chart is invalid.
     #[error("a chart's SVG: {0}")]
     Svg(#[from] resvg::usvg::Error),
-    /// A chart's size is none that can be drawn.
-    #[error("a chart cannot be {width} by {height} pixels")]
-    PictureSize {
-        /// Pixels from left to right.
-        width: u32,
-        /// Pixels from top to bottom.
-        height: u32,
-    },
     /// A chart could not be encoded.
     #[error("a chart's PNG: {0}")]
     Png(#[from] png::EncodingError),
@@ -46,8 +40,7 @@ impl ReportError {
     /// Whether the disk is full.
     #[must_use]
     pub fn is_no_space(&self) -> bool {
-        use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-        matches!(self, Self::File { source, .. } if matches!(source.kind(), StorageFull | QuotaExceeded | FileTooLarge))
+        matches!(self, Self::File { source, .. } if is_no_space(source.kind()))
     }
 
     /// An error of the file named `file`, for `map_err`.

@@ -36,6 +36,18 @@ pub(super) fn spread(mean: f64, deviation: Option<f64>) -> String {
     }
 }
 
+/// Text broken at spaces into lines that fit. A word that does not fit is a line of its own.
+pub(super) fn wrapped(text: &str, fits: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if fits(&format!("{line} {word}")) => line.extend([" ", word]),
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// `1 sample`, `2 samples`.
 pub(super) fn count(n: usize, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use super::format::{count, figure, percent, seconds, spread, time};
+use super::format::{count, figure, percent, seconds, spread, time, wrapped};
 use super::{RunReport, calibration, roc, summary};
 use crate::learning::Evaluation;
 use crate::text::Untrusted;
@@ -33,7 +33,6 @@ pub(super) fn text(report: &RunReport<'_>) -> String {
         log.calibration(report, evaluation);
         log.decisions(evaluation);
     }
-    log.messages(report.log);
     log.0
 }
 
@@ -136,55 +135,47 @@ impl Log {
         let mean = &evaluation.mean;
         let several = evaluation.iterations.len() > 1;
         self.section("Averages");
-        self.meaning(
+        self.row(
             "Score",
             &spread(mean.f1, several.then_some(evaluation.score_deviation)),
             "weighted F1, the score that Moodle uses: combines precision and recall of all classes; 1 is perfect",
         );
-        self.meaning(
-            "Accuracy",
-            &figure(mean.accuracy),
-            "share of samples whose class was predicted correctly",
-        );
-        self.meaning(
+        self.row("Accuracy", &figure(mean.accuracy), "share of samples whose class was predicted correctly");
+        self.row(
             "Majority class",
             &figure(mean.majority_accuracy),
             "accuracy of always predicting the most frequent class",
         );
-        self.meaning(
+        self.row(
             "Balanced accuracy",
             &figure(mean.balanced_accuracy),
             "mean recall of the classes: weights all classes equally, however rare",
         );
         if let Some(auc) = roc::overall_auc(evaluation) {
             let deviation = evaluation.auc_deviation.or(auc.deviation).filter(|_| several);
-            self.meaning(
+            self.row(
                 "AUC",
                 &spread(auc.mean, deviation),
                 "how well the model separates the classes: 0.5 is guessing, 1 perfect; see roc-curve.png",
             );
         }
-        self.meaning(
+        self.row(
             "Precision",
             &figure(mean.precision),
             "share of the predictions of a class that are correct",
         );
-        self.meaning("Recall", &figure(mean.recall), "share of the samples of a class that are found");
-        self.meaning(
+        self.row("Recall", &figure(mean.recall), "share of the samples of a class that are found");
+        self.row(
             "Log-loss",
             &figure(mean.log_loss),
             "error of the probabilities; 0 is perfect, confident mistakes cost most",
         );
-        self.meaning(
+        self.row(
             "Calibration error",
             &figure(evaluation.calibration.error),
             "mean difference between predicted probability and observed frequency; 0 is perfect",
         );
-        self.meaning(
-            "Brier score",
-            &figure(mean.brier),
-            "mean squared error of the probabilities; 0 is perfect",
-        );
+        self.row("Brier score", &figure(mean.brier), "mean squared error of the probabilities; 0 is perfect");
         if several {
             self.paragraph("The figure after ± is the standard deviation over the iterations.");
         }
@@ -277,16 +268,6 @@ impl Log {
         }
     }
 
-    fn messages(&mut self, lines: &[String]) {
-        if lines.is_empty() {
-            return;
-        }
-        self.section("Messages of this run");
-        for line in lines {
-            self.line(&Untrusted(line).line(MAX_TEXT));
-        }
-    }
-
     fn section(&mut self, title: &str) {
         self.line("");
         self.line(title);
@@ -297,24 +278,15 @@ impl Log {
         self.line(&format!("{name:<16} {value}"));
     }
 
-    fn meaning(&mut self, name: &str, value: &str, meaning: &str) {
+    fn row(&mut self, name: &str, value: &str, meaning: &str) {
         self.line(&format!("{name:<18} {value:<17} {meaning}"));
     }
 
     /// Text broken into lines of a readable length.
     fn paragraph(&mut self, text: &str) {
-        const WIDTH: usize = 96;
-        let mut line = String::new();
-        for word in text.split(' ') {
-            if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > WIDTH {
-                self.line(&std::mem::take(&mut line));
-            }
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
+        for line in wrapped(text, |line| line.chars().count() <= 96) {
+            self.line(&line);
         }
-        self.line(&line);
     }
 
     fn line(&mut self, line: &str) {

@@ -95,13 +95,6 @@ fn warns_of_a_model_that_only_predicts_the_majority_class() {
 }
 
 #[test]
-fn includes_log_lines_of_the_run_which_cannot_forge_other_lines() {
-    let lines = ["read 1904 samples\nGOOD ENOUGH".to_owned()];
-    let log = text(&super::RunReport { log: &lines, ..fixtures::report(None, 1) });
-    assert!(log.ends_with("read 1904 samples GOOD ENOUGH\n"), "{log}");
-}
-
-#[test]
 fn lists_the_metrics_of_each_class() {
     let log = text(&fixtures::report(Some(&fixtures::evaluation(3, 2)), 0));
     let table: Vec<_> = log.lines().skip_while(|l| *l != "Classes").skip(3).take(3).collect();

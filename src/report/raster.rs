@@ -15,18 +15,14 @@ const PIXEL: usize = 4;
 pub(super) fn png(svg: &Svg) -> Result<Vec<u8>, ReportError> {
     let tree = Tree::from_str(&svg.document(), &font::svg_options())?;
     let (width, height) = svg.size;
-    let mut pixmap = Pixmap::new(width, height).ok_or(ReportError::PictureSize { width, height })?;
+    let mut pixmap = Pixmap::new(width, height).expect("a chart's size is a constant that can be drawn");
     resvg::render(&tree, Transform::identity(), &mut pixmap.as_mut());
     let rgb: Vec<u8> = pixmap.data().chunks_exact(PIXEL).flat_map(|pixel| &pixel[..3]).copied().collect();
-    Ok(encoded(svg.size, &rgb)?)
-}
-
-fn encoded((width, height): (u32, u32), rgb: &[u8]) -> Result<Vec<u8>, png::EncodingError> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, width, height);
     encoder.set_color(png::ColorType::Rgb);
     let mut writer = encoder.write_header()?;
-    writer.write_image_data(rgb)?;
+    writer.write_image_data(&rgb)?;
     writer.finish()?;
     Ok(bytes)
 }

@@ -51,7 +51,7 @@ pub(super) fn by_class(evaluation: &Evaluation) -> Vec<ClassCurves> {
 /// The main figure of the chart: the area of the second of two classes, or the macro average of more
 /// classes.
 pub(super) fn overall_auc(evaluation: &Evaluation) -> Option<Spread> {
-    let measured = spread(&evaluation.iterations.iter().filter_map(iteration_auc).collect::<Vec<_>>())?;
+    let measured = spread(evaluation.iterations.iter().filter_map(iteration_auc))?;
     match evaluation.mean.auc.filter(|auc| auc.is_finite()) {
         Some(mean) => Some(Spread { mean, deviation: measured.deviation.and(evaluation.auc_deviation) }),
         None => Some(measured),
@@ -60,12 +60,12 @@ pub(super) fn overall_auc(evaluation: &Evaluation) -> Option<Spread> {
 
 /// The area of one iteration: its figure for two classes, the mean over its curves for more.
 pub(super) fn iteration_auc(iteration: &Iteration) -> Option<f64> {
-    let over_curves = || spread_of(&iteration.roc.iter().collect::<Vec<_>>()).map(|spread| spread.mean);
+    let over_curves = || spread(iteration.roc.iter().map(|curve| curve.auc)).map(|spread| spread.mean);
     iteration.metrics.auc.filter(|auc| auc.is_finite()).or_else(over_curves)
 }
 
-fn spread(values: &[f64]) -> Option<Spread> {
-    let values: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
+fn spread(values: impl Iterator<Item = f64>) -> Option<Spread> {
+    let values: Vec<f64> = values.filter(|v| v.is_finite()).collect();
     if values.is_empty() {
         return None;
     }
@@ -82,7 +82,8 @@ fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
 
 /// Vertical averaging: the mean of the true positive rates at each of a grid of false positive rates.
 fn average(label: String, curves: &[&RocCurve]) -> Option<ClassCurves> {
-    let mut class = ClassCurves { label, auc: spread_of(curves), ..ClassCurves::default() };
+    let mut class =
+        ClassCurves { label, auc: spread(curves.iter().map(|curve| curve.auc)), ..ClassCurves::default() };
     let mut heights: Vec<Vec<f64>> = vec![Vec::new(); STEPS as usize + 1];
     for curve in curves {
         let points = tidy(&curve.points);
@@ -112,10 +113,6 @@ fn average(label: String, curves: &[&RocCurve]) -> Option<ClassCurves> {
 
 fn rate(step: u32) -> f64 {
     f64::from(step) / f64::from(STEPS)
-}
-
-fn spread_of(curves: &[&RocCurve]) -> Option<Spread> {
-    spread(&curves.iter().map(|curve| curve.auc).collect::<Vec<_>>())
 }
 
 /// The finite points, within the unit square and ascending.

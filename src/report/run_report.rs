@@ -27,8 +27,6 @@ pub struct RunReport<'a> {
     pub info: &'a [String],
     /// Whether the stored model was evaluated, instead of models trained for this run.
     pub rated_trained_model: bool,
-    /// Log lines of this run, and of no other.
-    pub log: &'a [String],
 }
 
 /// The facts of a dataset; empty where they are unknown.

@@ -215,7 +215,7 @@ impl State {
         let dir = classifier.generation(current.number);
         let temporary = model_dir.workspace.temporary()?;
         if current.manifest_lost {
-            files::replace(&dir.join(MANIFEST), &to_json(manifest), &temporary.path().join(MANIFEST))?;
+            files::replace(&dir.join(MANIFEST), &to_json(manifest), &temporary.path.join(MANIFEST))?;
         }
         if Some(current.number) != self.pointed() {
             classifier.point_to(manifest, &temporary)?;

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use super::error::{IoContext, StoreError};
 use super::files;
-use super::key::{DirHash, ModelId};
-use super::model_dir::{ModelDir, tree_lock};
+use super::key::ModelId;
+use super::model_dir::tree_lock;
 use super::retention::Retention;
 use super::workspace::{NAME, Temporary, Workspace};
 use crate::fs::nofollow::NoFollowPath;
@@ -21,7 +21,7 @@ use crate::fs::nofollow::NoFollowPath;
 pub struct Store {
     pub(super) root: NoFollowPath,
     pub(super) workspace: Arc<Workspace>,
-    retention: Retention,
+    pub(super) retention: Retention,
 }
 
 impl Store {
@@ -51,7 +51,7 @@ impl Store {
         let root = path::absolute(root).map_err(|error| StoreError::unusable(root, error.to_string()))?;
         let root = NoFollowPath::root(&root);
         let workspace = Arc::new(Workspace::of(&root));
-        Ok(Self { root, workspace, retention: Retention::default() })
+        Ok(Self { root, workspace, retention: Retention::USUAL })
     }
 
     /// The user id of the server that uses this directory, or else that of the directory's owner.
@@ -77,12 +77,6 @@ impl Store {
     /// start.
     pub fn close(&self) {
         self.workspace.close();
-    }
-
-    /// The directory of one model. It is created when something is published.
-    #[must_use]
-    pub fn model(&self, id: &ModelId, hash: &DirHash) -> ModelDir {
-        ModelDir::new(&self.root, &self.workspace, self.retention, id, hash)
     }
 
     /// Deletes everything of one model id, also what running jobs are about to publish. Waits only for a publication under

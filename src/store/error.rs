@@ -6,6 +6,7 @@
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use crate::fs::is_no_space;
 use crate::fs::nofollow::{Link, NoFollowPath};
 
 /// Why something could not be stored or read. `Display` names paths.
@@ -100,12 +101,10 @@ impl<T> IoContext<T> for io::Result<T> {
                 return StoreError::Link { path: path.clone() };
             }
             let path = path.path();
-            match source.kind() {
-                ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
-                    StoreError::NoSpace { action, path, source }
-                }
-                _ => StoreError::Io { action, path, source },
+            if is_no_space(source.kind()) {
+                return StoreError::NoSpace { action, path, source };
             }
+            StoreError::Io { action, path, source }
         })
     }
 }

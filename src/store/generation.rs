@@ -18,7 +18,7 @@ use crate::fs::nofollow::NoFollowPath;
 /// deleted.
 #[derive(Debug, Clone)]
 pub struct Generation {
-    manifest: Arc<Manifest>,
+    pub(super) manifest: Arc<Manifest>,
     model: Arc<VerifiedFile>,
     samples: Option<Arc<VerifiedFile>>,
 }
@@ -40,10 +40,6 @@ impl Generation {
     #[must_use]
     pub fn facts(&self) -> &serde_json::Value {
         &self.manifest.facts
-    }
-
-    pub(super) fn manifest(&self) -> &Manifest {
-        &self.manifest
     }
 
     /// Reads `model.onnx`; [`StoreError::Corrupt`] if it was changed.

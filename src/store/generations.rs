@@ -149,7 +149,7 @@ impl Generations {
     /// Replaces the pointer.
     pub fn point_to(&self, manifest: &Manifest, temporary: &Temporary) -> Result<(), StoreError> {
         let pointer = Pointer { manifest: manifest.clone(), previous: None };
-        files::replace(&self.pointer(), &to_json(&pointer), &temporary.path().join(POINTER))
+        files::replace(&self.pointer(), &to_json(&pointer), &temporary.path.join(POINTER))
     }
 
     /// The numbers of all generations, intact or not, ascending.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::data_dir::Store;
 use super::deletion_guard::DeletionGuard;
 use super::error::StoreError;
 use super::generation::Generation;
@@ -41,8 +42,27 @@ pub struct ModelLock {
     _file: FileLock,
 }
 
+impl Store {
+    /// The directory of one model. It is created when something is published.
+    #[must_use]
+    pub fn model(&self, id: &ModelId, hash: &DirHash) -> ModelDir {
+        let tree = self.root.join(id.as_str());
+        // Both names together may exceed the length of a file name.
+        let digest = Sha256::digest(format!("{}/{}", id.as_str(), hash.as_str()));
+        ModelDir {
+            dir: tree.join(hash.as_str()),
+            tree,
+            tree_name: id.as_str().to_owned(),
+            model_lock: format!("{}.model", hex::encode(digest)),
+            workspace: Arc::clone(&self.workspace),
+            retention: self.retention,
+            guard: None,
+        }
+    }
+}
+
 impl ModelDir {
-    /// A model directory outside of a [`Store`](super::Store), as Moodle's local mode uses it. Nothing is created before
+    /// A model directory outside of a [`Store`], as Moodle's local mode uses it. Nothing is created before
     /// something is locked or stored. It has its own locks: do not use a directory of a running server this way.
     #[must_use]
     pub fn at(dir: &Path) -> Self {
@@ -54,29 +74,7 @@ impl ModelDir {
             dir,
             tree_name: "model_dir".to_owned(),
             model_lock: "model_dir.model".to_owned(),
-            retention: Retention::default(),
-            guard: None,
-        }
-    }
-
-    /// The directory of one model in the data directory `root`.
-    pub(super) fn new(
-        root: &NoFollowPath,
-        workspace: &Arc<Workspace>,
-        retention: Retention,
-        id: &ModelId,
-        hash: &DirHash,
-    ) -> Self {
-        let tree = root.join(id.as_str());
-        // Both names together may exceed the length of a file name.
-        let digest = Sha256::digest(format!("{}/{}", id.as_str(), hash.as_str()));
-        Self {
-            dir: tree.join(hash.as_str()),
-            tree,
-            tree_name: id.as_str().to_owned(),
-            model_lock: format!("{}.model", hex::encode(digest)),
-            workspace: Arc::clone(workspace),
-            retention,
+            retention: Retention::USUAL,
             guard: None,
         }
     }

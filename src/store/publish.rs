@@ -38,7 +38,7 @@ impl ModelDir {
         let number = classifier.next_number()?;
         keep.push(number);
         let staged = self.workspace.temporary()?;
-        let dir = staged.path().join("generation");
+        let dir = staged.path.join("generation");
         let generation = write(new, number, &dir)?;
         let pointer = stage_pointer(&generation, previous, &staged)?;
 
@@ -74,7 +74,7 @@ impl ModelDir {
             return Ok(());
         }
         match classifier.pointed_or_newest() {
-            Ok(Some(generation)) => classifier.point_to(generation.manifest(), &self.workspace.temporary()?),
+            Ok(Some(generation)) => classifier.point_to(&generation.manifest, &self.workspace.temporary()?),
             // Reading the model reports the damage.
             Ok(None) | Err(StoreError::Corrupt { .. }) => Ok(()),
             Err(error) => Err(error),
@@ -109,8 +109,8 @@ fn stage_pointer(
     previous: Option<u64>,
     staged: &Temporary,
 ) -> Result<NoFollowPath, StoreError> {
-    let path = staged.path().join(POINTER);
-    let pointer = Pointer { manifest: generation.manifest().clone(), previous };
+    let path = staged.path.join(POINTER);
+    let pointer = Pointer { manifest: Manifest::clone(&generation.manifest), previous };
     files::write_new(&path, &to_json(&pointer))?;
     Ok(path)
 }

@@ -43,9 +43,3 @@ impl Retention {
         })
     }
 }
-
-impl Default for Retention {
-    fn default() -> Self {
-        Self::USUAL
-    }
-}

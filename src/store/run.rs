@@ -76,30 +76,25 @@ fn time_of(run: RunId, dir: &NoFollowPath, now: u64) -> Result<u64, StoreError> 
 /// An evaluation run that is invisible until it is published. Its files are removed if it is dropped before.
 #[derive(Debug)]
 pub struct NewRun {
-    id: RunId,
+    /// The id of the run.
+    pub id: RunId,
     model_dir: ModelDir,
     guard: Arc<DeletionGuard>,
     temporary: Temporary,
 }
 
 impl NewRun {
-    /// The id of the run.
-    #[must_use]
-    pub fn id(&self) -> RunId {
-        self.id
-    }
-
     /// Writes a file; directories in its name are created. This works also when the model was deleted.
     pub fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let file = self.temporary.path().join(name);
-        create_parents(&file, self.temporary.path())?;
+        let file = self.temporary.path.join(name);
+        create_parents(&file, &self.temporary.path)?;
         file.create_new()?.write_all(bytes)
     }
 
     /// Makes the run visible and removes those that the retention no longer keeps. If the model was deleted since the run
     /// began, nothing is stored: the run counts as published before the deletion.
     pub fn publish(self) -> Result<RunId, StoreError> {
-        files::sync_tree(self.temporary.path())?;
+        files::sync_tree(&self.temporary.path)?;
         let model_dir = &self.model_dir;
         let tree = model_dir.lock_tree()?;
         let publishing = model_dir.workspace.publishing();
@@ -109,7 +104,7 @@ impl NewRun {
         }
         let logs = model_dir.logs();
         let dirs = NewDirs::create(&logs)?;
-        files::rename(self.temporary.path(), &model_dir.run_dir(self.id))?;
+        files::rename(&self.temporary.path, &model_dir.run_dir(self.id))?;
         dirs.keep();
         files::sync_dir(&logs)?;
         let outdated: Result<Vec<Temporary>, _> = model_dir.outdated_runs().and_then(|runs| {

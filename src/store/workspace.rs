@@ -256,15 +256,11 @@ fn remove_or_warn(path: &NoFollowPath) {
 /// A file or directory in a session, removed when dropped unless it was moved away.
 #[derive(Debug)]
 pub struct Temporary {
-    path: NoFollowPath,
+    pub path: NoFollowPath,
     session: Arc<Session>,
 }
 
 impl Temporary {
-    pub fn path(&self) -> &NoFollowPath {
-        &self.path
-    }
-
     /// Whether it was removed; [`StoreError::SessionEnded`] if the whole session was.
     pub fn was_removed(&self) -> Result<bool, StoreError> {
         if files::kind(&self.path)?.is_some() {

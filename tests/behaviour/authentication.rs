@@ -20,7 +20,7 @@ fn every_other_route_refuses_a_request_without_credentials() {
 fn every_other_route_refuses_wrong_credentials() {
     let server = TestServer::start();
     for Route { method, path, .. } in protected_routes() {
-        for (user, password) in [("a", "c"), ("b", "b"), ("A", "b"), ("a", "b ")] {
+        for (user, password) in [("a", "c"), ("b", "b"), ("A", "b"), ("a", "b "), ("a", "b:c")] {
             let reply = server.send(&Request::new(method, path).credentials(user, password));
             reply.expect(401, WRONG);
             assert_eq!(reply.header("www-authenticate"), Some("Basic realm=\"moodle-mlbackend\""));
@@ -29,10 +29,15 @@ fn every_other_route_refuses_wrong_credentials() {
 }
 
 #[rstest]
+#[case("")]
+#[case("YTpi")]
 #[case("Bearer YTpi")]
 #[case("Basic")]
+#[case("Basic ====")]
 #[case("Basic !")]
 #[case("Basic YWI=")]
+#[case::no_name("Basic OmI=")]
+#[case::no_password("Basic YTo=")]
 #[case("nonsense")]
 fn unreadable_credentials_count_as_none(#[case] header: &str) {
     let server = TestServer::start();
@@ -42,7 +47,7 @@ fn unreadable_credentials_count_as_none(#[case] header: &str) {
 #[rstest]
 #[case("Basic YTpi")]
 #[case("basic YTpi")]
-#[case("BASIC YTpi")]
+#[case("BASIC  YTpi ")]
 fn the_scheme_may_be_in_any_case(#[case] header: &str) {
     let server = TestServer::start();
     let reply = server.send(&Request::new("GET", "/export").header("Authorization", header));

@@ -70,12 +70,19 @@ fn a_generated_password_is_shown_once_on_stderr_and_works() {
 
 #[rstest]
 #[case::no_user(&[], "", "USER")]
-#[case::a_name_that_breaks_the_variable(&["a:b"], "x\n", "A-Z a-z 0-9 _ -")]
+#[case::an_empty_name(&[""], "x\n", "A-Z a-z 0-9 _ -")]
+#[case::a_name_with_a_colon(&["a:b"], "x\n", "A-Z a-z 0-9 _ -")]
+#[case::a_name_with_a_comma(&["a,b"], "x\n", "A-Z a-z 0-9 _ -")]
+#[case::a_name_with_a_line_break(&["a\nb"], "x\n", "A-Z a-z 0-9 _ -")]
+#[case::a_name_with_a_space(&["a b"], "x\n", "A-Z a-z 0-9 _ -")]
 #[case::a_user_twice(&["a", "a"], "x\nx\n", "twice")]
 #[case::no_line_for_the_second(&["a", "b"], "a-long-password\n", "b")]
 #[case::an_empty_password(&["a"], "\n", "empty")]
 #[case::a_well_known_password(&["a"], "The-Password\n", "well known")]
-#[case::characters_that_moodle_refuses(&["a"], "pass word\n", "A-Z a-z 0-9 _ -")]
+#[case::a_password_with_a_space(&["a"], "pass word\n", "A-Z a-z 0-9 _ -")]
+#[case::a_password_beyond_ascii(&["a"], "pünktchen\n", "A-Z a-z 0-9 _ -")]
+#[case::a_password_with_a_colon(&["a"], "a:b\n", "A-Z a-z 0-9 _ -")]
+#[case::a_password_with_a_comma(&["a"], "a,b\n", "A-Z a-z 0-9 _ -")]
 fn refuses_invalid_input_with_a_reason(#[case] args: &[&str], #[case] lines: &str, #[case] reason: &str) {
     let output = passwd(args, lines);
     assert!(!output.status.success());

@@ -169,6 +169,7 @@ fn names_the_tool_that_made_an_external_model(#[case] folder: &str, #[case] tool
     assert_eq!((&found["features"], &found["log_loss"]), (&json!(10), &Value::Null));
     let printed = inspect(&folder, &[]).expect_code(0);
     assert!(printed.contains("\nNotes:\n") && printed.contains(tool), "{printed}");
+    assert!(!printed.contains("None"), "{printed}");
 
     let printed = inspect(&folder.join("model.onnx"), &[]).expect_code(1);
     assert!(printed.contains("needs a model.json beside it") && printed.contains(tool), "{printed}");

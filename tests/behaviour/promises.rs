@@ -27,7 +27,7 @@ fn every_test_that_a_page_names_exists(#[case] page: &str, #[case] min_names: us
 #[case::a_module_with_a_short_name("soak", true)]
 #[case::a_module_of_the_library("timing_tests", true)]
 #[case::a_function("every_test_that_a_page_names_exists", true)]
-#[case::a_function_of_the_library("a_body_at_the_minimum_rate_is_received_completely", true)]
+#[case::a_function_of_the_library("each_chunk_gives_back_its_time_up_to_the_initial_budget", true)]
 #[case::a_module_without_tests("telemetry", false)]
 #[case::a_helper("sources", false)]
 #[case::an_unknown_name("nothing_of_that_name", false)]

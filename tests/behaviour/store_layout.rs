@@ -305,7 +305,7 @@ fn a_run_is_invisible_until_it_is_published() {
     let run = model_dir.begin_run().unwrap();
     run.write("tensor/train/events", b"events").unwrap();
     run.write("info.log", b"log").unwrap();
-    assert!(model_dir.run(run.id()).unwrap().is_none());
+    assert!(model_dir.run(run.id).unwrap().is_none());
     assert!(!dir.path().join("model").exists());
     let id = run.publish().unwrap();
     let run = model_dir.run(id).unwrap().unwrap();
@@ -320,7 +320,7 @@ fn a_dropped_run_leaves_nothing() {
     let (dir, _store, model_dir) = store();
     let run = model_dir.begin_run().unwrap();
     run.write("info.log", b"log").unwrap();
-    let id = run.id();
+    let id = run.id;
     assert!(tree(dir.path()).iter().any(|path| path.ends_with("info.log")));
     drop(run);
     assert!(!tree(dir.path()).iter().any(|path| path.ends_with("info.log")));
@@ -337,7 +337,7 @@ fn a_new_run_does_not_reuse_the_id_of_another() {
     for offset in 0..2000 {
         fs::create_dir_all(dir.path().join(format!("model/hash/logs/{}", first.0 + offset))).unwrap();
     }
-    assert!(model_dir.begin_run().unwrap().id().0 >= first.0 + 2000);
+    assert!(model_dir.begin_run().unwrap().id.0 >= first.0 + 2000);
 }
 
 #[test]

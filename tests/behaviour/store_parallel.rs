@@ -142,7 +142,7 @@ fn parallel_runs_get_different_ids() {
             scope.spawn(move || {
                 for _ in 0..50 {
                     let run = model_dir.begin_run().unwrap();
-                    assert!(ids.lock().unwrap().insert(run.id()), "an id was given twice");
+                    assert!(ids.lock().unwrap().insert(run.id), "an id was given twice");
                 }
             });
         }

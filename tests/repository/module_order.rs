@@ -46,7 +46,7 @@ const PEER_IMPORTS: [(&str, &str); 5] = [
 ];
 
 /// The names of `http` that `cli` may use.
-const HTTP_FOR_CLI: [&str; 3] = ["serve", "Application", "StartError"];
+const HTTP_FOR_CLI: [&str; 1] = ["serve"];
 
 /// The maximum number of files of an import cycle. To break a larger one, move what the files share, such as an error or
 /// a record, to a file below them.

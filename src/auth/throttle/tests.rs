@@ -1,13 +1,8 @@
 //! Which attempts are allowed, with a simulated clock.
 
 use super::*;
-use rstest::rstest;
 
 const SECOND: Duration = Duration::from_secs(1);
-
-fn throttle(failures: u32) -> Throttle {
-    Throttle::new(failures)
-}
 
 fn from(address: &str) -> IpAddr {
     address.parse().expect("an address")
@@ -20,7 +15,7 @@ fn guess(throttle: &Throttle, times: usize, address: &str, name: &str, now: Inst
 
 #[test]
 fn allows_the_limit_of_failures_and_then_one_per_fraction_of_a_minute() {
-    let (throttle, now) = (throttle(20), Instant::now());
+    let (throttle, now) = (Throttle::new(20), Instant::now());
     assert_eq!(guess(&throttle, 50, "192.0.2.1", "ann", now), 20);
     let wait = throttle.admit(from("192.0.2.1"), "ann", now).expect_err("it is throttled");
     assert_eq!(wait.seconds(), 3, "a twentieth of a minute");
@@ -30,7 +25,7 @@ fn allows_the_limit_of_failures_and_then_one_per_fraction_of_a_minute() {
 
 #[test]
 fn an_attempt_after_the_announced_wait_is_allowed() {
-    let (throttle, now) = (throttle(7), Instant::now());
+    let (throttle, now) = (Throttle::new(7), Instant::now());
     guess(&throttle, 7, "192.0.2.1", "ann", now);
     let wait = throttle.admit(from("192.0.2.1"), "ann", now).expect_err("it is throttled");
     let later = now + SECOND * u32::try_from(wait.seconds()).expect("a short while");
@@ -39,7 +34,7 @@ fn an_attempt_after_the_announced_wait_is_allowed() {
 
 #[test]
 fn successful_logins_do_not_count() {
-    let (throttle, now) = (throttle(2), Instant::now());
+    let (throttle, now) = (Throttle::new(2), Instant::now());
     for _ in 0..100 {
         throttle.begin(from("192.0.2.1"), "ann", now).expect("nothing has failed").forgive();
     }
@@ -49,14 +44,14 @@ fn successful_logins_do_not_count() {
 
 #[test]
 fn concurrent_attempts_cannot_exceed_the_limit() {
-    let (throttle, now) = (throttle(3), Instant::now());
+    let (throttle, now) = (Throttle::new(3), Instant::now());
     let begun: Vec<_> = (0..10).map(|_| throttle.begin(from("192.0.2.1"), "ann", now)).collect();
     assert_eq!(begun.iter().filter(|attempt| attempt.is_ok()).count(), 3);
 }
 
 #[test]
 fn guesses_from_many_addresses_at_one_name_are_throttled_together() {
-    let (throttle, now) = (throttle(10), Instant::now());
+    let (throttle, now) = (Throttle::new(10), Instant::now());
     let address = |at: usize| format!("192.0.2.{at}");
     for at in 0..5 {
         assert_eq!(guess(&throttle, 2, &address(at), "ann", now), 2);
@@ -68,31 +63,8 @@ fn guesses_from_many_addresses_at_one_name_are_throttled_together() {
 }
 
 #[test]
-fn guesses_from_other_addresses_do_not_lock_a_user_out() {
-    let (throttle, now) = (throttle(10), Instant::now());
-    for at in 0..100 {
-        guess(&throttle, 5, &format!("192.0.2.{at}"), "moodle", now);
-    }
-    for _ in 0..20 {
-        throttle.begin(from("198.51.100.1"), "moodle", now).expect("it has not failed").forgive();
-    }
-    // An address that has not failed yet has one try, and not two.
-    assert_eq!(guess(&throttle, 5, "198.51.100.2", "moodle", now), 1);
-}
-
-#[rstest]
-#[case("2001:db8::1", "2001:db8::ffff:1", true)]
-#[case("2001:db8::1", "2001:db8:0:1::1", false)]
-#[case("192.0.2.1", "192.0.2.2", false)]
-fn an_ipv6_network_counts_as_one_client(#[case] one: &str, #[case] other: &str, #[case] same: bool) {
-    let (throttle, now) = (throttle(2), Instant::now());
-    guess(&throttle, 2, one, "ann", now);
-    assert_eq!(throttle.admit(from(other), "bob", now).is_err(), same);
-}
-
-#[test]
 fn memory_is_bounded_and_keeps_the_keys_with_most_failures() {
-    let (throttle, now) = (throttle(10), Instant::now());
+    let (throttle, now) = (Throttle::new(10), Instant::now());
     guess(&throttle, 10, "192.0.2.1", "ann", now);
     for number in 0..u32::try_from(3 * MAX_KEYS).expect("a number") {
         guess(&throttle, 1, &IpAddr::V4((0x0a00_0000 + number).into()).to_string(), &number.to_string(), now);
@@ -101,10 +73,4 @@ fn memory_is_bounded_and_keeps_the_keys_with_most_failures() {
     assert!(ledgers.addresses.len() <= MAX_KEYS && ledgers.names.len() <= MAX_KEYS);
     drop(ledgers);
     assert!(throttle.admit(from("192.0.2.1"), "ann", now).is_err());
-}
-
-#[test]
-fn a_limit_of_zero_allows_any_number_of_failures() {
-    let throttle = throttle(0);
-    assert_eq!(guess(&throttle, 1_000, "192.0.2.1", "ann", Instant::now()), 1_000);
 }

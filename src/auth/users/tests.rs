@@ -33,11 +33,11 @@ fn an_argon2id_entry_authenticates_and_is_cached() {
     assert!(entry.starts_with("ann:argon2id:v19.m19456.t2.p1."), "{entry}");
     assert!(!entry.contains([',', '$', ' ', '\'', '"']), "{entry}");
     let users = users(&format!("bob:pw,{entry}"));
-    assert_eq!(users.remembered("ann", "a good password"), None);
+    assert!(!users.remembered("ann", "a good password"));
     assert!(!users.verify("ann", "a bad password"));
     assert!(users.verify("ann", "a good password"));
-    assert_eq!(users.remembered("ann", "a good password"), Some(true));
-    assert_eq!(users.remembered("ann", "a bad password"), None);
+    assert!(users.remembered("ann", "a good password"));
+    assert!(!users.remembered("ann", "a bad password"));
 }
 
 #[test]
@@ -56,11 +56,7 @@ fn two_entries_for_one_password_differ() {
 }
 
 #[rstest]
-#[case("an,n")]
-#[case("an:n")]
-#[case("an\nn")]
-#[case("")]
-fn refuses_an_entry_for_an_invalid_name(#[case] name: &str) {
+fn refuses_an_entry_for_an_invalid_name(#[values("an,n", "an:n", "an\nn", "")] name: &str) {
     assert!(matches!(argon2id_entry(name, "pw"), Err(UsersError::Name(_))), "{name:?}");
 }
 

@@ -86,24 +86,18 @@ fn entry(scheme: &str, name: &str) -> String {
 }
 
 fn check(users: &Users, name: &str, password: &str) -> bool {
-    users.remembered(black_box(name), black_box(password)).unwrap_or_else(|| users.verify(name, password))
+    users.remembered(black_box(name), black_box(password)) || users.verify(name, password)
 }
 
 #[rstest]
-#[case("plain")]
-#[case("sha256")]
-#[case("sha512")]
-fn the_time_does_not_depend_on_which_character_is_wrong(#[case] scheme: &str) {
+fn the_time_does_not_depend_on_which_character_is_wrong(#[values("plain", "sha256", "sha512")] scheme: &str) {
     let users: Users = entry(scheme, "ann").parse().expect("an entry");
     let what = format!("{scheme}, the first letter or the last one wrong");
     takes_equally_long(&what, 4, || check(&users, "ann", NEARLY), || check(&users, "ann", FAR));
 }
 
 #[rstest]
-#[case("plain")]
-#[case("sha256")]
-#[case("sha512")]
-fn an_unknown_name_takes_as_long_as_a_known_one(#[case] scheme: &str) {
+fn an_unknown_name_takes_as_long_as_a_known_one(#[values("plain", "sha256", "sha512")] scheme: &str) {
     // The kinds take different times; the name asked for comes last, and has logged in before.
     let others = ["plain", "sha256", "sha512"].map(|other| entry(other, other)).join(",");
     let users: Users = format!("{others},{}", entry(scheme, "ann")).parse().expect("entries");

@@ -58,7 +58,10 @@ pub enum ZipDirectoryError {
 /// [`ZipDirectoryError`].
 pub(super) fn check(source: &mut (impl Read + Seek), max_entries: u16) -> Result<u64, ZipDirectoryError> {
     let size = source.seek(SeekFrom::End(0))?;
-    let tail = last_bytes(source, size)?;
+    let max_tail = (END_BYTES + MAX_COMMENT_BYTES) as u64;
+    source.seek(SeekFrom::Start(size.saturating_sub(max_tail)))?;
+    let mut tail = Vec::new();
+    source.by_ref().take(max_tail).read_to_end(&mut tail)?;
     let at = end_record(&tail)?;
     let record = &tail[at..];
     let [disk, directory_disk, entries_here, entries] = [4, 6, 8, 10].map(|at| u16_at(record, at));
@@ -93,14 +96,6 @@ pub(super) fn check(source: &mut (impl Read + Seek), max_entries: u16) -> Result
     source.read_exact(&mut directory)?;
     check_entries(&directory, entries)?;
     Ok(directory_at)
-}
-
-fn last_bytes(source: &mut (impl Read + Seek), size: u64) -> io::Result<Vec<u8>> {
-    let max = (END_BYTES + MAX_COMMENT_BYTES) as u64;
-    source.seek(SeekFrom::Start(size.saturating_sub(max)))?;
-    let mut tail = Vec::new();
-    source.take(max).read_to_end(&mut tail)?;
-    Ok(tail)
 }
 
 /// The offset of the only end record that ends, with its comment, at the end of the file.

@@ -32,7 +32,6 @@ pub(super) struct Moodle {
     agent: Agent,
     address: String,
     credentials: String,
-    requests: std::cell::Cell<u32>,
 }
 
 impl Moodle {
@@ -46,12 +45,7 @@ impl Moodle {
             .user_agent(concat!("MoodleBot/5.0 (moodle-mlbackend demo ", env!("CARGO_PKG_VERSION"), ")"))
             .build()
             .new_agent();
-        Self {
-            agent,
-            address: address.to_owned(),
-            credentials: format!("{user}:{password}"),
-            requests: std::cell::Cell::new(0),
-        }
+        Self { agent, address: address.to_owned(), credentials: format!("{user}:{password}") }
     }
 
     /// Sent without credentials, as Moodle does.
@@ -60,19 +54,21 @@ impl Moodle {
     }
 
     pub(super) fn train(&self, model: &ModelId, dataset: &str) -> Result<String, DemoError> {
-        self.post("/training", self.form().model(model).file("dataset", "training.csv", dataset.as_bytes()))
+        self.post(
+            "/training",
+            Form::default().model(model).file("dataset", "training.csv", dataset.as_bytes()),
+        )
     }
 
     pub(super) fn predict(&self, model: &ModelId, dataset: &str) -> Result<String, DemoError> {
         self.post(
             "/prediction",
-            self.form().model(model).file("dataset", "prediction.csv", dataset.as_bytes()),
+            Form::default().model(model).file("dataset", "prediction.csv", dataset.as_bytes()),
         )
     }
 
     pub(super) fn evaluate(&self, model: &ModelId, dataset: &str) -> Result<String, DemoError> {
-        let form = self
-            .form()
+        let form = Form::default()
             .field("uniqueid", &model.uniqueid)
             .field("minscore", MIN_SCORE)
             .field("maxdeviation", MAX_DEVIATION)
@@ -93,20 +89,15 @@ impl Moodle {
     }
 
     pub(super) fn import(&self, model: &ModelId, archive: &[u8]) -> Result<String, DemoError> {
-        self.post("/import", self.form().model(model).file("importzip", "import.zip", archive))
+        self.post("/import", Form::default().model(model).file("importzip", "import.zip", archive))
     }
 
     pub(super) fn delete(&self, uniqueid: &str) -> Result<String, DemoError> {
-        self.post("/deletemodel", self.form().field("uniqueid", uniqueid))
+        self.post("/deletemodel", Form::default().field("uniqueid", uniqueid))
     }
 
     fn url(&self, path: &str) -> String {
         format!("http://{}@{}{path}", self.credentials, self.address)
-    }
-
-    fn form(&self) -> Form {
-        self.requests.set(self.requests.get() + 1);
-        Form::new(self.requests.get())
     }
 
     fn get(&self, url: &str, route: &'static str) -> Result<Vec<u8>, DemoError> {
@@ -147,16 +138,13 @@ fn text(body: Vec<u8>) -> Result<String, DemoError> {
 }
 
 /// A `multipart/form-data` body, formatted as by libcurl.
-struct Form {
-    boundary: String,
-    body: Vec<u8>,
-}
+#[derive(Default)]
+struct Form(Vec<u8>);
+
+/// Neither datasets nor archives contain it: it has the length of libcurl's.
+const BOUNDARY: &str = "------------------------6d6f6f646c65666f726d3031";
 
 impl Form {
-    fn new(number: u32) -> Self {
-        Self { boundary: format!("------------------------6d6f6f646c65{number:08x}"), body: Vec::new() }
-    }
-
     fn model(self, model: &ModelId) -> Self {
         self.field("uniqueid", &model.uniqueid).field("dirhash", &model.dirhash)
     }
@@ -172,17 +160,15 @@ impl Form {
     }
 
     fn part(mut self, head: &str, content: &[u8]) -> Self {
-        let opening = format!("--{}\r\nContent-Disposition: form-data; {head}\r\n\r\n", self.boundary);
-        self.body.extend_from_slice(opening.as_bytes());
-        self.body.extend_from_slice(content);
-        self.body.extend_from_slice(b"\r\n");
+        let opening = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; {head}\r\n\r\n");
+        self.0.extend([opening.as_bytes(), content, b"\r\n"].concat());
         self
     }
 
     /// The content type and the body.
     fn finish(mut self) -> (String, Vec<u8>) {
-        self.body.extend_from_slice(format!("--{}--\r\n", self.boundary).as_bytes());
-        (format!("multipart/form-data; boundary={}", self.boundary), self.body)
+        self.0.extend(format!("--{BOUNDARY}--\r\n").bytes());
+        (format!("multipart/form-data; boundary={BOUNDARY}"), self.0)
     }
 }
 
@@ -192,7 +178,8 @@ mod tests {
 
     #[test]
     fn formats_a_form_as_libcurl_does() {
-        let (kind, body) = Form::new(1).field("uniqueid", "ab").file("dataset", "d.csv", b"1,2\n").finish();
+        let (kind, body) =
+            Form::default().field("uniqueid", "ab").file("dataset", "d.csv", b"1,2\n").finish();
         let boundary = kind.strip_prefix("multipart/form-data; boundary=").expect("a boundary");
         let expected = format!(
             "--{boundary}\r\nContent-Disposition: form-data; name=\"uniqueid\"\r\n\r\nab\r\n\

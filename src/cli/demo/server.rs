@@ -177,17 +177,12 @@ fn lock(child: &Mutex<Child>) -> MutexGuard<'_, Child> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn reads_the_address_from_a_complete_line_only() {
-        assert_eq!(logged_address(b"starting\nlistening on http://127.0.0.1:50"), None);
-        assert_eq!(
-            logged_address(b"2026 INFO listening on http://127.0.0.1:5012\n"),
-            Some("127.0.0.1:5012".to_owned())
-        );
-        assert_eq!(
-            logged_address(b"\x1b[32mINFO\x1b[0m listening on http://127.0.0.1:5012\x1b[0m\n"),
-            Some("127.0.0.1:5012".to_owned())
-        );
-        assert_eq!(logged_address(b"error: no such directory\n"), None);
+    #[rstest::rstest]
+    #[case("starting\nlistening on http://127.0.0.1:50", None)]
+    #[case("2026 INFO listening on http://127.0.0.1:5012\n", Some("127.0.0.1:5012"))]
+    #[case("\x1b[32mINFO\x1b[0m listening on http://127.0.0.1:5012\x1b[0m\n", Some("127.0.0.1:5012"))]
+    #[case("error: no such directory\n", None)]
+    fn reads_the_address_from_a_complete_line_only(#[case] log: &str, #[case] address: Option<&str>) {
+        assert_eq!(logged_address(log.as_bytes()).as_deref(), address);
     }
 }

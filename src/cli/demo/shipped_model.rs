@@ -3,13 +3,10 @@
 //! Owns the model and the comparison. Must not know how it is sent.
 
 use std::collections::HashMap;
-use std::io::{Cursor, Write as _};
-
-use zip::ZipWriter;
-use zip::write::SimpleFileOptions;
 
 use super::error::{DemoError, unexpected};
 use super::score::Prediction;
+use crate::report;
 
 const MODEL: &[u8] = include_bytes!("../../../models/ours/model.onnx");
 const EXPECTED: &str = include_str!("../../../models/ours/expected.json");
@@ -22,13 +19,7 @@ const TOLERANCE: f64 = 1e-5;
 
 /// The model as a zip, as Moodle uploads it.
 pub(super) fn archive() -> Result<Vec<u8>, DemoError> {
-    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    let zipped = zip
-        .start_file("model.onnx", SimpleFileOptions::default())
-        .and_then(|()| Ok(zip.write_all(MODEL)?))
-        .and_then(|()| zip.finish());
-    zipped
-        .map(Cursor::into_inner)
+    report::zip(&["model.onnx".to_owned()], |_| Ok(MODEL.to_vec()))
         .or_else(|error| unexpected(format!("The shipped model cannot be zipped: {error}.")))
 }
 

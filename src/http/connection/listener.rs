@@ -86,7 +86,7 @@ pub(crate) fn serve(listener: TcpListener, state: &web::Data<AppState>) -> io::R
                 async move { shutdown.notified().await }
             })
             .on_connect_ext(|stream: &GuardedStream<TcpStream>, extensions| {
-                extensions.insert(stream.read_gate().clone());
+                extensions.insert(stream.read_gate.clone());
             })
             .h1(map_config(
                 App::new()

@@ -7,12 +7,12 @@ mod multipart;
 
 use std::fs::File;
 
-use actix_web::HttpRequest;
 use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
 use actix_web::http::Method;
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap};
 use actix_web::web::Bytes;
+use actix_web::{HttpMessage, HttpRequest};
 use futures_util::{Stream, StreamExt};
 
 use crate::config::{BodyRate, UploadLimits};
@@ -86,7 +86,7 @@ impl Form {
         let body = Body { uploads, min_rate: body_rate, file_part, read_gate };
         body.check_content_length(headers)?;
         let mut file = None;
-        match content_type(headers).as_str() {
+        match request.content_type().to_ascii_lowercase().as_str() {
             "application/x-www-form-urlencoded" => {
                 form.values.extend(body.urlencoded(payload).await?);
                 check_parts(form.values.len())?;
@@ -115,7 +115,7 @@ impl Form {
     /// Takes the uploaded file out of the form.
     pub(crate) fn into_file(self) -> Result<File, HttpError> {
         match self.file {
-            Some((_, Some(upload))) => Ok(upload.into_file()),
+            Some((_, Some(upload))) => Ok(upload.0),
             Some((part, None)) => Err(HttpError::BadRequest(format!(
                 "The file {name} is missing: send it as the part {name} of a multipart/form-data body.",
                 name = part.name
@@ -132,12 +132,6 @@ fn refuse_encoded(headers: &HeaderMap) -> Result<(), HttpError> {
     } else {
         Err(HttpError::ContentEncoding)
     }
-}
-
-/// The media type, in lower case and without parameters.
-fn content_type(headers: &HeaderMap) -> String {
-    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 fn pairs(text: &[u8]) -> Values {

@@ -15,7 +15,7 @@ use super::tenant::Tenant;
 use crate::config::{Config, UploadLimits};
 use crate::http::debug_copy::{self, RequestLine};
 use crate::http::error::HttpError;
-use crate::http::middleware::request_log::{LoggedModel, RequestId};
+use crate::http::middleware::request_log::RequestId;
 use crate::http::state::AppState;
 use crate::store::{ModelId, ModelKey};
 
@@ -51,7 +51,7 @@ async fn parse<T: FromForm>(request: &HttpRequest, payload: Payload) -> Result<T
     let body_rate = state.config.connections.body_rate;
     let form = Form::read(request, payload, &state.uploads, body_rate, file_part).await?;
     if let Ok(id) = params::model_id(&form, &tenant) {
-        request.extensions_mut().insert(LoggedModel(id.as_str().to_owned()));
+        request.extensions_mut().insert(id);
     }
     let form = keep_debug_copy(request, &state, form).await?;
     T::from_form(form, &tenant, &state.config)
@@ -75,7 +75,7 @@ async fn keep_debug_copy(
         }
         form
     };
-    Ok(state.jobs.quick(copy).await?)
+    Ok(state.jobs.quick.run(copy).await?)
 }
 
 /// A model and a dataset for it.

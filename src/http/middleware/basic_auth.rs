@@ -1,12 +1,13 @@
 //! HTTP Basic authentication in front of every route but `/version`.
 
-use std::future::{Ready, ready};
 use std::net::IpAddr;
 use std::time::Instant;
 
-use actix_web::dev::{Payload, ServiceRequest};
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, web};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage, web};
 use actix_web_httpauth::headers::authorization::{Basic, Scheme};
 
 use super::request_log::ClientAddress;
@@ -14,48 +15,33 @@ use crate::http::error::HttpError;
 use crate::http::extract::tenant::Tenant;
 use crate::http::state::AppState;
 
-/// User and password of the `Authorization` header; `None` if it is missing or unreadable. The body is not read.
-pub(crate) struct Credentials(Option<(String, String)>);
-
-impl FromRequest for Credentials {
-    type Error = Error;
-    type Future = Ready<Result<Self, Error>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Ok(Self(read(request.headers()))))
-    }
-}
-
-/// The check that `HttpAuthentication` runs before a route's handler. It notes the [`Tenant`] of the request.
+/// Authenticates a request before its body is read, and notes its [`Tenant`] for the handler.
 pub(crate) async fn check(
+    state: web::Data<AppState>,
+    client: web::ReqData<ClientAddress>,
     request: ServiceRequest,
-    credentials: Credentials,
-) -> Result<ServiceRequest, (Error, ServiceRequest)> {
-    let state = request.app_data::<web::Data<AppState>>().cloned();
-    let client = request.extensions().get::<ClientAddress>().map(|client| client.0);
-    let (Some(state), Some(client)) = (state, client) else {
-        return Err((HttpError::internal("checking credentials", "the server has no state").into(), request));
-    };
-    match authenticate(&state, client, credentials).await {
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    match authenticate(&state, client.0, read(request.headers())).await {
         Ok(tenant) => {
             request.extensions_mut().insert(tenant);
-            Ok(request)
+            Ok(next.call(request).await?.map_into_boxed_body())
         }
-        Err(error) => Err((error.into(), request)),
+        Err(error) => Ok(request.error_response(error)),
     }
 }
 
 async fn authenticate(
     state: &web::Data<AppState>,
     client: IpAddr,
-    credentials: Credentials,
+    credentials: Option<(String, String)>,
 ) -> Result<Tenant, HttpError> {
     let users = state.config.users.as_ref().ok_or(HttpError::NoUsers)?;
-    let (name, password) = credentials.0.ok_or(HttpError::NoCredentials)?;
+    let (name, password) = credentials.ok_or(HttpError::NoCredentials)?;
     // Before the password is compared: a throttled client must not learn whether its guess was right.
     state.throttle.admit(client, &name, Instant::now())?;
     let tenant = if state.config.access.isolate_users { Tenant::isolated(&name) } else { Tenant::shared() };
-    if users.remembered(&name, &password) == Some(true) {
+    if users.remembered(&name, &password) {
         return Ok(tenant);
     }
     let attempt = state.throttle.begin(client, &name, Instant::now())?;
@@ -63,7 +49,7 @@ async fn authenticate(
         let state_for_job = state.clone();
         let verify =
             move || state_for_job.config.users.as_ref().is_some_and(|users| users.verify(&name, &password));
-        state.jobs.check_password(verify).await
+        state.jobs.passwords.run(verify).await
     } else {
         Ok(users.verify(&name, &password))
     };
@@ -91,51 +77,4 @@ pub(crate) fn read(headers: &HeaderMap) -> Option<(String, String)> {
     let basic = Basic::parse(&header).ok()?;
     let (name, password) = (basic.user_id(), basic.password()?);
     (!name.is_empty()).then(|| (name.to_owned(), password.to_owned()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use rstest::rstest;
-
-    fn read_header(header: &[u8]) -> Option<(String, String)> {
-        let mut headers = HeaderMap::new();
-        headers.insert(AUTHORIZATION, HeaderValue::from_bytes(header).ok()?);
-        read(&headers)
-    }
-
-    #[rstest]
-    #[case("Basic YTpi", "a", "b")]
-    #[case("basic YTpi", "a", "b")]
-    #[case("BASIC  YTpi ", "a", "b")]
-    #[case("Basic YWE6Yg==", "aa", "b")]
-    #[case("Basic YWE6Yg", "aa", "b")]
-    #[case("Basic YTpiOmM=", "a", "b:c")]
-    fn reads_credentials_leniently(#[case] header: &str, #[case] name: &str, #[case] password: &str) {
-        assert_eq!(read_header(header.as_bytes()), Some((name.to_owned(), password.to_owned())));
-    }
-
-    #[rstest]
-    #[case("")]
-    #[case("Basic")]
-    #[case("Basic ")]
-    #[case("Basic ====")]
-    #[case("Bearer YTpi")]
-    #[case("Basic !!!!")]
-    #[case("Basic YWE")]
-    #[case("Basic OmI=")]
-    #[case("Basic YTo=")]
-    #[case("YTpi")]
-    fn treats_an_unreadable_header_as_no_credentials(#[case] header: &str) {
-        assert_eq!(read_header(header.as_bytes()), None);
-    }
-
-    proptest! {
-        #[test]
-        fn reads_any_bytes_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
-            let _ = read_header(&bytes);
-            let _ = read_header(&[b"Basic ", bytes.as_slice()].concat());
-        }
-    }
 }

@@ -17,6 +17,7 @@ use crate::config::TRUSTED_PROXIES;
 use crate::http::connection::backpressure::ReadGate;
 use crate::http::error::{HttpError, chain};
 use crate::http::state::AppState;
+use crate::store::ModelId;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -30,10 +31,6 @@ pub(crate) struct RequestId(pub(crate) String);
 /// The address of the client, behind trusted proxies.
 #[derive(Clone, Copy)]
 pub(crate) struct ClientAddress(pub(crate) IpAddr);
-
-/// The model of a request, for its log line.
-#[derive(Clone)]
-pub(crate) struct LoggedModel(pub(crate) String);
 
 /// Gives the request an id, turns errors into responses and logs one line.
 pub(crate) async fn log_request(
@@ -99,14 +96,14 @@ fn with_error_response(response: ServiceResponse, id: &str) -> ServiceResponse {
 
 fn log(response: &ServiceResponse, id: &str, client: ClientAddress, started: Instant) {
     let request = response.request();
-    let model = request.extensions().get::<LoggedModel>().cloned();
+    let model = request.extensions().get::<ModelId>().cloned();
     tracing::info!(
         id,
         client = %client.0,
         // A client's own text must not get into the log: only known methods, and the route's pattern, not the path.
         method = known_method(request.method()),
         route = request.match_pattern().as_deref().unwrap_or("unknown"),
-        uniqueid = model.as_ref().map(|model| model.0.as_str()),
+        uniqueid = model.as_ref().map(ModelId::as_str),
         status = response.status().as_u16(),
         ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         "request completed"

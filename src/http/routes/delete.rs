@@ -3,6 +3,7 @@
 use actix_web::{HttpResponse, Resource, web};
 
 use super::resource::{post, protected};
+use crate::backend;
 use crate::http::error::HttpError;
 use crate::http::extract::typed_request::Parsed;
 use crate::http::response::ok;
@@ -14,7 +15,7 @@ pub(super) fn service() -> Resource {
 }
 
 async fn delete(state: web::Data<AppState>, Parsed(id): Parsed<ModelId>) -> Result<HttpResponse, HttpError> {
-    let backend = state.backend.clone();
-    state.jobs.quick(move || backend.delete(&id)).await??;
+    let store = state.store.clone();
+    state.jobs.quick.run(move || backend::delete(&store, &id)).await??;
     Ok(ok())
 }

@@ -16,11 +16,7 @@ use crate::http::extract::typed_request::{FromForm, Parsed};
 use crate::http::state::AppState;
 use crate::store::ModelKey;
 
-pub(super) fn service() -> Resource {
-    post("/evaluation", protected(evaluate))
-}
-
-struct EvaluationUpload {
+pub(super) struct EvaluationUpload {
     key: ModelKey,
     request: EvaluationRequest,
     trained: Option<ModelKey>,
@@ -41,6 +37,10 @@ impl FromForm for EvaluationUpload {
     }
 }
 
+pub(super) fn service() -> Resource {
+    post("/evaluation", protected(evaluate))
+}
+
 async fn evaluate(
     state: web::Data<AppState>,
     Parsed(upload): Parsed<EvaluationUpload>,
@@ -54,5 +54,5 @@ async fn evaluate(
             backend::evaluate(&model, trained.as_ref(), upload.dataset, &upload.request, &limits, &budget)
         })
     };
-    Ok(web::Json(state.jobs.evaluate(job).await??))
+    Ok(web::Json(state.jobs.heavy.run(job).await??))
 }

@@ -14,11 +14,7 @@ use crate::http::response::zip;
 use crate::http::state::AppState;
 use crate::store::{ModelKey, RunId};
 
-pub(super) fn service() -> Resource {
-    get("/evaluationlog", protected(evaluation_log))
-}
-
-struct RunQuery {
+pub(super) struct RunQuery {
     key: ModelKey,
     run: Option<RunId>,
 }
@@ -29,10 +25,14 @@ impl FromForm for RunQuery {
     }
 }
 
+pub(super) fn service() -> Resource {
+    get("/evaluationlog", protected(evaluation_log))
+}
+
 async fn evaluation_log(
     state: web::Data<AppState>,
     Parsed(RunQuery { key, run }): Parsed<RunQuery>,
 ) -> Result<HttpResponse, HttpError> {
     let model = state.model(&key);
-    Ok(zip(state.jobs.quick(move || backend::evaluation_log(&model, run)).await??))
+    Ok(zip(state.jobs.quick.run(move || backend::evaluation_log(&model, run)).await??))
 }

@@ -19,6 +19,6 @@ async fn export(
     Parsed(key): Parsed<ModelKey>,
 ) -> Result<HttpResponse, HttpError> {
     let model = state.model(&key);
-    let archive = state.jobs.quick(move || backend::export(&model)).await??;
+    let archive = state.jobs.quick.run(move || backend::export(&model)).await??;
     archive.map(zip).ok_or(HttpError::NothingToExport)
 }

@@ -19,6 +19,7 @@ async fn import(
 ) -> Result<HttpResponse, HttpError> {
     let model = state.begin(&key).await?;
     let (limits, import) = (state.config.dataset.into(), state.config.import);
-    state.jobs.replace(key, move || backend::import(&model, archive, &limits, &import)).await??;
+    let job = move || backend::import(&model, archive, &limits, &import);
+    state.jobs.replace(key, job).await??;
     Ok(ok())
 }

@@ -17,5 +17,5 @@ async fn predict(
     Parsed(DatasetUpload { key, dataset }): Parsed<DatasetUpload>,
 ) -> Result<web::Json<Prediction>, HttpError> {
     let (model, limits) = (state.model(&key), state.config.dataset.into());
-    Ok(web::Json(state.jobs.quick(move || backend::predict(&model, dataset, &limits)).await??))
+    Ok(web::Json(state.jobs.quick.run(move || backend::predict(&model, dataset, &limits)).await??))
 }

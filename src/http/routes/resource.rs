@@ -2,8 +2,8 @@
 
 use actix_web::dev::Handler;
 use actix_web::guard::{self, Guard};
+use actix_web::middleware::from_fn;
 use actix_web::{FromRequest, HttpRequest, Resource, Responder, Route, web};
-use actix_web_httpauth::middleware::HttpAuthentication;
 
 use super::fallback::method_not_allowed;
 use crate::http::middleware::basic_auth;
@@ -24,7 +24,7 @@ where
     F: Handler<Args, Output: Responder + 'static>,
     Args: FromRequest + 'static,
 {
-    web::to(handler).wrap(HttpAuthentication::with_fn(basic_auth::check))
+    web::to(handler).wrap(from_fn(basic_auth::check))
 }
 
 /// Credentials are checked for the right method only: a wrong one gets its 405 first, and `OPTIONS` needs none.

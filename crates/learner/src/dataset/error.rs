@@ -2,6 +2,7 @@
 //!
 //! Must not know how a client is answered.
 
+use std::fmt;
 use std::io;
 
 use crate::text::Untrusted;
@@ -95,16 +96,14 @@ pub enum DatasetError {
     },
 
     /// A limit is exceeded.
-    #[error("line {line}: the dataset has more than {limit} {what}. The server's {setting} sets this limit")]
+    #[error("line {line}: the dataset has more than {limit} {what}")]
     TooLarge {
         /// Where the limit is exceeded.
         line: u64,
         /// What is limited.
-        what: &'static str,
+        what: Dimension,
         /// The limit.
         limit: usize,
-        /// The name of the setting.
-        setting: &'static str,
     },
 
     /// A line is longer than the limit.
@@ -115,6 +114,27 @@ pub enum DatasetError {
         /// The maximum, in bytes.
         limit: usize,
     },
+}
+
+/// A limited dimension of a dataset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dimension {
+    /// Rows.
+    Samples,
+    /// Columns.
+    Features,
+    /// Values of the target.
+    Classes,
+}
+
+impl fmt::Display for Dimension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Samples => "samples",
+            Self::Features => "features",
+            Self::Classes => "target classes",
+        })
+    }
 }
 
 /// A place in a dataset file, as editors show it.

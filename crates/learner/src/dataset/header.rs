@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::{DatasetError, quoted};
+use super::error::{DatasetError, Dimension, quoted};
 use super::limits::Limits;
 
 /// The keys and values of a dataset. The server needs `nfeatures` and `targetclasses`; other keys are ignored.
@@ -124,8 +124,7 @@ fn parse_nfeatures(raw: &[u8], line: u64, limits: &Limits) -> Result<usize, Data
             reason: format!("nfeatures must be a whole number of at least 1, got {}", quoted(raw)),
         }),
         Some(n) if n > limits.columns => {
-            let (what, setting) = ("features", "MOODLE_MLBACKEND_MAX_COLUMNS");
-            Err(DatasetError::TooLarge { line, what, limit: limits.columns, setting })
+            Err(DatasetError::TooLarge { line, what: Dimension::Features, limit: limits.columns })
         }
         Some(n) => Ok(n),
     }
@@ -141,8 +140,7 @@ fn parse_classes(raw: &[u8], line: u64, limits: &Limits) -> Result<Vec<Class>, D
     };
     let numbers: Vec<f64> = serde_json::from_slice(raw).map_err(|_| wrong("it is not such a list"))?;
     if numbers.len() > limits.classes {
-        let (what, setting) = ("target classes", "MOODLE_MLBACKEND_MAX_CLASSES");
-        return Err(DatasetError::TooLarge { line, what, limit: limits.classes, setting });
+        return Err(DatasetError::TooLarge { line, what: Dimension::Classes, limit: limits.classes });
     }
     let classes: Vec<Class> = numbers.iter().filter_map(|&number| Class::new(number)).collect();
     if classes.len() < 2 {

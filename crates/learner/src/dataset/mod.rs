@@ -29,7 +29,7 @@ mod reader;
 
 pub use archive::ArchiveError;
 pub use column::Column;
-pub use error::{DatasetError, Mismatch, Position};
+pub use error::{DatasetError, Dimension, Mismatch, Position};
 pub use features::Features;
 pub use header::{Class, Header};
 pub use labelled::{Labelled, LabelledFile};

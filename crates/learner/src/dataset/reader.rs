@@ -10,7 +10,7 @@ use std::rc::Rc;
 use csv::ByteRecord;
 
 use super::builder::ColumnBuilder;
-use super::error::{DatasetError, quoted};
+use super::error::{DatasetError, Dimension, quoted};
 use super::features::Features;
 use super::header::Header;
 use super::labelled::LabelledFile;
@@ -225,8 +225,7 @@ impl<R: Read> Lines<R> {
         self.check_width(self.columns.len())?;
         if self.rows == self.limits.rows {
             let (line, limit) = (self.line, self.limits.rows);
-            let (what, setting) = ("samples", "MOODLE_MLBACKEND_MAX_ROWS");
-            return Err(DatasetError::TooLarge { line, what, limit, setting });
+            return Err(DatasetError::TooLarge { line, what: Dimension::Samples, limit });
         }
         self.rows += 1;
         Ok(Some(self.rows - 1))

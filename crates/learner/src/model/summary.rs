@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use tract_onnx::pb::ValueInfoProto;
+use tract_onnx::pb::{ModelProto, ValueInfoProto};
 
 use super::decode::decode;
 use crate::text::Untrusted;
@@ -30,7 +30,7 @@ pub struct Summary {
 #[must_use]
 pub fn summary(bytes: &[u8]) -> Option<Summary> {
     let proto = decode(bytes).ok()?;
-    let graph = proto.graph?;
+    let graph = proto.graph.as_ref()?;
     let names = |values: &[ValueInfoProto]| values.iter().map(|value| shown(&value.name)).collect();
     let mut operators = BTreeMap::new();
     for node in &graph.node {
@@ -38,11 +38,18 @@ pub fn summary(bytes: &[u8]) -> Option<Summary> {
         *operators.entry(domain + &shown(&node.op_type)).or_insert(0) += 1;
     }
     Some(Summary {
-        producer: shown(format!("{} {}", proto.producer_name, proto.producer_version).trim()),
+        producer: shown(&producer(&proto)),
         inputs: names(&graph.input),
         outputs: names(&graph.output),
         operators,
     })
+}
+
+/// The name and version of the program that wrote a model; empty if unknown.
+pub(super) fn producer(proto: &ModelProto) -> String {
+    // A release of tf2onnx adds the commit that it was built from, which it does not know.
+    let version = proto.producer_version.trim_end_matches(" None");
+    format!("{} {version}", proto.producer_name).trim().to_owned()
 }
 
 fn shown(name: &str) -> String {

@@ -44,7 +44,7 @@ impl Body<'_> {
         while let Some(chunk) = part.next().await {
             let chunk = chunk.map_err(|error| self.multipart_error(&error))?;
             upload = upload.write(&chunk).await.map_err(HttpError::upload)?;
-            if upload.bytes() > limit {
+            if upload.bytes > limit {
                 return Err(self.too_large());
             }
         }

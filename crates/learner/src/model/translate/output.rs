@@ -13,6 +13,7 @@ use super::value::{Computed, Dim, elements};
 use crate::model::metadata::{FORMAT, ModelMetadata};
 use crate::model::output_check::{are_probabilities, are_within_0_and_1, synthetic_samples};
 use crate::model::runner::Model;
+use crate::model::summary::producer;
 use crate::model::to_onnx;
 use crate::text::Untrusted;
 
@@ -20,7 +21,7 @@ use crate::text::Untrusted;
 const MAX_OUTPUTS: usize = 8;
 
 /// Longer names and versions of a tool are cut.
-const MAX_PRODUCER_CHARS: usize = 60;
+const MAX_PRODUCER_CHARS: usize = 120;
 /// Longer texts of `model.json` are cut.
 const MAX_DESCRIPTION_CHARS: usize = 1_000;
 
@@ -174,12 +175,10 @@ fn probabilities(
 }
 
 fn made_by(proto: &ModelProto) -> String {
-    let name = format!(
-        "{} {}",
-        Untrusted(&proto.producer_name).line(MAX_PRODUCER_CHARS),
-        Untrusted(&proto.producer_version).line(MAX_PRODUCER_CHARS)
-    );
-    if name.trim().is_empty() { "another tool".to_owned() } else { name.trim().to_owned() }
+    match producer(proto) {
+        unknown if unknown.is_empty() => "another tool".to_owned(),
+        producer => Untrusted(&producer).line(MAX_PRODUCER_CHARS),
+    }
 }
 
 fn decisions(
