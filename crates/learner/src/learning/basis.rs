@@ -95,11 +95,7 @@ impl Basis {
             debug_assert!(self.random.is_none(), "random features come from one basis");
             self.random = more.random;
         }
-        let mut united = Array2::zeros((rows.len(), margins));
-        for (mut to, from) in united.outer_iter_mut().zip(rows) {
-            to.iter_mut().zip(from).for_each(|(to, from)| *to = from);
-        }
-        united
+        Array2::from_shape_vec((rows.len(), margins), rows.concat()).expect("each row has all margins")
     }
 
     /// The number of columns.
@@ -111,9 +107,11 @@ impl Basis {
     pub(crate) fn design(&self, inputs: &[Input], features: &Features, rows: &[u32]) -> Array2<f64> {
         let mut design = Array2::zeros((rows.len(), self.width()).f());
         for (at, term) in self.terms.iter().enumerate() {
-            let (input, of_value) = term.function(inputs);
-            let column = &features.columns()[inputs[input].feature];
-            let table: Vec<f64> = column.values().iter().map(|&value| f64::from(of_value(value))).collect();
+            let input = &inputs[term.input()];
+            let column = &features.columns()[input.feature];
+            let standardised = |value: f32| (!value.is_nan()).then(|| input.standardised(value));
+            let of_value = |&value: &f32| f64::from(term.value(standardised(value)));
+            let table: Vec<f64> = column.values().iter().map(of_value).collect();
             let mut out = design.column_mut(at);
             let out = out.as_slice_mut().expect("columns of a column-major matrix are contiguous");
             column.for_each_code(rows, |row, code| out[row] = table[code]);
@@ -138,14 +136,13 @@ impl Term {
         if let Self::Hinge { knot, .. } = self { knot } else { 0.0 }
     }
 
-    /// The index of its input, and its function of a raw value.
-    fn function<'a>(self, inputs: &'a [Input]) -> (usize, Box<dyn Fn(f32) -> f32 + 'a>) {
+    /// Its value for a standardised value of its input; `None` is a missing one, which counts as the mean.
+    pub(crate) fn value(self, standardised: Option<f32>) -> f32 {
+        let filled = standardised.unwrap_or(0.0);
         match self {
-            Self::Value { input } => (input, Box::new(move |value| inputs[input].standardised(value))),
-            Self::Missing { input } => (input, Box::new(|value: f32| f32::from(u8::from(value.is_nan())))),
-            Self::Hinge { input, knot } => {
-                (input, Box::new(move |value| (inputs[input].standardised(value) - knot).max(0.0)))
-            }
+            Self::Value { .. } => filled,
+            Self::Missing { .. } => f32::from(u8::from(standardised.is_none())),
+            Self::Hinge { knot, .. } => (filled - knot).max(0.0),
         }
     }
 }

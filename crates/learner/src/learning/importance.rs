@@ -7,7 +7,6 @@
 //! reach them. Importance is not causation, and of two features with the same information it may name only one. Must not
 //! know how the model was trained.
 
-use super::basis::Term;
 use super::preprocessing::Input;
 use super::trained_model::TrainedModel;
 use super::trees::{Forest, TreeSplit};
@@ -25,12 +24,8 @@ impl TrainedModel {
         self.add_random(&mut spreads);
         self.forests.iter().for_each(|forest| add_forest(forest, &self.inputs, &mut spreads));
         let total: f64 = spreads.iter().sum();
-        let mut shares: Vec<(usize, f64)> = spreads
-            .iter()
-            .map(|spread| spread / total)
-            .enumerate()
-            .filter(|(_, share)| *share > 0.0)
-            .collect();
+        let shares = spreads.iter().map(|spread| spread / total).enumerate();
+        let mut shares: Vec<(usize, f64)> = shares.filter(|(_, share)| *share > 0.0).collect();
         shares.sort_by(|a, b| b.1.total_cmp(&a.1));
         let named = |(at, share): (usize, f64)| (self.names[self.inputs[at].feature].clone(), share);
         shares.into_iter().take(MAX_FEATURES).map(named).collect()
@@ -46,7 +41,7 @@ impl TrainedModel {
                 let input = term.input();
                 let levels = self.inputs[input].levels.iter().map(|&(value, _)| Some(value)).chain([None]);
                 for (sum, level) in values[input].iter_mut().zip(levels) {
-                    *sum += weight * of_term(*term, level);
+                    *sum += weight * f64::from(term.value(level));
                 }
             }
             for ((spread, values), input) in spreads.iter_mut().zip(&values).zip(&self.inputs) {
@@ -76,15 +71,6 @@ impl TrainedModel {
     }
 }
 
-/// The value of a term for a standardised value; `None` is a missing one, which counts as the mean.
-fn of_term(term: Term, level: Option<f32>) -> f64 {
-    match term {
-        Term::Value { .. } => f64::from(level.unwrap_or(0.0)),
-        Term::Missing { .. } => f64::from(u8::from(level.is_none())),
-        Term::Hinge { knot, .. } => f64::from((level.unwrap_or(0.0) - knot).max(0.0)),
-    }
-}
-
 /// The share of each value of a feature, missing last; they sum to 1.
 fn shares(input: &Input) -> Vec<f64> {
     let present: f64 = input.levels.iter().map(|&(_, count)| f64::from(count)).sum();
@@ -109,11 +95,8 @@ fn add_forest(forest: &Forest, inputs: &[Input], spreads: &mut [f64]) {
         let right: Vec<f64> = tree.splits.iter().map(|split| share_right(split, inputs, &shares)).collect();
         let bit = |leaf: usize, level: usize| leaf >> (right.len() - 1 - level) & 1 == 1;
         let reached = |leaf: usize| -> f64 {
-            right
-                .iter()
-                .enumerate()
-                .map(|(level, right)| if bit(leaf, level) { *right } else { 1.0 - right })
-                .product()
+            let taken = |(level, right): (usize, &f64)| if bit(leaf, level) { *right } else { 1.0 - right };
+            right.iter().enumerate().map(taken).product()
         };
         let reached: Vec<f64> = (0..tree.leaves.len()).map(reached).collect();
         for (level, split) in tree.splits.iter().enumerate() {

@@ -16,52 +16,27 @@ use crate::dataset::{Class, Features};
 /// Made by [`train`](super::train); [`crate::model::to_onnx`] writes it as a file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainedModel {
-    pub(crate) names: Vec<String>,
-    pub(crate) classes: Vec<Class>,
+    /// The names of all features, used or not, in the order that [`TrainedModel::probabilities`] expects.
+    pub names: Vec<String>,
+    /// The classes, in the order of the probabilities.
+    pub classes: Vec<Class>,
+    /// The decisions of the training, in sentences for an administrator: features used, learners tried, their log-loss.
+    pub decisions: Vec<String>,
+    /// The mean cross-validated log-loss of the ensemble (natural logarithm); `None` when there were too few samples
+    /// for a cross-validation.
+    pub log_loss: Option<f64>,
+    /// The number of training samples of each class.
+    pub class_counts: Vec<usize>,
     pub(crate) inputs: Vec<Input>,
     pub(crate) basis: Basis,
     pub(crate) linear: LinearModel,
     pub(crate) forests: Vec<Forest>,
-    pub(crate) decisions: Vec<String>,
-    pub(crate) log_loss: Option<f64>,
-    pub(crate) class_counts: Vec<usize>,
 }
 
 /// Samples are predicted in chunks of about this many cells (samples × derived columns), so that memory stays bounded.
 const CHUNK_CELLS: usize = 1_000_000;
 
 impl TrainedModel {
-    /// The names of all features, used or not, in the order that [`TrainedModel::probabilities`] expects.
-    #[must_use]
-    pub fn names(&self) -> &[String] {
-        &self.names
-    }
-
-    /// The classes, in the order of the probabilities.
-    #[must_use]
-    pub fn classes(&self) -> &[Class] {
-        &self.classes
-    }
-
-    /// The decisions of the training, in sentences for an administrator: features used, learners tried, their log-loss.
-    #[must_use]
-    pub fn decisions(&self) -> &[String] {
-        &self.decisions
-    }
-
-    /// The mean cross-validated log-loss of the ensemble (natural logarithm); `None` when there were too few samples
-    /// for a cross-validation.
-    #[must_use]
-    pub fn log_loss(&self) -> Option<f64> {
-        self.log_loss
-    }
-
-    /// The number of training samples of each class.
-    #[must_use]
-    pub fn class_counts(&self) -> &[usize] {
-        &self.class_counts
-    }
-
     /// The probability of each class for each of `rows`: rows × classes, in the order of [`TrainedModel::classes`].
     ///
     /// `features` must have the columns of [`TrainedModel::names`], in this order (see [`Features::aligned_to`]).
