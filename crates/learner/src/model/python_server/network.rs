@@ -81,7 +81,9 @@ impl Network {
 
     /// The network as a model file of this backend. Missing values become 0, as in the Python server.
     pub(crate) fn to_onnx(&self) -> Vec<u8> {
-        let classes = self.classes();
+        // The Python server numbers classes from 0.
+        let count = ends(&self.layers).map_or(0, |(_, outputs)| outputs);
+        let classes: Vec<Class> = (0..count).filter_map(|class| Class::new(class as f64)).collect();
         let mut graph = Graph::new("python_server");
         let raw = graph.input(INPUT, self.features);
         let nothing_varied = self.columns.is_empty();
@@ -89,7 +91,9 @@ impl Network {
         for (at, layer) in self.layers.iter().enumerate() {
             // Where no feature varied, the first layer has no weights: its sums are its biases.
             if at > 0 || !nothing_varied {
-                values = layer.product(&mut graph, &values);
+                let Weights { inputs, units, kernel, .. } = &layer.weights;
+                let kernel = graph.floats(&[*inputs, *units], kernel);
+                values = graph.op("MatMul", &[&values, &kernel]);
             }
             values = layer.activated(&mut graph, &values);
         }
@@ -111,12 +115,6 @@ impl Network {
         )
     }
 
-    /// The Python server numbers classes from 0.
-    fn classes(&self) -> Vec<Class> {
-        let count = ends(&self.layers).map_or(0, |(_, outputs)| outputs);
-        (0..count).filter_map(|class| Class::new(class as f64)).collect()
-    }
-
     fn inputs(&self, graph: &mut Graph, raw: &ValueName) -> ValueName {
         let used = graph.columns(raw, self.columns.iter().copied());
         let missing = graph.op("IsNaN", &[&used]);
@@ -130,12 +128,6 @@ fn ends(layers: &[Layer]) -> Option<(usize, usize)> {
 }
 
 impl Layer {
-    fn product(&self, graph: &mut Graph, inputs: &ValueName) -> ValueName {
-        let weights = &self.weights;
-        let kernel = graph.floats(&[weights.inputs, weights.units], &weights.kernel);
-        graph.op("MatMul", &[inputs, &kernel])
-    }
-
     fn activated(&self, graph: &mut Graph, product: &ValueName) -> ValueName {
         let bias = graph.floats(&[1, self.weights.units], &self.weights.bias);
         let sums = graph.op("Add", &[product, &bias]);

@@ -64,23 +64,9 @@ impl Global {
 
 /// All values of a pickle.
 #[derive(Debug, Default)]
-pub(crate) struct PickleValues(Vec<PickleValue>);
+pub(crate) struct PickleValues(pub(crate) Vec<PickleValue>);
 
 impl PickleValues {
-    /// Adds a value; returns its index.
-    pub(crate) fn add(&mut self, value: PickleValue) -> Id {
-        self.0.push(value);
-        self.0.len() - 1
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    pub(crate) fn at_mut(&mut self, id: Id) -> Option<&mut PickleValue> {
-        self.0.get_mut(id)
-    }
-
     pub(crate) fn at(&self, id: Id) -> &PickleValue {
         self.0.get(id).unwrap_or(&PickleValue::None)
     }
