@@ -7,7 +7,7 @@
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
 
-use super::error::ModelError;
+use super::error::{ModelError, refused};
 use super::operators;
 use super::to_onnx::INPUT;
 use crate::text::Untrusted;
@@ -17,10 +17,9 @@ const MAX_NODES: usize = 10_000;
 
 /// Refuses a model that does not consist of known operators and valid tensors.
 pub(super) fn check(proto: &ModelProto) -> Result<(), ModelError> {
-    let refused = |why: String| Err(ModelError::Refused(why));
     let graph = proto.graph.as_ref().ok_or(ModelError::NoGraph)?;
     if !proto.functions.is_empty() || !graph.sparse_initializer.is_empty() {
-        return refused("local functions and sparse tensors are not accepted".to_owned());
+        return refused("local functions and sparse tensors are not accepted");
     }
     if graph.node.len() > MAX_NODES {
         return refused(format!("it has more than {MAX_NODES} nodes, a fixed limit"));
@@ -34,13 +33,12 @@ pub(super) fn check(proto: &ModelProto) -> Result<(), ModelError> {
 }
 
 fn check_node(node: &NodeProto) -> Result<(), ModelError> {
-    let refused = |why: String| Err(ModelError::Refused(why));
     let Some(operator) = operators::find(&node.op_type).filter(|_| node.domain.is_empty()) else {
         return refused(format!("operator {} is not accepted", Untrusted(&node.op_type).identifier(40)));
     };
     let numbers = node.attribute.iter().all(|a| a.g.is_none() && a.t.is_none() && a.graphs.is_empty());
     if !numbers {
-        return refused("attributes with graphs or tensors are not accepted".to_owned());
+        return refused("attributes with graphs or tensors are not accepted");
     }
     let unknown = |name: &&str| !operator.attributes.contains(name);
     match node.attribute.iter().map(|attribute| attribute.name.as_str()).find(unknown) {
@@ -59,7 +57,7 @@ fn check_order(graph: &GraphProto) -> Result<(), ModelError> {
     known.extend(graph.input.iter().map(|input| input.name.as_str()));
     for node in &graph.node {
         if !node.input.iter().all(|name| known.contains(name.as_str())) {
-            return Err(ModelError::Refused("a node reads a value that is not defined before it".to_owned()));
+            return refused("a node reads a value that is not defined before it");
         }
         known.extend(node.output.iter().map(String::as_str));
     }
@@ -67,7 +65,6 @@ fn check_order(graph: &GraphProto) -> Result<(), ModelError> {
 }
 
 fn check_tensor(tensor: &TensorProto) -> Result<(), ModelError> {
-    let refused = |why: &str| Err(ModelError::Refused(why.to_owned()));
     if !tensor.external_data.is_empty() || tensor.data_location.is_some_and(|location| location != 0) {
         return refused("tensors in other files are not accepted");
     }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::decode::decode;
-use super::error::ModelError;
+use super::error::{ModelError, refused};
 use super::metadata::ModelMetadata;
 use super::output_check::check_output;
 use super::runner::Model;
@@ -41,9 +41,7 @@ pub fn import(mut files: ModelFiles) -> Result<Vec<u8>, ModelError> {
     };
     if bytes.len() > MAX_MODEL_BYTES {
         let max = MAX_MODEL_BYTES >> 20;
-        return Err(ModelError::Refused(format!(
-            "translated for this backend it is larger than {max} MiB, a fixed limit"
-        )));
+        return refused(format!("translated for this backend it is larger than {max} MiB, a fixed limit"));
     }
     check_output(&model)?;
     Ok(bytes)

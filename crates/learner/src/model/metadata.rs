@@ -2,8 +2,6 @@
 //!
 //! Owns the format of the metadata and its limits. Must not know how a model is run.
 
-use std::collections::HashMap;
-
 use serde::{Deserialize, Serialize};
 use tract_onnx::pb::{ModelProto, StringStringEntryProto};
 
@@ -100,9 +98,8 @@ impl ModelMetadata {
     /// The metadata of a decoded model file.
     pub(super) fn of(proto: &ModelProto) -> Result<Self, ModelError> {
         let wrong = |why: &str| ModelError::Metadata(why.to_owned());
-        let entries: HashMap<&str, &str> =
-            proto.metadata_props.iter().map(|entry| (entry.key.as_str(), entry.value.as_str())).collect();
-        let value = entries.get(KEY).ok_or(ModelError::NoModelJson)?;
+        let entry = proto.metadata_props.iter().rfind(|entry| entry.key == KEY);
+        let value = &entry.ok_or(ModelError::NoModelJson)?.value;
         let metadata: Self = serde_json::from_str(value).map_err(ModelError::MetadataJson)?;
         if metadata.format != FORMAT {
             return Err(ModelError::Metadata(format!(

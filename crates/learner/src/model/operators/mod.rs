@@ -133,11 +133,7 @@ mod tests {
     #[test]
     fn operators_are_found_by_name() {
         for operator in OPERATORS {
-            assert!(
-                find(operator.name).is_some_and(|found| found.name == operator.name),
-                "{}",
-                operator.name
-            );
+            assert_eq!(find(operator.name).map(|found| found.name), Some(operator.name));
         }
         assert!(find("Loop").is_none());
     }

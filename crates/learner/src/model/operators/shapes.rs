@@ -80,12 +80,12 @@ pub(crate) fn softmax(inputs: &Inputs<'_>) -> Option<Shape> {
 }
 
 pub(crate) fn binary(inputs: &Inputs<'_>) -> Option<Shape> {
-    broadcast(inputs.shape(0)?, inputs.shape(1)?)
+    broadcast(inputs.shape(0)?, inputs.shape(1)?, 1)
 }
 
 /// `Where`: a condition and two branches.
 pub(crate) fn choose(inputs: &Inputs<'_>) -> Option<Shape> {
-    broadcast(inputs.shape(0)?, &broadcast(inputs.shape(1)?, inputs.shape(2)?)?)
+    broadcast(inputs.shape(0)?, &broadcast(inputs.shape(1)?, inputs.shape(2)?, 1)?, 1)
 }
 
 pub(crate) fn mat_mul(inputs: &Inputs<'_>) -> Option<Shape> {
@@ -202,16 +202,13 @@ pub(crate) fn elements(shape: &[usize]) -> Option<usize> {
     shape.iter().try_fold(1_usize, |product, &dim| product.checked_mul(dim))
 }
 
-fn broadcast(a: &[usize], b: &[usize]) -> Option<Shape> {
+/// The shape of two broadcast values: a dimension of `one` is repeated to the size of the other, and dimensions that one
+/// of the values lacks in front are `one`.
+pub(crate) fn broadcast<D: Copy + PartialEq>(a: &[D], b: &[D], one: D) -> Option<Vec<D>> {
     let rank = a.len().max(b.len());
-    let dim = |shape: &[usize], at: usize| (at + shape.len()).checked_sub(rank).map_or(1, |at| shape[at]);
-    (0..rank)
-        .map(|at| match (dim(a, at), dim(b, at)) {
-            (x, y) if x == y => Some(x),
-            (1, x) | (x, 1) => Some(x),
-            _ => None,
-        })
-        .collect()
+    let dim = |shape: &[D], at: usize| (at + shape.len()).checked_sub(rank).map_or(one, |at| shape[at]);
+    let common = |(a, b): (D, D)| if a == b || b == one { Some(a) } else { (a == one).then_some(b) };
+    (0..rank).map(|at| common((dim(a, at), dim(b, at)))).collect()
 }
 
 /// The largest value of a tensor of floats; `None` when one is negative or NaN.

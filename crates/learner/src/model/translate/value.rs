@@ -6,6 +6,7 @@
 use std::rc::Rc;
 
 use super::error::{Result, refused};
+use crate::model::operators::shapes;
 
 /// One dimension of a value: `size`, times the number of samples when `batch`.
 ///
@@ -152,16 +153,10 @@ pub(crate) fn elements(shape: &[Dim]) -> Option<usize> {
 
 /// The shape of two broadcast values: a dimension of 1 is repeated to the size of the other.
 pub(crate) fn broadcast(a: &[Dim], b: &[Dim]) -> Result<Shape> {
-    let rank = a.len().max(b.len());
-    let dim =
-        |shape: &[Dim], at: usize| (at + shape.len()).checked_sub(rank).map_or(Dim::ONE, |at| shape[at]);
-    (0..rank)
-        .map(|at| match (dim(a, at), dim(b, at)) {
-            (x, y) if x == y => Ok(x),
-            (Dim::ONE, x) | (x, Dim::ONE) => Ok(x),
-            _ => refused("the shapes of two values do not fit each other"),
-        })
-        .collect()
+    match shapes::broadcast(a, b, Dim::ONE) {
+        Some(shape) => Ok(shape),
+        None => refused("the shapes of two values do not fit each other"),
+    }
 }
 
 /// An axis as an index into `rank` dimensions.
