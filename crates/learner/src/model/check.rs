@@ -41,13 +41,11 @@ fn check_node(node: &NodeProto) -> Result<(), ModelError> {
         return refused("attributes with graphs or tensors are not accepted");
     }
     let unknown = |name: &&str| !operator.attributes.contains(name);
-    match node.attribute.iter().map(|attribute| attribute.name.as_str()).find(unknown) {
-        Some(name) => {
-            let name = Untrusted(name).identifier(40);
-            refused(format!("operator {} is not accepted with the attribute {name}", operator.name))
-        }
-        None => Ok(()),
+    if let Some(name) = node.attribute.iter().map(|attribute| attribute.name.as_str()).find(unknown) {
+        let name = Untrusted(name).identifier(40);
+        return refused(format!("operator {} is not accepted with the attribute {name}", operator.name));
     }
+    Ok(())
 }
 
 /// A node may only read values that are defined before it, which also rules out cycles.

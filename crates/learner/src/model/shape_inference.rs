@@ -125,16 +125,15 @@ impl<'a> Inference<'a> {
         node: &NodeProto,
         output: &'a str,
     ) -> Result<(), ModelError> {
-        let any =
-            |mut names: std::slice::Iter<'_, String>| names.any(|name| self.integers.contains(name.as_str()));
+        let any = |names: &[String]| names.iter().any(|name| self.integers.contains(name.as_str()));
         let integers = match &operator.integers {
             Integers::Always => true,
             Integers::ByAttribute => node.attribute.iter().any(|attribute| attribute.i != i64::from(FLOAT)),
             Integers::From(inputs) => {
                 let end = inputs.end.min(node.input.len());
-                any(node.input.get(inputs.start..end).unwrap_or_default().iter())
+                any(node.input.get(inputs.start..end).unwrap_or_default())
             }
-            Integers::Refused if any(node.input.iter()) => return refused("it divides integers"),
+            Integers::Refused if any(&node.input) => return refused("it divides integers"),
             Integers::Refused => false,
         };
         if integers {
@@ -174,9 +173,7 @@ impl<'a> Inference<'a> {
 
     /// Values that no later node reads are freed after a node.
     fn release(&mut self, node: &NodeProto, at: usize) {
-        let mut read: Vec<&str> = node.input.iter().map(String::as_str).collect();
-        read.sort_unstable();
-        read.dedup();
+        let read: HashSet<&str> = node.input.iter().map(String::as_str).collect();
         for name in read {
             let last = !self.constants.contains_key(name) && self.last_read.get(name) == Some(&at);
             if let Some(shape) = self.shapes.get(name).filter(|_| last) {

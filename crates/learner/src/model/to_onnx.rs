@@ -29,10 +29,10 @@ const IR_VERSION: i64 = 8;
 /// The model as the bytes of an ONNX file.
 #[must_use]
 pub fn to_onnx(model: &TrainedModel) -> Vec<u8> {
-    let made_by = format!("moodle-mlbackend {}", env!("CARGO_PKG_VERSION"));
+    let top_features = model.top_features().into_iter().map(|(name, weight)| TopFeature { name, weight });
     let metadata = ModelMetadata {
         format: FORMAT,
-        made_by,
+        made_by: format!("moodle-mlbackend {}", env!("CARGO_PKG_VERSION")),
         features: model.names.clone(),
         named: true,
         open_ended: false,
@@ -40,11 +40,7 @@ pub fn to_onnx(model: &TrainedModel) -> Vec<u8> {
         class_counts: model.class_counts.clone(),
         log_loss: model.log_loss,
         decisions: model.decisions.clone(),
-        top_features: model
-            .top_features()
-            .into_iter()
-            .map(|(name, weight)| TopFeature { name, weight })
-            .collect(),
+        top_features: top_features.collect(),
     };
     file(graph_of(model), &metadata)
 }
@@ -85,7 +81,13 @@ fn graph_of(model: &TrainedModel) -> Graph {
         }
         margins
     };
-    let margins = if model.classes.len() == 2 { two_margins(&mut graph, &margins) } else { margins };
+    let margins = if model.classes.len() == 2 {
+        // Two margins from one, so that softmax serves any number of classes.
+        let sides = graph.floats(&[1, 2], &[-0.5, 0.5]);
+        graph.op("Mul", &[&margins, &sides])
+    } else {
+        margins
+    };
     let probabilities = graph.op_with("Softmax", &[&margins], &[("axis", 1)]);
     outputs(&mut graph, &probabilities, &model.classes);
     graph
@@ -187,10 +189,4 @@ fn class_shares(graph: &mut Graph, raw: &ValueName, model: &TrainedModel) -> Val
     let bias: Vec<f32> = model.linear.bias.iter().map(|&bias| bias as f32).collect();
     let bias = graph.floats(&[1, bias.len()], &bias);
     graph.op("Add", &[&zeros, &bias])
-}
-
-/// Two margins from one, so that softmax serves any number of classes.
-fn two_margins(graph: &mut Graph, margin: &ValueName) -> ValueName {
-    let sides = graph.floats(&[1, 2], &[-0.5, 0.5]);
-    graph.op("Mul", &[margin, &sides])
 }

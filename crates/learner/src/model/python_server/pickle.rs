@@ -7,7 +7,7 @@
 //! it, in `joblib.numpy_pickle`. Must not know what the values mean to the Python server.
 
 use super::bytes::Bytes;
-use super::value::{Global, Id, PickleValue, PickleValues, integers, width};
+use super::value::{Global, Id, PickleValue, PickleValues, integers, signed, width};
 
 /// The maximum number of values; real classifiers have about sixty.
 const MAX_VALUES: usize = 4_096;
@@ -228,12 +228,10 @@ impl Machine {
         let object = *self.stack.last().ok_or_else(inconsistent)?;
         let built = match (self.values.at(object), self.values.at(state)) {
             (PickleValue::Dtype { kind, .. }, PickleValue::Tuple(parts)) => {
-                match parts.get(1).map(|&id| self.values.at(id)) {
-                    Some(PickleValue::Text(order)) => {
-                        PickleValue::Dtype { kind: kind.clone(), order: short(order)? }
-                    }
-                    _ => return Err(inconsistent()),
-                }
+                let Some(PickleValue::Text(order)) = parts.get(1).map(|&id| self.values.at(id)) else {
+                    return Err(inconsistent());
+                };
+                PickleValue::Dtype { kind: kind.clone(), order: short(order)? }
             }
             (PickleValue::Object(Global::ArrayWrapper, None), PickleValue::Dict(_)) => {
                 self.array(state, rest)?
@@ -296,9 +294,7 @@ fn version(version: u8) -> Result<(), String> {
 
 fn long(rest: &mut Bytes<'_>) -> Result<i64, String> {
     let bytes = rest.counted()?;
-    let mut eight = [if bytes.last().is_some_and(|&last| last >= 0x80) { 0xff } else { 0 }; 8];
-    eight.get_mut(..bytes.len()).ok_or("it holds a number that is too large")?.copy_from_slice(bytes);
-    Ok(i64::from_le_bytes(eight))
+    Ok(signed(bytes).ok_or("it holds a number that is too large")?)
 }
 
 fn utf8(bytes: &[u8]) -> Result<String, String> {

@@ -122,6 +122,11 @@ impl Builder {
         self.binary(op, a, &number)
     }
 
+    /// `part` added to the sum of those before it, if there are any.
+    pub(crate) fn add_to(&mut self, sum: Option<Computed>, part: Computed) -> Result<Computed> {
+        if let Some(sum) = sum { self.binary("Add", &sum, &part) } else { Ok(part) }
+    }
+
     /// 1 where the comparison of `a` and `b` holds, else 0: `Greater` or `Equal`.
     pub(crate) fn compare(&mut self, op: &str, a: &Computed, b: &Computed) -> Result<Computed> {
         let truth = self.binary(op, a, b)?;

@@ -188,18 +188,17 @@ fn decisions(
     missing: Option<f32>,
     conversion: Conversion,
 ) -> Vec<String> {
-    let mut decisions = vec![format!("This model was made with {made_by} and imported.")];
-    decisions.push(match missing {
-        None => "Empty cells are passed to it as missing values.".to_owned(),
-        Some(number) => format!("Empty cells are passed to it as {number}."),
-    });
-    match conversion {
-        Conversion::None => {}
-        Conversion::SumToOne => decisions.push("Its probabilities are divided by their sum.".to_owned()),
-        Conversion::FromLogits => {
-            decisions.push("Its output is converted from logits to probabilities.".to_owned());
-        }
-    }
+    let passed = missing.map_or("missing values".to_owned(), |number| number.to_string());
+    let mut decisions = vec![
+        format!("This model was made with {made_by} and imported."),
+        format!("Empty cells are passed to it as {passed}."),
+    ];
+    let converted = match conversion {
+        Conversion::None => None,
+        Conversion::SumToOne => Some("Its probabilities are divided by their sum."),
+        Conversion::FromLogits => Some("Its output is converted from logits to probabilities."),
+    };
+    decisions.extend(converted.map(str::to_owned));
     if !model_json.description.is_empty() {
         decisions.push(Untrusted(&model_json.description).line(MAX_DESCRIPTION_CHARS));
     }

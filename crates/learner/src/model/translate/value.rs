@@ -136,11 +136,9 @@ impl Value {
 
     /// The elements of a constant list of integers.
     pub(crate) fn integer_list(&self) -> Option<&[Integer]> {
-        match self {
-            Self::Known(tensor) if tensor.dims.len() == 1 => match &tensor.data {
-                Data::Integers(values) => Some(values),
-                Data::Floats(_) => None,
-            },
+        let Self::Known(tensor) = self else { return None };
+        match &tensor.data {
+            Data::Integers(values) if tensor.dims.len() == 1 => Some(values),
             _ => None,
         }
     }
