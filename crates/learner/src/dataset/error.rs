@@ -167,23 +167,21 @@ impl Mismatch {
 
     /// Of features that are matched by their names.
     pub(super) fn of_names(expected: &[String], found: &[String]) -> Self {
-        let mut text = format!(
-            "the features of the dataset are not those of the model: the model has {}, the dataset {}",
-            expected.len(),
-            found.len()
-        );
-        for (what, names, others) in
-            [("missing in the dataset", expected, found), ("unknown to the model", found, expected)]
-        {
+        let difference = |what: &str, names: &[String], others: &[String]| {
             let names: Vec<&String> = names.iter().filter(|name| !others.contains(name)).collect();
             let shown: Vec<String> = names.iter().take(3).map(|name| Untrusted(name).quoted(160)).collect();
-            if !names.is_empty() {
-                text += &format!("; {what}: {}", shown.join(", "));
+            match names.len() {
+                0 => String::new(),
+                1..=3 => format!("; {what}: {}", shown.join(", ")),
+                count => format!("; {what}: {} and {} more", shown.join(", "), count - 3),
             }
-            if names.len() > 3 {
-                text += &format!(" and {} more", names.len() - 3);
-            }
-        }
-        Self(text)
+        };
+        Self(format!(
+            "the features of the dataset are not those of the model: the model has {}, the dataset {}{}{}",
+            expected.len(),
+            found.len(),
+            difference("missing in the dataset", expected, found),
+            difference("unknown to the model", found, expected)
+        ))
     }
 }

@@ -173,24 +173,21 @@ impl<R: Read> Lines<R> {
         Ok(read)
     }
 
+    fn read_header_line(&mut self, line: u64, what: &'static str) -> Result<(), DatasetError> {
+        if self.read()? { Ok(()) } else { Err(DatasetError::Truncated { line, what }) }
+    }
+
     fn line_too_long(&self, line: u64) -> DatasetError {
         DatasetError::LineTooLong { line, limit: self.limits.line_bytes }
     }
 
     /// Reads the three header lines and makes room for `nfeatures` + 1 columns.
     fn read_header(&mut self) -> Result<(Header, Vec<String>), DatasetError> {
-        let truncated = |line, what| Err(DatasetError::Truncated { line, what });
-        if !self.read()? {
-            return truncated(1, "line of keys");
-        }
+        self.read_header_line(1, "line of keys")?;
         let keys = self.record.clone();
-        if !self.read()? {
-            return truncated(2, "line of values");
-        }
+        self.read_header_line(2, "line of values")?;
         let header = Header::parse(&keys, &self.record, self.line, &self.limits)?;
-        if !self.read()? {
-            return truncated(3, "line of column names");
-        }
+        self.read_header_line(3, "line of column names")?;
         let expected = header.nfeatures + 1;
         self.check_width(expected)?;
         let line = self.line;

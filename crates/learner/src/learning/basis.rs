@@ -4,7 +4,7 @@
 //! Sources: hinges are those of multivariate adaptive regression splines (Friedman 1991); random features follow Rahimi
 //! and Recht (2007). Must not know how weights are fitted.
 
-use ndarray::{Array2, ShapeBuilder};
+use ndarray::{Array2, ArrayViewMut2, Axis, ShapeBuilder};
 
 use super::preprocessing::Input;
 use super::rng::Stream;
@@ -117,7 +117,8 @@ impl Basis {
             column.for_each_code(rows, |row, code| out[row] = table[code]);
         }
         if let Some(random) = &self.random {
-            random.fill(inputs, features, rows, &mut design, self.terms.len());
+            let (_, out) = design.view_mut().split_at(Axis(1), self.terms.len());
+            random.fill(inputs, features, rows, out);
         }
         design
     }
@@ -172,29 +173,22 @@ impl RandomFeatures {
         Self { weights, bias, rectified: columns / 2 }
     }
 
-    fn fill(
-        &self,
-        inputs: &[Input],
-        features: &Features,
-        rows: &[u32],
-        design: &mut Array2<f64>,
-        first: usize,
-    ) {
+    /// Fills `out`, rows × columns.
+    fn fill(&self, inputs: &[Input], features: &Features, rows: &[u32], mut out: ArrayViewMut2<'_, f64>) {
         let mut sums = Array2::<f32>::zeros((rows.len(), self.bias.len()).f());
         for (at, input) in inputs.iter().enumerate() {
             let column = &features.columns()[input.feature];
             let table: Vec<f32> = column.values().iter().map(|&value| input.standardised(value)).collect();
-            for (out, &weight) in self.weights.row(at).iter().enumerate() {
+            for (to, &weight) in self.weights.row(at).iter().enumerate() {
                 if weight != 0.0 {
-                    let mut sum = sums.column_mut(out);
+                    let mut sum = sums.column_mut(to);
                     column.for_each_code(rows, |row, code| sum[row] += weight * table[code]);
                 }
             }
         }
         for (at, &bias) in self.bias.iter().enumerate() {
             let rectified = at < self.rectified;
-            let sums = sums.column(at);
-            for (out, &sum) in design.column_mut(first + at).iter_mut().zip(sums) {
+            for (out, &sum) in out.column_mut(at).iter_mut().zip(sums.column(at)) {
                 let sum = sum + bias;
                 *out = f64::from(if rectified { sum.max(0.0) } else { sum.cos() });
             }

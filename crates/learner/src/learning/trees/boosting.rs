@@ -50,7 +50,8 @@ pub(super) fn boost(
         let subsample = train.subsample(params.subsample, &mut stream);
         let seeds: Vec<Stream> = (0..width).map(|_| stream.split()).collect();
         let random_strength = params.random_strength / (round as f64).sqrt();
-        let trees_of_round: Vec<BoostedTree> = seeds
+        // Each tree with the leaves that the samples reach.
+        let trees_of_round: Vec<(Tree, Vec<u16>, Vec<u16>)> = seeds
             .into_par_iter()
             .enumerate()
             .map(|(margin, mut stream)| {
@@ -61,10 +62,10 @@ pub(super) fn boost(
                 let validation_leaves = structure.leaves_of(binned, validation.samples);
                 let values = leaf_values(gradients, train.samples, &train_leaves, params);
                 let tree = structure.with_leaves(binned, values, margin);
-                BoostedTree { tree, train_leaves, validation_leaves }
+                (tree, train_leaves, validation_leaves)
             })
             .collect();
-        for BoostedTree { tree, train_leaves, validation_leaves } in trees_of_round {
+        for (tree, train_leaves, validation_leaves) in trees_of_round {
             train.add(&tree, &train_leaves);
             validation.add(&tree, &validation_leaves);
             trees.push(tree);
@@ -82,13 +83,6 @@ pub(super) fn boost(
     let rounds = if validation.samples.is_empty() { trees.len() / width } else { best.1 };
     trees.truncate(rounds * width);
     Boosted { forest: Forest { depth: params.depth, trees }, bias, rounds, margins: best.2 }
-}
-
-/// A tree, and the leaf that each sample reaches.
-struct BoostedTree {
-    tree: Tree,
-    train_leaves: Vec<u16>,
-    validation_leaves: Vec<u16>,
 }
 
 /// Samples and their margins after the trees so far.

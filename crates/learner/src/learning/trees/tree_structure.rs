@@ -32,11 +32,9 @@ pub(super) struct BinSplit {
 impl TreeStructure {
     /// The leaf that each of some samples reaches.
     pub(super) fn leaves_of(&self, binned: &Binned, samples: &[u32]) -> Vec<u16> {
-        let steps: Vec<(&[u8], u64)> = self
-            .splits
-            .iter()
-            .map(|split| (binned.column(split.column), split.bins_right(&binned.columns[split.column])))
-            .collect();
+        let step =
+            |split: &BinSplit| (binned.column(split.column), split.bins_right(&binned.columns[split.column]));
+        let steps: Vec<(&[u8], u64)> = self.splits.iter().map(step).collect();
         let missing_levels = self.depth - steps.len();
         let leaf_of = |&sample: &u32| {
             let right = |(bins, right): &(&[u8], u64)| right >> bins[sample as usize] & 1;
