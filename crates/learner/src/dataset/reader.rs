@@ -220,20 +220,15 @@ impl<R: Read> Lines<R> {
 
     fn check_width(&self, expected: usize) -> Result<(), DatasetError> {
         let found = self.record.len();
-        if found == expected {
-            return Ok(());
-        }
-        Err(DatasetError::Ragged { line: self.line, expected, found })
+        let ragged = DatasetError::Ragged { line: self.line, expected, found };
+        if found == expected { Ok(()) } else { Err(ragged) }
     }
 
     #[inline]
     fn push_cell(&mut self, row: usize, at: usize, names: &[String]) -> Result<u32, DatasetError> {
         self.columns[at].push_text(row, &self.record[at]).map_err(|why| {
-            self.cell_error(
-                at,
-                names,
-                format!("expected a number or nothing, got {}: {why}", quoted(&self.record[at])),
-            )
+            let found = quoted(&self.record[at]);
+            self.cell_error(at, names, format!("expected a number or nothing, got {found}: {why}"))
         })
     }
 

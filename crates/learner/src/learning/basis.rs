@@ -63,9 +63,8 @@ impl Basis {
             }
         }
         for (at, input) in inputs.iter().enumerate() {
-            terms.extend(
-                knots(&input.levels, params.hinges).into_iter().map(|knot| Term::Hinge { input: at, knot }),
-            );
+            let knots = knots(&input.levels, params.hinges);
+            terms.extend(knots.into_iter().map(|knot| Term::Hinge { input: at, knot }));
         }
         let random = (params.random > 0 && !inputs.is_empty())
             .then(|| RandomFeatures::new(inputs.len(), params.random, seed));

@@ -22,7 +22,7 @@ impl TrainedModel {
         let mut spreads = vec![0.0; self.inputs.len()];
         self.add_linear(&mut spreads);
         self.add_random(&mut spreads);
-        self.forests.iter().for_each(|forest| add_forest(forest, &self.inputs, &mut spreads));
+        self.additive.forests.iter().for_each(|forest| add_forest(forest, &self.inputs, &mut spreads));
         let total: f64 = spreads.iter().sum();
         let shares = spreads.iter().map(|spread| spread / total).enumerate();
         let mut shares: Vec<(usize, f64)> = shares.filter(|(_, share)| *share > 0.0).collect();
@@ -33,11 +33,11 @@ impl TrainedModel {
 
     /// All terms of one input are one function of its value, whose spread is computed exactly.
     fn add_linear(&self, spreads: &mut [f64]) {
-        for margin in 0..self.linear.bias.len() {
+        for margin in 0..self.additive.linear.bias.len() {
             let mut values: Vec<Vec<f64>> =
                 self.inputs.iter().map(|input| vec![0.0; input.levels.len() + 1]).collect();
-            for (at, term) in self.basis.terms.iter().enumerate() {
-                let weight = self.linear.weights[[at, margin]];
+            for (at, term) in self.additive.basis.terms.iter().enumerate() {
+                let weight = self.additive.linear.weights[[at, margin]];
                 let input = term.input();
                 let levels = self.inputs[input].levels.iter().map(|&(value, _)| Some(value)).chain([None]);
                 for (sum, level) in values[input].iter_mut().zip(levels) {
@@ -51,8 +51,8 @@ impl TrainedModel {
     }
 
     fn add_random(&self, spreads: &mut [f64]) {
-        let Some(random) = &self.basis.random else { return };
-        let first = self.basis.terms.len();
+        let Some(random) = &self.additive.basis.random else { return };
+        let first = self.additive.basis.terms.len();
         for column in 0..random.bias.len() {
             let read = random.weights.column(column);
             let length = read.iter().map(|&weight| f64::from(weight).powi(2)).sum::<f64>().sqrt();
@@ -61,8 +61,14 @@ impl TrainedModel {
             }
             // Of a standard normal x: max(0, x) has a standard deviation of 0.58, a cosine at most 0.71.
             let own = if column < random.rectified { 0.58 * length } else { 0.71 * length.min(1.0) };
-            let moved: f64 =
-                self.linear.weights.row(first + column).iter().map(|weight| weight.abs() * own).sum();
+            let moved: f64 = self
+                .additive
+                .linear
+                .weights
+                .row(first + column)
+                .iter()
+                .map(|weight| weight.abs() * own)
+                .sum();
             let whole: f64 = read.iter().map(|&weight| f64::from(weight).abs()).sum();
             for (spread, &weight) in spreads.iter_mut().zip(read) {
                 *spread += moved * f64::from(weight).abs() / whole;

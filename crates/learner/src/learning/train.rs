@@ -79,9 +79,7 @@ pub(super) fn train_on(samples: &Labelled, rows: &[u32]) -> TrainedModel {
     TrainedModel {
         names: samples.features().names().to_vec(),
         classes: samples.classes().to_vec(),
-        basis: model.basis,
-        linear: model.linear,
-        forests: model.forests,
+        additive: model,
         decisions,
         log_loss: (!ensemble.log_loss.is_nan()).then_some(ensemble.log_loss),
         class_counts,

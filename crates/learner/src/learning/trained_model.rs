@@ -5,10 +5,9 @@
 use ndarray::Array2;
 use rayon::prelude::*;
 
-use super::basis::Basis;
-use super::logistic::{LinearModel, probabilities};
+use super::additive_model::AdditiveModel;
+use super::logistic::probabilities;
 use super::preprocessing::Input;
-use super::trees::Forest;
 use crate::dataset::{Class, Features};
 
 /// A classifier: which features it uses, how they are prepared, weights and trees.
@@ -28,9 +27,7 @@ pub struct TrainedModel {
     /// The number of training samples of each class.
     pub class_counts: Vec<usize>,
     pub(crate) inputs: Vec<Input>,
-    pub(crate) basis: Basis,
-    pub(crate) linear: LinearModel,
-    pub(crate) forests: Vec<Forest>,
+    pub(crate) additive: AdditiveModel,
 }
 
 /// Samples are predicted in chunks of about this many cells (samples × derived columns), so that memory stays bounded.
@@ -61,24 +58,15 @@ impl TrainedModel {
     /// When a row is not a row of `features`, or `features` has too few columns.
     #[must_use]
     pub fn probabilities(&self, features: &Features, rows: &[u32]) -> Array2<f64> {
-        let chunk = (CHUNK_CELLS / (self.basis.width() + self.inputs.len() + 1)).clamp(16, 4_096);
+        let chunk = (CHUNK_CELLS / (self.additive.basis.width() + self.inputs.len() + 1)).clamp(16, 4_096);
         let mut out = Array2::zeros((rows.len(), self.classes.len()));
         let chunks: Vec<Array2<f64>> =
-            rows.par_chunks(chunk).map(|rows| self.margins(features, rows)).collect();
+            rows.par_chunks(chunk).map(|rows| self.additive.margins(&self.inputs, features, rows)).collect();
         let margins = chunks.iter().flat_map(Array2::outer_iter);
         for (mut out, margins) in out.outer_iter_mut().zip(margins) {
             let out = out.as_slice_mut().expect("rows of a row-major matrix are contiguous");
             probabilities(margins, out);
         }
         out
-    }
-
-    fn margins(&self, features: &Features, rows: &[u32]) -> Array2<f64> {
-        let design = self.basis.design(&self.inputs, features, rows);
-        let mut margins = design.dot(&self.linear.weights) + &self.linear.bias;
-        for forest in &self.forests {
-            forest.add_margins(&self.inputs, features, rows, &mut margins);
-        }
-        margins
     }
 }

@@ -17,6 +17,17 @@ const MAX_NODES: usize = 10_000;
 
 /// Refuses a model that does not consist of known operators and valid tensors.
 pub(super) fn check(proto: &ModelProto) -> Result<(), ModelError> {
+    let graph = graph_of(proto)?;
+    graph.node.iter().try_for_each(check_node)?;
+    if graph.input.len() != 1 || graph.input[0].name != INPUT {
+        return refused(format!("its only input must be called {INPUT}"));
+    }
+    check_order(graph)?;
+    graph.initializer.iter().try_for_each(check_tensor)
+}
+
+/// The graph of a file that has no parts which neither this backend nor its translation reads.
+pub(super) fn graph_of(proto: &ModelProto) -> Result<&GraphProto, ModelError> {
     let graph = proto.graph.as_ref().ok_or(ModelError::NoGraph)?;
     if !proto.functions.is_empty() || !graph.sparse_initializer.is_empty() {
         return refused("local functions and sparse tensors are not accepted");
@@ -24,12 +35,7 @@ pub(super) fn check(proto: &ModelProto) -> Result<(), ModelError> {
     if graph.node.len() > MAX_NODES {
         return refused(format!("it has more than {MAX_NODES} nodes, a fixed limit"));
     }
-    graph.node.iter().try_for_each(check_node)?;
-    if graph.input.len() != 1 || graph.input[0].name != INPUT {
-        return refused(format!("its only input must be called {INPUT}"));
-    }
-    check_order(graph)?;
-    graph.initializer.iter().try_for_each(check_tensor)
+    Ok(graph)
 }
 
 fn check_node(node: &NodeProto) -> Result<(), ModelError> {

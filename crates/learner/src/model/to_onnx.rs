@@ -69,14 +69,14 @@ fn graph_of(model: &TrainedModel) -> Graph {
         class_shares(&mut graph, &raw, model)
     } else {
         let prepared = prepare(&mut graph, &raw, model);
-        let mut margins = if model.basis.width() == 0 {
+        let mut margins = if model.additive.basis.width() == 0 {
             class_shares(&mut graph, &raw, model)
         } else {
             let design = design(&mut graph, &prepared, model);
             linear(&mut graph, &design, model)
         };
-        for forest in model.forests.iter().filter(|forest| !forest.trees.is_empty()) {
-            let more = forest_margins(&mut graph, &prepared, forest, model.linear.bias.len());
+        for forest in model.additive.forests.iter().filter(|forest| !forest.trees.is_empty()) {
+            let more = forest_margins(&mut graph, &prepared, forest, model.additive.linear.bias.len());
             margins = graph.op("Add", &[&margins, &more]);
         }
         margins
@@ -137,7 +137,7 @@ fn design(graph: &mut Graph, prepared: &Prepared, model: &TrainedModel) -> Value
     // Runs of terms of one kind become one node each, so the columns keep their order.
     let kind = |term: &Term| std::mem::discriminant(term);
     let mut parts = Vec::new();
-    for run in model.basis.terms.chunk_by(|a, b| kind(a) == kind(b)) {
+    for run in model.additive.basis.terms.chunk_by(|a, b| kind(a) == kind(b)) {
         let which = run.iter().map(|term| term.input());
         parts.push(match run[0] {
             Term::Value { .. } => graph.columns(standard, which),
@@ -154,7 +154,7 @@ fn design(graph: &mut Graph, prepared: &Prepared, model: &TrainedModel) -> Value
             }
         });
     }
-    if let Some(random) = &model.basis.random {
+    if let Some(random) = &model.additive.basis.random {
         parts.push(random_features(graph, standard, random));
     }
     graph.concat_columns(&parts)
@@ -174,11 +174,11 @@ fn random_features(graph: &mut Graph, standard: &ValueName, random: &RandomFeatu
 }
 
 fn linear(graph: &mut Graph, design: &ValueName, model: &TrainedModel) -> ValueName {
-    let (columns, margins) = model.linear.weights.dim();
-    let weights: Vec<f32> = model.linear.weights.iter().map(|&weight| weight as f32).collect();
+    let (columns, margins) = model.additive.linear.weights.dim();
+    let weights: Vec<f32> = model.additive.linear.weights.iter().map(|&weight| weight as f32).collect();
     let weights = graph.floats(&[columns, margins], &weights);
     let product = graph.op("MatMul", &[design, &weights]);
-    let bias: Vec<f32> = model.linear.bias.iter().map(|&bias| bias as f32).collect();
+    let bias: Vec<f32> = model.additive.linear.bias.iter().map(|&bias| bias as f32).collect();
     let bias = graph.floats(&[1, margins], &bias);
     graph.op("Add", &[&product, &bias])
 }
@@ -186,7 +186,7 @@ fn linear(graph: &mut Graph, design: &ValueName, model: &TrainedModel) -> ValueN
 /// The same margins for every row: the bias, which gives the shares of the classes.
 fn class_shares(graph: &mut Graph, raw: &ValueName, model: &TrainedModel) -> ValueName {
     let zeros = graph.zeros(raw);
-    let bias: Vec<f32> = model.linear.bias.iter().map(|&bias| bias as f32).collect();
+    let bias: Vec<f32> = model.additive.linear.bias.iter().map(|&bias| bias as f32).collect();
     let bias = graph.floats(&[1, bias.len()], &bias);
     graph.op("Add", &[&zeros, &bias])
 }

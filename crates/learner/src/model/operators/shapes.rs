@@ -42,7 +42,7 @@ impl<'a> Inputs<'a> {
     }
 
     /// An input that is a constant of integers.
-    fn integers(&self, at: usize) -> Option<Vec<i64>> {
+    pub(crate) fn integers(&self, at: usize) -> Option<Vec<i64>> {
         integers(self.constants.get(self.name(at)?)?)
     }
 
@@ -61,7 +61,7 @@ impl<'a> Inputs<'a> {
     }
 
     /// The list of integers that an attribute holds.
-    fn ints(&self, name: &str) -> Option<&'a [i64]> {
+    pub(crate) fn ints(&self, name: &str) -> Option<&'a [i64]> {
         self.attribute(name).map(|attribute| attribute.ints.as_slice())
     }
 
@@ -105,16 +105,8 @@ pub(crate) fn transpose(inputs: &Inputs<'_>) -> Option<Shape> {
     all_once.then(|| order.iter().map(|&axis| shape[axis as usize]).collect())
 }
 
-pub(crate) fn reduce_sum(inputs: &Inputs<'_>) -> Option<Shape> {
-    reduce(inputs, &inputs.integers(1)?)
-}
-
-pub(crate) fn reduce_max(inputs: &Inputs<'_>) -> Option<Shape> {
-    reduce(inputs, inputs.ints("axes")?)
-}
-
 /// The reduced axes stay with size 1.
-fn reduce(inputs: &Inputs<'_>, axes: &[i64]) -> Option<Shape> {
+pub(crate) fn reduce(inputs: &Inputs<'_>, axes: &[i64]) -> Option<Shape> {
     let kept = inputs.node.attribute.iter().all(|attribute| attribute.name != "keepdims" || attribute.i == 1);
     let mut reduced = inputs.shape(0)?.clone();
     for &axis in axes {

@@ -104,13 +104,10 @@ impl Network {
                 format: FORMAT,
                 made_by: self.made_by.clone(),
                 features: (1..=self.features).map(|number| format!("feature {number}")).collect(),
-                named: false,
                 open_ended: self.open_ended,
                 classes,
-                class_counts: Vec::new(),
-                log_loss: None,
                 decisions: self.remarks.clone(),
-                top_features: Vec::new(),
+                ..ModelMetadata::default()
             },
         )
     }

@@ -143,10 +143,6 @@ impl Machine {
         if self.marks.len() <= MAX_VALUES { Ok(()) } else { Err(too_much()) }
     }
 
-    fn pop(&mut self) -> Result<Id, String> {
-        self.top(1).map(|ids| ids[0])
-    }
-
     /// Pops the topmost `count` values, the lowest first; never below the last mark.
     fn top(&mut self, count: usize) -> Result<Vec<Id>, String> {
         let floor = self.marks.last().copied().unwrap_or(0);
@@ -224,7 +220,7 @@ impl Machine {
 
     /// Sets the state of the object below the top to the top. The bytes of an array follow right after.
     fn build(&mut self, rest: &mut Bytes<'_>) -> Result<(), String> {
-        let state = self.pop()?;
+        let state = self.top(1)?[0];
         let object = *self.stack.last().ok_or_else(inconsistent)?;
         let built = match (self.values.at(object), self.values.at(state)) {
             (PickleValue::Dtype { kind, .. }, PickleValue::Tuple(parts)) => {

@@ -151,11 +151,8 @@ impl Evaluation<'_> {
                 }
             };
             let next = translator.builder.concat(&[below, above], 0)?;
-            let children: Vec<usize> = level
-                .iter()
-                .map(|branch| branch.below)
-                .chain(level.iter().map(|branch| branch.above))
-                .collect();
+            let children = level.iter().map(|branch| branch.below);
+            let children: Vec<usize> = children.chain(level.iter().map(|branch| branch.above)).collect();
             if let Some(weights) = self.leaf_weights(translator, &children)? {
                 let part = translator.builder.mat_mul(&weights, &next)?;
                 sum = Some(translator.builder.add_to(sum, part)?);
@@ -173,19 +170,13 @@ impl Evaluation<'_> {
             }
             level = branches;
         }
-        match sum {
-            Some(sum) => Ok(sum),
-            None => refused("its leaves have no weights"),
-        }
+        sum.map_or_else(|| refused("its leaves have no weights"), Ok)
     }
 
     /// The weights of the leaves among some nodes: scores × nodes; `None` when there is no leaf.
     fn leaf_weights(&self, translator: &mut Translator, nodes: &[usize]) -> Result<Option<Computed>> {
-        let leaves: Vec<(usize, &Vec<(usize, f32)>)> = nodes
-            .iter()
-            .enumerate()
-            .filter_map(|(position, node)| Some((position, self.trees.weights.get(node)?)))
-            .collect();
+        let leaf = |(position, node)| Some((position, self.trees.weights.get(node)?));
+        let leaves: Vec<(usize, _)> = nodes.iter().enumerate().filter_map(leaf).collect();
         if leaves.is_empty() {
             return Ok(None);
         }

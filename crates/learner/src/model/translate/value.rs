@@ -151,10 +151,8 @@ pub(crate) fn elements(shape: &[Dim]) -> Option<usize> {
 
 /// The shape of two broadcast values: a dimension of 1 is repeated to the size of the other.
 pub(crate) fn broadcast(a: &[Dim], b: &[Dim]) -> Result<Shape> {
-    match shapes::broadcast(a, b, Dim::ONE) {
-        Some(shape) => Ok(shape),
-        None => refused("the shapes of two values do not fit each other"),
-    }
+    let shape = shapes::broadcast(a, b, Dim::ONE);
+    shape.map_or_else(|| refused("the shapes of two values do not fit each other"), Ok)
 }
 
 /// An axis as an index into `rank` dimensions.
