@@ -151,6 +151,7 @@ impl RandomFeatures {
     /// Weights at three scales, to fit slow and fast changes; with many inputs each column depends on three of them.
     fn new(inputs: usize, columns: usize, seed: u64) -> Self {
         const INPUTS_PER_COLUMN: usize = 3;
+        // "random" in ASCII: another stream than those of the folds and the trees.
         let mut stream = Stream::new(seed ^ 0x7261_6e64_6f6d);
         // Few inputs may interact in detail; with many, only slow changes can be fitted.
         let scales = if inputs <= INPUTS_PER_COLUMN { [0.9, 1.6, 2.7] } else { [0.6, 1.1, 1.8] };

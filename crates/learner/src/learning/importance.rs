@@ -59,7 +59,8 @@ impl TrainedModel {
             if length == 0.0 {
                 continue;
             }
-            // Of a standard normal x: max(0, x) has a standard deviation of 0.58, a cosine at most 0.71.
+            // Of a standard normal x, max(0, x) has the standard deviation √(1/2 − 1/2π) = 0.58, and a cosine has at most
+            // √(1/2) = 0.71.
             let own = if column < random.rectified { 0.58 * length } else { 0.71 * length.min(1.0) };
             let moved: f64 = self
                 .additive

@@ -87,6 +87,7 @@ fn input_of(feature: usize, column: &Column, rows: &[u32]) -> Option<Input> {
     Some(input)
 }
 
+/// A hash of the values of `rows` in their order: `FxHash`, of Firefox and the Rust compiler.
 fn fingerprint(column: &Column, rows: &[u32]) -> u64 {
     let mut hash = 0_u64;
     let bits: Vec<u64> = column.values().iter().map(|value| u64::from(value.to_bits())).collect();

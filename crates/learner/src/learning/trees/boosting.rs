@@ -150,7 +150,7 @@ fn derivatives(margins: &[f64], samples: &[u32], targets: &[usize], width: usize
             let class = if width == 1 { 1 } else { margin };
             let share = shares[class];
             let truth = f64::from(u8::from(targets[sample as usize] == class));
-            // The diagonal of softmax's Hessian, doubled as usual because the off-diagonal is left out.
+            // The diagonal of softmax's Hessian, doubled as in XGBoost because the off-diagonal is left out.
             let curvature = share * (1.0 - share) * if width == 1 { 1.0 } else { 2.0 };
             pairs.push([(share - truth) as f32, curvature.max(1e-8) as f32]);
         }
