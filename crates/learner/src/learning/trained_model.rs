@@ -62,8 +62,7 @@ impl TrainedModel {
         let mut out = Array2::zeros((rows.len(), self.classes.len()));
         let chunks: Vec<Array2<f64>> =
             rows.par_chunks(chunk).map(|rows| self.additive.margins(&self.inputs, features, rows)).collect();
-        let margins = chunks.iter().flat_map(Array2::outer_iter);
-        for (mut out, margins) in out.outer_iter_mut().zip(margins) {
+        for (mut out, margins) in out.outer_iter_mut().zip(chunks.iter().flat_map(Array2::outer_iter)) {
             let out = out.as_slice_mut().expect("rows of a row-major matrix are contiguous");
             probabilities(margins, out);
         }

@@ -72,12 +72,10 @@ fn check_tensor(tensor: &TensorProto) -> Result<(), ModelError> {
     if !tensor.external_data.is_empty() || tensor.data_location.is_some_and(|location| location != 0) {
         return refused("tensors in other files are not accepted");
     }
-    let size = if tensor.data_type == DataType::Float as i32 {
-        4
-    } else if tensor.data_type == DataType::Int64 as i32 {
-        8
-    } else {
-        return refused("tensors must be of floats or 64-bit integers");
+    let size = match DataType::try_from(tensor.data_type) {
+        Ok(DataType::Float) => 4,
+        Ok(DataType::Int64) => 8,
+        _ => return refused("tensors must be of floats or 64-bit integers"),
     };
     let dims: Option<Vec<usize>> = tensor.dims.iter().map(|&dim| usize::try_from(dim).ok()).collect();
     let elements = dims.and_then(|dims| operators::shapes::elements(&dims));

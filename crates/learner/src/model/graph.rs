@@ -44,15 +44,14 @@ impl Graph {
     }
 
     /// A constant of integers.
-    pub(super) fn integers(&mut self, values: &[i64]) -> ValueName {
-        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        self.constant(&[values.len()], DataType::Int64, bytes)
+    pub(super) fn integers(&mut self, values: impl IntoIterator<Item = i64>) -> ValueName {
+        let bytes: Vec<u8> = values.into_iter().flat_map(i64::to_le_bytes).collect();
+        self.constant(&[bytes.len() / size_of::<i64>()], DataType::Int64, bytes)
     }
 
     /// A constant of indices.
     pub(super) fn indices(&mut self, values: impl IntoIterator<Item = usize>) -> ValueName {
-        let values: Vec<i64> = values.into_iter().map(|value| value as i64).collect();
-        self.integers(&values)
+        self.integers(values.into_iter().map(|value| value as i64))
     }
 
     /// A single float.

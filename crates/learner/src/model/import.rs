@@ -67,6 +67,5 @@ fn import_onnx(onnx: Vec<u8>, model_json: Option<Vec<u8>>) -> Result<(Vec<u8>, M
 }
 
 fn load(onnx: Vec<u8>) -> Result<(Vec<u8>, Model), ModelError> {
-    let model = Model::load(&onnx)?;
-    Ok((onnx, model))
+    Model::load(&onnx).map(|model| (onnx, model))
 }

@@ -100,7 +100,7 @@ pub(super) fn outputs(graph: &mut Graph, probabilities: &ValueName, classes: &[C
     let numbers: Vec<f64> = classes.iter().map(|class| class.number()).collect();
     let whole = numbers.iter().all(|number| number.fract() == 0.0 && number.abs() < 1e15);
     let (table, kind) = if whole {
-        (graph.integers(&numbers.iter().map(|&n| n as i64).collect::<Vec<_>>()), DataType::Int64)
+        (graph.integers(numbers.iter().map(|&n| n as i64)), DataType::Int64)
     } else {
         let table = numbers.iter().map(|&n| n as f32).collect::<Vec<_>>();
         (graph.floats(&[table.len()], &table), DataType::Float)

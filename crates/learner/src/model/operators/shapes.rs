@@ -12,7 +12,6 @@ use tract_onnx::pb::{AttributeProto, NodeProto, TensorProto};
 pub(crate) type Shape = Vec<usize>;
 
 pub(crate) const FLOAT: i32 = DataType::Float as i32;
-const INTEGER: i32 = DataType::Int64 as i32;
 
 /// The maximum number of dimensions that a `Reshape` may make.
 const MAX_DIMENSIONS: usize = 8;
@@ -48,10 +47,8 @@ impl<'a> Inputs<'a> {
 
     /// An input that is one constant index or size.
     fn index(&self, at: usize) -> Option<usize> {
-        match self.integers(at)?.as_slice() {
-            [one] => usize::try_from(*one).ok(),
-            _ => None,
-        }
+        let [index] = self.integers(at)?[..] else { return None };
+        usize::try_from(index).ok()
     }
 
     /// The attribute `axis` as an axis of `shape`, 0 when it is absent.
@@ -213,5 +210,5 @@ fn max_of(tensor: &TensorProto) -> Option<f64> {
 /// The values of a tensor of 64-bit integers.
 fn integers(tensor: &TensorProto) -> Option<Vec<i64>> {
     let values = tensor.raw_data.as_chunks().0.iter().map(|&bytes| i64::from_le_bytes(bytes));
-    (tensor.data_type == INTEGER).then(|| values.collect())
+    (tensor.data_type == DataType::Int64 as i32).then(|| values.collect())
 }

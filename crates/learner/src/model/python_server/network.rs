@@ -10,6 +10,10 @@ use crate::model::graph::{Graph, ValueName};
 use crate::model::metadata::{FORMAT, ModelMetadata};
 use crate::model::to_onnx::{INPUT, file, outputs};
 
+/// A remark for an administrator.
+pub(crate) const BY_POSITION: &str =
+    "Features are matched by their position: the Python server did not keep their names.";
+
 /// A sequence of layers; the output of the last one is the probabilities.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Network {
@@ -73,7 +77,7 @@ impl Network {
                 "Of the features, {} varied when it was trained, and only those are used.",
                 columns.len()
             ),
-            "Features are matched by their position: the Python server did not keep their names.".to_owned(),
+            BY_POSITION.to_owned(),
         ];
         let made_by = "Moodle's Python server (Keras)".to_owned();
         Ok(Self { made_by, features, open_ended: true, columns, layers, remarks })

@@ -175,8 +175,8 @@ impl Builder {
             return refused("it changes the shape of a value in a way that mixes samples");
         }
         self.count(1, shape.len())?;
-        let target: Vec<i64> = shape.iter().map(|dim| if dim.batch { -1 } else { dim.size as i64 }).collect();
-        let target = self.graph.integers(&target);
+        let sizes = shape.iter().map(|dim| if dim.batch { -1 } else { dim.size as i64 });
+        let target = self.graph.integers(sizes);
         let name = self.graph.op("Reshape", &[&x.name, &target]);
         Ok(Computed { name, shape, ..x.clone() })
     }
@@ -258,7 +258,7 @@ impl Builder {
         self.count(1, axes.len())?;
         let axes: Vec<i64> = axes.iter().map(|&axis| axis as i64).collect();
         let name = if op == "ReduceSum" {
-            let axes = self.graph.integers(&axes);
+            let axes = self.graph.integers(axes);
             self.graph.op_with(op, &[&x.name, &axes], &[("keepdims", 1)])
         } else {
             self.graph.op_with_list(op, &[&x.name], "axes", &axes)

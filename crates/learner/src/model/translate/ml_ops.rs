@@ -151,16 +151,15 @@ pub(crate) fn extract(translator: &mut Translator, node: Node) -> Result<Compute
     if last.batch {
         return refused("it selects some samples of the batch");
     }
-    let positions: Option<Vec<usize>> =
-        indices.iter().map(|&index| usize::try_from(index).ok().filter(|&index| index < last.size)).collect();
-    let Some(positions) = positions else { return refused("a position is outside of its input") };
-    let flat = rest.is_empty();
+    let position = |&index: &i64| usize::try_from(index).ok().filter(|&index| index < last.size);
+    let Some(positions) = indices.iter().map(position).collect::<Option<Vec<usize>>>() else {
+        return refused("a position is outside of its input");
+    };
     let taken = translator.builder.take(&x, rest.len(), &positions)?;
-    if flat {
-        translator.builder.reshape(&taken, vec![Dim::ONE, Dim::fixed(positions.len())])
-    } else {
-        Ok(taken)
+    if !rest.is_empty() {
+        return Ok(taken);
     }
+    translator.builder.reshape(&taken, vec![Dim::ONE, Dim::fixed(positions.len())])
 }
 
 fn extract_computed(translator: &mut Translator, table: &Value, index: &Computed) -> Result<Computed> {
