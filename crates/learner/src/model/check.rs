@@ -26,7 +26,8 @@ pub(super) fn check(proto: &ModelProto) -> Result<(), ModelError> {
     graph.initializer.iter().try_for_each(check_tensor)
 }
 
-/// The graph of a file that has no parts which neither this backend nor its translation reads.
+/// The graph of a file without local functions and sparse tensors, which nothing here reads, and with at most [`MAX_NODES`]
+/// nodes.
 pub(super) fn graph_of(proto: &ModelProto) -> Result<&GraphProto, ModelError> {
     let graph = proto.graph.as_ref().ok_or(ModelError::NoGraph)?;
     if !proto.functions.is_empty() || !graph.sparse_initializer.is_empty() {
