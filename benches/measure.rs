@@ -1,6 +1,7 @@
 //! Measures the real binary with HTTP requests like those of Moodle.
 //!
-//! `cargo bench --bench measure` prints a table; `-- --quick` does the same with tiny datasets, as a smoke test. Memory and processor time are read from Linux' /proc and left out elsewhere.
+//! `cargo bench --bench measure` prints a table; `-- --quick` does the same with tiny datasets, as a smoke test. Memory
+//! and processor time are read from Linux' /proc and left out elsewhere.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a measurement stops at the first error")]
 
 mod common;

@@ -41,10 +41,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let probabilities = Model::load(&model)?.predict(samples.features)?;
     let expected: BTreeMap<&String, Vec<f64>> =
         samples.ids.iter().zip(probabilities.outer_iter()).map(|(id, row)| (id, row.to_vec())).collect();
-    let mut lines: Vec<String> = Vec::new();
-    for (id, row) in &expected {
-        lines.push(format!("  {}: {}", serde_json::to_string(id)?, serde_json::to_string(row)?));
-    }
+    let line = |(id, row)| Ok(format!("  {}: {}", serde_json::to_string(id)?, serde_json::to_string(row)?));
+    let lines: Vec<String> = expected.iter().map(line).collect::<serde_json::Result<_>>()?;
     let expected = format!("{{\n{}\n}}\n", lines.join(",\n"));
 
     write(&directory.join("model.onnx"), &model)?;

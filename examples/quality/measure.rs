@@ -33,7 +33,7 @@ pub fn measure(task: &Task) -> Result<Vec<Record>, Failure> {
         let probabilities = model.probabilities(test_set.features(), &all_rows(&test_set));
         ours.add(&test_set, &probabilities, [train_seconds, begin.elapsed().as_secs_f64()]);
         if number == 0 {
-            ours.record.decisions = model.decisions().to_vec();
+            ours.record.decisions = model.decisions;
         }
     }
     Ok(vec![ours.record(), shares.record()])

@@ -56,13 +56,15 @@ fn metrics(records: &[&Record]) -> Table {
             continue;
         }
         let lowest = record.splits.iter().map(|split| split.accuracy).fold(f64::INFINITY, f64::min);
+        // Moodle ignores predictions of a lower probability.
+        let useful = record.splits.iter().filter(|split| split.accuracy > 0.6).count();
         table.add_row([
             record.method.clone(),
             formatted(record.mean(|split| Some(split.log_loss)), 4),
             formatted(record.mean(|split| split.auc), 4),
             formatted(record.mean(|split| Some(split.accuracy)), 4),
             formatted(lowest.is_finite().then_some(lowest), 3),
-            format!("{} of {}", useful(record), record.splits.len()),
+            format!("{useful} of {}", record.splits.len()),
             formatted(record.mean(|split| Some(split.balanced_accuracy)), 4),
             formatted(record.mean(|split| Some(split.f1)), 4),
             formatted(record.mean(|split| Some(split.brier)), 4),
@@ -72,11 +74,6 @@ fn metrics(records: &[&Record]) -> Table {
         ]);
     }
     table
-}
-
-/// The number of splits with an accuracy over 0.6: Moodle ignores predictions of a lower probability.
-fn useful(record: &Record) -> usize {
-    record.splits.iter().filter(|split| split.accuracy > 0.6).count()
 }
 
 /// One row for each task: the log-loss of this product in percent of the best other one, other metrics as differences.

@@ -47,7 +47,7 @@ pub fn evaluate(
     let run = model_dir.begin_run()?;
     let file = read_labelled(open(dataset)?, limits)?;
     let mut facts = DatasetFacts {
-        samples: file.rows(),
+        samples: file.features().rows(),
         features: file.features().columns().len(),
         varying_features: file.features().varying(),
         class_counts: Vec::new(),

@@ -66,7 +66,7 @@ pub fn train(model_dir: &ModelDir, dataset: File, limits: &Limits) -> Result<Tra
         "samples": rows,
         "classes": samples.classes(),
         "class_counts": samples.class_counts(),
-        "log_loss": trained.log_loss(),
+        "log_loss": trained.log_loss,
         "target": target,
         "time_splitting": time_splitting,
         IMPORTED: imported.is_some(),
@@ -95,6 +95,6 @@ fn better_import(
     }
     let predicted = probabilities(&Model::load(&current.onnx)?, samples)?;
     let (loss, standard_error) = learning::temperature_scaled_log_loss(samples, &predicted);
-    let is_better = trained.log_loss().is_some_and(|trained| trained < loss - standard_error);
+    let is_better = trained.log_loss.is_some_and(|trained| trained < loss - standard_error);
     Ok((!is_better).then_some(current.onnx))
 }

@@ -41,14 +41,9 @@ impl Untrusted<'_> {
     /// One line of Markdown without any markup of its own.
     #[must_use]
     pub fn markdown(self, max: usize) -> String {
-        let mut safe = String::new();
-        for c in self.line(max).chars() {
-            if matches!(c, '<' | '>' | '|' | '`' | '*' | '[' | ']' | '#' | '\\') {
-                safe.push('\\');
-            }
-            safe.push(c);
-        }
-        safe
+        let is_markup = |c| matches!(c, '<' | '>' | '|' | '`' | '*' | '[' | ']' | '#' | '\\');
+        let escaped = |c| is_markup(c).then_some('\\').into_iter().chain([c]);
+        self.line(max).chars().flat_map(escaped).collect()
     }
 
     /// As code in a Markdown table.

@@ -26,11 +26,8 @@ const MAX_TEXTS: usize = 4096;
 /// At most 7 bytes and their number as one key.
 #[inline]
 fn text_key(text: &[u8]) -> Option<u64> {
-    if text.len() > 7 {
-        return None;
-    }
     let mut bytes = [0; 8];
-    bytes[..text.len()].copy_from_slice(text);
+    bytes[..7].get_mut(..text.len())?.copy_from_slice(text);
     bytes[7] = text.len() as u8;
     Some(u64::from_le_bytes(bytes))
 }
@@ -39,32 +36,25 @@ impl ColumnBuilder {
     /// Adds the text of a cell; returns its code, or why it is not a number.
     #[inline]
     pub(super) fn push_text(&mut self, row: usize, text: &[u8]) -> Result<u32, &'static str> {
-        let Some(key) = text_key(text) else {
-            let code = self.code_of(row, parse(text)?);
-            self.push_code(code);
-            return Ok(code);
+        let code = if let Some(key) = text_key(text) {
+            let code = match self.last {
+                Some((last, code)) if last == key => code,
+                _ => match self.by_text.get(&key) {
+                    Some(&code) => code,
+                    None => self.insert_text(row, key, text)?,
+                },
+            };
+            self.last = Some((key, code));
+            code
+        } else {
+            self.code_of(row, parse(text)?)
         };
-        let code = match self.last {
-            Some((last, code)) if last == key => code,
-            _ => match self.by_text.get(&key) {
-                Some(&code) => code,
-                None => self.insert_text(row, key, text)?,
-            },
-        };
-        self.last = Some((key, code));
         self.push_code(code);
         Ok(code)
     }
 
-    /// Adds a number; NaN is a missing value.
-    #[inline]
-    fn push(&mut self, row: usize, value: f32) {
-        let code = self.code_of(row, value);
-        self.push_code(code);
-    }
-
     pub(super) fn finish(self) -> Column {
-        Column::new(self.values, self.codes)
+        Column { values: self.values, codes: self.codes }
     }
 
     #[cold]
@@ -114,7 +104,10 @@ impl Column {
     /// A column of numbers; NaN is a missing value.
     pub(super) fn from_numbers(numbers: impl Iterator<Item = f32>) -> Self {
         let mut builder = ColumnBuilder::default();
-        numbers.enumerate().for_each(|(row, number)| builder.push(row, number));
+        for (row, number) in numbers.enumerate() {
+            let code = builder.code_of(row, number);
+            builder.push_code(code);
+        }
         builder.finish()
     }
 }

@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 /// values is. Negative zero is held as zero.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Column {
-    values: Vec<f32>,
-    codes: Codes,
+    pub(super) values: Vec<f32>,
+    /// Each is below the number of values.
+    pub(super) codes: Codes,
 }
 
 /// The narrowest codes for all distinct values. A constant column has none.
@@ -25,24 +26,7 @@ pub(super) enum Codes {
     U32(Vec<u32>),
 }
 
-impl Codes {
-    /// The narrowest form of codes that are all below `values`.
-    fn narrowest(codes: Vec<u32>, values: usize) -> Self {
-        match values {
-            0 | 1 => Self::Constant,
-            2..=256 => Self::U8(codes.into_iter().map(|code| code as u8).collect()),
-            257..=65_536 => Self::U16(codes.into_iter().map(|code| code as u16).collect()),
-            _ => Self::U32(codes),
-        }
-    }
-}
-
 impl Column {
-    /// A column of codes that are all below `values.len()`.
-    pub(super) fn new(values: Vec<f32>, codes: Codes) -> Self {
-        Self { values, codes }
-    }
-
     /// The distinct values, in order of their first occurrence. Not empty unless there are no rows.
     #[must_use]
     pub fn values(&self) -> &[f32] {
@@ -83,17 +67,12 @@ impl Column {
     /// Calls `visit(position, code)` for each of `rows`, in their order.
     #[inline]
     pub fn for_each_code(&self, rows: &[u32], mut visit: impl FnMut(usize, usize)) {
+        // A loop for each width, because the width does not change from row to row.
         match &self.codes {
             Codes::Constant => (0..rows.len()).for_each(|at| visit(at, 0)),
-            Codes::U8(codes) => {
-                rows.iter().enumerate().for_each(|(at, &row)| visit(at, usize::from(codes[row as usize])));
-            }
-            Codes::U16(codes) => {
-                rows.iter().enumerate().for_each(|(at, &row)| visit(at, usize::from(codes[row as usize])));
-            }
-            Codes::U32(codes) => {
-                rows.iter().enumerate().for_each(|(at, &row)| visit(at, codes[row as usize] as usize));
-            }
+            Codes::U8(codes) => for_each_of(codes, rows, visit),
+            Codes::U16(codes) => for_each_of(codes, rows, visit),
+            Codes::U32(codes) => for_each_of(codes, rows, visit),
         }
     }
 
@@ -101,13 +80,7 @@ impl Column {
     #[must_use]
     pub fn value_counts(&self, rows: &[u32]) -> Vec<u32> {
         let mut counts = vec![0; self.values.len()];
-        if matches!(self.codes, Codes::Constant) {
-            if let Some(all) = counts.first_mut() {
-                *all = rows.len() as u32;
-            }
-        } else {
-            self.for_each_code(rows, |_, code| counts[code] += 1);
-        }
+        self.for_each_code(rows, |_, code| counts[code] += 1);
         counts
     }
 
@@ -125,7 +98,12 @@ impl Column {
             }
             codes.push(new_codes[code]);
         });
-        let codes = Codes::narrowest(codes, values.len());
+        let codes = match values.len() {
+            0 | 1 => Codes::Constant,
+            2..=256 => Codes::U8(codes.into_iter().map(|code| code as u8).collect()),
+            257..=65_536 => Codes::U16(codes.into_iter().map(|code| code as u16).collect()),
+            _ => Codes::U32(codes),
+        };
         Self { values, codes }
     }
 
@@ -140,4 +118,9 @@ impl Column {
             Codes::U32(codes) => codes.len() == rows && codes.iter().all(|&code| (code as usize) < bound),
         }
     }
+}
+
+#[inline]
+fn for_each_of<C: Copy + Into<u32>>(codes: &[C], rows: &[u32], mut visit: impl FnMut(usize, usize)) {
+    rows.iter().enumerate().for_each(|(at, &row)| visit(at, codes[row as usize].into() as usize));
 }

@@ -187,28 +187,21 @@ impl Mismatch {
 
     /// Of features that are matched by their names.
     pub(super) fn of_names(expected: &[String], found: &[String]) -> Self {
-        let first_of = |names: Vec<&String>| -> String {
+        let difference = |what: &str, names: &[String], others: &[String]| {
+            let names: Vec<&String> = names.iter().filter(|name| !others.contains(name)).collect();
             let shown: Vec<String> = names.iter().take(3).map(|name| Untrusted(name).quoted(160)).collect();
-            match names.len().saturating_sub(3) {
-                0 => shown.join(", "),
-                more => format!("{} and {more} more", shown.join(", ")),
+            match names.len() {
+                0 => String::new(),
+                1..=3 => format!("; {what}: {}", shown.join(", ")),
+                count => format!("; {what}: {} and {} more", shown.join(", "), count - 3),
             }
         };
-        let missing: Vec<&String> = expected.iter().filter(|name| !found.contains(name)).collect();
-        let unknown: Vec<&String> = found.iter().filter(|name| !expected.contains(name)).collect();
-        let mut text = format!(
-            "the features of the dataset are not those of the model: the model has {}, the dataset {}",
+        Self(format!(
+            "the features of the dataset are not those of the model: the model has {}, the dataset {}{}{}",
             expected.len(),
-            found.len()
-        );
-        if !missing.is_empty() {
-            text += "; missing in the dataset: ";
-            text += &first_of(missing);
-        }
-        if !unknown.is_empty() {
-            text += "; unknown to the model: ";
-            text += &first_of(unknown);
-        }
-        Self(text)
+            found.len(),
+            difference("missing in the dataset", expected, found),
+            difference("unknown to the model", found, expected)
+        ))
     }
 }

@@ -43,11 +43,8 @@ impl Features {
         let rows = columns.first().map_or(0, Vec::len);
         assert_eq!(names.len(), columns.len(), "one name for each column");
         assert!(columns.iter().all(|column| column.len() == rows), "columns of equal length");
-        Self::new(
-            names,
-            columns.iter().map(|column| Column::from_numbers(column.iter().copied())).collect(),
-            rows,
-        )
+        let columns = columns.iter().map(|column| Column::from_numbers(column.iter().copied())).collect();
+        Self::new(names, columns, rows)
     }
 
     /// The number of samples.

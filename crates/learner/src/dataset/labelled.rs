@@ -15,23 +15,13 @@ use super::header::{Class, Header, class_list};
 pub struct LabelledFile {
     /// The first two lines.
     pub header: Header,
-    features: Features,
-    target: Column,
+    pub(super) features: Features,
+    pub(super) target: Column,
     /// The line on which each distinct target occurs first.
-    target_lines: Vec<u64>,
+    pub(super) target_lines: Vec<u64>,
 }
 
 impl LabelledFile {
-    pub(super) fn new(header: Header, features: Features, target: Column, target_lines: Vec<u64>) -> Self {
-        Self { header, features, target, target_lines }
-    }
-
-    /// The number of samples.
-    #[must_use]
-    pub fn rows(&self) -> usize {
-        self.features.rows()
-    }
-
     /// The features; the targets need not be valid.
     #[must_use]
     pub fn features(&self) -> &Features {

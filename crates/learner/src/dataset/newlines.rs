@@ -3,22 +3,20 @@
 //!
 //! Must not know CSV beyond its quotes.
 
-use std::cell::Cell;
 use std::io::{self, Read};
-use std::rc::Rc;
 
 /// Turns `\r\n` and lone `\r` outside of quotes into `\n`; quoted fields stay the same.
 pub(super) struct Newlines<R> {
     source: R,
     quoted: bool,
     after_return: bool,
-    ends_line: Rc<Cell<bool>>,
+    /// Whether the last byte returned was a newline.
+    pub(super) ends_line: bool,
 }
 
 impl<R: Read> Newlines<R> {
-    /// Reads `source`; `ends_line` is whether the last byte returned was a newline.
-    pub(super) fn new(source: R, ends_line: Rc<Cell<bool>>) -> Self {
-        Self { source, quoted: false, after_return: false, ends_line }
+    pub(super) fn new(source: R) -> Self {
+        Self { source, quoted: false, after_return: false, ends_line: false }
     }
 
     /// Rewrites the bytes in place; returns how many are left.
@@ -53,7 +51,7 @@ impl<R: Read> Read for Newlines<R> {
             let kept = self.rewrite(&mut buffer[..read]);
             // Only the second half of a `\r\n` was read: that is not the end of the file.
             if kept > 0 {
-                self.ends_line.set(buffer[kept - 1] == b'\n');
+                self.ends_line = buffer[kept - 1] == b'\n';
                 return Ok(kept);
             }
         }
@@ -79,8 +77,7 @@ mod tests {
         let file = b"a,\"x\r\ny\"\r\nb\rc\r\r\n\nd\r";
         for piece in 1..file.len() {
             let mut read = Vec::new();
-            let mut source = Newlines::new(Pieces(file, piece), Rc::default());
-            source.read_to_end(&mut read).expect("readable");
+            Newlines::new(Pieces(file, piece)).read_to_end(&mut read).expect("readable");
             assert_eq!(read, b"a,\"x\r\ny\"\nb\nc\n\n\nd\n", "in pieces of {piece}");
         }
     }

@@ -3,9 +3,7 @@
 //! Owns the order of the lines, the position of an error, and the limits on lines. Must not know what the header's values
 //! mean.
 
-use std::cell::Cell;
-use std::io::{self, Read};
-use std::rc::Rc;
+use std::io::{self, Read, Take};
 
 use csv::ByteRecord;
 
@@ -80,7 +78,7 @@ pub fn read_labelled(source: impl Read, limits: &Limits) -> Result<LabelledFile,
     let mut columns: Vec<_> = lines.columns.into_iter().map(ColumnBuilder::finish).collect();
     let target = columns.pop().expect("nfeatures + 1 columns, checked in read_header");
     let names = names[..columns.len()].to_vec();
-    Ok(LabelledFile::new(header, Features::new(names, columns, rows), target, target_lines))
+    Ok(LabelledFile { header, features: Features::new(names, columns, rows), target, target_lines })
 }
 
 /// Reads a prediction dataset: `sampleid` as the first column, then features.
@@ -129,9 +127,9 @@ const SAMPLE_ID: &str = "sampleid";
 
 /// Reads the lines of a dataset into columns, holding one line at a time.
 struct Lines<R> {
-    csv: csv::Reader<LineLimit<Newlines<R>>>,
-    since_last_line: Rc<Cell<usize>>,
-    ends_line: Rc<Cell<bool>>,
+    /// Before each line it is limited to a little more than the longest line, so that the CSV reader does not load a
+    /// whole file after an open quote.
+    csv: csv::Reader<Take<Newlines<R>>>,
     limits: Limits,
     record: ByteRecord,
     /// Where `record` starts.
@@ -142,46 +140,41 @@ struct Lines<R> {
 
 impl<R: Read> Lines<R> {
     fn new(source: R, limits: Limits) -> Self {
-        let since_last_line = Rc::new(Cell::new(0));
-        let ends_line = Rc::new(Cell::new(false));
-        let limited = LineLimit {
-            source: Newlines::new(source, Rc::clone(&ends_line)),
-            since_last_line: Rc::clone(&since_last_line),
-            // The CSV reader reads ahead up to the size of its buffer.
-            max: limits.line_bytes + BUFFER,
-        };
         let csv = csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
             .buffer_capacity(BUFFER)
-            .from_reader(limited);
-        let record = ByteRecord::new();
-        Self { csv, since_last_line, ends_line, limits, record, line: 0, columns: Vec::new(), rows: 0 }
+            .from_reader(Newlines::new(source).take(0));
+        Self { csv, limits, record: ByteRecord::new(), line: 0, columns: Vec::new(), rows: 0 }
     }
 
     /// Reads the next line that is not blank into `record`; false at the end.
     fn read(&mut self) -> Result<bool, DatasetError> {
-        self.since_last_line.set(0);
+        // The CSV reader reads ahead up to the size of its buffer.
+        self.csv.get_mut().set_limit((self.limits.line_bytes + 2 * BUFFER) as u64);
         let first_line = self.csv.position().line();
-        let read = self.csv.read_byte_record(&mut self.record);
-        let next_line = self.csv.position().line();
-        let read = read.map_err(|error| match error.into_kind() {
-            csv::ErrorKind::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => {
-                // The line of the open quote, not the one where the limit was exceeded.
-                self.line_too_long(first_line)
-            }
+        let read = self.csv.read_byte_record(&mut self.record).map_err(|error| match error.into_kind() {
             csv::ErrorKind::Io(error) => DatasetError::Read(error),
             other => DatasetError::Read(io::Error::other(format!("{other:?}"))),
         })?;
+        let source = self.csv.get_ref();
+        if source.limit() == 0 {
+            // The line of the open quote, not the one where the limit was exceeded.
+            return Err(self.line_too_long(first_line));
+        }
         // Counted back from the end of the record, because blank lines may precede it.
         let inside = memchr::memchr_iter(b'\n', self.record.as_slice()).count() as u64;
-        let ended = u64::from(!self.csv.is_done() || self.ends_line.get());
-        self.line = next_line.saturating_sub(inside + ended).max(1);
+        let ended = u64::from(!self.csv.is_done() || source.get_ref().ends_line);
+        self.line = self.csv.position().line().saturating_sub(inside + ended).max(1);
         // Including the commas between its fields; the reader's own limit is only exact to the size of its buffer.
         if self.record.as_slice().len() + self.record.len() > self.limits.line_bytes.saturating_add(1) {
             return Err(self.line_too_long(self.line));
         }
         Ok(read)
+    }
+
+    fn read_header_line(&mut self, line: u64, what: &'static str) -> Result<(), DatasetError> {
+        if self.read()? { Ok(()) } else { Err(DatasetError::Truncated { line, what }) }
     }
 
     fn line_too_long(&self, line: u64) -> DatasetError {
@@ -190,18 +183,11 @@ impl<R: Read> Lines<R> {
 
     /// Reads the three header lines and makes room for `nfeatures` + 1 columns.
     fn read_header(&mut self) -> Result<(Header, Vec<String>), DatasetError> {
-        let truncated = |line, what| Err(DatasetError::Truncated { line, what });
-        if !self.read()? {
-            return truncated(1, "line of keys");
-        }
+        self.read_header_line(1, "line of keys")?;
         let keys = self.record.clone();
-        if !self.read()? {
-            return truncated(2, "line of values");
-        }
+        self.read_header_line(2, "line of values")?;
         let header = Header::parse(&keys, &self.record, self.line, &self.limits)?;
-        if !self.read()? {
-            return truncated(3, "line of column names");
-        }
+        self.read_header_line(3, "line of column names")?;
         let expected = header.nfeatures + 1;
         self.check_width(expected)?;
         let line = self.line;
@@ -233,20 +219,15 @@ impl<R: Read> Lines<R> {
 
     fn check_width(&self, expected: usize) -> Result<(), DatasetError> {
         let found = self.record.len();
-        if found == expected {
-            return Ok(());
-        }
-        Err(DatasetError::Ragged { line: self.line, expected, found })
+        let ragged = DatasetError::Ragged { line: self.line, expected, found };
+        if found == expected { Ok(()) } else { Err(ragged) }
     }
 
     #[inline]
     fn push_cell(&mut self, row: usize, at: usize, names: &[String]) -> Result<u32, DatasetError> {
         self.columns[at].push_text(row, &self.record[at]).map_err(|why| {
-            self.cell_error(
-                at,
-                names,
-                format!("expected a number or nothing, got {}: {why}", quoted(&self.record[at])),
-            )
+            let found = quoted(&self.record[at]);
+            self.cell_error(at, names, format!("expected a number or nothing, got {found}: {why}"))
         })
     }
 
@@ -257,23 +238,5 @@ impl<R: Read> Lines<R> {
     }
 }
 
+/// The size of the CSV reader's buffer, in bytes.
 const BUFFER: usize = 1 << 16;
-
-/// Fails with [`io::ErrorKind::FileTooLarge`] when one line is too long, so that the CSV reader does not load a whole
-/// file after an open quote.
-struct LineLimit<R> {
-    source: R,
-    since_last_line: Rc<Cell<usize>>,
-    max: usize,
-}
-
-impl<R: Read> Read for LineLimit<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.since_last_line.get() > self.max {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        let read = self.source.read(buffer)?;
-        self.since_last_line.set(self.since_last_line.get() + read);
-        Ok(read)
-    }
-}

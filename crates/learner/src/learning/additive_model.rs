@@ -7,11 +7,13 @@ use ndarray::{Array1, Array2};
 
 use super::basis::Basis;
 use super::logistic::LinearModel;
+use super::preprocessing::Input;
 use super::trees::Forest;
+use crate::dataset::Features;
 
 /// Margins = basis(x)·weights + bias + the margins of all forests.
-#[derive(Debug)]
-pub(super) struct AdditiveModel {
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct AdditiveModel {
     pub basis: Basis,
     pub linear: LinearModel,
     pub forests: Vec<Forest>,
@@ -22,6 +24,16 @@ impl AdditiveModel {
     pub fn constant(bias: Array1<f64>) -> Self {
         let weights = Array2::zeros((0, bias.len()));
         Self { basis: Basis::default(), linear: LinearModel { weights, bias }, forests: Vec::new() }
+    }
+
+    /// The margins of some samples: rows × margins.
+    pub fn margins(&self, inputs: &[Input], features: &Features, rows: &[u32]) -> Array2<f64> {
+        let design = self.basis.design(inputs, features, rows);
+        let mut margins = design.dot(&self.linear.weights) + &self.linear.bias;
+        for forest in &self.forests {
+            forest.add_margins(inputs, features, rows, &mut margins);
+        }
+        margins
     }
 
     /// Adds the margins of `member`, multiplied by `share`.

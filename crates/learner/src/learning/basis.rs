@@ -4,7 +4,7 @@
 //! Sources: hinges are those of multivariate adaptive regression splines (Friedman 1991); random features follow Rahimi
 //! and Recht (2007). Must not know how weights are fitted.
 
-use ndarray::{Array2, ShapeBuilder};
+use ndarray::{Array2, ArrayViewMut2, Axis, ShapeBuilder};
 
 use super::preprocessing::Input;
 use super::rng::Stream;
@@ -63,9 +63,8 @@ impl Basis {
             }
         }
         for (at, input) in inputs.iter().enumerate() {
-            terms.extend(
-                knots(&input.levels, params.hinges).into_iter().map(|knot| Term::Hinge { input: at, knot }),
-            );
+            let knots = knots(&input.levels, params.hinges);
+            terms.extend(knots.into_iter().map(|knot| Term::Hinge { input: at, knot }));
         }
         let random = (params.random > 0 && !inputs.is_empty())
             .then(|| RandomFeatures::new(inputs.len(), params.random, seed));
@@ -95,11 +94,7 @@ impl Basis {
             debug_assert!(self.random.is_none(), "random features come from one basis");
             self.random = more.random;
         }
-        let mut united = Array2::zeros((rows.len(), margins));
-        for (mut to, from) in united.outer_iter_mut().zip(rows) {
-            to.iter_mut().zip(from).for_each(|(to, from)| *to = from);
-        }
-        united
+        Array2::from_shape_vec((rows.len(), margins), rows.concat()).expect("each row has all margins")
     }
 
     /// The number of columns.
@@ -111,15 +106,18 @@ impl Basis {
     pub(crate) fn design(&self, inputs: &[Input], features: &Features, rows: &[u32]) -> Array2<f64> {
         let mut design = Array2::zeros((rows.len(), self.width()).f());
         for (at, term) in self.terms.iter().enumerate() {
-            let (input, of_value) = term.function(inputs);
-            let column = &features.columns()[inputs[input].feature];
-            let table: Vec<f64> = column.values().iter().map(|&value| f64::from(of_value(value))).collect();
+            let input = &inputs[term.input()];
+            let column = &features.columns()[input.feature];
+            let standardised = |value: f32| (!value.is_nan()).then(|| input.standardised(value));
+            let of_value = |&value: &f32| f64::from(term.value(standardised(value)));
+            let table: Vec<f64> = column.values().iter().map(of_value).collect();
             let mut out = design.column_mut(at);
             let out = out.as_slice_mut().expect("columns of a column-major matrix are contiguous");
             column.for_each_code(rows, |row, code| out[row] = table[code]);
         }
         if let Some(random) = &self.random {
-            random.fill(inputs, features, rows, &mut design, self.terms.len());
+            let (_, out) = design.view_mut().split_at(Axis(1), self.terms.len());
+            random.fill(inputs, features, rows, out);
         }
         design
     }
@@ -138,14 +136,13 @@ impl Term {
         if let Self::Hinge { knot, .. } = self { knot } else { 0.0 }
     }
 
-    /// The index of its input, and its function of a raw value.
-    fn function<'a>(self, inputs: &'a [Input]) -> (usize, Box<dyn Fn(f32) -> f32 + 'a>) {
+    /// Its value for a standardised value of its input; `None` is a missing one, which counts as the mean.
+    pub(crate) fn value(self, standardised: Option<f32>) -> f32 {
+        let filled = standardised.unwrap_or(0.0);
         match self {
-            Self::Value { input } => (input, Box::new(move |value| inputs[input].standardised(value))),
-            Self::Missing { input } => (input, Box::new(|value: f32| f32::from(u8::from(value.is_nan())))),
-            Self::Hinge { input, knot } => {
-                (input, Box::new(move |value| (inputs[input].standardised(value) - knot).max(0.0)))
-            }
+            Self::Value { .. } => filled,
+            Self::Missing { .. } => f32::from(u8::from(standardised.is_none())),
+            Self::Hinge { knot, .. } => (filled - knot).max(0.0),
         }
     }
 }
@@ -154,6 +151,7 @@ impl RandomFeatures {
     /// Weights at three scales, to fit slow and fast changes; with many inputs each column depends on three of them.
     fn new(inputs: usize, columns: usize, seed: u64) -> Self {
         const INPUTS_PER_COLUMN: usize = 3;
+        // "random" in ASCII: another stream than those of the folds and the trees.
         let mut stream = Stream::new(seed ^ 0x7261_6e64_6f6d);
         // Few inputs may interact in detail; with many, only slow changes can be fitted.
         let scales = if inputs <= INPUTS_PER_COLUMN { [0.9, 1.6, 2.7] } else { [0.6, 1.1, 1.8] };
@@ -175,29 +173,22 @@ impl RandomFeatures {
         Self { weights, bias, rectified: columns / 2 }
     }
 
-    fn fill(
-        &self,
-        inputs: &[Input],
-        features: &Features,
-        rows: &[u32],
-        design: &mut Array2<f64>,
-        first: usize,
-    ) {
+    /// Fills `out`, rows × columns.
+    fn fill(&self, inputs: &[Input], features: &Features, rows: &[u32], mut out: ArrayViewMut2<'_, f64>) {
         let mut sums = Array2::<f32>::zeros((rows.len(), self.bias.len()).f());
         for (at, input) in inputs.iter().enumerate() {
             let column = &features.columns()[input.feature];
             let table: Vec<f32> = column.values().iter().map(|&value| input.standardised(value)).collect();
-            for (out, &weight) in self.weights.row(at).iter().enumerate() {
+            for (to, &weight) in self.weights.row(at).iter().enumerate() {
                 if weight != 0.0 {
-                    let mut sum = sums.column_mut(out);
+                    let mut sum = sums.column_mut(to);
                     column.for_each_code(rows, |row, code| sum[row] += weight * table[code]);
                 }
             }
         }
         for (at, &bias) in self.bias.iter().enumerate() {
             let rectified = at < self.rectified;
-            let sums = sums.column(at);
-            for (out, &sum) in design.column_mut(first + at).iter_mut().zip(sums) {
+            for (out, &sum) in out.column_mut(at).iter_mut().zip(sums.column(at)) {
                 let sum = sum + bias;
                 *out = f64::from(if rectified { sum.max(0.0) } else { sum.cos() });
             }

@@ -7,7 +7,6 @@
 //! reach them. Importance is not causation, and of two features with the same information it may name only one. Must not
 //! know how the model was trained.
 
-use super::basis::Term;
 use super::preprocessing::Input;
 use super::trained_model::TrainedModel;
 use super::trees::{Forest, TreeSplit};
@@ -23,14 +22,10 @@ impl TrainedModel {
         let mut spreads = vec![0.0; self.inputs.len()];
         self.add_linear(&mut spreads);
         self.add_random(&mut spreads);
-        self.forests.iter().for_each(|forest| add_forest(forest, &self.inputs, &mut spreads));
+        self.additive.forests.iter().for_each(|forest| add_forest(forest, &self.inputs, &mut spreads));
         let total: f64 = spreads.iter().sum();
-        let mut shares: Vec<(usize, f64)> = spreads
-            .iter()
-            .map(|spread| spread / total)
-            .enumerate()
-            .filter(|(_, share)| *share > 0.0)
-            .collect();
+        let shares = spreads.iter().map(|spread| spread / total).enumerate();
+        let mut shares: Vec<(usize, f64)> = shares.filter(|(_, share)| *share > 0.0).collect();
         shares.sort_by(|a, b| b.1.total_cmp(&a.1));
         let named = |(at, share): (usize, f64)| (self.names[self.inputs[at].feature].clone(), share);
         shares.into_iter().take(MAX_FEATURES).map(named).collect()
@@ -38,15 +33,15 @@ impl TrainedModel {
 
     /// All terms of one input are one function of its value, whose spread is computed exactly.
     fn add_linear(&self, spreads: &mut [f64]) {
-        for margin in 0..self.linear.bias.len() {
+        for margin in 0..self.additive.linear.bias.len() {
             let mut values: Vec<Vec<f64>> =
                 self.inputs.iter().map(|input| vec![0.0; input.levels.len() + 1]).collect();
-            for (at, term) in self.basis.terms.iter().enumerate() {
-                let weight = self.linear.weights[[at, margin]];
+            for (at, term) in self.additive.basis.terms.iter().enumerate() {
+                let weight = self.additive.linear.weights[[at, margin]];
                 let input = term.input();
                 let levels = self.inputs[input].levels.iter().map(|&(value, _)| Some(value)).chain([None]);
                 for (sum, level) in values[input].iter_mut().zip(levels) {
-                    *sum += weight * of_term(*term, level);
+                    *sum += weight * f64::from(term.value(level));
                 }
             }
             for ((spread, values), input) in spreads.iter_mut().zip(&values).zip(&self.inputs) {
@@ -56,32 +51,30 @@ impl TrainedModel {
     }
 
     fn add_random(&self, spreads: &mut [f64]) {
-        let Some(random) = &self.basis.random else { return };
-        let first = self.basis.terms.len();
+        let Some(random) = &self.additive.basis.random else { return };
+        let first = self.additive.basis.terms.len();
         for column in 0..random.bias.len() {
             let read = random.weights.column(column);
             let length = read.iter().map(|&weight| f64::from(weight).powi(2)).sum::<f64>().sqrt();
             if length == 0.0 {
                 continue;
             }
-            // Of a standard normal x: max(0, x) has a standard deviation of 0.58, a cosine at most 0.71.
+            // Of a standard normal x, max(0, x) has the standard deviation √(1/2 − 1/2π) = 0.58, and a cosine has at most
+            // √(1/2) = 0.71.
             let own = if column < random.rectified { 0.58 * length } else { 0.71 * length.min(1.0) };
-            let moved: f64 =
-                self.linear.weights.row(first + column).iter().map(|weight| weight.abs() * own).sum();
+            let moved: f64 = self
+                .additive
+                .linear
+                .weights
+                .row(first + column)
+                .iter()
+                .map(|weight| weight.abs() * own)
+                .sum();
             let whole: f64 = read.iter().map(|&weight| f64::from(weight).abs()).sum();
             for (spread, &weight) in spreads.iter_mut().zip(read) {
                 *spread += moved * f64::from(weight).abs() / whole;
             }
         }
-    }
-}
-
-/// The value of a term for a standardised value; `None` is a missing one, which counts as the mean.
-fn of_term(term: Term, level: Option<f32>) -> f64 {
-    match term {
-        Term::Value { .. } => f64::from(level.unwrap_or(0.0)),
-        Term::Missing { .. } => f64::from(u8::from(level.is_none())),
-        Term::Hinge { knot, .. } => f64::from((level.unwrap_or(0.0) - knot).max(0.0)),
     }
 }
 
@@ -109,11 +102,8 @@ fn add_forest(forest: &Forest, inputs: &[Input], spreads: &mut [f64]) {
         let right: Vec<f64> = tree.splits.iter().map(|split| share_right(split, inputs, &shares)).collect();
         let bit = |leaf: usize, level: usize| leaf >> (right.len() - 1 - level) & 1 == 1;
         let reached = |leaf: usize| -> f64 {
-            right
-                .iter()
-                .enumerate()
-                .map(|(level, right)| if bit(leaf, level) { *right } else { 1.0 - right })
-                .product()
+            let taken = |(level, right): (usize, &f64)| if bit(leaf, level) { *right } else { 1.0 - right };
+            right.iter().enumerate().map(taken).product()
         };
         let reached: Vec<f64> = (0..tree.leaves.len()).map(reached).collect();
         for (level, split) in tree.splits.iter().enumerate() {

@@ -87,6 +87,7 @@ fn bases(rows: usize, inputs: &[Input]) -> Vec<BasisParams> {
     if hinges && inputs.len() <= MAX_INPUTS_FOR_HINGES {
         bases.push(BasisParams { hinges: 3, random: 0 });
     }
+    // More hinges for inputs of many values only, and not where columns would be too many for the samples.
     let continuous = inputs.iter().filter(|input| input.levels.len() > 12).count();
     if continuous > 0 && rows >= 300 && inputs.len() <= 60 {
         bases.push(BasisParams { hinges: 8, random: 0 });

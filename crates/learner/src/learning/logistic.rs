@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use linfa::DatasetBase;
 use linfa::traits::Fit;
 use linfa_logistic::{LogisticRegression, MultiLogisticRegression};
-use ndarray::{Array1, Array2, ArrayView1, Axis, Slice};
+use ndarray::{Array1, Array2, ArrayView1, Axis};
 
 /// A linear model: margins = x·weights + bias. Two classes have one margin, that of the second class
 /// against the first; more have one each.
@@ -26,6 +26,14 @@ pub(crate) struct LinearModel {
 /// The number of margins of a model: one for two classes, otherwise one for each class.
 pub(crate) fn margin_count(classes: usize) -> usize {
     if classes == 2 { 1 } else { classes }
+}
+
+/// The margins that give every sample the classes' shares. A class without a sample counts as half a sample.
+pub(crate) fn prior_margins(targets: impl Iterator<Item = usize>, classes: usize) -> Vec<f64> {
+    let mut counts = vec![0.0_f64; classes];
+    targets.for_each(|target| counts[target] += 1.0);
+    let logs: Vec<f64> = counts.iter().map(|&count| count.max(0.5).ln()).collect();
+    if classes == 2 { vec![logs[1] - logs[0]] } else { logs }
 }
 
 /// Columns prepared for fitting, shared by all penalties that are tried on them.
@@ -61,8 +69,7 @@ impl Problem {
 
     /// Fits with a penalty of `alpha`/2 on the squared weights of standardised columns, starting
     /// from an earlier [`Fitted`] of this problem when there is one.
-    pub(crate) fn fit(&self, alpha: f64, stopping: Stopping, start: Option<&Fitted>) -> Fitted {
-        let mut alpha = alpha;
+    pub(crate) fn fit(&self, mut alpha: f64, stopping: Stopping, start: Option<&Fitted>) -> Fitted {
         let null = self.prior_only();
         if self.x.ncols() == 0 {
             return null;
@@ -95,14 +102,10 @@ impl Problem {
         LinearModel { weights, bias }
     }
 
-    /// The model that gives every sample the classes' shares. A class without a sample counts as half a sample.
+    /// The model without weights, of [`prior_margins`].
     fn prior_only(&self) -> Fitted {
-        let mut counts = vec![0.0_f64; self.classes];
-        self.targets.iter().for_each(|&target| counts[target] += 1.0);
-        let log: Vec<f64> = counts.iter().map(|&count| count.max(0.5).ln()).collect();
-        let bias = if self.classes == 2 { vec![log[1] - log[0]] } else { log };
-        let margins = bias.len();
-        Fitted { weights: Array2::zeros((self.x.ncols(), margins)), bias: Array1::from(bias) }
+        let bias = prior_margins(self.targets.iter().copied(), self.classes);
+        Fitted { weights: Array2::zeros((self.x.ncols(), bias.len())), bias: Array1::from(bias) }
     }
 
     fn try_fit(&self, alpha: f64, stopping: Stopping, start: &Fitted) -> Option<Fitted> {
@@ -131,12 +134,7 @@ impl Problem {
         // linfa's positive class is the one with more samples and, of two equal ones, the first seen.
         let second_is_positive = counts[1] > counts[0] || (counts[0] == counts[1] && self.targets[0] == 1);
         let sign = if second_is_positive { 1.0 } else { -1.0 };
-        let mut initial = Array1::zeros(self.x.ncols() + 1);
-        initial
-            .slice_axis_mut(Axis(0), Slice::from(..self.x.ncols()))
-            .assign(&(&start.weights.column(0) * sign));
-        initial[self.x.ncols()] = start.bias[0] * sign;
-
+        let initial = Array1::from_shape_fn(self.x.ncols() + 1, |at| start.parameter(at, 0) * sign);
         let dataset = DatasetBase::new(self.x.view(), Array1::from(self.targets.clone()));
         let model = LogisticRegression::default()
             .alpha(alpha)
@@ -164,14 +162,8 @@ impl Problem {
         let mut present: Vec<usize> = self.targets.clone();
         present.sort_unstable();
         present.dedup();
-        let mut initial = Array2::zeros((self.x.ncols() + 1, present.len()));
-        for (at, &class) in present.iter().enumerate() {
-            let mut column = initial.column_mut(at);
-            column
-                .slice_axis_mut(Axis(0), Slice::from(..self.x.ncols()))
-                .assign(&start.weights.column(class));
-            column[self.x.ncols()] = start.bias[class];
-        }
+        let shape = (self.x.ncols() + 1, present.len());
+        let initial = Array2::from_shape_fn(shape, |(at, margin)| start.parameter(at, present[margin]));
         let dataset = DatasetBase::new(self.x.view(), Array1::from(self.targets.clone()));
         let model = MultiLogisticRegression::default()
             .alpha(alpha)
@@ -191,8 +183,7 @@ impl Problem {
     /// The penalised sum of losses; each row's log-sum-exp subtracts that row's own maximum.
     fn objective(&self, fitted: &Fitted, alpha: f64) -> f64 {
         let margins = self.x.dot(&fitted.weights) + &fitted.bias;
-        let loss: f64 =
-            margins.outer_iter().zip(&self.targets).map(|(row, &target)| log_loss(row, target)).sum();
+        let loss: f64 = log_losses(&margins, &self.targets).iter().sum();
         let penalty = fitted.weights.iter().map(|w| w * w).sum::<f64>();
         loss + 0.5 * alpha * self.unit * self.unit * penalty
     }
@@ -203,6 +194,13 @@ impl Problem {
 pub(crate) struct Fitted {
     weights: Array2<f64>,
     bias: Array1<f64>,
+}
+
+impl Fitted {
+    /// A weight, or after all weights the bias: the order of linfa's parameters.
+    fn parameter(&self, at: usize, margin: usize) -> f64 {
+        *self.weights.get((at, margin)).unwrap_or(&self.bias[margin])
+    }
 }
 
 /// The penalties that are tried, from strong to weak: each fit starts from the one before it.
@@ -243,8 +241,7 @@ pub(crate) fn log_losses(margins: &Array2<f64>, targets: &[usize]) -> Vec<f64> {
 
 /// The mean of [`log_losses`].
 pub(crate) fn mean_log_loss(margins: &Array2<f64>, targets: &[usize]) -> f64 {
-    let sum: f64 = margins.outer_iter().zip(targets).map(|(row, &target)| log_loss(row, target)).sum();
-    sum / targets.len().max(1) as f64
+    log_losses(margins, targets).iter().sum::<f64>() / targets.len().max(1) as f64
 }
 
 /// The probabilities of all classes, from one row of margins.

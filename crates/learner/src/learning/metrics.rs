@@ -115,11 +115,8 @@ pub(crate) fn mean_class_metrics(each: &[&[ClassMetrics]]) -> Vec<ClassMetrics> 
     let classes = each.first().map_or(0, |iteration| iteration.len());
     (0..classes)
         .map(|class| {
-            let tested: Vec<&ClassMetrics> = each
-                .iter()
-                .map(|iteration| &iteration[class])
-                .filter(|metrics| metrics.support > 0)
-                .collect();
+            let of_class = each.iter().map(|iteration| &iteration[class]);
+            let tested: Vec<&ClassMetrics> = of_class.filter(|metrics| metrics.support > 0).collect();
             let mean = |metric: fn(&ClassMetrics) -> f64| {
                 mean_and_deviation(&tested.iter().map(|metrics| metric(metrics)).collect::<Vec<_>>()).0
             };

@@ -55,15 +55,10 @@ pub(crate) fn choose_inputs(features: &Features, rows: &[u32]) -> Vec<Input> {
 
 /// Statistics of a column over `rows`; `None` when it does not vary there.
 fn input_of(feature: usize, column: &Column, rows: &[u32]) -> Option<Input> {
-    let counts = column.value_counts(rows);
-    let missing: u32 = column.values().iter().zip(&counts).filter(|(v, _)| v.is_nan()).map(|(_, &n)| n).sum();
-    let mut raw: Vec<(f32, u32)> = column
-        .values()
-        .iter()
-        .zip(&counts)
-        .filter(|(value, count)| !value.is_nan() && **count > 0)
-        .map(|(&value, &count)| (value, count))
-        .collect();
+    let counted = column.values().iter().copied().zip(column.value_counts(rows));
+    let (missing, mut raw): (Vec<_>, Vec<_>) =
+        counted.filter(|&(_, count)| count > 0).partition(|(value, _)| value.is_nan());
+    let missing: u32 = missing.iter().map(|&(_, count)| count).sum();
     raw.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
     let present: f64 = raw.iter().map(|&(_, n)| f64::from(n)).sum();
     if raw.len() < 2 && (missing == 0 || raw.is_empty()) {
@@ -92,6 +87,7 @@ fn input_of(feature: usize, column: &Column, rows: &[u32]) -> Option<Input> {
     Some(input)
 }
 
+/// A hash of the values of `rows` in their order: `FxHash`, of Firefox and the Rust compiler.
 fn fingerprint(column: &Column, rows: &[u32]) -> u64 {
     let mut hash = 0_u64;
     let bits: Vec<u64> = column.values().iter().map(|value| u64::from(value.to_bits())).collect();

@@ -82,12 +82,6 @@ mod tests {
         completed: Mutex<Vec<usize>>,
     }
 
-    impl Recorder {
-        fn allowing(allowed: usize) -> Self {
-            Self { allowed: AtomicUsize::new(allowed), completed: Mutex::default() }
-        }
-    }
-
     impl Progress for Recorder {
         fn should_stop(&self) -> bool {
             self.allowed.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_err()
@@ -107,9 +101,9 @@ mod tests {
 
     #[test]
     fn an_early_end_keeps_the_first_iterations_without_a_gap() {
-        let recorder = Recorder::allowing(0);
-        assert_eq!(run_iterations(20, &recorder, |number| number), [0, 1, 2]);
-        let recorder = Recorder::allowing(4);
+        let recorder = |allowed| Recorder { allowed: AtomicUsize::new(allowed), completed: Mutex::default() };
+        assert_eq!(run_iterations(20, &recorder(0), |number| number), [0, 1, 2]);
+        let recorder = recorder(4);
         let done = run_iterations(20, &recorder, |number| number);
         assert_eq!(done, (0..done.len() as u64).collect::<Vec<_>>());
         assert!((3..=7).contains(&done.len()), "{done:?}");

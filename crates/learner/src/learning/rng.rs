@@ -25,7 +25,8 @@ impl Stream {
         (self.0.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// Uniform from 0 to `n` - 1. The bias of the reduction is below 2^-32 for any `n` used here.
+    /// Uniform from 0 to `n` - 1, by multiplication (Lemire 2019) without rejection: the bias is below 2^-32 for any `n`
+    /// used here.
     pub(crate) fn below(&mut self, n: usize) -> usize {
         ((u128::from(self.0.next_u64()) * n as u128) >> 64) as usize
     }

@@ -65,8 +65,9 @@ pub(super) fn train_on(samples: &Labelled, rows: &[u32]) -> TrainedModel {
     let inputs = choose_inputs(samples.features(), rows);
     let training = TrainingSet { samples, rows, inputs: &inputs, seed: SEED };
     let too_few = rows.len() < MIN_TO_COMPARE || comparable < 2;
-    let (candidates, ensemble) = if inputs.is_empty() || too_few {
-        fixed_candidates()
+    let (candidates, ensemble): (Vec<Compared>, _) = if inputs.is_empty() || too_few {
+        let candidates = FOR_FEW_SAMPLES.map(|params| -> Compared { (Box::new(params), None) });
+        (candidates.into(), Ensemble::of_equal_weights(FOR_FEW_SAMPLES.len()))
     } else {
         let comparison = compare(training, LEARNERS);
         let ensemble = Ensemble::select(&comparison);
@@ -78,20 +79,12 @@ pub(super) fn train_on(samples: &Labelled, rows: &[u32]) -> TrainedModel {
     TrainedModel {
         names: samples.features().names().to_vec(),
         classes: samples.classes().to_vec(),
-        basis: model.basis,
-        linear: model.linear,
-        forests: model.forests,
+        additive: model,
         decisions,
         log_loss: (!ensemble.log_loss.is_nan()).then_some(ensemble.log_loss),
         class_counts,
         inputs,
     }
-}
-
-/// The candidates and their ensemble for too few samples.
-fn fixed_candidates() -> (Vec<Compared>, Ensemble) {
-    let of = |params| -> Compared { (Box::new(params), None) };
-    (FOR_FEW_SAMPLES.map(of).into(), Ensemble::of_equal_weights(FOR_FEW_SAMPLES.len()))
 }
 
 /// Fits the candidates that have a weight in the ensemble, in parallel, and adds them up.

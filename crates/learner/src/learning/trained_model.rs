@@ -5,10 +5,9 @@
 use ndarray::Array2;
 use rayon::prelude::*;
 
-use super::basis::Basis;
-use super::logistic::{LinearModel, probabilities};
+use super::additive_model::AdditiveModel;
+use super::logistic::probabilities;
 use super::preprocessing::Input;
-use super::trees::Forest;
 use crate::dataset::{Class, Features};
 
 /// A classifier: which features it uses, how they are prepared, weights and trees.
@@ -16,52 +15,25 @@ use crate::dataset::{Class, Features};
 /// Made by [`train`](super::train); [`crate::model::to_onnx`] writes it as a file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainedModel {
-    pub(crate) names: Vec<String>,
-    pub(crate) classes: Vec<Class>,
+    /// The names of all features, used or not, in the order that [`TrainedModel::probabilities`] expects.
+    pub names: Vec<String>,
+    /// The classes, in the order of the probabilities.
+    pub classes: Vec<Class>,
+    /// The decisions of the training, in sentences for an administrator: features used, learners tried, their log-loss.
+    pub decisions: Vec<String>,
+    /// The mean cross-validated log-loss of the ensemble (natural logarithm); `None` when there were too few samples
+    /// for a cross-validation.
+    pub log_loss: Option<f64>,
+    /// The number of training samples of each class.
+    pub class_counts: Vec<usize>,
     pub(crate) inputs: Vec<Input>,
-    pub(crate) basis: Basis,
-    pub(crate) linear: LinearModel,
-    pub(crate) forests: Vec<Forest>,
-    pub(crate) decisions: Vec<String>,
-    pub(crate) log_loss: Option<f64>,
-    pub(crate) class_counts: Vec<usize>,
+    pub(crate) additive: AdditiveModel,
 }
 
 /// Samples are predicted in chunks of about this many cells (samples × derived columns), so that memory stays bounded.
 const CHUNK_CELLS: usize = 1_000_000;
 
 impl TrainedModel {
-    /// The names of all features, used or not, in the order that [`TrainedModel::probabilities`] expects.
-    #[must_use]
-    pub fn names(&self) -> &[String] {
-        &self.names
-    }
-
-    /// The classes, in the order of the probabilities.
-    #[must_use]
-    pub fn classes(&self) -> &[Class] {
-        &self.classes
-    }
-
-    /// The decisions of the training, in sentences for an administrator: features used, learners tried, their log-loss.
-    #[must_use]
-    pub fn decisions(&self) -> &[String] {
-        &self.decisions
-    }
-
-    /// The mean cross-validated log-loss of the ensemble (natural logarithm); `None` when there were too few samples
-    /// for a cross-validation.
-    #[must_use]
-    pub fn log_loss(&self) -> Option<f64> {
-        self.log_loss
-    }
-
-    /// The number of training samples of each class.
-    #[must_use]
-    pub fn class_counts(&self) -> &[usize] {
-        &self.class_counts
-    }
-
     /// The probability of each class for each of `rows`: rows × classes, in the order of [`TrainedModel::classes`].
     ///
     /// `features` must have the columns of [`TrainedModel::names`], in this order (see [`Features::aligned_to`]).
@@ -86,24 +58,14 @@ impl TrainedModel {
     /// When a row is not a row of `features`, or `features` has too few columns.
     #[must_use]
     pub fn probabilities(&self, features: &Features, rows: &[u32]) -> Array2<f64> {
-        let chunk = (CHUNK_CELLS / (self.basis.width() + self.inputs.len() + 1)).clamp(16, 4_096);
+        let chunk = (CHUNK_CELLS / (self.additive.basis.width() + self.inputs.len() + 1)).clamp(16, 4_096);
         let mut out = Array2::zeros((rows.len(), self.classes.len()));
         let chunks: Vec<Array2<f64>> =
-            rows.par_chunks(chunk).map(|rows| self.margins(features, rows)).collect();
-        let margins = chunks.iter().flat_map(Array2::outer_iter);
-        for (mut out, margins) in out.outer_iter_mut().zip(margins) {
+            rows.par_chunks(chunk).map(|rows| self.additive.margins(&self.inputs, features, rows)).collect();
+        for (mut out, margins) in out.outer_iter_mut().zip(chunks.iter().flat_map(Array2::outer_iter)) {
             let out = out.as_slice_mut().expect("rows of a row-major matrix are contiguous");
             probabilities(margins, out);
         }
         out
-    }
-
-    fn margins(&self, features: &Features, rows: &[u32]) -> Array2<f64> {
-        let design = self.basis.design(&self.inputs, features, rows);
-        let mut margins = design.dot(&self.linear.weights) + &self.linear.bias;
-        for forest in &self.forests {
-            forest.add_margins(&self.inputs, features, rows, &mut margins);
-        }
-        margins
     }
 }

@@ -7,7 +7,7 @@
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
 
-use super::error::ModelError;
+use super::error::{ModelError, refused};
 use super::operators;
 use super::to_onnx::INPUT;
 use crate::text::Untrusted;
@@ -17,14 +17,7 @@ const MAX_NODES: usize = 10_000;
 
 /// Refuses a model that does not consist of known operators and valid tensors.
 pub(super) fn check(proto: &ModelProto) -> Result<(), ModelError> {
-    let refused = |why: String| Err(ModelError::Refused(why));
-    let graph = proto.graph.as_ref().ok_or(ModelError::NoGraph)?;
-    if !proto.functions.is_empty() || !graph.sparse_initializer.is_empty() {
-        return refused("local functions and sparse tensors are not accepted".to_owned());
-    }
-    if graph.node.len() > MAX_NODES {
-        return refused(format!("it has more than {MAX_NODES} nodes, a fixed limit"));
-    }
+    let graph = graph_of(proto)?;
     graph.node.iter().try_for_each(check_node)?;
     if graph.input.len() != 1 || graph.input[0].name != INPUT {
         return refused(format!("its only input must be called {INPUT}"));
@@ -33,23 +26,33 @@ pub(super) fn check(proto: &ModelProto) -> Result<(), ModelError> {
     graph.initializer.iter().try_for_each(check_tensor)
 }
 
+/// The graph of a file without local functions and sparse tensors, which nothing here reads, and with at most [`MAX_NODES`]
+/// nodes.
+pub(super) fn graph_of(proto: &ModelProto) -> Result<&GraphProto, ModelError> {
+    let graph = proto.graph.as_ref().ok_or(ModelError::NoGraph)?;
+    if !proto.functions.is_empty() || !graph.sparse_initializer.is_empty() {
+        return refused("local functions and sparse tensors are not accepted");
+    }
+    if graph.node.len() > MAX_NODES {
+        return refused(format!("it has more than {MAX_NODES} nodes, a fixed limit"));
+    }
+    Ok(graph)
+}
+
 fn check_node(node: &NodeProto) -> Result<(), ModelError> {
-    let refused = |why: String| Err(ModelError::Refused(why));
     let Some(operator) = operators::find(&node.op_type).filter(|_| node.domain.is_empty()) else {
         return refused(format!("operator {} is not accepted", Untrusted(&node.op_type).identifier(40)));
     };
     let numbers = node.attribute.iter().all(|a| a.g.is_none() && a.t.is_none() && a.graphs.is_empty());
     if !numbers {
-        return refused("attributes with graphs or tensors are not accepted".to_owned());
+        return refused("attributes with graphs or tensors are not accepted");
     }
     let unknown = |name: &&str| !operator.attributes.contains(name);
-    match node.attribute.iter().map(|attribute| attribute.name.as_str()).find(unknown) {
-        Some(name) => {
-            let name = Untrusted(name).identifier(40);
-            refused(format!("operator {} is not accepted with the attribute {name}", operator.name))
-        }
-        None => Ok(()),
+    if let Some(name) = node.attribute.iter().map(|attribute| attribute.name.as_str()).find(unknown) {
+        let name = Untrusted(name).identifier(40);
+        return refused(format!("operator {} is not accepted with the attribute {name}", operator.name));
     }
+    Ok(())
 }
 
 /// A node may only read values that are defined before it, which also rules out cycles.
@@ -59,7 +62,7 @@ fn check_order(graph: &GraphProto) -> Result<(), ModelError> {
     known.extend(graph.input.iter().map(|input| input.name.as_str()));
     for node in &graph.node {
         if !node.input.iter().all(|name| known.contains(name.as_str())) {
-            return Err(ModelError::Refused("a node reads a value that is not defined before it".to_owned()));
+            return refused("a node reads a value that is not defined before it");
         }
         known.extend(node.output.iter().map(String::as_str));
     }
@@ -67,16 +70,13 @@ fn check_order(graph: &GraphProto) -> Result<(), ModelError> {
 }
 
 fn check_tensor(tensor: &TensorProto) -> Result<(), ModelError> {
-    let refused = |why: &str| Err(ModelError::Refused(why.to_owned()));
     if !tensor.external_data.is_empty() || tensor.data_location.is_some_and(|location| location != 0) {
         return refused("tensors in other files are not accepted");
     }
-    let size = if tensor.data_type == DataType::Float as i32 {
-        4
-    } else if tensor.data_type == DataType::Int64 as i32 {
-        8
-    } else {
-        return refused("tensors must be of floats or 64-bit integers");
+    let size = match DataType::try_from(tensor.data_type) {
+        Ok(DataType::Float) => 4,
+        Ok(DataType::Int64) => 8,
+        _ => return refused("tensors must be of floats or 64-bit integers"),
     };
     let dims: Option<Vec<usize>> = tensor.dims.iter().map(|&dim| usize::try_from(dim).ok()).collect();
     let elements = dims.and_then(|dims| operators::shapes::elements(&dims));

@@ -7,11 +7,12 @@
 use std::mem::size_of;
 
 use prost::Message;
+use prost::encoding::decode_varint;
 use tract_onnx::pb::{
     AttributeProto, GraphProto, ModelProto, NodeProto, StringStringEntryProto, TensorProto,
 };
 
-use super::error::ModelError;
+use super::error::{ModelError, refused};
 
 /// The maximum memory of a model's structures and lists of integers, without the texts and tensors in them, in
 /// bytes.
@@ -91,21 +92,20 @@ fn count(
     depth: usize,
 ) -> Result<(), ModelError> {
     if depth > MAX_DEPTH {
-        return Err(ModelError::Refused("its graphs are nested too deeply".to_owned()));
+        return refused("its graphs are nested too deeply");
     }
-    while let Some((field, wire)) = varint(&mut bytes).map(|key| (key >> 3, key & 7)) {
+    while let Ok(key) = decode_varint(&mut bytes) {
+        let (field, wire) = (key >> 3, key & 7);
         match wire {
             0 => {
-                varint(&mut bytes);
+                let _ = decode_varint(&mut bytes);
                 take(budget, NUMBER_BYTES)?;
             }
             1 => bytes = bytes.get(8..).unwrap_or_default(),
             5 => bytes = bytes.get(4..).unwrap_or_default(),
             2 => {
-                let length = varint(&mut bytes).and_then(|length| usize::try_from(length).ok());
-                let Some((inside, rest)) = length.and_then(|length| bytes.split_at_checked(length)) else {
-                    return Ok(());
-                };
+                let length = decode_varint(&mut bytes).map_or(usize::MAX, |length| length as usize);
+                let Some((inside, rest)) = bytes.split_at_checked(length) else { return Ok(()) };
                 bytes = rest;
                 let named =
                     message.fields.iter().find(|(number, _)| *number == field).map(|(_, message)| *message);
@@ -127,23 +127,11 @@ fn count(
 }
 
 fn take(budget: &mut usize, bytes: usize) -> Result<(), ModelError> {
-    *budget = budget.checked_sub(bytes).ok_or_else(|| {
-        ModelError::Refused("it consists of more nodes, tensors and other parts than any model".to_owned())
-    })?;
+    let Some(left) = budget.checked_sub(bytes) else {
+        return refused("it consists of more nodes, tensors and other parts than any model");
+    };
+    *budget = left;
     Ok(())
-}
-
-fn varint(bytes: &mut &[u8]) -> Option<u64> {
-    let mut value = 0_u64;
-    for shift in (0..64).step_by(7) {
-        let (&byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            return Some(value);
-        }
-    }
-    None
 }
 
 #[cfg(test)]

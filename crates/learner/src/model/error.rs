@@ -75,6 +75,11 @@ pub enum ModelError {
     Features(#[from] crate::dataset::Mismatch),
 }
 
+/// The error of a file that holds something that this backend does not run.
+pub(super) fn refused<T>(why: impl Into<String>) -> Result<T, ModelError> {
+    Err(ModelError::Refused(why.into()))
+}
+
 fn shown(cause: &impl ToString) -> String {
     Untrusted(&cause.to_string()).line(MAX_CAUSE_CHARS)
 }

@@ -32,7 +32,7 @@ impl Graph {
 
     /// An output: rows × `columns`, or one value per row.
     pub(super) fn output(&mut self, name: &str, value: &ValueName, kind: DataType, columns: Option<usize>) {
-        self.node_into("Identity", &[value], &[], name.to_owned());
+        self.node_into("Identity", &[value], Vec::new(), name.to_owned());
         self.proto.output.push(value_info(name, kind, columns));
     }
 
@@ -44,15 +44,14 @@ impl Graph {
     }
 
     /// A constant of integers.
-    pub(super) fn integers(&mut self, values: &[i64]) -> ValueName {
-        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        self.constant(&[values.len()], DataType::Int64, bytes)
+    pub(super) fn integers(&mut self, values: impl IntoIterator<Item = i64>) -> ValueName {
+        let bytes: Vec<u8> = values.into_iter().flat_map(i64::to_le_bytes).collect();
+        self.constant(&[bytes.len() / size_of::<i64>()], DataType::Int64, bytes)
     }
 
     /// A constant of indices.
     pub(super) fn indices(&mut self, values: impl IntoIterator<Item = usize>) -> ValueName {
-        let values: Vec<i64> = values.into_iter().map(|value| value as i64).collect();
-        self.integers(&values)
+        self.integers(values.into_iter().map(|value| value as i64))
     }
 
     /// A single float.
@@ -72,9 +71,8 @@ impl Graph {
         inputs: &[&ValueName],
         attributes: &[(&str, i64)],
     ) -> ValueName {
-        let output = self.new_name(op);
-        self.node_into(op, inputs, attributes, output.clone());
-        output
+        let integer = |&(name, i): &(&str, i64)| AttributeProto { i, ..attribute(name, AttributeType::Int) };
+        self.node(op, inputs, attributes.iter().map(integer).collect())
     }
 
     /// The result of an operator with an attribute that is a list of integers.
@@ -85,16 +83,8 @@ impl Graph {
         name: &str,
         ints: &[i64],
     ) -> ValueName {
-        let output = self.op(op, inputs);
-        if let Some(node) = self.proto.node.last_mut() {
-            node.attribute.push(AttributeProto {
-                name: name.to_owned(),
-                r#type: AttributeType::Ints as i32,
-                ints: ints.to_vec(),
-                ..AttributeProto::default()
-            });
-        }
-        output
+        let list = AttributeProto { ints: ints.to_vec(), ..attribute(name, AttributeType::Ints) };
+        self.node(op, inputs, vec![list])
     }
 
     /// Some columns of a rows × columns value.
@@ -142,16 +132,19 @@ impl Graph {
         name
     }
 
-    fn node_into(&mut self, op: &str, inputs: &[&ValueName], attributes: &[(&str, i64)], output: ValueName) {
-        let attribute = attributes
-            .iter()
-            .map(|&(name, i)| AttributeProto {
-                name: name.to_owned(),
-                r#type: AttributeType::Int as i32,
-                i,
-                ..AttributeProto::default()
-            })
-            .collect();
+    fn node(&mut self, op: &str, inputs: &[&ValueName], attributes: Vec<AttributeProto>) -> ValueName {
+        let output = self.new_name(op);
+        self.node_into(op, inputs, attributes, output.clone());
+        output
+    }
+
+    fn node_into(
+        &mut self,
+        op: &str,
+        inputs: &[&ValueName],
+        attribute: Vec<AttributeProto>,
+        output: ValueName,
+    ) {
         self.proto.node.push(NodeProto {
             name: format!("node_{output}"),
             op_type: op.to_owned(),
@@ -161,6 +154,10 @@ impl Graph {
             ..NodeProto::default()
         });
     }
+}
+
+fn attribute(name: &str, kind: AttributeType) -> AttributeProto {
+    AttributeProto { name: name.to_owned(), r#type: kind as i32, ..AttributeProto::default() }
 }
 
 fn value_info(name: &str, kind: DataType, columns: Option<usize>) -> ValueInfoProto {

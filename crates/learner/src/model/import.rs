@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::decode::decode;
-use super::error::ModelError;
+use super::error::{ModelError, refused};
 use super::metadata::ModelMetadata;
 use super::output_check::check_output;
 use super::runner::Model;
@@ -41,9 +41,7 @@ pub fn import(mut files: ModelFiles) -> Result<Vec<u8>, ModelError> {
     };
     if bytes.len() > MAX_MODEL_BYTES {
         let max = MAX_MODEL_BYTES >> 20;
-        return Err(ModelError::Refused(format!(
-            "translated for this backend it is larger than {max} MiB, a fixed limit"
-        )));
+        return refused(format!("translated for this backend it is larger than {max} MiB, a fixed limit"));
     }
     check_output(&model)?;
     Ok(bytes)
@@ -69,6 +67,5 @@ fn import_onnx(onnx: Vec<u8>, model_json: Option<Vec<u8>>) -> Result<(Vec<u8>, M
 }
 
 fn load(onnx: Vec<u8>) -> Result<(Vec<u8>, Model), ModelError> {
-    let model = Model::load(&onnx)?;
-    Ok((onnx, model))
+    Model::load(&onnx).map(|model| (onnx, model))
 }

@@ -2,8 +2,6 @@
 //!
 //! Owns the format of the metadata and its limits. Must not know how a model is run.
 
-use std::collections::HashMap;
-
 use serde::{Deserialize, Serialize};
 use tract_onnx::pb::{ModelProto, StringStringEntryProto};
 
@@ -20,8 +18,8 @@ const MAX_DECISIONS: usize = 1_000;
 /// The maximum number of samples of one class; low enough that a sum of such counts does not overflow.
 const MAX_SAMPLES: usize = 1 << 50;
 
-/// The metadata of a model file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// The metadata of a model file. By default nothing is known about the model.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ModelMetadata {
     /// The version of this metadata, [`FORMAT`] in files of this release.
     pub format: u32,
@@ -66,6 +64,10 @@ pub struct TopFeature {
 /// All metadata is one JSON value under one key, because names may hold any character.
 const KEY: &str = "moodle_mlbackend";
 
+fn unusable<T>(why: impl Into<String>) -> Result<T, ModelError> {
+    Err(ModelError::Metadata(why.into()))
+}
+
 fn yes() -> bool {
     true
 }
@@ -90,37 +92,31 @@ impl ModelMetadata {
         const MAX_BYTES: usize = 64 << 10;
         let length: usize = self.decisions.iter().map(String::len).sum();
         if length + self.made_by.len() > MAX_BYTES {
-            return Err(ModelError::Metadata(
-                "its decisions and made_by are longer than 64 KiB together, a fixed limit".to_owned(),
-            ));
+            return unusable("its decisions and made_by are longer than 64 KiB together, a fixed limit");
         }
         Ok(())
     }
 
     /// The metadata of a decoded model file.
     pub(super) fn of(proto: &ModelProto) -> Result<Self, ModelError> {
-        let wrong = |why: &str| ModelError::Metadata(why.to_owned());
-        let entries: HashMap<&str, &str> =
-            proto.metadata_props.iter().map(|entry| (entry.key.as_str(), entry.value.as_str())).collect();
-        let value = entries.get(KEY).ok_or(ModelError::NoModelJson)?;
+        let entry = proto.metadata_props.iter().rfind(|entry| entry.key == KEY);
+        let value = &entry.ok_or(ModelError::NoModelJson)?.value;
         let metadata: Self = serde_json::from_str(value).map_err(ModelError::MetadataJson)?;
         if metadata.format != FORMAT {
-            return Err(ModelError::Metadata(format!(
-                "it has format {}, this release reads format {FORMAT}",
-                metadata.format
-            )));
+            let format = metadata.format;
+            return unusable(format!("it has format {format}, this release reads format {FORMAT}"));
         }
         if metadata.features.is_empty() || metadata.classes.len() < 2 {
-            return Err(wrong("it has no features or less than two classes"));
+            return unusable("it has no features or less than two classes");
         }
         if Class::are_repeated(&metadata.classes) {
-            return Err(wrong("a class is repeated"));
+            return unusable("a class is repeated");
         }
         let counts = &metadata.class_counts;
         let known =
             counts.len() == metadata.classes.len() && counts.iter().all(|&count| count <= MAX_SAMPLES);
         if !known && !counts.is_empty() {
-            return Err(wrong("class_counts has not one count for each class"));
+            return unusable("class_counts has not one count for each class");
         }
         Ok(metadata)
     }

@@ -4,8 +4,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::error::ModelError;
-use super::runner::Model;
+use super::error::{ModelError, refused};
+use super::runner::{BATCH, Model};
 
 /// The tolerance for rounding: of the sum of probabilities, and between two runs of one sample.
 const ROUNDING: f32 = 1e-3;
@@ -27,10 +27,10 @@ fn check_probabilities(model: &Model) -> Result<(), ModelError> {
     let mut samples = synthetic_samples_with_gaps(model.metadata().features.len());
     let together = model.run_columns(&samples)?;
     if !are_probabilities(&together, classes) {
-        return Err(ModelError::Refused("its outputs are not probabilities that sum to 1".to_owned()));
+        return refused("its outputs are not probabilities that sum to 1");
     }
     for column in &mut samples {
-        column.drain(..Model::BATCH / 2);
+        column.drain(..BATCH / 2);
         column.reverse();
     }
     let others = model.run_columns(&samples)?;
@@ -39,11 +39,7 @@ fn check_probabilities(model: &Model) -> Result<(), ModelError> {
         .rev()
         .zip(others.chunks_exact(classes))
         .all(|(one, other)| one.iter().zip(other).all(|(one, other)| (one - other).abs() < ROUNDING));
-    if same {
-        Ok(())
-    } else {
-        Err(ModelError::Refused("its output for one sample depends on other samples".to_owned()))
-    }
+    if same { Ok(()) } else { refused("its output for one sample depends on other samples") }
 }
 
 /// Whether each row is within 0 and 1 and sums to 1.
@@ -71,24 +67,11 @@ pub fn synthetic_samples_with_gaps(width: usize) -> Vec<Vec<f32>> {
 /// call.
 pub(super) fn synthetic_samples(width: usize) -> Vec<Vec<f32>> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut next = || {
+    let mut value = |row: usize| {
         // A linear congruential generator (Knuth, MMIX): any scattered values will do.
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32 / (1_u64 << 24) as f32
+        let uniform = (state >> 40) as f32 / (1_u64 << 24) as f32;
+        if row % 4 == 3 { uniform * 20.0 - 10.0 } else { (uniform * 200.0).round() / 100.0 - 1.0 }
     };
-    (0..width)
-        .map(|_| {
-            (0..Model::BATCH)
-                .map(
-                    |row| {
-                        if row % 4 == 3 {
-                            next() * 20.0 - 10.0
-                        } else {
-                            (next() * 200.0).round() / 100.0 - 1.0
-                        }
-                    },
-                )
-                .collect()
-        })
-        .collect()
+    (0..width).map(|_| (0..BATCH).map(&mut value).collect()).collect()
 }

@@ -12,7 +12,7 @@ use tract_onnx::prelude::*;
 
 use super::check::check;
 use super::decode::decode;
-use super::error::ModelError;
+use super::error::{ModelError, refused};
 use super::metadata::ModelMetadata;
 use super::shape_inference::infer;
 use super::to_onnx::PROBABILITIES;
@@ -24,7 +24,10 @@ pub struct Model {
     plan: Arc<TypedRunnableModel>,
 }
 
-const BATCH: usize = Model::BATCH;
+/// The size of every batch; the last one is padded with zeros. tract optimises a graph of known shape several
+/// times better than one with a symbol in it, a batch of this size stays in the cache, and the batches are
+/// spread over the cores.
+pub(super) const BATCH: usize = 256;
 
 impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -33,11 +36,6 @@ impl std::fmt::Debug for Model {
 }
 
 impl Model {
-    /// The size of every batch; the last one is padded with zeros. tract optimises a graph of known shape several
-    /// times better than one with a symbol in it, a batch of this size stays in the cache, and the batches are
-    /// spread over the cores.
-    pub(super) const BATCH: usize = 256;
-
     /// Reads, checks and prepares a model file.
     ///
     /// # Errors
@@ -54,13 +52,16 @@ impl Model {
         let graph = proto.graph.as_ref().ok_or(ModelError::NoGraph)?;
         let shape = infer(graph, BATCH, metadata.features.len(), PROBABILITIES)?;
         if shape != [BATCH, metadata.classes.len()] {
-            return Err(ModelError::Refused("it has not one probability per class".to_owned()));
+            return refused("it has not one probability per class");
         }
         // A graph that passed the checks should not make tract panic. If one does, only this model fails.
         let loaded = catch_unwind(AssertUnwindSafe(|| {
             let plan = prepare(proto, metadata.features.len()).map_err(ModelError::Runtime)?;
             let model = Self { metadata, plan };
-            model.run_once().map(|()| model)
+            // One sample of missing values and one of zeros: a file that cannot run is refused when it is loaded, not
+            // when it is used.
+            model.run_columns(&vec![vec![f32::NAN, 0.0]; model.metadata.features.len()])?;
+            Ok(model)
         }));
         loaded.unwrap_or(Err(ModelError::Panic))
     }
@@ -129,13 +130,6 @@ impl Model {
         } else {
             Err(ModelError::Output("its output holds a value that is not finite".to_owned()))
         }
-    }
-
-    /// Runs one sample of missing values and one of zeros: a file that cannot run is refused when it is loaded, not
-    /// when it is used.
-    fn run_once(&self) -> Result<(), ModelError> {
-        let columns = vec![vec![f32::NAN, 0.0]; self.metadata.features.len()];
-        self.run_columns(&columns).map(|_| ())
     }
 }
 

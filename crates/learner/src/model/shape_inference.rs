@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 
 use tract_onnx::pb::{GraphProto, NodeProto, TensorProto};
 
-use super::error::ModelError;
+use super::error::{ModelError, refused};
 use super::operators::shapes::{FLOAT, Inputs, Shape, elements};
 use super::operators::{self, Integers, Operator};
 use crate::text::Untrusted;
@@ -50,9 +50,9 @@ pub(super) fn infer(
     }
     let known = |name: &str| inference.shapes.contains_key(name);
     if !graph.output.iter().all(|output| known(&output.name)) {
-        return Err(ModelError::Refused("an output is not computed by any node".to_owned()));
+        return refused("an output is not computed by any node");
     }
-    let shape = inference.shapes.get(output).cloned();
+    let shape = inference.shapes.remove(output);
     shape.ok_or_else(|| ModelError::Refused(format!("it has no output called {output}")))
 }
 
@@ -105,11 +105,11 @@ impl<'a> Inference<'a> {
         let inferred = operator.and_then(|operator| Some((operator, (operator.shape)(&inputs)?)));
         let Some((operator, shape)) = inferred else {
             let name = Untrusted(&node.op_type).identifier(20);
-            return Err(ModelError::Refused(format!("the inputs of a node {name} do not fit each other")));
+            return refused(format!("the inputs of a node {name} do not fit each other"));
         };
         let max = (operator.max)(&inputs).filter(|&max| max <= MAX_EXACT);
         let [output] = node.output.as_slice() else {
-            return Err(ModelError::Refused("a node has not exactly one output".to_owned()));
+            return refused("a node has not exactly one output");
         };
         if let Some(max) = max {
             self.max.insert(output, max);
@@ -125,18 +125,15 @@ impl<'a> Inference<'a> {
         node: &NodeProto,
         output: &'a str,
     ) -> Result<(), ModelError> {
-        let any =
-            |mut names: std::slice::Iter<'_, String>| names.any(|name| self.integers.contains(name.as_str()));
+        let any = |names: &[String]| names.iter().any(|name| self.integers.contains(name.as_str()));
         let integers = match &operator.integers {
             Integers::Always => true,
             Integers::ByAttribute => node.attribute.iter().any(|attribute| attribute.i != i64::from(FLOAT)),
             Integers::From(inputs) => {
                 let end = inputs.end.min(node.input.len());
-                any(node.input.get(inputs.start..end).unwrap_or_default().iter())
+                any(node.input.get(inputs.start..end).unwrap_or_default())
             }
-            Integers::Refused if any(node.input.iter()) => {
-                return Err(ModelError::Refused("it divides integers".to_owned()));
-            }
+            Integers::Refused if any(&node.input) => return refused("it divides integers"),
             Integers::Refused => false,
         };
         if integers {
@@ -152,7 +149,7 @@ impl<'a> Inference<'a> {
             self.products = self.products.saturating_add(products.unwrap_or(usize::MAX));
         }
         if self.products > MAX_PRODUCTS {
-            return Err(ModelError::Refused("it would take too much time to run".to_owned()));
+            return refused("it would take too much time to run");
         }
         Ok(())
     }
@@ -166,19 +163,17 @@ impl<'a> Inference<'a> {
             && self.elements <= MAX_ELEMENTS_TOGETHER
             && self.elements_alive <= MAX_ELEMENTS_AT_ONCE;
         if !fits {
-            return Err(ModelError::Refused("it would take too much memory to run".to_owned()));
+            return refused("it would take too much memory to run");
         }
         match self.shapes.insert(name, shape) {
             None => Ok(()),
-            Some(_) => Err(ModelError::Refused("two values have one name".to_owned())),
+            Some(_) => refused("two values have one name"),
         }
     }
 
     /// Values that no later node reads are freed after a node.
     fn release(&mut self, node: &NodeProto, at: usize) {
-        let mut read: Vec<&str> = node.input.iter().map(String::as_str).collect();
-        read.sort_unstable();
-        read.dedup();
+        let read: HashSet<&str> = node.input.iter().map(String::as_str).collect();
         for name in read {
             let last = !self.constants.contains_key(name) && self.last_read.get(name) == Some(&at);
             if let Some(shape) = self.shapes.get(name).filter(|_| last) {

@@ -29,10 +29,10 @@ const IR_VERSION: i64 = 8;
 /// The model as the bytes of an ONNX file.
 #[must_use]
 pub fn to_onnx(model: &TrainedModel) -> Vec<u8> {
-    let made_by = format!("moodle-mlbackend {}", env!("CARGO_PKG_VERSION"));
+    let top_features = model.top_features().into_iter().map(|(name, weight)| TopFeature { name, weight });
     let metadata = ModelMetadata {
         format: FORMAT,
-        made_by,
+        made_by: format!("moodle-mlbackend {}", env!("CARGO_PKG_VERSION")),
         features: model.names.clone(),
         named: true,
         open_ended: false,
@@ -40,11 +40,7 @@ pub fn to_onnx(model: &TrainedModel) -> Vec<u8> {
         class_counts: model.class_counts.clone(),
         log_loss: model.log_loss,
         decisions: model.decisions.clone(),
-        top_features: model
-            .top_features()
-            .into_iter()
-            .map(|(name, weight)| TopFeature { name, weight })
-            .collect(),
+        top_features: top_features.collect(),
     };
     file(graph_of(model), &metadata)
 }
@@ -73,19 +69,25 @@ fn graph_of(model: &TrainedModel) -> Graph {
         class_shares(&mut graph, &raw, model)
     } else {
         let prepared = prepare(&mut graph, &raw, model);
-        let mut margins = if model.basis.width() == 0 {
+        let mut margins = if model.additive.basis.width() == 0 {
             class_shares(&mut graph, &raw, model)
         } else {
             let design = design(&mut graph, &prepared, model);
             linear(&mut graph, &design, model)
         };
-        for forest in model.forests.iter().filter(|forest| !forest.trees.is_empty()) {
-            let more = forest_margins(&mut graph, &prepared, forest, model.linear.bias.len());
+        for forest in model.additive.forests.iter().filter(|forest| !forest.trees.is_empty()) {
+            let more = forest_margins(&mut graph, &prepared, forest, model.additive.linear.bias.len());
             margins = graph.op("Add", &[&margins, &more]);
         }
         margins
     };
-    let margins = if model.classes.len() == 2 { two_margins(&mut graph, &margins) } else { margins };
+    let margins = if model.classes.len() == 2 {
+        // Two margins from one, so that softmax serves any number of classes.
+        let sides = graph.floats(&[1, 2], &[-0.5, 0.5]);
+        graph.op("Mul", &[&margins, &sides])
+    } else {
+        margins
+    };
     let probabilities = graph.op_with("Softmax", &[&margins], &[("axis", 1)]);
     outputs(&mut graph, &probabilities, &model.classes);
     graph
@@ -98,7 +100,7 @@ pub(super) fn outputs(graph: &mut Graph, probabilities: &ValueName, classes: &[C
     let numbers: Vec<f64> = classes.iter().map(|class| class.number()).collect();
     let whole = numbers.iter().all(|number| number.fract() == 0.0 && number.abs() < 1e15);
     let (table, kind) = if whole {
-        (graph.integers(&numbers.iter().map(|&n| n as i64).collect::<Vec<_>>()), DataType::Int64)
+        (graph.integers(numbers.iter().map(|&n| n as i64)), DataType::Int64)
     } else {
         let table = numbers.iter().map(|&n| n as f32).collect::<Vec<_>>();
         (graph.floats(&[table.len()], &table), DataType::Float)
@@ -135,7 +137,7 @@ fn design(graph: &mut Graph, prepared: &Prepared, model: &TrainedModel) -> Value
     // Runs of terms of one kind become one node each, so the columns keep their order.
     let kind = |term: &Term| std::mem::discriminant(term);
     let mut parts = Vec::new();
-    for run in model.basis.terms.chunk_by(|a, b| kind(a) == kind(b)) {
+    for run in model.additive.basis.terms.chunk_by(|a, b| kind(a) == kind(b)) {
         let which = run.iter().map(|term| term.input());
         parts.push(match run[0] {
             Term::Value { .. } => graph.columns(standard, which),
@@ -152,7 +154,7 @@ fn design(graph: &mut Graph, prepared: &Prepared, model: &TrainedModel) -> Value
             }
         });
     }
-    if let Some(random) = &model.basis.random {
+    if let Some(random) = &model.additive.basis.random {
         parts.push(random_features(graph, standard, random));
     }
     graph.concat_columns(&parts)
@@ -172,11 +174,11 @@ fn random_features(graph: &mut Graph, standard: &ValueName, random: &RandomFeatu
 }
 
 fn linear(graph: &mut Graph, design: &ValueName, model: &TrainedModel) -> ValueName {
-    let (columns, margins) = model.linear.weights.dim();
-    let weights: Vec<f32> = model.linear.weights.iter().map(|&weight| weight as f32).collect();
+    let (columns, margins) = model.additive.linear.weights.dim();
+    let weights: Vec<f32> = model.additive.linear.weights.iter().map(|&weight| weight as f32).collect();
     let weights = graph.floats(&[columns, margins], &weights);
     let product = graph.op("MatMul", &[design, &weights]);
-    let bias: Vec<f32> = model.linear.bias.iter().map(|&bias| bias as f32).collect();
+    let bias: Vec<f32> = model.additive.linear.bias.iter().map(|&bias| bias as f32).collect();
     let bias = graph.floats(&[1, margins], &bias);
     graph.op("Add", &[&product, &bias])
 }
@@ -184,13 +186,7 @@ fn linear(graph: &mut Graph, design: &ValueName, model: &TrainedModel) -> ValueN
 /// The same margins for every row: the bias, which gives the shares of the classes.
 fn class_shares(graph: &mut Graph, raw: &ValueName, model: &TrainedModel) -> ValueName {
     let zeros = graph.zeros(raw);
-    let bias: Vec<f32> = model.linear.bias.iter().map(|&bias| bias as f32).collect();
+    let bias: Vec<f32> = model.additive.linear.bias.iter().map(|&bias| bias as f32).collect();
     let bias = graph.floats(&[1, bias.len()], &bias);
     graph.op("Add", &[&zeros, &bias])
-}
-
-/// Two margins from one, so that softmax serves any number of classes.
-fn two_margins(graph: &mut Graph, margin: &ValueName) -> ValueName {
-    let sides = graph.floats(&[1, 2], &[-0.5, 0.5]);
-    graph.op("Mul", &[margin, &sides])
 }

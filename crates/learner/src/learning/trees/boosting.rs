@@ -7,34 +7,12 @@ use rayon::prelude::*;
 
 use super::binning::Binned;
 use super::forest::{Forest, Tree};
-use super::tree_builder::{GradientSums, grow, plus};
+use super::gradients::leaf_values;
+use super::params::TreeParams;
+use super::tree_builder::grow;
 use crate::learning::folds::Split;
-use crate::learning::logistic::{log_loss, margin_count, probabilities};
+use crate::learning::logistic::{log_loss, margin_count, prior_margins, probabilities};
 use crate::learning::rng::Stream;
-
-/// The hyperparameters of boosted trees.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct TreeParams {
-    /// A round adds a tree for each margin.
-    pub max_rounds: usize,
-    /// Stop after this many rounds in which the loss of the validation samples has not decreased.
-    pub early_stopping_rounds: usize,
-    /// The factor of each leaf's Newton step.
-    pub learning_rate: f64,
-    /// Splits of a tree; it has 2^depth leaves.
-    pub depth: usize,
-    /// L2 penalty of leaf values: added to the sum of second derivatives of a leaf.
-    pub l2: f64,
-    /// A node with a smaller sum of second derivatives does not count in the choice of the next split.
-    pub min_hessian: f64,
-    /// The share of the samples that the splits of a tree are chosen on, drawn for each tree (Friedman 2002). Its
-    /// leaf values are fitted on all.
-    pub subsample: f64,
-    /// The standard deviation of the noise on the gains of splits in the first round, as a share of the gain; it
-    /// decreases with the square root of the round (Prokhorenkova et al. 2018).
-    pub random_strength: f64,
-    pub seed: u64,
-}
 
 /// The result of boosting.
 #[derive(Debug)]
@@ -59,7 +37,7 @@ pub(super) fn boost(
 ) -> Boosted {
     debug_assert_eq!(binned.rows, targets.len());
     let width = margin_count(classes);
-    let bias = prior_margins(targets, classes, &split.train);
+    let bias = prior_margins(split.train.iter().map(|&sample| targets[sample as usize]), classes);
     let start = |samples: usize| Array2::from_shape_fn((samples, width), |(_, margin)| bias[margin]);
     let mut train = SampleMargins { samples: &split.train, margins: start(split.train.len()) };
     let mut validation = SampleMargins { samples: &split.validation, margins: start(split.validation.len()) };
@@ -68,25 +46,26 @@ pub(super) fn boost(
     let mut best = (f64::INFINITY, 0, validation.margins.clone());
 
     for round in 1..=params.max_rounds {
-        let gradients = Gradients::of(&train, targets, binned.rows);
+        let gradients = gradients_of(&train, targets);
         let subsample = train.subsample(params.subsample, &mut stream);
         let seeds: Vec<Stream> = (0..width).map(|_| stream.split()).collect();
         let random_strength = params.random_strength / (round as f64).sqrt();
-        let trees_of_round: Vec<BoostedTree> = seeds
+        // Each tree with the leaves that the samples reach.
+        let trees_of_round: Vec<(Tree, Vec<u16>, Vec<u16>)> = seeds
             .into_par_iter()
             .enumerate()
             .map(|(margin, mut stream)| {
-                let gradients = gradients.margin(margin);
+                let gradients = gradients.row(margin).to_slice().expect("made row-major");
                 let samples = subsample.clone();
                 let structure = grow(binned, gradients, samples, params, random_strength, &mut stream);
                 let train_leaves = structure.leaves_of(binned, train.samples);
                 let validation_leaves = structure.leaves_of(binned, validation.samples);
                 let values = leaf_values(gradients, train.samples, &train_leaves, params);
                 let tree = structure.with_leaves(binned, values, margin);
-                BoostedTree { tree, train_leaves, validation_leaves }
+                (tree, train_leaves, validation_leaves)
             })
             .collect();
-        for BoostedTree { tree, train_leaves, validation_leaves } in trees_of_round {
+        for (tree, train_leaves, validation_leaves) in trees_of_round {
             train.add(&tree, &train_leaves);
             validation.add(&tree, &validation_leaves);
             trees.push(tree);
@@ -104,13 +83,6 @@ pub(super) fn boost(
     let rounds = if validation.samples.is_empty() { trees.len() / width } else { best.1 };
     trees.truncate(rounds * width);
     Boosted { forest: Forest { depth: params.depth, trees }, bias, rounds, margins: best.2 }
-}
-
-/// A tree, and the leaf that each sample reaches.
-struct BoostedTree {
-    tree: Tree,
-    train_leaves: Vec<u16>,
-    validation_leaves: Vec<u16>,
 }
 
 /// Samples and their margins after the trees so far.
@@ -154,56 +126,23 @@ impl SampleMargins<'_> {
     }
 }
 
-/// The margins that give every sample the classes' shares.
-fn prior_margins(targets: &[usize], classes: usize, samples: &[u32]) -> Vec<f64> {
-    let mut counts = vec![0.0_f64; classes];
-    samples.iter().for_each(|&sample| counts[targets[sample as usize]] += 1.0);
-    let logs: Vec<f64> = counts.iter().map(|&count| count.max(0.5).ln()).collect();
-    if classes == 2 { vec![logs[1] - logs[0]] } else { logs }
-}
-
-/// The value of each leaf: a Newton step on all samples in it.
-fn leaf_values(gradients: &[[f32; 2]], samples: &[u32], leaf_of: &[u16], params: &TreeParams) -> Vec<f32> {
-    let mut sums: Vec<GradientSums> = vec![[0.0; 2]; 1 << params.depth];
-    for (&sample, &leaf) in samples.iter().zip(leaf_of) {
-        let sum = &mut sums[usize::from(leaf)];
-        *sum = plus(*sum, gradients[sample as usize].map(f64::from));
-    }
-    let step = |[first, second]: GradientSums| (-params.learning_rate * first / (second + params.l2)) as f32;
-    sums.into_iter().map(step).collect()
-}
-
-/// First and second derivatives of the loss by each margin.
-struct Gradients {
-    samples: usize,
-    /// Margins × samples, of all samples; zeros for those outside the training part.
-    pairs: Vec<[f32; 2]>,
-}
-
-impl Gradients {
-    fn of(train: &SampleMargins<'_>, targets: &[usize], samples: usize) -> Self {
-        let width = train.margins.ncols();
-        let classes = if width == 1 { 2 } else { width };
-        let part = |(margins, samples): (&[f64], &[u32])| derivatives(margins, samples, targets, classes);
-        let of_samples: Vec<[f32; 2]> = train.parts().flat_map_iter(part).collect();
-        let mut pairs = vec![[0.0; 2]; samples * width];
-        for (of_sample, &sample) in of_samples.chunks_exact(width).zip(train.samples) {
-            for (margin, &pair) in of_sample.iter().enumerate() {
-                pairs[margin * samples + sample as usize] = pair;
-            }
+/// The derivatives of the loss by each margin: margins × all samples; zeros for those outside the training part.
+fn gradients_of(train: &SampleMargins<'_>, targets: &[usize]) -> Array2<[f32; 2]> {
+    let width = train.margins.ncols();
+    let part = |(margins, samples): (&[f64], &[u32])| derivatives(margins, samples, targets, width);
+    let of_samples: Vec<[f32; 2]> = train.parts().flat_map_iter(part).collect();
+    let mut gradients = Array2::from_elem((width, targets.len()), [0.0; 2]);
+    for (of_sample, &sample) in of_samples.chunks_exact(width).zip(train.samples) {
+        for (margin, &pair) in of_sample.iter().enumerate() {
+            gradients[[margin, sample as usize]] = pair;
         }
-        Self { samples, pairs }
     }
-
-    fn margin(&self, margin: usize) -> &[[f32; 2]] {
-        &self.pairs[margin * self.samples..(margin + 1) * self.samples]
-    }
+    gradients
 }
 
 /// The derivatives of each margin of each sample.
-fn derivatives(margins: &[f64], samples: &[u32], targets: &[usize], classes: usize) -> Vec<[f32; 2]> {
-    let width = margin_count(classes);
-    let mut shares = vec![0.0; classes];
+fn derivatives(margins: &[f64], samples: &[u32], targets: &[usize], width: usize) -> Vec<[f32; 2]> {
+    let mut shares = vec![0.0; width.max(2)];
     let mut pairs = Vec::with_capacity(samples.len() * width);
     for (margins, &sample) in margins.chunks_exact(width).zip(samples) {
         probabilities(margins.into(), &mut shares);
@@ -211,7 +150,7 @@ fn derivatives(margins: &[f64], samples: &[u32], targets: &[usize], classes: usi
             let class = if width == 1 { 1 } else { margin };
             let share = shares[class];
             let truth = f64::from(u8::from(targets[sample as usize] == class));
-            // The diagonal of softmax's Hessian, doubled as usual because the off-diagonal is left out.
+            // The diagonal of softmax's Hessian, doubled as in XGBoost because the off-diagonal is left out.
             let curvature = share * (1.0 - share) * if width == 1 { 1.0 } else { 2.0 };
             pairs.push([(share - truth) as f32, curvature.max(1e-8) as f32]);
         }

@@ -6,7 +6,8 @@ use ndarray::{Array1, Array2};
 use rayon::prelude::*;
 
 use super::binning::{Binned, MAX_INPUTS};
-use super::boosting::{TreeParams, boost};
+use super::boosting::boost;
+use super::params::TreeParams;
 use crate::learning::additive_model::AdditiveModel;
 use crate::learning::folds::Split;
 use crate::learning::learner::{Candidate, CrossValidation, Hyperparameters, Learner, TrainingSet};

@@ -7,8 +7,11 @@
 mod binning;
 mod boosting;
 mod forest;
+mod gradients;
 mod learner;
+mod params;
 mod tree_builder;
+mod tree_structure;
 
 pub(crate) use forest::{Forest, TreeSplit};
 pub(super) use learner::TreeLearner;

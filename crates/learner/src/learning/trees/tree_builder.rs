@@ -7,30 +7,10 @@
 use rayon::prelude::*;
 
 use super::binning::{Binned, BinnedColumn};
-use super::boosting::TreeParams;
-use super::forest::{Tree, TreeSplit};
-use crate::learning::preprocessing::CLIP;
+use super::gradients::{GradientSums, minus, plus, summed};
+use super::params::TreeParams;
+use super::tree_structure::{BinSplit, TreeStructure};
 use crate::learning::rng::Stream;
-
-/// Sums of first and second derivatives.
-pub(super) type GradientSums = [f64; 2];
-
-/// A tree whose leaf values are not fitted yet.
-#[derive(Debug)]
-pub(super) struct TreeStructure {
-    splits: Vec<BinSplit>,
-    depth: usize,
-}
-
-/// The split of all nodes of a level, by bins.
-#[derive(Debug, Clone, Copy)]
-struct BinSplit {
-    gain: f64,
-    column: usize,
-    /// Values in bins up to this one go left.
-    bin: usize,
-    missing_right: bool,
-}
 
 /// The samples that took the same directions at all splits so far.
 struct Node {
@@ -94,50 +74,6 @@ impl Node {
     }
 }
 
-impl TreeStructure {
-    /// The leaf that each of some samples reaches.
-    pub(super) fn leaves_of(&self, binned: &Binned, samples: &[u32]) -> Vec<u16> {
-        let steps: Vec<(&[u8], u64)> = self
-            .splits
-            .iter()
-            .map(|split| (binned.column(split.column), split.bins_right(&binned.columns[split.column])))
-            .collect();
-        let missing_levels = self.depth - steps.len();
-        let leaf_of = |&sample: &u32| {
-            let right = |(bins, right): &(&[u8], u64)| right >> bins[sample as usize] & 1;
-            (steps.iter().fold(0, |leaf, step| 2 * leaf + right(step)) << missing_levels) as u16
-        };
-        samples.par_iter().with_min_len(4_096).map(leaf_of).collect()
-    }
-
-    /// The tree with its fitted leaf values.
-    pub(super) fn with_leaves(self, binned: &Binned, leaves: Vec<f32>, margin: usize) -> Tree {
-        // On levels where no split gained anything all samples go left.
-        let all_left =
-            TreeSplit { input: binned.columns[0].input, threshold: f32::MAX, missing_right: false };
-        let tree_split = |split: BinSplit| {
-            let column = &binned.columns[split.column];
-            let threshold = column.thresholds.get(split.bin).copied().unwrap_or(ABOVE_ALL);
-            TreeSplit { input: column.input, threshold, missing_right: split.missing_right }
-        };
-        let mut splits: Vec<TreeSplit> = self.splits.into_iter().map(tree_split).collect();
-        splits.resize(self.depth, all_left);
-        Tree { splits, leaves, margin }
-    }
-}
-
-impl BinSplit {
-    /// One bit for each bin of its column, set where samples go right.
-    fn bins_right(self, column: &BinnedColumn) -> u64 {
-        let of_missing = column.of_missing();
-        let right = |&bin: &usize| if bin == of_missing { self.missing_right } else { bin > self.bin };
-        (0..=of_missing).filter(right).fold(0, |bits, bin| bits | 1 << bin)
-    }
-}
-
-/// Above every standardised value: a split that separates missing from present values.
-const ABOVE_ALL: f32 = CLIP + 1.0;
-
 /// A histogram is added up in parts of at least `MIN_PART_SAMPLES` samples, and in at most `MAX_PARTS` parts. Neither
 /// depends on the number of cores, so the result does not either.
 const MIN_PART_SAMPLES: usize = 8_192;
@@ -151,26 +87,20 @@ fn histogram(binned: &Binned, gradients: &[[f32; 2]], samples: &[u32]) -> Vec<Gr
         .map(|samples| {
             let mut sums = vec![[0.0; 2]; binned.total];
             for &sample in samples {
-                let [first, second] = gradients[sample as usize].map(f64::from);
+                let gradient = gradients[sample as usize].map(f64::from);
                 for &cell in binned.cells(sample) {
                     let sum = &mut sums[usize::from(cell)];
-                    sum[0] += first;
-                    sum[1] += second;
+                    *sum = plus(*sum, gradient);
                 }
             }
             sums
         })
         .collect();
-    let mut parts = parts.into_iter();
-    let mut all = parts.next().unwrap_or_else(|| vec![[0.0; 2]; binned.total]);
-    for part in parts {
+    let added = parts.into_iter().reduce(|mut all, part| {
         all.iter_mut().zip(part).for_each(|(sum, part)| *sum = plus(*sum, part));
-    }
-    all
-}
-
-fn summed(gradients: &[[f32; 2]], samples: &[u32]) -> GradientSums {
-    samples.iter().fold([0.0; 2], |sum, &sample| plus(sum, gradients[sample as usize].map(f64::from)))
+        all
+    });
+    added.unwrap_or_else(|| vec![[0.0; 2]; binned.total])
 }
 
 /// The split that gains most over all nodes of a level; `None` when none gains anything.
@@ -235,12 +165,4 @@ impl BinSplit {
         }
         (best.bin != usize::MAX).then_some(Self { gain: best.gain * noise, ..best })
     }
-}
-
-pub(super) fn plus(a: GradientSums, b: GradientSums) -> GradientSums {
-    [a[0] + b[0], a[1] + b[1]]
-}
-
-fn minus(a: GradientSums, b: GradientSums) -> GradientSums {
-    [a[0] - b[0], a[1] - b[1]]
 }

@@ -12,7 +12,6 @@ use tract_onnx::pb::{AttributeProto, NodeProto, TensorProto};
 pub(crate) type Shape = Vec<usize>;
 
 pub(crate) const FLOAT: i32 = DataType::Float as i32;
-const INTEGER: i32 = DataType::Int64 as i32;
 
 /// The maximum number of dimensions that a `Reshape` may make.
 const MAX_DIMENSIONS: usize = 8;
@@ -42,16 +41,14 @@ impl<'a> Inputs<'a> {
     }
 
     /// An input that is a constant of integers.
-    fn integers(&self, at: usize) -> Option<Vec<i64>> {
+    pub(crate) fn integers(&self, at: usize) -> Option<Vec<i64>> {
         integers(self.constants.get(self.name(at)?)?)
     }
 
     /// An input that is one constant index or size.
     fn index(&self, at: usize) -> Option<usize> {
-        match self.integers(at)?.as_slice() {
-            [one] => usize::try_from(*one).ok(),
-            _ => None,
-        }
+        let [index] = self.integers(at)?[..] else { return None };
+        usize::try_from(index).ok()
     }
 
     /// The attribute `axis` as an axis of `shape`, 0 when it is absent.
@@ -61,7 +58,7 @@ impl<'a> Inputs<'a> {
     }
 
     /// The list of integers that an attribute holds.
-    fn ints(&self, name: &str) -> Option<&'a [i64]> {
+    pub(crate) fn ints(&self, name: &str) -> Option<&'a [i64]> {
         self.attribute(name).map(|attribute| attribute.ints.as_slice())
     }
 
@@ -80,12 +77,12 @@ pub(crate) fn softmax(inputs: &Inputs<'_>) -> Option<Shape> {
 }
 
 pub(crate) fn binary(inputs: &Inputs<'_>) -> Option<Shape> {
-    broadcast(inputs.shape(0)?, inputs.shape(1)?)
+    broadcast(inputs.shape(0)?, inputs.shape(1)?, 1)
 }
 
 /// `Where`: a condition and two branches.
 pub(crate) fn choose(inputs: &Inputs<'_>) -> Option<Shape> {
-    broadcast(inputs.shape(0)?, &broadcast(inputs.shape(1)?, inputs.shape(2)?)?)
+    broadcast(inputs.shape(0)?, &broadcast(inputs.shape(1)?, inputs.shape(2)?, 1)?, 1)
 }
 
 pub(crate) fn mat_mul(inputs: &Inputs<'_>) -> Option<Shape> {
@@ -105,16 +102,8 @@ pub(crate) fn transpose(inputs: &Inputs<'_>) -> Option<Shape> {
     all_once.then(|| order.iter().map(|&axis| shape[axis as usize]).collect())
 }
 
-pub(crate) fn reduce_sum(inputs: &Inputs<'_>) -> Option<Shape> {
-    reduce(inputs, &inputs.integers(1)?)
-}
-
-pub(crate) fn reduce_max(inputs: &Inputs<'_>) -> Option<Shape> {
-    reduce(inputs, inputs.ints("axes")?)
-}
-
 /// The reduced axes stay with size 1.
-fn reduce(inputs: &Inputs<'_>, axes: &[i64]) -> Option<Shape> {
+pub(crate) fn reduce(inputs: &Inputs<'_>, axes: &[i64]) -> Option<Shape> {
     let kept = inputs.node.attribute.iter().all(|attribute| attribute.name != "keepdims" || attribute.i == 1);
     let mut reduced = inputs.shape(0)?.clone();
     for &axis in axes {
@@ -202,16 +191,13 @@ pub(crate) fn elements(shape: &[usize]) -> Option<usize> {
     shape.iter().try_fold(1_usize, |product, &dim| product.checked_mul(dim))
 }
 
-fn broadcast(a: &[usize], b: &[usize]) -> Option<Shape> {
+/// The shape of two broadcast values: a dimension of `one` is repeated to the size of the other, and dimensions that one
+/// of the values lacks in front are `one`.
+pub(crate) fn broadcast<D: Copy + PartialEq>(a: &[D], b: &[D], one: D) -> Option<Vec<D>> {
     let rank = a.len().max(b.len());
-    let dim = |shape: &[usize], at: usize| (at + shape.len()).checked_sub(rank).map_or(1, |at| shape[at]);
-    (0..rank)
-        .map(|at| match (dim(a, at), dim(b, at)) {
-            (x, y) if x == y => Some(x),
-            (1, x) | (x, 1) => Some(x),
-            _ => None,
-        })
-        .collect()
+    let dim = |shape: &[D], at: usize| (at + shape.len()).checked_sub(rank).map_or(one, |at| shape[at]);
+    let common = |(a, b): (D, D)| if a == b || b == one { Some(a) } else { (a == one).then_some(b) };
+    (0..rank).map(|at| common((dim(a, at), dim(b, at)))).collect()
 }
 
 /// The largest value of a tensor of floats; `None` when one is negative or NaN.
@@ -224,5 +210,5 @@ fn max_of(tensor: &TensorProto) -> Option<f64> {
 /// The values of a tensor of 64-bit integers.
 fn integers(tensor: &TensorProto) -> Option<Vec<i64>> {
     let values = tensor.raw_data.as_chunks().0.iter().map(|&bytes| i64::from_le_bytes(bytes));
-    (tensor.data_type == INTEGER).then(|| values.collect())
+    (tensor.data_type == DataType::Int64 as i32).then(|| values.collect())
 }

@@ -24,6 +24,12 @@ impl<'a> Bytes<'a> {
         self.array::<1>().map(|[byte]| byte)
     }
 
+    /// As many bytes as the next byte says.
+    pub(crate) fn counted(&mut self) -> Result<&'a [u8], String> {
+        let count = self.byte()?;
+        self.take(count.into())
+    }
+
     /// A little-endian number of 32 bits.
     pub(crate) fn u32(&mut self) -> Result<u32, String> {
         self.array().map(u32::from_le_bytes)

@@ -33,23 +33,23 @@ pub(crate) fn locate(index: &[u8]) -> Result<Vec<LayerEntries>, String> {
     for_each(index, |key, value| {
         if key.is_empty() {
             header = Some(decode::<Header>(value)?);
-        } else if let Some((layer, part)) = layer_of(key) {
+        } else if let Some((layer, is_kernel)) = layer_of(key) {
             if layer >= MAX_LAYERS {
                 return Err("it has too many layers".to_owned());
             }
             let entry = decode::<TensorEntry>(value)?;
             layers.resize_with(layers.len().max(layer + 1), LayerEntries::default);
-            match part {
-                Part::Kernel => layers[layer].kernel = Some(entry),
-                Part::Bias => layers[layer].bias = Some(entry),
-            }
+            let layer = &mut layers[layer];
+            *(if is_kernel { &mut layer.kernel } else { &mut layer.bias }) = Some(entry);
         }
         Ok(())
     })?;
     match header {
-        Some(Header { num_shards: 1, endianness: 0 }) if !layers.is_empty() => Ok(layers),
-        Some(Header { num_shards: 1, endianness: 0 }) => Err("it has no layers".to_owned()),
-        Some(_) => Err("its weights are not in one file of little-endian numbers".to_owned()),
+        Some(header) if (header.num_shards, header.endianness) != (1, 0) => {
+            Err("its weights are not in one file of little-endian numbers".to_owned())
+        }
+        Some(_) if layers.is_empty() => Err("it has no layers".to_owned()),
+        Some(_) => Ok(layers),
         None => Err("it has no header".to_owned()),
     }
 }
@@ -79,21 +79,13 @@ fn weights(layer: &LayerEntries, data: &[u8]) -> Result<Weights, String> {
     }
 }
 
-enum Part {
-    Kernel,
-    Bias,
-}
-
-/// `layer_with_weights-0/kernel/.ATTRIBUTES/VARIABLE_VALUE`
-fn layer_of(key: &[u8]) -> Option<(usize, Part)> {
+/// The layer of a key such as `layer_with_weights-0/kernel/.ATTRIBUTES/VARIABLE_VALUE`, and whether it is of the kernel
+/// or of the bias; `None` for other variables.
+fn layer_of(key: &[u8]) -> Option<(usize, bool)> {
     let key = std::str::from_utf8(key).ok()?;
     let (layer, part) = key.strip_prefix("layer_with_weights-")?.split_once('/')?;
-    let part = match part.strip_suffix("/.ATTRIBUTES/VARIABLE_VALUE")? {
-        "kernel" => Part::Kernel,
-        "bias" => Part::Bias,
-        _ => return None,
-    };
-    Some((layer.parse().ok()?, part))
+    let part = part.strip_suffix("/.ATTRIBUTES/VARIABLE_VALUE")?;
+    matches!(part, "kernel" | "bias").then_some((layer.parse().ok()?, part == "kernel"))
 }
 
 /// `BundleHeaderProto`

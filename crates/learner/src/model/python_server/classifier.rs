@@ -24,11 +24,10 @@ impl Classifier {
         let &PickleValue::Object(Global::Classifier, Some(state)) = values.at(id) else {
             return Err("it is not the Python server's classifier".to_owned());
         };
-        let classes = match values.entry(state, "n_classes") {
-            Some(&PickleValue::Int(classes @ 2..=MAX_CLASSES)) => classes as usize,
-            _ => return Err("its n_classes is missing or not a number of classes".to_owned()),
+        let Some(&PickleValue::Int(classes @ 2..=MAX_CLASSES)) = values.entry(state, "n_classes") else {
+            return Err("its n_classes is missing or not a number of classes".to_owned());
         };
-        Ok(Self { classes, columns: columns(&values, state)? })
+        Ok(Self { classes: classes as usize, columns: columns(&values, state)? })
     }
 }
 

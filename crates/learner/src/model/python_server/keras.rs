@@ -21,11 +21,7 @@ pub(crate) enum Activation {
 
 /// The Python server's activations for `layers` layers, for models without a `keras_metadata.pb`.
 pub(crate) fn default_activations(layers: usize) -> Vec<Activation> {
-    let mut activations = vec![Activation::Relu; layers];
-    if let Some(last) = activations.last_mut() {
-        *last = Activation::Softmax;
-    }
-    activations
+    (1..=layers).map(|layer| if layer < layers { Activation::Relu } else { Activation::Softmax }).collect()
 }
 
 /// The activation of each dense layer.

@@ -46,10 +46,8 @@ pub(super) fn keras_to_onnx(
 }
 
 fn keras_network(classifier: &[u8], files: &BTreeMap<String, Vec<u8>>) -> Result<Network, ModelError> {
-    let file = |name: &'static str| match files.get(name) {
-        Some(bytes) => Ok(bytes.as_slice()),
-        None => Err(unusable(name, "the file is missing".to_owned())),
-    };
+    let missing = |name: &'static str| unusable(name, "the file is missing".to_owned());
+    let file = |name: &'static str| files.get(name).ok_or_else(|| missing(name));
     let small = |name: &'static str, bytes: &[u8]| match bytes.len() {
         0..=MAX_SMALL_BYTES => Ok(()),
         _ => Err(unusable(name, format!("it is larger than {} MiB, a fixed limit", MAX_SMALL_BYTES >> 20))),

@@ -10,6 +10,10 @@ use crate::model::graph::{Graph, ValueName};
 use crate::model::metadata::{FORMAT, ModelMetadata};
 use crate::model::to_onnx::{INPUT, file, outputs};
 
+/// A remark for an administrator.
+pub(crate) const BY_POSITION: &str =
+    "Features are matched by their position: the Python server did not keep their names.";
+
 /// A sequence of layers; the output of the last one is the probabilities.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Network {
@@ -73,7 +77,7 @@ impl Network {
                 "Of the features, {} varied when it was trained, and only those are used.",
                 columns.len()
             ),
-            "Features are matched by their position: the Python server did not keep their names.".to_owned(),
+            BY_POSITION.to_owned(),
         ];
         let made_by = "Moodle's Python server (Keras)".to_owned();
         Ok(Self { made_by, features, open_ended: true, columns, layers, remarks })
@@ -81,7 +85,9 @@ impl Network {
 
     /// The network as a model file of this backend. Missing values become 0, as in the Python server.
     pub(crate) fn to_onnx(&self) -> Vec<u8> {
-        let classes = self.classes();
+        // The Python server numbers classes from 0.
+        let count = ends(&self.layers).map_or(0, |(_, outputs)| outputs);
+        let classes: Vec<Class> = (0..count).filter_map(|class| Class::new(class as f64)).collect();
         let mut graph = Graph::new("python_server");
         let raw = graph.input(INPUT, self.features);
         let nothing_varied = self.columns.is_empty();
@@ -89,7 +95,9 @@ impl Network {
         for (at, layer) in self.layers.iter().enumerate() {
             // Where no feature varied, the first layer has no weights: its sums are its biases.
             if at > 0 || !nothing_varied {
-                values = layer.product(&mut graph, &values);
+                let Weights { inputs, units, kernel, .. } = &layer.weights;
+                let kernel = graph.floats(&[*inputs, *units], kernel);
+                values = graph.op("MatMul", &[&values, &kernel]);
             }
             values = layer.activated(&mut graph, &values);
         }
@@ -100,21 +108,12 @@ impl Network {
                 format: FORMAT,
                 made_by: self.made_by.clone(),
                 features: (1..=self.features).map(|number| format!("feature {number}")).collect(),
-                named: false,
                 open_ended: self.open_ended,
                 classes,
-                class_counts: Vec::new(),
-                log_loss: None,
                 decisions: self.remarks.clone(),
-                top_features: Vec::new(),
+                ..ModelMetadata::default()
             },
         )
-    }
-
-    /// The Python server numbers classes from 0.
-    fn classes(&self) -> Vec<Class> {
-        let count = ends(&self.layers).map_or(0, |(_, outputs)| outputs);
-        (0..count).filter_map(|class| Class::new(class as f64)).collect()
     }
 
     fn inputs(&self, graph: &mut Graph, raw: &ValueName) -> ValueName {
@@ -130,12 +129,6 @@ fn ends(layers: &[Layer]) -> Option<(usize, usize)> {
 }
 
 impl Layer {
-    fn product(&self, graph: &mut Graph, inputs: &ValueName) -> ValueName {
-        let weights = &self.weights;
-        let kernel = graph.floats(&[weights.inputs, weights.units], &weights.kernel);
-        graph.op("MatMul", &[inputs, &kernel])
-    }
-
     fn activated(&self, graph: &mut Graph, product: &ValueName) -> ValueName {
         let bias = graph.floats(&[1, self.weights.units], &self.weights.bias);
         let sums = graph.op("Add", &[product, &bias]);

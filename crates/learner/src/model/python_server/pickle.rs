@@ -7,7 +7,7 @@
 //! it, in `joblib.numpy_pickle`. Must not know what the values mean to the Python server.
 
 use super::bytes::Bytes;
-use super::value::{Global, Id, PickleValue, PickleValues, integers, width};
+use super::value::{Global, Id, PickleValue, PickleValues, integers, signed, width};
 
 /// The maximum number of values; real classifiers have about sixty.
 const MAX_VALUES: usize = 4_096;
@@ -95,18 +95,12 @@ impl Machine {
             op::INT_4 => PickleValue::Int(i32::from_le_bytes(rest.array()?).into()),
             op::LONG => PickleValue::Int(long(rest)?),
             op::FLOAT => rest.take(8).map(|_| PickleValue::Float)?,
-            op::TEXT_SHORT => {
-                let length = rest.byte()?;
-                PickleValue::Text(utf8(rest.take(length.into())?)?)
-            }
+            op::TEXT_SHORT => PickleValue::Text(utf8(rest.counted()?)?),
             op::TEXT => {
                 let length = rest.u32()?;
                 PickleValue::Text(utf8(rest.take(length as usize)?)?)
             }
-            op::BYTES_SHORT => {
-                let length = rest.byte()?;
-                PickleValue::Bytes(rest.take(length.into())?.to_vec())
-            }
+            op::BYTES_SHORT => PickleValue::Bytes(rest.counted()?.to_vec()),
             op::EMPTY_TUPLE => PickleValue::Tuple(Vec::new()),
             op::TUPLE => PickleValue::Tuple(self.since_mark()?),
             op::TUPLE_1..=op::TUPLE_3 => PickleValue::Tuple(self.top(usize::from(code - op::TUPLE_1) + 1)?),
@@ -134,23 +128,19 @@ impl Machine {
     }
 
     fn push(&mut self, value: PickleValue) -> Result<(), String> {
-        let id = self.values.add(value);
-        self.push_id(id)
+        self.values.0.push(value);
+        self.push_id(self.values.0.len() - 1)
     }
 
     fn push_id(&mut self, id: Id) -> Result<(), String> {
         self.stack.push(id);
-        let fits = self.values.len().max(self.stack.len()) <= MAX_VALUES;
+        let fits = self.values.0.len().max(self.stack.len()) <= MAX_VALUES;
         if fits { Ok(()) } else { Err(too_much()) }
     }
 
     fn mark(&mut self) -> Result<(), String> {
         self.marks.push(self.stack.len());
         if self.marks.len() <= MAX_VALUES { Ok(()) } else { Err(too_much()) }
-    }
-
-    fn pop(&mut self) -> Result<Id, String> {
-        self.top(1).map(|ids| ids[0])
     }
 
     /// Pops the topmost `count` values, the lowest first; never below the last mark.
@@ -230,16 +220,14 @@ impl Machine {
 
     /// Sets the state of the object below the top to the top. The bytes of an array follow right after.
     fn build(&mut self, rest: &mut Bytes<'_>) -> Result<(), String> {
-        let state = self.pop()?;
+        let state = self.top(1)?[0];
         let object = *self.stack.last().ok_or_else(inconsistent)?;
         let built = match (self.values.at(object), self.values.at(state)) {
             (PickleValue::Dtype { kind, .. }, PickleValue::Tuple(parts)) => {
-                match parts.get(1).map(|&id| self.values.at(id)) {
-                    Some(PickleValue::Text(order)) => {
-                        PickleValue::Dtype { kind: kind.clone(), order: short(order)? }
-                    }
-                    _ => return Err(inconsistent()),
-                }
+                let Some(PickleValue::Text(order)) = parts.get(1).map(|&id| self.values.at(id)) else {
+                    return Err(inconsistent());
+                };
+                PickleValue::Dtype { kind: kind.clone(), order: short(order)? }
             }
             (PickleValue::Object(Global::ArrayWrapper, None), PickleValue::Dict(_)) => {
                 self.array(state, rest)?
@@ -249,7 +237,7 @@ impl Machine {
             }
             _ => return Err(forbidden_call()),
         };
-        self.values.at_mut(object).map(|value| *value = built).ok_or_else(inconsistent)
+        self.values.0.get_mut(object).map(|value| *value = built).ok_or_else(inconsistent)
     }
 
     /// The array that the state of a wrapper describes, from the bytes after it.
@@ -266,8 +254,7 @@ impl Machine {
         };
         // Newer versions of joblib align arrays; the first byte is the number of padding bytes.
         if matches!(entry("numpy_array_alignment_bytes"), Some(PickleValue::Int(_))) {
-            let padding = rest.byte()?;
-            rest.take(padding.into())?;
+            rest.counted()?;
         }
         let size = length.checked_mul(width(kind)?).ok_or_else(too_much)?;
         integers(kind, order, rest.take(size)?).map(PickleValue::Integers)
@@ -276,17 +263,15 @@ impl Machine {
     fn append(&mut self, several: bool) -> Result<(), String> {
         let items = if several { self.since_mark()? } else { self.top(1)? };
         let list = *self.stack.last().ok_or_else(inconsistent)?;
-        match self.values.at_mut(list) {
-            Some(PickleValue::List(list)) => list.extend(items),
-            _ => return Err(inconsistent()),
-        }
+        let Some(PickleValue::List(list)) = self.values.0.get_mut(list) else { return Err(inconsistent()) };
+        list.extend(items);
         Ok(())
     }
 
     fn set_items(&mut self, several: bool) -> Result<(), String> {
         let items = if several { self.since_mark()? } else { self.top(2)? };
         let dict = *self.stack.last().ok_or_else(inconsistent)?;
-        match self.values.at_mut(dict) {
+        match self.values.0.get_mut(dict) {
             Some(PickleValue::Dict(entries)) if items.len().is_multiple_of(2) => {
                 entries.extend(items.chunks_exact(2).map(|pair| (pair[0], pair[1])));
             }
@@ -304,11 +289,8 @@ fn version(version: u8) -> Result<(), String> {
 }
 
 fn long(rest: &mut Bytes<'_>) -> Result<i64, String> {
-    let length = rest.byte()?;
-    let bytes = rest.take(length.into())?;
-    let mut eight = [if bytes.last().is_some_and(|&last| last >= 0x80) { 0xff } else { 0 }; 8];
-    eight.get_mut(..bytes.len()).ok_or("it holds a number that is too large")?.copy_from_slice(bytes);
-    Ok(i64::from_le_bytes(eight))
+    let bytes = rest.counted()?;
+    Ok(signed(bytes).ok_or("it holds a number that is too large")?)
 }
 
 fn utf8(bytes: &[u8]) -> Result<String, String> {

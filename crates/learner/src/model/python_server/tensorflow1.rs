@@ -10,7 +10,7 @@ use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 
 use super::checkpoint::Weights;
 use super::keras::Activation;
-use super::network::{Layer, Network};
+use super::network::{BY_POSITION, Layer, Network};
 use crate::text::Untrusted;
 
 #[derive(Deserialize)]
@@ -43,9 +43,7 @@ pub(crate) fn read(json: &[u8]) -> Result<Network, String> {
         open_ended: false,
         columns: (0..model.n_features).collect(),
         layers,
-        remarks: vec![
-            "Features are matched by their position: the Python server did not keep their names.".to_owned(),
-        ],
+        remarks: vec![BY_POSITION.to_owned()],
     })
 }
 

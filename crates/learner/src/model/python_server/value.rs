@@ -64,23 +64,9 @@ impl Global {
 
 /// All values of a pickle.
 #[derive(Debug, Default)]
-pub(crate) struct PickleValues(Vec<PickleValue>);
+pub(crate) struct PickleValues(pub(crate) Vec<PickleValue>);
 
 impl PickleValues {
-    /// Adds a value; returns its index.
-    pub(crate) fn add(&mut self, value: PickleValue) -> Id {
-        self.0.push(value);
-        self.0.len() - 1
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    pub(crate) fn at_mut(&mut self, id: Id) -> Option<&mut PickleValue> {
-        self.0.get_mut(id)
-    }
-
     pub(crate) fn at(&self, id: Id) -> &PickleValue {
         self.0.get(id).unwrap_or(&PickleValue::None)
     }
@@ -110,10 +96,12 @@ pub(crate) fn integers(kind: &str, order: &str, bytes: &[u8]) -> Result<Vec<i64>
     if order != "<" || !bytes.len().is_multiple_of(width) {
         return Err("its numbers are not in little-endian order".to_owned());
     }
-    let number = |bytes: &[u8]| {
-        let mut eight = [if bytes[width - 1] >= 0x80 { 0xff } else { 0 }; 8];
-        eight[..width].copy_from_slice(bytes);
-        i64::from_le_bytes(eight)
-    };
-    Ok(bytes.chunks_exact(width).map(number).collect())
+    Ok(bytes.chunks_exact(width).filter_map(signed).collect())
+}
+
+/// A little-endian number in two's complement; `None` when it has more than eight bytes.
+pub(crate) fn signed(bytes: &[u8]) -> Option<i64> {
+    let mut eight = [if bytes.last().is_some_and(|&last| last >= 0x80) { 0xff } else { 0 }; 8];
+    eight.get_mut(..bytes.len())?.copy_from_slice(bytes);
+    Some(i64::from_le_bytes(eight))
 }

@@ -122,6 +122,11 @@ impl Builder {
         self.binary(op, a, &number)
     }
 
+    /// `part` added to the sum of those before it, if there are any.
+    pub(crate) fn add_to(&mut self, sum: Option<Computed>, part: Computed) -> Result<Computed> {
+        if let Some(sum) = sum { self.binary("Add", &sum, &part) } else { Ok(part) }
+    }
+
     /// 1 where the comparison of `a` and `b` holds, else 0: `Greater` or `Equal`.
     pub(crate) fn compare(&mut self, op: &str, a: &Computed, b: &Computed) -> Result<Computed> {
         let truth = self.binary(op, a, b)?;
@@ -170,8 +175,8 @@ impl Builder {
             return refused("it changes the shape of a value in a way that mixes samples");
         }
         self.count(1, shape.len())?;
-        let target: Vec<i64> = shape.iter().map(|dim| if dim.batch { -1 } else { dim.size as i64 }).collect();
-        let target = self.graph.integers(&target);
+        let sizes = shape.iter().map(|dim| if dim.batch { -1 } else { dim.size as i64 });
+        let target = self.graph.integers(sizes);
         let name = self.graph.op("Reshape", &[&x.name, &target]);
         Ok(Computed { name, shape, ..x.clone() })
     }
@@ -253,7 +258,7 @@ impl Builder {
         self.count(1, axes.len())?;
         let axes: Vec<i64> = axes.iter().map(|&axis| axis as i64).collect();
         let name = if op == "ReduceSum" {
-            let axes = self.graph.integers(&axes);
+            let axes = self.graph.integers(axes);
             self.graph.op_with(op, &[&x.name, &axes], &[("keepdims", 1)])
         } else {
             self.graph.op_with_list(op, &[&x.name], "axes", &axes)

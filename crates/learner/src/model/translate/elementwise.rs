@@ -3,28 +3,21 @@
 //! Owns their translation into the operators of this backend. Must not know the values before them but through the
 //! translator.
 
+use super::builder::Builder;
 use super::error::{Result, refused};
 use super::ml_ops::normalized;
 use super::node::Node;
 use super::translator::Translator;
 use super::value::{Computed, Value, axis_of};
 
-/// An operator of one input that this backend has too.
-pub(crate) fn unary(translator: &mut Translator, node: Node) -> Result<Computed> {
-    let x = translator.computed(node, 0)?;
-    translator.builder.unary(&node.proto.op_type, &x)
-}
-
-pub(crate) fn negative(translator: &mut Translator, node: Node) -> Result<Computed> {
-    let x = translator.computed(node, 0)?;
-    let negative = translator.builder.with_number("Mul", &x, -1.0)?;
+pub(crate) fn negative(builder: &mut Builder, _: Node, x: &Computed) -> Result<Computed> {
+    let negative = builder.with_number("Mul", x, -1.0)?;
     Ok(Computed { integers: x.integers, ..negative })
 }
 
-pub(crate) fn reciprocal(translator: &mut Translator, node: Node) -> Result<Computed> {
-    let x = translator.computed(node, 0)?;
-    let one = translator.builder.scalar(1.0)?;
-    translator.builder.binary("Div", &one, &x)
+pub(crate) fn reciprocal(builder: &mut Builder, _: Node, x: &Computed) -> Result<Computed> {
+    let one = builder.scalar(1.0)?;
+    builder.binary("Div", &one, x)
 }
 
 pub(crate) fn choose(translator: &mut Translator, node: Node) -> Result<Computed> {
@@ -33,22 +26,11 @@ pub(crate) fn choose(translator: &mut Translator, node: Node) -> Result<Computed
     translator.builder.choose(&flag, &yes, &no)
 }
 
-pub(crate) fn is_nan(translator: &mut Translator, node: Node) -> Result<Computed> {
-    let x = translator.computed(node, 0)?;
-    translator.builder.is_missing(&x)
-}
-
-pub(crate) fn mat_mul(translator: &mut Translator, node: Node) -> Result<Computed> {
-    let (a, b) = (translator.computed(node, 0)?, translator.computed(node, 1)?);
-    translator.builder.mat_mul(&a, &b)
-}
-
-pub(crate) fn lp_normalization(translator: &mut Translator, node: Node) -> Result<Computed> {
-    let x = translator.computed(node, 0)?;
+pub(crate) fn lp_normalization(builder: &mut Builder, node: Node, x: &Computed) -> Result<Computed> {
     if x.shape.len() != 2 || axis_of(node.int("axis", -1), 2)? != 1 {
         return refused("it is not of rows and columns, or mixes samples");
     }
-    normalized(translator, &x, if node.int("p", 2) == 1 { "L1" } else { "L2" })
+    normalized(builder, x, if node.int("p", 2) == 1 { "L1" } else { "L2" })
 }
 
 pub(crate) fn arithmetic(translator: &mut Translator, node: Node) -> Result<Computed> {
@@ -88,16 +70,14 @@ pub(crate) fn power(translator: &mut Translator, node: Node) -> Result<Computed>
     }
 }
 
-pub(crate) fn comparison(translator: &mut Translator, node: Node) -> Result<Computed> {
-    let (a, b) = (translator.computed(node, 0)?, translator.computed(node, 1)?);
-    let builder = &mut translator.builder;
+pub(crate) fn comparison(builder: &mut Builder, node: Node, a: &Computed, b: &Computed) -> Result<Computed> {
     match node.proto.op_type.as_str() {
-        "Equal" => builder.compare("Equal", &a, &b),
-        "Greater" => builder.compare("Greater", &a, &b),
-        "Less" => builder.compare("Greater", &b, &a),
+        "Equal" => builder.compare("Equal", a, b),
+        "Greater" => builder.compare("Greater", a, b),
+        "Less" => builder.compare("Greater", b, a),
         // Not the negation of the opposite comparison: comparisons with a missing value are false.
         op => {
-            let (larger, smaller) = if op == "GreaterOrEqual" { (&a, &b) } else { (&b, &a) };
+            let (larger, smaller) = if op == "GreaterOrEqual" { (a, b) } else { (b, a) };
             let (above, equal) =
                 (builder.compare("Greater", larger, smaller)?, builder.compare("Equal", larger, smaller)?);
             builder.binary("Add", &above, &equal)
@@ -105,22 +85,16 @@ pub(crate) fn comparison(translator: &mut Translator, node: Node) -> Result<Comp
     }
 }
 
-pub(crate) fn logic(translator: &mut Translator, node: Node) -> Result<Computed> {
-    let mut a = translator.computed(node, 0)?;
-    if node.proto.op_type == "Not" {
-        return translator.builder.not(&a);
-    }
-    let b = translator.computed(node, 1)?;
-    let flags_missing = a.flags_missing && b.flags_missing;
-    a = match node.proto.op_type.as_str() {
-        "And" => translator.builder.binary("Mul", &a, &b)?,
-        "Or" => translator.builder.binary("Max", &a, &b)?,
+pub(crate) fn logic(builder: &mut Builder, node: Node, a: &Computed, b: &Computed) -> Result<Computed> {
+    let done = match node.proto.op_type.as_str() {
+        "And" => builder.binary("Mul", a, b)?,
+        "Or" => builder.binary("Max", a, b)?,
         _ => {
-            let difference = translator.builder.binary("Sub", &a, &b)?;
-            translator.builder.unary("Abs", &difference)?
+            let difference = builder.binary("Sub", a, b)?;
+            builder.unary("Abs", &difference)?
         }
     };
-    Ok(Computed { integers: true, flags_missing, ..a })
+    Ok(Computed { integers: true, flags_missing: a.flags_missing && b.flags_missing, ..done })
 }
 
 pub(crate) fn clip(translator: &mut Translator, node: Node) -> Result<Computed> {
@@ -173,21 +147,19 @@ pub(crate) fn batch_normalization(translator: &mut Translator, node: Node) -> Re
     if x.shape.len() != 2 || node.int("training_mode", 0) != 0 {
         return refused("it is not of rows and columns, or in training mode");
     }
-    let mut parts = Vec::new();
-    for at in 1..5 {
-        match translator.value(node, at)? {
-            Value::Known(tensor) => parts.push(tensor.numbers()?),
-            Value::Computed(_) => return refused("its parameters are not constant"),
-        }
-    }
-    let channels = parts[0].len();
-    if parts.iter().any(|part| part.len() != channels) || x.shape[1].size != channels {
+    let parameter = |at| match translator.value(node, at)? {
+        Value::Known(tensor) => tensor.numbers(),
+        Value::Computed(_) => refused("its parameters are not constant"),
+    };
+    let [scale, bias, mean, variance] = [parameter(1)?, parameter(2)?, parameter(3)?, parameter(4)?];
+    let channels = scale.len();
+    if [&bias, &mean, &variance].iter().any(|part| part.len() != channels) || x.shape[1].size != channels {
         return refused("its parameters do not fit its input");
     }
     let epsilon = node.float("epsilon", 1e-5)?;
     let factors: Vec<f32> =
-        parts[0].iter().zip(&parts[3]).map(|(scale, variance)| scale / (variance + epsilon).sqrt()).collect();
-    let summands: Vec<f32> = (0..channels).map(|at| parts[1][at] - parts[2][at] * factors[at]).collect();
+        scale.iter().zip(&variance).map(|(scale, variance)| scale / (variance + epsilon).sqrt()).collect();
+    let summands: Vec<f32> = (0..channels).map(|at| bias[at] - mean[at] * factors[at]).collect();
     let (factors, summands) = (translator.builder.row(&factors)?, translator.builder.row(&summands)?);
     let scaled = translator.builder.binary("Mul", &x, &factors)?;
     translator.builder.binary("Add", &scaled, &summands)

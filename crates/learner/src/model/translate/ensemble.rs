@@ -43,17 +43,10 @@ pub(crate) struct Branch {
     pub below: usize,
 }
 
-/// The names of the lists with the weights of the leaves: they differ by operator.
-pub(crate) struct LeafLists {
-    pub trees: &'static str,
-    pub nodes: &'static str,
-    pub scores: &'static str,
-    pub weights: &'static str,
-}
-
 impl Ensemble {
-    /// Reads an ensemble over `features` features that gives `scores` scores.
-    pub(crate) fn read(node: Node, lists: &LeafLists, features: usize, scores: usize) -> Result<Self> {
+    /// Reads an ensemble over `features` features that gives `scores` scores. The names of the lists with the weights of
+    /// the leaves begin with `prefix`: it differs by operator.
+    pub(crate) fn read(node: Node, prefix: &str, features: usize, scores: usize) -> Result<Self> {
         let (trees, ids) = (node.ints("nodes_treeids"), node.ints("nodes_nodeids"));
         let count = trees.len();
         if count == 0 || count > MAX_NODES {
@@ -69,7 +62,7 @@ impl Ensemble {
         }
         let nodes = nodes(node, &index, features)?;
         let roots = roots(&nodes)?;
-        let weights = leaf_weights(node, lists, &index, &nodes, scores)?;
+        let weights = leaf_weights(node, prefix, &index, &nodes, scores)?;
         Ok(Self { nodes, roots, weights })
     }
 
@@ -157,14 +150,14 @@ fn roots(nodes: &[TreeNode]) -> Result<Vec<usize>> {
 
 fn leaf_weights(
     node: Node,
-    lists: &LeafLists,
+    prefix: &str,
     index: &HashMap<(i64, i64), usize>,
     nodes: &[TreeNode],
     scores: usize,
 ) -> Result<HashMap<usize, Vec<(usize, f32)>>> {
-    let (trees, ids, which) = (node.ints(lists.trees), node.ints(lists.nodes), node.ints(lists.scores));
-    let as_tensor = format!("{}_as_tensor", lists.weights);
-    let values = floats_or_tensor(node, lists.weights, &as_tensor)?;
+    let list = |name: &str| node.ints(&format!("{prefix}_{name}"));
+    let (trees, ids, which) = (list("treeids"), list("nodeids"), list("ids"));
+    let values = floats_or_tensor(node, &format!("{prefix}_weights"))?;
     if [ids.len(), which.len(), values.len()].iter().any(|&length| length != trees.len()) {
         return refused("its lists are not of one length");
     }
@@ -185,7 +178,7 @@ fn leaf_weights(
 fn thresholds(node: Node) -> Result<Vec<f32>> {
     let values = match node.tensor("nodes_values_as_tensor") {
         None => node.any_floats("nodes_values").to_vec(),
-        Some(_) => floats_or_tensor(node, "nodes_values", "nodes_values_as_tensor")?,
+        Some(_) => floats_or_tensor(node, "nodes_values")?,
     };
     if values.iter().any(|value| value.is_nan()) {
         refused("a threshold is not a number")
@@ -194,8 +187,10 @@ fn thresholds(node: Node) -> Result<Vec<f32>> {
     }
 }
 
-pub(crate) fn floats_or_tensor(node: Node, name: &str, as_tensor: &str) -> Result<Vec<f32>> {
-    let Some(proto) = node.tensor(as_tensor) else { return Ok(node.floats(name)?.to_vec()) };
+/// The floats of an attribute, or of the tensor that stands for it.
+pub(crate) fn floats_or_tensor(node: Node, name: &str) -> Result<Vec<f32>> {
+    let as_tensor = node.tensor(&format!("{name}_as_tensor"));
+    let Some(proto) = as_tensor else { return Ok(node.floats(name)?.to_vec()) };
     match node::tensor(proto)?.data {
         Data::Floats(values) => Ok(values),
         Data::Integers(_) => refused("its values are not floats"),

@@ -5,16 +5,13 @@
 use tract_onnx::pb::NodeProto;
 
 use crate::model::error::ModelError;
+pub(super) use crate::model::error::refused;
 use crate::text::Untrusted;
 
 /// Longer names of operators are cut.
 const MAX_NAME_CHARS: usize = 40;
 
 pub(crate) type Result<T> = std::result::Result<T, ModelError>;
-
-pub(crate) fn refused<T>(why: impl Into<String>) -> Result<T> {
-    Err(ModelError::Refused(why.into()))
-}
 
 /// Adds the name of the operator to its refusal.
 pub(crate) fn name_operator(node: &NodeProto, error: ModelError) -> ModelError {

@@ -36,9 +36,8 @@ pub(crate) fn translate<'a>(
         translate_node(&mut translator, Node { proto, version })
             .map_err(|error| name_operator(proto, error))?;
     }
-    let output = match translator.named(output)? {
-        Value::Computed(value) => value,
-        Value::Known(_) => return refused("its output is a constant"),
+    let Value::Computed(output) = translator.named(output)? else {
+        return refused("its output is a constant");
     };
     Ok((translator, output))
 }

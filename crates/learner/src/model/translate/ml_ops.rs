@@ -3,6 +3,7 @@
 //! Owns their translation, and what they share with trees: scores of classes and `post_transform`. Must not know the
 //! graph around them.
 
+use super::builder::Builder;
 use super::error::{Result, refused};
 use super::movement;
 use super::node::Node;
@@ -12,10 +13,9 @@ use super::value::{Computed, Dim, Tensor, Value, elements};
 /// The maximum number of categories of a column; Moodle's columns have fewer.
 const MAX_CATEGORIES: usize = 4_096;
 
-pub(crate) fn binarizer(translator: &mut Translator, node: Node) -> Result<Computed> {
-    let x = translator.computed(node, 0)?;
-    let threshold = translator.builder.scalar(node.float("threshold", 0.0)?)?;
-    translator.builder.compare("Greater", &x, &threshold)
+pub(crate) fn binarizer(builder: &mut Builder, node: Node, x: &Computed) -> Result<Computed> {
+    let threshold = builder.scalar(node.float("threshold", 0.0)?)?;
+    builder.compare("Greater", x, &threshold)
 }
 
 pub(crate) fn feature_vectorizer(translator: &mut Translator, node: Node) -> Result<Computed> {
@@ -27,19 +27,16 @@ pub(crate) fn feature_vectorizer(translator: &mut Translator, node: Node) -> Res
     translator.builder.concat(&parts, 1)
 }
 
-pub(crate) fn linear_regressor(translator: &mut Translator, node: Node) -> Result<Computed> {
-    let scores = linear(translator, node, node.int("targets", 1))?;
-    transformed(translator, &scores, node)
+pub(crate) fn linear_regressor(builder: &mut Builder, node: Node, x: &Computed) -> Result<Computed> {
+    let targets = usize::try_from(node.int("targets", 1)).unwrap_or(0);
+    let scores = linear(builder, node, x, targets)?;
+    transformed(builder, &scores, node)
 }
 
-/// A value of rows and columns, and its number of columns.
-pub(crate) fn rows(translator: &mut Translator, node: Node) -> Result<(Computed, usize)> {
-    let x = translator.computed(node, 0)?;
+/// The number of columns of a value of rows and columns.
+pub(crate) fn columns(x: &Computed) -> Result<usize> {
     match x.shape.as_slice() {
-        [_, columns] if !columns.batch => {
-            let columns = columns.size;
-            Ok((x, columns))
-        }
+        [_, columns] if !columns.batch => Ok(columns.size),
         _ => refused("its input is not of rows and columns"),
     }
 }
@@ -53,17 +50,17 @@ fn per_column(values: &[f32], columns: usize) -> Result<Vec<f32>> {
     }
 }
 
-pub(crate) fn scaler(translator: &mut Translator, node: Node) -> Result<Computed> {
-    let (x, columns) = rows(translator, node)?;
+pub(crate) fn scaler(builder: &mut Builder, node: Node, x: &Computed) -> Result<Computed> {
+    let columns = columns(x)?;
     let offsets = per_column(node.floats("offset")?, columns)?;
     let scales = per_column(node.floats("scale")?, columns)?;
-    let (offsets, scales) = (translator.builder.row(&offsets)?, translator.builder.row(&scales)?);
-    let centred = translator.builder.binary("Sub", &x, &offsets)?;
-    translator.builder.binary("Mul", &centred, &scales)
+    let (offsets, scales) = (builder.row(&offsets)?, builder.row(&scales)?);
+    let centred = builder.binary("Sub", x, &offsets)?;
+    builder.binary("Mul", &centred, &scales)
 }
 
-pub(crate) fn imputer(translator: &mut Translator, node: Node) -> Result<Computed> {
-    let (x, columns) = rows(translator, node)?;
+pub(crate) fn imputer(builder: &mut Builder, node: Node, x: &Computed) -> Result<Computed> {
+    let columns = columns(x)?;
     let integers = node.has("imputed_value_int64s");
     let values: Vec<f32> = if integers {
         node.ints("imputed_value_int64s").iter().map(|&value| value as f32).collect()
@@ -71,7 +68,7 @@ pub(crate) fn imputer(translator: &mut Translator, node: Node) -> Result<Compute
         node.floats("imputed_value_floats")?.to_vec()
     };
     let values = per_column(&values, columns)?;
-    let values = translator.builder.row(&values)?;
+    let values = builder.row(&values)?;
     let replaced = if integers {
         node.int("replaced_value_int64", 0) as f32
     } else {
@@ -79,52 +76,50 @@ pub(crate) fn imputer(translator: &mut Translator, node: Node) -> Result<Compute
         node.number("replaced_value_float", 0.0)
     };
     let flag = if replaced.is_nan() {
-        translator.builder.is_missing(&x)?
+        builder.is_missing(x)?
     } else {
-        let replaced = translator.builder.scalar(replaced)?;
-        translator.builder.compare("Equal", &x, &replaced)?
+        let replaced = builder.scalar(replaced)?;
+        builder.compare("Equal", x, &replaced)?
     };
-    translator.builder.choose(&flag, &values, &x)
+    builder.choose(&flag, &values, x)
 }
 
-pub(crate) fn normalizer(translator: &mut Translator, node: Node) -> Result<Computed> {
-    let (x, _) = rows(translator, node)?;
-    normalized(translator, &x, node.text("norm"))
+pub(crate) fn normalizer(builder: &mut Builder, node: Node, x: &Computed) -> Result<Computed> {
+    columns(x)?;
+    normalized(builder, x, node.text("norm"))
 }
 
 /// Each row divided by its norm; a row of zeros stays.
-pub(crate) fn normalized(translator: &mut Translator, x: &Computed, norm: &str) -> Result<Computed> {
+pub(crate) fn normalized(builder: &mut Builder, x: &Computed, norm: &str) -> Result<Computed> {
     let size = match norm {
         "L1" => {
-            let sizes = translator.builder.unary("Abs", x)?;
-            translator.builder.reduce("ReduceSum", &sizes, &[1])?
+            let sizes = builder.unary("Abs", x)?;
+            builder.reduce("ReduceSum", &sizes, &[1])?
         }
         "L2" => {
-            let squares = translator.builder.binary("Mul", x, x)?;
-            let sum = translator.builder.reduce("ReduceSum", &squares, &[1])?;
-            translator.builder.unary("Sqrt", &sum)?
+            let squares = builder.binary("Mul", x, x)?;
+            let sum = builder.reduce("ReduceSum", &squares, &[1])?;
+            builder.unary("Sqrt", &sum)?
         }
         // Runtimes divide by the largest value, scikit-learn by the largest absolute value.
         _ => return refused("its norm is neither L1 nor L2; tools disagree about the meaning of MAX"),
     };
-    let (zero, one) = (translator.builder.scalar(0.0)?, translator.builder.scalar(1.0)?);
-    let empty = translator.builder.compare("Equal", &size, &zero)?;
-    let size = translator.builder.choose(&empty, &one, &size)?;
-    translator.builder.binary("Div", x, &size)
+    let (zero, one) = (builder.scalar(0.0)?, builder.scalar(1.0)?);
+    let empty = builder.compare("Equal", &size, &zero)?;
+    let size = builder.choose(&empty, &one, &size)?;
+    builder.binary("Div", x, &size)
 }
 
-pub(crate) fn one_hot(translator: &mut Translator, node: Node) -> Result<Computed> {
-    let x = translator.computed(node, 0)?;
+pub(crate) fn one_hot(builder: &mut Builder, node: Node, x: &Computed) -> Result<Computed> {
     let categories: Vec<f32> = node.ints("cats_int64s").iter().map(|&value| value as f32).collect();
     if categories.is_empty() || categories.len() > MAX_CATEGORIES || node.int("zeros", 1) == 0 {
         return refused("its categories are texts, too many, or its zeros is 0");
     }
-    let categories = translator.builder.constant(&[categories.len()], &categories)?;
-    movement::matches(translator, &x, &categories)
+    let categories = builder.constant(&[categories.len()], &categories)?;
+    movement::matches(builder, x, &categories)
 }
 
-pub(crate) fn label_encoder(translator: &mut Translator, node: Node) -> Result<Computed> {
-    let x = translator.computed(node, 0)?;
+pub(crate) fn label_encoder(builder: &mut Builder, node: Node, x: &Computed) -> Result<Computed> {
     let numbers = |floats: &str, ints: &str| -> Result<Vec<f32>> {
         let values = node.floats(floats)?.to_vec();
         Ok(if values.is_empty() { node.ints(ints).iter().map(|&v| v as f32).collect() } else { values })
@@ -140,8 +135,8 @@ pub(crate) fn label_encoder(translator: &mut Translator, node: Node) -> Result<C
         node.int("default_int64", -1) as f32
     };
     let differences: Vec<f32> = values.iter().map(|value| value - other).collect();
-    let sum = movement::map_values(translator, &x, &keys, &differences)?;
-    translator.builder.with_number("Add", &sum, other)
+    let sum = movement::map_values(builder, x, &keys, &differences)?;
+    builder.with_number("Add", &sum, other)
 }
 
 /// Some positions of the last axis.
@@ -156,16 +151,15 @@ pub(crate) fn extract(translator: &mut Translator, node: Node) -> Result<Compute
     if last.batch {
         return refused("it selects some samples of the batch");
     }
-    let positions: Option<Vec<usize>> =
-        indices.iter().map(|&index| usize::try_from(index).ok().filter(|&index| index < last.size)).collect();
-    let Some(positions) = positions else { return refused("a position is outside of its input") };
-    let flat = rest.is_empty();
+    let position = |&index: &i64| usize::try_from(index).ok().filter(|&index| index < last.size);
+    let Some(positions) = indices.iter().map(position).collect::<Option<Vec<usize>>>() else {
+        return refused("a position is outside of its input");
+    };
     let taken = translator.builder.take(&x, rest.len(), &positions)?;
-    if flat {
-        translator.builder.reshape(&taken, vec![Dim::ONE, Dim::fixed(positions.len())])
-    } else {
-        Ok(taken)
+    if !rest.is_empty() {
+        return Ok(taken);
     }
+    translator.builder.reshape(&taken, vec![Dim::ONE, Dim::fixed(positions.len())])
 }
 
 fn extract_computed(translator: &mut Translator, table: &Value, index: &Computed) -> Result<Computed> {
@@ -178,17 +172,16 @@ fn extract_computed(translator: &mut Translator, table: &Value, index: &Computed
         }
         _ => return refused("it reads a table by computed positions"),
     };
-    let found = movement::look_up(translator, &flat, index)?;
+    let found = movement::look_up(&mut translator.builder, &flat, index)?;
     let Some(size) = elements(&found.shape) else { return refused("its positions are too many") };
     let batch = found.shape.iter().any(|dim| dim.batch);
     translator.builder.reshape(&found, vec![Dim::ONE, Dim { size, batch }])
 }
 
-fn linear(translator: &mut Translator, node: Node, outputs: i64) -> Result<Computed> {
-    let (x, columns) = rows(translator, node)?;
+fn linear(builder: &mut Builder, node: Node, x: &Computed, outputs: usize) -> Result<Computed> {
+    let columns = columns(x)?;
     let weights = node.floats("coefficients")?;
     let intercepts = node.floats("intercepts")?;
-    let outputs = usize::try_from(outputs).unwrap_or(0);
     if outputs == 0 || outputs.checked_mul(columns) != Some(weights.len()) {
         return refused("it has not one coefficient for each column and class");
     }
@@ -196,53 +189,55 @@ fn linear(translator: &mut Translator, node: Node, outputs: i64) -> Result<Compu
     for (at, &weight) in weights.iter().enumerate() {
         transposed[at % columns * outputs + at / columns] = weight;
     }
-    let transposed = translator.builder.constant(&[columns, outputs], &transposed)?;
-    let mut scores = translator.builder.mat_mul(&x, &transposed)?;
+    let transposed = builder.constant(&[columns, outputs], &transposed)?;
+    let mut scores = builder.mat_mul(x, &transposed)?;
     if !intercepts.is_empty() {
         let intercepts = per_column(intercepts, outputs)?;
-        let intercepts = translator.builder.row(&intercepts)?;
-        scores = translator.builder.binary("Add", &scores, &intercepts)?;
+        let intercepts = builder.row(&intercepts)?;
+        scores = builder.binary("Add", &scores, &intercepts)?;
     }
     Ok(scores)
 }
 
 pub(crate) fn linear_classifier(translator: &mut Translator, node: Node) -> Result<Computed> {
     let classes = node.ints("classlabels_ints").len().max(node.strings("classlabels_strings").len());
-    let (_, columns) = rows(translator, node)?;
+    let x = translator.computed(node, 0)?;
+    let builder = &mut translator.builder;
+    let columns = columns(&x)?;
     let outputs = node.floats("coefficients")?.len() / columns.max(1);
-    let scores = linear(translator, node, outputs as i64)?;
+    let scores = linear(builder, node, &x, outputs)?;
     if outputs == 1 && classes == 2 {
-        return two_sided(translator, &scores, node, false);
+        return two_sided(builder, &scores, node, false);
     }
-    transformed(translator, &scores, node)
+    transformed(builder, &scores, node)
 }
 
 /// The scores of both classes from that of the second, as the ONNX operator reference and onnxruntime define it:
 /// `share` when the score is that class's share of all.
 pub(crate) fn two_sided(
-    translator: &mut Translator,
+    builder: &mut Builder,
     score: &Computed,
     node: Node,
     share: bool,
 ) -> Result<Computed> {
     let logistic = node.text("post_transform") == "LOGISTIC";
-    let second = if logistic { translator.builder.unary("Sigmoid", score)? } else { score.clone() };
+    let second = if logistic { builder.unary("Sigmoid", score)? } else { score.clone() };
     let first = if logistic || share {
-        let one = translator.builder.scalar(1.0)?;
-        translator.builder.binary("Sub", &one, &second)?
+        let one = builder.scalar(1.0)?;
+        builder.binary("Sub", &one, &second)?
     } else {
-        translator.builder.with_number("Mul", &second, -1.0)?
+        builder.with_number("Mul", &second, -1.0)?
     };
-    let both = translator.builder.concat(&[first, second], 1)?;
-    if logistic { Ok(both) } else { transformed(translator, &both, node) }
+    let both = builder.concat(&[first, second], 1)?;
+    if logistic { Ok(both) } else { transformed(builder, &both, node) }
 }
 
 /// Scores after `post_transform`.
-pub(crate) fn transformed(translator: &mut Translator, scores: &Computed, node: Node) -> Result<Computed> {
+pub(crate) fn transformed(builder: &mut Builder, scores: &Computed, node: Node) -> Result<Computed> {
     match node.text("post_transform") {
         "" | "NONE" => Ok(scores.clone()),
-        "LOGISTIC" => translator.builder.unary("Sigmoid", scores),
-        "SOFTMAX" => translator.builder.softmax(scores, 1),
+        "LOGISTIC" => builder.unary("Sigmoid", scores),
+        "SOFTMAX" => builder.softmax(scores, 1),
         _ => refused("its post_transform is neither NONE, LOGISTIC nor SOFTMAX"),
     }
 }

@@ -24,12 +24,11 @@ mod value;
 
 use tract_onnx::pb::ModelProto;
 
+use super::check::graph_of;
 use super::error::ModelError;
-use error::{Result, refused};
+use error::Result;
 use model_json::ModelJson;
-
-/// The maximum number of nodes of a file to translate.
-const MAX_NODES: usize = 10_000;
+use output::Draft;
 
 /// A model file of this backend from a decoded ONNX file and the `model.json` beside it.
 ///
@@ -37,18 +36,11 @@ const MAX_NODES: usize = 10_000;
 /// [`ModelError`] that names the operator or key that is not supported.
 pub(super) fn to_onnx(proto: &ModelProto, model_json: &[u8]) -> Result<Vec<u8>> {
     let model_json = ModelJson::read(model_json)?;
-    let Some(graph) = &proto.graph else {
-        return Err(ModelError::NoGraph);
-    };
-    if !proto.functions.is_empty() || !graph.sparse_initializer.is_empty() {
-        return refused("local functions and sparse tensors are not accepted");
-    }
-    if graph.node.len() > MAX_NODES {
-        return refused(format!("it has more than {MAX_NODES} nodes, a fixed limit"));
-    }
+    let graph = graph_of(proto)?;
     let mut first = None;
     for candidate in output::candidates(graph, &model_json)? {
-        match output::model_of(proto, graph, &candidate, &model_json) {
+        let draft = Draft { proto, graph, output: &candidate, model_json: &model_json };
+        match draft.model_file() {
             Ok(bytes) => return Ok(bytes),
             Err(error) => first = first.or(Some(error)),
         }

@@ -5,6 +5,7 @@
 
 use tract_onnx::pb::tensor_proto::DataType;
 
+use super::builder::Builder;
 use super::error::{Result, refused};
 use super::node::Node;
 use super::translator::Translator;
@@ -22,28 +23,22 @@ pub(crate) fn cast(translator: &mut Translator, node: Node) -> Result<Value> {
             Ok(Value::Computed(Computed { integers: false, ..value }))
         }
         (Some(DataType::Float | DataType::Double), Value::Known(tensor)) => match &tensor.data {
-            Data::Integers(values) if values.iter().any(|value| value.batch) => Ok(Value::Known(tensor)),
-            Data::Integers(values) => {
+            Data::Integers(values) if values.iter().all(|value| !value.batch) => {
                 translator.fold(values.len())?;
                 Ok(Tensor::floats_of(tensor.dims.clone(), tensor.numbers()?))
             }
-            Data::Floats(_) => Ok(Value::Known(tensor)),
+            _ => Ok(Value::Known(tensor)),
         },
-        (Some(DataType::Int64 | DataType::Int32), Value::Computed(value)) if value.integers => {
-            Ok(Value::Computed(value))
-        }
         (Some(DataType::Int64 | DataType::Int32), Value::Computed(value)) => {
-            truncated(translator, &value).map(Value::Computed)
+            let integers = if value.integers { value } else { truncated(&mut translator.builder, &value)? };
+            Ok(Value::Computed(integers))
         }
-        (Some(DataType::Int64 | DataType::Int32), Value::Known(tensor)) => match &tensor.data {
-            Data::Integers(_) => Ok(Value::Known(tensor)),
-            Data::Floats(values) => {
-                translator.fold(values.len())?;
-                let integers =
-                    values.iter().map(|&value| Integer { number: value as i64, batch: false }).collect();
-                Ok(Tensor::integers_of(tensor.dims.clone(), integers))
-            }
-        },
+        (Some(DataType::Int64 | DataType::Int32), Value::Known(tensor)) => {
+            let Data::Floats(values) = &tensor.data else { return Ok(Value::Known(tensor)) };
+            translator.fold(values.len())?;
+            let integers = values.iter().map(|&value| Integer { number: value as i64, batch: false });
+            Ok(Tensor::integers_of(tensor.dims.clone(), integers.collect()))
+        }
         (Some(DataType::Bool), value) => {
             let value = translator.builder.computed(&value)?;
             let zero = translator.builder.scalar(0.0)?;
@@ -55,14 +50,13 @@ pub(crate) fn cast(translator: &mut Translator, node: Node) -> Result<Value> {
 }
 
 /// Rounded towards zero: the absolute value rounded down, times the sign.
-fn truncated(translator: &mut Translator, x: &Computed) -> Result<Computed> {
-    let zero = translator.builder.scalar(0.0)?;
-    let (above, below) =
-        (translator.builder.compare("Greater", x, &zero)?, translator.builder.compare("Greater", &zero, x)?);
-    let sign = translator.builder.binary("Sub", &above, &below)?;
-    let size = translator.builder.unary("Abs", x)?;
-    let size = translator.builder.unary("Floor", &size)?;
-    let truncated = translator.builder.binary("Mul", &size, &sign)?;
+fn truncated(builder: &mut Builder, x: &Computed) -> Result<Computed> {
+    let zero = builder.scalar(0.0)?;
+    let (above, below) = (builder.compare("Greater", x, &zero)?, builder.compare("Greater", &zero, x)?);
+    let sign = builder.binary("Sub", &above, &below)?;
+    let size = builder.unary("Abs", x)?;
+    let size = builder.unary("Floor", &size)?;
+    let truncated = builder.binary("Mul", &size, &sign)?;
     Ok(Computed { integers: true, ..truncated })
 }
 
@@ -134,7 +128,9 @@ pub(crate) fn gather(translator: &mut Translator, node: Node) -> Result<Value> {
     let axis = axis_of(node.int("axis", 0), rank)?;
     let indices = match translator.value(node, 1)? {
         Value::Known(indices) => indices,
-        Value::Computed(index) => return look_up(translator, &data, &index).map(Value::Computed),
+        Value::Computed(index) => {
+            return look_up(&mut translator.builder, &data, &index).map(Value::Computed);
+        }
     };
     if let Some(values) = data.integer_list() {
         let positions = positions(&indices.integers()?, values.len())?;
@@ -154,39 +150,39 @@ pub(crate) fn gather(translator: &mut Translator, node: Node) -> Result<Value> {
 }
 
 /// Values of a constant list at computed positions.
-pub(crate) fn look_up(translator: &mut Translator, table: &Value, index: &Computed) -> Result<Computed> {
+pub(crate) fn look_up(builder: &mut Builder, table: &Value, index: &Computed) -> Result<Computed> {
     let Value::Known(table) = table else { return refused("both its data and its positions are computed") };
     let values = table.numbers()?;
     if table.dims.len() != 1 || values.is_empty() {
         return refused("it looks up something else than single numbers");
     }
     let positions: Vec<f32> = (0..values.len()).map(|position| position as f32).collect();
-    let done = map_values(translator, index, &positions, &values)?;
+    let done = map_values(builder, index, &positions, &values)?;
     Ok(Computed { integers: matches!(table.data, Data::Integers(_)), ..done })
 }
 
 /// Replaces each key by its value, and every other number by 0: the sum of all values, each times a flag that its key
 /// matches.
 pub(crate) fn map_values(
-    translator: &mut Translator,
+    builder: &mut Builder,
     x: &Computed,
     keys: &[f32],
     values: &[f32],
 ) -> Result<Computed> {
-    let keys = translator.builder.constant(&[keys.len()], keys)?;
-    let values = translator.builder.constant(&[values.len()], values)?;
-    let matches = matches(translator, x, &keys)?;
-    let parts = translator.builder.binary("Mul", &matches, &values)?;
-    let sum = translator.builder.reduce("ReduceSum", &parts, &[x.shape.len()])?;
-    translator.builder.reshape(&sum, x.shape.clone())
+    let keys = builder.constant(&[keys.len()], keys)?;
+    let values = builder.constant(&[values.len()], values)?;
+    let matches = matches(builder, x, &keys)?;
+    let parts = builder.binary("Mul", &matches, &values)?;
+    let sum = builder.reduce("ReduceSum", &parts, &[x.shape.len()])?;
+    builder.reshape(&sum, x.shape.clone())
 }
 
 /// A flag for each key of a list, along a new last axis: whether a value equals it.
-pub(crate) fn matches(translator: &mut Translator, x: &Computed, keys: &Computed) -> Result<Computed> {
+pub(crate) fn matches(builder: &mut Builder, x: &Computed, keys: &Computed) -> Result<Computed> {
     let mut wide = x.shape.clone();
     wide.push(Dim::ONE);
-    let wide = translator.builder.reshape(x, wide)?;
-    translator.builder.compare("Equal", &wide, keys)
+    let wide = builder.reshape(x, wide)?;
+    builder.compare("Equal", &wide, keys)
 }
 
 pub(crate) fn slice(translator: &mut Translator, node: Node) -> Result<Value> {

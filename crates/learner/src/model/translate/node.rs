@@ -7,6 +7,7 @@ use tract_onnx::pb::{AttributeProto, NodeProto, TensorProto};
 
 use super::error::{Result, refused};
 use super::value::{Data, Integer, MAX_DIMENSIONS, Tensor};
+use crate::model::operators::shapes;
 
 /// The maximum number of elements of a constant of integers: shapes, axes, indices.
 const MAX_INTEGERS: usize = 1 << 18;
@@ -92,10 +93,7 @@ pub(crate) fn tensor(proto: &TensorProto) -> Result<Tensor> {
         return refused("a tensor is in another file; save the model as one file");
     }
     let dims: Option<Vec<usize>> = proto.dims.iter().map(|&dim| usize::try_from(dim).ok()).collect();
-    let elements = dims
-        .as_ref()
-        .and_then(|dims| dims.iter().try_fold(1_usize, |product, &dim| product.checked_mul(dim)));
-    let (Some(dims), Some(elements)) = (dims, elements) else {
+    let Some((elements, dims)) = dims.and_then(|dims| Some((shapes::elements(&dims)?, dims))) else {
         return refused("a tensor has an impossible size");
     };
     if dims.len() > MAX_DIMENSIONS {

@@ -3,6 +3,7 @@
 //! Owns the one table of them, from which the graph walk dispatches: a new operator is one name here and one
 //! function. Must not know how a graph is walked.
 
+use super::builder::Builder;
 use super::error::Result;
 use super::node::Node;
 use super::translator::Translator;
@@ -17,7 +18,11 @@ const ML: &str = "ai.onnx.ml";
 /// The translation of an operator, by the kind of its result.
 #[derive(Clone, Copy)]
 pub(crate) enum Rule {
-    /// One value that the translated graph computes.
+    /// One value that the translated graph computes from one input.
+    One(fn(&mut Builder, Node<'_>, &Computed) -> Result<Computed>),
+    /// The same from two inputs.
+    Two(fn(&mut Builder, Node<'_>, &Computed, &Computed) -> Result<Computed>),
+    /// One value that the translated graph computes from any inputs.
     Computed(fn(&mut Translator<'_>, Node<'_>) -> Result<Computed>),
     /// A label, which no other node may read, and scores.
     Scores(fn(&mut Translator<'_>, Node<'_>) -> Result<Computed>),
@@ -36,6 +41,14 @@ impl Rule {
     ) -> Result<Vec<Option<Value>>> {
         let computed = |value| Some(Value::Computed(value));
         Ok(match self {
+            Self::One(rule) => {
+                let x = translator.computed(node, 0)?;
+                vec![computed(rule(&mut translator.builder, node, &x)?)]
+            }
+            Self::Two(rule) => {
+                let (a, b) = (translator.computed(node, 0)?, translator.computed(node, 1)?);
+                vec![computed(rule(&mut translator.builder, node, &a, &b)?)]
+            }
             Self::Computed(rule) => vec![computed(rule(translator, node)?)],
             Self::Scores(rule) => vec![None, computed(rule(translator, node)?)],
             Self::Value(rule) => vec![Some(rule(translator, node)?)],
@@ -56,41 +69,40 @@ pub(crate) fn find(domain: &str, op_type: &str) -> Option<Rule> {
 fn core(op_type: &str) -> Option<Rule> {
     Some(match op_type {
         "Abs" | "Cos" | "Erf" | "Exp" | "Floor" | "Log" | "Relu" | "Sigmoid" | "Sqrt" | "Tanh" => {
-            Rule::Computed(elementwise::unary)
+            Rule::One(|builder, node, x| builder.unary(&node.proto.op_type, x))
         }
         "Add" | "Div" | "Max" | "Mean" | "Min" | "Mul" | "Sub" | "Sum" => {
             Rule::Computed(elementwise::arithmetic)
         }
-        "And" | "Not" | "Or" | "Xor" => Rule::Computed(elementwise::logic),
+        "And" | "Or" | "Xor" => Rule::Two(elementwise::logic),
         "BatchNormalization" => Rule::Computed(elementwise::batch_normalization),
         "Clip" => Rule::Computed(elementwise::clip),
-        "Equal" | "Greater" | "GreaterOrEqual" | "Less" | "LessOrEqual" => {
-            Rule::Computed(elementwise::comparison)
-        }
+        "Equal" | "Greater" | "GreaterOrEqual" | "Less" | "LessOrEqual" => Rule::Two(elementwise::comparison),
         "Gemm" => Rule::Computed(elementwise::gemm),
-        "IsNaN" => Rule::Computed(elementwise::is_nan),
+        "IsNaN" => Rule::One(|builder, _, x| builder.is_missing(x)),
         "LayerNormalization" => Rule::Computed(elementwise::layer_normalization),
-        "LpNormalization" => Rule::Computed(elementwise::lp_normalization),
-        "MatMul" => Rule::Computed(elementwise::mat_mul),
-        "Neg" => Rule::Computed(elementwise::negative),
+        "LpNormalization" => Rule::One(elementwise::lp_normalization),
+        "MatMul" => Rule::Two(|builder, _, a, b| builder.mat_mul(a, b)),
+        "Neg" => Rule::One(elementwise::negative),
+        "Not" => Rule::One(|builder, _, flag| builder.not(flag)),
         "Pow" => Rule::Computed(elementwise::power),
-        "Reciprocal" => Rule::Computed(elementwise::reciprocal),
+        "Reciprocal" => Rule::One(elementwise::reciprocal),
         "Where" => Rule::Computed(elementwise::choose),
-        "Celu" => Rule::Computed(activations::celu),
-        "Elu" => Rule::Computed(activations::elu),
-        "Gelu" => Rule::Computed(activations::gelu),
-        "HardSigmoid" => Rule::Computed(activations::hard_sigmoid),
-        "HardSwish" => Rule::Computed(activations::hard_swish),
-        "LeakyRelu" => Rule::Computed(activations::leaky_relu),
-        "Mish" => Rule::Computed(activations::mish),
-        "PRelu" => Rule::Computed(activations::p_relu),
-        "Selu" => Rule::Computed(activations::selu),
-        "Softplus" => Rule::Computed(activations::softplus),
-        "Softsign" => Rule::Computed(activations::softsign),
-        "Swish" => Rule::Computed(activations::swish),
-        "ThresholdedRelu" => Rule::Computed(activations::thresholded_relu),
-        "ArgMax" | "ArgMin" => Rule::Computed(reduce::arg_max),
-        "LogSoftmax" | "Softmax" => Rule::Computed(reduce::softmax),
+        "Celu" => Rule::One(activations::celu),
+        "Elu" => Rule::One(activations::elu),
+        "Gelu" => Rule::One(activations::gelu),
+        "HardSigmoid" => Rule::One(activations::hard_sigmoid),
+        "HardSwish" => Rule::One(activations::hard_swish),
+        "LeakyRelu" => Rule::One(activations::leaky_relu),
+        "Mish" => Rule::One(activations::mish),
+        "PRelu" => Rule::Two(|builder, _, x, slope| activations::leaky(builder, x, slope)),
+        "Selu" => Rule::One(activations::selu),
+        "Softplus" => Rule::One(|builder, _, x| activations::log_of_1_plus_exp(builder, x)),
+        "Softsign" => Rule::One(activations::softsign),
+        "Swish" => Rule::One(activations::swish),
+        "ThresholdedRelu" => Rule::One(activations::thresholded_relu),
+        "ArgMax" | "ArgMin" => Rule::One(reduce::arg_max),
+        "LogSoftmax" | "Softmax" => Rule::One(reduce::softmax),
         "ReduceL1" | "ReduceL2" | "ReduceLogSum" | "ReduceLogSumExp" | "ReduceMax" | "ReduceMean"
         | "ReduceMin" | "ReduceProd" | "ReduceSum" | "ReduceSumSquare" => Rule::Computed(reduce::reduce),
         "Cast" => Rule::Value(movement::cast),
@@ -112,15 +124,15 @@ fn core(op_type: &str) -> Option<Rule> {
 fn ml(op_type: &str) -> Option<Rule> {
     Some(match op_type {
         "ArrayFeatureExtractor" => Rule::Computed(ml_ops::extract),
-        "Binarizer" => Rule::Computed(ml_ops::binarizer),
+        "Binarizer" => Rule::One(ml_ops::binarizer),
         "FeatureVectorizer" => Rule::Computed(ml_ops::feature_vectorizer),
-        "Imputer" => Rule::Computed(ml_ops::imputer),
-        "LabelEncoder" => Rule::Computed(ml_ops::label_encoder),
+        "Imputer" => Rule::One(ml_ops::imputer),
+        "LabelEncoder" => Rule::One(ml_ops::label_encoder),
         "LinearClassifier" => Rule::Scores(ml_ops::linear_classifier),
-        "LinearRegressor" => Rule::Computed(ml_ops::linear_regressor),
-        "Normalizer" => Rule::Computed(ml_ops::normalizer),
-        "OneHotEncoder" => Rule::Computed(ml_ops::one_hot),
-        "Scaler" => Rule::Computed(ml_ops::scaler),
+        "LinearRegressor" => Rule::One(ml_ops::linear_regressor),
+        "Normalizer" => Rule::One(ml_ops::normalizer),
+        "OneHotEncoder" => Rule::One(ml_ops::one_hot),
+        "Scaler" => Rule::One(ml_ops::scaler),
         "ZipMap" => Rule::Value(movement::identity),
         "TreeEnsembleClassifier" => Rule::Scores(trees::classifier),
         "TreeEnsembleRegressor" => Rule::Computed(trees::regressor),

@@ -55,41 +55,37 @@ enum Conversion {
     FromLogits,
 }
 
-/// The model file whose probabilities are the output called `output`.
-pub(crate) fn model_of(
-    proto: &ModelProto,
-    graph: &GraphProto,
-    output: &str,
-    model_json: &ModelJson,
-) -> Result<Vec<u8>> {
-    let draft = Draft { proto, graph, output, model_json };
-    let requested = model_json.missing;
-    if let Some(Missing::Number(number)) = requested {
-        return draft.finished(Some(number));
-    }
-    // A model that handles missing values gets NaN; for one that would calculate with NaN they become zeros, the
-    // middle of every indicator.
-    let calculates_with_nan = {
-        let (translator, output) = translate(proto, graph, output, model_json.width(), None)?;
-        output.may_be_missing || translator.builder.missing_lost
-    };
-    match (calculates_with_nan, requested) {
-        (false, _) => draft.finished(None),
-        (true, None) => draft.finished(Some(0.0)),
-        (true, Some(_)) => refused(
-            "it would calculate with missing values; give a number as \"missing\" in model.json instead of \"nan\"",
-        ),
-    }
-}
-
-struct Draft<'a> {
-    proto: &'a ModelProto,
-    graph: &'a GraphProto,
-    output: &'a str,
-    model_json: &'a ModelJson,
+/// A translation of a file whose probabilities are the output called `output`.
+pub(crate) struct Draft<'a> {
+    pub proto: &'a ModelProto,
+    pub graph: &'a GraphProto,
+    pub output: &'a str,
+    pub model_json: &'a ModelJson,
 }
 
 impl Draft<'_> {
+    /// The translated model file.
+    pub(crate) fn model_file(&self) -> Result<Vec<u8>> {
+        let Self { proto, graph, output, model_json } = *self;
+        if let Some(Missing::Number(number)) = model_json.missing {
+            return self.finished(Some(number));
+        }
+        // A model that handles missing values gets NaN; for one that would calculate with NaN they become zeros, the
+        // middle of every indicator.
+        let calculates_with_nan = {
+            let (translator, output) = translate(proto, graph, output, model_json.width(), None)?;
+            output.may_be_missing || translator.builder.missing_lost
+        };
+        match (calculates_with_nan, model_json.missing) {
+            (false, _) => self.finished(None),
+            (true, None) => self.finished(Some(0.0)),
+            (true, Some(_)) => refused(
+                "it would calculate with missing values; give a number as \"missing\" in model.json instead of \
+                 \"nan\"",
+            ),
+        }
+    }
+
     fn finished(&self, missing: Option<f32>) -> Result<Vec<u8>> {
         let gives = self.model_json.output.gives;
         if gives == Some(Gives::Logits) {
@@ -133,10 +129,7 @@ impl Draft<'_> {
             features,
             named,
             classes: model_json.classes.clone(),
-            class_counts: Vec::new(),
-            log_loss: None,
-            open_ended: false,
-            top_features: Vec::new(),
+            ..ModelMetadata::default()
         };
         Ok(to_onnx::file(graph, &metadata))
     }
@@ -187,18 +180,17 @@ fn decisions(
     missing: Option<f32>,
     conversion: Conversion,
 ) -> Vec<String> {
-    let mut decisions = vec![format!("This model was made with {made_by} and imported.")];
-    decisions.push(match missing {
-        None => "Empty cells are passed to it as missing values.".to_owned(),
-        Some(number) => format!("Empty cells are passed to it as {number}."),
-    });
-    match conversion {
-        Conversion::None => {}
-        Conversion::SumToOne => decisions.push("Its probabilities are divided by their sum.".to_owned()),
-        Conversion::FromLogits => {
-            decisions.push("Its output is converted from logits to probabilities.".to_owned());
-        }
-    }
+    let passed = missing.map_or("missing values".to_owned(), |number| number.to_string());
+    let mut decisions = vec![
+        format!("This model was made with {made_by} and imported."),
+        format!("Empty cells are passed to it as {passed}."),
+    ];
+    let converted = match conversion {
+        Conversion::None => None,
+        Conversion::SumToOne => Some("Its probabilities are divided by their sum."),
+        Conversion::FromLogits => Some("Its output is converted from logits to probabilities."),
+    };
+    decisions.extend(converted.map(str::to_owned));
     if !model_json.description.is_empty() {
         decisions.push(Untrusted(&model_json.description).line(MAX_DESCRIPTION_CHARS));
     }

@@ -2,6 +2,7 @@
 //!
 //! Owns their translation into sums and maxima. Must not reduce over samples: the builder refuses it.
 
+use super::builder::Builder;
 use super::error::{Result, refused};
 use super::node::Node;
 use super::translator::Translator;
@@ -13,7 +14,7 @@ const MAX_FACTORS: usize = 64;
 pub(crate) fn reduce(translator: &mut Translator, node: Node) -> Result<Computed> {
     let x = translator.computed(node, 0)?;
     let axes = axes(translator, node, x.shape.len())?;
-    let kept = reduce_keeping_axes(translator, &node.proto.op_type, &x, &axes)?;
+    let kept = reduce_keeping_axes(&mut translator.builder, &node.proto.op_type, &x, &axes)?;
     if node.int("keepdims", 1) != 0 {
         return Ok(kept);
     }
@@ -22,13 +23,7 @@ pub(crate) fn reduce(translator: &mut Translator, node: Node) -> Result<Computed
     translator.builder.reshape(&kept, shape)
 }
 
-fn reduce_keeping_axes(
-    translator: &mut Translator,
-    op: &str,
-    x: &Computed,
-    axes: &[usize],
-) -> Result<Computed> {
-    let builder = &mut translator.builder;
+fn reduce_keeping_axes(builder: &mut Builder, op: &str, x: &Computed, axes: &[usize]) -> Result<Computed> {
     match op {
         "ReduceSum" | "ReduceMax" => builder.reduce(op, x, axes),
         "ReduceMean" => {
@@ -54,30 +49,30 @@ fn reduce_keeping_axes(
             let sum = builder.reduce("ReduceSum", x, axes)?;
             builder.unary("Log", &sum)
         }
-        "ReduceLogSumExp" => log_sum_exp(translator, x, axes),
-        _ => product(translator, x, axes),
+        "ReduceLogSumExp" => log_sum_exp(builder, x, axes),
+        _ => product(builder, x, axes),
     }
 }
 
-fn log_sum_exp(translator: &mut Translator, x: &Computed, axes: &[usize]) -> Result<Computed> {
-    let max = translator.builder.reduce("ReduceMax", x, axes)?;
-    let below = translator.builder.binary("Sub", x, &max)?;
-    let grown = translator.builder.unary("Exp", &below)?;
-    let sum = translator.builder.reduce("ReduceSum", &grown, axes)?;
-    let log = translator.builder.unary("Log", &sum)?;
-    translator.builder.binary("Add", &max, &log)
+fn log_sum_exp(builder: &mut Builder, x: &Computed, axes: &[usize]) -> Result<Computed> {
+    let max = builder.reduce("ReduceMax", x, axes)?;
+    let below = builder.binary("Sub", x, &max)?;
+    let grown = builder.unary("Exp", &below)?;
+    let sum = builder.reduce("ReduceSum", &grown, axes)?;
+    let log = builder.unary("Log", &sum)?;
+    builder.binary("Add", &max, &log)
 }
 
-fn product(translator: &mut Translator, x: &Computed, axes: &[usize]) -> Result<Computed> {
+fn product(builder: &mut Builder, x: &Computed, axes: &[usize]) -> Result<Computed> {
     let [axis] = axes else { return refused("it multiplies along several axes") };
     let dim = x.shape[*axis];
     if dim.batch || !(1..=MAX_FACTORS).contains(&dim.size) {
         return refused("it multiplies different samples, or too many values");
     }
-    let mut product = translator.builder.take(x, *axis, &[0])?;
+    let mut product = builder.take(x, *axis, &[0])?;
     for at in 1..dim.size {
-        let next = translator.builder.take(x, *axis, &[at])?;
-        product = translator.builder.binary("Mul", &product, &next)?;
+        let next = builder.take(x, *axis, &[at])?;
+        product = builder.binary("Mul", &product, &next)?;
     }
     Ok(product)
 }
@@ -86,11 +81,8 @@ fn product(translator: &mut Translator, x: &Computed, axes: &[usize]) -> Result<
 fn axes(translator: &Translator, node: Node, rank: usize) -> Result<Vec<usize>> {
     let given = translator.integers(node, 1, "axes")?;
     if given.is_empty() {
-        return if node.int("noop_with_empty_axes", 0) != 0 {
-            Ok(Vec::new())
-        } else {
-            Ok((0..rank).collect())
-        };
+        let all = if node.int("noop_with_empty_axes", 0) == 0 { rank } else { 0 };
+        return Ok((0..all).collect());
     }
     let mut axes: Vec<usize> = given.into_iter().map(|axis| axis_of(axis, rank)).collect::<Result<_>>()?;
     axes.sort_unstable();
@@ -98,8 +90,7 @@ fn axes(translator: &Translator, node: Node, rank: usize) -> Result<Vec<usize>> 
     Ok(axes)
 }
 
-pub(crate) fn softmax(translator: &mut Translator, node: Node) -> Result<Computed> {
-    let x = translator.computed(node, 0)?;
+pub(crate) fn softmax(builder: &mut Builder, node: Node, x: &Computed) -> Result<Computed> {
     let rank = x.shape.len();
     let old = node.version < 13;
     let axis = axis_of(node.int("axis", if old { 1 } else { -1 }), rank)?;
@@ -107,26 +98,27 @@ pub(crate) fn softmax(translator: &mut Translator, node: Node) -> Result<Compute
         return refused("it works along several axes at once");
     }
     if node.proto.op_type == "Softmax" {
-        return translator.builder.softmax(&x, axis);
+        return builder.softmax(x, axis);
     }
-    let sum = log_sum_exp(translator, &x, &[axis])?;
-    translator.builder.binary("Sub", &x, &sum)
+    let sum = log_sum_exp(builder, x, &[axis])?;
+    builder.binary("Sub", x, &sum)
 }
 
-pub(crate) fn arg_max(translator: &mut Translator, node: Node) -> Result<Computed> {
-    let mut x = translator.computed(node, 0)?;
+pub(crate) fn arg_max(builder: &mut Builder, node: Node, x: &Computed) -> Result<Computed> {
     let axis = axis_of(node.int("axis", 0), x.shape.len())?;
     if node.int("select_last_index", 0) != 0 {
         return refused("its select_last_index is set");
     }
-    if node.proto.op_type == "ArgMin" {
-        x = translator.builder.with_number("Mul", &x, -1.0)?;
-    }
-    let best = translator.builder.arg_max(&x, axis)?;
+    let best = if node.proto.op_type == "ArgMin" {
+        let negative = builder.with_number("Mul", x, -1.0)?;
+        builder.arg_max(&negative, axis)?
+    } else {
+        builder.arg_max(x, axis)?
+    };
     if node.int("keepdims", 1) == 0 {
         return Ok(best);
     }
     let mut shape = best.shape.clone();
     shape.insert(axis, Dim::ONE);
-    translator.builder.reshape(&best, shape)
+    builder.reshape(&best, shape)
 }

@@ -17,12 +17,8 @@ pub(crate) fn shape(translator: &mut Translator, node: Node) -> Result<Value> {
         at.clamp(0, shape.len() as i64) as usize
     };
     let (from, to) = (bound("start", 0), bound("end", shape.len()));
-    let sizes: Vec<Integer> = shape
-        .get(from..to)
-        .unwrap_or_default()
-        .iter()
-        .map(|dim| Integer { number: dim.size as i64, batch: dim.batch })
-        .collect();
+    let size = |dim: &Dim| Integer { number: dim.size as i64, batch: dim.batch };
+    let sizes: Vec<Integer> = shape.get(from..to).unwrap_or_default().iter().map(size).collect();
     Ok(Tensor::integers_of(vec![sizes.len()], sizes))
 }
 

@@ -57,6 +57,7 @@ impl<'a> Translator<'a> {
     fn inputs(&mut self, graph: &'a GraphProto, width: usize) -> Result<()> {
         let inputs: Vec<&ValueInfoProto> =
             graph.input.iter().filter(|input| !self.initializers.contains_key(input.name.as_str())).collect();
+        let mismatch = || refused(format!("its inputs have not the {width} columns that model.json names"));
         let mut from = 0;
         for input in &inputs {
             let single = inputs.len() == 1;
@@ -72,7 +73,7 @@ impl<'a> Translator<'a> {
             };
             let to = from + columns;
             if to > width || columns == 0 {
-                return refused(format!("its inputs have not the {width} columns that model.json names"));
+                return mismatch();
             }
             let positions: Vec<usize> = (from..to).collect();
             let value = self.builder.take(&self.input.clone(), 1, &positions)?;
@@ -81,11 +82,7 @@ impl<'a> Translator<'a> {
             }
             from = to;
         }
-        if from == width {
-            Ok(())
-        } else {
-            refused(format!("its inputs have not the {width} columns that model.json names"))
-        }
+        if from == width { Ok(()) } else { mismatch() }
     }
 
     /// A value by its name.

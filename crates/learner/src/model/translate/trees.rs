@@ -8,9 +8,9 @@
 
 use std::collections::HashMap;
 
-use super::ensemble::{Branch, Ensemble, LeafLists, TreeNode, floats_or_tensor};
+use super::ensemble::{Branch, Ensemble, TreeNode, floats_or_tensor};
 use super::error::{Result, refused};
-use super::ml_ops::{rows, transformed, two_sided};
+use super::ml_ops::{columns, transformed, two_sided};
 use super::node::Node;
 use super::translator::Translator;
 use super::value::{Computed, Dim};
@@ -20,42 +20,30 @@ const BRANCHES_TOGETHER: usize = 4_096;
 /// The maximum number of classes or targets.
 const MAX_SCORES: usize = 1_000;
 
-const CLASSES: LeafLists = LeafLists {
-    trees: "class_treeids",
-    nodes: "class_nodeids",
-    scores: "class_ids",
-    weights: "class_weights",
-};
-const TARGETS: LeafLists = LeafLists {
-    trees: "target_treeids",
-    nodes: "target_nodeids",
-    scores: "target_ids",
-    weights: "target_weights",
-};
-
 /// The scores of a `TreeEnsembleClassifier`.
 pub(crate) fn classifier(translator: &mut Translator, node: Node) -> Result<Computed> {
     let classes = node.ints("classlabels_int64s").len().max(node.strings("classlabels_strings").len());
     if !(1..=MAX_SCORES).contains(&classes) {
         return refused(format!("it has {classes} classes"));
     }
-    let (x, features) = rows(translator, node)?;
-    let mut trees = Ensemble::read(node, &CLASSES, features, classes)?;
+    let x = translator.computed(node, 0)?;
+    let features = columns(&x)?;
+    let mut trees = Ensemble::read(node, "class", features, classes)?;
     let mut scored: Vec<usize> = trees.weights.values().flatten().map(|(score, _)| *score).collect();
     scored.sort_unstable();
     scored.dedup();
     // Two classes may have one score; in onnxruntime it is that of the second class.
     let one_sided = classes == 2 && scored.len() == 1;
-    let base = floats_or_tensor(node, "base_values", "base_values_as_tensor")?;
+    let base = floats_or_tensor(node, "base_values")?;
     if !one_sided {
         let scores = scores(translator, &x, &trees, classes, &base, 1.0)?;
-        return transformed(translator, &scores, node);
+        return transformed(&mut translator.builder, &scores, node);
     }
     trees.weights.values_mut().flatten().for_each(|(score, _)| *score = 0);
     let share = trees.weights.values().flatten().all(|(_, weight)| *weight >= 0.0);
     let base = base.last().map_or(Vec::new(), |&last| vec![last]);
     let score = scores(translator, &x, &trees, 1, &base, 1.0)?;
-    two_sided(translator, &score, node, share)
+    two_sided(&mut translator.builder, &score, node, share)
 }
 
 /// The targets of a `TreeEnsembleRegressor`.
@@ -64,16 +52,17 @@ pub(crate) fn regressor(translator: &mut Translator, node: Node) -> Result<Compu
     if !(1..=MAX_SCORES).contains(&targets) {
         return refused(format!("it has {targets} targets"));
     }
-    let (x, features) = rows(translator, node)?;
-    let trees = Ensemble::read(node, &TARGETS, features, targets)?;
-    let base = floats_or_tensor(node, "base_values", "base_values_as_tensor")?;
+    let x = translator.computed(node, 0)?;
+    let features = columns(&x)?;
+    let trees = Ensemble::read(node, "target", features, targets)?;
+    let base = floats_or_tensor(node, "base_values")?;
     let factor = match node.text("aggregate_function") {
         "" | "SUM" => 1.0,
         "AVERAGE" => 1.0 / trees.roots.len() as f32,
         _ => return refused("its aggregate_function is neither SUM nor AVERAGE"),
     };
     let scores = scores(translator, &x, &trees, targets, &base, factor)?;
-    transformed(translator, &scores, node)
+    transformed(&mut translator.builder, &scores, node)
 }
 
 /// The sums over all trees: rows × scores.
@@ -110,10 +99,7 @@ fn scores(
                 Evaluation { trees, scores, factor, features: &features, width: x.shape[1].size };
             let part = evaluation.group(translator, std::mem::take(&mut group))?;
             size = 0;
-            sum = Some(match sum {
-                None => part,
-                Some(sum) => translator.builder.binary("Add", &sum, &part)?,
-            });
+            sum = Some(translator.builder.add_to(sum, part)?);
         }
     }
     let constant = translator.builder.row(&constant)?;
@@ -165,17 +151,11 @@ impl Evaluation<'_> {
                 }
             };
             let next = translator.builder.concat(&[below, above], 0)?;
-            let children: Vec<usize> = level
-                .iter()
-                .map(|branch| branch.below)
-                .chain(level.iter().map(|branch| branch.above))
-                .collect();
+            let children = level.iter().map(|branch| branch.below);
+            let children: Vec<usize> = children.chain(level.iter().map(|branch| branch.above)).collect();
             if let Some(weights) = self.leaf_weights(translator, &children)? {
                 let part = translator.builder.mat_mul(&weights, &next)?;
-                sum = Some(match sum {
-                    None => part,
-                    Some(sum) => translator.builder.binary("Add", &sum, &part)?,
-                });
+                sum = Some(translator.builder.add_to(sum, part)?);
             }
             let (positions, branches): (Vec<usize>, Vec<Branch>) = children
                 .iter()
@@ -190,19 +170,13 @@ impl Evaluation<'_> {
             }
             level = branches;
         }
-        match sum {
-            Some(sum) => Ok(sum),
-            None => refused("its leaves have no weights"),
-        }
+        sum.map_or_else(|| refused("its leaves have no weights"), Ok)
     }
 
     /// The weights of the leaves among some nodes: scores × nodes; `None` when there is no leaf.
     fn leaf_weights(&self, translator: &mut Translator, nodes: &[usize]) -> Result<Option<Computed>> {
-        let leaves: Vec<(usize, &Vec<(usize, f32)>)> = nodes
-            .iter()
-            .enumerate()
-            .filter_map(|(position, node)| Some((position, self.trees.weights.get(node)?)))
-            .collect();
+        let leaf = |(position, node)| Some((position, self.trees.weights.get(node)?));
+        let leaves: Vec<(usize, _)> = nodes.iter().enumerate().filter_map(leaf).collect();
         if leaves.is_empty() {
             return Ok(None);
         }

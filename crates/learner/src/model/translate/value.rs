@@ -6,6 +6,7 @@
 use std::rc::Rc;
 
 use super::error::{Result, refused};
+use crate::model::operators::shapes;
 
 /// One dimension of a value: `size`, times the number of samples when `batch`.
 ///
@@ -135,11 +136,9 @@ impl Value {
 
     /// The elements of a constant list of integers.
     pub(crate) fn integer_list(&self) -> Option<&[Integer]> {
-        match self {
-            Self::Known(tensor) if tensor.dims.len() == 1 => match &tensor.data {
-                Data::Integers(values) => Some(values),
-                Data::Floats(_) => None,
-            },
+        let Self::Known(tensor) = self else { return None };
+        match &tensor.data {
+            Data::Integers(values) if tensor.dims.len() == 1 => Some(values),
             _ => None,
         }
     }
@@ -152,16 +151,8 @@ pub(crate) fn elements(shape: &[Dim]) -> Option<usize> {
 
 /// The shape of two broadcast values: a dimension of 1 is repeated to the size of the other.
 pub(crate) fn broadcast(a: &[Dim], b: &[Dim]) -> Result<Shape> {
-    let rank = a.len().max(b.len());
-    let dim =
-        |shape: &[Dim], at: usize| (at + shape.len()).checked_sub(rank).map_or(Dim::ONE, |at| shape[at]);
-    (0..rank)
-        .map(|at| match (dim(a, at), dim(b, at)) {
-            (x, y) if x == y => Ok(x),
-            (Dim::ONE, x) | (x, Dim::ONE) => Ok(x),
-            _ => refused("the shapes of two values do not fit each other"),
-        })
-        .collect()
+    let shape = shapes::broadcast(a, b, Dim::ONE);
+    shape.map_or_else(|| refused("the shapes of two values do not fit each other"), Ok)
 }
 
 /// An axis as an index into `rank` dimensions.
