@@ -1,15 +1,32 @@
 //! A model whose margins are a sum: a linear model on derived columns plus forests.
 //!
-//! Owns how fitted members are added up. A weighted sum of such models is such a model again, so an ensemble is as
-//! cheap to store and to run as one model. Must not know how members are fitted.
+//! Owns the meaning of margins and how fitted members are added up. A weighted sum of such models is such a model again, so
+//! an ensemble is as cheap to store and to run as one model. Must not know how members are fitted.
+//!
+//! What every member must keep to: two classes have one margin, more have one each ([`margin_count`]); `linear.weights` has
+//! a row for each column of its own `basis`; and at most one member of an ensemble has random features.
 
 use ndarray::{Array1, Array2};
 
 use super::basis::Basis;
-use super::logistic::LinearModel;
 use super::preprocessing::Input;
 use super::trees::Forest;
 use crate::dataset::Features;
+
+/// A linear model: margins = x·weights + bias. Two classes have one margin, that of the second class
+/// against the first; more have one each.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct LinearModel {
+    /// Columns × margins.
+    pub weights: Array2<f64>,
+    /// One for each margin.
+    pub bias: Array1<f64>,
+}
+
+/// The number of margins of a model: one for two classes, otherwise one for each class.
+pub(crate) fn margin_count(classes: usize) -> usize {
+    if classes == 2 { 1 } else { classes }
+}
 
 /// Margins = basis(x)·weights + bias + the margins of all forests.
 #[derive(Debug, Clone, PartialEq)]

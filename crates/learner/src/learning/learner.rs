@@ -25,7 +25,7 @@ pub(super) trait Learner: Sync {
 
 /// A learner with its hyperparameters.
 pub(super) trait Hyperparameters: Debug + Send + Sync {
-    /// Fits a model on all samples.
+    /// Fits a model on all samples; `additive_model` says what it must keep to.
     fn fit(&self, training: &TrainingSet<'_>) -> AdditiveModel;
 
     /// The learner and its hyperparameters in a phrase for an administrator.

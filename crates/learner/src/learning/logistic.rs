@@ -13,20 +13,7 @@ use linfa::traits::Fit;
 use linfa_logistic::{LogisticRegression, MultiLogisticRegression};
 use ndarray::{Array1, Array2, ArrayView1, Axis};
 
-/// A linear model: margins = x·weights + bias. Two classes have one margin, that of the second class
-/// against the first; more have one each.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct LinearModel {
-    /// Columns × margins.
-    pub weights: Array2<f64>,
-    /// One for each margin.
-    pub bias: Array1<f64>,
-}
-
-/// The number of margins of a model: one for two classes, otherwise one for each class.
-pub(crate) fn margin_count(classes: usize) -> usize {
-    if classes == 2 { 1 } else { classes }
-}
+use super::additive_model::LinearModel;
 
 /// The margins that give every sample the classes' shares. A class without a sample counts as half a sample.
 pub(crate) fn prior_margins(targets: impl Iterator<Item = usize>, classes: usize) -> Vec<f64> {

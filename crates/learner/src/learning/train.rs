@@ -5,12 +5,11 @@ use ndarray::Array1;
 use rayon::prelude::*;
 
 use super::LearningError;
-use super::additive_model::AdditiveModel;
+use super::additive_model::{AdditiveModel, margin_count};
 use super::cross_validation::compare;
 use super::decisions::explain;
 use super::ensemble::Ensemble;
 use super::learner::{Hyperparameters, TrainingSet};
-use super::logistic::margin_count;
 use super::preprocessing::choose_inputs;
 use super::search_space::{FOR_FEW_SAMPLES, LEARNERS};
 use super::trained_model::TrainedModel;

@@ -10,8 +10,9 @@ use super::forest::{Forest, Tree};
 use super::gradients::leaf_values;
 use super::params::TreeParams;
 use super::tree_builder::grow;
+use crate::learning::additive_model::margin_count;
 use crate::learning::folds::Split;
-use crate::learning::logistic::{log_loss, margin_count, prior_margins, probabilities};
+use crate::learning::logistic::{log_loss, prior_margins, probabilities};
 use crate::learning::rng::Stream;
 
 /// The result of boosting.

@@ -8,10 +8,9 @@ use rayon::prelude::*;
 use super::binning::{Binned, MAX_INPUTS};
 use super::boosting::boost;
 use super::params::TreeParams;
-use crate::learning::additive_model::AdditiveModel;
+use crate::learning::additive_model::{AdditiveModel, margin_count};
 use crate::learning::folds::Split;
 use crate::learning::learner::{Candidate, CrossValidation, Hyperparameters, Learner, TrainingSet};
-use crate::learning::logistic::margin_count;
 
 /// Chooses the number of boosting rounds for each compared depth.
 pub(in crate::learning) struct TreeLearner;

@@ -1,8 +1,8 @@
 //! The operators that the files of this backend consist of, also those that it translates other tools' models to.
 //!
 //! Owns the one table of them: which inputs and attributes each may have, the shape of its output, and what is known
-//! about its values. [`super::check`] and [`super::shape_inference`] read it; a new operator is one entry here. Must
-//! not know how a graph is walked.
+//! about its values. [`super::check`] and [`super::shape_inference`] read it; a new operator is one entry here. Those
+//! of other tools' files are in [`super::translate`]. Must not know how a graph is walked.
 
 pub(super) mod shapes;
 

@@ -1,7 +1,7 @@
 //! The operators of other tools' models that can be translated.
 //!
-//! Owns the one table of them, from which the graph walk dispatches: a new operator is one name here and one
-//! function. Must not know how a graph is walked.
+//! Owns the list of them, from which the graph walk dispatches: a new operator is one name here and one function. The
+//! operators that they are translated to have their own table, `model/operators/mod.rs`. Must not know how a graph is walked.
 
 use super::builder::Builder;
 use super::error::Result;
