@@ -127,3 +127,36 @@ impl Features {
         (self.names, self.columns, self.rows)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    fn features() -> Features {
+        Features::of_columns(names(&["a", "b"]), &[vec![1.0, 2.0], vec![3.0, 4.0]])
+    }
+
+    #[test]
+    fn columns_are_matched_by_name_in_any_order() {
+        let aligned = features().aligned_to(&names(&["b", "a"])).expect("the same names");
+        assert_eq!(aligned.columns()[0].value(1), 4.0);
+        let error = features().aligned_to(&names(&["a", "c"])).expect_err("another name").to_string();
+        assert!(error.contains("\"c\"") && error.contains("\"b\""), "{error}");
+        assert!(features().aligned_to(&names(&["a", "a"])).is_err(), "a name matches one column only");
+    }
+
+    #[test]
+    fn columns_without_names_are_matched_by_position() {
+        let known = names(&["x"]);
+        assert_eq!(features().by_position(&known, true).expect("a column may follow").columns().len(), 1);
+        let error = features().by_position(&known, false).expect_err("one column too many").to_string();
+        assert!(error.contains("has 2 features, the model was trained on 1"), "{error}");
+        let renamed = features().renamed(&names(&["x", "y"])).expect("as many names");
+        assert_eq!(renamed.names(), names(&["x", "y"]));
+        assert!(features().renamed(&known).is_err());
+    }
+}
