@@ -6,6 +6,8 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -305,6 +307,17 @@ impl TestServer {
         self.ended()
     }
 
+    /// Stops the server with SIGTERM, and waits for ten seconds at most.
+    fn terminate_for_profile(&mut self) {
+        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        for _ in 0..1_000 {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// Waits until the server ends; returns its exit code.
     pub fn ended(mut self) -> (Option<i32>, TempDir) {
         let code = self.child.wait().expect("the server ends").code();
@@ -315,6 +328,10 @@ impl TestServer {
 
 impl Drop for TestServer {
     fn drop(&mut self) {
+        // A process that is killed writes no coverage profile.
+        if std::env::var_os("LLVM_PROFILE_FILE").is_some() {
+            self.terminate_for_profile();
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
