@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn columns_are_matched_by_name_in_any_order() {
         let aligned = features().aligned_to(&names(&["b", "a"])).expect("the same names");
-        assert_eq!(aligned.columns()[0].value(1), 4.0);
+        assert_eq!(aligned.columns()[0].value(1).to_bits(), 4.0_f32.to_bits());
         let error = features().aligned_to(&names(&["a", "c"])).expect_err("another name").to_string();
         assert!(error.contains("\"c\"") && error.contains("\"b\""), "{error}");
         assert!(features().aligned_to(&names(&["a", "a"])).is_err(), "a name matches one column only");
