@@ -9,7 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use moodle_mlbackend::auth::users::Users;
 use moodle_mlbackend::backend::{ImportLimits, read_archive};
-use moodle_mlbackend::dataset::{Labelled, Limits, read_labelled, read_unlabelled};
+use moodle_mlbackend::dataset::{Limits, StoredSamples, read_labelled, read_unlabelled};
 use moodle_mlbackend::fuzzing;
 use moodle_mlbackend::model::{self, CLASSIFIER, MODEL, MODEL_JSON, ModelFiles, ModelMetadata};
 
@@ -88,10 +88,13 @@ pub fn dataset(data: &[u8]) {
     let limits = Limits { rows: 2_000, columns: 200, classes: 20, line_bytes: 20_000, ..Limits::default() };
     match read_labelled(data, &limits).and_then(moodle_mlbackend::dataset::LabelledFile::into_samples) {
         Ok(samples) => {
-            let bytes = samples.to_bytes().expect("samples can be encoded");
-            let decoded = Labelled::from_bytes(&bytes).expect("encoded samples can be decoded");
-            assert_eq!(decoded.targets(), samples.targets());
-            assert_eq!(decoded.features().rows(), samples.features().rows());
+            let rows = samples.targets().len();
+            let mut stored = StoredSamples::default();
+            assert_eq!(stored.add(samples, limits.rows, false).expect("the first batch fits"), rows);
+            let bytes = stored.to_bytes().expect("samples can be encoded");
+            // Missing values are NaN, which no assertion of equality accepts.
+            let decoded = StoredSamples::from_bytes(&bytes).expect("encoded samples can be decoded");
+            assert_eq!(decoded.to_bytes().expect("decoded samples can be encoded"), bytes);
         }
         Err(error) => is_readable(&error.to_string()),
     }

@@ -4,7 +4,7 @@
 
 use super::BackendError;
 use super::current_model::python_server;
-use crate::dataset::Labelled;
+use crate::dataset::StoredSamples;
 use crate::model::Model;
 use crate::store::{Finding, Generation, ModelDir, Repair};
 
@@ -34,7 +34,7 @@ fn usable(generation: &Generation) -> Result<(), String> {
     let model = generation.model().map_err(|error| error.to_string())?;
     Model::load(&model).map_err(|error| format!("the model cannot be run: {error}"))?;
     match generation.samples().map_err(|error| error.to_string())? {
-        Some(samples) => Labelled::from_bytes(&samples)
+        Some(samples) => StoredSamples::from_bytes(&samples)
             .map(drop)
             .map_err(|error| format!("the samples cannot be decoded: {error}")),
         None => Ok(()),

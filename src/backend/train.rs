@@ -11,21 +11,36 @@ use super::learning_threads::on_learning_threads;
 use super::reply::{Status, Training};
 use super::score::probabilities;
 use super::{BackendError, open};
-use crate::dataset::{Labelled, Limits, read_labelled};
+use crate::dataset::{Labelled, Limits, StoredSamples, read_labelled};
 use crate::learning::{self, TrainedModel};
 use crate::model::{self, Model};
 use crate::store::{ModelDir, NewGeneration};
 
+/// Whether samples are counted again when a batch of earlier samples is sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RepeatedBatches {
+    /// They count once.
+    CountOnce,
+    /// They count each time.
+    Count,
+}
+
 /// Trains the model at `model_dir` on a labelled dataset together with the stored samples of earlier batches.
 ///
-/// A dataset with a class that has no sample gets status 8 and changes nothing.
+/// A dataset with a class that has no sample gets status 8 and changes nothing. Nor does a batch that was trained on before,
+/// unless `repeated` counts it again. Stored samples of a class that the dataset's header does not name are set aside.
 ///
 /// # Errors
 /// [`BackendError`]; the model is then unchanged.
-pub fn train(model_dir: &ModelDir, dataset: File, limits: &Limits) -> Result<Training, BackendError> {
-    let batch = read_labelled(open(dataset)?, limits)?;
-    let (target, time_splitting) = (batch.header.target.clone(), batch.header.time_splitting.clone());
-    let batch = batch.into_samples()?;
+pub fn train(
+    model_dir: &ModelDir,
+    dataset: File,
+    limits: &Limits,
+    repeated: RepeatedBatches,
+) -> Result<Training, BackendError> {
+    let file = read_labelled(open(dataset)?, limits)?;
+    let header = file.header.clone();
+    let batch = file.into_samples()?;
     if batch.class_counts().contains(&0) {
         return Ok(Training {
             status: Status::NOT_ENOUGH_DATA,
@@ -33,48 +48,61 @@ pub fn train(model_dir: &ModelDir, dataset: File, limits: &Limits) -> Result<Tra
             errors: Some("Training data needs to include samples belonging to all classes".to_owned()),
         });
     }
+    let trained = Training { status: Status::OK, info: Vec::new(), errors: None };
 
     let batch_rows = batch.targets().len();
     let lock = model_dir.lock()?;
     let (current, stored) = CurrentModel::with_samples(model_dir)?.unzip();
-    let stored = stored.flatten().map(|bytes| Labelled::from_bytes(&bytes)).transpose()?;
-    let total = batch_rows + stored.as_ref().map_or(0, |stored| stored.targets().len());
-    let samples = match stored {
-        Some(stored) => stored.merged(batch, limits.kept_rows)?,
-        None => batch.canonical(limits.kept_rows),
-    };
+    let stored = stored.flatten().map(|bytes| StoredSamples::from_bytes(&bytes)).transpose()?;
+    let mut stored = stored.unwrap_or_default();
+    let stored_rows = stored.samples().map_or(0, |samples| samples.targets().len());
+    let added = stored.add(batch, limits.kept_rows, repeated == RepeatedBatches::Count)?;
+    let repeated_rows = batch_rows - added;
+    if repeated_rows > 0 {
+        tracing::info!(samples = repeated_rows, new = added, "samples of earlier batches do not count again");
+    }
+    let Some(samples) = stored.samples().filter(|_| added > 0) else { return Ok(trained) };
+    if samples.targets().len() < stored_rows + added {
+        tracing::warn!(
+            samples = stored_rows + added,
+            kept = samples.targets().len(),
+            "more samples than MOODLE_MLBACKEND_MAX_KEPT_ROWS: an even subsample is kept"
+        );
+    }
+    let (samples, set_aside) = samples.of_classes(&header.classes);
     let classes = samples.classes().len();
     if classes > limits.classes {
         return Err(BackendError::TooManyClasses { classes, max: limits.classes });
     }
     let (rows, features) = (samples.targets().len(), samples.features().names().len());
-    if rows < total {
-        tracing::warn!(
-            samples = total,
-            kept = rows,
-            "more samples than MOODLE_MLBACKEND_MAX_KEPT_ROWS: an even subsample is kept"
-        );
+    tracing::info!(new = added, samples = rows, features, "training started");
+    let mut model = on_learning_threads(|| learning::train(&samples))?;
+    for (class, count) in &set_aside {
+        tracing::warn!(%class, samples = count, "the target no longer has this class: its samples are set aside");
+        model
+            .decisions
+            .push(format!("The target no longer has class {class}: its {count} samples are set aside."));
     }
-    tracing::info!(new = batch_rows, samples = rows, features, "training started");
-    let trained = on_learning_threads(|| learning::train(&samples))?;
     let imported = match current {
-        Some(current) => better_import(current, &samples, &trained)?,
+        Some(current) => better_import(current, &samples, &model)?,
         None => None,
     };
 
     let facts = json!({
         "samples": rows,
+        "repeated_samples": repeated_rows,
+        "set_aside": set_aside.iter().map(|(class, count)| json!({"class": class, "samples": count})).collect::<Vec<_>>(),
         "classes": samples.classes(),
         "class_counts": samples.class_counts(),
-        "log_loss": trained.log_loss,
-        "target": target,
-        "time_splitting": time_splitting,
+        "log_loss": model.log_loss,
+        "target": header.target,
+        "time_splitting": header.time_splitting,
         IMPORTED: imported.is_some(),
     });
-    let model = imported.unwrap_or_else(|| model::to_onnx(&trained));
-    let samples = samples.to_bytes()?;
+    let model = imported.unwrap_or_else(|| model::to_onnx(&model));
+    let samples = stored.to_bytes()?;
     model_dir.publish(&lock, &NewGeneration { model: &model, samples: Some(&samples), facts: &facts })?;
-    Ok(Training { status: Status::OK, info: Vec::new(), errors: None })
+    Ok(trained)
 }
 
 /// The bytes of an imported model that stays in use because the newly trained one is not clearly better. The samples that

@@ -18,7 +18,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::progress;
-use crate::backend::{self, EvaluationRequest, Status, TimeBudget, USUAL_BUDGET};
+use crate::backend::{self, EvaluationRequest, RepeatedBatches, Status, TimeBudget, USUAL_BUDGET};
 use crate::dataset::Limits;
 use crate::store::ModelDir;
 
@@ -110,7 +110,12 @@ fn train(args: &[&str]) -> ModuleResult {
     let &[_, directory, dataset, ..] = args else {
         return Ok(Output::missing("the model's unique id, its directory, the training dataset's file"));
     };
-    let training = backend::train(&model_dir(directory), open(dataset)?, &Limits::default())?;
+    let training = backend::train(
+        &model_dir(directory),
+        open(dataset)?,
+        &Limits::default(),
+        RepeatedBatches::CountOnce,
+    )?;
     Ok(Output::json(training.status, &training))
 }
 

@@ -35,7 +35,7 @@ use clap::Args;
 use clap::builder::BoolishValueParser;
 
 use crate::auth::{Users, Weakness};
-use crate::backend::ImportLimits;
+use crate::backend::{ImportLimits, RepeatedBatches};
 use crate::telemetry::LogFormat;
 use limits::unpacked_bytes;
 use parsers::{DAY, DEFAULT_PORT, at_least_one, path, path_or_system_temp, port, seconds, version};
@@ -113,6 +113,9 @@ pub struct Config {
     /// Maximum dimensions of a dataset.
     #[command(flatten)]
     pub dataset: DatasetLimits,
+    /// Train again on samples that Moodle sends again, instead of counting each sample once
+    #[arg(long, env = "MOODLE_MLBACKEND_COUNT_REPEATED_BATCHES", value_parser = BoolishValueParser::new(), help_heading = "Datasets")]
+    count_repeated_batches: bool,
     /// Settings about connections.
     #[command(flatten)]
     pub connections: Connections,
@@ -158,6 +161,12 @@ impl Config {
     pub fn host(&self) -> IpAddr {
         let default = if self.world_visible { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
         self.address.unwrap_or(default.into())
+    }
+
+    /// Whether samples that are sent again count again.
+    #[must_use]
+    pub fn repeated_batches(&self) -> RepeatedBatches {
+        if self.count_repeated_batches { RepeatedBatches::Count } else { RepeatedBatches::CountOnce }
     }
 
     /// Whether other machines can reach the server.

@@ -51,6 +51,7 @@ mod python_server_hostile;
 mod python_server_in_place;
 mod python_tensorboard;
 mod recorded_data;
+mod repeated_batches;
 mod retention;
 mod rezipped_exports;
 mod route_deletemodel;

@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use moodle_mlbackend::backend::{
-    self, BackendError, EvaluationReply, EvaluationRequest, ImportLimits, Training,
+    self, BackendError, EvaluationReply, EvaluationRequest, ImportLimits, RepeatedBatches, Training,
 };
 use moodle_mlbackend::dataset::Limits;
 use moodle_mlbackend::store::ModelDir;
@@ -66,7 +66,7 @@ impl TestModel {
     }
 
     pub fn try_train(&self, dataset: &[u8]) -> Result<Training, BackendError> {
-        backend::train(&self.model_dir(), self.file(dataset), &self.limits)
+        backend::train(&self.model_dir(), self.file(dataset), &self.limits, RepeatedBatches::CountOnce)
     }
 
     /// Predicts, and asserts status 0.

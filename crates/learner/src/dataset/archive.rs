@@ -1,7 +1,8 @@
 //! Samples as compressed bytes, stored to train on them again together with the next batch.
 //!
 //! Owns the format: a version byte, then deflate over a binary form of the columns. Columns compress far better than
-//! rows: 38,000 samples of 415 columns take less than a megabyte. Must not know where the bytes are stored.
+//! rows: 38,000 samples of 415 columns take less than a megabyte. The fingerprints of batches follow; versions without them
+//! ignore these bytes. Must not know where the bytes are stored.
 
 use std::borrow::Cow;
 use std::io::{Read, Write};
@@ -11,10 +12,12 @@ use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use serde::{Deserialize, Serialize};
 
+use super::batches::Batches;
 use super::column::Column;
 use super::features::Features;
 use super::header::Class;
 use super::labelled::Labelled;
+use super::stored_samples::StoredSamples;
 
 /// The version of the format that is written.
 const VERSION: u8 = 1;
@@ -41,25 +44,27 @@ struct Stored<'a> {
     columns: Cow<'a, [Column]>,
 }
 
-impl Labelled {
-    /// The samples as compressed bytes.
+impl StoredSamples {
+    /// The samples as compressed bytes; empty before the first batch.
     ///
     /// # Errors
     /// [`ArchiveError::Damaged`] when encoding fails, which does not happen in memory.
     pub fn to_bytes(&self) -> Result<Vec<u8>, ArchiveError> {
+        let Some(samples) = &self.samples else { return Ok(Vec::new()) };
         let stored = Stored {
-            names: self.features().names().into(),
-            classes: self.classes().into(),
-            targets: self.targets().into(),
-            columns: self.features().columns().into(),
+            names: samples.features().names().into(),
+            classes: samples.classes().into(),
+            targets: samples.targets().into(),
+            columns: samples.features().columns().into(),
         };
         let plain = postcard::to_stdvec(&stored).map_err(damaged)?;
+        let plain = postcard::to_extend(&self.batches, plain).map_err(damaged)?;
         let mut encoder = DeflateEncoder::new(vec![VERSION], Compression::new(3));
         encoder.write_all(&plain).map_err(damaged)?;
         encoder.finish().map_err(damaged)
     }
 
-    /// Reads the bytes of [`Labelled::to_bytes`].
+    /// Reads the bytes of [`StoredSamples::to_bytes`], also those of versions that stored no fingerprints.
     ///
     /// # Errors
     /// [`ArchiveError`] when the bytes are damaged or of another version.
@@ -72,10 +77,10 @@ impl Labelled {
     }
 }
 
-fn read_stored(deflated: &[u8]) -> Result<Labelled, ArchiveError> {
+fn read_stored(deflated: &[u8]) -> Result<StoredSamples, ArchiveError> {
     let mut plain = Vec::new();
     DeflateDecoder::new(deflated).read_to_end(&mut plain).map_err(damaged)?;
-    let stored: Stored<'_> = postcard::from_bytes(&plain).map_err(damaged)?;
+    let (stored, rest): (Stored<'_>, _) = postcard::take_from_bytes(&plain).map_err(damaged)?;
     let rows = stored.targets.len();
     let consistent = stored.names.len() == stored.columns.len()
         && stored.columns.iter().all(|column| column.has_valid_codes(rows))
@@ -84,7 +89,10 @@ fn read_stored(deflated: &[u8]) -> Result<Labelled, ArchiveError> {
         return Err(damaged("their parts contradict each other"));
     }
     let features = Features::new(stored.names.into_owned(), stored.columns.into_owned(), rows);
-    Ok(Labelled::new(features, stored.targets.into_owned(), stored.classes.into_owned()))
+    let samples = Labelled::new(features, stored.targets.into_owned(), stored.classes.into_owned());
+    let batches =
+        if rest.is_empty() { Batches::default() } else { postcard::from_bytes(rest).map_err(damaged)? };
+    Ok(StoredSamples { samples: Some(samples), batches })
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "passed to map_err by name")]

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::column::Column;
 use super::error::Mismatch;
+use super::hash::splitmix;
 
 /// A table of samples (rows) and features (columns). All columns have the same number of rows.
 ///
@@ -123,8 +124,27 @@ impl Features {
         Self { names: self.names.clone(), columns, rows: rows.len() }
     }
 
-    pub(super) fn into_parts(self) -> (Vec<String>, Vec<Column>, usize) {
-        (self.names, self.columns, self.rows)
+    /// A hash of the values of each of `rows`: equal for rows of equal features. It depends neither on which columns vary
+    /// nor on the order of the rows.
+    pub(crate) fn row_hashes(&self, rows: &[u32]) -> Vec<u64> {
+        let mut sums = vec![0_u64; rows.len()];
+        for (at, column) in self.columns.iter().enumerate() {
+            let hash = |value: &f32| splitmix((at as u64) << 32 | u64::from(value.to_bits()));
+            let table: Vec<u64> = column.values().iter().map(hash).collect();
+            column.for_each_code(rows, |row, code| sums[row] = sums[row].wrapping_add(table[code]));
+        }
+        sums
+    }
+
+    /// These samples and then `more`, whose columns are the same ones in the same order.
+    pub(super) fn followed_by(&self, more: &Self) -> Self {
+        let append = |(a, b): (&Column, &Column)| {
+            Column::from_numbers(
+                (0..self.rows).map(|row| a.value(row)).chain((0..more.rows).map(|row| b.value(row))),
+            )
+        };
+        let columns = self.columns.iter().zip(&more.columns).map(append).collect();
+        Self::new(self.names.clone(), columns, self.rows + more.rows)
     }
 }
 

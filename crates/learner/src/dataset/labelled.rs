@@ -3,9 +3,12 @@
 //! Owns the check of the targets, the union of batches, and the choice of the samples that are kept. Must not know how
 //! samples are stored.
 
+use std::borrow::Cow;
+
 use super::column::Column;
 use super::error::{DatasetError, Mismatch};
 use super::features::Features;
+use super::hash::splitmix;
 use super::header::{Class, Header, class_list};
 
 /// A labelled dataset as it was read: its targets may still contradict its header.
@@ -120,28 +123,51 @@ impl Labelled {
         counts
     }
 
-    /// These samples and `more`, in [canonical](Labelled::canonical) order, so that the order of batches does not
-    /// matter; about `max` of them at most.
-    ///
-    /// The columns of `more` may have another order. Classes that only `more` has are added.
-    ///
-    /// # Errors
-    /// [`Mismatch`] when the features have other names.
-    pub fn merged(self, more: Self, max: usize) -> Result<Self, Mismatch> {
+    /// These samples and `more`, whose features have the same names in the same order. Classes that only `more` has are
+    /// added.
+    pub(super) fn merged(&self, more: &Self) -> Self {
         let classes = union_of_classes(&self.classes, &more.classes);
         let index = |class: &Class| classes.iter().position(|c| c == class).unwrap_or_default() as u32;
         let retarget = |samples: &Self| -> Vec<u32> {
             let new: Vec<u32> = samples.classes.iter().map(index).collect();
             samples.targets.iter().map(|&target| new[target as usize]).collect()
         };
-        let mut targets = retarget(&self);
-        targets.extend(retarget(&more));
+        let mut targets = retarget(self);
+        targets.extend(retarget(more));
+        Self { features: self.features.followed_by(&more.features), targets, classes }
+    }
 
-        let (names, old, old_rows) = self.features.into_parts();
-        let (_, new, new_rows) = more.features.aligned_to(&names)?.into_parts();
-        let columns = old.iter().zip(&new).map(|(a, b)| appended(a, old_rows, b, new_rows)).collect();
-        let features = Features::new(names, columns, old_rows + new_rows);
-        Ok(Self { features, targets, classes }.canonical(max))
+    /// The samples of `classes`, which become the only ones; the number of samples of each other class.
+    #[must_use]
+    pub fn of_classes(&self, classes: &[Class]) -> (Cow<'_, Self>, Vec<(Class, usize)>) {
+        let counts = self.classes.iter().copied().zip(self.class_counts());
+        let (kept, others): (Vec<_>, Vec<_>) = counts.partition(|(class, _)| classes.contains(class));
+        if others.is_empty() {
+            return (Cow::Borrowed(self), others);
+        }
+        let kept: Vec<Class> = kept.into_iter().map(|(class, _)| class).collect();
+        let new: Vec<Option<u32>> = (self.classes.iter())
+            .map(|class| kept.iter().position(|kept| kept == class).map(|at| at as u32))
+            .collect();
+        let (rows, targets) = (0..)
+            .zip(&self.targets)
+            .filter_map(|(row, &target)| Some((row, new[target as usize]?)))
+            .unzip::<u32, u32, Vec<u32>, Vec<u32>>();
+        (Cow::Owned(Self { features: self.features.select(&rows), targets, classes: kept }), others)
+    }
+
+    /// Some of the samples.
+    pub(super) fn select(&self, rows: &[u32]) -> Self {
+        let targets = rows.iter().map(|&row| self.targets[row as usize]).collect();
+        Self { features: self.features.select(rows), targets, classes: self.classes.clone() }
+    }
+
+    /// The same samples with their columns in the order of `names`.
+    ///
+    /// # Errors
+    /// [`Mismatch`] when the features have other names.
+    pub(super) fn aligned_to(self, names: &[String]) -> Result<Self, Mismatch> {
+        Ok(Self { features: self.features.aligned_to(names)?, ..self })
     }
 
     /// The same samples in a pseudorandom order that depends only on the samples themselves: sorted by a hash of the
@@ -158,25 +184,20 @@ impl Labelled {
         if rows.len() > max {
             rows = self.subsample(&rows, &hashes, max);
         }
-        let targets = rows.iter().map(|&row| self.targets[row as usize]).collect();
-        Self { features: self.features.select(&rows), targets, classes: self.classes }
+        self.select(&rows)
     }
 
     /// A hash of each sample's values and class that depends neither on which columns vary nor on the order of the
     /// samples.
-    fn row_hashes(&self) -> Vec<u64> {
-        let mut sums: Vec<u64> = self
-            .targets
+    pub(super) fn row_hashes(&self) -> Vec<u64> {
+        let of_class = |&target: &u32| splitmix(self.classes[target as usize].number().to_bits() ^ u64::MAX);
+        let rows: Vec<u32> = (0..self.targets.len() as u32).collect();
+        let features = self.features.row_hashes(&rows);
+        self.targets
             .iter()
-            .map(|&t| splitmix(self.classes[t as usize].number().to_bits() ^ u64::MAX))
-            .collect();
-        let rows: Vec<u32> = (0..sums.len() as u32).collect();
-        for (at, column) in self.features.columns().iter().enumerate() {
-            let hash = |value: &f32| splitmix((at as u64) << 32 | u64::from(value.to_bits()));
-            let table: Vec<u64> = column.values().iter().map(hash).collect();
-            column.for_each_code(&rows, |row, code| sums[row] = sums[row].wrapping_add(table[code]));
-        }
-        sums.into_iter().map(splitmix).collect()
+            .zip(features)
+            .map(|(target, sum)| splitmix(of_class(target).wrapping_add(sum)))
+            .collect()
     }
 
     /// `max` of `rows` (sorted by hash) in their order: those with the smallest hash of their values and of the number
@@ -217,17 +238,4 @@ fn union_of_classes(first: &[Class], second: &[Class]) -> Vec<Class> {
     all.sort_by(|a, b| a.number().total_cmp(&b.number()));
     all.dedup();
     all
-}
-
-fn appended(a: &Column, a_rows: usize, b: &Column, b_rows: usize) -> Column {
-    Column::from_numbers((0..a_rows).map(|row| a.value(row)).chain((0..b_rows).map(|row| b.value(row))))
-}
-
-/// The finaliser of the `SplitMix64` generator (Steele, Lea and Flood 2014): a bijection in which
-/// every bit of the input changes about half of the output's.
-fn splitmix(mut x: u64) -> u64 {
-    x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
 }

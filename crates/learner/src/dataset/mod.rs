@@ -17,15 +17,18 @@
 //! ```
 
 mod archive;
+mod batches;
 mod builder;
 mod column;
 mod error;
 mod features;
+mod hash;
 mod header;
 mod labelled;
 mod limits;
 mod newlines;
 mod reader;
+mod stored_samples;
 
 pub use archive::ArchiveError;
 pub use column::Column;
@@ -35,3 +38,4 @@ pub use header::{Class, Header};
 pub use labelled::{Labelled, LabelledFile};
 pub use limits::Limits;
 pub use reader::{Unlabelled, read_labelled, read_unlabelled};
+pub use stored_samples::StoredSamples;
