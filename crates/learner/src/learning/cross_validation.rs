@@ -4,7 +4,7 @@
 
 use rayon::prelude::*;
 
-use super::folds::{Split, k_folds, thinned};
+use super::folds::{Split, grouped_folds, thinned};
 use super::learner::{Candidate, CrossValidation, FEW_SAMPLES, Learner, TrainingSet};
 
 /// All candidates with their out-of-fold margins.
@@ -29,15 +29,15 @@ const MAX_VALIDATION_CELLS: usize = 3_000_000;
 /// but a fold has at least this many validation samples, if there are as many.
 const MIN_VALIDATION: usize = 200;
 
-/// Cross-validates `learners` on stratified folds.
+/// Cross-validates `learners` on stratified folds. Samples with equal features are in the same fold.
 pub(super) fn compare(training: TrainingSet<'_>, learners: &[&dyn Learner]) -> Comparison {
     let (rows, inputs, seed) = (training.rows, training.inputs, training.seed);
     let classes = training.classes();
     let targets: Vec<u32> = rows.iter().map(|&row| training.samples.targets()[row as usize]).collect();
-    let positions: Vec<u32> = (0..rows.len() as u32).collect();
+    let hashes = training.samples.features().row_hashes(rows);
     // With few samples the result depends on the partition, so several are tried.
     let (k, repeats) = if rows.len() < FEW_SAMPLES { (5, 3) } else { (3, 1) };
-    let partition = |repeat: u64| k_folds(&positions, &targets, classes, k, seed.wrapping_add(repeat));
+    let partition = |repeat: u64| grouped_folds(&hashes, &targets, classes, k, seed.wrapping_add(repeat));
     let mut folds: Vec<Split> = (0..repeats).flat_map(partition).collect();
     if rows.len() >= MIN_FOR_ONE_FOLD {
         folds.truncate(1);
