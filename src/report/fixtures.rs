@@ -40,6 +40,7 @@ pub(super) fn evaluation(classes: usize, iterations: usize) -> Evaluation {
         calibration: calibration(),
         auc_deviation: (classes == 2).then_some(0.021),
         score_deviation: 0.0123,
+        grouped_score: None,
         iterations,
     }
 }

@@ -179,6 +179,13 @@ impl Log {
         if several {
             self.paragraph("The figure after ± is the standard deviation over the iterations.");
         }
+        if let Some(grouped) = evaluation.grouped_score {
+            self.paragraph(&format!(
+                "The score is too high: many samples have equal features, and a test sample that is equal to a training \
+                 sample is easy to predict. With equal samples kept in the same part of a split, the score is {}.",
+                figure(grouped)
+            ));
+        }
     }
 
     fn classes(&mut self, evaluation: &Evaluation) {

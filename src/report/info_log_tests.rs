@@ -49,6 +49,15 @@ fn gives_the_reason_for_a_run_without_results(#[case] status: u8, #[case] reason
 }
 
 #[test]
+fn names_the_score_without_repeated_samples_if_they_flatter_it() {
+    let mut evaluation = fixtures::evaluation(2, 4);
+    assert!(!text(&fixtures::report(Some(&evaluation), 0)).contains("The score is too high"));
+    evaluation.grouped_score = Some(0.612);
+    let log = text(&fixtures::report(Some(&evaluation), 0)).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(log.contains("The score is too high") && log.contains("the score is 0.6120."), "{log}");
+}
+
+#[test]
 fn lists_the_metrics_of_every_iteration() {
     let evaluation = fixtures::evaluation(3, 4);
     let log = text(&fixtures::report(Some(&evaluation), 0));

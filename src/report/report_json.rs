@@ -67,6 +67,7 @@ fn evaluation(evaluation: &Evaluation) -> Value {
         "classes": evaluation.classes,
         "score": evaluation.mean.f1,
         "score_deviation": evaluation.score_deviation,
+        "grouped_score": evaluation.grouped_score,
         "auc_deviation": evaluation.auc_deviation,
         "macro_auc": roc::overall_auc(evaluation).map(|auc| auc.mean),
         "mean": evaluation.mean,

@@ -185,8 +185,12 @@ prop_compose! {
         calibration in any_calibration(),
         auc_deviation in proptest::option::of(any_number()),
         score_deviation in any_number(),
+        grouped_score in proptest::option::of(any_number()),
     ) -> Evaluation {
-        Evaluation { classes, requested_iterations, iterations, mean, per_class, calibration, auc_deviation, score_deviation }
+        Evaluation {
+            classes, requested_iterations, iterations, mean, per_class, calibration, auc_deviation, score_deviation,
+            grouped_score,
+        }
     }
 }
 

@@ -3,16 +3,17 @@
 //!
 //! Owns the iterations and their summary. Must not know learners, nor the time limit.
 
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 
 use super::LearningError;
 use super::calibration::{Calibration, CalibrationData};
-use super::folds::hold_out;
+use super::folds::{Holdout, hold_out};
 use super::metrics::{
     ClassMetrics, Metrics, RocCurve, class_metrics, confusion, mean_and_deviation, mean_class_metrics,
     overall_metrics, roc_curves,
 };
 use super::progress::{Progress, run_iterations};
+use super::repeated_rows::RepeatedRows;
 use super::train::train_on;
 use crate::dataset::{Class, Labelled};
 
@@ -35,6 +36,9 @@ pub struct Evaluation {
     pub auc_deviation: Option<f64>,
     /// Population standard deviation of the score (weighted F1) over the iterations.
     pub score_deviation: f64,
+    /// The mean score when samples with equal features are all in the training part or all in the test part; only if it
+    /// is lower than the mean by more than the deviation.
+    pub grouped_score: Option<f64>,
 }
 
 /// One split of an evaluation.
@@ -94,14 +98,34 @@ pub fn evaluate(
         return Err(LearningError::TooFewToSplit { class: samples.classes()[class], samples: counts[class] });
     }
     let rows: Vec<u32> = (0..samples.targets().len() as u32).collect();
-    let done = run_iterations(iterations, progress, |seed| {
-        let split = hold_out(&rows, samples.targets(), samples.classes().len(), seed)?;
+    let repeated = RepeatedRows::of(samples);
+    let probabilities = |split: &Holdout| {
         let model = train_on(samples, &split.train);
         let probabilities = model.probabilities(samples.features(), &split.test);
-        let targets = targets_of(samples, &split.test);
-        Some(measure(split.train.len(), &probabilities, &targets, model.decisions))
+        (probabilities, targets_of(samples, &split.test), model.decisions)
+    };
+    let done = run_iterations(iterations, progress, |seed| {
+        let split = hold_out(&rows, samples.targets(), samples.classes().len(), seed)?;
+        let (probabilities, targets, decisions) = probabilities(&split);
+        let unseen = repeated.unseen(&split);
+        let of_unseen: Vec<usize> = unseen.iter().map(|&at| targets[at]).collect();
+        let unseen = (!unseen.is_empty()).then(|| score(&probabilities.select(Axis(0), &unseen), &of_unseen));
+        Some((measure(split.train.len(), &probabilities, &targets, decisions), unseen))
     });
-    Ok(summarise(samples.classes(), iterations, done.into_iter().flatten().collect()))
+    let (measured, unseen): (Vec<_>, Vec<Option<f64>>) = done.into_iter().flatten().unzip();
+    let unseen: Vec<f64> = unseen.into_iter().flatten().collect();
+    let evaluation = summarise(samples.classes(), iterations, measured);
+    let found = (evaluation.mean.f1, evaluation.score_deviation);
+    let grouped_score = repeated.grouped_score(found, &unseen, progress, |split| {
+        let (probabilities, targets, _) = probabilities(split);
+        score(&probabilities, &targets)
+    });
+    Ok(Evaluation { grouped_score, ..evaluation })
+}
+
+/// Weighted F1.
+fn score(probabilities: &Array2<f64>, targets: &[usize]) -> f64 {
+    measure(0, probabilities, targets, Vec::new()).0.metrics.f1
 }
 
 /// Evaluates the predictions of a trained model: `probabilities` is samples × classes, in the order of the samples and of
@@ -198,5 +222,6 @@ fn summarise(
         calibration: all.calibration(),
         auc_deviation: auc.map(|(_, deviation)| deviation),
         score_deviation,
+        grouped_score: None,
     }
 }

@@ -18,6 +18,7 @@ mod logistic;
 mod metrics;
 mod preprocessing;
 mod progress;
+mod repeated_rows;
 mod rng;
 mod search_space;
 mod temperature;
