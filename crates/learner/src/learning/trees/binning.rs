@@ -7,8 +7,17 @@ use rayon::prelude::*;
 use crate::dataset::Features;
 use crate::learning::preprocessing::Input;
 
-/// The maximum number of bins of an input, without the one for missing values: together they fit the bits of a `u64`.
+/// The maximum number of bins of an input, without the one for missing values.
 const MAX_BINS: usize = 63;
+
+/// The same for an input without a value that most samples have, of at most [`MAX_SAMPLES_FOR_FINE_BINS`] samples: quantiles
+/// of fewer bins would merge the rare values at the ends of its range, which often tell most. The bins and the one for missing
+/// values are numbered by a `u8`.
+const MAX_FINE_BINS: usize = 254;
+
+/// With more samples 63 quantiles resolve the ends well enough, and trees are deeper: each of their nodes has a histogram of
+/// all bins.
+const MAX_SAMPLES_FOR_FINE_BINS: usize = 8_000;
 
 /// The maximum number of bins of all inputs together: a cell is a `u16`.
 const MAX_TOTAL_BINS: usize = 1 << 16;
@@ -68,13 +77,16 @@ impl Binned {
     /// Discretises the inputs of `rows`; there may be at most [`MAX_INPUTS`].
     pub(crate) fn new(inputs: &[Input], features: &Features, rows: &[u32]) -> Self {
         debug_assert!(inputs.len() <= MAX_INPUTS);
-        let max_bins = (MAX_TOTAL_BINS / inputs.len().max(1)).saturating_sub(1).clamp(2, MAX_BINS);
+        let most = (MAX_TOTAL_BINS / inputs.len().max(1)).saturating_sub(1).max(2);
         let mut bins = vec![0; inputs.len() * rows.len()];
         let mut columns: Vec<BinnedColumn> = inputs
             .par_iter()
             .enumerate()
             .zip(bins.par_chunks_mut(rows.len().max(1)))
-            .map(|((at, input), bins)| bin_column(at, input, features, rows, max_bins, bins))
+            .map(|((at, input), bins)| {
+                let max_bins = max_bins(input, rows.len()).min(most);
+                bin_column(at, input, features, rows, max_bins, bins)
+            })
             .collect();
         let mut total = 0;
         for column in &mut columns {
@@ -96,6 +108,13 @@ impl Binned {
     pub(super) fn cells(&self, sample: u32) -> &[u16] {
         &self.cells[self.starts[sample as usize]..self.starts[sample as usize + 1]]
     }
+}
+
+/// The maximum number of bins of an input, which has `rows` samples.
+fn max_bins(input: &Input, rows: usize) -> usize {
+    let most_frequent = input.levels.iter().map(|&(_, count)| count).max().unwrap_or(0) as usize;
+    let is_dense = 2 * most_frequent < rows;
+    if is_dense && rows <= MAX_SAMPLES_FOR_FINE_BINS { MAX_FINE_BINS } else { MAX_BINS }
 }
 
 /// Fills `bins` with those of one input.

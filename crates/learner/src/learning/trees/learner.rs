@@ -18,8 +18,11 @@ pub(in crate::learning) struct TreeLearner;
 /// The maximum number of trees of a forest.
 const MAX_TREES: usize = 4_000;
 
-/// Trees are tried from this many samples; with fewer, linear models were always better.
-const MIN_SAMPLES_FOR_TREES: usize = 400;
+/// Trees are tried from this many samples; with fewer, linear models were nearly always better.
+const MIN_SAMPLES_FOR_TREES: usize = 150;
+
+/// Deeper trees are tried from this many samples.
+const MIN_SAMPLES_FOR_DEEP_TREES: usize = 400;
 
 impl Learner for TreeLearner {
     fn cross_validate(&self, folds: &CrossValidation<'_>) -> Vec<Candidate> {
@@ -73,7 +76,7 @@ fn tree_params(rows: usize, inputs: usize, classes: usize, seed: u64) -> Vec<Tre
             let shallow = of_depth(2);
             let shallow =
                 TreeParams { subsample: 1.0, random_strength: 0.0, early_stopping_rounds: 15, ..shallow };
-            vec![shallow, of_depth(4)]
+            if rows < MIN_SAMPLES_FOR_DEEP_TREES { vec![shallow] } else { vec![shallow, of_depth(4)] }
         }
         2_000..8_000 => vec![of_depth(4), of_depth(6)],
         _ => vec![of_depth(5), of_depth(8)],

@@ -57,7 +57,7 @@ impl Node {
         let right = split.bins_right(&binned.columns[split.column]);
         let bins = binned.column(split.column);
         let (right, left): (Vec<u32>, Vec<u32>) =
-            self.samples.iter().partition(|&&sample| right >> bins[sample as usize] & 1 == 1);
+            self.samples.iter().partition(|&&sample| right[usize::from(bins[sample as usize])] == 1);
         let (smaller, larger) = if left.len() < right.len() { (left, right) } else { (right, left) };
         if smaller.is_empty() {
             let empty = Self { samples: smaller, sums: [0.0; 2], histogram: Vec::new() };

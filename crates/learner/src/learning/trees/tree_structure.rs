@@ -34,11 +34,12 @@ impl TreeStructure {
     pub(super) fn leaves_of(&self, binned: &Binned, samples: &[u32]) -> Vec<u16> {
         let step =
             |split: &BinSplit| (binned.column(split.column), split.bins_right(&binned.columns[split.column]));
-        let steps: Vec<(&[u8], u64)> = self.splits.iter().map(step).collect();
+        let steps: Vec<(&[u8], [u8; 256])> = self.splits.iter().map(step).collect();
         let missing_levels = self.depth - steps.len();
         let leaf_of = |&sample: &u32| {
-            let right = |(bins, right): &(&[u8], u64)| right >> bins[sample as usize] & 1;
-            (steps.iter().fold(0, |leaf, step| 2 * leaf + right(step)) << missing_levels) as u16
+            let right =
+                |(bins, right): &(&[u8], [u8; 256])| u16::from(right[usize::from(bins[sample as usize])]);
+            steps.iter().fold(0, |leaf, step| 2 * leaf + right(step)) << missing_levels
         };
         samples.par_iter().with_min_len(4_096).map(leaf_of).collect()
     }
@@ -60,10 +61,10 @@ impl TreeStructure {
 }
 
 impl BinSplit {
-    /// One bit for each bin of its column, set where samples go right.
-    pub(super) fn bins_right(self, column: &BinnedColumn) -> u64 {
+    /// For each bin of its column 1 if samples go right, otherwise 0.
+    pub(super) fn bins_right(self, column: &BinnedColumn) -> [u8; 256] {
         let of_missing = column.of_missing();
-        let right = |&bin: &usize| if bin == of_missing { self.missing_right } else { bin > self.bin };
-        (0..=of_missing).filter(right).fold(0, |bits, bin| bits | 1 << bin)
+        let right = |bin: usize| if bin == of_missing { self.missing_right } else { bin > self.bin };
+        std::array::from_fn(|bin| u8::from(right(bin)))
     }
 }
