@@ -19,6 +19,8 @@ pub(crate) struct Input {
     pub mean: f32,
     /// One over the standard deviation.
     pub inverse_scale: f32,
+    /// Standardised values are clipped to this range.
+    pub range: (f32, f32),
     /// Its distinct standardised values among the training samples, ascending, with their counts.
     pub levels: Vec<(f32, u32)>,
     /// The share of training samples in which it is missing.
@@ -29,7 +31,18 @@ impl Input {
     /// Standardises one value: a missing one becomes the mean.
     #[inline]
     pub(crate) fn standardised(&self, value: f32) -> f32 {
-        if value.is_nan() { 0.0 } else { ((value - self.mean) * self.inverse_scale).clamp(-CLIP, CLIP) }
+        if value.is_nan() {
+            0.0
+        } else {
+            ((value - self.mean) * self.inverse_scale).clamp(self.range.0, self.range.1)
+        }
+    }
+
+    /// Clips to the range of the training samples.
+    pub(crate) fn clip_to_levels(&mut self) {
+        if let (Some(first), Some(last)) = (self.levels.first(), self.levels.last()) {
+            self.range = (first.0, last.0);
+        }
     }
 }
 
@@ -76,7 +89,14 @@ fn input_of(feature: usize, column: &Column, rows: &[u32]) -> Option<Input> {
         return None;
     }
     let missing = f64::from(missing) / rows.len() as f64;
-    let mut input = Input { feature, mean: mean as f32, inverse_scale, levels: Vec::new(), missing };
+    let mut input = Input {
+        feature,
+        mean: mean as f32,
+        inverse_scale,
+        range: (-CLIP, CLIP),
+        levels: Vec::new(),
+        missing,
+    };
     let mut levels: Vec<(f32, u32)> = raw.iter().map(|&(v, n)| (input.standardised(v), n)).collect();
     levels.dedup_by(|next, kept| {
         let equal = next.0.to_bits() == kept.0.to_bits();

@@ -10,7 +10,7 @@ use super::cross_validation::compare;
 use super::decisions::explain;
 use super::ensemble::Ensemble;
 use super::learner::{Hyperparameters, TrainingSet};
-use super::preprocessing::choose_inputs;
+use super::preprocessing::{Input, choose_inputs};
 use super::search_space::{FOR_FEW_SAMPLES, LEARNERS};
 use super::trained_model::TrainedModel;
 use crate::dataset::Labelled;
@@ -61,7 +61,11 @@ pub(super) fn train_on(samples: &Labelled, rows: &[u32]) -> TrainedModel {
     rows.iter().for_each(|&row| class_counts[samples.targets()[row as usize] as usize] += 1);
     let comparable = class_counts.iter().filter(|&&count| count >= MIN_OF_A_CLASS).count();
 
-    let inputs = choose_inputs(samples.features(), rows);
+    let mut inputs = choose_inputs(samples.features(), rows);
+    if rows.len() < MIN_TO_COMPARE {
+        // Few samples do not show how a line goes on beyond them.
+        inputs.iter_mut().for_each(Input::clip_to_levels);
+    }
     let training = TrainingSet { samples, rows, inputs: &inputs, seed: SEED };
     let too_few = rows.len() < MIN_TO_COMPARE || comparable < 2;
     let (candidates, ensemble): (Vec<Compared>, _) = if inputs.is_empty() || too_few {

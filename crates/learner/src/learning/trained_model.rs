@@ -59,13 +59,25 @@ impl TrainedModel {
     #[must_use]
     pub fn probabilities(&self, features: &Features, rows: &[u32]) -> Array2<f64> {
         let chunk = (CHUNK_CELLS / (self.additive.basis.width() + self.inputs.len() + 1)).clamp(16, 4_096);
+        let min = self.min_probability();
         let mut out = Array2::zeros((rows.len(), self.classes.len()));
         let chunks: Vec<Array2<f64>> =
             rows.par_chunks(chunk).map(|rows| self.additive.margins(&self.inputs, features, rows)).collect();
         for (mut out, margins) in out.outer_iter_mut().zip(chunks.iter().flat_map(Array2::outer_iter)) {
             let out = out.as_slice_mut().expect("rows of a row-major matrix are contiguous");
             probabilities(margins, out);
+            out.iter_mut().for_each(|probability| *probability = probability.max(min));
+            let sum: f64 = out.iter().sum();
+            out.iter_mut().for_each(|probability| *probability /= sum);
         }
         out
+    }
+
+    /// The lower bound of probabilities before they are divided by their sum, which leaves at least 1/(n + 2) for an
+    /// impossible class, beside a certain one. An event that none of n samples shows has about this probability (Laplace's
+    /// rule of succession).
+    pub(crate) fn min_probability(&self) -> f64 {
+        let samples: usize = self.class_counts.iter().sum();
+        1.0 / (samples + 3).saturating_sub(self.classes.len()).max(3) as f64
     }
 }

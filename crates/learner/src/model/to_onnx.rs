@@ -89,8 +89,18 @@ fn graph_of(model: &TrainedModel) -> Graph {
         margins
     };
     let probabilities = graph.op_with("Softmax", &[&margins], &[("axis", 1)]);
+    let probabilities = bounded(&mut graph, &probabilities, model);
     outputs(&mut graph, &probabilities, &model.classes);
     graph
+}
+
+/// Probabilities that are as far from 0 and 1 as the number of training samples asks for.
+fn bounded(graph: &mut Graph, probabilities: &ValueName, model: &TrainedModel) -> ValueName {
+    let min = graph.scalar(model.min_probability() as f32);
+    let raised = graph.op("Max", &[probabilities, &min]);
+    let axis = graph.integers([1]);
+    let sum = graph.op_with("ReduceSum", &[&raised, &axis], &[("keepdims", 1)]);
+    graph.op("Div", &[&raised, &sum])
 }
 
 /// The outputs of every model: the probabilities, and each row's most probable class.
@@ -126,8 +136,17 @@ fn prepare(graph: &mut Graph, raw: &ValueName, model: &TrainedModel) -> Prepared
     let scales = graph.floats(&[1, inputs.len()], &scales);
     let centred = graph.op("Sub", &[&filled, &means]);
     let scaled = graph.op("Mul", &[&centred, &scales]);
-    let (low, high) = (graph.scalar(-CLIP), graph.scalar(CLIP));
-    let standard = graph.op("Clip", &[&scaled, &low, &high]);
+    let standard = if inputs.iter().all(|input| input.range == (-CLIP, CLIP)) {
+        let (low, high) = (graph.scalar(-CLIP), graph.scalar(CLIP));
+        graph.op("Clip", &[&scaled, &low, &high])
+    } else {
+        let lows =
+            graph.floats(&[1, inputs.len()], &inputs.iter().map(|input| input.range.0).collect::<Vec<_>>());
+        let highs =
+            graph.floats(&[1, inputs.len()], &inputs.iter().map(|input| input.range.1).collect::<Vec<_>>());
+        let raised = graph.op("Max", &[&scaled, &lows]);
+        graph.op("Min", &[&raised, &highs])
+    };
     Prepared { standard, missing, inputs: inputs.len() }
 }
 
