@@ -9,6 +9,10 @@
 # The Python environment is $QUALITY_VENV (default: target/quality/venv). It is made with:
 #   python3 -m venv target/quality/venv
 #   target/quality/venv/bin/pip install -r benches/python/requirements.txt
+# AutoGluon, two minutes for each training, is compared too where its environment is, $AUTOGLUON_VENV (default:
+# target/quality/autogluon):
+#   python3 -m venv target/quality/autogluon
+#   target/quality/autogluon/bin/pip install "autogluon.tabular[lightgbm,catboost,xgboost]"
 # `quick` splits less often, as a smoke test.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -19,6 +23,7 @@ if [ "${2:-}" = quick ]; then repeats=2 few=2 seeds=2; fi
 readonly data repeats few seeds
 readonly kept=target/quality
 readonly python="${QUALITY_VENV:-$kept/venv}/bin/python"
+readonly autogluon="${AUTOGLUON_VENV:-$kept/autogluon}/bin/python"
 notes=()
 
 main() {
@@ -57,6 +62,9 @@ measure() {
     quality run --json --plan "$kept/$name" "$@" >"$kept/$name-1-ours.jsonl"
     if [ -x "$python" ]; then
         "$python" benches/python/compare.py "$kept/$name/plan.json" >"$kept/$name-2-theirs.jsonl"
+    fi
+    if [ -x "$autogluon" ]; then
+        "$autogluon" benches/python/compare.py "$kept/$name/plan.json" AutoGluon >"$kept/$name-3-autogluon.jsonl"
     fi
 }
 

@@ -1,7 +1,7 @@
 """Tests other methods on the rows of a plan, and prints one JSON record per line.
 
 `quality run --plan DIRECTORY` writes the plan; `quality table` reads the records.
-Usage: compare.py DIRECTORY/plan.json > theirs.jsonl
+Usage: compare.py DIRECTORY/plan.json [METHOD…] > theirs.jsonl
 """
 
 import json
@@ -23,9 +23,11 @@ warnings.filterwarnings("ignore", message="X does not have valid feature names")
 def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         plan = json.load(file)
+    wanted = sys.argv[2:]
+    methods = {name: method for name, method in all_methods().items() if name in wanted or not wanted}
     for task in plan:
         train, test = datasets(task)
-        for name, method in all_methods().items():
+        for name, method in methods.items():
             if isinstance(method, str):
                 record = {"skipped": method}
             else:

@@ -4,11 +4,15 @@ Hyperparameters are the same for every dataset; the most important ones (the pen
 the training samples, the others are not tuned.
 """
 
+import atexit
 import os
+import shutil
+import tempfile
 import warnings
+from importlib.util import find_spec
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
@@ -22,6 +26,8 @@ SEED = 1
 VALIDATION_SHARE = 0.15
 EARLY_STOPPING_ROUNDS = 50
 MAX_ROUNDS = 2000
+# The time for one training of AutoGluon, which searches and mixes models for as long as it may.
+AUTOGLUON_SECONDS = 120
 # With fewer cells than this, threads cost boosted trees more time than they save.
 CELLS_FOR_THREADS = 1_000_000
 
@@ -30,15 +36,17 @@ def all_methods():
     """Functions by name; a text is the reason why a method is skipped."""
     methods = {
         "logistic regression": logistic,
+        "random forest": random_forest,
         "HistGradientBoosting": hist_gradient_boosting,
-        "LightGBM": lightgbm,
     }
-    try:
-        import catboost as _
-
-        methods["CatBoost"] = catboost
-    except ImportError:
-        methods["CatBoost"] = "not installed"
+    optional = [
+        ("LightGBM", "lightgbm", lightgbm),
+        ("CatBoost", "catboost", catboost),
+        ("EBM", "interpret", explainable_boosting),
+        ("AutoGluon", "autogluon", autogluon),
+    ]
+    for name, package, method in optional:
+        methods[name] = method if find_spec(package) else "not installed"
     return methods
 
 
@@ -60,6 +68,35 @@ def logistic(features, targets):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return make_pipeline(*prepare, last).fit(features, targets).predict_proba
+
+
+def random_forest(features, targets):
+    """500 trees with at least 2 samples in a leaf, otherwise scikit-learn's defaults."""
+    model = RandomForestClassifier(500, min_samples_leaf=2, random_state=SEED, n_jobs=threads(features))
+    return make_pipeline(SimpleImputer(add_indicator=True), model).fit(features, targets).predict_proba
+
+
+def explainable_boosting(features, targets):
+    """InterpretML's explainable boosting machine with its defaults."""
+    from interpret.glassbox import ExplainableBoostingClassifier
+
+    model = ExplainableBoostingClassifier(random_state=SEED, n_jobs=threads(features))
+    return model.fit(features, targets).predict_proba
+
+
+def autogluon(features, targets):
+    """AutoGluon's defaults, tuned for log-loss, for AUTOGLUON_SECONDS on all cores."""
+    from autogluon.tabular import TabularDataset, TabularPredictor
+
+    columns = [f"f{at}" for at in range(features.shape[1])]
+    frame = TabularDataset(features, columns=columns)
+    frame["target"] = targets
+    kept = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, kept, ignore_errors=True)
+    predictor = TabularPredictor("target", eval_metric="log_loss", path=kept, verbosity=0)
+    predictor.fit(frame, time_limit=AUTOGLUON_SECONDS)
+    classes = range(targets.max() + 1)
+    return lambda rows: predictor.predict_proba(TabularDataset(rows, columns=columns))[list(classes)].to_numpy()
 
 
 def hist_gradient_boosting(features, targets):

@@ -55,9 +55,15 @@ struct Run {
     /// The number of splits of each dataset.
     #[arg(long, default_value_t = 10)]
     repeats: u64,
-    /// Trains on about this many samples of the 80 % only, like those of a small site.
+    /// Trains on this many samples of the 80 % only, like those of a small site.
     #[arg(long)]
     max_train: Option<usize>,
+    /// Trains on each training sample this many times.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    copies: usize,
+    /// With --copies, trains on each sample between once and N times.
+    #[arg(long)]
+    uneven: bool,
     /// A labelled dataset to train on, once, with all its samples.
     #[arg(long, requires_all = ["predict", "answers"])]
     train: Option<PathBuf>,
@@ -126,5 +132,8 @@ fn tasks(run: &Run) -> Result<Vec<Task>, Failure> {
         tasks.push(Task::with_answers(train, predict, answers)?);
     }
     tasks.extend(run.waves.iter().map(|&points| waves::task(points, run.seeds)));
+    if run.copies > 1 {
+        tasks.iter_mut().for_each(|task| task.repeat_rows(run.copies, run.uneven));
+    }
     Ok(tasks)
 }

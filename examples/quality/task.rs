@@ -92,6 +92,19 @@ impl Task {
         })
     }
 
+    /// Repeats each training row `copies` times, or unevenly: between once and `copies` times.
+    pub fn repeat_rows(&mut self, copies: usize, uneven: bool) {
+        let times = |row: u32| {
+            // The multiplier of Fibonacci hashing (Knuth): neighbouring rows get unrelated numbers.
+            let hash = row.wrapping_mul(0x9e37_79b9) >> 16;
+            if uneven { 1 + hash as usize % copies } else { copies }
+        };
+        for split in &mut self.splits {
+            split.train = split.train.iter().flat_map(|&row| std::iter::repeat_n(row, times(row))).collect();
+        }
+        self.name += &format!(", rows {}{copies} times", if uneven { "1 to " } else { "" });
+    }
+
     /// The training samples of a split.
     pub fn train_set(&self, split: &Split) -> Labelled {
         select(&self.train, &split.train)
@@ -113,29 +126,38 @@ fn select(samples: &Labelled, rows: &[u32]) -> Labelled {
     Labelled::new(samples.features().select(rows), targets, samples.classes().to_vec())
 }
 
-/// A fifth of each class to test, but never all of a class: its only sample is for training. Of the other samples, each
-/// class contributes its share of `max_train`, rounded up.
+/// A fifth of each class to test, but never all of a class: its only sample is for training. Of the other samples,
+/// `max_train` are drawn at random, the first ones of the classes first.
 fn hold_out(samples: &Labelled, max_train: Option<usize>, seed: u64) -> Split {
-    let all = samples.targets().len();
     let mut by_class = vec![Vec::new(); samples.classes().len()];
     for (row, &target) in samples.targets().iter().enumerate() {
         by_class[target as usize].push(row as u32);
     }
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut split = Split { train: Vec::new(), test: Vec::new() };
+    let mut rest = Vec::new();
     for mut rows in by_class {
-        for last in (1..rows.len()).rev() {
-            let other = (u128::from(random.next_u64()) * (last as u128 + 1)) >> 64;
-            rows.swap(last, other as usize);
-        }
+        shuffle(&mut rows, &mut random);
         let tested = ((rows.len() + 2) / 5).max(1).min(rows.len().saturating_sub(1));
-        let share = max_train.map_or(rows.len(), |max| (rows.len() * max).div_ceil(all));
-        split.test.extend(&rows[..tested]);
-        split.train.extend(rows[tested..].iter().take(share));
+        split.test.extend(rows.drain(..tested));
+        split.train.extend(rows.pop());
+        rest.append(&mut rows);
     }
+    if let Some(max) = max_train {
+        shuffle(&mut rest, &mut random);
+        rest.truncate(max.saturating_sub(split.train.len()));
+    }
+    split.train.append(&mut rest);
     split.test.sort_unstable();
     split.train.sort_unstable();
     split
+}
+
+fn shuffle(rows: &mut [u32], random: &mut ChaCha8Rng) {
+    for last in (1..rows.len()).rev() {
+        let other = (u128::from(random.next_u64()) * (last as u128 + 1)) >> 64;
+        rows.swap(last, other as usize);
+    }
 }
 
 fn labelled(path: &Path) -> Result<Labelled, Failure> {
