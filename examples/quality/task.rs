@@ -102,7 +102,7 @@ impl Task {
         for split in &mut self.splits {
             split.train = split.train.iter().flat_map(|&row| std::iter::repeat_n(row, times(row))).collect();
         }
-        self.name += &format!(", rows {}{copies} times", if uneven { "1 to " } else { "" });
+        self.name = format!("{}, rows {}{copies} times", self.name, if uneven { "1 to " } else { "" });
     }
 
     /// The training samples of a split.
