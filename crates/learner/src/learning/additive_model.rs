@@ -4,7 +4,8 @@
 //! an ensemble is as cheap to store and to run as one model. Must not know how members are fitted.
 //!
 //! What every member must keep to: two classes have one margin, more have one each ([`margin_count`]); `linear.weights` has
-//! a row for each column of its own `basis`; and at most one member of an ensemble has random features.
+//! a row for each column of its own `basis`; weights are finite, also where a class has no training sample; and at most one
+//! member of an ensemble has random features.
 
 use ndarray::{Array1, Array2};
 
