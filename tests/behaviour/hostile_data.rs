@@ -1,5 +1,6 @@
 //! Any valid dataset can be trained on, and every predicted probability is between 0 and 1.
 
+use moodle_mlbackend::backend::RepeatedBatches;
 use moodle_mlbackend::dataset::read_labelled;
 use moodle_mlbackend::model::Model;
 use proptest::prelude::*;
@@ -127,8 +128,9 @@ fn trains_on_a_second_batch_of_any_shape_together_with_the_first() {
     let pair =
         (0..SHAPES.len()).prop_flat_map(|shape| (hostile(SHAPES[shape]), any::<proptest::sample::Index>()));
     check(20, &pair, |(table, at)| {
-        let home = train_and_check(&table)?;
-        // Some of the samples again, so that every class is among them.
+        let mut home = train_and_check(&table)?;
+        home.repeated = RepeatedBatches::Count;
+        // All samples and one of them again, so that every class is among them.
         let mut again: Vec<usize> = (0..table.rows.len()).collect();
         again.push(at.index(table.rows.len()));
         let batch = table.select(again);

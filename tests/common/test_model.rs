@@ -17,6 +17,7 @@ use tempfile::TempDir;
 pub struct TestModel {
     dir: TempDir,
     pub limits: Limits,
+    pub repeated: RepeatedBatches,
 }
 
 /// The prediction for one sample.
@@ -37,7 +38,8 @@ impl Prediction {
 
 impl TestModel {
     pub fn new() -> Self {
-        Self { dir: tempfile::tempdir().expect("a directory"), limits: Limits::default() }
+        let dir = tempfile::tempdir().expect("a directory");
+        Self { dir, limits: Limits::default(), repeated: RepeatedBatches::CountOnce }
     }
 
     /// A model trained on a dataset.
@@ -66,7 +68,7 @@ impl TestModel {
     }
 
     pub fn try_train(&self, dataset: &[u8]) -> Result<Training, BackendError> {
-        backend::train(&self.model_dir(), self.file(dataset), &self.limits, RepeatedBatches::CountOnce)
+        backend::train(&self.model_dir(), self.file(dataset), &self.limits, self.repeated)
     }
 
     /// Predicts, and asserts status 0.

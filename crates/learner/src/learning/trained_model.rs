@@ -73,11 +73,49 @@ impl TrainedModel {
         out
     }
 
-    /// The lower bound of probabilities before they are divided by their sum, which leaves at least 1/(n + 2) for an
-    /// impossible class, beside a certain one. An event that none of n samples shows has about this probability (Laplace's
-    /// rule of succession).
+    /// The lower bound of probabilities before they are divided by their sum, which leaves at least 1/(n + k) for an
+    /// impossible one of k classes beside a certain one: the probability of what none of n samples shows (Laplace's rule of
+    /// succession).
     pub(crate) fn min_probability(&self) -> f64 {
         let samples: usize = self.class_counts.iter().sum();
-        1.0 / (samples + 3).saturating_sub(self.classes.len()).max(3) as f64
+        1.0 / (samples + 1) as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::Labelled;
+    use crate::learning::train;
+
+    /// A model of `samples` samples that one feature, from 0 to 1, separates.
+    fn separated(samples: u16) -> TrainedModel {
+        let column = (0..samples).map(|sample| f32::from(sample) / f32::from(samples - 1)).collect();
+        let targets = (0..samples).map(|sample| u32::from(2 * sample >= samples)).collect();
+        let classes = [0.0, 1.0].into_iter().filter_map(Class::new).collect();
+        let features = Features::of_columns(vec!["a".to_owned()], &[column]);
+        train(&Labelled::new(features, targets, classes)).expect("both classes have samples")
+    }
+
+    /// The probability of class 1 for each value of the feature.
+    fn probabilities(model: &TrainedModel, values: &[f32]) -> Vec<f64> {
+        let rows: Vec<u32> = (0..values.len() as u32).collect();
+        let features = Features::of_columns(vec!["a".to_owned()], &[values.to_vec()]);
+        model.probabilities(&features, &rows).column(1).to_vec()
+    }
+
+    #[test]
+    fn a_probability_is_no_nearer_to_0_or_1_than_the_samples_can_tell() {
+        let bound = 1.0 / 1_002.0;
+        let found = probabilities(&separated(1_000), &[0.0, 1.0]);
+        assert!(found[0] >= bound - 1e-12 && found[0] < 2.0 * bound, "{found:?}");
+        assert!(found[1] <= 1.0 - bound + 1e-12 && found[1] > 1.0 - 2.0 * bound, "{found:?}");
+    }
+
+    #[test]
+    fn few_samples_tell_nothing_about_values_beyond_them() {
+        let found = probabilities(&separated(20), &[-100.0, 0.0, 1.0, 100.0]);
+        assert!((found[0] - found[1]).abs() < 1e-9 && (found[2] - found[3]).abs() < 1e-9, "{found:?}");
+        assert!(found[0] < 0.5 && found[3] > 0.5, "{found:?}");
     }
 }
