@@ -362,16 +362,20 @@ mod tests {
 
     use super::*;
 
+    fn temporary_directory() -> tempfile::TempDir {
+        tempfile::tempdir().expect("a directory")
+    }
+
     /// A directory with `inside/`, `file`, `alias` (a link to `file`) and `out` (a link to the second directory, which
     /// has a file `secret`).
     fn directories() -> (tempfile::TempDir, tempfile::TempDir, NoFollowPath) {
-        let (dir, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        fs::create_dir(dir.path().join("inside")).unwrap();
+        let (dir, outside) = (temporary_directory(), temporary_directory());
+        fs::create_dir(dir.path().join("inside")).expect("a directory");
         for file in [dir.path().join("file"), outside.path().join("secret")] {
-            File::create_new(file).unwrap();
+            File::create_new(file).expect("a file");
         }
-        symlink(outside.path(), dir.path().join("out")).unwrap();
-        symlink("file", dir.path().join("alias")).unwrap();
+        symlink(outside.path(), dir.path().join("out")).expect("a link");
+        symlink("file", dir.path().join("alias")).expect("a link");
         let root = NoFollowPath::root(dir.path());
         (dir, outside, root)
     }
@@ -389,9 +393,9 @@ mod tests {
     fn follows_no_link(#[case] relative: &str, #[case] attempt: fn(&NoFollowPath) -> io::Result<()>) {
         let (dir, outside, root) = directories();
         let error = attempt(&root.join(relative)).expect_err("the link is in the way");
-        let link = dir.path().join(relative.split('/').next().unwrap());
+        let link = dir.path().join(relative.split('/').next().expect("a name"));
         assert_eq!(Link::cause_of(&error).map(|link| &link.path), Some(&link), "{error}");
-        assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(outside.path()).expect("readable").count(), 1);
     }
 
     #[rstest::rstest]
@@ -406,11 +410,11 @@ mod tests {
     #[test]
     fn removes_links_and_not_their_targets() {
         let (dir, outside, root) = directories();
-        symlink(outside.path(), dir.path().join("inside/out")).unwrap();
-        root.join("inside").remove().unwrap();
-        root.join("out").remove().unwrap();
+        symlink(outside.path(), dir.path().join("inside/out")).expect("a link");
+        root.join("inside").remove().expect("removed");
+        root.join("out").remove().expect("removed");
         assert!(outside.path().join("secret").exists());
-        let mut left: Vec<_> = root.list().unwrap().into_iter().map(|entry| entry.name).collect();
+        let mut left: Vec<_> = root.list().expect("readable").into_iter().map(|entry| entry.name).collect();
         left.sort();
         assert_eq!(left, ["alias", "file"]);
     }
@@ -419,13 +423,13 @@ mod tests {
     fn the_root_may_be_a_link_and_may_be_replaced() {
         let (dir, _outside, _) = directories();
         let link = dir.path().join("link");
-        symlink(dir.path().join("inside"), &link).unwrap();
+        symlink(dir.path().join("inside"), &link).expect("a link");
         let root = NoFollowPath::root(&link);
-        root.join("one").create_directory().unwrap();
-        fs::rename(dir.path().join("inside"), dir.path().join("moved")).unwrap();
-        assert_eq!(root.join("one").kind().unwrap(), None);
-        fs::create_dir(dir.path().join("inside")).unwrap();
-        root.join("two").create_directory().unwrap();
+        root.join("one").create_directory().expect("created");
+        fs::rename(dir.path().join("inside"), dir.path().join("moved")).expect("renamed");
+        assert_eq!(root.join("one").kind().expect("readable"), None);
+        fs::create_dir(dir.path().join("inside")).expect("a directory");
+        root.join("two").create_directory().expect("created");
         assert!(dir.path().join("inside/two").is_dir());
     }
 }
