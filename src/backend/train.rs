@@ -4,14 +4,14 @@
 
 use std::fs::File;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::current_model::{CurrentModel, IMPORTED};
 use super::learning_threads::on_learning_threads;
 use super::reply::{Status, Training};
 use super::score::probabilities;
 use super::{BackendError, open};
-use crate::dataset::{Labelled, Limits, StoredSamples, read_labelled};
+use crate::dataset::{Class, Labelled, Limits, StoredSamples, read_labelled};
 use crate::learning::{self, TrainedModel};
 use crate::model::{self, Model};
 use crate::store::{ModelDir, NewGeneration};
@@ -77,21 +77,25 @@ pub fn train(
     let (rows, features) = (samples.targets().len(), samples.features().names().len());
     tracing::info!(new = added, samples = rows, features, "training started");
     let mut model = on_learning_threads(|| learning::train(&samples))?;
-    for (class, count) in &set_aside {
-        tracing::warn!(%class, samples = count, "the target no longer has this class: its samples are set aside");
-        model
-            .decisions
-            .push(format!("The target no longer has class {class}: its {count} samples are set aside."));
+    if !set_aside.is_empty() {
+        let rows: usize = set_aside.iter().map(|(_, samples)| samples).sum();
+        tracing::warn!(samples = rows, classes = set_aside.len(), "samples of former classes are set aside");
+        model.decisions.push(set_aside_sentence(rows, &set_aside));
     }
     let imported = match current {
         Some(current) => better_import(current, &samples, &model)?,
         None => None,
     };
 
+    let former: Vec<Value> = set_aside
+        .iter()
+        .take(limits.classes)
+        .map(|(class, samples)| json!({"class": class, "samples": samples}))
+        .collect();
     let facts = json!({
         "samples": rows,
         "repeated_samples": repeated_rows,
-        "set_aside": set_aside.iter().map(|(class, count)| json!({"class": class, "samples": count})).collect::<Vec<_>>(),
+        "set_aside": former,
         "classes": samples.classes(),
         "class_counts": samples.class_counts(),
         "log_loss": model.log_loss,
@@ -103,6 +107,20 @@ pub fn train(
     let samples = stored.to_bytes()?;
     model_dir.publish(&lock, &NewGeneration { model: &model, samples: Some(&samples), facts: &facts })?;
     Ok(trained)
+}
+
+/// Names a few of the classes: the metadata of a model has room for a limited number of sentences.
+fn set_aside_sentence(samples: usize, classes: &[(Class, usize)]) -> String {
+    const NAMED: usize = 10;
+    let named: Vec<String> = classes.iter().take(NAMED).map(|(class, _)| class.to_string()).collect();
+    let more = match classes.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!(
+        "{samples} samples of classes that the target no longer has are set aside: {}{more}.",
+        named.join(", ")
+    )
 }
 
 /// The bytes of an imported model that stays in use because the newly trained one is not clearly better. The samples that

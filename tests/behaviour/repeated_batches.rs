@@ -180,13 +180,28 @@ fn samples_of_a_class_that_the_target_no_longer_has_are_set_aside_but_not_lost()
     assert_eq!(facts["classes"], json!([0.0, 1.0]));
     assert_eq!((&facts["samples"], &facts["class_counts"]), (&json!(100), &json!([50, 50])));
     assert_eq!(facts["set_aside"], json!([{ "class": 2.0, "samples": 20 }]));
-    assert!(server.log().contains("its samples are set aside"), "{}", server.log());
+    assert!(server.log().contains("samples of former classes are set aside"), "{}", server.log());
     let export = unzipped(&server.get("/export?uniqueid=m&dirhash=d").body);
     let card = String::from_utf8_lossy(&export["model-card.md"]).into_owned();
-    assert!(card.contains("The target no longer has class 2: its 20 samples are set aside."), "{card}");
+    assert!(card.contains("20 samples of classes that the target no longer has are set aside: 2."), "{card}");
 
     let few = ["1,9,0,0", "1,9,1,1", "1,9,2,2"];
     server.train("m", &labelled_with_classes("[0,1,2]", &few));
     assert_eq!(current(&server.data_dir())["facts"]["class_counts"], json!([51, 51, 21]));
     assert_eq!(classes(), ["0", "1", "2"]);
+}
+
+#[test]
+fn many_former_classes_take_one_sentence_of_the_model_card() {
+    let server = TestServer::start();
+    for first in [0, 12, 24] {
+        let rows: Vec<String> = (0..24).map(|n| format!("1,{n},0,{}", first + n % 12)).collect();
+        let classes: Vec<String> = (first..first + 12).map(|class| class.to_string()).collect();
+        server.train("m", &labelled_with_classes(&format!("[{}]", classes.join(",")), &rows));
+    }
+    let export = unzipped(&server.get("/export?uniqueid=m&dirhash=d").body);
+    let card = String::from_utf8_lossy(&export["model-card.md"]).into_owned();
+    let sentences: Vec<&str> = card.lines().filter(|line| line.contains("set aside")).collect();
+    assert_eq!(sentences.len(), 1, "{card}");
+    assert!(sentences[0].contains("48 samples") && sentences[0].contains("9 and 14 more."), "{card}");
 }
