@@ -16,6 +16,7 @@ mod learner;
 mod linear;
 mod logistic;
 mod metrics;
+mod newton;
 mod preprocessing;
 mod progress;
 mod repeated_rows;
