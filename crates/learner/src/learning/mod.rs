@@ -14,6 +14,7 @@ mod folds;
 mod importance;
 mod learner;
 mod linear;
+mod linfa_fit;
 mod logistic;
 mod metrics;
 mod newton;

@@ -85,3 +85,32 @@ fn factor_panel(lower: &mut Array2<f64>, start: usize, end: usize) -> Option<()>
     }
     Some(())
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array1;
+
+    use super::*;
+
+    #[test]
+    fn solves_systems_that_are_smaller_and_larger_than_a_panel() {
+        for n in [1, 7, PANEL, PANEL + 1, TRAILING + 2 * PANEL + 5] {
+            let b = Array2::from_shape_fn((n, n), |(i, j)| ((i * 31 + j * 17) as f64).sin());
+            let a = b.dot(&b.t()) + Array2::<f64>::eye(n);
+            let x = Array1::from_shape_fn(n, |at| (at as f64).cos());
+            let mut found = a.dot(&x);
+            Cholesky::new(a).expect("the matrix is positive definite").solve(found.view_mut());
+            let error = (&found - &x).fold(0.0_f64, |max, error| max.max(error.abs()));
+            assert!(error < 1e-9, "{n} {error}");
+        }
+    }
+
+    #[test]
+    fn a_matrix_that_is_not_positive_definite_has_no_decomposition() {
+        let mut a = Array2::<f64>::eye(PANEL + 3);
+        a[[PANEL + 1, PANEL + 1]] = -1.0;
+        assert!(Cholesky::new(a.clone()).is_none());
+        a[[PANEL + 1, PANEL + 1]] = f64::NAN;
+        assert!(Cholesky::new(a).is_none());
+    }
+}

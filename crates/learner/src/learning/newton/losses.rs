@@ -19,7 +19,11 @@ const MIN_WEIGHT: f64 = 1e-10;
 impl Losses {
     /// Of margins (samples × margins, column-major; one margin for two classes), for the class of each sample.
     pub fn of(margins: &Array2<f64>, targets: &[usize]) -> Self {
-        if margins.ncols() == 1 { Self::binary(margins, targets) } else { Self::multinomial(margins, targets) }
+        if margins.ncols() == 1 {
+            Self::binary(margins, targets)
+        } else {
+            Self::multinomial(margins, targets)
+        }
     }
 
     fn binary(margins: &Array2<f64>, targets: &[usize]) -> Self {
@@ -66,23 +70,13 @@ impl Losses {
         Self { sum, residuals }
     }
 
-    /// A weight for each sample: the second derivative by its only margin, or the mean one in the directions that change
-    /// the probabilities of its classes.
-    pub fn curvatures(&self, targets: &[usize]) -> Vec<f64> {
-        let (samples, margins) = self.residuals.dim();
-        if margins == 1 {
-            return self.residuals.iter().map(|r| (r.abs() * (1.0 - r.abs())).max(MIN_WEIGHT)).collect();
-        }
-        // diag(p) − p·pᵀ has the trace 1 − Σp² and margins − 1 such directions.
-        let mut squares = vec![0.0; samples];
-        for column in self.residuals.columns() {
-            squares.iter_mut().zip(column).for_each(|(sum, r)| *sum += r * r);
-        }
-        let of_sample = |(sample, &target): (usize, &usize)| {
-            let r = self.residuals[[sample, target]];
-            let squares = squares[sample] - r * r + (1.0 + r) * (1.0 + r);
-            ((1.0 - squares) / (margins - 1).max(1) as f64).max(MIN_WEIGHT)
+    /// The second derivative by one of the margins, for each sample.
+    pub fn curvatures(&self, margin: usize, targets: &[usize]) -> Vec<f64> {
+        let multinomial = self.residuals.ncols() > 1;
+        let residuals = self.residuals.column(margin);
+        let probability = |(residual, &target): (&f64, &usize)| {
+            if multinomial && target == margin { 1.0 + residual } else { residual.abs() }
         };
-        targets.iter().enumerate().map(of_sample).collect()
+        residuals.iter().zip(targets).map(probability).map(|p| (p * (1.0 - p)).max(MIN_WEIGHT)).collect()
     }
 }

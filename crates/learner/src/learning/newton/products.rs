@@ -167,3 +167,50 @@ pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     }
     sums.iter().sum::<f64>() + rest
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matrix(rows: usize, columns: usize) -> Array2<f64> {
+        let value = |(row, column)| ((row * 7 + column * 131) as f64).sin();
+        let mut out = Array2::zeros((rows, columns).f());
+        out.indexed_iter_mut().for_each(|(at, out)| *out = value(at));
+        out
+    }
+
+    /// With the column of ones.
+    fn with_ones(x: &Array2<f64>) -> Array2<f64> {
+        Array2::from_shape_fn((x.nrows(), x.ncols() + 1), |at| x.get(at).copied().unwrap_or(1.0))
+    }
+
+    fn assert_close(a: &Array2<f64>, b: &Array2<f64>, tolerance: f64) {
+        assert_eq!(a.dim(), b.dim());
+        let error = a.iter().zip(b).fold(0.0_f64, |max, (a, b)| max.max((a - b).abs()));
+        assert!(error < tolerance, "{error}");
+    }
+
+    #[test]
+    fn products_are_those_of_the_whole_matrix() {
+        for (rows, columns, vectors) in [(1, 1, 1), (5, 3, 2), (ROWS + 3, 9, 1), (2 * ROWS, 6, 4)] {
+            let x = matrix(rows, columns);
+            let design = Design::new(&x).expect("the matrix is column-major");
+            let (weights, residuals) = (matrix(columns + 1, vectors), matrix(rows, vectors));
+            assert_close(&design.times(&weights), &with_ones(&x).dot(&weights), 1e-10);
+            assert_close(&design.transposed_times(&residuals), &with_ones(&x).t().dot(&residuals), 1e-10);
+        }
+    }
+
+    #[test]
+    fn the_gram_matrix_is_that_of_weighted_rows() {
+        let x = matrix(ROWS + 50, TILE + 9);
+        let weights: Vec<f64> = (0..x.nrows()).map(|row| 0.25 * (row as f64).cos().abs()).collect();
+        let gram = Design::new(&x).expect("the matrix is column-major").weighted_gram(&weights);
+        let ones = with_ones(&x);
+        let weighted = Array2::from_shape_fn(ones.dim(), |(row, column)| weights[row] * ones[[row, column]]);
+        let expected = ones.t().dot(&weighted);
+        for ((row, column), &value) in gram.indexed_iter().filter(|((row, column), _)| column <= row) {
+            assert!((value - expected[[row, column]]).abs() < 1e-3, "{row} {column} {value}");
+        }
+    }
+}
