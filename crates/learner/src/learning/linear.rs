@@ -64,7 +64,7 @@ impl Hyperparameters for LinearParams {
         let design = basis.design(inputs, samples.features(), &rows);
         let targets = rows.iter().map(|&row| samples.targets()[row as usize] as usize).collect();
         let problem = Problem::new(design, targets, classes);
-        let linear = problem.unscaled(&problem.fit_along_path(self.alpha, Stopping::FINAL));
+        let linear = problem.unscaled(&problem.fit(self.alpha, Stopping::FINAL, None));
         AdditiveModel { basis, linear, forests: Vec::new() }
     }
 
@@ -154,7 +154,7 @@ struct FoldFit {
 impl FoldFit {
     /// The margins of the validation samples, with a penalty weaker than the last one.
     fn margins(&mut self, alpha: f64) -> Array2<f64> {
-        let fitted = self.problem.fit(alpha, Stopping::COMPARING, self.last.as_ref());
+        let fitted = self.problem.fit(alpha, Stopping::COMPARING, self.last.take());
         let linear = self.problem.unscaled(&fitted);
         self.last = Some(fitted);
         self.validation.dot(&linear.weights) + &linear.bias

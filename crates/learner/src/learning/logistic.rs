@@ -1,19 +1,15 @@
-//! Penalised logistic regression by linfa, made safe for any data.
+//! Penalised logistic regression, safe for any data.
 //!
-//! linfa-logistic minimises Σ loss + alpha/2·‖w‖² with L-BFGS. This file adds three things. Columns are centred and scaled
-//! so that the problem is well conditioned: with columns of variance 4/n the Hessian is near the identity, so the first
-//! step has the right length and logits stay small, which its multinomial log-sum-exp (one maximum for the whole batch)
-//! depends on. The solution is verified against a separate objective. On an error the penalty is raised; if that fails,
-//! the result is the model of the class shares. Must not know what the columns hold.
+//! Minimises Σ loss + alpha/2·‖w‖². Columns are centred and scaled so that the problem is well conditioned: with columns of
+//! variance 4/n the Hessian is near the identity. Newton's method ([`super::newton`]) finds the solution; linfa-logistic
+//! ([`super::linfa_fit`]) finishes that of a final model, which is verified against a separate objective. If there is none,
+//! the penalty is raised; if that fails, the result is the model of the class shares. Must not know what the columns hold.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
-use linfa::DatasetBase;
-use linfa::traits::Fit;
-use linfa_logistic::{LogisticRegression, MultiLogisticRegression};
-use ndarray::{Array1, Array2, ArrayView1, Axis};
+use ndarray::{Array1, Array2, ArrayView1, Axis, ShapeBuilder};
 
 use super::additive_model::LinearModel;
+use super::linfa_fit::{LinfaLimits, fit_from};
+use super::newton::{self, Objective, State};
 
 /// The margins that give every sample the classes' shares. A class without a sample counts as half a sample.
 pub(crate) fn prior_margins(targets: impl Iterator<Item = usize>, classes: usize) -> Vec<f64> {
@@ -27,8 +23,14 @@ pub(crate) fn prior_margins(targets: impl Iterator<Item = usize>, classes: usize
 pub(crate) struct Problem {
     /// Rows × columns, scaled; column-major.
     x: Array2<f64>,
+    /// Class indices; where there are more than two classes, indices into `margins`.
     targets: Vec<usize>,
-    classes: usize,
+    /// The margins that are fitted: the only one of two classes, otherwise those of the classes that occur.
+    margins: Vec<usize>,
+    /// The margins of the class shares.
+    prior: Vec<f64>,
+    /// The loss at those.
+    prior_loss: f64,
     center: Array1<f64>,
     /// The factor of a raw column after centring; 0 for a constant one.
     factor: Array1<f64>,
@@ -37,13 +39,14 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    /// Prepares a design of rows × columns; `targets` has a class index for each row.
-    pub(crate) fn new(mut design: Array2<f64>, targets: Vec<usize>, classes: usize) -> Self {
-        let n = design.nrows().max(1) as f64;
+    /// Prepares a design of rows × columns, best column-major; `targets` has a class index for each row.
+    pub(crate) fn new(design: Array2<f64>, targets: Vec<usize>, classes: usize) -> Self {
+        let mut x = column_major(design);
+        let n = x.nrows().max(1) as f64;
         let unit = 2.0 / n.sqrt();
-        let mut center = Array1::zeros(design.ncols());
-        let mut factor = Array1::zeros(design.ncols());
-        for (at, mut column) in design.axis_iter_mut(Axis(1)).enumerate() {
+        let mut center = Array1::zeros(x.ncols());
+        let mut factor = Array1::zeros(x.ncols());
+        for (at, mut column) in x.axis_iter_mut(Axis(1)).enumerate() {
             let mean = column.sum() / n;
             let variance = column.fold(0.0, |sum, x| sum + (x - mean) * (x - mean)) / n;
             let scale = if variance > 1e-12 { unit / variance.sqrt() } else { 0.0 };
@@ -51,163 +54,142 @@ impl Problem {
             center[at] = mean;
             factor[at] = scale;
         }
-        Self { x: design, targets, classes, center, factor, unit }
+        let prior = prior_margins(targets.iter().copied(), classes);
+        let (targets, margins) = if classes == 2 { (targets, vec![0]) } else { number(&targets) };
+        let mut problem = Self { x, targets, margins, prior, prior_loss: 0.0, center, factor, unit };
+        let shares = Array1::from_iter(problem.margins.iter().map(|&margin| problem.prior[margin]));
+        problem.prior_loss = problem.targets.iter().map(|&target| log_loss(shares.view(), target)).sum();
+        problem
     }
 
     /// Fits with a penalty of `alpha`/2 on the squared weights of standardised columns, starting
     /// from an earlier [`Fitted`] of this problem when there is one.
-    pub(crate) fn fit(&self, mut alpha: f64, stopping: Stopping, start: Option<&Fitted>) -> Fitted {
-        let null = self.prior_only();
-        if self.x.ncols() == 0 {
-            return null;
-        }
+    pub(crate) fn fit(&self, mut alpha: f64, stopping: Stopping, start: Option<Fitted>) -> Fitted {
+        let prior = self.of_shares();
+        let one_class = self.targets.iter().all(|&target| target == self.targets[0]);
+        let objective = Objective::new(&self.x, &self.targets, self.margins.len());
+        let (Some(objective), false) = (objective, one_class || self.x.is_empty()) else { return prior };
+        let limits = stopping.newton(self.targets.len());
+        let mut start = start;
         for _ in 0..4 {
-            if let Some(fitted) = self.try_fit(alpha, stopping, start.unwrap_or(&null))
-                && self.objective(&fitted, alpha) <= self.objective(&null, alpha) * (1.0 + 1e-9)
-            {
-                return fitted;
+            let scaled = self.scaled_penalty(alpha);
+            let from = start.take().unwrap_or_else(|| prior.clone());
+            let state = from.state.unwrap_or_else(|| objective.state(from.parameters));
+            let state = objective.minimise(scaled, limits, state);
+            // Also false for NaN.
+            if state.value(scaled) <= self.prior_loss * (1.0 + 1e-9) && state.is_finite() {
+                let parameters = if stopping.finish {
+                    self.finished(&objective, scaled, &state)
+                } else {
+                    state.parameters.clone()
+                };
+                return Fitted { parameters, state: Some(state) };
             }
             alpha *= 10.0;
         }
-        null
+        prior
     }
 
-    /// As [`Problem::fit`], but along the path of stronger penalties: a weak one needs far fewer steps from a
-    /// neighbour's solution than from zero.
-    pub(crate) fn fit_along_path(&self, alpha: f64, stopping: Stopping) -> Fitted {
-        let mut last = None;
-        for stronger in ALPHAS.into_iter().filter(|&stronger| stronger > alpha) {
-            last = Some(self.fit(stronger, Stopping::COMPARING, last.as_ref()));
-        }
-        self.fit(alpha, stopping, last.as_ref())
-    }
-
-    /// The model in terms of the raw columns.
+    /// The model in terms of the raw columns. A class without a sample keeps next to no probability.
     pub(crate) fn unscaled(&self, fitted: &Fitted) -> LinearModel {
-        let weights = &fitted.weights * &self.factor.view().insert_axis(Axis(1));
-        let bias = &fitted.bias - &self.center.dot(&weights);
+        let columns = self.x.ncols();
+        let mut weights = Array2::zeros((columns, self.prior.len()));
+        let mut bias = Array1::from(self.prior.clone());
+        // Of more than two classes, only differences of biases matter: their mean stays that of the class shares.
+        let shift = if self.prior.len() == 1 {
+            0.0
+        } else {
+            let of_shares: f64 = self.margins.iter().map(|&margin| self.prior[margin]).sum();
+            (of_shares - fitted.parameters.row(columns).sum()) / self.margins.len() as f64
+        };
+        for (&margin, parameters) in self.margins.iter().zip(fitted.parameters.columns()) {
+            let scaled = parameters.iter().zip(&self.factor).map(|(weight, factor)| weight * factor);
+            weights.column_mut(margin).iter_mut().zip(scaled).for_each(|(out, weight)| *out = weight);
+            bias[margin] = parameters[columns] + shift;
+        }
+        let bias = bias - self.center.dot(&weights);
         LinearModel { weights, bias }
     }
 
     /// The model without weights, of [`prior_margins`].
-    fn prior_only(&self) -> Fitted {
-        let bias = prior_margins(self.targets.iter().copied(), self.classes);
-        Fitted { weights: Array2::zeros((self.x.ncols(), bias.len())), bias: Array1::from(bias) }
-    }
-
-    fn try_fit(&self, alpha: f64, stopping: Stopping, start: &Fitted) -> Option<Fitted> {
-        // In units of the scaled columns; the same optimum, see Problem::new.
-        let alpha = (alpha * self.unit * self.unit).max(1e-9);
-        let tolerance = (2.0 * stopping.loss_tolerance * self.targets.len() as f64).sqrt().max(1e-6);
-        // linfa and argmin return errors for the cases they check, and may panic in others: this must not fail a request.
-        let fitted = catch_unwind(AssertUnwindSafe(|| {
-            if self.classes == 2 {
-                self.fit_binary(alpha, tolerance, stopping, start)
-            } else {
-                self.fit_multinomial(alpha, tolerance, stopping, start)
-            }
-        }))
-        .ok()
-        .flatten()?;
-        let finite = fitted.weights.iter().chain(&fitted.bias).all(|weight| weight.is_finite());
-        finite.then_some(fitted)
-    }
-
-    fn fit_binary(&self, alpha: f64, tolerance: f64, stopping: Stopping, start: &Fitted) -> Option<Fitted> {
-        let counts = [0, 1].map(|class| self.targets.iter().filter(|&&target| target == class).count());
-        if counts.contains(&0) {
-            return None;
+    fn of_shares(&self) -> Fitted {
+        let mut parameters = Array2::zeros((self.x.ncols() + 1, self.margins.len()).f());
+        for (bias, &margin) in parameters.row_mut(self.x.ncols()).iter_mut().zip(&self.margins) {
+            *bias = self.prior[margin];
         }
-        // linfa's positive class is the one with more samples and, of two equal ones, the first seen.
-        let second_is_positive = counts[1] > counts[0] || (counts[0] == counts[1] && self.targets[0] == 1);
-        let sign = if second_is_positive { 1.0 } else { -1.0 };
-        let initial = Array1::from_shape_fn(self.x.ncols() + 1, |at| start.parameter(at, 0) * sign);
-        let dataset = DatasetBase::new(self.x.view(), Array1::from(self.targets.clone()));
-        let model = LogisticRegression::default()
-            .alpha(alpha)
-            .max_iterations(stopping.max_iterations)
-            .gradient_tolerance(tolerance)
-            .initial_params(initial)
-            .fit(&dataset)
-            .ok()?;
-        debug_assert_eq!(model.labels().pos.class, usize::from(second_is_positive));
-        let sign = if model.labels().pos.class == 1 { 1.0 } else { -1.0 };
-        Some(Fitted {
-            weights: (model.params() * sign).insert_axis(Axis(1)),
-            bias: Array1::from(vec![model.intercept() * sign]),
-        })
+        Fitted { parameters, state: None }
     }
 
-    fn fit_multinomial(
-        &self,
-        alpha: f64,
-        tolerance: f64,
-        stopping: Stopping,
-        start: &Fitted,
-    ) -> Option<Fitted> {
-        // linfa numbers the classes that occur; any other class keeps next to no probability.
-        let mut present: Vec<usize> = self.targets.clone();
-        present.sort_unstable();
-        present.dedup();
-        let shape = (self.x.ncols() + 1, present.len());
-        let initial = Array2::from_shape_fn(shape, |(at, margin)| start.parameter(at, present[margin]));
-        let dataset = DatasetBase::new(self.x.view(), Array1::from(self.targets.clone()));
-        let model = MultiLogisticRegression::default()
-            .alpha(alpha)
-            .max_iterations(stopping.max_iterations)
-            .gradient_tolerance(tolerance)
-            .initial_params(initial)
-            .fit(&dataset)
-            .ok()?;
-        let mut fitted = self.prior_only();
-        for (at, &class) in present.iter().enumerate() {
-            fitted.weights.column_mut(class).assign(&model.params().column(at));
-            fitted.bias[class] = model.intercept()[at];
-        }
-        Some(fitted)
+    /// The penalty in units of the scaled columns; the same optimum, see [`Problem::new`].
+    fn scaled_penalty(&self, alpha: f64) -> f64 {
+        (alpha * self.unit * self.unit).max(1e-9)
     }
 
-    /// The penalised sum of losses; each row's log-sum-exp subtracts that row's own maximum.
-    fn objective(&self, fitted: &Fitted, alpha: f64) -> f64 {
-        let margins = self.x.dot(&fitted.weights) + &fitted.bias;
-        let loss: f64 = log_losses(&margins, &self.targets).iter().sum();
-        let penalty = fitted.weights.iter().map(|w| w * w).sum::<f64>();
-        loss + 0.5 * alpha * self.unit * self.unit * penalty
+    /// The parameters that linfa finds from those of `state`, or those of `state` if they are better or linfa fails.
+    fn finished(&self, objective: &Objective<'_>, scaled: f64, state: &State) -> Array2<f64> {
+        let found = fit_from(&state.parameters, &self.x, &self.targets, scaled, Stopping::LINFA);
+        // linfa returns the start where its gradient is small enough.
+        let better = |found: &Array2<f64>| {
+            found == state.parameters || objective.value(found, scaled) <= state.value(scaled)
+        };
+        found.filter(better).unwrap_or_else(|| state.parameters.clone())
     }
 }
 
-/// Weights in terms of a [`Problem`]'s scaled columns.
+/// The same matrix in column-major order.
+fn column_major(design: Array2<f64>) -> Array2<f64> {
+    if design.t().is_standard_layout() {
+        return design;
+    }
+    let mut copy = Array2::zeros(design.dim().f());
+    copy.assign(&design);
+    copy
+}
+
+/// The targets as indices into the distinct ones, and those, ascending.
+fn number(targets: &[usize]) -> (Vec<usize>, Vec<usize>) {
+    let mut distinct = targets.to_vec();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let index = |target| distinct.binary_search(target).expect("every target is one of the distinct ones");
+    (targets.iter().map(index).collect(), distinct)
+}
+
+/// Parameters in terms of a [`Problem`]'s scaled columns.
 #[derive(Debug, Clone)]
 pub(crate) struct Fitted {
-    weights: Array2<f64>,
-    bias: Array1<f64>,
-}
-
-impl Fitted {
-    /// A weight, or after all weights the bias: the order of linfa's parameters.
-    fn parameter(&self, at: usize, margin: usize) -> f64 {
-        *self.weights.get((at, margin)).unwrap_or(&self.bias[margin])
-    }
+    /// (columns + 1) × fitted margins, the biases last.
+    parameters: Array2<f64>,
+    /// For the descent from here to the minimum with another penalty.
+    state: Option<State>,
 }
 
 /// The penalties that are tried, from strong to weak: each fit starts from the one before it.
 pub(crate) const ALPHAS: [f64; 10] = [1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03];
 
-/// The stopping criteria of L-BFGS.
+/// The stopping criteria.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stopping {
     /// The accepted distance of the mean log-loss from its optimum, roughly.
     loss_tolerance: f64,
-    /// L-BFGS needs 20 to 60 iterations on data like Moodle's; more only changes weights that hardly change the penalised
-    /// loss.
-    max_iterations: u64,
+    /// Of Newton's method.
+    max_steps: usize,
+    /// Whether linfa finishes the fit.
+    finish: bool,
 }
 
 impl Stopping {
     /// Close enough to rank candidates.
-    pub(crate) const COMPARING: Self = Self { loss_tolerance: 3e-5, max_iterations: 30 };
+    pub(crate) const COMPARING: Self = Self { loss_tolerance: 3e-6, max_steps: 40, finish: false };
     /// For the members of the final model.
-    pub(crate) const FINAL: Self = Self { loss_tolerance: 1e-6, max_iterations: 150 };
+    pub(crate) const FINAL: Self = Self { loss_tolerance: 1e-8, max_steps: 100, finish: true };
+
+    /// The start is near the optimum, so linfa needs no more than a few iterations.
+    const LINFA: LinfaLimits = LinfaLimits { gradient_tolerance: 1e-2, max_iterations: 10 };
+
+    fn newton(self, samples: usize) -> newton::Limits {
+        newton::Limits { tolerance: self.loss_tolerance * samples as f64, max_steps: self.max_steps }
+    }
 }
 
 /// −ln of the probability that margins give to a class.
