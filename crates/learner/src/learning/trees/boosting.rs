@@ -2,17 +2,21 @@
 //!
 //! Must not know how a tree is grown, nor which hyperparameters are tried.
 
+use std::ops::Range;
+
 use ndarray::Array2;
 use rayon::prelude::*;
 
 use super::binning::Binned;
 use super::forest::{Forest, Tree};
-use super::gradients::leaf_values;
+use super::gradients::{GradientSums, newton_steps, plus};
+use super::loss::{Targets, derive};
 use super::params::TreeParams;
 use super::tree_builder::grow;
+use super::tree_structure::TreeStructure;
 use crate::learning::additive_model::margin_count;
 use crate::learning::folds::Split;
-use crate::learning::logistic::{log_loss, prior_margins, probabilities};
+use crate::learning::logistic::prior_margins;
 use crate::learning::rng::Stream;
 
 /// The result of boosting.
@@ -39,122 +43,150 @@ pub(super) fn boost(
     debug_assert_eq!(binned.rows, targets.len());
     let width = margin_count(classes);
     let bias = prior_margins(split.train.iter().map(|&sample| targets[sample as usize]), classes);
-    let start = |samples: usize| Array2::from_shape_fn((samples, width), |(_, margin)| bias[margin]);
-    let mut train = SampleMargins { samples: &split.train, margins: start(split.train.len()) };
-    let mut validation = SampleMargins { samples: &split.validation, margins: start(split.validation.len()) };
+    let mut state = State::new(targets, split, &bias);
     let mut trees: Vec<Tree> = Vec::new();
     let mut stream = Stream::new(params.seed);
-    let mut best = (f64::INFINITY, 0, validation.margins.clone());
+    let mut loss = state.derive();
+    let mut best = (f64::INFINITY, 0, state.margins_of(&split.validation));
 
     for round in 1..=params.max_rounds {
-        let gradients = gradients_of(&train, targets);
-        let subsample = train.subsample(params.subsample, &mut stream);
+        let subsample = subsample(&split.train, params.subsample, &mut stream);
         let seeds: Vec<Stream> = (0..width).map(|_| stream.split()).collect();
         let random_strength = params.random_strength / (round as f64).sqrt();
-        // Each tree with the leaves that the samples reach.
-        let trees_of_round: Vec<(Tree, Vec<u16>, Vec<u16>)> = seeds
+        let grown: Vec<TreeStructure> = seeds
             .into_par_iter()
-            .enumerate()
-            .map(|(margin, mut stream)| {
-                let gradients = gradients.row(margin).to_slice().expect("made row-major");
-                let samples = subsample.clone();
-                let structure = grow(binned, gradients, samples, params, random_strength, &mut stream);
-                let train_leaves = structure.leaves_of(binned, train.samples);
-                let validation_leaves = structure.leaves_of(binned, validation.samples);
-                let values = leaf_values(gradients, train.samples, &train_leaves, params);
-                let tree = structure.with_leaves(binned, values, margin);
-                (tree, train_leaves, validation_leaves)
+            .zip(&state.derivatives)
+            .map(|(mut stream, derivatives)| {
+                grow(binned, derivatives, subsample.clone(), params, random_strength, &mut stream)
             })
             .collect();
-        for (tree, train_leaves, validation_leaves) in trees_of_round {
-            train.add(&tree, &train_leaves);
-            validation.add(&tree, &validation_leaves);
-            trees.push(tree);
+        let of_round: Vec<Tree> = grown
+            .into_par_iter()
+            .zip(state.margins.par_iter_mut().zip(&state.derivatives))
+            .enumerate()
+            .map(|(margin, (structure, (margins, derivatives)))| {
+                add_tree(binned, &structure, params, margin, (margins, derivatives))
+            })
+            .collect();
+        trees.extend(of_round);
+        if round < params.max_rounds || !split.validation.is_empty() {
+            loss = state.derive();
         }
-        if validation.samples.is_empty() {
+        if split.validation.is_empty() {
             continue;
         }
-        let loss = validation.log_loss(targets);
         if loss < best.0 {
-            best = (loss, round, validation.margins.clone());
+            best = (loss, round, state.margins_of(&split.validation));
         } else if round - best.1 >= params.early_stopping_rounds {
             break;
         }
     }
-    let rounds = if validation.samples.is_empty() { trees.len() / width } else { best.1 };
+    let rounds = if split.validation.is_empty() { trees.len() / width } else { best.1 };
     trees.truncate(rounds * width);
     Boosted { forest: Forest { depth: params.depth, trees }, bias, rounds, margins: best.2 }
 }
 
-/// Samples and their margins after the trees so far.
-struct SampleMargins<'a> {
-    samples: &'a [u32],
-    /// Samples × margins.
-    margins: Array2<f64>,
+/// About this share of the samples; all of them when none was drawn.
+fn subsample(samples: &[u32], share: f64, stream: &mut Stream) -> Vec<u32> {
+    if share >= 1.0 {
+        return samples.to_vec();
+    }
+    let drawn: Vec<u32> = samples.iter().copied().filter(|_| stream.uniform() < share).collect();
+    if drawn.is_empty() { samples.to_vec() } else { drawn }
 }
 
-impl SampleMargins<'_> {
-    fn add(&mut self, tree: &Tree, leaves: &[u16]) {
-        for (margin, &leaf) in self.margins.column_mut(tree.margin).iter_mut().zip(leaves) {
-            *margin += f64::from(tree.leaves[usize::from(leaf)]);
-        }
-    }
+/// Neighbouring samples that are a task of their own. Their sums are added up in one order on any number of cores.
+const PART: usize = 4_096;
 
-    fn log_loss(&self, targets: &[usize]) -> f64 {
-        let part = |(margins, samples): (&[f64], &[u32])| -> f64 {
-            let rows = margins.chunks_exact(self.margins.ncols()).zip(samples);
-            rows.map(|(row, &sample)| log_loss(row.into(), targets[sample as usize])).sum()
+/// All samples with their margins after the trees so far: those that are neither in the training part nor in the validation
+/// part, too, so that loops run over neighbouring samples.
+struct State {
+    classes: Vec<u32>,
+    /// 1 for the samples of the training part, otherwise 0.
+    train: Vec<f32>,
+    /// 1 for the samples of the validation part, otherwise 0.
+    validation: Vec<f32>,
+    /// Margins × samples.
+    margins: Vec<Vec<f32>>,
+    /// The derivatives of the loss by each margin: margins × samples; zeros for those outside the training part.
+    derivatives: Vec<Vec<[f32; 2]>>,
+}
+
+impl State {
+    fn new(targets: &[usize], split: &Split, bias: &[f64]) -> Self {
+        let samples = targets.len();
+        let of_part = |part: &[u32]| {
+            let mut flags = vec![0.0; samples];
+            part.iter().for_each(|&sample| flags[sample as usize] = 1.0);
+            flags
         };
-        // Collected, so that parts are added up in one order on any number of cores.
-        let sums: Vec<f64> = self.parts().map(part).collect();
-        sums.iter().sum()
-    }
-
-    /// Margins and samples in parts that are large enough for parallel tasks.
-    fn parts(&self) -> impl IndexedParallelIterator<Item = (&[f64], &[u32])> {
-        const PART: usize = 2_048;
-        let margins = self.margins.as_slice().expect("made row-major");
-        margins.par_chunks(PART * self.margins.ncols()).zip(self.samples.par_chunks(PART))
-    }
-
-    /// About this share of the samples; all of them when none was drawn.
-    fn subsample(&self, share: f64, stream: &mut Stream) -> Vec<u32> {
-        if share >= 1.0 {
-            return self.samples.to_vec();
+        Self {
+            classes: targets.iter().map(|&class| class as u32).collect(),
+            train: of_part(&split.train),
+            validation: of_part(&split.validation),
+            margins: bias.iter().map(|&bias| vec![bias as f32; samples]).collect(),
+            derivatives: vec![vec![[0.0; 2]; samples]; bias.len()],
         }
-        let drawn: Vec<u32> = self.samples.iter().copied().filter(|_| stream.uniform() < share).collect();
-        if drawn.is_empty() { self.samples.to_vec() } else { drawn }
+    }
+
+    /// Computes the derivatives, and returns the loss of the validation samples.
+    fn derive(&mut self) -> f64 {
+        let margins: Vec<&[f32]> = self.margins.iter().map(Vec::as_slice).collect();
+        let mut by_part: Vec<Vec<&mut [[f32; 2]]>> = Vec::new();
+        by_part.resize_with(self.classes.len().div_ceil(PART), Vec::new);
+        for derivatives in &mut self.derivatives {
+            by_part.iter_mut().zip(derivatives.chunks_mut(PART)).for_each(|(part, chunk)| part.push(chunk));
+        }
+        let losses = by_part.into_par_iter().enumerate().map(|(part, mut derivatives)| {
+            let range = part * PART..self.classes.len().min((part + 1) * PART);
+            let margins: Vec<&[f32]> = margins.iter().map(|margins| &margins[range.clone()]).collect();
+            let targets = Targets {
+                classes: &self.classes[range.clone()],
+                train: &self.train[range.clone()],
+                validation: &self.validation[range],
+            };
+            derive(&margins, targets, &mut derivatives)
+        });
+        losses.collect::<Vec<f64>>().into_iter().sum()
+    }
+
+    /// Samples × margins.
+    fn margins_of(&self, samples: &[u32]) -> Array2<f64> {
+        let dimensions = (samples.len(), self.margins.len());
+        Array2::from_shape_fn(dimensions, |(at, margin)| {
+            f64::from(self.margins[margin][samples[at] as usize])
+        })
     }
 }
 
-/// The derivatives of the loss by each margin: margins × all samples; zeros for those outside the training part.
-fn gradients_of(train: &SampleMargins<'_>, targets: &[usize]) -> Array2<[f32; 2]> {
-    let width = train.margins.ncols();
-    let part = |(margins, samples): (&[f64], &[u32])| derivatives(margins, samples, targets, width);
-    let of_samples: Vec<[f32; 2]> = train.parts().flat_map_iter(part).collect();
-    let mut gradients = Array2::from_elem((width, targets.len()), [0.0; 2]);
-    for (of_sample, &sample) in of_samples.chunks_exact(width).zip(train.samples) {
-        for (margin, &pair) in of_sample.iter().enumerate() {
-            gradients[[margin, sample as usize]] = pair;
+/// Fits the leaves of a tree, and adds it to a margin of all samples.
+fn add_tree(
+    binned: &Binned,
+    structure: &TreeStructure,
+    params: &TreeParams,
+    margin: usize,
+    (margins, derivatives): (&mut Vec<f32>, &Vec<[f32; 2]>),
+) -> Tree {
+    let range = |part: usize| -> Range<usize> { part * PART..binned.rows.min((part + 1) * PART) };
+    let parts = (0..binned.rows.div_ceil(PART)).into_par_iter().map(|part| {
+        let leaves = structure.leaves(binned, range(part));
+        let mut sums: Vec<GradientSums> = vec![[0.0; 2]; 1 << params.depth];
+        for (&leaf, pair) in leaves.iter().zip(&derivatives[range(part)]) {
+            let sum = &mut sums[usize::from(leaf)];
+            *sum = plus(*sum, pair.map(f64::from));
         }
+        (leaves, sums)
+    });
+    let parts: Vec<(Vec<u16>, Vec<GradientSums>)> = parts.collect();
+    let mut sums = vec![[0.0; 2]; 1 << params.depth];
+    for (_, of_part) in &parts {
+        sums.iter_mut().zip(of_part).for_each(|(sum, &part)| *sum = plus(*sum, part));
     }
-    gradients
-}
-
-/// The derivatives of each margin of each sample.
-fn derivatives(margins: &[f64], samples: &[u32], targets: &[usize], width: usize) -> Vec<[f32; 2]> {
-    let mut shares = vec![0.0; width.max(2)];
-    let mut pairs = Vec::with_capacity(samples.len() * width);
-    for (margins, &sample) in margins.chunks_exact(width).zip(samples) {
-        probabilities(margins.into(), &mut shares);
-        for margin in 0..width {
-            let class = if width == 1 { 1 } else { margin };
-            let share = shares[class];
-            let truth = f64::from(u8::from(targets[sample as usize] == class));
-            // The diagonal of softmax's Hessian, doubled as in XGBoost because the off-diagonal is left out.
-            let curvature = share * (1.0 - share) * if width == 1 { 1.0 } else { 2.0 };
-            pairs.push([(share - truth) as f32, curvature.max(1e-8) as f32]);
+    let values = newton_steps(&sums, params);
+    margins.par_chunks_mut(PART).zip(&parts).for_each(|(margins, (leaves, _))| {
+        for (margin, &leaf) in margins.iter_mut().zip(leaves) {
+            *margin += values[usize::from(leaf)];
         }
-    }
-    pairs
+    });
+    structure.with_leaves(binned, values, margin)
 }

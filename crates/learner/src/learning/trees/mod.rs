@@ -7,8 +7,11 @@
 mod binning;
 mod boosting;
 mod forest;
+mod gains;
 mod gradients;
+mod histogram;
 mod learner;
+mod loss;
 mod params;
 mod tree_builder;
 mod tree_structure;

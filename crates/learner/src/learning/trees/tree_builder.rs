@@ -6,8 +6,10 @@
 
 use rayon::prelude::*;
 
-use super::binning::{Binned, BinnedColumn};
-use super::gradients::{GradientSums, minus, plus, summed};
+use super::binning::Binned;
+use super::gains::{NodeSums, best_split};
+use super::gradients::{Quantised, second_of};
+use super::histogram::{Histogram, histogram, subtract};
 use super::params::TreeParams;
 use super::tree_structure::{BinSplit, TreeStructure};
 use crate::learning::rng::Stream;
@@ -15,9 +17,8 @@ use crate::learning::rng::Stream;
 /// The samples that took the same directions at all splits so far.
 struct Node {
     samples: Vec<u32>,
-    sums: GradientSums,
-    /// The sums of each bin of each column; those of default bins are left out.
-    histogram: Vec<GradientSums>,
+    sum: i64,
+    histogram: Histogram,
 }
 
 /// Grows a tree on `samples`; `gradients` has the derivatives of all samples.
@@ -32,19 +33,26 @@ pub(super) fn grow(
     random_strength: f64,
     stream: &mut Stream,
 ) -> TreeStructure {
-    let histogram = histogram(binned, gradients, &samples);
-    let mut nodes = vec![Node { sums: summed(gradients, &samples), samples, histogram }];
+    let quantised = Quantised::new(gradients, &samples);
+    let packed = &quantised.packed;
+    let [first_scale, second_scale] = quantised.scale;
+    let l2 = (params.l2 * second_scale) as f32;
+    let unit = second_scale / (first_scale * first_scale);
+    let sum = samples.iter().map(|&sample| packed[sample as usize]).sum();
+    let mut nodes = vec![Node { histogram: histogram(binned, packed, &samples, sum), sum, samples }];
     let mut splits = Vec::with_capacity(params.depth);
     while splits.len() < params.depth {
         let noise: Vec<f64> =
             binned.columns.iter().map(|_| 1.0 + random_strength * stream.normal()).collect();
-        let Some(split) = best_split(binned, &nodes, params.l2, &noise) else { break };
+        let sums: Vec<NodeSums<'_>> = nodes.iter().map(Node::sums).collect();
+        let Some(split) = best_split(binned, &sums, l2, unit, &noise) else { break };
         splits.push(split);
         if splits.len() < params.depth {
-            let children = nodes.into_par_iter().map(|node| node.split(split, binned, gradients));
+            let children = nodes.into_par_iter().map(|node| node.split(split, binned, packed));
             let children: Vec<[Node; 2]> = children.collect();
             // A node that is too small to be a leaf of its own does not count in further splits.
-            let large = |node: &Node| node.sums[1] >= params.min_hessian;
+            let min = params.min_hessian * second_scale;
+            let large = |node: &Node| f64::from(second_of(node.sum)) >= min;
             nodes = children.into_iter().flatten().filter(large).collect();
         }
     }
@@ -52,117 +60,44 @@ pub(super) fn grow(
 }
 
 impl Node {
+    fn sums(&self) -> NodeSums<'_> {
+        NodeSums { histogram: &self.histogram, sum: self.sum }
+    }
+
     /// Its children, the smaller one last.
-    fn split(self, split: BinSplit, binned: &Binned, gradients: &[[f32; 2]]) -> [Self; 2] {
-        let right = split.bins_right(&binned.columns[split.column]);
-        let bins = binned.column(split.column);
-        let (right, left): (Vec<u32>, Vec<u32>) =
-            self.samples.iter().partition(|&&sample| right[usize::from(bins[sample as usize])] == 1);
+    fn split(self, split: BinSplit, binned: &Binned, packed: &[i64]) -> [Self; 2] {
+        let (left, right) = self.partition(split, binned);
         let (smaller, larger) = if left.len() < right.len() { (left, right) } else { (right, left) };
         if smaller.is_empty() {
-            let empty = Self { samples: smaller, sums: [0.0; 2], histogram: Vec::new() };
+            let empty = Self { samples: smaller, sum: 0, histogram: Vec::new() };
             return [Self { samples: larger, ..self }, empty];
         }
-        let of_smaller = histogram(binned, gradients, &smaller);
+        let sum = smaller.iter().map(|&sample| packed[sample as usize]).sum();
+        let of_smaller = histogram(binned, packed, &smaller, sum);
         let mut of_larger = self.histogram;
-        of_larger.iter_mut().zip(&of_smaller).for_each(|(sum, part)| *sum = minus(*sum, *part));
-        let sums = summed(gradients, &smaller);
+        subtract(&mut of_larger, &of_smaller);
         [
-            Self { samples: larger, sums: minus(self.sums, sums), histogram: of_larger },
-            Self { samples: smaller, sums, histogram: of_smaller },
+            Self { samples: larger, sum: self.sum - sum, histogram: of_larger },
+            Self { samples: smaller, sum, histogram: of_smaller },
         ]
     }
-}
 
-/// A histogram is added up in parts of at least `MIN_PART_SAMPLES` samples, and in at most `MAX_PARTS` parts. Neither
-/// depends on the number of cores, so the result does not either.
-const MIN_PART_SAMPLES: usize = 8_192;
-const MAX_PARTS: usize = 8;
-
-/// The sums of each bin of each column over some samples; those of default bins are left out.
-fn histogram(binned: &Binned, gradients: &[[f32; 2]], samples: &[u32]) -> Vec<GradientSums> {
-    let part = MIN_PART_SAMPLES.max(samples.len().div_ceil(MAX_PARTS));
-    let parts: Vec<Vec<GradientSums>> = samples
-        .par_chunks(part)
-        .map(|samples| {
-            let mut sums = vec![[0.0; 2]; binned.total];
-            for &sample in samples {
-                let gradient = gradients[sample as usize].map(f64::from);
-                for &cell in binned.cells(sample) {
-                    let sum = &mut sums[usize::from(cell)];
-                    *sum = plus(*sum, gradient);
-                }
-            }
-            sums
-        })
-        .collect();
-    let added = parts.into_iter().reduce(|mut all, part| {
-        all.iter_mut().zip(part).for_each(|(sum, part)| *sum = plus(*sum, part));
-        all
-    });
-    added.unwrap_or_else(|| vec![[0.0; 2]; binned.total])
-}
-
-/// The split that gains most over all nodes of a level; `None` when none gains anything.
-fn best_split(binned: &Binned, nodes: &[Node], l2: f64, noise: &[f64]) -> Option<BinSplit> {
-    let splits: Vec<Option<BinSplit>> = binned
-        .columns
-        .par_iter()
-        .enumerate()
-        .with_min_len(16)
-        .map_init(Vec::new, |gains, (at, column)| {
-            gains.clear();
-            gains.resize(2 * column.splits(), 0.0);
-            nodes.iter().for_each(|node| node.add_gains(column, l2, gains));
-            BinSplit::best(at, gains, noise[at])
-        })
-        .collect();
-    // The first of equally good splits, so that the result does not depend on threads.
-    splits.into_iter().flatten().reduce(|best, split| if split.gain > best.gain { split } else { best })
-}
-
-impl Node {
-    /// Adds the gain of each split of a column in this node: two numbers a split, with missing values to the left
-    /// and to the right.
-    fn add_gains(&self, column: &BinnedColumn, l2: f64, gains: &mut [f64]) {
-        let cells = &self.histogram[column.first..column.first + column.bins()];
-        let counted = cells.iter().fold([0.0; 2], |sum, &cell| plus(sum, cell));
-        if counted[1] <= 0.0 {
-            return; // only values of the default bin: nothing to split
+    /// The samples that go left, and those that go right.
+    fn partition(&self, split: BinSplit, binned: &Binned) -> (Vec<u32>, Vec<u32>) {
+        let right_bins = split.right_bins(&binned.columns[split.column]);
+        let bins = binned.column(split.column);
+        // Both are written and one is kept: no branch depends on the sample.
+        let (mut left, mut right) = (vec![0; self.samples.len()], vec![0; self.samples.len()]);
+        let (mut lefts, mut rights) = (0, 0);
+        for &sample in &self.samples {
+            let is_right = usize::from(right_bins.contains(bins[sample as usize]));
+            left[lefts] = sample;
+            right[rights] = sample;
+            lefts += 1 - is_right;
+            rights += is_right;
         }
-        let of_default = minus(self.sums, counted);
-        let whole = self.sums[0] * self.sums[0] / (self.sums[1] + l2);
-        let gain = |left: GradientSums| {
-            let right = minus(self.sums, left);
-            // gl²/hl + gr²/hr with one division. Differences may come out a little below 0.
-            let (of_left, of_right) = (left[1].max(0.0) + l2, right[1].max(0.0) + l2);
-            (left[0] * left[0] * of_right + right[0] * right[0] * of_left) / (of_left * of_right) - whole
-        };
-        let sums = |bin: usize| if bin == usize::from(column.default_bin) { of_default } else { cells[bin] };
-        let missing = if column.missing { sums(column.of_missing()) } else { [0.0; 2] };
-        let mut left = [0.0; 2];
-        for (bin, gains) in gains.chunks_exact_mut(2).enumerate() {
-            left = plus(left, sums(bin));
-            gains[0] += gain(plus(left, missing));
-            if column.missing {
-                gains[1] += gain(left);
-            }
-        }
-    }
-}
-
-impl BinSplit {
-    /// The best split of a column by the gains of [`Node::add_gains`].
-    fn best(at: usize, gains: &[f64], noise: f64) -> Option<Self> {
-        // A smaller gain is a rounding error.
-        let mut best = Self { gain: 1e-6, column: at, bin: usize::MAX, missing_right: false };
-        for (bin, gains) in gains.chunks_exact(2).enumerate() {
-            for (missing_right, &gain) in [false, true].into_iter().zip(gains) {
-                if gain > best.gain {
-                    best = Self { gain, column: at, bin, missing_right };
-                }
-            }
-        }
-        (best.bin != usize::MAX).then_some(Self { gain: best.gain * noise, ..best })
+        left.truncate(lefts);
+        right.truncate(rights);
+        (left, right)
     }
 }

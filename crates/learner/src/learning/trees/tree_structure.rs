@@ -2,7 +2,7 @@
 //!
 //! Owns the translation of bins into thresholds. Must not know how splits are chosen.
 
-use rayon::prelude::*;
+use std::ops::Range;
 
 use super::binning::{Binned, BinnedColumn};
 use super::forest::{Tree, TreeSplit};
@@ -31,40 +31,64 @@ pub(super) struct BinSplit {
 
 impl TreeStructure {
     /// The leaf that each of some samples reaches.
+    #[allow(dead_code, reason = "for trees that are not boosted")]
     pub(super) fn leaves_of(&self, binned: &Binned, samples: &[u32]) -> Vec<u16> {
-        let step =
-            |split: &BinSplit| (binned.column(split.column), split.bins_right(&binned.columns[split.column]));
-        let steps: Vec<(&[u8], [u8; 256])> = self.splits.iter().map(step).collect();
-        let missing_levels = self.depth - steps.len();
-        let leaf_of = |&sample: &u32| {
-            let right =
-                |(bins, right): &(&[u8], [u8; 256])| u16::from(right[usize::from(bins[sample as usize])]);
-            steps.iter().fold(0, |leaf, step| 2 * leaf + right(step)) << missing_levels
-        };
-        samples.par_iter().with_min_len(4_096).map(leaf_of).collect()
+        let all = self.leaves(binned, 0..binned.rows);
+        samples.iter().map(|&sample| all[sample as usize]).collect()
+    }
+
+    /// The leaves that neighbouring samples reach.
+    pub(super) fn leaves(&self, binned: &Binned, samples: Range<usize>) -> Vec<u16> {
+        let mut leaves = vec![0; samples.len()];
+        for split in &self.splits {
+            let right_bins = split.right_bins(&binned.columns[split.column]);
+            let bins = &binned.column(split.column)[samples.clone()];
+            for (leaf, &bin) in leaves.iter_mut().zip(bins) {
+                *leaf = 2 * *leaf + u16::from(right_bins.contains(bin));
+            }
+        }
+        // On levels where no split gained anything all samples go left.
+        let missing_levels = self.depth - self.splits.len();
+        leaves.iter_mut().for_each(|leaf| *leaf <<= missing_levels);
+        leaves
     }
 
     /// The tree with its fitted leaf values.
-    pub(super) fn with_leaves(self, binned: &Binned, leaves: Vec<f32>, margin: usize) -> Tree {
+    pub(super) fn with_leaves(&self, binned: &Binned, leaves: Vec<f32>, margin: usize) -> Tree {
         // On levels where no split gained anything all samples go left.
         let all_left =
             TreeSplit { input: binned.columns[0].input, threshold: f32::MAX, missing_right: false };
-        let tree_split = |split: BinSplit| {
+        let tree_split = |split: &BinSplit| {
             let column = &binned.columns[split.column];
             let threshold = column.thresholds.get(split.bin).copied().unwrap_or(ABOVE_ALL);
             TreeSplit { input: column.input, threshold, missing_right: split.missing_right }
         };
-        let mut splits: Vec<TreeSplit> = self.splits.into_iter().map(tree_split).collect();
+        let mut splits: Vec<TreeSplit> = self.splits.iter().map(tree_split).collect();
         splits.resize(self.depth, all_left);
         Tree { splits, leaves, margin }
     }
 }
 
 impl BinSplit {
-    /// For each bin of its column 1 if samples go right, otherwise 0.
-    pub(super) fn bins_right(self, column: &BinnedColumn) -> [u8; 256] {
-        let of_missing = column.of_missing();
-        let right = |bin: usize| if bin == of_missing { self.missing_right } else { bin > self.bin };
-        std::array::from_fn(|bin| u8::from(right(bin)))
+    /// The bins of its column whose samples go right.
+    pub(super) fn right_bins(self, column: &BinnedColumn) -> RightBins {
+        // The bin of missing values is the last one.
+        let end = column.of_missing() + usize::from(self.missing_right);
+        let first = self.bin + 1;
+        RightBins { first: first as u8, count: (end - first).min(255) as u8 }
+    }
+}
+
+/// Neighbouring bins.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RightBins {
+    first: u8,
+    count: u8,
+}
+
+impl RightBins {
+    #[inline]
+    pub(super) fn contains(self, bin: u8) -> bool {
+        bin.wrapping_sub(self.first) < self.count
     }
 }
