@@ -3,15 +3,13 @@
 //!
 //! Owns the status and the sentences of the reply. Must not know how the figures are computed or drawn.
 
-use std::fs::File;
-
 use jiff::Timestamp;
 
 use super::current_model::CurrentModel;
 use super::learning_threads::on_learning_threads;
 use super::reply::{EvaluationFigures, EvaluationReply, Status};
 use super::score::probabilities;
-use super::{BackendError, NOT_TRAINED, open};
+use super::{BackendError, NOT_TRAINED, Upload, open};
 use crate::dataset::{Labelled, Limits, read_labelled};
 use crate::learning::{self, Evaluation, Progress};
 use crate::model::Model;
@@ -37,7 +35,7 @@ pub struct EvaluationRequest {
 pub fn evaluate(
     model_dir: &ModelDir,
     trained: Option<&ModelDir>,
-    dataset: File,
+    dataset: impl Into<Upload>,
     request: &EvaluationRequest,
     limits: &Limits,
     progress: &dyn Progress,

@@ -8,6 +8,7 @@ mod error;
 mod evaluate;
 mod inspect;
 mod learning_threads;
+mod loaded_models;
 mod migrate;
 mod predict;
 mod reply;
@@ -15,11 +16,13 @@ mod score;
 mod time_budget;
 mod train;
 mod transfer;
+mod upload;
 
 pub use check::check;
 pub use error::{BackendError, ErrorKind};
 pub use evaluate::{EvaluationRequest, evaluate, evaluation_log};
 pub use inspect::{DatasetReport, DirectoryReport, Found, InspectError, ModelReport, StoredModel, inspect};
+pub use loaded_models::LoadedModels;
 pub use migrate::{PythonServerState, convert_python_server, look_at_python_server, remove_python_server};
 pub use predict::predict;
 pub use reply::{EvaluationFigures, EvaluationReply, Prediction, Status, Training};
@@ -29,8 +32,8 @@ pub use transfer::{
     ImportError, ImportLimits, NameProblem, ZipDirectoryError, export, export_to, import, import_from,
     read_archive, read_directory,
 };
+pub use upload::Upload;
 
-use std::fs::File;
 use std::io::Seek;
 
 use crate::fs::failpoints::failpoint;
@@ -67,7 +70,8 @@ pub fn apply_retention(store: &Store) {
 const NOT_TRAINED: &str = "Provided model have not been trained yet";
 
 /// Seeks to the start of an upload, which was written through the same handle.
-fn open(mut upload: File) -> Result<File, BackendError> {
+fn open(upload: impl Into<Upload>) -> Result<Upload, BackendError> {
+    let mut upload = upload.into();
     failpoint("open an upload").and_then(|()| upload.rewind()).map_err(BackendError::UnopenableUpload)?;
     Ok(upload)
 }

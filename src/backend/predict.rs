@@ -2,27 +2,29 @@
 //!
 //! Must not know how a model was trained.
 
-use std::fs::File;
-
-use super::current_model::CurrentModel;
+use super::loaded_models::LoadedModels;
 use super::reply::{Prediction, Status};
-use super::{BackendError, NOT_TRAINED, open};
+use super::{BackendError, NOT_TRAINED, Upload, open};
 use crate::dataset::{Limits, read_unlabelled};
 use crate::learning::most_probable;
-use crate::model::Model;
 use crate::store::ModelDir;
 
 /// Predicts the samples of an unlabelled dataset; status 2 when the model has not been trained.
 ///
 /// # Errors
 /// [`BackendError`].
-pub fn predict(model_dir: &ModelDir, dataset: File, limits: &Limits) -> Result<Prediction, BackendError> {
+pub fn predict(
+    model_dir: &ModelDir,
+    models: &LoadedModels,
+    dataset: impl Into<Upload>,
+    limits: &Limits,
+) -> Result<Prediction, BackendError> {
     let samples = read_unlabelled(open(dataset)?, limits)?;
-    let Some(current) = CurrentModel::at(model_dir)? else {
+    let Some(loaded) = models.current(model_dir, samples.ids.len())? else {
         let info = vec![NOT_TRAINED.to_owned()];
         return Ok(Prediction { status: Status::NO_MODEL, info, predictions: None });
     };
-    let model = Model::load(&current.onnx)?;
+    let model = &loaded.model;
     // Without names in the dataset, its columns are matched by their position.
     let features = if samples.named || !model.metadata().named {
         samples.features

@@ -2,15 +2,13 @@
 //!
 //! Must not know how a model is learnt or stored.
 
-use std::fs::File;
-
 use serde_json::{Value, json};
 
 use super::current_model::{CurrentModel, IMPORTED};
 use super::learning_threads::on_learning_threads;
 use super::reply::{Status, Training};
 use super::score::probabilities;
-use super::{BackendError, open};
+use super::{BackendError, Upload, open};
 use crate::dataset::{Class, Labelled, Limits, StoredSamples, read_labelled};
 use crate::learning::{self, TrainedModel};
 use crate::model::{self, Model};
@@ -34,7 +32,7 @@ pub enum RepeatedBatches {
 /// [`BackendError`]; the model is then unchanged.
 pub fn train(
     model_dir: &ModelDir,
-    dataset: File,
+    dataset: impl Into<Upload>,
     limits: &Limits,
     repeated: RepeatedBatches,
 ) -> Result<Training, BackendError> {

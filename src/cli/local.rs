@@ -18,7 +18,9 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::progress;
-use crate::backend::{self, EvaluationRequest, RepeatedBatches, Status, TimeBudget, USUAL_BUDGET};
+use crate::backend::{
+    self, EvaluationRequest, LoadedModels, RepeatedBatches, Status, TimeBudget, USUAL_BUDGET,
+};
 use crate::dataset::Limits;
 use crate::store::ModelDir;
 
@@ -123,7 +125,8 @@ fn predict(args: &[&str]) -> ModuleResult {
     let &[_, directory, dataset, ..] = args else {
         return Ok(Output::missing("the model's unique id, its directory, the prediction dataset's file"));
     };
-    let prediction = backend::predict(&model_dir(directory), open(dataset)?, &Limits::default())?;
+    let (model, models) = (model_dir(directory), LoadedModels::none());
+    let prediction = backend::predict(&model, &models, open(dataset)?, &Limits::default())?;
     Ok(Output::json(prediction.status, &prediction))
 }
 

@@ -38,7 +38,9 @@ use crate::auth::{Users, Weakness};
 use crate::backend::{ImportLimits, RepeatedBatches};
 use crate::telemetry::LogFormat;
 use limits::unpacked_bytes;
-use parsers::{DAY, DEFAULT_PORT, at_least_one, path, path_or_system_temp, port, seconds, version};
+use parsers::{
+    DAY, DEFAULT_PORT, at_least_one, bytes_or_none, path, path_or_system_temp, port, seconds, version,
+};
 use variables::{DATA_DIR, S3_BUCKET, STASH_DIR};
 
 /// The settings as they were given: [`Config::load`] checks them.
@@ -101,6 +103,9 @@ pub struct Config {
     /// Version reported to Moodle, which requires at least 3.0.5 and less than 4
     #[arg(long, env = "MOODLE_MLBACKEND_REPORTED_VERSION", value_name = "VERSION", default_value = "3.0.5", value_parser = version)]
     pub reported_version: String,
+    /// Memory for models that are kept loaded between predictions; 0 keeps none
+    #[arg(long, env = "MOODLE_MLBACKEND_MODEL_CACHE", value_name = "BYTES", default_value = "64MiB", value_parser = bytes_or_none)]
+    pub model_cache: u64,
     /// Settings about clients.
     #[command(flatten)]
     pub access: Access,

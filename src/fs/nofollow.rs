@@ -75,6 +75,33 @@ pub(crate) struct Metadata {
     pub(crate) owner: u32,
 }
 
+/// Distinguishes a file from others, and from itself with another content. The time of the last change of an inode
+/// cannot be set, unlike that of its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FileIdentity {
+    inode: (u64, u64),
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl FileIdentity {
+    pub(crate) fn of(metadata: &fs::Metadata) -> Self {
+        Self {
+            inode: inode(metadata),
+            size: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
+    /// The time of the last change, since 1970.
+    pub(crate) fn changed(&self) -> Duration {
+        let (seconds, nanos) = self.changed;
+        Duration::new(u64::try_from(seconds).unwrap_or(0), u32::try_from(nanos).unwrap_or(0))
+    }
+}
+
 /// An entry of a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {

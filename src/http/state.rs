@@ -4,7 +4,7 @@ use super::error::{HttpError, StartError};
 use super::shutdown::Shutdown;
 use super::uploads::Uploads;
 use crate::auth::throttle::Throttle;
-use crate::backend;
+use crate::backend::{self, LoadedModels};
 use crate::config::Config;
 use crate::jobs::JobQueues;
 use crate::store::{ModelDir, ModelKey, Store};
@@ -15,6 +15,7 @@ pub(crate) struct AppState {
     pub(super) throttle: Throttle,
     pub(super) jobs: JobQueues<ModelKey>,
     pub(super) uploads: Uploads,
+    pub(super) models: LoadedModels,
     pub(super) shutdown: Shutdown,
     pub(super) config: Config,
 }
@@ -26,6 +27,7 @@ impl AppState {
             throttle: Throttle::new(config.access.login_failures),
             jobs: JobQueues::new(config.jobs, config.queue_length, config.queue_time),
             uploads: Uploads::open(&config.temp_dir),
+            models: LoadedModels::new(config.model_cache),
             shutdown: Shutdown::default(),
             config,
         })

@@ -1,4 +1,5 @@
-//! Uploaded files. Each is an unnamed temporary file, which the system removes when it is closed, even after a crash.
+//! Uploaded files. A short one stays in memory; a longer one is an unnamed temporary file, which the system removes when it
+//! is closed, even after a crash.
 //!
 //! Owns where uploads are stored and how they get there. Must not know what is in them.
 
@@ -8,9 +9,12 @@ use std::path::{Path, PathBuf};
 
 use actix_web::web;
 
+use crate::backend;
 use crate::fs::failpoints::failpoint;
 
-/// Bytes of an upload that are buffered in memory before they are written to disk.
+/// The size up to which an upload stays in memory: the datasets of most predictions are shorter.
+const MAX_IN_MEMORY: usize = 64 << 10;
+/// Bytes of a longer upload that are buffered in memory before they are written to disk.
 const BUFFER: usize = 256 << 10;
 
 /// The directories in which older versions kept their uploads.
@@ -26,35 +30,61 @@ impl Uploads {
         Self(dir.to_owned())
     }
 
-    /// Starts a new upload, readable by this user only.
-    pub(crate) fn create(&self) -> io::Result<UploadWriter> {
+    /// Starts a new upload.
+    pub(crate) fn create(&self) -> UploadWriter<'_> {
+        UploadWriter { uploads: self, file: None, buffer: Vec::new(), bytes: 0 }
+    }
+
+    /// A new file, readable by this user only.
+    fn create_file(&self) -> io::Result<File> {
         failpoint("make an upload's file")?;
-        Ok(UploadWriter { file: tempfile::tempfile_in(&self.0)?, buffer: Vec::new(), bytes: 0 })
+        tempfile::tempfile_in(&self.0)
     }
 }
 
-/// A complete upload: the open file, whose position is undefined.
-pub(crate) struct Upload(pub(crate) File);
+/// A complete upload.
+pub(crate) enum Upload {
+    Memory(Vec<u8>),
+    /// Its position is undefined.
+    File(File),
+}
 
 impl Upload {
     /// Copies the upload to a new file.
     pub(crate) fn copy_to(&self, path: &Path) -> io::Result<()> {
-        let mut file = &self.0;
-        file.rewind()?;
-        io::copy(&mut file, &mut File::create_new(path)?)?;
-        Ok(())
+        let mut copy = File::create_new(path)?;
+        match self {
+            Self::Memory(bytes) => copy.write_all(bytes),
+            Self::File(file) => {
+                let mut file = file;
+                file.rewind()?;
+                io::copy(&mut file, &mut copy).map(drop)
+            }
+        }
+    }
+}
+
+impl From<Upload> for backend::Upload {
+    fn from(upload: Upload) -> Self {
+        match upload {
+            Upload::Memory(bytes) => bytes.into(),
+            Upload::File(file) => file.into(),
+        }
     }
 }
 
 /// An upload that is still being received.
-pub(crate) struct UploadWriter {
-    file: File,
+pub(crate) struct UploadWriter<'a> {
+    uploads: &'a Uploads,
+    /// `None` while it is short.
+    file: Option<File>,
+    /// What is not yet written to the file.
     buffer: Vec<u8>,
     /// The number of bytes received.
     pub(crate) bytes: u64,
 }
 
-impl UploadWriter {
+impl UploadWriter<'_> {
     pub(crate) async fn write(mut self, chunk: &[u8]) -> io::Result<Self> {
         self.buffer.extend_from_slice(chunk);
         self.bytes += chunk.len() as u64;
@@ -62,18 +92,30 @@ impl UploadWriter {
     }
 
     pub(crate) async fn finish(self) -> io::Result<Upload> {
-        Ok(Upload(self.flush().await?.file))
+        if self.file.is_none() && self.buffer.len() <= MAX_IN_MEMORY {
+            return Ok(Upload::Memory(self.buffer));
+        }
+        match self.flush().await?.file {
+            Some(file) => Ok(Upload::File(file)),
+            None => Err(io::Error::other("the upload has no file")),
+        }
     }
 
     /// Writes to disk on a blocking thread, because an async worker must not wait for the disk.
-    async fn flush(mut self) -> io::Result<Self> {
-        let written = web::block(move || {
+    async fn flush(self) -> io::Result<Self> {
+        let Self { uploads, file, mut buffer, bytes } = self;
+        let mut file = match file {
+            Some(file) => file,
+            None => uploads.create_file()?,
+        };
+        let write = move || {
             failpoint("write an upload")?;
-            self.file.write_all(&self.buffer)?;
-            self.buffer.clear();
-            Ok(self)
-        });
-        written.await.map_err(io::Error::other)?
+            file.write_all(&buffer)?;
+            buffer.clear();
+            io::Result::Ok((file, buffer))
+        };
+        let (file, buffer) = web::block(write).await.map_err(io::Error::other)??;
+        Ok(Self { uploads, file: Some(file), buffer, bytes })
     }
 }
 
@@ -126,22 +168,46 @@ mod tests {
         assert!(!running.exists());
     }
 
+    async fn uploaded(uploads: &Uploads, content: &[u8]) -> Upload {
+        let mut upload = uploads.create();
+        for chunk in content.chunks(20_000) {
+            upload = upload.write(chunk).await.expect("written");
+        }
+        upload.finish().await.expect("written")
+    }
+
+    #[rstest::rstest]
+    #[case::empty(0, true)]
+    #[case::short(MAX_IN_MEMORY, true)]
+    #[case::longer(MAX_IN_MEMORY + 1, false)]
+    #[case::longer_than_the_buffer(BUFFER + 1, false)]
     #[tokio::test]
-    async fn an_upload_has_no_name_and_is_copied_from_its_start() {
+    async fn an_upload_has_no_name_and_is_copied_from_its_start(
+        #[case] length: usize,
+        #[case] in_memory: bool,
+    ) {
         let dir = tempfile::tempdir().expect("a directory");
         let copies = tempfile::tempdir().expect("a directory");
-        let content = vec![b'x'; BUFFER + 1];
-        let upload = Uploads::open(dir.path()).create().expect("a file");
-        let upload = upload.write(&content[..BUFFER]).await.expect("written");
-        let upload =
-            upload.write(&content[BUFFER..]).await.expect("written").finish().await.expect("written");
+        let content: Vec<u8> = (0..length).map(|at| at as u8).collect();
+        let upload = uploaded(&Uploads::open(dir.path()), &content).await;
+        assert_eq!(matches!(upload, Upload::Memory(_)), in_memory);
         assert_eq!(fs::read_dir(dir.path()).expect("readable").count(), 0);
         upload.copy_to(&copies.path().join("copy")).expect("copied");
         assert_eq!(fs::read(copies.path().join("copy")).expect("readable"), content);
-        let mut file = upload.0;
-        file.rewind().expect("a regular file");
+        let mut upload = backend::Upload::from(upload);
+        upload.rewind().expect("it is at its start");
         let mut read = Vec::new();
-        file.read_to_end(&mut read).expect("readable");
+        upload.read_to_end(&mut read).expect("readable");
         assert_eq!(read, content);
+    }
+
+    #[tokio::test]
+    async fn only_a_longer_upload_needs_its_directory() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let uploads = Uploads(dir.path().join("missing"));
+        let short = uploads.create().write(&[b'x'; MAX_IN_MEMORY]).await.expect("buffered");
+        assert!(short.finish().await.is_ok());
+        let longer = uploads.create().write(&[b'x'; MAX_IN_MEMORY + 1]).await.expect("buffered");
+        assert!(longer.finish().await.is_err());
     }
 }

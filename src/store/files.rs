@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::error::{IoContext, StoreError};
 use crate::fs::failpoints::failpoint;
-use crate::fs::nofollow::{Entry, Kind, NoFollowPath};
+use crate::fs::nofollow::{Entry, FileIdentity, Kind, NoFollowPath};
 
 /// Creates a file and syncs it. Only its owner can read it: it may be about students.
 pub fn write_new(path: &NoFollowPath, bytes: &[u8]) -> Result<(), StoreError> {
@@ -78,6 +78,13 @@ pub fn read(path: &NoFollowPath) -> Result<Option<Vec<u8>>, StoreError> {
 /// Opens a file or directory for reading; `None` if there is none.
 pub fn open(path: &NoFollowPath) -> Result<Option<File>, StoreError> {
     existing(failpoint("open").and_then(|()| path.open())).context("open", path)
+}
+
+/// The identity of a file; `None` if there is none.
+pub fn identity(path: &NoFollowPath) -> Result<Option<FileIdentity>, StoreError> {
+    let Some(file) = open(path)? else { return Ok(None) };
+    let metadata = file.metadata().context("look at", path)?;
+    Ok(metadata.is_file().then(|| FileIdentity::of(&metadata)))
 }
 
 fn list(path: &NoFollowPath) -> io::Result<Vec<Entry>> {

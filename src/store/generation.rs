@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use super::error::{IoContext, StoreError};
 use super::files;
+use super::identity::ModelIdentity;
 use super::manifest::{Checksum, MODEL, Manifest, SAMPLES};
 use crate::fs::failpoints::failpoint;
-use crate::fs::nofollow::NoFollowPath;
+use crate::fs::nofollow::{FileIdentity, NoFollowPath};
 
 /// One published state of a model.
 ///
@@ -21,6 +22,8 @@ pub struct Generation {
     pub(super) manifest: Arc<Manifest>,
     model: Arc<VerifiedFile>,
     samples: Option<Arc<VerifiedFile>>,
+    /// The pointer that named it; `None` if it was found without one.
+    pointer: Option<Arc<[u8]>>,
 }
 
 impl Generation {
@@ -52,10 +55,23 @@ impl Generation {
         self.samples.as_ref().map(|samples| samples.read()).transpose()
     }
 
+    /// Distinguishes its model from all others that were or will be current in the same directory; `None` if it was found
+    /// without a pointer.
+    #[must_use]
+    pub fn identity(&self) -> Option<ModelIdentity> {
+        let pointer = Arc::clone(self.pointer.as_ref()?);
+        Some(ModelIdentity::of_generation(self.number(), pointer, self.model.identity))
+    }
+
     /// Compares the checksums of all files; [`StoreError::Corrupt`] names the first that was changed.
     pub(super) fn verify(&self) -> Result<(), StoreError> {
         self.model()?;
         self.samples().map(drop)
+    }
+
+    /// The same, found through a pointer with this content.
+    pub(super) fn named_by(self, pointer: Vec<u8>) -> Self {
+        Self { pointer: Some(pointer.into()), ..self }
     }
 
     /// Opens the files in `dir`; `None` if one is missing or has another size. Checksums are compared when a file is
@@ -68,7 +84,7 @@ impl Generation {
         if samples.as_ref().is_some_and(Option::is_none) {
             return Ok(None);
         }
-        Ok(Some(Self { manifest: Arc::new(manifest), model, samples: samples.flatten() }))
+        Ok(Some(Self { manifest: Arc::new(manifest), model, samples: samples.flatten(), pointer: None }))
     }
 }
 
@@ -77,6 +93,8 @@ impl Generation {
 struct VerifiedFile {
     path: NoFollowPath,
     file: File,
+    /// When it was opened.
+    identity: FileIdentity,
     checksum: Checksum,
 }
 
@@ -85,7 +103,8 @@ impl VerifiedFile {
         let Some(file) = files::open(&path)? else { return Ok(None) };
         let metadata = file.metadata().context("look at", &path)?;
         let has_size = metadata.is_file() && metadata.len() == checksum.size;
-        Ok(has_size.then(|| Arc::new(Self { path, file, checksum: checksum.clone() })))
+        let identity = FileIdentity::of(&metadata);
+        Ok(has_size.then(|| Arc::new(Self { path, file, identity, checksum: checksum.clone() })))
     }
 
     fn read(&self) -> Result<Vec<u8>, StoreError> {

@@ -29,7 +29,7 @@ impl Generations {
             // An unchanged pointer shows that nothing was deleted or replaced in between, so that a missing file is
             // damage.
             if self.pointer_bytes()?.as_ref() == Some(&bytes) {
-                return Ok(generation);
+                return Ok(generation.map(|generation| generation.named_by(bytes)));
             }
         }
     }

@@ -85,6 +85,12 @@ impl ModelDir {
         Ok(Self { guard: Some(self.deletion_guard()?), ..self })
     }
 
+    /// Its path, which identifies it among the models of a server.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        self.dir.path()
+    }
+
     pub(super) fn deletion_guard(&self) -> Result<Arc<DeletionGuard>, StoreError> {
         match &self.guard {
             Some(guard) => Ok(Arc::clone(guard)),

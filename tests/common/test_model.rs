@@ -7,7 +7,8 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use moodle_mlbackend::backend::{
-    self, BackendError, EvaluationReply, EvaluationRequest, ImportLimits, RepeatedBatches, Training,
+    self, BackendError, EvaluationReply, EvaluationRequest, ImportLimits, LoadedModels, RepeatedBatches,
+    Training,
 };
 use moodle_mlbackend::dataset::Limits;
 use moodle_mlbackend::store::ModelDir;
@@ -79,7 +80,8 @@ impl TestModel {
 
     /// `None` when the model is not trained.
     pub fn try_predict(&self, dataset: &[u8]) -> Result<Option<Vec<Prediction>>, BackendError> {
-        let reply = backend::predict(&self.model_dir(), self.file(dataset), &self.limits)?;
+        let reply =
+            backend::predict(&self.model_dir(), &LoadedModels::none(), self.file(dataset), &self.limits)?;
         let prediction = |(id, class, probability): (String, String, String)| Prediction {
             id,
             class,

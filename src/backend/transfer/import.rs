@@ -2,7 +2,6 @@
 //!
 //! Owns the order of the checks before the model is published. Must not know what they consist of.
 
-use std::fs::File;
 use std::path::Path;
 
 use serde_json::json;
@@ -10,7 +9,7 @@ use serde_json::json;
 use super::description::Claims;
 use super::{ImportLimits, read_archive, read_directory};
 use crate::backend::current_model::imported_facts;
-use crate::backend::{BackendError, open};
+use crate::backend::{BackendError, Upload, open};
 use crate::dataset::Limits;
 use crate::model::{self, ModelFiles, ModelMetadata};
 use crate::store::{ModelDir, NewGeneration};
@@ -21,7 +20,7 @@ use crate::store::{ModelDir, NewGeneration};
 /// [`ErrorKind::BadInput`](crate::backend::ErrorKind) for anything but a model; the stored model is then unchanged.
 pub fn import(
     model_dir: &ModelDir,
-    archive: File,
+    archive: impl Into<Upload>,
     limits: &Limits,
     import_limits: &ImportLimits,
 ) -> Result<(), BackendError> {

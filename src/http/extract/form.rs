@@ -1,11 +1,9 @@
 //! The parameters and the file of a request, from its query string and its body.
 //!
-//! Owns the limits on a body. Must not know what the parameters mean. Files are written to disk chunk by chunk: at
-//! most one field and one chunk are in memory.
+//! Owns the limits on a body. Must not know what the parameters mean. Long files are written to disk chunk by
+//! chunk: at most one field and one buffer are in memory.
 
 mod multipart;
-
-use std::fs::File;
 
 use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
@@ -113,9 +111,9 @@ impl Form {
     }
 
     /// Takes the uploaded file out of the form.
-    pub(crate) fn into_file(self) -> Result<File, HttpError> {
+    pub(crate) fn into_upload(self) -> Result<Upload, HttpError> {
         match self.file {
-            Some((_, Some(upload))) => Ok(upload.0),
+            Some((_, Some(upload))) => Ok(upload),
             Some((part, None)) => Err(HttpError::BadRequest(format!(
                 "The file {name} is missing: send it as the part {name} of a multipart/form-data body.",
                 name = part.name

@@ -3,7 +3,6 @@
 //! Owns these steps and their order: read the form, note the model's id for the log, keep the debug copy, check the
 //! parameters. Must not know what a handler does with them.
 
-use std::fs::File;
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
@@ -17,6 +16,7 @@ use crate::http::debug_copy::{self, RequestLine};
 use crate::http::error::HttpError;
 use crate::http::middleware::request_log::RequestId;
 use crate::http::state::AppState;
+use crate::http::uploads::Upload;
 use crate::store::{ModelId, ModelKey};
 
 /// What one route reads from its form.
@@ -81,7 +81,7 @@ async fn keep_debug_copy(
 /// A model and a dataset for it.
 pub(crate) struct DatasetUpload {
     pub(crate) key: ModelKey,
-    pub(crate) dataset: File,
+    pub(crate) dataset: Upload,
 }
 
 impl FromForm for DatasetUpload {
@@ -90,14 +90,14 @@ impl FromForm for DatasetUpload {
     }
 
     fn from_form(form: Form, tenant: &Tenant, _: &Config) -> Result<Self, HttpError> {
-        Ok(Self { key: params::model_key(&form, tenant)?, dataset: form.into_file()? })
+        Ok(Self { key: params::model_key(&form, tenant)?, dataset: form.into_upload()? })
     }
 }
 
 /// A model and an archive to replace it with.
 pub(crate) struct ArchiveUpload {
     pub(crate) key: ModelKey,
-    pub(crate) archive: File,
+    pub(crate) archive: Upload,
 }
 
 impl FromForm for ArchiveUpload {
@@ -106,7 +106,7 @@ impl FromForm for ArchiveUpload {
     }
 
     fn from_form(form: Form, tenant: &Tenant, _: &Config) -> Result<Self, HttpError> {
-        Ok(Self { key: params::model_key(&form, tenant)?, archive: form.into_file()? })
+        Ok(Self { key: params::model_key(&form, tenant)?, archive: form.into_upload()? })
     }
 }
 

@@ -1,7 +1,5 @@
 //! `POST /evaluation`: estimates how good a model trained on the samples would be, or how good a trained one is.
 
-use std::fs::File;
-
 use actix_web::{Resource, web};
 
 use super::job_log;
@@ -14,13 +12,14 @@ use crate::http::extract::params;
 use crate::http::extract::tenant::Tenant;
 use crate::http::extract::typed_request::{FromForm, Parsed};
 use crate::http::state::AppState;
+use crate::http::uploads::Upload;
 use crate::store::ModelKey;
 
 pub(super) struct EvaluationUpload {
     key: ModelKey,
     request: EvaluationRequest,
     trained: Option<ModelKey>,
-    dataset: File,
+    dataset: Upload,
 }
 
 impl FromForm for EvaluationUpload {
@@ -33,7 +32,7 @@ impl FromForm for EvaluationUpload {
         let request = params::evaluation(&form, config.max_iterations)?;
         // It follows the file, so it is known only after the whole body was read.
         let trained = params::trained_dir(&form)?.map(|dir| ModelKey { id: key.id.clone(), dir });
-        Ok(Self { key, request, trained, dataset: form.into_file()? })
+        Ok(Self { key, request, trained, dataset: form.into_upload()? })
     }
 }
 

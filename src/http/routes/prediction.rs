@@ -17,5 +17,9 @@ async fn predict(
     Parsed(DatasetUpload { key, dataset }): Parsed<DatasetUpload>,
 ) -> Result<web::Json<Prediction>, HttpError> {
     let (model, limits) = (state.model(&key), state.config.dataset.into());
-    Ok(web::Json(state.jobs.quick.run(move || backend::predict(&model, dataset, &limits)).await??))
+    let predict = {
+        let state = state.clone();
+        move || backend::predict(&model, &state.models, dataset, &limits)
+    };
+    Ok(web::Json(state.jobs.quick.run(predict).await??))
 }

@@ -54,7 +54,7 @@ fn import_onnx(onnx: Vec<u8>, model_json: Option<Vec<u8>>) -> Result<(Vec<u8>, M
     match (ModelMetadata::of(&proto), model_json) {
         (Ok(metadata), _) => {
             metadata.check_imported()?;
-            Ok((onnx, Model::prepared(proto, metadata)?))
+            Ok((onnx, Model::prepared(proto, metadata, usize::MAX)?))
         }
         (Err(_), Some(model_json)) => {
             drop(onnx);

@@ -13,6 +13,7 @@ mod limits;
 mod metadata;
 mod operators;
 mod output_check;
+mod plans;
 mod python_server;
 mod runner;
 mod shape_inference;

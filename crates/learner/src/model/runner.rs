@@ -7,13 +7,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use ndarray::Array2;
 use rayon::prelude::*;
-use tract_onnx::pb::ModelProto;
-use tract_onnx::prelude::*;
+use tract_onnx::pb::{GraphProto, ModelProto};
 
 use super::check::check;
 use super::decode::decode;
 use super::error::{ModelError, refused};
 use super::metadata::ModelMetadata;
+use super::plans::{BATCH, Plan, Plans};
 use super::shape_inference::infer;
 use super::to_onnx::PROBABILITIES;
 use crate::dataset::Features;
@@ -21,13 +21,9 @@ use crate::dataset::Features;
 /// A model file, checked and ready to run.
 pub struct Model {
     metadata: ModelMetadata,
-    plan: Arc<TypedRunnableModel>,
+    plans: Plans,
+    bytes: usize,
 }
-
-/// The size of every batch; the last one is padded with zeros. tract optimises a graph of known shape several
-/// times better than one with a symbol in it, a batch of this size stays in the cache, and the batches are
-/// spread over the cores.
-pub(super) const BATCH: usize = 256;
 
 impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -41,29 +37,53 @@ impl Model {
     /// # Errors
     /// [`ModelError`] when it is not a model that this backend runs.
     pub fn load(bytes: &[u8]) -> Result<Self, ModelError> {
+        Self::load_for(bytes, BATCH)
+    }
+
+    /// The same, prepared for predictions of this many samples. The first prediction of many more or fewer takes longer;
+    /// its results differ by the rounding of sums.
+    ///
+    /// # Errors
+    /// [`ModelError`] when it is not a model that this backend runs.
+    pub fn load_for(bytes: &[u8], samples: usize) -> Result<Self, ModelError> {
         let proto = decode(bytes)?;
         let metadata = ModelMetadata::of(&proto)?;
-        Self::prepared(proto, metadata)
+        let model = Self::prepared(proto, metadata, samples)?;
+        Ok(Self { bytes: bytes.len(), ..model })
     }
 
     /// Checks and prepares a decoded file with its metadata.
-    pub(super) fn prepared(proto: ModelProto, metadata: ModelMetadata) -> Result<Self, ModelError> {
+    pub(super) fn prepared(
+        proto: ModelProto,
+        metadata: ModelMetadata,
+        samples: usize,
+    ) -> Result<Self, ModelError> {
         check(&proto)?;
         let graph = proto.graph.as_ref().ok_or(ModelError::NoGraph)?;
-        let shape = infer(graph, BATCH, metadata.features.len(), PROBABILITIES)?;
-        if shape != [BATCH, metadata.classes.len()] {
+        if !has_shape(graph, BATCH, &metadata)? {
             return refused("it has not one probability per class");
         }
-        // A graph that passed the checks should not make tract panic. If one does, only this model fails.
-        let loaded = catch_unwind(AssertUnwindSafe(|| {
-            let plan = prepare(proto, metadata.features.len()).map_err(ModelError::Runtime)?;
-            let model = Self { metadata, plan };
-            // One sample of missing values and one of zeros: a file that cannot run is refused when it is loaded, not
-            // when it is used.
-            model.run_columns(&vec![vec![f32::NAN, 0.0]; model.metadata.features.len()])?;
-            Ok(model)
-        }));
-        loaded.unwrap_or(Err(ModelError::Panic))
+        // A file of this backend may hold a graph of another tool, in which the size of a batch is written.
+        let any_size = has_shape(graph, 1, &metadata).unwrap_or(false);
+        let model = Self { plans: Plans::new(proto, metadata.features.len(), any_size)?, metadata, bytes: 0 };
+        model.try_out(samples)?;
+        Ok(model)
+    }
+
+    /// Runs one sample of missing values and one of zeros: a file that cannot run is refused when it is loaded, not when it
+    /// is used.
+    fn try_out(&self, samples: usize) -> Result<(), ModelError> {
+        let plan = self.plans.for_samples(samples)?;
+        let columns = vec![vec![f32::NAN, 0.0]; self.metadata.features.len()];
+        let features = Features::of_columns(self.metadata.features.clone(), &columns);
+        let run = || [0, 1].chunks(plan.rows).try_for_each(|rows| self.run(&plan, &features, rows).map(drop));
+        catch_unwind(AssertUnwindSafe(run)).unwrap_or(Err(ModelError::Panic))
+    }
+
+    /// An estimate of the bytes that it takes in memory.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// The metadata of the file.
@@ -85,9 +105,15 @@ impl Model {
         } else {
             features.by_position(known, self.metadata.open_ended)?
         };
+        let plan = self.plans.for_samples(features.rows())?;
         let rows: Vec<u32> = (0..features.rows() as u32).collect();
-        let chunks: Vec<Vec<f32>> =
-            rows.par_chunks(BATCH).map(|rows| self.run(&features, rows)).collect::<Result<_, _>>()?;
+        let run = |rows: &[u32]| self.run(&plan, &features, rows);
+        let chunks: Vec<Vec<f32>> = if plan.rows < BATCH {
+            // Handing so little work to another thread takes longer than doing it.
+            rows.chunks(plan.rows).map(run).collect::<Result<_, _>>()?
+        } else {
+            rows.par_chunks(plan.rows).map(run).collect::<Result<_, _>>()?
+        };
         let mut out = Array2::zeros((rows.len(), self.metadata.classes.len()));
         for (out, value) in out.iter_mut().zip(chunks.into_iter().flatten()) {
             *out = f64::from(value).clamp(0.0, 1.0);
@@ -102,28 +128,29 @@ impl Model {
         Ok(out)
     }
 
-    /// The output for at most one batch of samples, given by columns.
+    /// The output for at most [`BATCH`] samples, given by columns.
     pub(super) fn run_columns(&self, columns: &[Vec<f32>]) -> Result<Vec<f32>, ModelError> {
         let features = Features::of_columns(self.metadata.features.clone(), columns);
+        let plan = self.plans.for_samples(features.rows())?;
         let rows: Vec<u32> = (0..features.rows().min(BATCH) as u32).collect();
-        self.run(&features, &rows)
+        let chunks = rows.chunks(plan.rows).map(|rows| self.run(&plan, &features, rows));
+        Ok(chunks.collect::<Result<Vec<_>, _>>()?.concat())
     }
 
     /// Runs at most one batch; the output has one probability per class for each row.
-    fn run(&self, features: &Features, rows: &[u32]) -> Result<Vec<f32>, ModelError> {
+    fn run(&self, plan: &Plan, features: &Features, rows: &[u32]) -> Result<Vec<f32>, ModelError> {
         let width = features.columns().len();
-        let mut raw = vec![0.0_f32; BATCH * width];
+        let mut raw = vec![0.0_f32; plan.rows * width];
         for (at, column) in features.columns().iter().enumerate() {
             let values = column.values();
             column.for_each_code(rows, |row, code| raw[row * width + at] = values[code]);
         }
-        let input = Tensor::from_shape(&[BATCH, width], &raw).map_err(ModelError::Runtime)?;
-        let output = self.plan.run(tvec!(input.into())).map_err(ModelError::Runtime)?;
-        let shape = output[0].shape();
-        if shape != [BATCH, self.metadata.classes.len()] {
+        let output = plan.run(&raw, width).map_err(ModelError::Runtime)?;
+        let shape = output.shape();
+        if shape != [plan.rows, self.metadata.classes.len()] {
             return Err(ModelError::Output(format!("its output has the shape {shape:?}")));
         }
-        let view = output[0].to_plain_array_view::<f32>().map_err(ModelError::Runtime)?;
+        let view = output.to_plain_array_view::<f32>().map_err(ModelError::Runtime)?;
         let values: Vec<f32> = view.iter().copied().take(rows.len() * self.metadata.classes.len()).collect();
         if values.iter().all(|value| value.is_finite()) {
             Ok(values)
@@ -133,11 +160,8 @@ impl Model {
     }
 }
 
-fn prepare(proto: ModelProto, width: usize) -> TractResult<Arc<TypedRunnableModel>> {
-    let mut model = tract_onnx::onnx().model_for_proto_model(&proto)?;
-    // tract has copied all tensors, and makes more copies below.
-    drop(proto);
-    model.select_outputs_by_name([PROBABILITIES])?;
-    model.set_input_fact(0, f32::fact([BATCH, width]).into())?;
-    model.into_optimized()?.into_runnable()
+/// Whether the output for this many rows has one probability per class.
+fn has_shape(graph: &GraphProto, rows: usize, metadata: &ModelMetadata) -> Result<bool, ModelError> {
+    let shape = infer(graph, rows, metadata.features.len(), PROBABILITIES)?;
+    Ok(shape == [rows, metadata.classes.len()])
 }

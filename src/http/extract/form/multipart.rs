@@ -40,7 +40,7 @@ impl Body<'_> {
 
     async fn store(&self, mut part: Field) -> Result<Upload, HttpError> {
         let limit = self.file_part.map_or(0, |expected| expected.limit);
-        let mut upload = self.uploads.create().map_err(HttpError::upload)?;
+        let mut upload = self.uploads.create();
         while let Some(chunk) = part.next().await {
             let chunk = chunk.map_err(|error| self.multipart_error(&error))?;
             upload = upload.write(&chunk).await.map_err(HttpError::upload)?;
