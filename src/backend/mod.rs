@@ -18,7 +18,7 @@ mod transfer;
 
 pub use check::check;
 pub use error::{BackendError, ErrorKind};
-pub use evaluate::{EvaluationRequest, evaluate, evaluation_log};
+pub use evaluate::{EvaluationInfo, EvaluationRequest, evaluate, evaluation_log};
 pub use inspect::{DatasetReport, DirectoryReport, Found, InspectError, ModelReport, StoredModel, inspect};
 pub use migrate::{PythonServerState, convert_python_server, look_at_python_server, remove_python_server};
 pub use predict::predict;
