@@ -125,6 +125,11 @@ impl Form {
     }
 }
 
+/// The announced length of a body.
+pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
 fn refuse_encoded(headers: &HeaderMap) -> Result<(), HttpError> {
     let is_plain = |value: &[u8]| value.is_empty() || value.eq_ignore_ascii_case(b"identity");
     if headers.get_all(CONTENT_ENCODING).all(|value| is_plain(value.as_bytes())) {
@@ -160,8 +165,11 @@ impl Body<'_> {
 
     /// Refuses a body that is announced as too large before any of it is read.
     fn check_content_length(&self, headers: &HeaderMap) -> Result<(), HttpError> {
-        let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-        if length.is_some_and(|length| length > self.max_bytes()) { Err(self.too_large()) } else { Ok(()) }
+        if content_length(headers).is_some_and(|length| length > self.max_bytes()) {
+            Err(self.too_large())
+        } else {
+            Ok(())
+        }
     }
 
     /// The body's chunks; ends with an error if the body is too large or too slow.

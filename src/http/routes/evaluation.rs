@@ -54,5 +54,7 @@ async fn evaluate(
             backend::evaluate(&model, trained.as_ref(), upload.dataset, &upload.request, &limits, &budget)
         })
     };
-    Ok(web::Json(state.jobs.heavy.run(job).await??))
+    let reply = state.jobs.heavy.run(job).await??;
+    state.shutdown.expect_follow_up(upload.key, reply.runid);
+    Ok(web::Json(reply))
 }
