@@ -17,11 +17,24 @@ use crate::store::ModelDir;
 /// # Errors
 /// [`BackendError`].
 pub fn predict(model_dir: &ModelDir, dataset: File, limits: &Limits) -> Result<Prediction, BackendError> {
-    let samples = read_unlabelled(open(dataset)?, limits)?;
+    // Before the file is judged, as the Python server does it.
     let Some(current) = CurrentModel::at(model_dir)? else {
+        tracing::warn!(
+            "prediction for a model that was never trained on this server. If Moodle shows it as trained (by another \
+             backend, or because the data directory was replaced), choose Clear predictions in the model's menu: the \
+             next scheduled training then sends all its data"
+        );
         let info = vec![NOT_TRAINED.to_owned()];
         return Ok(Prediction { status: Status::NO_MODEL, info, predictions: None });
     };
+    let samples = read_unlabelled(open(dataset)?, limits)?;
+    if let Some(names) = samples.miscounted_names {
+        tracing::warn!(
+            names,
+            columns = samples.features.columns().len() + 1,
+            "the dataset has more or fewer column names than columns: its features are matched by their position"
+        );
+    }
     let model = Model::load(&current.onnx)?;
     // Without names in the dataset, its columns are matched by their position.
     let features = if samples.named || !model.metadata().named {

@@ -9,7 +9,6 @@ use std::fs::File;
 
 use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
-use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap};
 use actix_web::web::Bytes;
 use actix_web::{HttpMessage, HttpRequest};
@@ -68,7 +67,7 @@ impl Form {
         Self { values: pairs(text), file: None }
     }
 
-    /// Reads the query string and, unless the request is a GET or HEAD, the body. The file part goes to disk.
+    /// Reads the query string and the body. The file part goes to disk.
     pub(crate) async fn read(
         request: &HttpRequest,
         payload: Payload,
@@ -79,9 +78,6 @@ impl Form {
         let headers = request.headers();
         refuse_encoded(headers)?;
         let mut form = Self::of_query(request.query_string().as_bytes());
-        if matches!(*request.method(), Method::GET | Method::HEAD) {
-            return Ok(form);
-        }
         let read_gate = request.conn_data::<ReadGate>().cloned();
         let body = Body { uploads, min_rate: body_rate, file_part, read_gate };
         body.check_content_length(headers)?;
@@ -116,9 +112,8 @@ impl Form {
     pub(crate) fn into_file(self) -> Result<File, HttpError> {
         match self.file {
             Some((_, Some(upload))) => Ok(upload.0),
-            Some((part, None)) => Err(HttpError::BadRequest(format!(
-                "The file {name} is missing: send it as the part {name} of a multipart/form-data body.",
-                name = part.name
+            Some((FilePart { name, .. }, None)) => Err(HttpError::BadRequest(format!(
+                "The file {name} is missing: send it as the part {name}, with a file name, of a multipart/form-data body."
             ))),
             None => Err(HttpError::internal("reading a form", "the route has no file part")),
         }
