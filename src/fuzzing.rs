@@ -10,6 +10,7 @@ use actix_web::test::TestRequest;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+use crate::backend::EvaluationInfo;
 use crate::config::BodyRate;
 use crate::http::error::HttpError;
 use crate::http::extract::form::{FilePart, Form};
@@ -48,7 +49,7 @@ fn count_parameters(form: &Form) -> usize {
         params::model_key(form, &tenant).is_ok(),
         params::model_id(form, &tenant).is_ok(),
         params::trained_dir(form).is_ok(),
-        params::evaluation(form, 1_000).is_ok(),
+        params::evaluation(form, 1_000, EvaluationInfo::Full).is_ok(),
         params::run(form).is_ok(),
     ];
     valid.into_iter().filter(|valid| *valid).count()

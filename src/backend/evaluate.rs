@@ -25,6 +25,18 @@ pub struct EvaluationRequest {
     pub max_deviation: f64,
     /// The number of random splits.
     pub iterations: usize,
+    /// What the reply to a good evaluation says.
+    pub info: EvaluationInfo,
+}
+
+/// What the `info` of a good evaluation has. The other sentences are Moodle's and are always there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum EvaluationInfo {
+    /// The result in a few sentences.
+    #[default]
+    Full,
+    /// Nothing, as the Python server sends it.
+    Bare,
 }
 
 /// Evaluates the learner on random splits of a labelled dataset, or the model at `trained` on all of it. The model at
@@ -72,22 +84,23 @@ pub fn evaluate(
     }
     .compared(request);
 
-    let reply = reply(&outcome, request, &run);
-    report::write(
-        &RunReport {
-            run: run.id.to_string(),
-            started,
-            finished: Timestamp::now(),
-            dataset: facts,
-            min_score: request.min_score,
-            max_deviation: request.max_deviation,
-            evaluation: outcome.measured.as_ref(),
-            status: outcome.status.0,
-            info: &outcome.info,
-            rated_trained_model: trained.is_some(),
-        },
-        |name, bytes| run.write(name, bytes),
-    )?;
+    let report = RunReport {
+        run: run.id.to_string(),
+        started,
+        finished: Timestamp::now(),
+        dataset: facts,
+        min_score: request.min_score,
+        max_deviation: request.max_deviation,
+        evaluation: outcome.measured.as_ref(),
+        status: outcome.status.0,
+        info: &outcome.info,
+        rated_trained_model: trained.is_some(),
+    };
+    report::write(&report, |name, bytes| run.write(name, bytes))?;
+    let mut reply = reply(&outcome, request, &run);
+    if request.info == EvaluationInfo::Full {
+        reply.info.extend(report::moodle_info(&report));
+    }
     run.publish()?;
     Ok(reply)
 }

@@ -20,7 +20,7 @@ mod upload;
 
 pub use check::check;
 pub use error::{BackendError, ErrorKind};
-pub use evaluate::{EvaluationRequest, evaluate, evaluation_log};
+pub use evaluate::{EvaluationInfo, EvaluationRequest, evaluate, evaluation_log};
 pub use inspect::{DatasetReport, DirectoryReport, Found, InspectError, ModelReport, StoredModel, inspect};
 pub use loaded_models::LoadedModels;
 pub use migrate::{PythonServerState, convert_python_server, look_at_python_server, remove_python_server};

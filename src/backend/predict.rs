@@ -19,11 +19,26 @@ pub fn predict(
     dataset: impl Into<Upload>,
     limits: &Limits,
 ) -> Result<Prediction, BackendError> {
-    let samples = read_unlabelled(open(dataset)?, limits)?;
-    let Some(loaded) = models.current(model_dir, samples.ids.len())? else {
+    let samples = read_unlabelled(open(dataset)?, limits);
+    let count = samples.as_ref().map_or(0, |samples| samples.ids.len());
+    // Before the file is judged, as the Python server does it.
+    let Some(loaded) = models.current(model_dir, count)? else {
+        tracing::warn!(
+            "prediction for a model that was never trained on this server. If Moodle shows it as trained (by another \
+             backend, or because the data directory was replaced), choose Clear predictions in the model's menu: the \
+             next scheduled training then sends all its data"
+        );
         let info = vec![NOT_TRAINED.to_owned()];
         return Ok(Prediction { status: Status::NO_MODEL, info, predictions: None });
     };
+    let samples = samples?;
+    if let Some(names) = samples.miscounted_names {
+        tracing::warn!(
+            names,
+            columns = samples.features.columns().len() + 1,
+            "the dataset has more or fewer column names than columns: its features are matched by their position"
+        );
+    }
     let model = &loaded.model;
     // Without names in the dataset, its columns are matched by their position.
     let features = if samples.named || !model.metadata().named {

@@ -71,7 +71,7 @@ fn model_text(model: &ModelReport) -> String {
         let mut table = table(&["feature", "share", ""]);
         let max = model.top_features.iter().map(|feature| feature.weight).fold(f64::MIN_POSITIVE, f64::max);
         for feature in &model.top_features {
-            let share = format!("{:>5.1} %", 100.0 * feature.weight);
+            let share = format!("{:>7}", percent(feature.weight));
             table.add_row([sanitized(&feature.name), share, bar(feature.weight / max, BAR_LENGTH)]);
         }
         let _ = writeln!(text, "{table}");
@@ -119,15 +119,20 @@ fn log_loss(model: &ModelReport) -> String {
 
 fn dataset_facts(dataset: &DatasetReport) -> Facts {
     let kind = match (dataset.labelled, dataset.classes.is_empty()) {
+        _ if dataset.one_header => {
+            "a table with one header line; to train on it, it needs Moodle's lines of keys and values above"
+        }
         (_, true) => "a dataset with a problem",
         (true, _) => "a labelled dataset, for training and evaluation",
         (false, _) => "an unlabelled dataset, for prediction",
     };
     let mut facts = vec![("kind", kind.to_owned())];
-    if !dataset.classes.is_empty() {
+    if !dataset.classes.is_empty() || dataset.one_header {
         facts.push(("samples", dataset.rows.to_string()));
         facts.push(("features", format!("{}, of which {} vary", dataset.features, dataset.varying)));
-        facts.push(("empty cells", format!("{:.1} %", 100.0 * dataset.missing)));
+        facts.push(("empty cells", percent(dataset.missing)));
+    }
+    if !dataset.classes.is_empty() {
         facts.push(("classes", classes(&dataset.classes, &dataset.class_counts)));
     }
     facts.extend(dataset.target.clone().map(|target| ("target", target)));
@@ -213,6 +218,12 @@ fn classes(classes: &[Value], counts: &[usize]) -> String {
         None => class.to_string(),
     };
     classes.iter().enumerate().map(text).collect::<Vec<_>>().join(", ")
+}
+
+/// A share as a percentage, never -0.0.
+fn percent(share: f64) -> String {
+    // Adding zero turns -0 into 0.
+    format!("{:.1} %", (1000.0 * share).round() / 10.0 + 0.0)
 }
 
 fn size(bytes: u64) -> String {

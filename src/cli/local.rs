@@ -14,13 +14,15 @@ use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use clap::ValueEnum as _;
 use serde::Serialize;
 use serde_json::json;
 
 use super::progress;
 use crate::backend::{
-    self, EvaluationRequest, LoadedModels, RepeatedBatches, Status, TimeBudget, USUAL_BUDGET,
+    self, EvaluationInfo, EvaluationRequest, LoadedModels, RepeatedBatches, Status, TimeBudget, USUAL_BUDGET,
 };
+use crate::config::EVALUATION_INFO;
 use crate::dataset::Limits;
 use crate::store::ModelDir;
 
@@ -166,7 +168,14 @@ fn evaluation_request(
         min_score: number("minimum score", min_score, 0.0..=1.0)?,
         max_deviation: number("maximum deviation", max_deviation, 0.0..=1.0)?,
         iterations: number("number of iterations", iterations, 1..=1_000)?,
+        info: evaluation_info(),
     })
+}
+
+/// The one setting that local mode shares with the server; an invalid value counts as unset.
+fn evaluation_info() -> EvaluationInfo {
+    let setting = std::env::var(EVALUATION_INFO).ok();
+    setting.and_then(|value| EvaluationInfo::from_str(&value, true).ok()).unwrap_or_default()
 }
 
 fn number<T>(name: &str, text: &str, allowed: RangeInclusive<T>) -> Result<T, String>

@@ -22,7 +22,7 @@ pub use error::ConfigError;
 pub use limits::{DatasetLimits, UploadLimits};
 pub use removed::warn_about_removed_variables;
 pub use retention::RetentionArgs;
-pub use variables::{LOGIN_FAILURES, TEMP_DIR, TRUSTED_PROXIES, USERS};
+pub use variables::{EVALUATION_INFO, LOGIN_FAILURES, TEMP_DIR, TRUSTED_PROXIES, USERS};
 
 use std::env;
 use std::fs;
@@ -35,7 +35,7 @@ use clap::Args;
 use clap::builder::BoolishValueParser;
 
 use crate::auth::{Users, Weakness};
-use crate::backend::{ImportLimits, RepeatedBatches};
+use crate::backend::{EvaluationInfo, ImportLimits, RepeatedBatches};
 use crate::telemetry::LogFormat;
 use limits::unpacked_bytes;
 use parsers::{
@@ -96,6 +96,10 @@ pub struct Config {
     /// Seconds after which an evaluation starts no further iteration; the first three always run
     #[arg(long = "evaluation-seconds", env = "MOODLE_MLBACKEND_EVALUATION_SECONDS", value_name = "SECONDS", default_value = "600", value_parser = seconds(0..=u64::MAX))]
     pub evaluation_time: Duration,
+    /// What the reply to a good evaluation says to Moodle's administrator: full (the result in a few sentences), or bare
+    /// (nothing, like the Python server)
+    #[arg(long, env = EVALUATION_INFO, value_name = "KIND", value_enum, hide_possible_values = true, default_value_t = EvaluationInfo::Full)]
+    pub evaluation_info: EvaluationInfo,
     /// Seconds that running jobs may continue after SIGTERM; unfinished jobs are then discarded without a change to
     /// any model
     #[arg(long = "stop-seconds", env = "MOODLE_MLBACKEND_STOP_SECONDS", value_name = "SECONDS", default_value = "30", value_parser = seconds(0..=DAY))]

@@ -14,5 +14,7 @@ pub(super) const STASH_DIR: &str = "MOODLE_ML_STASH_DIR";
 pub(super) const S3_BUCKET: &str = "MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME";
 /// The reverse proxies.
 pub const TRUSTED_PROXIES: &str = "MOODLE_MLBACKEND_TRUSTED_PROXIES";
+/// What the reply to a good evaluation says.
+pub const EVALUATION_INFO: &str = "MOODLE_MLBACKEND_EVALUATION_INFO";
 /// The limit of failed logins.
 pub const LOGIN_FAILURES: &str = "MOODLE_MLBACKEND_LOGIN_FAILURES";

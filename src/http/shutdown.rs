@@ -1,9 +1,12 @@
-//! Graceful shutdown: new requests are refused, running jobs get some time to finish.
+//! Graceful shutdown: new work is refused, running jobs get some time to finish, and what belongs to finished work is
+//! still answered.
 //!
 //! Owns the signals. The port stays open until the end, so that clients get a 503 with Retry-After instead of a
-//! refused connection.
+//! refused connection. Moodle requests the log of an evaluation right after its reply, and without the log the result is
+//! lost: the server waits for that request.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix_web::dev::ServerHandle;
@@ -11,24 +14,62 @@ use actix_web::web;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::state::AppState;
+use crate::store::{ModelKey, RunId};
 
 /// How often to check whether all work is done.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// The requests in progress, and whether the server is stopping.
+/// How long the server waits for the request that follows an evaluation.
+const FOLLOW_UP_TIME: Duration = Duration::from_secs(5);
+/// A prediction with a larger body is refused during a shutdown, because it is not quick.
+const MAX_QUICK_BODY: u64 = 32 << 20;
+
+/// The requests in progress and those that will follow, and whether the server is stopping.
 #[derive(Default)]
 pub(super) struct Shutdown {
     requested: AtomicBool,
     requests: AtomicUsize,
+    /// The evaluations whose log was not requested yet, and until when it is expected.
+    follow_ups: Mutex<Vec<(ModelKey, RunId, Instant)>>,
 }
 
 impl Shutdown {
-    /// Counts a request until the guard is dropped; `None` if the server is stopping.
-    pub(super) fn begin(&self) -> Option<RequestGuard<'_>> {
+    /// Counts a request until the guard is dropped.
+    pub(super) fn begin(&self) -> RequestGuard<'_> {
         // Counted before the flag is read: either the shutdown waits for this request or this request sees the flag.
         let guard = RequestGuard(self);
         self.requests.fetch_add(1, Ordering::SeqCst);
-        (!self.requested.load(Ordering::SeqCst)).then_some(guard)
+        guard
+    }
+
+    /// Whether a request of this path, with a body of this length, is refused now.
+    pub(super) fn refuses(&self, path: &str, body: Option<u64>) -> bool {
+        self.requested.load(Ordering::SeqCst)
+            && match path {
+                "/version" | "/evaluationlog" | "/export" => false,
+                "/prediction" => body.is_none_or(|bytes| bytes > MAX_QUICK_BODY),
+                _ => true,
+            }
+    }
+
+    /// An evaluation was answered: its log will be requested.
+    pub(super) fn expect_follow_up(&self, model: ModelKey, run: RunId) {
+        let now = Instant::now();
+        let mut follow_ups = self.follow_ups.lock().unwrap_or_else(PoisonError::into_inner);
+        follow_ups.retain(|(_, _, until)| *until > now);
+        follow_ups.push((model, run, now + FOLLOW_UP_TIME));
+    }
+
+    /// The log of an evaluation was requested.
+    pub(super) fn followed_up(&self, model: &ModelKey, run: RunId) {
+        let mut follow_ups = self.follow_ups.lock().unwrap_or_else(PoisonError::into_inner);
+        follow_ups.retain(|(expected, id, _)| expected != model || *id != run);
+    }
+
+    fn is_done(&self) -> bool {
+        let now = Instant::now();
+        let follow_ups = self.follow_ups.lock().unwrap_or_else(PoisonError::into_inner);
+        self.requests.load(Ordering::SeqCst) == 0 && follow_ups.iter().all(|(_, _, until)| *until <= now)
     }
 }
 
@@ -59,10 +100,10 @@ pub(super) async fn stop_on_signal(state: web::Data<AppState>, server: ServerHan
     shutdown.requested.store(true, Ordering::SeqCst);
     tracing::info!(
         seconds = timeout.as_secs(),
-        "shutting down: new requests are refused, running jobs may finish"
+        "shutting down: new work is refused, running jobs may finish"
     );
     let deadline = Instant::now() + timeout;
-    let is_done = || shutdown.requests.load(Ordering::SeqCst) == 0 && state.jobs.is_idle();
+    let is_done = || state.jobs.is_idle() && shutdown.is_done();
     while !is_done() && Instant::now() < deadline {
         tokio::select! {
             () = tokio::time::sleep(POLL_INTERVAL) => {}

@@ -16,6 +16,7 @@ mod fixtures;
 mod font;
 mod format;
 mod info_log;
+mod moodle_info;
 mod raster;
 mod report_json;
 mod roc;
@@ -28,6 +29,7 @@ mod tensorboard;
 
 pub use archive::{EMPTY_ZIP, zip};
 pub use error::ReportError;
+pub use moodle_info::moodle_info;
 pub use run_report::{DatasetFacts, RunReport};
 
 use std::io;

@@ -85,6 +85,7 @@ fn no_result(status: u8) -> &'static str {
     }
 }
 
-fn is_no_better_than_guessing(mean: &Metrics) -> bool {
+/// Whether always guessing the most frequent class is about as accurate.
+pub(super) fn is_no_better_than_guessing(mean: &Metrics) -> bool {
     mean.accuracy <= mean.majority_accuracy + 0.005 && mean.majority_accuracy < 1.0
 }

@@ -32,7 +32,7 @@ fn parsed(output: &Output) -> Value {
 }
 
 #[allow(clippy::disallowed_methods, reason = "a file for another program, in a directory of the test's own")]
-fn written(dir: &Path, name: &str, bytes: &[u8]) -> PathBuf {
+pub(super) fn written(dir: &Path, name: &str, bytes: &[u8]) -> PathBuf {
     let path = dir.join(name);
     fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
     fs::write(&path, bytes).expect("written");

@@ -18,6 +18,7 @@ mod cli_passwd;
 mod cli_rights;
 mod crowds;
 mod dataset_files;
+mod field_files;
 mod foreign_models;
 mod fuzz_corpus;
 mod golden_predictions;

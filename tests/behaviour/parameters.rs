@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 
-use crate::common::{Form, ROUTES, Request, TestServer, labelled};
+use crate::common::{Form, ROUTES, Request, TestServer, labelled, separable};
 
 fn missing(name: &str) -> String {
     format!("The requested key {name} is not available.")
@@ -63,6 +63,53 @@ fn a_missing_file_part_is_a_bad_request_that_names_it() {
             assert!(reply.text().contains(&format!("The file {file} is missing")), "{}", reply.text());
         }
     }
+}
+
+#[test]
+fn a_plain_field_instead_of_the_file_is_a_missing_file() {
+    let server = TestServer::start();
+    let dataset = String::from_utf8(labelled(&["1,-1,1,0", "1,-1,1,1"])).expect("text");
+    let long = "1,-1,1,0\n".repeat(20_000);
+    for content in ["", dataset.as_str(), &long] {
+        for route in ["/training", "/prediction"] {
+            let reply = server.post(route, &Form::model("m", "d").field("dataset", content));
+            assert!(
+                reply.status == 400 && reply.text().starts_with("The file dataset is missing"),
+                "{}",
+                reply.text()
+            );
+        }
+        let reply = server.post("/import", &Form::model("m", "d").field("importzip", content));
+        assert!(
+            reply.status == 400 && reply.text().starts_with("The file importzip is missing"),
+            "{}",
+            reply.text()
+        );
+    }
+    // A file after such a field counts.
+    let form = Form::model("m", "d").field("dataset", "x").file("dataset", dataset.as_bytes());
+    assert_eq!(server.post("/training", &form).status, 200);
+}
+
+#[test]
+fn a_get_request_may_have_its_parameters_in_a_form() {
+    let server = TestServer::start();
+    server.train("m", &separable(40, false));
+    let expected = server.get("/export?uniqueid=m&dirhash=d").body;
+    for request in [
+        Request::new("GET", "/export").urlencoded("uniqueid=m&dirhash=d"),
+        Request::new("GET", "/export").form(&Form::model("m", "d")),
+        Request::new("GET", "/export?dirhash=d").urlencoded("uniqueid=m&dirhash=other"),
+    ] {
+        let reply = server.send(&request.credentials("a", "b"));
+        assert_eq!((reply.status, reply.body == expected), (200, true));
+    }
+    let request = Request::new("GET", "/evaluationlog").urlencoded("uniqueid=m&dirhash=d&runid=1");
+    assert_eq!(server.send(&request.credentials("a", "b")).body.len(), 22);
+    // The limit of a form's fields applies.
+    let long = format!("uniqueid={}", "m".repeat(70_000));
+    let reply = server.send(&Request::new("GET", "/export").urlencoded(&long).credentials("a", "b"));
+    assert_eq!(reply.status, 413, "{}", reply.text());
 }
 
 #[test]

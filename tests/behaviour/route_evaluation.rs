@@ -59,6 +59,49 @@ fn separable_samples_score_1_and_the_keys_are_in_moodles_order() {
 }
 
 #[test]
+fn the_info_of_a_good_evaluation_is_the_result_in_three_sentences() {
+    let server = TestServer::start();
+    let reply = evaluated(&server, &separable()).json();
+    let expected = [
+        "Good enough to use: a model trained on this data scored 1.000, and the minimum is 0.7.",
+        "Its AUC is 1.000 (0.5 is guessing, 1 is perfect); of 100 samples that it flags as class \"1\", about 100 are \
+         flagged rightly, and of 100 samples picked by chance 50 would be.",
+        "The report with all figures and charts (info.log, roc-curve.png, calibration.png) is in the directory that \
+         Moodle names below.",
+    ];
+    assert_eq!((&reply["status"], &reply["info"]), (&json!(0), &json!(expected)));
+
+    server.train("m", &separable());
+    let reply = server.post("/evaluation", &form(&separable()).field("trainedmodeldirhash", "d")).json();
+    let verdict = reply["info"][0].as_str().expect("a sentence");
+    assert!(verdict.starts_with("Good enough to use: the trained model scored"), "{verdict}");
+}
+
+#[test]
+fn the_info_of_a_good_evaluation_is_empty_when_the_server_is_set_to_bare() {
+    let server = Launch::new().env("MOODLE_MLBACKEND_EVALUATION_INFO", "bare").start();
+    let reply = evaluated(&server, &separable()).json();
+    assert_eq!((&reply["status"], &reply["info"]), (&json!(0), &json!([])));
+}
+
+/// Moodle puts the sentences into its page as HTML.
+#[test]
+fn hostile_names_in_a_dataset_never_reach_the_info() {
+    let server = TestServer::start();
+    let hostile = "<img src=x onerror=alert(1)>&amp;";
+    let dataset = String::from_utf8(separable()).expect("text");
+    let dataset =
+        dataset.replace(r"\target", hostile).replace(r"\quarters", hostile).replace(r"\ind_max", hostile);
+    assert!(dataset.matches(hostile).count() >= 3, "{dataset}");
+    let reply = evaluated(&server, dataset.as_bytes()).json();
+    assert_eq!(reply["info"].as_array().map(Vec::len), Some(3), "{reply}");
+    assert!(
+        !reply["info"].to_string().contains(['<', '>', '&']) && !reply.to_string().contains("onerror"),
+        "{reply}"
+    );
+}
+
+#[test]
 fn three_classes_have_no_auc() {
     let server = TestServer::start();
     let row = |number: usize| ["1,-1,-1,0", "1,-1,0,1", "1,-1,1,2"][number % 3];
@@ -99,7 +142,10 @@ fn labels_outside_targetclasses_are_status_1_and_the_run_exists() {
 
 #[test]
 fn an_evaluation_ends_at_its_time_limit_and_reports_it() {
-    let server = Launch::new().env("MOODLE_MLBACKEND_EVALUATION_SECONDS", "0").start();
+    let server = Launch::new()
+        .env("MOODLE_MLBACKEND_EVALUATION_SECONDS", "0")
+        .env("MOODLE_MLBACKEND_EVALUATION_INFO", "bare")
+        .start();
     let evaluate = |iterations: &str| {
         let form = Form::new().field("niterations", iterations).field("uniqueid", "m").field("minscore", "0");
         let form = form.field("maxdeviation", "1").field("dirhash", "e").file("dataset", &unlearnable());

@@ -1,7 +1,9 @@
-//! SIGTERM: new requests are refused, running jobs finish or are discarded, and nothing unfinished is left.
+//! SIGTERM: new work is refused, running jobs finish or are discarded, what belongs to finished work is answered, and
+//! nothing unfinished is left.
 
 use std::fs;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -25,30 +27,83 @@ fn wait_for_log(server: &TestServer, line: &str) {
 }
 
 #[test]
-fn finishes_running_work_and_refuses_new_requests_with_retry_after() {
+fn finishes_running_work_and_refuses_new_work_with_retry_after() {
     let server = Launch::new().env("MOODLE_MLBACKEND_STOP_SECONDS", "300").with_faults().start();
     server.train("m", &separable(40, false));
     // The evaluation is held at its last steps until the end of the test.
     server.hold("write a report");
-    thread::scope(|scope| {
-        let evaluation = scope.spawn(|| server.post("/evaluation", &evaluation(1)));
+    let run = thread::scope(|scope| {
+        let running = scope.spawn(|| server.post("/evaluation", &evaluation(1)));
         server.wait_until_held();
         server.signal("TERM");
-        wait_for_log(&server, "new requests are refused");
-        for reply in [predict(&server), train(&server), server.get("/export?uniqueid=m&dirhash=d")] {
+        wait_for_log(&server, "new work is refused");
+        let import = Form::model("m", "d").file("importzip", b"x");
+        let delete = Form::new().field("uniqueid", "m");
+        let new_work = [("/evaluation", evaluation(1)), ("/import", import), ("/deletemodel", delete)];
+        let refusals = new_work.map(|(path, form)| server.post(path, &form));
+        for reply in refusals.iter().chain([&train(&server)]) {
             assert_eq!(reply.status, 503, "{}", reply.text());
             assert!(reply.header("retry-after").is_some() && reply.text().contains("stopping"));
         }
         server.get("/version").expect(200, "3.0.5");
-        assert!(!evaluation.is_finished());
+        assert!(!running.is_finished());
         server.release();
-        let reply = evaluation.join().expect("a reply");
+        let reply = running.join().expect("a reply");
         assert_eq!((reply.status, &reply.json()["status"]), (200, &json!(0)));
+        reply.json()["runid"].clone()
     });
+    let log = server.get(&format!("/evaluationlog?uniqueid=m&dirhash=e&runid={run}"));
+    assert!(log.status == 200 && log.body.len() > 22, "{}: {} bytes", log.status, log.body.len());
     let (code, dir) = server.ended();
     assert_eq!(code, Some(0));
     assert_nothing_unfinished(dir.path());
     assert_eq!(fs::read_dir(dir.path().join("data/m/e/logs")).expect("a run").count(), 1);
+}
+
+#[test]
+fn answers_quick_requests_while_work_finishes() {
+    let server = Launch::new().env("MOODLE_MLBACKEND_STOP_SECONDS", "300").with_faults().start();
+    server.train("m", &separable(40, false));
+    let (prediction, export) = (predict(&server).json(), server.get("/export?uniqueid=m&dirhash=d").body);
+    server.hold("write a report");
+    thread::scope(|scope| {
+        let running = scope.spawn(|| server.post("/evaluation", &evaluation(1)));
+        server.wait_until_held();
+        server.signal("TERM");
+        wait_for_log(&server, "new work is refused");
+        assert_eq!(predict(&server).json(), prediction);
+        assert_eq!(server.get("/export?uniqueid=m&dirhash=d").body, export);
+        // A prediction that announces a large body is not quick.
+        let large =
+            Request::new("POST", "/prediction").credentials("a", "b").header("Content-Length", "99000000");
+        let large = server.raw(&large.header("Content-Type", "multipart/form-data; boundary=x").bytes());
+        assert_eq!(large.status, 503, "{}", large.text());
+        server.release();
+        assert_eq!(running.join().expect("a reply").status, 200);
+    });
+    assert_eq!(server.ended().0, Some(0));
+}
+
+/// Moodle requests the log right after an evaluation; without it, the result is lost.
+#[test]
+fn waits_some_seconds_for_the_request_that_follows_an_evaluation() {
+    let server = TestServer::start();
+    let run = server.post("/evaluation", &evaluation(1)).json()["runid"].clone();
+    let stopping = Instant::now();
+    server.signal("TERM");
+    wait_for_log(&server, "new work is refused");
+    thread::sleep(Duration::from_secs(1));
+    let log = server.get(&format!("/evaluationlog?uniqueid=m&dirhash=e&runid={run}"));
+    assert!(log.status == 200 && log.body.len() > 22, "{}: {} bytes", log.status, log.body.len());
+    assert_eq!(server.ended().0, Some(0));
+
+    // Without that request, the server ends after some seconds all the same.
+    let server = TestServer::start();
+    let evaluated = Instant::now();
+    assert_eq!(server.post("/evaluation", &evaluation(1)).status, 200);
+    assert_eq!(server.terminate().0, Some(0));
+    assert!(evaluated.elapsed() > Duration::from_secs(4), "{:?}", evaluated.elapsed());
+    assert!(stopping.elapsed() < Duration::from_mins(1), "{:?}", stopping.elapsed());
 }
 
 #[test]
@@ -59,7 +114,7 @@ fn a_training_that_runs_at_sigterm_is_published() {
         let training = scope.spawn(|| train(&server));
         server.wait_until_held();
         server.signal("TERM");
-        wait_for_log(&server, "new requests are refused");
+        wait_for_log(&server, "new work is refused");
         assert!(!training.is_finished());
         server.release();
         assert_eq!(training.join().expect("a reply").json()["status"], json!(0));

@@ -7,8 +7,8 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use moodle_mlbackend::backend::{
-    self, BackendError, EvaluationReply, EvaluationRequest, ImportLimits, LoadedModels, RepeatedBatches,
-    Training,
+    self, BackendError, EvaluationInfo, EvaluationReply, EvaluationRequest, ImportLimits, LoadedModels,
+    RepeatedBatches, Training,
 };
 use moodle_mlbackend::dataset::Limits;
 use moodle_mlbackend::store::ModelDir;
@@ -109,7 +109,8 @@ impl TestModel {
         iterations: usize,
         trained: Option<&ModelDir>,
     ) -> Result<EvaluationReply, BackendError> {
-        let request = EvaluationRequest { min_score: 0.7, max_deviation: 0.05, iterations };
+        let request =
+            EvaluationRequest { min_score: 0.7, max_deviation: 0.05, iterations, info: EvaluationInfo::Full };
         backend::evaluate(&self.model_dir(), trained, self.file(dataset), &request, &self.limits, &())
     }
 

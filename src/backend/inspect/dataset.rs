@@ -10,13 +10,17 @@ use serde_json::Value;
 
 use super::InspectError;
 use crate::backend::transfer::label;
-use crate::dataset::{Column, DatasetError, Features, Header, Limits, read_labelled, read_unlabelled};
+use crate::dataset::{
+    Class, Column, DatasetError, Features, Header, Limits, Table, read_labelled, read_table, read_unlabelled,
+};
 
 /// The description of a dataset file.
 #[derive(Debug, Default, Serialize)]
 pub struct DatasetReport {
     /// Whether it has a target, for training and evaluation; without one it is for prediction.
     pub labelled: bool,
+    /// Whether it has one header line instead of Moodle's three, as plugins for auditing models write it.
+    pub one_header: bool,
     /// The number of samples.
     pub rows: usize,
     /// The number of features.
@@ -63,8 +67,55 @@ pub(super) fn read(path: &Path, limits: &Limits) -> Result<DatasetReport, Inspec
             Ok(file) => Ok(DatasetReport::of(&file.header, &file.features)),
             Err(error) => malformed(error),
         },
+        // Without Moodle's keys in the first line, it may be a table with names there.
+        Err(error @ (DatasetError::Header { .. } | DatasetError::Truncated { .. })) => {
+            read_table(open()?, limits)
+                .ok()
+                .and_then(|table| of_table(&table))
+                .map_or_else(|| malformed(error), Ok)
+        }
         Err(error) => malformed(error),
     }
+}
+
+/// The description of a table with one header line; `None` if its columns are not Moodle's.
+fn of_table(table: &Table) -> Option<DatasetReport> {
+    let is_from_moodle = |name: &String| name.contains("\\analytics\\");
+    let names = table.columns.names();
+    if !(table.has_ids || names.iter().any(is_from_moodle)) || table.columns.rows() == 0 {
+        return None;
+    }
+    let mut report = DatasetReport { one_header: true, ..DatasetReport::of_features(&table.columns) };
+    let is_target = |name: &&String| name.contains("\\target\\");
+    if let (Some(name), Some(column)) = (names.last().filter(is_target), table.columns.columns().last()) {
+        let rows: Vec<u32> = (0..table.columns.rows() as u32).collect();
+        let mut classes: Vec<(f32, u32)> =
+            column.values().iter().copied().zip(column.value_counts(&rows)).collect();
+        classes.sort_by(|a, b| a.0.total_cmp(&b.0));
+        report.labelled = true;
+        report.target = Some(name.clone());
+        report.features -= 1;
+        report.varying -= usize::from(!column.is_constant());
+        report.missing = share_of_missing(&table.columns, report.features);
+        report.classes =
+            classes.iter().filter_map(|(value, _)| Class::new(f64::from(*value))).map(label).collect();
+        report.class_counts =
+            classes.iter().filter(|(value, _)| value.is_finite()).map(|(_, n)| *n as usize).collect();
+    }
+    Some(report)
+}
+
+/// The share of empty cells in the first columns.
+fn share_of_missing(features: &Features, columns: usize) -> f64 {
+    let rows: Vec<u32> = (0..features.rows() as u32).collect();
+    let empty = |column: &Column| -> f64 {
+        let counts = column.value_counts(&rows);
+        let empty = column.values().iter().zip(counts).filter(|(value, _)| value.is_nan());
+        empty.map(|(_, count)| f64::from(count)).sum()
+    };
+    let cells = (features.rows() * columns).max(1) as f64;
+    // The sum of nothing is -0.
+    features.columns().iter().take(columns).map(empty).fold(0.0, |sum, n| sum + n) / cells
 }
 
 /// With a valid header, the file is a dataset with a problem.
@@ -82,23 +133,22 @@ fn sentence(error: &DatasetError) -> String {
 }
 
 impl DatasetReport {
-    fn of(header: &Header, features: &Features) -> Self {
-        let rows: Vec<u32> = (0..features.rows() as u32).collect();
-        let empty = |column: &Column| -> f64 {
-            let counts = column.value_counts(&rows);
-            let empty = column.values().iter().zip(counts).filter(|(value, _)| value.is_nan());
-            empty.map(|(_, count)| f64::from(count)).sum()
-        };
-        let cells = (features.rows() * features.columns().len()).max(1) as f64;
+    fn of_features(features: &Features) -> Self {
         Self {
             rows: features.rows(),
             features: features.columns().len(),
             varying: features.varying(),
-            missing: features.columns().iter().map(empty).sum::<f64>() / cells,
+            missing: share_of_missing(features, features.columns().len()),
+            ..Self::default()
+        }
+    }
+
+    fn of(header: &Header, features: &Features) -> Self {
+        Self {
             target: header.target.clone(),
             time_splitting: header.time_splitting.clone(),
             classes: header.classes.iter().copied().map(label).collect(),
-            ..Self::default()
+            ..Self::of_features(features)
         }
     }
 }

@@ -7,7 +7,6 @@ mod multipart;
 
 use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
-use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap};
 use actix_web::web::Bytes;
 use actix_web::{HttpMessage, HttpRequest};
@@ -66,7 +65,7 @@ impl Form {
         Self { values: pairs(text), file: None }
     }
 
-    /// Reads the query string and, unless the request is a GET or HEAD, the body. The file part goes to disk.
+    /// Reads the query string and the body. The file part goes to disk.
     pub(crate) async fn read(
         request: &HttpRequest,
         payload: Payload,
@@ -77,9 +76,6 @@ impl Form {
         let headers = request.headers();
         refuse_encoded(headers)?;
         let mut form = Self::of_query(request.query_string().as_bytes());
-        if matches!(*request.method(), Method::GET | Method::HEAD) {
-            return Ok(form);
-        }
         let read_gate = request.conn_data::<ReadGate>().cloned();
         let body = Body { uploads, min_rate: body_rate, file_part, read_gate };
         body.check_content_length(headers)?;
@@ -114,13 +110,17 @@ impl Form {
     pub(crate) fn into_upload(self) -> Result<Upload, HttpError> {
         match self.file {
             Some((_, Some(upload))) => Ok(upload),
-            Some((part, None)) => Err(HttpError::BadRequest(format!(
-                "The file {name} is missing: send it as the part {name} of a multipart/form-data body.",
-                name = part.name
+            Some((FilePart { name, .. }, None)) => Err(HttpError::BadRequest(format!(
+                "The file {name} is missing: send it as the part {name}, with a file name, of a multipart/form-data body."
             ))),
             None => Err(HttpError::internal("reading a form", "the route has no file part")),
         }
     }
+}
+
+/// The announced length of a body.
+pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 fn refuse_encoded(headers: &HeaderMap) -> Result<(), HttpError> {
@@ -158,8 +158,11 @@ impl Body<'_> {
 
     /// Refuses a body that is announced as too large before any of it is read.
     fn check_content_length(&self, headers: &HeaderMap) -> Result<(), HttpError> {
-        let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-        if length.is_some_and(|length| length > self.max_bytes()) { Err(self.too_large()) } else { Ok(()) }
+        if content_length(headers).is_some_and(|length| length > self.max_bytes()) {
+            Err(self.too_large())
+        } else {
+            Ok(())
+        }
     }
 
     /// The body's chunks; ends with an error if the body is too large or too slow.

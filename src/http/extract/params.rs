@@ -2,7 +2,7 @@
 
 use super::form::Form;
 use super::tenant::Tenant;
-use crate::backend::EvaluationRequest;
+use crate::backend::{EvaluationInfo, EvaluationRequest};
 use crate::http::error::HttpError;
 use crate::store::{DirHash, ModelId, ModelKey, RunId};
 use crate::text::Untrusted;
@@ -26,11 +26,16 @@ pub(crate) fn trained_dir(form: &Form) -> Result<Option<DirHash>, HttpError> {
 }
 
 /// `minscore`, `maxdeviation` and `niterations`.
-pub(crate) fn evaluation(form: &Form, max_iterations: usize) -> Result<EvaluationRequest, HttpError> {
+pub(crate) fn evaluation(
+    form: &Form,
+    max_iterations: usize,
+    info: EvaluationInfo,
+) -> Result<EvaluationRequest, HttpError> {
     Ok(EvaluationRequest {
         min_score: share(form, "minscore")?,
         max_deviation: share(form, "maxdeviation")?,
         iterations: iterations(form, max_iterations)?,
+        info,
     })
 }
 

@@ -16,6 +16,7 @@ use super::head_limits;
 use crate::config::TRUSTED_PROXIES;
 use crate::http::connection::backpressure::ReadGate;
 use crate::http::error::{HttpError, chain};
+use crate::http::extract::form::content_length;
 use crate::http::state::AppState;
 use crate::store::ModelId;
 
@@ -45,8 +46,8 @@ pub(crate) async fn log_request(
     let _response_pending = request.request().conn_data::<ReadGate>().map(ReadGate::begin);
     let client = client_address(&request, &state);
     request.extensions_mut().insert(client);
-    let guard = state.shutdown.begin();
-    let mut response = match refuse(&request, guard.is_none()) {
+    let _guard = state.shutdown.begin();
+    let mut response = match refuse(&request, &state) {
         Err(error) => request.into_response(error.response(&id)),
         Ok(()) => with_error_response(next.call(request).instrument(span).await?.map_into_boxed_body(), &id),
     };
@@ -58,9 +59,8 @@ pub(crate) async fn log_request(
 }
 
 /// Refuses a request before its route is known.
-fn refuse(request: &ServiceRequest, stopping: bool) -> Result<(), HttpError> {
-    // `/version` starts no work.
-    if stopping && request.path() != "/version" {
+fn refuse(request: &ServiceRequest, state: &AppState) -> Result<(), HttpError> {
+    if state.shutdown.refuses(request.path(), content_length(request.headers())) {
         return Err(HttpError::Stopping);
     }
     head_limits::check(request.request())

@@ -29,7 +29,7 @@ impl FromForm for EvaluationUpload {
 
     fn from_form(form: Form, tenant: &Tenant, config: &Config) -> Result<Self, HttpError> {
         let key = params::model_key(&form, tenant)?;
-        let request = params::evaluation(&form, config.max_iterations)?;
+        let request = params::evaluation(&form, config.max_iterations, config.evaluation_info)?;
         // It follows the file, so it is known only after the whole body was read.
         let trained = params::trained_dir(&form)?.map(|dir| ModelKey { id: key.id.clone(), dir });
         Ok(Self { key, request, trained, dataset: form.into_upload()? })
@@ -53,5 +53,7 @@ async fn evaluate(
             backend::evaluate(&model, trained.as_ref(), upload.dataset, &upload.request, &limits, &budget)
         })
     };
-    Ok(web::Json(state.jobs.heavy.run(job).await??))
+    let reply = state.jobs.heavy.run(job).await??;
+    state.shutdown.expect_follow_up(upload.key, reply.runid);
+    Ok(web::Json(reply))
 }

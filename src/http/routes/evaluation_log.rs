@@ -34,5 +34,9 @@ async fn evaluation_log(
     Parsed(RunQuery { key, run }): Parsed<RunQuery>,
 ) -> Result<HttpResponse, HttpError> {
     let model = state.model(&key);
-    Ok(zip(state.jobs.quick.run(move || backend::evaluation_log(&model, run)).await??))
+    let log = state.jobs.quick.run(move || backend::evaluation_log(&model, run)).await??;
+    if let Some(run) = run {
+        state.shutdown.followed_up(&key, run);
+    }
+    Ok(zip(log))
 }

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use super::column::{Codes, Column};
+use super::foreign_format::has_typographic_quotes;
 
 /// Builds one [`Column`]. Rows must be pushed in order, from 0.
 #[derive(Debug, Default)]
@@ -118,8 +119,11 @@ fn parse(text: &[u8]) -> Result<f32, &'static str> {
     if text.is_empty() {
         return Ok(f32::NAN);
     }
-    let number: f32 =
-        std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).ok_or("it is not a number")?;
+    let number = std::str::from_utf8(text).ok().and_then(|text| text.parse::<f32>().ok());
+    let number = number.ok_or_else(|| {
+        let is_quoted = has_typographic_quotes(text);
+        if is_quoted { "it has typographic quotes; write straight ones (\")" } else { "it is not a number" }
+    })?;
     if number.is_finite() {
         return Ok(number);
     }

@@ -7,7 +7,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::error::{DatasetError, Dimension, quoted};
+use super::foreign_format::has_typographic_quotes;
 use super::limits::Limits;
+use super::target_classes::TargetClasses;
 
 /// The keys and values of a dataset. The server needs `nfeatures` and `targetclasses`; other keys are ignored.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +18,8 @@ pub struct Header {
     pub nfeatures: usize,
     /// The classes of the target, in the order of the file; at least two, all different.
     pub classes: Vec<Class>,
+    /// Whether an empty target is the class 0: PHP writes `false` as an empty cell.
+    pub(super) empty_target_is_0: bool,
     /// Moodle's time-splitting method, when given.
     pub time_splitting: Option<String>,
     /// Moodle's target, when given.
@@ -90,6 +94,19 @@ impl Header {
         line: u64,
         limits: &Limits,
     ) -> Result<Self, DatasetError> {
+        let typographic = [keys, values].into_iter().any(|fields| has_typographic_quotes(fields.as_slice()));
+        Self::parse_fields(keys, values, line, limits).map_err(|error| {
+            let reason = "the file has typographic quotes, which word processors set; Moodle writes straight ones (\")";
+            if typographic { DatasetError::Header { line, reason: reason.to_owned() } } else { error }
+        })
+    }
+
+    fn parse_fields(
+        keys: &csv::ByteRecord,
+        values: &csv::ByteRecord,
+        line: u64,
+        limits: &Limits,
+    ) -> Result<Self, DatasetError> {
         let wrong = |reason: String| DatasetError::Header { line, reason };
         if keys.len() != values.len() {
             return Err(wrong(format!("{} header values for {} header keys", values.len(), keys.len())));
@@ -106,10 +123,19 @@ impl Header {
             })
         };
         let text = |key: &str| find(key).map(|value| String::from_utf8_lossy(value).into_owned());
+        let is_linear = text("targettype").is_some_and(|kind| kind.trim().eq_ignore_ascii_case("linear"));
+        if is_linear || (find("targetclasses").is_none() && find("targetmin").is_some()) {
+            return Err(wrong(
+                "linear targets are not supported (targettype=linear); use a target with classes".to_owned(),
+            ));
+        }
 
+        let nfeatures = parse_nfeatures(required("nfeatures")?, line, limits)?;
+        let targets = parse_classes(required("targetclasses")?, line, limits)?;
         Ok(Self {
-            nfeatures: parse_nfeatures(required("nfeatures")?, line, limits)?,
-            classes: parse_classes(required("targetclasses")?, line, limits)?,
+            nfeatures,
+            classes: targets.classes,
+            empty_target_is_0: targets.has_false,
             time_splitting: text("timesplitting"),
             target: text("targetcolumn"),
         })
@@ -130,7 +156,7 @@ fn parse_nfeatures(raw: &[u8], line: u64, limits: &Limits) -> Result<usize, Data
     }
 }
 
-fn parse_classes(raw: &[u8], line: u64, limits: &Limits) -> Result<Vec<Class>, DatasetError> {
+fn parse_classes(raw: &[u8], line: u64, limits: &Limits) -> Result<TargetClasses, DatasetError> {
     let wrong = |why: &str| DatasetError::Header {
         line,
         reason: format!(
@@ -138,13 +164,13 @@ fn parse_classes(raw: &[u8], line: u64, limits: &Limits) -> Result<Vec<Class>, D
             quoted(raw)
         ),
     };
-    let numbers: Vec<f64> = serde_json::from_slice(raw).map_err(|_| wrong("it is not such a list"))?;
-    if numbers.len() > limits.classes {
+    let targets = TargetClasses::parse(raw).map_err(wrong)?;
+    let classes = &targets.classes;
+    if classes.len() > limits.classes {
         return Err(DatasetError::TooLarge { line, what: Dimension::Classes, limit: limits.classes });
     }
-    let classes: Vec<Class> = numbers.iter().filter_map(|&number| Class::new(number)).collect();
     if classes.len() < 2 {
         return Err(wrong("at least two classes are needed"));
     }
-    if Class::are_repeated(&classes) { Err(wrong("a class is repeated")) } else { Ok(classes) }
+    if Class::are_repeated(classes) { Err(wrong("a class is repeated")) } else { Ok(targets) }
 }

@@ -3,13 +3,14 @@
 //! Owns the order of the lines, the position of an error, and the limits on lines. Must not know what the header's values
 //! mean.
 
-use std::io::{self, Read, Take};
+use std::io::{self, Chain, Cursor, Read, Take};
 
 use csv::ByteRecord;
 
 use super::builder::ColumnBuilder;
 use super::error::{DatasetError, Dimension, quoted};
 use super::features::Features;
+use super::foreign_format::{START, recognise};
 use super::header::Header;
 use super::labelled::LabelledFile;
 use super::limits::Limits;
@@ -30,6 +31,8 @@ pub struct Unlabelled {
     /// Whether the first column is called `sampleid`, as Moodle calls it. Otherwise the columns were renamed, as in
     /// anonymised datasets: match them by their position.
     pub named: bool,
+    /// How many names the line of column names has, if that is not the number of columns. Then no column is named.
+    pub miscounted_names: Option<usize>,
 }
 
 /// Reads a training or evaluation dataset: features, then the target as the last column.
@@ -51,8 +54,10 @@ pub struct Unlabelled {
 /// # Errors
 /// [`DatasetError`] when the file is not such a dataset or exceeds `limits`.
 pub fn read_labelled(source: impl Read, limits: &Limits) -> Result<LabelledFile, DatasetError> {
-    let mut lines = Lines::new(source, *limits);
-    let (header, names) = lines.read_header()?;
+    let mut lines = Lines::open(source, *limits)?;
+    let header = lines.read_header()?;
+    lines.check_width(header.nfeatures + 1)?;
+    let names = lines.names()?;
     let target = lines.columns.len() - 1;
     if names[0] == SAMPLE_ID {
         let reason = "this is a prediction dataset (its first column is sampleid); send one that ends \
@@ -64,6 +69,11 @@ pub fn read_labelled(source: impl Read, limits: &Limits) -> Result<LabelledFile,
     let mut target_lines = Vec::new();
     while let Some(row) = lines.next_sample()? {
         for at in 0..=target {
+            let is_false =
+                at == target && header.empty_target_is_0 && lines.record[at].trim_ascii().is_empty();
+            if is_false {
+                lines.record = with_last_cell(&lines.record, b"0");
+            }
             let code = lines.push_cell(row, at, &names)?;
             if at == target && code as usize == target_lines.len() {
                 target_lines.push(lines.line);
@@ -96,16 +106,22 @@ pub fn read_labelled(source: impl Read, limits: &Limits) -> Result<LabelledFile,
 /// # Errors
 /// [`DatasetError`] when the file is not such a dataset or exceeds `limits`.
 pub fn read_unlabelled(source: impl Read, limits: &Limits) -> Result<Unlabelled, DatasetError> {
-    let mut lines = Lines::new(source, *limits);
-    let (header, names) = lines.read_header()?;
-    let named = names[0] == SAMPLE_ID;
-    if !named && names.last() == header.target.as_ref() {
+    let mut lines = Lines::open(source, *limits)?;
+    let header = lines.read_header()?;
+    let mut names = lines.names()?;
+    let has_ids = names[0] == SAMPLE_ID;
+    if !has_ids && names.last() == header.target.as_ref() {
         let reason = format!(
             "this is a training dataset (it ends with the target {}); send one that begins with {SAMPLE_ID}",
             quoted(names[names.len() - 1].as_bytes())
         );
         return Err(DatasetError::Name { line: lines.line, column: names.len(), reason });
     }
+
+    // The Python server does not read the names, so a file with too many or too few of them worked there.
+    let columns = header.nfeatures + 1;
+    let miscounted_names = (names.len() != columns).then_some(names.len());
+    names.resize_with(columns, String::new);
 
     let mut ids = Vec::new();
     while let Some(row) = lines.next_sample()? {
@@ -119,33 +135,41 @@ pub fn read_unlabelled(source: impl Read, limits: &Limits) -> Result<Unlabelled,
     let rows = lines.rows;
     let columns = lines.columns.into_iter().skip(1).map(ColumnBuilder::finish).collect();
     let features = Features::new(names[1..].to_vec(), columns, rows);
-    Ok(Unlabelled { header, ids, features, named })
+    let named = has_ids && miscounted_names.is_none();
+    Ok(Unlabelled { header, ids, features, named, miscounted_names })
 }
 
 /// The name of the column of sample ids in Moodle's files.
-const SAMPLE_ID: &str = "sampleid";
+pub(super) const SAMPLE_ID: &str = "sampleid";
 
 /// Reads the lines of a dataset into columns, holding one line at a time.
-struct Lines<R> {
+pub(super) struct Lines<R> {
     /// Before each line it is limited to a little more than the longest line, so that the CSV reader does not load a
     /// whole file after an open quote.
-    csv: csv::Reader<Take<Newlines<R>>>,
+    csv: csv::Reader<Take<Newlines<Chain<Cursor<Vec<u8>>, R>>>>,
     limits: Limits,
     record: ByteRecord,
     /// Where `record` starts.
     line: u64,
-    columns: Vec<ColumnBuilder>,
-    rows: usize,
+    pub(super) columns: Vec<ColumnBuilder>,
+    pub(super) rows: usize,
 }
 
 impl<R: Read> Lines<R> {
-    fn new(source: R, limits: Limits) -> Self {
+    /// Starts to read, and refuses a file of another format.
+    pub(super) fn open(mut source: R, limits: Limits) -> Result<Self, DatasetError> {
+        let mut start = Vec::new();
+        (&mut source).take(START as u64).read_to_end(&mut start).map_err(DatasetError::Read)?;
+        if let Some(reason) = recognise(&start) {
+            return Err(DatasetError::Header { line: 1, reason });
+        }
+        let source = Cursor::new(start).chain(source);
         let csv = csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
             .buffer_capacity(BUFFER)
             .from_reader(Newlines::new(source).take(0));
-        Self { csv, limits, record: ByteRecord::new(), line: 0, columns: Vec::new(), rows: 0 }
+        Ok(Self { csv, limits, record: ByteRecord::new(), line: 0, columns: Vec::new(), rows: 0 })
     }
 
     /// Reads the next line that is not blank into `record`; false at the end.
@@ -173,7 +197,7 @@ impl<R: Read> Lines<R> {
         Ok(read)
     }
 
-    fn read_header_line(&mut self, line: u64, what: &'static str) -> Result<(), DatasetError> {
+    pub(super) fn read_header_line(&mut self, line: u64, what: &'static str) -> Result<(), DatasetError> {
         if self.read()? { Ok(()) } else { Err(DatasetError::Truncated { line, what }) }
     }
 
@@ -181,15 +205,19 @@ impl<R: Read> Lines<R> {
         DatasetError::LineTooLong { line, limit: self.limits.line_bytes }
     }
 
-    /// Reads the three header lines and makes room for `nfeatures` + 1 columns.
-    fn read_header(&mut self) -> Result<(Header, Vec<String>), DatasetError> {
+    /// Reads the three header lines and makes room for `nfeatures` + 1 columns. The last line stays the current one.
+    fn read_header(&mut self) -> Result<Header, DatasetError> {
         self.read_header_line(1, "line of keys")?;
         let keys = self.record.clone();
         self.read_header_line(2, "line of values")?;
         let header = Header::parse(&keys, &self.record, self.line, &self.limits)?;
         self.read_header_line(3, "line of column names")?;
-        let expected = header.nfeatures + 1;
-        self.check_width(expected)?;
+        self.columns.resize_with(header.nfeatures + 1, ColumnBuilder::default);
+        Ok(header)
+    }
+
+    /// The names in the current line.
+    pub(super) fn names(&self) -> Result<Vec<String>, DatasetError> {
         let line = self.line;
         let name = |(at, field): (usize, &[u8])| {
             std::str::from_utf8(field).map(str::to_owned).map_err(|_| DatasetError::Name {
@@ -198,13 +226,15 @@ impl<R: Read> Lines<R> {
                 reason: "the name is not UTF-8 text".to_owned(),
             })
         };
-        let names = self.record.iter().enumerate().map(name).collect::<Result<_, _>>()?;
-        self.columns.resize_with(expected, ColumnBuilder::default);
-        Ok((header, names))
+        self.record.iter().enumerate().map(name).collect()
+    }
+
+    pub(super) fn too_many_features(&self) -> DatasetError {
+        DatasetError::TooLarge { line: self.line, what: Dimension::Features, limit: self.limits.columns }
     }
 
     /// Reads the line of the next sample; returns its row.
-    fn next_sample(&mut self) -> Result<Option<usize>, DatasetError> {
+    pub(super) fn next_sample(&mut self) -> Result<Option<usize>, DatasetError> {
         if !self.read()? {
             return Ok(None);
         }
@@ -224,7 +254,7 @@ impl<R: Read> Lines<R> {
     }
 
     #[inline]
-    fn push_cell(&mut self, row: usize, at: usize, names: &[String]) -> Result<u32, DatasetError> {
+    pub(super) fn push_cell(&mut self, row: usize, at: usize, names: &[String]) -> Result<u32, DatasetError> {
         self.columns[at].push_text(row, &self.record[at]).map_err(|why| {
             let found = quoted(&self.record[at]);
             self.cell_error(at, names, format!("expected a number or nothing, got {found}: {why}"))
@@ -236,6 +266,12 @@ impl<R: Read> Lines<R> {
         let name = Untrusted(&names[at]).line(80);
         DatasetError::Cell { line: self.line, column: at + 1, name, reason }
     }
+}
+
+/// The record with another last field.
+fn with_last_cell(record: &ByteRecord, cell: &[u8]) -> ByteRecord {
+    let fields = record.len().saturating_sub(1);
+    record.iter().take(fields).chain([cell]).collect()
 }
 
 /// The size of the CSV reader's buffer, in bytes.

@@ -25,7 +25,11 @@ impl Body<'_> {
             let name = part.name().unwrap_or_default().to_owned();
             let is_file =
                 part.content_disposition().is_some_and(|disposition| disposition.get_filename().is_some());
-            if file.is_none() && self.file_part.is_some_and(|expected| expected.name == name) {
+            let is_expected = self.file_part.is_some_and(|expected| expected.name == name);
+            if is_expected && !is_file {
+                // A field instead of a file counts as a missing file, however long it is.
+                self.discard(part).await?;
+            } else if is_expected && file.is_none() {
                 file = Some(self.store(part).await?);
             } else {
                 let value = self.value(part).await?;
@@ -49,6 +53,13 @@ impl Body<'_> {
             }
         }
         upload.finish().await.map_err(HttpError::upload)
+    }
+
+    async fn discard(&self, mut part: Field) -> Result<(), HttpError> {
+        while let Some(chunk) = part.next().await {
+            chunk.map_err(|error| self.multipart_error(&error))?;
+        }
+        Ok(())
     }
 
     async fn value(&self, mut part: Field) -> Result<String, HttpError> {
