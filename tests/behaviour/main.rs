@@ -41,6 +41,7 @@ mod never_lose_faults;
 mod never_lose_kills;
 mod no_secrets;
 mod older_versions;
+mod packed_by_people;
 mod parameters;
 mod planted_links;
 mod promises;

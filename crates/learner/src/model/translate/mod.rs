@@ -12,6 +12,7 @@ mod error;
 mod graph_walk;
 mod ml_ops;
 mod model_json;
+mod model_json_error;
 mod movement;
 mod node;
 mod operators;
@@ -28,6 +29,7 @@ use super::check::graph_of;
 use super::error::ModelError;
 use error::Result;
 use model_json::ModelJson;
+pub use model_json::without_bom;
 use output::Draft;
 
 /// A model file of this backend from a decoded ONNX file and the `model.json` beside it.
