@@ -26,6 +26,8 @@ mod hostile_archives;
 mod hostile_data;
 mod hostile_models;
 mod import_attacks;
+mod imported_columns;
+mod imported_kinds;
 mod incremental;
 mod inspect;
 mod install_guide;
