@@ -84,7 +84,11 @@ fn random(bytes: usize) -> Vec<u8> {
 #[case::a_name_twice(|g: &Good| RawZip::of([g.entry(), g.entry()]).bytes(), "two entries with the same name")]
 #[case::an_unknown_name(|g: &Good| RawZip::of([g.entry(), Entry::stored("run.sh", b"x")]).bytes(), "\"run.sh\"")]
 #[case::no_name(|g: &Good| g.named(""), "which is no part of a model")]
-#[case::a_folder_around_it(|g: &Good| g.named("export/model.onnx"), "which is no part of a model")]
+#[case::a_folder_that_leads_out(|g: &Good| g.named("export/../../model.onnx"), "leads out of the archive")]
+#[case::a_hidden_file_that_leads_out(
+    |g: &Good| RawZip::of([g.entry(), Entry::stored("__MACOSX/../../._x", b"x")]).bytes(), "leads out of the archive")]
+#[case::ignored_bytes_that_are_not_listed(
+    |g: &Good| RawZip::of([g.entry(), Entry::stored("notes.txt", b"x").with(|e| e.compressed += 100_000)]).bytes(), "zip file")]
 // Kinds of entries.
 #[case::a_symbolic_link(
     |g: &Good| RawZip::of([Entry::stored("model.onnx", b"/etc/passwd").with(|e| e.attributes = 0o120_777 << 16),

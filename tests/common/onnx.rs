@@ -53,20 +53,25 @@ pub fn tensor(name: &str, dims: &[usize], kind: DataType, bytes: Vec<u8>) -> Ten
     }
 }
 
+/// An input or output of floats, of any number of rows and some columns.
+pub fn port(name: &str, columns: usize) -> ValueInfoProto {
+    port_of(name, DataType::Float, &[None, Some(columns as i64)])
+}
+
+/// An input or output of this type and these sizes.
+pub fn port_of(name: &str, kind: DataType, sizes: &[Option<i64>]) -> ValueInfoProto {
+    let dim = |size: &Option<i64>| Dimension {
+        value: size.map(dimension::Value::DimValue),
+        ..Dimension::default()
+    };
+    let shape = Some(TensorShapeProto { dim: sizes.iter().map(dim).collect() });
+    let tensor = type_proto::Tensor { elem_type: kind as i32, shape };
+    let kind = TypeProto { value: Some(type_proto::Value::TensorType(tensor)), ..TypeProto::default() };
+    ValueInfoProto { name: name.to_owned(), r#type: Some(kind), ..ValueInfoProto::default() }
+}
+
 /// A graph from `input` to `output`, both of any number of rows and two columns.
 pub fn graph(input: &str, output: &str, node: Vec<NodeProto>, initializer: Vec<TensorProto>) -> GraphProto {
-    let dims = [None, Some(2)]
-        .map(|size| Dimension { value: size.map(dimension::Value::DimValue), ..Dimension::default() });
-    let shape = Some(TensorShapeProto { dim: dims.to_vec() });
-    let tensor = type_proto::Tensor { elem_type: DataType::Float as i32, shape };
-    let kind = TypeProto { value: Some(type_proto::Value::TensorType(tensor)), ..TypeProto::default() };
-    let port = |name: &str| {
-        vec![ValueInfoProto {
-            name: name.to_owned(),
-            r#type: Some(kind.clone()),
-            ..ValueInfoProto::default()
-        }]
-    };
-    let (input, output) = (port(input), port(output));
+    let (input, output) = (vec![port(input, 2)], vec![port(output, 2)]);
     GraphProto { name: "g".to_owned(), node, initializer, input, output, ..GraphProto::default() }
 }

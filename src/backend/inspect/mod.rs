@@ -65,6 +65,11 @@ fn directory(path: &Path) -> Result<Found, BackendError> {
     if entries.any(|entry| entry.file_name().to_str().is_some_and(identifies_a_model)) {
         return Ok(Found::Model(ModelReport::of_files("the files of an export", read_directory(path)?)));
     }
+    // The directory that Moodle's own export unpacks to.
+    let of_moodle = path.join("mlbackend");
+    if path.join("model-config.json").is_file() && of_moodle.is_dir() {
+        return directory(&of_moodle);
+    }
     let store = DirectoryReport::of_store(path).map_err(InspectError::Store)?;
     Ok(store.map(Found::Models).ok_or(InspectError::NoModel)?)
 }

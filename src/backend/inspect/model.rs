@@ -64,8 +64,11 @@ impl ModelReport {
         match import(files).and_then(|bytes| ModelMetadata::read(&bytes)) {
             Ok(metadata) => report.with_metadata(metadata),
             Err(error) => {
-                let is_tensorflow1 = matches!(error, ModelError::TensorFlow1);
-                let origin = if is_tensorflow1 { TENSORFLOW1.to_owned() } else { report.origin };
+                let origin = match error {
+                    ModelError::TensorFlow1 => TENSORFLOW1.to_owned(),
+                    ModelError::NoOnnx | ModelError::Unknown => "unknown".to_owned(),
+                    _ => report.origin,
+                };
                 let problem = Some(format!("It cannot be used: {error}."));
                 let report = Self { origin, problem, ..report };
                 // The metadata of a model that cannot be run may still be readable.

@@ -10,8 +10,9 @@ use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::error::ImportError;
-use super::files::{ArchiveEntry, ByteBudget, ImportLimits, Part};
-use super::zip_directory;
+use super::files::{ByteBudget, ImportLimits, Part};
+use super::layout::{Role, roles};
+use super::{other_files, zip_directory};
 use crate::model::ModelFiles;
 
 /// Reads the files of a model from a zip.
@@ -20,6 +21,7 @@ use crate::model::ModelFiles;
 /// [`ImportError`] for anything but a zip of a model's files.
 pub fn read_archive(source: impl Read + Seek, limits: &ImportLimits) -> Result<ModelFiles, ImportError> {
     let mut source = BufReader::new(source);
+    other_files::check(&mut source)?;
     let available = zip_directory::check(&mut source, limits.entries)?;
     let mut zip = open(source)?;
     let parts = parts(&mut zip)?;
@@ -69,11 +71,17 @@ fn parts<R: Read + Seek>(zip: &mut ZipArchive<R>) -> Result<Vec<(usize, Part)>, 
     if zip.has_duplicate_names() {
         return Err(ImportError::DuplicateName);
     }
+    let names = (0..zip.len()).map(|at| Ok(zip.by_index_data(at)?.name_raw().to_vec()));
+    let names: Vec<Vec<u8>> = names.collect::<Result<_, ZipError>>()?;
     let mut parts = Vec::new();
-    for at in 0..zip.len() {
+    for (at, role) in roles(&names)?.into_iter().enumerate() {
+        let name = match role {
+            Role::File(part) => part.name,
+            Role::Directory(name) => name,
+            Role::Ignored => continue,
+        };
         let entry = zip.by_index_data(at)?;
-        let known = ArchiveEntry::of_name(entry.name_raw())?;
-        let (name, method) = (known.name(), entry.compression());
+        let method = entry.compression();
         if entry.is_symlink() {
             return Err(ImportError::Link(name));
         }
@@ -83,10 +91,10 @@ fn parts<R: Read + Seek>(zip: &mut ZipArchive<R>) -> Result<Vec<(usize, Part)>, 
         if !matches!(method, CompressionMethod::Stored | CompressionMethod::Deflated) {
             return Err(ImportError::Compression { name, method });
         }
-        match known {
-            ArchiveEntry::File(part) => parts.push((at, part)),
-            ArchiveEntry::Directory(_) if entry.size() == 0 && entry.compressed_size() <= 2 => {}
-            ArchiveEntry::Directory(name) => return Err(ImportError::DirectoryContent(name)),
+        match role {
+            Role::File(part) => parts.push((at, part)),
+            _ if entry.size() == 0 && entry.compressed_size() <= 2 => {}
+            _ => return Err(ImportError::DirectoryContent(name)),
         }
     }
     Ok(parts)

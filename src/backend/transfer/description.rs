@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::error::ImportError;
 use crate::backend::current_model::IMPORTED;
 use crate::dataset::Class;
-use crate::model::{MODEL, MODEL_JSON, ModelFiles, ModelMetadata, TopFeature};
+use crate::model::{MODEL, MODEL_JSON, ModelFiles, ModelMetadata, TopFeature, without_bom};
 use crate::store::Generation;
 use crate::text::Untrusted;
 
@@ -155,7 +155,8 @@ const MAX_NAME_CHARS: usize = 300;
 impl Claims {
     /// No claims if there is no `model.json` or it has another format: the import of the model reports errors in it.
     pub(super) fn of(files: &ModelFiles) -> Self {
-        let claims: Option<Self> = files.get(MODEL_JSON).and_then(|bytes| serde_json::from_slice(bytes).ok());
+        let claims: Option<Self> =
+            files.get(MODEL_JSON).and_then(|bytes| serde_json::from_slice(without_bom(bytes)).ok());
         let claims = claims.unwrap_or_default();
         let line = |name: Option<String>| name.map(|name| Untrusted(&name).line(MAX_NAME_CHARS));
         Self { target: line(claims.target), time_splitting: line(claims.time_splitting), ..claims }

@@ -30,6 +30,23 @@ pub enum ImportError {
     UnusedBytes(u64),
     #[error("it contains two entries with the same name")]
     DuplicateName,
+    #[error("{0}; {ZIP_REMEDY}")]
+    NotAZip(&'static str),
+    #[error(
+        "it contains several models ({}); send one, with {MODEL} and {MODEL_JSON} at the top of the zip",
+        shown_names(.0)
+    )]
+    SeveralModels(Vec<String>),
+    #[error(
+        "it is an export of Moodle without the trained model; export the model in Moodle again and tick \"Include the \
+         weights of the trained model\""
+    )]
+    NoWeights,
+    #[error(
+        "it is an export of Moodle whose mlbackend/ was not made by a Python machine learning backend; a model of \
+         Moodle's PHP backend cannot be converted, so train the model again"
+    )]
+    OtherBackend,
     #[error("it contains {}, {problem}", Untrusted(name).quoted(MAX_NAME_CHARS))]
     Name { name: String, problem: NameProblem },
     #[error("its {0} is a link")]
@@ -71,8 +88,25 @@ pub enum NameProblem {
     Windows,
     #[error("which must be written {0:?}")]
     Case(&'static str),
-    #[error("which is no part of a model")]
+    #[error("which is no part of a model; {MODEL} and {MODEL_JSON} belong at the top of the zip")]
     Unknown,
+    #[error(
+        "which is no part of a model: save weights and graph in one .onnx file (PyTorch: external_data=False)"
+    )]
+    SecondFile,
+}
+
+/// What to send instead of a file that is no zip.
+const ZIP_REMEDY: &str =
+    "put model.onnx and its model.json into a zip: zip -j model.zip model.onnx model.json";
+
+/// A few of the names.
+fn shown_names(names: &[String]) -> String {
+    let shown = |name: &String| match name.as_str() {
+        "" => "at the top".to_owned(),
+        name => Untrusted(name).quoted(MAX_NAME_CHARS),
+    };
+    names.iter().take(3).map(shown).collect::<Vec<_>>().join(", ")
 }
 
 fn cause(error: &ZipError) -> String {

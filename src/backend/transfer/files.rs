@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
-use super::error::{ImportError, NameProblem};
+use super::error::ImportError;
 use crate::fs::nofollow::{Link, NoFollowPath};
 use crate::model::{MAX_MODEL_BYTES, MODEL, MODEL_JSON, ModelFiles};
 use crate::python_server_files::{self, CLASSIFIER};
@@ -80,47 +80,14 @@ const fn part(name: &'static str, max: u64, read: bool) -> Part {
     Part { name, max, read }
 }
 
-/// An entry that an archive of a model may have.
-pub(super) enum ArchiveEntry {
-    File(Part),
-    Directory(&'static str),
+/// The file of exactly this name.
+pub(super) fn known_part(name: &str) -> Option<Part> {
+    PARTS.iter().find(|part| part.name == name).copied()
 }
 
-impl ArchiveEntry {
-    /// The entry of exactly this name.
-    ///
-    /// # Errors
-    /// [`ImportError::Name`] for all other names.
-    pub(super) fn of_name(name: &[u8]) -> Result<Self, ImportError> {
-        if let Some(part) = PARTS.iter().find(|part| part.name.as_bytes() == name) {
-            return Ok(Self::File(*part));
-        }
-        let directory = python_server_files::DIRECTORIES.iter().find(|known| known.as_bytes() == name);
-        directory.map(|known| Self::Directory(known)).ok_or_else(|| {
-            let name = String::from_utf8_lossy(name).into_owned();
-            ImportError::Name { problem: problem(&name), name }
-        })
-    }
-
-    pub(super) fn name(&self) -> &'static str {
-        match self {
-            Self::File(part) => part.name,
-            Self::Directory(name) => name,
-        }
-    }
-}
-
-fn problem(name: &str) -> NameProblem {
-    if name.split(['/', '\\']).any(|piece| piece == "..") {
-        NameProblem::LeadsOut
-    } else if name.starts_with(['/', '\\']) || name.as_bytes().get(1) == Some(&b':') {
-        NameProblem::Absolute
-    } else if name.contains('\\') {
-        NameProblem::Windows
-    } else {
-        let known = PARTS.iter().find(|part| part.name.eq_ignore_ascii_case(name));
-        known.map_or(NameProblem::Unknown, |part| NameProblem::Case(part.name))
-    }
+/// The directory of exactly this name, with a `/` at its end.
+pub(super) fn known_directory(name: &str) -> Option<&'static str> {
+    python_server_files::DIRECTORIES.iter().find(|known| **known == name).copied()
 }
 
 /// Whether a directory with a file of this name is that of a model.

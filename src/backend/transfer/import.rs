@@ -13,6 +13,10 @@ use crate::backend::{BackendError, Upload, open};
 use crate::dataset::Limits;
 use crate::model::{self, ModelFiles, ModelMetadata};
 use crate::store::{ModelDir, NewGeneration};
+use crate::text::Untrusted;
+
+/// Longer warnings about a model are cut in the log.
+const MAX_WARNING_CHARS: usize = 300;
 
 /// Replaces the model at `model_dir` by the one in a zip file.
 ///
@@ -47,6 +51,9 @@ fn publish(model_dir: &ModelDir, files: ModelFiles, limits: &Limits) -> Result<(
             max_features: limits.columns,
             max_classes: limits.classes,
         });
+    }
+    for warning in facts.decisions.iter().filter(|sentence| sentence.starts_with("Warning: ")) {
+        tracing::warn!(warning = %Untrusted(warning).line(MAX_WARNING_CHARS), "the imported model may differ from its library");
     }
     let mut facts = imported_facts(&facts);
     facts["target"] = json!(claims.target);

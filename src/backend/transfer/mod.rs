@@ -11,6 +11,8 @@ mod error;
 mod export;
 mod files;
 mod import;
+mod layout;
+mod other_files;
 mod zip_directory;
 
 pub use archive::read_archive;

@@ -93,6 +93,25 @@ impl Features {
         Ok(Self { names: names.to_vec(), columns, rows: self.rows })
     }
 
+    /// The columns called `names`, in this order; others are dropped.
+    ///
+    /// # Errors
+    /// [`Mismatch`] when one is missing or occurs twice; its message names some.
+    pub fn selected(self, names: &[String]) -> Result<Self, Mismatch> {
+        if self.names == names {
+            return Ok(self);
+        }
+        let mut positions: std::collections::HashMap<&str, Option<usize>> = std::collections::HashMap::new();
+        for (at, name) in self.names.iter().enumerate() {
+            positions.entry(name).and_modify(|found| *found = None).or_insert(Some(at));
+        }
+        let order: Option<Vec<usize>> =
+            names.iter().map(|name| positions.get(name.as_str()).copied().flatten()).collect();
+        let order = order.ok_or_else(|| Mismatch::of_names(names, &self.names))?;
+        let columns = order.into_iter().map(|at| self.columns[at].clone()).collect();
+        Ok(Self { names: names.to_vec(), columns, rows: self.rows })
+    }
+
     /// The same columns, in their order, with other names.
     ///
     /// # Errors
@@ -167,6 +186,16 @@ mod tests {
         let error = features().aligned_to(&names(&["a", "c"])).expect_err("another name").to_string();
         assert!(error.contains("\"c\"") && error.contains("\"b\""), "{error}");
         assert!(features().aligned_to(&names(&["a", "a"])).is_err(), "a name matches one column only");
+    }
+
+    #[test]
+    fn columns_are_selected_by_name_and_others_dropped() {
+        let selected = features().selected(&names(&["b"])).expect("it has this column");
+        assert_eq!((selected.columns().len(), selected.columns()[0].value(0)), (1, 3.0));
+        let error = features().selected(&names(&["c", "a"])).expect_err("no such column").to_string();
+        assert!(error.contains("missing in the dataset: \"c\""), "{error}");
+        let twice = Features::of_columns(names(&["a", "a"]), &[vec![1.0], vec![2.0]]);
+        assert!(twice.selected(&names(&["a"])).is_err(), "it is not known which is meant");
     }
 
     #[test]

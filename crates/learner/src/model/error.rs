@@ -31,12 +31,14 @@ pub enum ModelError {
          features and classes"
     )]
     NoModelJson,
+    /// A `model.json` without the model that it describes.
+    #[error(
+        "model.onnx is missing: there is only its model.json; put both files beside each other, at the top of the zip"
+    )]
+    NoOnnx,
     /// `model.json` does not describe the model.
     #[error("model.json does not describe the model: {0}")]
     ModelJson(String),
-    /// `model.json` is not JSON, or has other keys and types.
-    #[error("model.json does not describe the model: {}", shown(.0))]
-    ModelJsonSyntax(#[source] serde_json::Error),
     /// The file holds something that this backend does not run.
     #[error("model.onnx is refused: {0}")]
     Refused(String),

@@ -36,6 +36,9 @@ pub fn import(mut files: ModelFiles) -> Result<Vec<u8>, ModelError> {
     let (bytes, model) = match (files.remove(MODEL), files.remove(CLASSIFIER), model_json) {
         (Some(onnx), _, model_json) => import_onnx(onnx, model_json)?,
         (None, Some(classifier), _) => load(python_server::keras_to_onnx(&classifier, files)?)?,
+        (None, None, Some(model_json)) if describes_an_onnx_file(&model_json) => {
+            return Err(ModelError::NoOnnx);
+        }
         (None, None, Some(model_json)) => load(python_server::tensorflow1_to_onnx(model_json)?)?,
         (None, None, None) => return Err(ModelError::Unknown),
     };
@@ -45,6 +48,13 @@ pub fn import(mut files: ModelFiles) -> Result<Vec<u8>, ModelError> {
     }
     check_output(&model)?;
     Ok(bytes)
+}
+
+/// Whether it is the description of an ONNX file, not a model of the TensorFlow 1 releases, which has neither of these keys.
+fn describes_an_onnx_file(model_json: &[u8]) -> bool {
+    [&b"\"features\""[..], b"\"classes\""]
+        .iter()
+        .any(|key| model_json.windows(key.len()).any(|window| window == *key))
 }
 
 /// A file of this backend is imported unchanged; one of another tool is translated with the help of its

@@ -32,8 +32,9 @@ pub struct ModelMetadata {
     /// known: its samples are then matched by position.
     #[serde(default = "yes")]
     pub named: bool,
-    /// Whether samples may have further features behind these, which the model ignores: a model of the Python server
-    /// knows the positions of its features, but not how many there are. Only without names.
+    /// Whether samples may have further features, which the model ignores. With names, they may be anywhere: a model of
+    /// another tool may use some of the indicators. Without names, they are behind these: a model of the Python server
+    /// knows the positions of its features, but not how many there are.
     #[serde(default)]
     pub open_ended: bool,
     /// The classes, in the order of the output's columns.

@@ -29,3 +29,4 @@ pub use output_check::synthetic_samples_with_gaps;
 pub use runner::Model;
 pub use summary::{Summary, summary};
 pub use to_onnx::to_onnx;
+pub use translate::without_bom;

@@ -100,7 +100,9 @@ impl Model {
     /// [`ModelError::Features`] when they are not the model's features.
     pub fn predict(&self, features: Features) -> Result<Array2<f64>, ModelError> {
         let known = &self.metadata.features;
-        let features = if self.metadata.named {
+        let features = if self.metadata.named && self.metadata.open_ended {
+            features.selected(known)?
+        } else if self.metadata.named {
             features.aligned_to(known)?
         } else {
             features.by_position(known, self.metadata.open_ended)?

@@ -13,16 +13,16 @@ use super::operators;
 use super::translator::Translator;
 use super::value::{Computed, Value};
 
-/// Translates the nodes that the output called `output` depends on. Missing cells are NaN, or `missing`.
+/// Translates the nodes that the outputs called `outputs` depend on. Missing cells are NaN, or `missing`.
 pub(crate) fn translate<'a>(
     proto: &'a ModelProto,
     graph: &'a GraphProto,
-    output: &str,
+    outputs: &[String],
     width: usize,
     missing: Option<f32>,
-) -> Result<(Translator<'a>, Computed)> {
+) -> Result<(Translator<'a>, Vec<Computed>)> {
     let mut translator = Translator::new(graph, width, missing)?;
-    let needed = needed(graph, output)?;
+    let needed = needed(graph, outputs)?;
     let version = |domain: &str| {
         let set = proto.opset_import.iter().find(|set| canonical_domain(&set.domain) == domain);
         set.map_or(1, |set| set.version)
@@ -36,18 +36,22 @@ pub(crate) fn translate<'a>(
         translate_node(&mut translator, Node { proto, version })
             .map_err(|error| name_operator(proto, error))?;
     }
-    let Value::Computed(output) = translator.named(output)? else {
-        return refused("its output is a constant");
-    };
-    Ok((translator, output))
+    let mut values = Vec::with_capacity(outputs.len());
+    for output in outputs {
+        let Value::Computed(value) = translator.named(output)? else {
+            return refused("its output is a constant");
+        };
+        values.push(value);
+    }
+    Ok((translator, values))
 }
 
 fn canonical_domain(domain: &str) -> &str {
     if domain == "ai.onnx" { "" } else { domain }
 }
 
-/// The nodes that an output depends on.
-fn needed(graph: &GraphProto, output: &str) -> Result<HashSet<usize>> {
+/// The nodes that outputs depend on.
+pub(crate) fn needed(graph: &GraphProto, outputs: &[String]) -> Result<HashSet<usize>> {
     let mut made_by: HashMap<&str, usize> = HashMap::new();
     for (at, node) in graph.node.iter().enumerate() {
         for name in node.output.iter().filter(|name| !name.is_empty()) {
@@ -57,7 +61,8 @@ fn needed(graph: &GraphProto, output: &str) -> Result<HashSet<usize>> {
         }
     }
     let mut needed = HashSet::new();
-    let mut open: Vec<usize> = made_by.get(output).copied().into_iter().collect();
+    let mut open: Vec<usize> =
+        outputs.iter().filter_map(|output| made_by.get(output.as_str()).copied()).collect();
     while let Some(at) = open.pop() {
         if needed.insert(at) {
             open.extend(graph.node[at].input.iter().filter_map(|name| made_by.get(name.as_str())));

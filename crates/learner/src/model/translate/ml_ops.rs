@@ -77,6 +77,12 @@ pub(crate) fn imputer(builder: &mut Builder, node: Node, x: &Computed) -> Result
     };
     let flag = if replaced.is_nan() {
         builder.is_missing(x)?
+    } else if replaced.is_infinite() {
+        // skl2onnx's PowerTransformer replaces infinity in the branch that the sign of a value does not choose, and
+        // multiplies it by 0. Runtimes differ in what 0 times infinity is, so that negative infinity is replaced too.
+        let size = builder.unary("Abs", x)?;
+        let max = builder.scalar(f32::MAX)?;
+        builder.compare("Greater", &size, &max)?
     } else {
         let replaced = builder.scalar(replaced)?;
         builder.compare("Equal", x, &replaced)?
@@ -112,11 +118,16 @@ pub(crate) fn normalized(builder: &mut Builder, x: &Computed, norm: &str) -> Res
 
 pub(crate) fn one_hot(builder: &mut Builder, node: Node, x: &Computed) -> Result<Computed> {
     let categories: Vec<f32> = node.ints("cats_int64s").iter().map(|&value| value as f32).collect();
-    if categories.is_empty() || categories.len() > MAX_CATEGORIES || node.int("zeros", 1) == 0 {
-        return refused("its categories are texts, too many, or its zeros is 0");
+    if categories.is_empty() || categories.len() > MAX_CATEGORIES {
+        return refused(format!("its categories are texts, or more than {MAX_CATEGORIES}, a fixed limit"));
     }
+    // With zeros = 0, a runtime fails on an unknown category. A prediction must not fail for all samples because of one,
+    // so that it counts as none of the known ones, as with handle_unknown="ignore" in scikit-learn. So does a missing one.
     let categories = builder.constant(&[categories.len()], &categories)?;
-    movement::matches(builder, x, &categories)
+    let missing_lost = builder.missing_lost;
+    let matches = movement::matches(builder, x, &categories)?;
+    builder.missing_lost = missing_lost;
+    Ok(Computed { may_be_missing: false, ..matches })
 }
 
 pub(crate) fn label_encoder(builder: &mut Builder, node: Node, x: &Computed) -> Result<Computed> {

@@ -10,8 +10,12 @@ mod elementwise;
 mod ensemble;
 mod error;
 mod graph_walk;
+mod input_names;
+mod interpretation;
+mod known_tools;
 mod ml_ops;
 mod model_json;
+mod model_json_error;
 mod movement;
 mod node;
 mod operators;
@@ -28,6 +32,7 @@ use super::check::graph_of;
 use super::error::ModelError;
 use error::Result;
 use model_json::ModelJson;
+pub use model_json::without_bom;
 use output::Draft;
 
 /// A model file of this backend from a decoded ONNX file and the `model.json` beside it.
@@ -35,15 +40,18 @@ use output::Draft;
 /// # Errors
 /// [`ModelError`] that names the operator or key that is not supported.
 pub(super) fn to_onnx(proto: &ModelProto, model_json: &[u8]) -> Result<Vec<u8>> {
-    let model_json = ModelJson::read(model_json)?;
+    let mut model_json = ModelJson::read(model_json)?;
     let graph = graph_of(proto)?;
+    let mut remarks = known_tools::remarks(proto, graph);
+    remarks.extend(input_names::match_by_names(proto, graph, &mut model_json)?);
     let mut first = None;
-    for candidate in output::candidates(graph, &model_json)? {
-        let draft = Draft { proto, graph, output: &candidate, model_json: &model_json };
+    for outputs in output::candidates(graph, &model_json)? {
+        let draft = Draft { proto, graph, outputs: &outputs, model_json: &model_json, remarks: &remarks };
         match draft.model_file() {
             Ok(bytes) => return Ok(bytes),
             Err(error) => first = first.or(Some(error)),
         }
     }
-    Err(first.unwrap_or_else(|| ModelError::Refused("it has no outputs".to_owned())))
+    let error = first.unwrap_or_else(|| ModelError::Refused("it has no outputs".to_owned()));
+    Err(known_tools::explained(graph, error))
 }

@@ -7,7 +7,7 @@ use tract_onnx::pb::tensor_proto::DataType;
 
 use super::builder::Builder;
 use super::error::{Result, refused};
-use super::node::Node;
+use super::node::{HALF_PRECISION, Node};
 use super::translator::Translator;
 use super::value::{Computed, Data, Dim, Integer, Tensor, Value, axis_of};
 
@@ -45,18 +45,22 @@ pub(crate) fn cast(translator: &mut Translator, node: Node) -> Result<Value> {
             let none = translator.builder.compare("Equal", &value, &zero)?;
             translator.builder.not(&none).map(Value::Computed)
         }
+        (Some(DataType::Float16 | DataType::Bfloat16), _) => refused(HALF_PRECISION),
         _ => refused("it converts to something else than numbers"),
     }
 }
 
 /// Rounded towards zero: the absolute value rounded down, times the sign.
 fn truncated(builder: &mut Builder, x: &Computed) -> Result<Computed> {
+    let missing_lost = builder.missing_lost;
     let zero = builder.scalar(0.0)?;
     let (above, below) = (builder.compare("Greater", x, &zero)?, builder.compare("Greater", &zero, x)?);
     let sign = builder.binary("Sub", &above, &below)?;
     let size = builder.unary("Abs", x)?;
     let size = builder.unary("Floor", &size)?;
     let truncated = builder.binary("Mul", &size, &sign)?;
+    // A missing value stays missing: NaN times 0.
+    builder.missing_lost = missing_lost;
     Ok(Computed { integers: true, ..truncated })
 }
 
@@ -154,7 +158,10 @@ pub(crate) fn look_up(builder: &mut Builder, table: &Value, index: &Computed) ->
     let Value::Known(table) = table else { return refused("both its data and its positions are computed") };
     let values = table.numbers()?;
     if table.dims.len() != 1 || values.is_empty() {
-        return refused("it looks up something else than single numbers");
+        return refused(
+            "it looks up rows of a table by the value of a column, as an embedding of categories does; indicators are \
+             numbers, so train the model without an embedding",
+        );
     }
     let positions: Vec<f32> = (0..values.len()).map(|position| position as f32).collect();
     let done = map_values(builder, index, &positions, &values)?;

@@ -12,6 +12,10 @@ use crate::model::operators::shapes;
 /// The maximum number of elements of a constant of integers: shapes, axes, indices.
 const MAX_INTEGERS: usize = 1 << 18;
 
+/// The refusal of weights that were rounded to about three digits.
+pub(crate) const HALF_PRECISION: &str = "it has half precision (float16), with which probabilities differ from the \
+    library's by up to a thousandth; export the model in single precision (float32)";
+
 /// A node with its attributes by name.
 #[derive(Clone, Copy)]
 pub(crate) struct Node<'a> {
@@ -128,6 +132,8 @@ fn data(proto: &TensorProto) -> Result<Data> {
             Ok(Data::Floats(proto.double_data.iter().map(|&value| value as f32).collect()))
         }
         Ok(DataType::Double) => Ok(Data::Floats(chunks(raw, |bytes| f64::from_le_bytes(bytes) as f32)?)),
+        // The library's probabilities cannot be reached: they were calculated with other weights.
+        Ok(DataType::Float16 | DataType::Bfloat16) => refused(HALF_PRECISION),
         Ok(DataType::Int64) if not_raw => integers(proto.int64_data.clone()),
         Ok(DataType::Int64) => integers(chunks(raw, i64::from_le_bytes)?),
         Ok(DataType::Int32 | DataType::Bool) if not_raw => {

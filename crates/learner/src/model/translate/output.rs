@@ -1,17 +1,19 @@
 //! Turns the output of another tool's graph into probabilities and a label.
 //!
 //! Owns the choice of the output, the conversion of logits, and the replacement of missing values. Must not know
-//! operators.
+//! operators, nor how the meaning of an output is found out: [`super::interpretation`] does.
 
-use tract_onnx::pb::{GraphProto, ModelProto};
+use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb::{GraphProto, ModelProto, ValueInfoProto};
 
 use super::error::{Result, refused};
-use super::graph_walk::translate;
-use super::model_json::{Gives, Missing, ModelJson};
-use super::translator::Translator;
+use super::graph_walk::{needed, translate};
+use super::interpretation::{Conversion, Interpreter};
+use super::model_json::{Missing, ModelJson};
+use super::translator::{Translator, element_type, sizes};
 use super::value::{Computed, Dim, elements};
 use crate::model::metadata::{FORMAT, ModelMetadata};
-use crate::model::output_check::{are_probabilities, are_within_0_and_1, synthetic_samples};
+use crate::model::output_check::synthetic_samples;
 use crate::model::runner::Model;
 use crate::model::summary::producer;
 use crate::model::to_onnx;
@@ -25,8 +27,8 @@ const MAX_PRODUCER_CHARS: usize = 120;
 /// Longer texts of `model.json` are cut.
 const MAX_DESCRIPTION_CHARS: usize = 1_000;
 
-/// The outputs that may hold the probabilities, the likeliest first.
-pub(crate) fn candidates(graph: &GraphProto, model_json: &ModelJson) -> Result<Vec<String>> {
+/// The outputs that may hold the probabilities, the likeliest first: each is one output, or one for each class.
+pub(crate) fn candidates(graph: &GraphProto, model_json: &ModelJson) -> Result<Vec<Vec<String>>> {
     let names: Vec<&String> = graph.output.iter().map(|output| &output.name).take(MAX_OUTPUTS).collect();
     if let Some(name) = &model_json.output.name {
         if !graph.output.iter().any(|output| output.name == *name) {
@@ -35,46 +37,52 @@ pub(crate) fn candidates(graph: &GraphProto, model_json: &ModelJson) -> Result<V
                 shown_names(&names)
             ));
         }
-        return Ok(vec![name.clone()]);
+        return Ok(vec![vec![name.clone()]]);
+    }
+    // Converted with zipmap="columns", a model has one output of one column for each class.
+    let columns: Vec<&ValueInfoProto> = graph.output.iter().filter(|output| is_column(output)).collect();
+    if columns.len() == model_json.classes.len() {
+        return Ok(vec![columns.into_iter().map(|output| output.name.clone()).collect()]);
     }
     let likely = |name: &&String| name.to_ascii_lowercase().contains("prob");
     let (mut first, rest): (Vec<&String>, Vec<&String>) = names.into_iter().partition(likely);
     first.extend(rest.into_iter().rev());
-    Ok(first.into_iter().cloned().collect())
+    Ok(first.into_iter().map(|name| vec![name.clone()]).collect())
+}
+
+/// Whether an output is declared to hold one float for each sample.
+fn is_column(output: &ValueInfoProto) -> bool {
+    let floats = [DataType::Float, DataType::Float16, DataType::Double].map(|kind| kind as i32);
+    element_type(output).is_some_and(|kind| floats.contains(&kind))
+        && matches!(sizes(output).as_deref(), Some([_] | [_, Some(1)]))
 }
 
 fn shown_names(names: &[&String]) -> String {
     names.iter().map(|name| Untrusted(name).quoted(40)).collect::<Vec<_>>().join(", ")
 }
 
-/// How an output is converted to probabilities.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Conversion {
-    None,
-    SumToOne,
-    FromLogits,
-}
-
-/// A translation of a file whose probabilities are the output called `output`.
+/// A translation of a file whose probabilities are the outputs called `outputs`.
 pub(crate) struct Draft<'a> {
     pub proto: &'a ModelProto,
     pub graph: &'a GraphProto,
-    pub output: &'a str,
+    pub outputs: &'a [String],
     pub model_json: &'a ModelJson,
+    /// Sentences about the model, for its metadata.
+    pub remarks: &'a [String],
 }
 
 impl Draft<'_> {
     /// The translated model file.
     pub(crate) fn model_file(&self) -> Result<Vec<u8>> {
-        let Self { proto, graph, output, model_json } = *self;
+        let Self { proto, graph, outputs, model_json, .. } = *self;
         if let Some(Missing::Number(number)) = model_json.missing {
             return self.finished(Some(number));
         }
         // A model that handles missing values gets NaN; for one that would calculate with NaN they become zeros, the
         // middle of every indicator.
         let calculates_with_nan = {
-            let (translator, output) = translate(proto, graph, output, model_json.width(), None)?;
-            output.may_be_missing || translator.builder.missing_lost
+            let (translator, outputs) = translate(proto, graph, outputs, model_json.width(), None)?;
+            outputs.iter().any(|output| output.may_be_missing) || translator.builder.missing_lost
         };
         match (calculates_with_nan, model_json.missing) {
             (false, _) => self.finished(None),
@@ -87,36 +95,29 @@ impl Draft<'_> {
     }
 
     fn finished(&self, missing: Option<f32>) -> Result<Vec<u8>> {
-        let gives = self.model_json.output.gives;
-        if gives == Some(Gives::Logits) {
-            return self.build(missing, Conversion::FromLogits);
-        }
-        let bytes = self.build(missing, Conversion::None)?;
-        let outputs = Model::load(&bytes)?.run_columns(&synthetic_samples(self.model_json.width()))?;
-        let classes = self.model_json.classes.len();
-        if are_probabilities(&outputs, classes) {
-            return Ok(bytes);
-        }
-        drop(bytes);
-        match (gives, are_within_0_and_1(&outputs)) {
-            (Some(_), true) => self.build(missing, Conversion::SumToOne),
-            (Some(_), false) => refused(
-                "its output is not within 0 and 1, although model.json declares probabilities; declare \
-                 \"logits\" if they are",
-            ),
-            (None, false) => self.build(missing, Conversion::FromLogits),
-            (None, true) => refused(
-                "its output is within 0 and 1 but does not sum to 1; declare in model.json whether it gives \
-                 \"probabilities\" or \"logits\"",
-            ),
+        let Self { proto, graph, outputs, model_json, .. } = *self;
+        let needed = needed(graph, outputs)?;
+        let gives = model_json.output.gives;
+        let interpreter = Interpreter { proto, graph, outputs, needed: &needed, gives };
+        let (bytes, columns) = self.build(missing, Conversion::None)?;
+        interpreter.check_regressor(columns)?;
+        let rows = Model::load(&bytes)?.run_columns(&synthetic_samples(model_json.width()))?;
+        match interpreter.conversion(&rows, model_json.classes.len(), columns)? {
+            Conversion::None => Ok(bytes),
+            conversion => {
+                drop(bytes);
+                Ok(self.build(missing, conversion)?.0)
+            }
         }
     }
 
-    fn build(&self, missing: Option<f32>, conversion: Conversion) -> Result<Vec<u8>> {
-        let Self { proto, graph, output, model_json } = *self;
-        let (mut translator, logits) = translate(proto, graph, output, model_json.width(), missing)?;
+    /// The model file, and the number of columns of its outputs.
+    fn build(&self, missing: Option<f32>, conversion: Conversion) -> Result<(Vec<u8>, usize)> {
+        let Self { proto, graph, outputs, model_json, .. } = *self;
+        let (mut translator, outputs) = translate(proto, graph, outputs, model_json.width(), missing)?;
         let classes = model_json.classes.len();
-        let probabilities = probabilities(&mut translator, &logits, classes, conversion)?;
+        let (raw, columns) = rows_and_columns(&mut translator, &outputs, classes)?;
+        let probabilities = probabilities(&mut translator, raw, columns, conversion)?;
         let mut graph = translator.builder.graph;
         to_onnx::outputs(&mut graph, &probabilities.name, &model_json.classes);
 
@@ -124,35 +125,78 @@ impl Draft<'_> {
         let made_by = made_by(proto);
         let metadata = ModelMetadata {
             format: FORMAT,
-            decisions: decisions(model_json, &made_by, missing, conversion),
+            decisions: self.decisions(&made_by, missing, conversion),
             made_by,
             features,
             named,
+            // A dataset may have more indicators than the model uses.
+            open_ended: named,
             classes: model_json.classes.clone(),
             ..ModelMetadata::default()
         };
-        Ok(to_onnx::file(graph, &metadata))
+        Ok((to_onnx::file(graph, &metadata), columns))
     }
+
+    fn decisions(&self, made_by: &str, missing: Option<f32>, conversion: Conversion) -> Vec<String> {
+        let passed = missing.map_or("missing values".to_owned(), |number| number.to_string());
+        let mut decisions = vec![
+            format!("This model was made with {made_by} and imported."),
+            format!("Empty cells are passed to it as {passed}."),
+        ];
+        let converted = match conversion {
+            Conversion::None => None,
+            Conversion::SumToOne => Some("Its probabilities are divided by their sum."),
+            Conversion::FromLogits => Some("Its output is converted from logits to probabilities."),
+            Conversion::FromScores => Some("Its raw scores are converted to probabilities."),
+        };
+        decisions.extend(converted.map(str::to_owned));
+        decisions.extend(self.remarks.iter().cloned());
+        if !self.model_json.description.is_empty() {
+            decisions.push(Untrusted(&self.model_json.description).line(MAX_DESCRIPTION_CHARS));
+        }
+        decisions
+    }
+}
+
+/// The output as rows × columns, or outputs of one column each beside each other, and the number of columns.
+fn rows_and_columns(
+    translator: &mut Translator,
+    outputs: &[Computed],
+    classes: usize,
+) -> Result<(Computed, usize)> {
+    let mut parts = Vec::with_capacity(outputs.len());
+    let mut columns = 0;
+    for output in outputs {
+        let size = elements(&output.shape);
+        let by_row = output.shape.iter().find(|dim| dim.size != 1 || dim.batch).is_some_and(|dim| dim.batch);
+        let fits = |&size: &usize| match outputs.len() {
+            1 => size == classes || (size == 1 && classes == 2),
+            _ => size == 1,
+        };
+        let Some(size) = size.filter(|size| by_row && fits(size) && !output.integers) else {
+            return refused(format!(
+                "it has no output of {classes} columns, one for each class of model.json"
+            ));
+        };
+        columns += size;
+        let rows = Dim { size: 1, batch: true };
+        parts.push(translator.builder.reshape(output, vec![rows, Dim::fixed(size)])?);
+    }
+    Ok((translator.builder.concat(&parts, 1)?, columns))
 }
 
 /// The probabilities as rows × classes.
 fn probabilities(
     translator: &mut Translator,
-    output: &Computed,
-    classes: usize,
+    output: Computed,
+    columns: usize,
     conversion: Conversion,
 ) -> Result<Computed> {
-    let size = elements(&output.shape);
-    let by_row = output.shape.iter().find(|dim| dim.size != 1 || dim.batch).is_some_and(|dim| dim.batch);
-    let columns = size.filter(|&size| by_row && (size == classes || (size == 1 && classes == 2)));
-    let Some(columns) = columns.filter(|_| !output.integers) else {
-        return refused(format!("it has no output of {classes} columns, one for each class of model.json"));
-    };
-    let rows = Dim { size: 1, batch: true };
-    let output = translator.builder.reshape(output, vec![rows, Dim::fixed(columns)])?;
     let output = match (conversion, columns) {
         (Conversion::FromLogits, 1) => translator.builder.unary("Sigmoid", &output)?,
         (Conversion::FromLogits, _) => return translator.builder.softmax(&output, 1),
+        // The logistic functions of a score and of its negative sum to 1.
+        (Conversion::FromScores, _) => return translator.builder.unary("Sigmoid", &output),
         _ => output,
     };
     if columns == 1 {
@@ -172,27 +216,4 @@ fn made_by(proto: &ModelProto) -> String {
         unknown if unknown.is_empty() => "another tool".to_owned(),
         producer => Untrusted(&producer).line(MAX_PRODUCER_CHARS),
     }
-}
-
-fn decisions(
-    model_json: &ModelJson,
-    made_by: &str,
-    missing: Option<f32>,
-    conversion: Conversion,
-) -> Vec<String> {
-    let passed = missing.map_or("missing values".to_owned(), |number| number.to_string());
-    let mut decisions = vec![
-        format!("This model was made with {made_by} and imported."),
-        format!("Empty cells are passed to it as {passed}."),
-    ];
-    let converted = match conversion {
-        Conversion::None => None,
-        Conversion::SumToOne => Some("Its probabilities are divided by their sum."),
-        Conversion::FromLogits => Some("Its output is converted from logits to probabilities."),
-    };
-    decisions.extend(converted.map(str::to_owned));
-    if !model_json.description.is_empty() {
-        decisions.push(Untrusted(&model_json.description).line(MAX_DESCRIPTION_CHARS));
-    }
-    decisions
 }

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::dimension;
 use tract_onnx::pb::{GraphProto, TensorProto, ValueInfoProto, type_proto};
 
@@ -15,10 +16,18 @@ use super::node;
 use super::node::Node;
 use super::value::{Computed, Data, Dim, MAX_DIMENSIONS, Value};
 use crate::model::to_onnx::INPUT;
+use crate::text::Untrusted;
+
+/// Longer names are cut in messages.
+const MAX_NAME_CHARS: usize = 80;
 
 /// The maximum number of numbers that are read or calculated about shapes and positions: each takes several times its
 /// bytes in the file.
 const MAX_FOLDED: usize = 1 << 19;
+
+/// The refusal of a value that is missing.
+const READS_A_LABEL: &str = "it reads classes that other classifiers predict, as OneVsOneClassifier and voting=\"hard\" \
+    do, which give no probabilities (use OneVsRestClassifier or voting=\"soft\"), or a value that is not defined before it";
 
 /// A translation in progress.
 pub(crate) struct Translator<'a> {
@@ -57,7 +66,14 @@ impl<'a> Translator<'a> {
     fn inputs(&mut self, graph: &'a GraphProto, width: usize) -> Result<()> {
         let inputs: Vec<&ValueInfoProto> =
             graph.input.iter().filter(|input| !self.initializers.contains_key(input.name.as_str())).collect();
-        let mismatch = || refused(format!("its inputs have not the {width} columns that model.json names"));
+        let names = || inputs.iter().take(4).map(|input| Untrusted(&input.name).quoted(MAX_NAME_CHARS));
+        let mismatch = || {
+            refused(format!(
+                "its {} inputs ({}…) have not the {width} columns that model.json names together",
+                inputs.len(),
+                names().collect::<Vec<_>>().join(", ")
+            ))
+        };
         let mut from = 0;
         for input in &inputs {
             let single = inputs.len() == 1;
@@ -69,7 +85,10 @@ impl<'a> Translator<'a> {
                     ));
                 }
                 None if single => width,
-                None => return refused("one of its inputs has an unknown number of columns"),
+                None => {
+                    let name = Untrusted(&input.name).quoted(MAX_NAME_CHARS);
+                    return refused(format!("its input {name} has an unknown number of columns"));
+                }
             };
             let to = from + columns;
             if to > width || columns == 0 {
@@ -91,7 +110,7 @@ impl<'a> Translator<'a> {
             return Ok(value.clone());
         }
         let Some((&name, &proto)) = self.initializers.get_key_value(name) else {
-            return refused("it reads a value that is not defined before it, or a class label");
+            return refused(READS_A_LABEL);
         };
         let value = self.known(proto)?;
         self.values.insert(name, value.clone());
@@ -114,7 +133,7 @@ impl<'a> Translator<'a> {
         };
         match self.values.get(name.as_str()) {
             Some(value) => Ok(value.clone()),
-            None => refused("it reads a value that is not defined before it, or a class label"),
+            None => refused(READS_A_LABEL),
         }
     }
 
@@ -166,17 +185,45 @@ impl<'a> Translator<'a> {
     }
 }
 
+/// The declared shape of an input or output.
+fn tensor_type(value: &ValueInfoProto) -> Option<&type_proto::Tensor> {
+    let type_proto::Value::TensorType(tensor) = value.r#type.as_ref()?.value.as_ref()?;
+    Some(tensor)
+}
+
+/// The declared type of the elements of an input or output.
+pub(crate) fn element_type(value: &ValueInfoProto) -> Option<i32> {
+    tensor_type(value).map(|tensor| tensor.elem_type)
+}
+
+/// The declared dimensions of an input or output; `None` for one whose size is not fixed.
+pub(crate) fn sizes(value: &ValueInfoProto) -> Option<Vec<Option<usize>>> {
+    let size = |dim: &tract_onnx::pb::tensor_shape_proto::Dimension| match dim.value {
+        Some(dimension::Value::DimValue(size)) if size > 0 => usize::try_from(size).ok(),
+        _ => None,
+    };
+    Some(tensor_type(value)?.shape.as_ref()?.dim.iter().map(size).collect())
+}
+
+/// The declared number of rows, if it is fixed.
+pub(crate) fn first_size(value: &ValueInfoProto) -> Option<usize> {
+    sizes(value)?.first().copied().flatten()
+}
+
 /// The number of columns of an input; `None` when the file does not declare it.
-fn columns_of(input: &ValueInfoProto) -> Result<Option<usize>> {
-    let tensor = input.r#type.as_ref().and_then(|kind| kind.value.as_ref());
-    let Some(type_proto::Value::TensorType(tensor)) = tensor else { return Ok(None) };
-    let Some(shape) = &tensor.shape else { return Ok(None) };
-    match shape.dim.as_slice() {
-        [] => Ok(None),
-        [_, columns] => match columns.value {
-            Some(dimension::Value::DimValue(columns)) if columns > 0 => Ok(usize::try_from(columns).ok()),
-            _ => Ok(None),
-        },
-        _ => refused("its input is not of rows and columns"),
+pub(crate) fn columns_of(input: &ValueInfoProto) -> Result<Option<usize>> {
+    if element_type(input) == Some(DataType::String as i32) {
+        return refused(format!(
+            "its input {} is of text, but indicators are numbers",
+            Untrusted(&input.name).quoted(MAX_NAME_CHARS)
+        ));
+    }
+    match sizes(input).as_deref() {
+        None | Some([]) => Ok(None),
+        Some([_, columns]) => Ok(*columns),
+        Some(_) => refused(format!(
+            "its input {} is not of rows and columns",
+            Untrusted(&input.name).quoted(MAX_NAME_CHARS)
+        )),
     }
 }
