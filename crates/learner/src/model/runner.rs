@@ -16,6 +16,7 @@ use super::error::{ModelError, refused};
 use super::metadata::ModelMetadata;
 use super::shape_inference::infer;
 use super::to_onnx::PROBABILITIES;
+use super::tree_ensemble;
 use crate::dataset::Features;
 
 /// A model file, checked and ready to run.
@@ -134,7 +135,9 @@ impl Model {
 }
 
 fn prepare(proto: ModelProto, width: usize) -> TractResult<Arc<TypedRunnableModel>> {
-    let mut model = tract_onnx::onnx().model_for_proto_model(&proto)?;
+    let mut onnx = tract_onnx::onnx();
+    tree_ensemble::register(&mut onnx);
+    let mut model = onnx.model_for_proto_model(&proto)?;
     // tract has copied all tensors, and makes more copies below.
     drop(proto);
     model.select_outputs_by_name([PROBABILITIES])?;
