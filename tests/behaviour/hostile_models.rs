@@ -30,9 +30,14 @@ fn import(onnx: Vec<u8>, description: Vec<u8>) -> Result<(), String> {
 
 /// The refusal of a shipped model after a change.
 fn refusal(folder: &str, change: impl FnOnce(&mut GraphProto)) -> String {
+    changed(folder, change).expect_err("refused")
+}
+
+/// Imports a shipped model after a change.
+fn changed(folder: &str, change: impl FnOnce(&mut GraphProto)) -> Result<(), String> {
     let mut proto = ModelProto::decode(&file(folder, MODEL)[..]).expect("a model");
     change(proto.graph.as_mut().expect("a graph"));
-    import(proto.encode_to_vec(), file(folder, MODEL_JSON)).expect_err("refused")
+    import(proto.encode_to_vec(), file(folder, MODEL_JSON))
 }
 
 proptest! {
@@ -128,9 +133,9 @@ fn refuses_trees_of_a_million_nodes() {
 }
 
 #[test]
-fn refuses_a_very_deep_tree() {
+fn runs_a_very_deep_tree() {
     const DEEP: i64 = 20_000;
-    let refused = refusal("xgboost", |graph| {
+    let changed = changed("xgboost", |graph| {
         let mut list = |name: &str, numbers: Vec<i64>| attribute(graph, name).ints = numbers;
         list("nodes_treeids", vec![0; 2 * DEEP as usize + 1]);
         list("nodes_nodeids", (0..=2 * DEEP).collect());
@@ -149,7 +154,7 @@ fn refuses_a_very_deep_tree() {
         let modes = (0..=2 * DEEP).map(|at| if at % 2 == 0 && at < 2 * DEEP { "BRANCH_LT" } else { "LEAF" });
         attribute(graph, "nodes_modes").strings = modes.map(|mode| mode.as_bytes().to_vec()).collect();
     });
-    assert!(refused.contains("more than 9900 operators"), "{refused}");
+    assert_eq!(changed, Ok(()));
 }
 
 fn weights(graph: &mut GraphProto) -> &mut TensorProto {

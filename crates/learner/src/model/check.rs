@@ -10,6 +10,7 @@ use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
 use super::error::{ModelError, refused};
 use super::operators;
 use super::to_onnx::INPUT;
+use super::tree_ensemble;
 use crate::text::Untrusted;
 
 /// The maximum number of nodes; the models of this backend have far fewer.
@@ -23,6 +24,7 @@ pub(super) fn check(proto: &ModelProto) -> Result<(), ModelError> {
         return refused(format!("its only input must be called {INPUT}"));
     }
     check_order(graph)?;
+    check_trees(graph)?;
     graph.initializer.iter().try_for_each(check_tensor)
 }
 
@@ -39,8 +41,19 @@ pub(super) fn graph_of(proto: &ModelProto) -> Result<&GraphProto, ModelError> {
     Ok(graph)
 }
 
+/// Ensembles of trees must be trees, and not too many together. Their columns are compared with those of their input when
+/// shapes are inferred.
+fn check_trees(graph: &GraphProto) -> Result<(), ModelError> {
+    let mut size = tree_ensemble::Size::default();
+    for node in graph.node.iter().filter(|node| node.op_type == tree_ensemble::OPERATOR) {
+        size.add(&tree_ensemble::of_node(node)?)?;
+    }
+    Ok(())
+}
+
 fn check_node(node: &NodeProto) -> Result<(), ModelError> {
-    let Some(operator) = operators::find(&node.op_type).filter(|_| node.domain.is_empty()) else {
+    let operator = operators::find(&node.op_type).filter(|operator| operator.domain == node.domain);
+    let Some(operator) = operator else {
         return refused(format!("operator {} is not accepted", Untrusted(&node.op_type).identifier(40)));
     };
     let numbers = node.attribute.iter().all(|a| a.g.is_none() && a.t.is_none() && a.graphs.is_empty());

@@ -9,6 +9,8 @@ use tract_onnx::pb::{
     attribute_proto::AttributeType, type_proto,
 };
 
+use super::tree_ensemble::{self, TreeEnsemble};
+
 /// The name of a value in the graph.
 pub(super) type ValueName = String;
 
@@ -85,6 +87,15 @@ impl Graph {
     ) -> ValueName {
         let list = AttributeProto { ints: ints.to_vec(), ..attribute(name, AttributeType::Ints) };
         self.node(op, inputs, vec![list])
+    }
+
+    /// The scores of an ensemble of trees for rows × columns.
+    pub(super) fn trees(&mut self, input: &ValueName, ensemble: &TreeEnsemble) -> ValueName {
+        let output = self.node(tree_ensemble::OPERATOR, &[input], ensemble.attributes());
+        if let Some(node) = self.proto.node.last_mut() {
+            tree_ensemble::DOMAIN.clone_into(&mut node.domain);
+        }
+        output
     }
 
     /// Some columns of a rows × columns value.

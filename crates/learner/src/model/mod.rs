@@ -20,6 +20,7 @@ mod shape_inference;
 mod summary;
 mod to_onnx;
 mod translate;
+mod tree_ensemble;
 mod tree_graph;
 
 pub use error::ModelError;

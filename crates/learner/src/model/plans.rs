@@ -12,6 +12,7 @@ use tract_onnx::prelude::*;
 
 use super::error::ModelError;
 use super::to_onnx::PROBABILITIES;
+use super::tree_ensemble;
 
 /// The size of batches of many samples, which stay in the cache and are spread over the cores.
 pub(super) const BATCH: usize = 256;
@@ -40,7 +41,9 @@ impl Plans {
     /// Reads a graph that has passed all checks. Without `any_size`, all batches have [`BATCH`] rows.
     pub(super) fn new(proto: ModelProto, width: usize, any_size: bool) -> Result<Self, ModelError> {
         let graph = caught(|| {
-            let mut graph = tract_onnx::onnx().model_for_proto_model(&proto)?;
+            let mut onnx = tract_onnx::onnx();
+            tree_ensemble::register(&mut onnx);
+            let mut graph = onnx.model_for_proto_model(&proto)?;
             // tract has copied all tensors.
             drop(proto);
             graph.select_outputs_by_name([PROBABILITIES])?;

@@ -12,6 +12,7 @@ use tract_onnx::pb::{GraphProto, NodeProto, TensorProto};
 use super::error::{ModelError, refused};
 use super::operators::shapes::{FLOAT, Inputs, Shape, elements};
 use super::operators::{self, Integers, Operator};
+use super::tree_ensemble;
 use crate::text::Untrusted;
 
 /// The maximum number of elements of one value, for one batch: 80 MB.
@@ -23,8 +24,8 @@ const MAX_ELEMENTS_TOGETHER: usize = 200_000_000;
 /// The maximum number of elements of all values that are alive at one time: 200 MB.
 const MAX_ELEMENTS_AT_ONCE: usize = 50_000_000;
 
-/// The maximum number of multiplications in all matrix products together: twice those of a model whose file is of
-/// the largest size and all weights, each used once.
+/// The maximum number of multiplications in all matrix products, and of steps in all trees, together: twice those of a
+/// model whose file is of the largest size and all weights, each used once.
 const MAX_PRODUCTS: usize = 4_000_000_000;
 
 /// Integers up to here are exact in single precision.
@@ -147,6 +148,10 @@ impl<'a> Inference<'a> {
             let inner = node.input.first().and_then(|name| self.shapes.get(name.as_str())?.last());
             let products = elements(shape).and_then(|elements| elements.checked_mul(*inner?));
             self.products = self.products.saturating_add(products.unwrap_or(usize::MAX));
+        }
+        if node.op_type == tree_ensemble::OPERATOR {
+            let rows = shape.first().copied().unwrap_or(usize::MAX);
+            self.products = self.products.saturating_add(rows.saturating_mul(tree_ensemble::steps(node)));
         }
         if self.products > MAX_PRODUCTS {
             return refused("it would take too much time to run");

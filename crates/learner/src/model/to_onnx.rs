@@ -11,6 +11,7 @@ use tract_onnx::pb::{ModelProto, OperatorSetIdProto};
 
 use super::graph::{Graph, ValueName};
 use super::metadata::{FORMAT, ModelMetadata, TopFeature};
+use super::tree_ensemble;
 use super::tree_graph::forest_margins;
 use crate::dataset::Class;
 use crate::learning::{CLIP, RandomFeatures, Term, TrainedModel};
@@ -24,6 +25,8 @@ const LABEL: &str = "label";
 
 /// ONNX operator set 17 (2022) and its file format: old enough for every runtime in use.
 const OPSET: i64 = 17;
+/// Operator set 3 of `ai.onnx.ml` (2021), for trees of other tools.
+const ML_OPSET: i64 = 3;
 const IR_VERSION: i64 = 8;
 
 /// The model as the bytes of an ONNX file.
@@ -47,15 +50,21 @@ pub fn to_onnx(model: &TrainedModel) -> Vec<u8> {
 
 /// A graph and its metadata as the bytes of an ONNX file.
 pub(super) fn file(graph: Graph, metadata: &ModelMetadata) -> Vec<u8> {
+    let graph = graph.finish();
+    let mut opset_import = vec![OperatorSetIdProto { domain: String::new(), version: OPSET }];
+    if graph.node.iter().any(|node| node.domain == tree_ensemble::DOMAIN) {
+        let domain = tree_ensemble::DOMAIN.to_owned();
+        opset_import.push(OperatorSetIdProto { domain, version: ML_OPSET });
+    }
     let proto = ModelProto {
         ir_version: IR_VERSION,
-        opset_import: vec![OperatorSetIdProto { domain: String::new(), version: OPSET }],
+        opset_import,
         producer_name: "moodle-mlbackend".to_owned(),
         producer_version: env!("CARGO_PKG_VERSION").to_owned(),
         doc_string: "A Moodle analytics model: raw indicator values in (NaN where missing), the probability \
                      of each class out."
             .to_owned(),
-        graph: Some(graph.finish()),
+        graph: Some(graph),
         metadata_props: metadata.to_metadata(),
         ..ModelProto::default()
     };

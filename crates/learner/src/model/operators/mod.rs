@@ -10,9 +10,13 @@ use std::ops::{Range, RangeInclusive};
 
 use shapes::{Inputs, Shape};
 
+use super::tree_ensemble;
+
 /// What is known about one operator.
 pub(super) struct Operator {
     pub name: &'static str,
+    /// The domain of its name; empty for the operators that every ONNX file may use.
+    pub domain: &'static str,
     /// The number of inputs that it may have.
     pub inputs: RangeInclusive<usize>,
     /// The attributes that it may have.
@@ -43,7 +47,15 @@ impl Operator {
         inputs: RangeInclusive<usize>,
         shape: fn(&Inputs<'_>) -> Option<Shape>,
     ) -> Self {
-        Self { name, inputs, attributes: &[], shape, integers: Integers::From(0..usize::MAX), max: |_| None }
+        Self {
+            name,
+            domain: "",
+            inputs,
+            attributes: &[],
+            shape,
+            integers: Integers::From(0..usize::MAX),
+            max: |_| None,
+        }
     }
 
     /// One input and an output of the same shape.
@@ -114,6 +126,13 @@ static OPERATORS: &[Operator] = &[
     Operator::binary("Sub"),
     Operator::unary("Tanh"),
     Operator::new("Transpose", 1..=1, shapes::transpose).attributes(&["perm"]),
+    // Trees of other tools; `check` reads its lists.
+    Operator {
+        domain: tree_ensemble::DOMAIN,
+        ..Operator::new(tree_ensemble::OPERATOR, 1..=1, tree_ensemble::shape)
+            .attributes(tree_ensemble::ATTRIBUTES)
+            .integers(Integers::From(0..0))
+    },
     Operator::new("Where", 3..=3, shapes::choose).integers(Integers::From(1..3)),
 ];
 
@@ -163,7 +182,10 @@ mod tests {
             let count = (*operator.inputs.end()).min(inputs.len());
             let attribute = operator.attributes.iter().map(|name| AttributeProto {
                 name: (*name).to_owned(),
-                i: i64::from(*name == "axis" || (*name == "keepdims" && operator.name.starts_with("Reduce"))),
+                i: i64::from(
+                    matches!(*name, "axis" | "n_targets")
+                        || (*name == "keepdims" && operator.name.starts_with("Reduce")),
+                ),
                 ints: if *name == "perm" { vec![1, 0] } else { vec![1] },
                 ..Default::default()
             });

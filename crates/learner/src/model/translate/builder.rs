@@ -11,6 +11,7 @@ use tract_onnx::pb::tensor_proto::DataType;
 use super::error::{Result, refused};
 use super::value::{Computed, Data, Dim, Shape, Tensor, Value, broadcast, elements};
 use crate::model::graph::Graph;
+use crate::model::tree_ensemble::{self, TreeEnsemble};
 
 /// The maximum number of elements of all constants together: the floats that fit into a model file that can be
 /// imported, so an export of a translated model can be imported again.
@@ -29,6 +30,7 @@ pub(crate) struct Builder {
     written: HashMap<*const Tensor, (Rc<Tensor>, Computed)>,
     elements: usize,
     nodes: usize,
+    trees: tree_ensemble::Size,
     /// Whether an operator that need not give NaN for NaN read a missing value: runtimes differ in its output.
     pub missing_lost: bool,
 }
@@ -40,6 +42,7 @@ impl Builder {
             written: HashMap::new(),
             elements: 0,
             nodes: 0,
+            trees: tree_ensemble::Size::default(),
             missing_lost: false,
         }
     }
@@ -120,11 +123,6 @@ impl Builder {
     pub(crate) fn with_number(&mut self, op: &str, a: &Computed, number: f32) -> Result<Computed> {
         let number = self.scalar(number)?;
         self.binary(op, a, &number)
-    }
-
-    /// `part` added to the sum of those before it, if there are any.
-    pub(crate) fn add_to(&mut self, sum: Option<Computed>, part: Computed) -> Result<Computed> {
-        if let Some(sum) = sum { self.binary("Add", &sum, &part) } else { Ok(part) }
     }
 
     /// 1 where the comparison of `a` and `b` holds, else 0: `Greater` or `Equal`.
@@ -240,6 +238,15 @@ impl Builder {
         let name = self.graph.op_with_list("Transpose", &[&x.name], "perm", &perm);
         let shape = order.iter().map(|&axis| x.shape[axis]).collect();
         Ok(Computed { name, shape, ..x.clone() })
+    }
+
+    /// The scores of an ensemble of trees: rows × scores. A missing value leads to a leaf, so none is missing.
+    pub(crate) fn trees(&mut self, x: &Computed, ensemble: &TreeEnsemble) -> Result<Computed> {
+        let shape = vec![x.shape[0], Dim::fixed(ensemble.scores())];
+        self.trees.add(ensemble)?;
+        self.count_growing(&shape)?;
+        let name = self.graph.trees(&x.name, ensemble);
+        Ok(Computed::new(name, shape))
     }
 
     /// `ReduceSum` or `ReduceMax` over some axes, which stay with size 1.

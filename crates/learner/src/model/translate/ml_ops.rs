@@ -245,7 +245,12 @@ pub(crate) fn two_sided(
 
 /// Scores after `post_transform`.
 pub(crate) fn transformed(builder: &mut Builder, scores: &Computed, node: Node) -> Result<Computed> {
-    match node.text("post_transform") {
+    post_transformed(builder, scores, node.text("post_transform"))
+}
+
+/// Scores after the transformation of this name.
+pub(crate) fn post_transformed(builder: &mut Builder, scores: &Computed, name: &str) -> Result<Computed> {
+    match name {
         "" | "NONE" => Ok(scores.clone()),
         "LOGISTIC" => builder.unary("Sigmoid", scores),
         "SOFTMAX" => builder.softmax(scores, 1),

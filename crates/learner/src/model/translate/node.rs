@@ -90,6 +90,17 @@ impl<'a> Node<'a> {
 
 /// A constant of the file.
 pub(crate) fn tensor(proto: &TensorProto) -> Result<Tensor> {
+    let tensor = any_tensor(proto)?;
+    match &tensor.data {
+        Data::Floats(values) if !values.iter().all(|value| value.is_finite()) => {
+            refused("a weight is not finite")
+        }
+        _ => Ok(tensor),
+    }
+}
+
+/// A constant whose numbers may be NaN or infinite.
+pub(crate) fn any_tensor(proto: &TensorProto) -> Result<Tensor> {
     if !proto.external_data.is_empty()
         || proto.data_location.is_some_and(|location| location != 0)
         || proto.segment.is_some()
@@ -108,12 +119,18 @@ pub(crate) fn tensor(proto: &TensorProto) -> Result<Tensor> {
     if tensor.len() != elements {
         return refused("a tensor's size is not that of its data");
     }
-    if let Data::Floats(values) = &tensor.data
-        && !values.iter().all(|value| value.is_finite())
-    {
-        return refused("a weight is not finite");
-    }
     Ok(tensor)
+}
+
+/// The numbers of a list of bytes.
+pub(crate) fn bytes(proto: &TensorProto) -> Result<Vec<i64>> {
+    if DataType::try_from(proto.data_type) != Ok(DataType::Uint8) {
+        return refused("a list of modes is not of bytes");
+    }
+    if proto.raw_data.is_empty() {
+        return Ok(proto.int32_data.iter().map(|&byte| i64::from(byte)).collect());
+    }
+    Ok(proto.raw_data.iter().map(|&byte| i64::from(byte)).collect())
 }
 
 fn data(proto: &TensorProto) -> Result<Data> {

@@ -134,6 +134,7 @@ fn ml(op_type: &str) -> Option<Rule> {
         "OneHotEncoder" => Rule::One(ml_ops::one_hot),
         "Scaler" => Rule::One(ml_ops::scaler),
         "ZipMap" => Rule::Value(movement::identity),
+        "TreeEnsemble" => Rule::Computed(trees::ensemble),
         "TreeEnsembleClassifier" => Rule::Scores(trees::classifier),
         "TreeEnsembleRegressor" => Rule::Computed(trees::regressor),
         _ => return None,
