@@ -353,7 +353,12 @@ mod tests {
         let zero = || objective.state(Array2::zeros((2, 3).f()));
         let direct = objective.minimise(0.1, LIMITS, zero());
         let warm = objective.minimise(0.1, LIMITS, objective.minimise(10.0, LIMITS, zero()));
-        assert!((direct.value(0.1) - warm.value(0.1)).abs() < 1e-7, "{} {}", direct.value(0.1), warm.value(0.1));
+        assert!(
+            (direct.value(0.1) - warm.value(0.1)).abs() < 1e-7,
+            "{} {}",
+            direct.value(0.1),
+            warm.value(0.1)
+        );
         assert!(objective.minimise(10.0, LIMITS, zero()).value(0.1) > direct.value(0.1) + 1e-3);
     }
 }
