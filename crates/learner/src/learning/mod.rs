@@ -15,6 +15,7 @@ mod importance;
 mod learner;
 mod linear;
 mod linfa_fit;
+mod linfa_models;
 mod logistic;
 mod metrics;
 mod newton;
@@ -30,6 +31,7 @@ mod trees;
 
 pub use calibration::{Calibration, CalibrationBin, CalibrationData};
 pub use evaluation::{Evaluation, Iteration, evaluate, evaluate_predictions};
+pub use linfa_models::{LearnerParams, LearnerValidParams, LinfaError};
 pub use metrics::{ClassMetrics, Metrics, RocCurve, most_probable};
 pub use progress::Progress;
 pub use temperature::temperature_scaled_log_loss;
