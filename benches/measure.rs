@@ -7,7 +7,8 @@
 mod common;
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -19,6 +20,8 @@ use tempfile::TempDir;
 use ureq::Agent;
 
 const PASSWORD: &str = "a-long-password";
+/// `bench` and the password, in base64.
+const CREDENTIALS: &str = "YmVuY2g6YS1sb25nLXBhc3N3b3Jk";
 
 fn main() {
     // `cargo bench` passes --bench, `cargo test --benches` does not.
@@ -33,7 +36,81 @@ fn main() {
     whole_round(&mut table, scaled(MIDDLE), if quick { 1 } else { 3 });
     whole_round(&mut table, scaled(LARGE), 1);
     predictions(&mut table, scaled(Shape { rows: 14_139, ..TO_PREDICT }), scaled(TO_PREDICT));
+    one_row(&mut table, quick);
     println!("{table}");
+}
+
+/// Predictions of one sample from eight clients: requests per second, the processor time of one, and the 99th percentile.
+fn one_row(table: &mut Table, quick: bool) {
+    let shape = if quick {
+        Shape { rows: 200, features: 40, varying: 8 }
+    } else {
+        Shape { rows: 4_000, ..TO_PREDICT }
+    };
+    let sample = Form::new().field("dirhash", "d").file(&Shape { rows: 1, ..shape }.prediction_csv(2));
+    let server = Server::start();
+    server.post("/training", &Form::new().field("dirhash", "d").file(&shape.training_csv(1)));
+    server.post("/prediction", &sample);
+    let request = sample.request("/prediction");
+    let requests = if quick { 10 } else { 2_000 };
+    for (what, keep_alive) in [("one row, keep-alive", true), ("one row, new connection", false)] {
+        let (began, used) = (Instant::now(), server.processor_time());
+        let clients: Vec<_> = (0..8)
+            .map(|_| {
+                let (address, request) = (server.address.clone(), request.clone());
+                std::thread::spawn(move || times(&address, &request, requests, keep_alive))
+            })
+            .collect();
+        let mut times: Vec<Duration> =
+            clients.into_iter().flat_map(|client| client.join().unwrap()).collect();
+        let per_second = times.len() as f64 / began.elapsed().as_secs_f64();
+        let processor = server.processor_time().zip(used).map(|(after, before)| after.saturating_sub(before));
+        let processor = processor.map_or_else(String::new, |time| {
+            format!("{:.3} ms", time.as_secs_f64() * 1000.0 / times.len() as f64)
+        });
+        times.sort_unstable();
+        let p99 = times[times.len() * 99 / 100].as_secs_f64() * 1000.0;
+        let time = format!("{per_second:.0}/s, p99 {p99:.1} ms");
+        table.add_row([what, &format!("1 × {}", shape.features), &time, &processor, ""]);
+    }
+}
+
+/// The times of requests that one client sends one after the other.
+fn times(address: &str, request: &[u8], count: usize, keep_alive: bool) -> Vec<Duration> {
+    let mut connection = None;
+    let exchange = |_| {
+        let began = Instant::now();
+        let mut stream = connection.take().unwrap_or_else(|| {
+            let stream = TcpStream::connect(address).unwrap();
+            stream.set_nodelay(true).unwrap();
+            BufReader::new(stream)
+        });
+        stream.get_mut().write_all(request).unwrap();
+        let body = read_response(&mut stream);
+        assert!(body.starts_with(br#"{"status":0"#), "{}", String::from_utf8_lossy(&body));
+        connection = keep_alive.then_some(stream);
+        began.elapsed()
+    };
+    (0..count).map(exchange).collect()
+}
+
+/// The body of a response.
+fn read_response(stream: &mut BufReader<TcpStream>) -> Vec<u8> {
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line).unwrap();
+        let line = line.trim().to_ascii_lowercase();
+        if line.is_empty() {
+            break;
+        }
+        if let Some(value) = line.strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).unwrap();
+    body
 }
 
 /// The time from start to the first reply, and the memory of an idle server.
@@ -222,6 +299,17 @@ impl Form {
 
     fn field(self, name: &str, value: &str) -> Self {
         self.part(&format!("name=\"{name}\""), value)
+    }
+
+    /// The bytes of a POST request.
+    fn request(&self, route: &str) -> Vec<u8> {
+        let body = format!("{}--{BOUNDARY}--\r\n", self.0);
+        format!(
+            "POST {route} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic {CREDENTIALS}\r\n\
+             Content-Type: multipart/form-data; boundary={BOUNDARY}\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .into_bytes()
     }
 
     fn file(self, content: &str) -> Self {

@@ -110,3 +110,67 @@ impl Loaded {
         Ok(self.identity.as_ref().map_or(Ok(false), |identity| model_dir.is_current(identity))?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::backend::{RepeatedBatches, Upload, train};
+    use crate::dataset::Limits;
+
+    fn trained(dir: &tempfile::TempDir, name: &str) -> ModelDir {
+        let model_dir = ModelDir::at(&dir.path().join(name));
+        let mut text = "nfeatures,targetclasses,targettype\n1,\"[0,1]\",discrete\na,target\n".to_owned();
+        text.extend((0..40).map(|row| format!("{},{}\n", f64::from(row % 2) - 0.5, row % 2)));
+        let upload = Upload::from(text.into_bytes());
+        train(&model_dir, upload, &Limits::default(), RepeatedBatches::Count).expect("trained");
+        model_dir
+    }
+
+    fn current(models: &LoadedModels, model_dir: &ModelDir) -> Arc<Loaded> {
+        models.current(model_dir, 1).expect("readable").expect("trained")
+    }
+
+    #[test]
+    fn a_model_is_loaded_once_and_again_when_it_was_published_again() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (model_dir, models) = (trained(&dir, "a"), LoadedModels::new(64 << 20));
+        let first = current(&models, &model_dir);
+        assert!(Arc::ptr_eq(&first, &current(&models, &model_dir)));
+        trained(&dir, "a");
+        let second = current(&models, &model_dir);
+        assert!(!Arc::ptr_eq(&first, &second));
+        assert!(Arc::ptr_eq(&second, &current(&models, &model_dir)));
+        // The same bytes in another file, such as one from a backup.
+        let file = dir.path().join("a/classifier/2/model.onnx");
+        fs::copy(&file, dir.path().join("copy")).expect("copied");
+        fs::rename(dir.path().join("copy"), &file).expect("replaced");
+        assert!(!Arc::ptr_eq(&second, &current(&models, &model_dir)));
+    }
+
+    #[test]
+    fn models_beyond_the_bytes_of_the_cache_are_not_kept() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let model_dirs = ["a", "b", "c", "d"].map(|name| trained(&dir, name));
+        let bytes = current(&LoadedModels::none(), &model_dirs[0]).model.bytes() as u64;
+        let models = LoadedModels::new(bytes * 5 / 2);
+        let kept = |models: &LoadedModels| models.0.as_ref().map_or(0, Cache::len);
+        model_dirs.iter().for_each(|model_dir| drop(current(&models, model_dir)));
+        assert_eq!(kept(&models), 2);
+        let last = current(&models, &model_dirs[3]);
+        assert!(Arc::ptr_eq(&last, &current(&models, &model_dirs[3])));
+        let too_small = LoadedModels::new(bytes / 2);
+        drop(current(&too_small, &model_dirs[0]));
+        assert_eq!(kept(&too_small), 0);
+    }
+
+    #[test]
+    fn a_deleted_model_is_none() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (model_dir, models) = (trained(&dir, "a"), LoadedModels::new(64 << 20));
+        drop(current(&models, &model_dir));
+        fs::remove_dir_all(dir.path().join("a")).expect("removed");
+        assert!(models.current(&model_dir, 1).expect("readable").is_none());
+    }
+}

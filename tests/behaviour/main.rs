@@ -39,6 +39,7 @@ mod log_lines;
 mod memory;
 mod methods_and_paths;
 mod migrate_crash;
+mod model_cache;
 mod moodle_cases;
 mod never_lose_faults;
 mod never_lose_kills;
