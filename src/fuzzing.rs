@@ -24,7 +24,11 @@ use crate::http::uploads::Uploads;
 pub fn authorization(header: &[u8]) -> Option<(String, String)> {
     let mut headers = HeaderMap::new();
     headers.insert(AUTHORIZATION, HeaderValue::from_bytes(header).ok()?);
-    basic_auth::read(&headers)
+    basic_auth::read(&headers).map(|credentials| {
+        let password =
+            credentials.passwords.first().map(|password| String::from_utf8_lossy(password).into_owned());
+        (credentials.name, password.unwrap_or_default())
+    })
 }
 
 /// Reads a query string as all routes do; returns how many of the five kinds of parameters it holds.

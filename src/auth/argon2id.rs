@@ -32,7 +32,9 @@ pub fn argon2id_entry(user: &str, password: &str) -> Result<String, UsersError> 
     let params = Params::new(memory, passes, lanes, Some(HASH_BYTES))
         .map_err(|error| UsersError::Machine(error.to_string()))?;
     let unhashed = Argon2idHash { params, salt: salt.to_vec(), hash: vec![0; HASH_BYTES] };
-    let hash = unhashed.hash_of(password).ok_or_else(|| UsersError::Machine("out of memory".to_owned()))?;
+    let hash = unhashed
+        .hash_of(password.as_bytes())
+        .ok_or_else(|| UsersError::Machine("out of memory".to_owned()))?;
     let (salt, hash) = (hex::encode(salt), hex::encode(hash));
     Ok(format!("{user}:argon2id:v19.m{memory}.t{passes}.p{lanes}.{salt}:{hash}"))
 }
@@ -69,10 +71,10 @@ impl Argon2idHash {
     }
 
     /// The hash of a password; `None` when there is not enough memory.
-    pub(crate) fn hash_of(&self, password: &str) -> Option<Vec<u8>> {
+    pub(crate) fn hash_of(&self, password: &[u8]) -> Option<Vec<u8>> {
         let mut out = vec![0; self.hash.len()];
         Argon2::new(Algorithm::Argon2id, Version::V0x13, self.params.clone())
-            .hash_password_into(password.as_bytes(), &self.salt, &mut out)
+            .hash_password_into(password, &self.salt, &mut out)
             .ok()?;
         Some(out)
     }

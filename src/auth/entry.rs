@@ -5,6 +5,7 @@
 use sha2::{Digest, Sha256};
 
 use super::argon2id::Argon2idHash;
+use super::corrections::{self, Correction};
 use super::error::UsersError;
 use super::secret::{Salted, Scheme, Secret};
 use super::user_name::check_name;
@@ -19,10 +20,11 @@ pub(crate) struct User {
     pub(crate) secret: Secret,
 }
 
-/// Parses `name:password` and `name:SCHEME:SALT:HASH`, separated by commas.
-pub(crate) fn parse(text: &str) -> Result<Vec<User>, UsersError> {
+/// Parses `name:password` and `name:SCHEME:SALT:HASH`, separated by commas. Returns the users, and what was corrected.
+pub(crate) fn parse(text: &str) -> Result<(Vec<User>, Vec<Correction>), UsersError> {
     let mut users: Vec<User> = Vec::new();
-    for (index, text) in text.split(',').enumerate() {
+    let (entries, corrections) = corrections::entries(text);
+    for (index, text) in entries.into_iter().enumerate() {
         let refuse = |name: Option<&str>, problem| UsersError::Entry {
             number: index + 1,
             name: name.map(str::to_owned),
@@ -34,7 +36,7 @@ pub(crate) fn parse(text: &str) -> Result<Vec<User>, UsersError> {
         }
         users.push(user);
     }
-    Ok(users)
+    Ok((users, corrections))
 }
 
 type Refusal<'a> = (Option<&'a str>, &'static str);
@@ -52,7 +54,7 @@ fn user(text: &str) -> Result<User, Refusal<'_>> {
     check_name(name).map_err(|problem| (None, problem))?;
     let secret = match fields[1..] {
         [""] => Err("the password is empty: write user:password"),
-        [password] => Ok(Secret::plain(password)),
+        [password] => check_password(password).map(|()| Secret::plain(password)),
         ["sha256", salt, hash] => salted(Scheme::Sha256, salt, hash),
         ["sha512", salt, hash] => salted(Scheme::Sha512, salt, hash),
         ["argon2id", settings, hash] => Argon2idHash::parse(settings, hash).map(Secret::Argon2id),
@@ -67,6 +69,27 @@ fn user(text: &str) -> Result<User, Refusal<'_>> {
         _ => Weakness::of_hash(name, &secret),
     };
     Ok(User { name: name.to_owned(), digest: Sha256::digest(name).into(), weakness, secret })
+}
+
+/// Refuses what a tool probably added to a password: with it, nobody could log in.
+fn check_password(password: &str) -> Result<(), &'static str> {
+    let is_wrapped = |open: &str, close: &str| password.starts_with(open) && password.ends_with(close);
+    if password.trim() != password {
+        return Err("the password begins or ends with a blank: write user:password without blanks, or have \
+                    `moodle-mlbackend passwd` make an entry for a password with a blank");
+    }
+    if password.contains(char::is_control) {
+        return Err("the password contains a line break or a control character: separate entries by commas");
+    }
+    if password.len() > 1 && (is_wrapped("\"", "\"") || is_wrapped("'", "'")) {
+        return Err("the password is in quotes: remove them");
+    }
+    if is_wrapped("${", "}") {
+        return Err(
+            "the password is the name of a variable that was not replaced by its value: write the password",
+        );
+    }
+    Ok(())
 }
 
 fn salted(scheme: Scheme, salt: &str, hash: &str) -> Result<Secret, &'static str> {

@@ -3,6 +3,7 @@
 //! Owns the format of the users variable, password hashing and the count of failures. Must not know HTTP.
 
 mod argon2id;
+mod corrections;
 mod entry;
 mod error;
 mod secret;
@@ -12,6 +13,7 @@ pub mod users;
 mod weak_password;
 
 pub use argon2id::argon2id_entry;
+pub use corrections::Correction;
 pub use error::UsersError;
 pub use throttle::{Throttle, Wait};
 pub use users::Users;

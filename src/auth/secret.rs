@@ -36,7 +36,7 @@ impl Secret {
         Self::Plain(Sha256::digest(password).into())
     }
 
-    pub(crate) fn matches(&self, password: &str) -> bool {
+    pub(crate) fn matches(&self, password: &[u8]) -> bool {
         match self {
             Self::Plain(known) => same(known, &Sha256::digest(password)),
             Self::Salted(known) => same(&known.hash, &known.scheme.hash(&known.salt, password)),
@@ -75,7 +75,7 @@ impl Secret {
 }
 
 impl Scheme {
-    fn hash(self, salt: &[u8], password: &str) -> Vec<u8> {
+    fn hash(self, salt: &[u8], password: &[u8]) -> Vec<u8> {
         match self {
             Self::Sha256 => Sha256::new().chain_update(salt).chain_update(password).finalize().to_vec(),
             Self::Sha512 => Sha512::new().chain_update(salt).chain_update(password).finalize().to_vec(),

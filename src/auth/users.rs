@@ -9,6 +9,7 @@ use std::sync::{PoisonError, RwLock};
 use sha2::{Digest, Sha256, Sha512};
 use subtle::{ConditionallySelectable, ConstantTimeEq};
 
+use super::corrections::Correction;
 use super::entry::{self, User};
 use super::error::UsersError;
 use super::secret::Secret;
@@ -17,6 +18,8 @@ use super::weak_password::Weakness;
 /// The users of the server; at least one.
 pub struct Users {
     list: Vec<User>,
+    /// What was corrected in the variable.
+    corrections: Vec<Correction>,
     /// One per kind of secret in the list with its own cost. Every check computes all kinds, so that the response time
     /// does not reveal which names exist.
     decoys: Vec<Secret>,
@@ -29,7 +32,8 @@ pub struct Users {
 
 impl Users {
     /// Whether these credentials were verified before; otherwise [`Self::verify`] has to compute.
-    pub fn remembered(&self, name: &str, password: &str) -> bool {
+    pub fn remembered(&self, name: &str, password: impl AsRef<[u8]>) -> bool {
+        let password = password.as_ref();
         let index = self.index_of(name);
         let given = self.fingerprint(password);
         let verified = self.verified.read().unwrap_or_else(PoisonError::into_inner);
@@ -38,8 +42,10 @@ impl Users {
         known.ct_eq(&given).into()
     }
 
-    /// Checks credentials. Blocks for tens of milliseconds: do not call it on an async worker.
-    pub fn verify(&self, name: &str, password: &str) -> bool {
+    /// Checks credentials; an empty password is always wrong. Blocks for tens of milliseconds: do not call it on an async
+    /// worker.
+    pub fn verify(&self, name: &str, password: impl AsRef<[u8]>) -> bool {
+        let password = password.as_ref();
         let index = self.index_of(name);
         let found = index.map(|index| &self.list[index].secret);
         let mut right = false;
@@ -48,7 +54,7 @@ impl Users {
             right |= secret.matches(password);
         }
         // No password matches a decoy; if one did, it would still not grant access.
-        right &= index.is_some();
+        right &= index.is_some() && !password.is_empty();
         if let (Some(index), true) = (index, right) {
             let fingerprint = self.fingerprint(password);
             self.verified.write().unwrap_or_else(PoisonError::into_inner)[index] = Some(fingerprint);
@@ -71,6 +77,11 @@ impl Users {
         self.list.iter().filter_map(|user| Some((user.name.as_str(), user.weakness?)))
     }
 
+    /// What was corrected in the variable: a tool had changed it on the way.
+    pub fn corrections(&self) -> &[Correction] {
+        &self.corrections
+    }
+
     /// The index of a user, in a time that depends neither on the name nor on its index.
     fn index_of(&self, name: &str) -> Option<usize> {
         const NONE: u64 = u64::MAX;
@@ -82,16 +93,36 @@ impl Users {
         if found == NONE { None } else { usize::try_from(found).ok() }
     }
 
-    fn fingerprint(&self, password: &str) -> [u8; 64] {
+    fn fingerprint(&self, password: &[u8]) -> [u8; 64] {
         Sha512::new().chain_update(self.key).chain_update(password).finalize().into()
     }
+}
+
+impl Users {
+    /// Reads the users variable as the system has it; bytes that are not UTF-8 are read as Latin-1.
+    ///
+    /// # Errors
+    /// [`UsersError`] when an entry is malformed.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, UsersError> {
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            return text.parse();
+        }
+        let mut users: Self = of_latin1(bytes).parse()?;
+        users.corrections.push(Correction::Latin1);
+        Ok(users)
+    }
+}
+
+/// The text of bytes in Latin-1, whose characters are the first 256 of Unicode.
+pub fn of_latin1(bytes: &[u8]) -> String {
+    bytes.iter().copied().map(char::from).collect()
 }
 
 impl FromStr for Users {
     type Err = UsersError;
 
     fn from_str(text: &str) -> Result<Self, UsersError> {
-        let list = entry::parse(text)?;
+        let (list, corrections) = entry::parse(text)?;
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|error| UsersError::Machine(error.to_string()))?;
         let mut decoys: Vec<Secret> = Vec::new();
@@ -101,7 +132,7 @@ impl FromStr for Users {
             }
         }
         let verified = RwLock::new(vec![None; list.len()]);
-        Ok(Self { list, decoys, key, verified })
+        Ok(Self { list, corrections, decoys, key, verified })
     }
 }
 

@@ -54,7 +54,7 @@ impl Weakness {
     /// Checks a fast hash by trying well-known passwords. Memory-hard hashes are skipped: they would delay startup, and
     /// `passwd`, which makes them, refuses such passwords.
     pub(crate) fn of_hash(name: &str, secret: &Secret) -> Option<Self> {
-        let known = |password: &&str| secret.matches(password);
+        let known = |password: &&str| secret.matches(password.as_bytes());
         let found = !secret.is_slow() && WELL_KNOWN.iter().chain([&name]).any(known);
         found.then_some(Self::WellKnown)
     }

@@ -30,9 +30,6 @@ pub enum ConfigError {
     /// The users variable is malformed.
     #[error("{USERS} cannot be used: {0}")]
     Users(#[from] UsersError),
-    /// The users variable is not text.
-    #[error("{USERS} is not valid UTF-8: set it to user:password, several separated by commas")]
-    UsersNotText,
     /// A well-known password would be the only protection of a server that other machines can reach.
     #[error(
         "{USERS} gives the user {user:?} a well-known password, and {host} can be reached from other machines: make a \

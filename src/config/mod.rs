@@ -27,19 +27,20 @@ pub use variables::{EVALUATION_INFO, LOGIN_FAILURES, TEMP_DIR, TRUSTED_PROXIES, 
 use std::env;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
 use clap::Args;
-use clap::builder::BoolishValueParser;
 
 use crate::auth::{Users, Weakness};
 use crate::backend::{EvaluationInfo, ImportLimits, RepeatedBatches};
 use crate::telemetry::LogFormat;
 use limits::unpacked_bytes;
 use parsers::{
-    DAY, DEFAULT_PORT, at_least_one, bytes_or_none, path, path_or_system_temp, port, seconds, version,
+    DAY, DEFAULT_PORT, at_least_one, bytes_or_none, host, path, path_or_system_temp, port, seconds, switch,
+    version, whole,
 };
 use variables::{DATA_DIR, S3_BUCKET, STASH_DIR};
 
@@ -66,16 +67,16 @@ pub struct Config {
     #[arg(long, env = STASH_DIR, value_name = "DIR", value_parser = path())]
     pub stash_dir: Option<PathBuf>,
     /// Listen on all network interfaces instead of only on this machine
-    #[arg(long, env = "MOODLE_MLBACKEND_WORLD_VISIBLE", value_parser = BoolishValueParser::new())]
+    #[arg(long, env = "MOODLE_MLBACKEND_WORLD_VISIBLE", value_parser = switch)]
     world_visible: bool,
     /// Address to listen on; overrides --world-visible [default: 127.0.0.1]
-    #[arg(long = "host", env = "MOODLE_MLBACKEND_HOST", value_name = "ADDRESS")]
+    #[arg(long = "host", env = "MOODLE_MLBACKEND_HOST", value_name = "ADDRESS", value_parser = host)]
     address: Option<IpAddr>,
     /// Port to listen on; 0 selects a free port
     #[arg(short, long, env = "MOODLE_MLBACKEND_PORT", default_value_t = DEFAULT_PORT, value_parser = port)]
     pub port: u16,
     /// Log in more detail; responses to clients stay the same
-    #[arg(long, env = "MOODLE_MLBACKEND_DEBUG_MODE", value_parser = BoolishValueParser::new())]
+    #[arg(long, env = "MOODLE_MLBACKEND_DEBUG_MODE", value_parser = switch)]
     pub debug_mode: bool,
     /// Format of log lines: text, or json with one object per line
     #[arg(long, env = "MOODLE_MLBACKEND_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
@@ -85,7 +86,7 @@ pub struct Config {
     pub jobs: usize,
     /// Trainings and evaluations that may wait in the queue; when it is full, the server responds with 503 and a
     /// Retry-After header
-    #[arg(long, env = "MOODLE_MLBACKEND_QUEUE_LENGTH", value_name = "N", default_value_t = 32)]
+    #[arg(long, env = "MOODLE_MLBACKEND_QUEUE_LENGTH", value_name = "N", default_value_t = 32, value_parser = whole::<usize>)]
     pub queue_length: usize,
     /// Seconds that a request may wait in the queue before the server responds with 503 and a Retry-After header
     #[arg(long = "queue-seconds", env = "MOODLE_MLBACKEND_QUEUE_SECONDS", value_name = "SECONDS", default_value = "3600", value_parser = seconds(1..=30 * DAY))]
@@ -123,7 +124,7 @@ pub struct Config {
     #[command(flatten)]
     pub dataset: DatasetLimits,
     /// Train again on samples that Moodle sends again, instead of counting each sample once
-    #[arg(long, env = "MOODLE_MLBACKEND_COUNT_REPEATED_BATCHES", value_parser = BoolishValueParser::new(), help_heading = "Datasets")]
+    #[arg(long, env = "MOODLE_MLBACKEND_COUNT_REPEATED_BATCHES", value_parser = switch, help_heading = "Datasets")]
     count_repeated_batches: bool,
     /// Settings about connections.
     #[command(flatten)]
@@ -142,11 +143,7 @@ impl Config {
         if env::var_os(S3_BUCKET).is_some_and(|bucket| !bucket.is_empty()) {
             return Err(ConfigError::S3);
         }
-        let users = match env::var(USERS) {
-            Ok(text) => Some(text.parse()?),
-            Err(env::VarError::NotPresent) => None,
-            Err(env::VarError::NotUnicode(_)) => return Err(ConfigError::UsersNotText),
-        };
+        let users = env::var_os(USERS).map(|users| Users::from_bytes(users.as_bytes())).transpose()?;
         Self::with_users(args, users)
     }
 

@@ -116,7 +116,8 @@ pub(crate) enum HttpError {
 /// After this many seconds a client should try a busy server again.
 const RETRY_AFTER: &str = "60";
 
-const CHALLENGE: &str = "Basic realm=\"moodle-mlbackend\"";
+/// The encoding is that of RFC 7617.
+const CHALLENGE: &str = "Basic realm=\"moodle-mlbackend\", charset=\"UTF-8\"";
 
 impl HttpError {
     /// A fault of the server; `action` failed because of `cause`, and both go to the log only.

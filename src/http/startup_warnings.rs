@@ -24,6 +24,9 @@ pub(super) fn log_warnings(config: &Config) {
 }
 
 fn log_user_warnings(users: &Users, config: &Config) {
+    for correction in users.corrections() {
+        tracing::warn!("{USERS} was corrected: {correction}. Correct it where it is set");
+    }
     for (user, weakness) in users.weak() {
         match weakness {
             // On an exposed address the server does not start with such a password.

@@ -1,18 +1,22 @@
 //! Authentication of requests.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rstest::rstest;
 
 use crate::common::{Form, Launch, Request, Route, TestServer, protected_routes};
 
 const NONE: &str = "No user and/or password included in the request.";
 const WRONG: &str = "Incorrect user and/or password provided by Moodle.";
+const CHALLENGE: &str = "Basic realm=\"moodle-mlbackend\", charset=\"UTF-8\"";
+
 #[test]
 fn every_other_route_refuses_a_request_without_credentials() {
     let server = TestServer::start();
     for Route { method, path, .. } in protected_routes() {
         let reply = server.send(&Request::new(method, path));
         reply.expect(401, NONE);
-        assert_eq!(reply.header("www-authenticate"), Some("Basic realm=\"moodle-mlbackend\""));
+        assert_eq!(reply.header("www-authenticate"), Some(CHALLENGE));
     }
 }
 
@@ -23,7 +27,7 @@ fn every_other_route_refuses_wrong_credentials() {
         for (user, password) in [("a", "c"), ("b", "b"), ("A", "b"), ("a", "b "), ("a", "b:c")] {
             let reply = server.send(&Request::new(method, path).credentials(user, password));
             reply.expect(401, WRONG);
-            assert_eq!(reply.header("www-authenticate"), Some("Basic realm=\"moodle-mlbackend\""));
+            assert_eq!(reply.header("www-authenticate"), Some(CHALLENGE));
         }
     }
 }
@@ -37,11 +41,97 @@ fn every_other_route_refuses_wrong_credentials() {
 #[case("Basic !")]
 #[case("Basic YWI=")]
 #[case::no_name("Basic OmI=")]
-#[case::no_password("Basic YTo=")]
 #[case("nonsense")]
 fn unreadable_credentials_count_as_none(#[case] header: &str) {
     let server = TestServer::start();
     server.send(&Request::new("GET", "/export").header("Authorization", header)).expect(401, NONE);
+}
+
+#[test]
+fn an_empty_password_is_a_wrong_one() {
+    // printf %s salt | sha256sum: the hash of an empty password.
+    let users = "a:b,bob:sha256:salt:63479ad69a090b258277ec8fba6f99419a2ffb248981510657c944ccd1148e97";
+    let server = Launch::new().env("MOODLE_MLBACKEND_PYTHON_USERS", users).start();
+    for user in ["a", "bob", "unknown"] {
+        server.send(&Request::new("GET", "/export").credentials(user, "")).expect(401, WRONG);
+    }
+}
+
+/// Clients send a password in UTF-8, as the challenge asks, or in Latin-1.
+#[test]
+fn a_password_beyond_ascii_is_accepted_in_utf8_and_in_latin1() {
+    use sha2::{Digest, Sha256};
+    // The hash of a password that was in Latin-1 when its entry was made.
+    let of_latin1 = hex::encode(Sha256::digest(b"saltp\xe4ss"));
+    let argon = moodle_mlbackend::auth::argon2id_entry("cho", "p\u{e4}ss").expect("an entry");
+    let users = format!("ann:p\u{e4}ss,bob:sha256:salt:{of_latin1},{argon},d\u{e4}n:p\u{e4}ss");
+    let server = Launch::new().env("MOODLE_MLBACKEND_PYTHON_USERS", &users).start();
+    let status = |credentials: &[u8]| {
+        let header = format!("Basic {}", STANDARD.encode(credentials));
+        server.send(&Request::new("GET", "/export").header("Authorization", &header)).status
+    };
+    for credentials in [
+        "ann:p\u{e4}ss".as_bytes(),
+        b"ann:p\xe4ss",
+        "bob:p\u{e4}ss".as_bytes(),
+        b"bob:p\xe4ss",
+        "cho:p\u{e4}ss".as_bytes(),
+        b"cho:p\xe4ss",
+        "d\u{e4}n:p\u{e4}ss".as_bytes(),
+        b"d\xe4n:p\xe4ss",
+    ] {
+        assert_eq!(status(credentials), 500, "{credentials:?}: only uniqueid is missing");
+    }
+    for credentials in [&b"ann:p\xf6ss"[..], b"ann:pass", b"d\xf6n:p\xe4ss"] {
+        assert_eq!(status(credentials), 401, "{credentials:?}");
+    }
+}
+
+/// Container tools keep quotes, blanks and line ends of the files that they read.
+#[rstest]
+#[case::quotes("\"ann:pw-1,bob:pw-2\"", "quotes")]
+#[case::single_quotes("'ann:pw-1,bob:pw-2'", "quotes")]
+#[case::quotes_around_each_entry("\"ann:pw-1\",\"bob:pw-2\"", "quotes")]
+#[case::a_blank_before_a_name("ann:pw-1, bob:pw-2", "a blank")]
+#[case::a_final_newline("ann:pw-1,bob:pw-2\n", "a line end")]
+#[case::a_final_carriage_return("ann:pw-1,bob:pw-2\r", "a line end")]
+#[case::entries_on_lines("ann:pw-1,\r\nbob:pw-2\r\n", "a line end")]
+fn a_mangled_users_variable_is_corrected_with_a_warning(#[case] users: &str, #[case] correction: &str) {
+    let server = Launch::new().env("MOODLE_MLBACKEND_PYTHON_USERS", users).start();
+    for (user, password) in [("ann", "pw-1"), ("bob", "pw-2")] {
+        let reply = server.send(&Request::new("GET", "/export").credentials(user, password));
+        assert_eq!(reply.status, 500, "{user}: only uniqueid is missing");
+    }
+    let log = server.log();
+    assert!(log.contains("PYTHON_USERS was corrected") && log.contains(correction), "{log}");
+    assert!(!log.contains("pw-1") && !log.contains("pw-2"), "{log}");
+}
+
+#[rstest]
+#[case::a_quoted_password("ann:pw-0,bob:\"secret\"", "entry 2 (user \"bob\"): the password is in quotes")]
+#[case::one_quote("\"ann:secret", "entry 1: the user name begins or ends with a quotation mark")]
+#[case::a_blank_before_a_password(
+    "ann: secret",
+    "entry 1 (user \"ann\"): the password begins or ends with a blank"
+)]
+#[case::a_blank_after_a_password(
+    "ann:secret ,bob:pw-0",
+    "entry 1 (user \"ann\"): the password begins or ends"
+)]
+#[case::a_blank_after_a_name("ann :secret", "entry 1: the user name begins or ends with a blank")]
+#[case::lines_instead_of_commas(
+    "ann:secret\nbob:secret",
+    "entry 1 (user \"ann\"): it has the wrong number of fields"
+)]
+#[case::the_name_of_the_variable(
+    "MOODLE_MLBACKEND_PYTHON_USERS=ann:secret",
+    "entry 1: it begins with the name of the variable"
+)]
+#[case::a_variable_in_the_variable("ann:${secret}", "was not replaced by its value")]
+fn a_doubtful_users_variable_stops_the_start(#[case] users: &str, #[case] reason: &str) {
+    let ended = Launch::new().env("MOODLE_MLBACKEND_PYTHON_USERS", users).fail();
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains(reason) && !ended.stderr.contains("secret"), "{}", ended.stderr);
 }
 
 #[rstest]

@@ -187,7 +187,7 @@ fn a_prediction_file_with_a_surplus_name_is_matched_by_position() {
         let changed = text.replace(r#"sampleid,"\ind_max","\ind_min","\ind_name""#, names);
         assert_ne!(changed, text);
         let reply = send(&server, "/prediction", "m", changed.as_bytes());
-        assert_eq!((reply.status, reply.text()), (200, expected.to_string().as_str()), "{names}");
+        assert_eq!((reply.status, reply.json()), (200, expected.clone()), "{names}");
     }
     let log = server.log();
     assert!(log.contains("matched by their position") && log.contains("names=5"), "{log}");

@@ -4,7 +4,7 @@ use std::fs;
 
 use rstest::rstest;
 
-use crate::common::{Launch, TestServer};
+use crate::common::{Launch, TestServer, skip};
 
 #[rstest]
 #[case("MOODLE_MLBACKEND_PYTHON_DIR", "/nowhere/at/all")]
@@ -29,6 +29,40 @@ fn an_invalid_setting_exits_with_1_and_names_the_variable(#[case] variable: &str
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
     assert!(ended.stderr.contains(variable), "{}", ended.stderr);
     assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
+}
+
+#[rstest]
+#[case("MOODLE_MLBACKEND_HOST", "moodle.example", "such as 127.0.0.1")]
+#[case("MOODLE_MLBACKEND_HOST", "127.0.0.1:5000", "without a port")]
+#[case("MOODLE_MLBACKEND_PORT", "eighty", "such as 5000")]
+#[case("MOODLE_MLBACKEND_JOBS", "two", "such as 100")]
+#[case("MOODLE_MLBACKEND_QUEUE_LENGTH", "-1", "such as 40")]
+#[case("MOODLE_MLBACKEND_LOGIN_FAILURES", "many", "such as 40")]
+#[case("MOODLE_MLBACKEND_QUEUE_SECONDS", "1h", "such as 60")]
+#[case("MOODLE_MLBACKEND_STOP_SECONDS", "90s", "from 0 to 86400, such as 60")]
+#[case("MOODLE_MLBACKEND_EVALUATION_SECONDS", "ten", "such as 60")]
+#[case("MOODLE_MLBACKEND_MAX_DATASET_BYTES", "plenty", "such as 1048576")]
+#[case("MOODLE_MLBACKEND_TRUSTED_PROXIES", "proxy", "such as 127.0.0.1")]
+#[case("MOODLE_MLBACKEND_WORLD_VISIBLE", "perhaps", "expected 1 (on) or 0 (off)")]
+fn an_invalid_setting_gets_an_example(#[case] variable: &str, #[case] value: &str, #[case] example: &str) {
+    let ended = Launch::new().env(variable, value).fail();
+    assert!(ended.code == Some(1) && ended.stderr.contains(variable), "{}", ended.stderr);
+    assert!(ended.stderr.contains(example), "{}", ended.stderr);
+}
+
+#[rstest]
+#[case("localhost", "127.0.0.1")]
+#[case("LOCALHOST", "127.0.0.1")]
+#[case("::1", "::1")]
+#[case("[::1]", "::1")]
+fn listens_on_an_address_as_people_write_it(#[case] host: &str, #[case] expected: &str) {
+    let address: std::net::IpAddr = expected.parse().expect("an address");
+    if std::net::TcpListener::bind((address, 0)).is_err() {
+        return skip("listens_on_an_address_as_people_write_it", "this machine has no IPv6");
+    }
+    let server = Launch::new().arg("--host").arg(host).start();
+    assert_eq!(server.address.ip(), address);
+    server.get("/version").expect(200, "3.0.5");
 }
 
 #[test]

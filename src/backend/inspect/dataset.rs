@@ -20,6 +20,7 @@ pub struct DatasetReport {
     /// Whether it has a target, for training and evaluation; without one it is for prediction.
     pub labelled: bool,
     /// Whether it has one header line instead of Moodle's three, as plugins for auditing models write it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub one_header: bool,
     /// The number of samples.
     pub rows: usize,
