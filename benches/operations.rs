@@ -12,7 +12,7 @@ use criterion::{
     BatchSize, BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
 };
 use moodle_mlbackend::auth::{Users, argon2id_entry};
-use moodle_mlbackend::backend::{self, ImportLimits, RepeatedBatches};
+use moodle_mlbackend::backend::{self, ImportLimits, TrainingOptions};
 use moodle_mlbackend::dataset::{Limits, read_labelled, read_unlabelled};
 use moodle_mlbackend::learning;
 use moodle_mlbackend::model::{self, Model};
@@ -103,7 +103,7 @@ fn import(criterion: &mut Criterion) {
         let exporter = ModelDir::at(&directory.path().join("exporter"));
         let trained_on = Shape { rows: 2_000, ..shape };
         let dataset = file_of(trained_on.training_csv(1).as_bytes());
-        backend::train(&exporter, dataset.reopen().unwrap(), &limits, RepeatedBatches::Count).unwrap();
+        backend::train(&exporter, dataset.reopen().unwrap(), &limits, TrainingOptions::default()).unwrap();
         let archive = file_of(&backend::export(&exporter).unwrap().unwrap());
         let importer = ModelDir::at(&directory.path().join("importer"));
         let features = format!("{}_features", shape.features);

@@ -116,7 +116,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::backend::{RepeatedBatches, Upload, train};
+    use crate::backend::{TrainingOptions, Upload, train};
     use crate::dataset::Limits;
 
     fn trained(dir: &tempfile::TempDir, name: &str) -> ModelDir {
@@ -124,7 +124,7 @@ mod tests {
         let mut text = "nfeatures,targetclasses,targettype\n1,\"[0,1]\",discrete\na,target\n".to_owned();
         text.extend((0..40).map(|row| format!("{},{}\n", f64::from(row % 2) - 0.5, row % 2)));
         let upload = Upload::from(text.into_bytes());
-        train(&model_dir, upload, &Limits::default(), RepeatedBatches::Count).expect("trained");
+        train(&model_dir, upload, &Limits::default(), TrainingOptions::default()).expect("trained");
         model_dir
     }
 

@@ -27,7 +27,7 @@ pub use migrate::{PythonServerState, convert_python_server, look_at_python_serve
 pub use predict::predict;
 pub use reply::{EvaluationFigures, EvaluationReply, Prediction, Status, Training};
 pub use time_budget::{TimeBudget, USUAL_BUDGET};
-pub use train::{RepeatedBatches, train};
+pub use train::{RepeatedBatches, TrainingOptions, train};
 pub use transfer::{
     ImportError, ImportLimits, NameProblem, ZipDirectoryError, export, export_to, import, import_from,
     read_archive, read_directory,

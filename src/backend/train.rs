@@ -2,12 +2,15 @@
 //!
 //! Must not know how a model is learnt or stored.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::current_model::{CurrentModel, IMPORTED};
 use super::learning_threads::on_learning_threads;
 use super::reply::{Status, Training};
 use super::score::probabilities;
+use super::time_budget::{TrainingClock, USUAL_TRAINING_TIME};
 use super::{BackendError, Upload, open};
 use crate::dataset::{Class, Labelled, Limits, StoredSamples, read_labelled};
 use crate::learning::{self, TrainedModel};
@@ -23,10 +26,25 @@ pub enum RepeatedBatches {
     Count,
 }
 
+/// How a training is done.
+#[derive(Debug, Clone, Copy)]
+pub struct TrainingOptions {
+    /// What happens to repeated batches.
+    pub repeated: RepeatedBatches,
+    /// After half of this time no further candidate is tried; at its end the model is finished with what has been learned.
+    pub time: Duration,
+}
+
+impl Default for TrainingOptions {
+    fn default() -> Self {
+        Self { repeated: RepeatedBatches::CountOnce, time: USUAL_TRAINING_TIME }
+    }
+}
+
 /// Trains the model at `model_dir` on a labelled dataset together with the stored samples of earlier batches.
 ///
 /// A dataset with a class that has no sample gets status 8 and changes nothing. Nor does a batch that was trained on before,
-/// unless `repeated` counts it again. Stored samples of a class that the dataset's header does not name are set aside.
+/// unless the options count it again. Stored samples of a class that the dataset's header does not name are set aside.
 ///
 /// # Errors
 /// [`BackendError`]; the model is then unchanged.
@@ -34,7 +52,7 @@ pub fn train(
     model_dir: &ModelDir,
     dataset: impl Into<Upload>,
     limits: &Limits,
-    repeated: RepeatedBatches,
+    TrainingOptions { repeated, time }: TrainingOptions,
 ) -> Result<Training, BackendError> {
     let file = read_labelled(open(dataset)?, limits)?;
     let header = file.header.clone();
@@ -74,7 +92,7 @@ pub fn train(
     }
     let (rows, features) = (samples.targets().len(), samples.features().names().len());
     tracing::info!(new = added, samples = rows, features, "training started");
-    let mut model = on_learning_threads(|| learning::train(&samples))?;
+    let mut model = on_learning_threads(|| learning::train_within(&samples, &TrainingClock::start(time)))?;
     if !set_aside.is_empty() {
         let rows: usize = set_aside.iter().map(|(_, samples)| samples).sum();
         tracing::warn!(samples = rows, classes = set_aside.len(), "samples of former classes are set aside");

@@ -20,7 +20,7 @@ use serde_json::json;
 
 use super::progress;
 use crate::backend::{
-    self, EvaluationInfo, EvaluationRequest, LoadedModels, RepeatedBatches, Status, TimeBudget, USUAL_BUDGET,
+    self, EvaluationInfo, EvaluationRequest, LoadedModels, Status, TimeBudget, TrainingOptions, USUAL_BUDGET,
 };
 use crate::config::EVALUATION_INFO;
 use crate::dataset::Limits;
@@ -118,7 +118,7 @@ fn train(args: &[&str]) -> ModuleResult {
         &model_dir(directory),
         open(dataset)?,
         &Limits::default(),
-        RepeatedBatches::CountOnce,
+        TrainingOptions::default(),
     )?;
     Ok(Output::json(training.status, &training))
 }

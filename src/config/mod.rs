@@ -35,7 +35,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::auth::{Users, Weakness};
-use crate::backend::{EvaluationInfo, ImportLimits, RepeatedBatches};
+use crate::backend::{EvaluationInfo, ImportLimits, RepeatedBatches, TrainingOptions};
 use crate::telemetry::LogFormat;
 use limits::unpacked_bytes;
 use parsers::{
@@ -94,6 +94,9 @@ pub struct Config {
     /// Maximum number of iterations (training and test splits) that Moodle may request for an evaluation
     #[arg(long, env = "MOODLE_MLBACKEND_MAX_ITERATIONS", value_name = "N", default_value = "1000", value_parser = at_least_one)]
     pub max_iterations: usize,
+    /// Seconds after which a training ends with what it has learned so far; after half of them it tries no further learner
+    #[arg(long = "training-seconds", env = "MOODLE_MLBACKEND_TRAINING_SECONDS", value_name = "SECONDS", default_value = "1800", value_parser = seconds(0..=30 * DAY))]
+    pub training_time: Duration,
     /// Seconds after which an evaluation starts no further iteration; the first three always run
     #[arg(long = "evaluation-seconds", env = "MOODLE_MLBACKEND_EVALUATION_SECONDS", value_name = "SECONDS", default_value = "600", value_parser = seconds(0..=u64::MAX))]
     pub evaluation_time: Duration,
@@ -169,10 +172,12 @@ impl Config {
         self.address.unwrap_or(default.into())
     }
 
-    /// Whether samples that are sent again count again.
+    /// What happens to samples that are sent again, and the time limit.
     #[must_use]
-    pub fn repeated_batches(&self) -> RepeatedBatches {
-        if self.count_repeated_batches { RepeatedBatches::Count } else { RepeatedBatches::CountOnce }
+    pub fn training_options(&self) -> TrainingOptions {
+        let repeated =
+            if self.count_repeated_batches { RepeatedBatches::Count } else { RepeatedBatches::CountOnce };
+        TrainingOptions { repeated, time: self.training_time }
     }
 
     /// Whether other machines can reach the server.

@@ -3,7 +3,7 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::common::{Form, Reply, TestServer, labelled, labelled_with_classes, shared, unlabelled};
+use crate::common::{Form, Launch, Reply, TestServer, labelled, labelled_with_classes, shared, unlabelled};
 
 const TOO_FEW: &str = "Training data needs to include samples belonging to all classes";
 
@@ -163,4 +163,14 @@ fn distinguishes_the_three_classes_of_moodles_test() {
     let mut classes: Vec<_> = predict(&server, &samples).into_iter().map(|row| row.1).collect();
     classes.sort();
     assert_eq!(classes, ["0", "1", "2"]);
+}
+
+#[test]
+fn a_training_beyond_its_time_limit_gives_a_model_that_says_so() {
+    let server = Launch::new().env("MOODLE_MLBACKEND_TRAINING_SECONDS", "0").start();
+    let rows: Vec<String> = (0..600).map(|row| format!("{},{},{}", row % 7, row % 11, row % 2)).collect();
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    assert_eq!(train(&server, &labelled(&rows)).json()["status"], json!(0));
+    let card = server.model_card("m", "d");
+    assert!(card.contains("The time limit ended the training early"), "{card}");
 }

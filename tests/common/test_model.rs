@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use moodle_mlbackend::backend::{
     self, BackendError, EvaluationInfo, EvaluationReply, EvaluationRequest, ImportLimits, LoadedModels,
-    RepeatedBatches, Training,
+    RepeatedBatches, Training, TrainingOptions,
 };
 use moodle_mlbackend::dataset::Limits;
 use moodle_mlbackend::store::ModelDir;
@@ -69,7 +69,12 @@ impl TestModel {
     }
 
     pub fn try_train(&self, dataset: &[u8]) -> Result<Training, BackendError> {
-        backend::train(&self.model_dir(), self.file(dataset), &self.limits, self.repeated)
+        backend::train(
+            &self.model_dir(),
+            self.file(dataset),
+            &self.limits,
+            TrainingOptions { repeated: self.repeated, ..TrainingOptions::default() },
+        )
     }
 
     /// Predicts, and asserts status 0.

@@ -19,8 +19,8 @@ async fn train(
 ) -> Result<web::Json<Training>, HttpError> {
     let model = state.begin(&key).await?;
     let limits = state.config.dataset.into();
-    let repeated = state.config.repeated_batches();
+    let options = state.config.training_options();
     let job =
-        move || job_log::with_duration("training", || backend::train(&model, dataset, &limits, repeated));
+        move || job_log::with_duration("training", || backend::train(&model, dataset, &limits, options));
     Ok(web::Json(state.jobs.train(key, job).await??))
 }

@@ -100,7 +100,7 @@ pub fn evaluate(
     let rows: Vec<u32> = (0..samples.targets().len() as u32).collect();
     let repeated = RepeatedRows::of(samples);
     let probabilities = |split: &Holdout| {
-        let model = train_on(samples, &split.train);
+        let model = train_on(samples, &split.train, &());
         let probabilities = model.probabilities(samples.features(), &split.test);
         (probabilities, targets_of(samples, &split.test), model.decisions)
     };

@@ -12,6 +12,7 @@ use super::additive_model::AdditiveModel;
 use super::folds::Split;
 use super::logistic::mean_log_loss;
 use super::preprocessing::Input;
+use super::time_limit::TimeLimit;
 use crate::dataset::Labelled;
 
 /// With fewer samples, models with a lower variance predict better.
@@ -41,6 +42,8 @@ pub(super) struct TrainingSet<'a> {
     /// The features that vary among the rows.
     pub inputs: &'a [Input],
     pub seed: u64,
+    /// When to stop early.
+    pub limit: &'a TimeLimit<'a>,
 }
 
 impl TrainingSet<'_> {

@@ -56,7 +56,7 @@ impl Learner for LinearLearner {
 
 impl Hyperparameters for LinearParams {
     fn fit(&self, training: &TrainingSet<'_>) -> AdditiveModel {
-        let TrainingSet { samples, rows, inputs, seed } = *training;
+        let TrainingSet { samples, rows, inputs, seed, .. } = *training;
         let classes = training.classes();
         let basis = Basis::new(inputs, self.basis, rows.len(), seed);
         let max = MAX_FINAL_CELLS / basis.width().max(1);
@@ -106,7 +106,7 @@ fn bases(rows: usize, inputs: &[Input]) -> Vec<BasisParams> {
 
 /// The candidate of a basis with the penalty that has the lowest log-loss over the folds.
 fn best_penalty(folds: &CrossValidation<'_>, params: BasisParams) -> Candidate {
-    let TrainingSet { samples, rows, inputs, seed } = folds.training;
+    let TrainingSet { samples, rows, inputs, seed, limit } = folds.training;
     let classes = folds.training.classes();
     let basis = Basis::new(inputs, params, rows.len(), seed);
     let max = (MAX_TRAIN_CELLS / basis.width().max(1)).max(MIN_TRAIN);
@@ -128,6 +128,9 @@ fn best_penalty(folds: &CrossValidation<'_>, params: BasisParams) -> Candidate {
     let mut best: Option<Candidate> = None;
     let mut worse = 0;
     for alpha in ALPHAS {
+        if best.is_some() && limit.is_over() {
+            break;
+        }
         let margins: Vec<Array2<f64>> = fold_fits.par_iter_mut().map(|fold| fold.margins(alpha)).collect();
         let candidate = folds.candidate(LinearParams { basis: params, alpha }, &margins);
         if best.as_ref().is_none_or(|best| candidate.log_loss < best.log_loss) {

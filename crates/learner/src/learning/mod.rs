@@ -25,6 +25,7 @@ mod repeated_rows;
 mod rng;
 mod search_space;
 mod temperature;
+mod time_limit;
 mod train;
 mod trained_model;
 mod trees;
@@ -35,7 +36,8 @@ pub use linfa_models::{LearnerParams, LearnerValidParams, LinfaError};
 pub use metrics::{ClassMetrics, Metrics, RocCurve, most_probable};
 pub use progress::Progress;
 pub use temperature::temperature_scaled_log_loss;
-pub use train::train;
+pub use time_limit::TrainingTime;
+pub use train::{train, train_within};
 pub use trained_model::TrainedModel;
 
 pub(crate) use basis::{RandomFeatures, Term};

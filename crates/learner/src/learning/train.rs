@@ -12,6 +12,7 @@ use super::ensemble::Ensemble;
 use super::learner::{Hyperparameters, TrainingSet};
 use super::preprocessing::{Input, choose_inputs};
 use super::search_space::{FOR_FEW_SAMPLES, LEARNERS};
+use super::time_limit::{TimeLimit, TrainingTime};
 use super::trained_model::TrainedModel;
 use crate::dataset::Labelled;
 
@@ -23,6 +24,10 @@ const MIN_TO_COMPARE: usize = 50;
 
 /// At least two classes need this many samples for a cross-validation: one sample cannot be in both parts of a fold.
 const MIN_OF_A_CLASS: usize = 2;
+
+/// The sentence of a model whose training had no time for more.
+const ENDED_EARLY: &str =
+    "The time limit ended the training early: with more time the model might be better.";
 
 /// A learner with its hyperparameters, and its cross-validated log-loss; `None` when nothing was compared.
 pub(super) type Compared = (Box<dyn Hyperparameters>, Option<f64>);
@@ -48,15 +53,24 @@ pub(super) type Compared = (Box<dyn Hyperparameters>, Option<f64>);
 /// # Errors
 /// [`LearningError::ClassWithoutSample`] when a class has no sample.
 pub fn train(samples: &Labelled) -> Result<TrainedModel, LearningError> {
+    train_within(samples, &())
+}
+
+/// As [`train`], but within a limited time: after half of it no further candidate is tried, and at its end the trees so far
+/// are the model, whose [`TrainedModel::decisions`] say so. What has begun is finished, so a training takes a little longer.
+///
+/// # Errors
+/// As [`train`].
+pub fn train_within(samples: &Labelled, time: &dyn TrainingTime) -> Result<TrainedModel, LearningError> {
     if let Some(at) = samples.class_counts().iter().position(|&count| count == 0) {
         return Err(LearningError::ClassWithoutSample(samples.classes()[at]));
     }
     let rows: Vec<u32> = (0..samples.targets().len() as u32).collect();
-    Ok(train_on(samples, &rows))
+    Ok(train_on(samples, &rows, time))
 }
 
 /// Trains on some of the samples; a class without one gets a small probability everywhere.
-pub(super) fn train_on(samples: &Labelled, rows: &[u32]) -> TrainedModel {
+pub(super) fn train_on(samples: &Labelled, rows: &[u32], time: &dyn TrainingTime) -> TrainedModel {
     let mut class_counts = vec![0; samples.classes().len()];
     rows.iter().for_each(|&row| class_counts[samples.targets()[row as usize] as usize] += 1);
     let comparable = class_counts.iter().filter(|&&count| count >= MIN_OF_A_CLASS).count();
@@ -66,19 +80,23 @@ pub(super) fn train_on(samples: &Labelled, rows: &[u32]) -> TrainedModel {
         // Few samples do not show how a line goes on beyond them.
         inputs.iter_mut().for_each(Input::clip_to_levels);
     }
-    let training = TrainingSet { samples, rows, inputs: &inputs, seed: SEED };
+    let (of_comparison, of_fit) = (TimeLimit::of_comparison(time), TimeLimit::of_fit(time));
+    let training = TrainingSet { samples, rows, inputs: &inputs, seed: SEED, limit: &of_fit };
     let too_few = rows.len() < MIN_TO_COMPARE || comparable < 2;
     let (candidates, ensemble): (Vec<Compared>, _) = if inputs.is_empty() || too_few {
         let candidates = FOR_FEW_SAMPLES.map(|params| -> Compared { (Box::new(params), None) });
         (candidates.into(), Ensemble::of_equal_weights(FOR_FEW_SAMPLES.len()))
     } else {
-        let comparison = compare(training, LEARNERS);
+        let comparison = compare(TrainingSet { limit: &of_comparison, ..training }, LEARNERS);
         let ensemble = Ensemble::select(&comparison);
         let candidates = comparison.candidates.into_iter();
         (candidates.map(|one| (one.hyperparameters, Some(one.log_loss))).collect(), ensemble)
     };
     let model = fit(&training, &candidates, &ensemble);
-    let decisions = explain(&training, &candidates, &ensemble, &class_counts, &model);
+    let mut decisions = explain(&training, &candidates, &ensemble, &class_counts, &model);
+    if of_comparison.has_ended_something() || of_fit.has_ended_something() {
+        decisions.push(ENDED_EARLY.to_owned());
+    }
     TrainedModel {
         names: samples.features().names().to_vec(),
         classes: samples.classes().to_vec(),

@@ -18,6 +18,7 @@ use crate::learning::additive_model::margin_count;
 use crate::learning::folds::Split;
 use crate::learning::logistic::prior_margins;
 use crate::learning::rng::Stream;
+use crate::learning::time_limit::TimeLimit;
 
 /// The result of boosting.
 #[derive(Debug)]
@@ -39,6 +40,7 @@ pub(super) fn boost(
     classes: usize,
     split: &Split,
     params: &TreeParams,
+    limit: &TimeLimit<'_>,
 ) -> Boosted {
     debug_assert_eq!(binned.rows, targets.len());
     let width = margin_count(classes);
@@ -50,6 +52,9 @@ pub(super) fn boost(
     let mut best = (f64::INFINITY, 0, state.margins_of(&split.validation));
 
     for round in 1..=params.max_rounds {
+        if round > 1 && limit.is_over() {
+            break;
+        }
         let subsample = subsample(&split.train, params.subsample, &mut stream);
         let seeds: Vec<Stream> = (0..width).map(|_| stream.split()).collect();
         let random_strength = params.random_strength / (round as f64).sqrt();

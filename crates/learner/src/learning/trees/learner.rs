@@ -26,7 +26,7 @@ const MIN_SAMPLES_FOR_DEEP_TREES: usize = 400;
 
 impl Learner for TreeLearner {
     fn cross_validate(&self, folds: &CrossValidation<'_>) -> Vec<Candidate> {
-        let TrainingSet { samples, rows, inputs, seed } = folds.training;
+        let TrainingSet { samples, rows, inputs, seed, .. } = folds.training;
         let tried = tree_params(rows.len(), inputs.len(), folds.training.classes(), seed);
         if tried.is_empty() {
             return Vec::new();
@@ -41,7 +41,7 @@ impl Hyperparameters for TreeParams {
     fn fit(&self, training: &TrainingSet<'_>) -> AdditiveModel {
         let binned = Binned::new(training.inputs, training.samples.features(), training.rows);
         let all = Split { train: (0..training.rows.len() as u32).collect(), validation: Vec::new() };
-        let boosted = boost(&binned, &training.targets(), training.classes(), &all, self);
+        let boosted = boost(&binned, &training.targets(), training.classes(), &all, self, training.limit);
         let mut model = AdditiveModel::constant(Array1::from(boosted.bias));
         model.forests.push(boosted.forest);
         model
@@ -94,7 +94,8 @@ fn best_rounds(
         .folds
         .par_iter()
         .map(|fold| {
-            let boosted = boost(binned, targets, folds.training.classes(), fold, params);
+            let boosted =
+                boost(binned, targets, folds.training.classes(), fold, params, folds.training.limit);
             (boosted.rounds, boosted.margins)
         })
         .unzip();

@@ -1,0 +1,115 @@
+//! The time limit of a training: when to stop comparing candidates, and when to stop boosting.
+//!
+//! Must not know the time: the caller implements [`TrainingTime`]. Without a limit a training does not depend on time at
+//! all.
+
+use std::fmt::Debug;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Says how much of the time for a [training](super::train_within) has passed.
+///
+/// ```
+/// use std::time::{Duration, Instant};
+/// use learner::learning::TrainingTime;
+///
+/// /// Some time from a start on.
+/// #[derive(Debug)]
+/// struct Until(Instant, Duration);
+///
+/// impl TrainingTime for Until {
+///     fn used(&self) -> f64 {
+///         self.0.elapsed().as_secs_f64() / self.1.as_secs_f64()
+///     }
+/// }
+///
+/// assert!(Until(Instant::now(), Duration::from_secs(60)).used() < 1.0);
+/// ```
+pub trait TrainingTime: Sync + Debug {
+    /// The share of the time that has passed: 0 at the start, 1 at the limit, more after it.
+    fn used(&self) -> f64 {
+        0.0
+    }
+}
+
+/// No limit.
+impl TrainingTime for () {}
+
+/// The share of the time after which candidates are compared no longer: the model has to be fitted, too.
+const FOR_COMPARISON: f64 = 0.5;
+
+/// The limit of one phase of a training.
+#[derive(Debug)]
+pub(super) struct TimeLimit<'a> {
+    time: &'a dyn TrainingTime,
+    share: f64,
+    has_ended_something: AtomicBool,
+}
+
+impl<'a> TimeLimit<'a> {
+    pub fn of_comparison(time: &'a dyn TrainingTime) -> Self {
+        Self { time, share: FOR_COMPARISON, has_ended_something: AtomicBool::new(false) }
+    }
+
+    pub fn of_fit(time: &'a dyn TrainingTime) -> Self {
+        Self { time, share: 1.0, has_ended_something: AtomicBool::new(false) }
+    }
+
+    /// Whether the time of this phase has passed. Only callers that have more to do may ask.
+    pub fn is_over(&self) -> bool {
+        let is_over = self.time.used() >= self.share;
+        if is_over {
+            self.has_ended_something.store(true, Ordering::Relaxed);
+        }
+        is_over
+    }
+
+    /// Whether something was ended early.
+    pub fn has_ended_something(&self) -> bool {
+        self.has_ended_something.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::{Class, Features, Labelled};
+    use crate::learning::{train, train_within};
+
+    #[derive(Debug)]
+    struct Used(f64);
+
+    impl TrainingTime for Used {
+        fn used(&self) -> f64 {
+            self.0
+        }
+    }
+
+    /// 600 samples of two features; the class is the sign of their product.
+    fn samples() -> Labelled {
+        let value = |row: u16, factor: u16| f32::from(row * factor % 101) / 50.0 - 1.0;
+        let columns = [7, 29].map(|factor| (0..600).map(|row| value(row, factor)).collect::<Vec<f32>>());
+        let targets = (0..600).map(|row| u32::from(columns[0][row] * columns[1][row] > 0.0)).collect();
+        let classes = [0.0, 1.0].into_iter().filter_map(Class::new).collect();
+        Labelled::new(Features::of_columns(vec!["a".into(), "b".into()], &columns), targets, classes)
+    }
+
+    #[test]
+    fn a_training_beyond_its_time_ends_with_a_small_model_that_says_so() {
+        let samples = samples();
+        let late = train_within(&samples, &Used(2.0)).expect("both classes have samples");
+        let full = train(&samples).expect("both classes have samples");
+        let says = |model: &crate::learning::TrainedModel| {
+            model.decisions.iter().filter(|sentence| sentence.contains("time limit")).count()
+        };
+        assert_eq!((says(&late), says(&full)), (1, 0), "{:?}", late.decisions);
+        let rows: Vec<u32> = (0..600).collect();
+        let probabilities = late.probabilities(samples.features(), &rows);
+        assert!(probabilities.iter().all(|probability| probability.is_finite()));
+    }
+
+    #[test]
+    fn a_training_within_its_time_does_not_depend_on_it() {
+        let samples = samples();
+        assert_eq!(train_within(&samples, &Used(0.49)), train(&samples));
+    }
+}
