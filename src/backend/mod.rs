@@ -17,6 +17,7 @@ mod train;
 mod transfer;
 
 pub use check::check;
+pub use current_model::uses_imported_model;
 pub use error::{BackendError, ErrorKind};
 pub use evaluate::{EvaluationRequest, evaluate, evaluation_log};
 pub use inspect::{DatasetReport, DirectoryReport, Found, InspectError, ModelReport, StoredModel, inspect};

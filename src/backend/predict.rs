@@ -5,6 +5,7 @@
 use std::fs::File;
 
 use super::current_model::CurrentModel;
+use super::learning_threads::on_imported_threads;
 use super::reply::{Prediction, Status};
 use super::{BackendError, NOT_TRAINED, open};
 use crate::dataset::{Limits, read_unlabelled};
@@ -29,7 +30,11 @@ pub fn predict(model_dir: &ModelDir, dataset: File, limits: &Limits) -> Result<P
     } else {
         samples.features.renamed(&model.metadata().features)?
     };
-    let probabilities = model.predict(features)?;
+    let probabilities = if current.is_imported() {
+        on_imported_threads(|| model.predict(features))?
+    } else {
+        model.predict(features)?
+    };
     let classes: Vec<String> = model.metadata().classes.iter().map(ToString::to_string).collect();
     let predictions = samples
         .ids

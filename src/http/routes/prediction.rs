@@ -17,5 +17,8 @@ async fn predict(
     Parsed(DatasetUpload { key, dataset }): Parsed<DatasetUpload>,
 ) -> Result<web::Json<Prediction>, HttpError> {
     let (model, limits) = (state.model(&key), state.config.dataset.into());
-    Ok(web::Json(state.jobs.quick.run(move || backend::predict(&model, dataset, &limits)).await??))
+    let looked_at = model.clone();
+    let imported = state.jobs.quick.run(move || backend::uses_imported_model(&looked_at)).await?;
+    let queue = if imported { &state.jobs.imported } else { &state.jobs.quick };
+    Ok(web::Json(queue.run(move || backend::predict(&model, dataset, &limits)).await??))
 }
