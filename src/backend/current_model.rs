@@ -68,6 +68,16 @@ fn find<T>(
     }
 }
 
+/// Whether predictions use a model of another tool or server, which may be large; `false` when that cannot be read, since the
+/// prediction then fails quickly or uses an older model.
+#[must_use]
+pub fn uses_imported_model(model_dir: &ModelDir) -> bool {
+    match model_dir.current() {
+        Ok(generation) => generation.as_ref().is_none_or(imported),
+        Err(_) => false,
+    }
+}
+
 fn imported(generation: &Generation) -> bool {
     generation.facts().get(IMPORTED) == Some(&json!(true))
 }

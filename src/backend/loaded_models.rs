@@ -27,6 +27,8 @@ pub struct LoadedModels(Option<Cache<PathBuf, Arc<Loaded>, ByBytes>>);
 /// A model in memory.
 pub(super) struct Loaded {
     pub(super) model: Model,
+    /// Whether it was trained elsewhere.
+    pub(super) imported: bool,
     /// `None` if there is no cheap way to see whether it is still the current one.
     identity: Option<ModelIdentity>,
 }
@@ -61,6 +63,13 @@ impl LoadedModels {
     #[must_use]
     pub fn none() -> Self {
         Self(None)
+    }
+
+    /// Whether the last model that a prediction used was trained elsewhere; `None` if it is not in memory. The current one may
+    /// be another by now.
+    #[must_use]
+    pub fn uses_imported(&self, model_dir: &ModelDir) -> Option<bool> {
+        Some(self.0.as_ref()?.peek(&model_dir.path())?.imported)
     }
 
     /// The current model, prepared for this many samples; `None` if no model was trained or imported.
@@ -103,7 +112,8 @@ impl Loaded {
             Some(generation) => generation.identity(),
             None => python_server,
         };
-        Ok(Some(Self { model: Model::load_for(&current.onnx, samples)?, identity }))
+        let imported = current.is_imported();
+        Ok(Some(Self { model: Model::load_for(&current.onnx, samples)?, imported, identity }))
     }
 
     fn is_current(&self, model_dir: &ModelDir) -> Result<bool, BackendError> {

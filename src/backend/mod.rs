@@ -19,6 +19,7 @@ mod transfer;
 mod upload;
 
 pub use check::check;
+pub use current_model::uses_imported_model;
 pub use error::{BackendError, ErrorKind};
 pub use evaluate::{EvaluationInfo, EvaluationRequest, evaluate, evaluation_log};
 pub use inspect::{DatasetReport, DirectoryReport, Found, InspectError, ModelReport, StoredModel, inspect};

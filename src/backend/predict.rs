@@ -2,6 +2,7 @@
 //!
 //! Must not know how a model was trained.
 
+use super::learning_threads::on_imported_threads;
 use super::loaded_models::LoadedModels;
 use super::reply::{Prediction, Status};
 use super::{BackendError, NOT_TRAINED, Upload, open};
@@ -46,7 +47,11 @@ pub fn predict(
     } else {
         samples.features.renamed(&model.metadata().features)?
     };
-    let probabilities = model.predict(features)?;
+    let probabilities = if loaded.imported {
+        on_imported_threads(|| model.predict(features))?
+    } else {
+        model.predict(features)?
+    };
     let classes: Vec<String> = model.metadata().classes.iter().map(ToString::to_string).collect();
     let predictions = samples
         .ids

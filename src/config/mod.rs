@@ -121,7 +121,7 @@ pub struct Config {
     #[command(flatten)]
     pub uploads: UploadLimits,
     /// Maximum size of all files of a model archive together, unpacked; at most 28MiB
-    #[arg(long = "max-unpacked-bytes", env = "MOODLE_MLBACKEND_MAX_UNPACKED_BYTES", value_name = "BYTES", default_value = "6MiB", value_parser = unpacked_bytes, help_heading = "Uploads")]
+    #[arg(long = "max-unpacked-bytes", env = "MOODLE_MLBACKEND_MAX_UNPACKED_BYTES", value_name = "BYTES", default_value = "16MiB", value_parser = unpacked_bytes, help_heading = "Uploads")]
     pub import: ImportLimits,
     /// Maximum dimensions of a dataset.
     #[command(flatten)]

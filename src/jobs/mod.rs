@@ -1,6 +1,7 @@
 //! Bounded job queues: CPU-bound work runs on blocking threads, never on an async worker.
 //!
-//! Owns three queues, each with its own capacity, so that a training never delays a prediction, and one lock per model.
+//! Owns four queues, each with its own capacity, so that neither a training nor a large imported model delays the predictions
+//! of other models, and one lock per model.
 //! Must not know what the jobs do.
 
 use std::collections::HashMap;
@@ -28,6 +29,9 @@ pub(crate) enum JobError {
 /// The minimum of concurrent quick jobs; they are short and mostly wait for the disk.
 const QUICK_CAPACITY: usize = 4;
 const QUICK_QUEUE_LENGTH: usize = 512;
+/// The minimum of concurrent imports and predictions of imported models: they may be large.
+const IMPORTED_CAPACITY: usize = 2;
+const IMPORTED_QUEUE_LENGTH: usize = 512;
 /// Concurrent password checks: each takes 19 MiB, and clients need no account to cause one.
 const PASSWORD_CAPACITY: usize = 2;
 const PASSWORD_QUEUE_LENGTH: usize = 64;
@@ -37,6 +41,8 @@ pub(crate) struct JobQueues<K> {
     /// Trainings and evaluations.
     pub(crate) heavy: JobQueue,
     pub(crate) quick: JobQueue,
+    /// Imports, and predictions of imported models, which may take much longer than those of others.
+    pub(crate) imported: JobQueue,
     /// Checks of passwords.
     pub(crate) passwords: JobQueue,
     model_locks: Mutex<HashMap<K, ModelLock>>,
@@ -54,6 +60,7 @@ impl<K: Eq + Hash> JobQueues<K> {
         Self {
             heavy: queue(jobs, queue_length, "MOODLE_MLBACKEND_QUEUE_LENGTH"),
             quick: queue(QUICK_CAPACITY.max(2 * jobs), QUICK_QUEUE_LENGTH, fixed),
+            imported: queue(IMPORTED_CAPACITY.max(jobs), IMPORTED_QUEUE_LENGTH, fixed),
             passwords: queue(PASSWORD_CAPACITY, PASSWORD_QUEUE_LENGTH, fixed),
             model_locks: Mutex::default(),
         }
@@ -61,7 +68,7 @@ impl<K: Eq + Hash> JobQueues<K> {
 
     /// Whether no job runs or waits. Jobs of clients that have disconnected count.
     pub(crate) fn is_idle(&self) -> bool {
-        self.heavy.is_idle() && self.quick.is_idle()
+        self.heavy.is_idle() && self.quick.is_idle() && self.imported.is_idle()
     }
 
     /// Runs a training, one of a model at a time.
@@ -73,13 +80,13 @@ impl<K: Eq + Hash> JobQueues<K> {
         self.heavy.run_locked(Some(self.lock_of(model)), job).await
     }
 
-    /// Runs a quick job that changes a model, not during a training of it.
+    /// Runs an import, not during a training of its model.
     pub(crate) async fn replace<T: Send + 'static>(
         &self,
         model: K,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, JobError> {
-        self.quick.run_locked(Some(self.lock_of(model)), job).await
+        self.imported.run_locked(Some(self.lock_of(model)), job).await
     }
 
     fn lock_of(&self, model: K) -> ModelLock {

@@ -1,6 +1,9 @@
 //! Imports by an attacker with permission to upload: each is refused with a short reason and little memory, or becomes a
 //! model that works in every respect. The server and its other models keep working.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
 use moodle_mlbackend::backend::ImportLimits;
 use moodle_mlbackend::model::{MODEL, MODEL_JSON};
 use prost::Message;
@@ -12,8 +15,8 @@ use tract_onnx::pb::{ModelProto, NodeProto, OperatorSetIdProto, StringStringEntr
 use crate::common::onnx::{floats, graph, integers, op, tensor, with};
 use crate::common::{DATA, Entry, Form, INDEX, Layer, Network, PICKLE, RawZip, Reply, TestServer};
 
-/// The maximum memory that a refused import may take, in bytes.
-const MAX_GROWTH: u64 = 32 << 20;
+/// The maximum memory that a refused import may take, in bytes: five copies of the largest model.
+const MAX_GROWTH: u64 = 5 * ImportLimits::USUAL.bytes;
 
 type Files = Vec<(&'static str, Vec<u8>)>;
 
@@ -357,6 +360,46 @@ fn refuses_a_harmful_import_with_little_memory(#[case] files: fn() -> Files) {
     assert!(reply.text().len() < 600 && reply.text().ends_with('.'), "{}", reply.text());
     assert!(growth < MAX_GROWTH, "{} MiB more memory; {}", growth >> 20, reply.text());
     assert_eq!(server.predictions("m", UNLABELLED), before);
+}
+
+/// Four products of 1,200 × 1,200 weights for each sample.
+fn a_slow_model() -> Files {
+    const SIDE: usize = 1_200;
+    let mut nodes = vec![op("MatMul", &["filled", "in"], "v0")];
+    nodes.extend((0..4).map(|at| op("MatMul", &[&format!("v{at}"), "square"], &format!("v{}", at + 1))));
+    nodes.push(op("MatMul", &["v4", "out"], "logits"));
+    nodes.push(with(op("Softmax", &["logits"], "probabilities"), "axis", &[1]));
+    let given = vec![
+        floats("in", &[2, SIDE], &vec![0.5; 2 * SIDE]),
+        floats("square", &[SIDE, SIDE], &vec![1e-4; SIDE * SIDE]),
+        floats("out", &[SIDE, 2], &vec![0.5; SIDE * 2]),
+    ];
+    native(filled(nodes, given), &metadata())
+}
+
+#[test]
+fn predicts_with_a_small_model_before_four_predictions_of_a_slow_imported_model_end() {
+    let server = TestServer::start();
+    import(&server, &a_slow_model()).expect(200, "Ok");
+    server.train("small", LABELLED);
+    let mut many = b"nfeatures,targetclasses\n2,\"[0,1]\"\nsampleid,a,b\n".to_vec();
+    (0..1_000).for_each(|at| many.extend(format!("s{at},0.5,-1\n").into_bytes()));
+    let ended = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let reply = server.post("/prediction", &Form::model("m", "d").file("dataset", &many));
+                assert_eq!(reply.status, 200, "{}", reply.text());
+                ended.fetch_add(1, Ordering::SeqCst);
+            });
+        }
+        std::thread::sleep(Duration::from_millis(300));
+        for _ in 0..3 {
+            server.predictions("small", UNLABELLED);
+        }
+        assert_eq!(ended.load(Ordering::SeqCst), 0);
+    });
+    assert_eq!(ended.load(Ordering::SeqCst), 4);
 }
 
 #[rstest]

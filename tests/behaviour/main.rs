@@ -26,6 +26,7 @@ mod hardening;
 mod hostile_archives;
 mod hostile_data;
 mod hostile_models;
+mod hostile_trees;
 mod import_attacks;
 mod imported_columns;
 mod imported_kinds;

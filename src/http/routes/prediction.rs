@@ -17,9 +17,17 @@ async fn predict(
     Parsed(DatasetUpload { key, dataset }): Parsed<DatasetUpload>,
 ) -> Result<web::Json<Prediction>, HttpError> {
     let (model, limits) = (state.model(&key), state.config.dataset.into());
+    let imported = match state.models.uses_imported(&model) {
+        Some(imported) => imported,
+        None => {
+            let model = model.clone();
+            state.jobs.quick.run(move || backend::uses_imported_model(&model)).await?
+        }
+    };
+    let queue = if imported { &state.jobs.imported } else { &state.jobs.quick };
     let predict = {
         let state = state.clone();
         move || backend::predict(&model, &state.models, dataset, &limits)
     };
-    Ok(web::Json(state.jobs.quick.run(predict).await??))
+    Ok(web::Json(queue.run(predict).await??))
 }

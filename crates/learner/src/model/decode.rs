@@ -18,6 +18,9 @@ use super::error::{ModelError, refused};
 /// bytes.
 const MAX_STRUCTURE_BYTES: usize = 24 << 20;
 
+/// The same for the integers and texts in attributes: those of 400,000 nodes of trees, with their leaves' weights.
+const MAX_LIST_BYTES: usize = 64 << 20;
+
 /// The maximum nesting of messages; more than a graph in an attribute of a node in a graph takes.
 const MAX_DEPTH: usize = 16;
 
@@ -26,8 +29,33 @@ const MAX_DEPTH: usize = 16;
 /// # Errors
 /// [`ModelError`] when the bytes are no ONNX file, or one of too many parts.
 pub(super) fn decode(bytes: &[u8]) -> Result<ModelProto, ModelError> {
-    count(bytes, &mut { MAX_STRUCTURE_BYTES }, &MODEL, 0)?;
+    count(bytes, &mut Budget { structures: MAX_STRUCTURE_BYTES, lists: MAX_LIST_BYTES }, &MODEL, 0)?;
     ModelProto::decode(bytes).map_err(ModelError::Decode)
+}
+
+/// The memory that may still be used.
+struct Budget {
+    structures: usize,
+    lists: usize,
+}
+
+impl Budget {
+    fn take(&mut self, message: &MessageType, bytes: usize) -> Result<(), ModelError> {
+        let in_attribute = std::ptr::eq(message, &raw const ATTRIBUTE);
+        let budget = if in_attribute { &mut self.lists } else { &mut self.structures };
+        if let Some(left) = budget.checked_sub(bytes) {
+            *budget = left;
+            return Ok(());
+        }
+        let (what, max) = if in_attribute {
+            ("longer lists in its attributes, such as those of trees,", MAX_LIST_BYTES >> 20)
+        } else {
+            ("more nodes, tensors and other parts", MAX_STRUCTURE_BYTES >> 20)
+        };
+        refused(format!(
+            "it has {what} than fit into {max} MiB of memory, a fixed limit; make a smaller model"
+        ))
+    }
 }
 
 /// A type of message: its size in memory, and the types of its length-delimited fields.
@@ -50,6 +78,7 @@ static ATTRIBUTE: MessageType = plain(
         (5, &TENSOR),
         (6, &GRAPH),
         (8, &NUMBERS),
+        (9, &TEXT),
         (10, &TENSOR),
         (11, &GRAPH),
         (12, &OTHER),
@@ -66,6 +95,8 @@ static ENTRY: MessageType = plain(size_of::<StringStringEntryProto>(), &[]);
 static NUMBERS: MessageType = plain(size_of::<Vec<u8>>(), &[]);
 /// Text, bytes or floats: they take as much memory as bytes in the file.
 static PLAIN: MessageType = plain(size_of::<Vec<u8>>(), &[]);
+/// One of many short texts: its structure, and the smallest part of the memory that is allocated for it.
+static TEXT: MessageType = plain(size_of::<Vec<u8>>() + 32, &[]);
 /// Messages whose fields are not counted one by one.
 static OTHER: MessageType = message(0, &[]);
 
@@ -87,7 +118,7 @@ const fn plain(bytes: usize, fields: &'static [(u64, &'static MessageType)]) -> 
 /// reports it, and stops there.
 fn count(
     mut bytes: &[u8],
-    budget: &mut usize,
+    budget: &mut Budget,
     message: &MessageType,
     depth: usize,
 ) -> Result<(), ModelError> {
@@ -99,7 +130,7 @@ fn count(
         match wire {
             0 => {
                 let _ = decode_varint(&mut bytes);
-                take(budget, NUMBER_BYTES)?;
+                budget.take(message, NUMBER_BYTES)?;
             }
             1 => bytes = bytes.get(8..).unwrap_or_default(),
             5 => bytes = bytes.get(4..).unwrap_or_default(),
@@ -110,27 +141,21 @@ fn count(
                 let named =
                     message.fields.iter().find(|(number, _)| *number == field).map(|(_, message)| *message);
                 let content = named.unwrap_or(if message.plain { &PLAIN } else { &OTHER });
-                take(budget, content.bytes)?;
+                let is_list =
+                    [&raw const NUMBERS, &raw const TEXT].iter().any(|&list| std::ptr::eq(content, list));
+                budget.take(if is_list { message } else { &OTHER }, content.bytes)?;
                 if std::ptr::eq(content, &raw const OTHER) {
-                    take(budget, OTHER_BYTES.saturating_mul(inside.len() + 2))?;
+                    budget.take(&OTHER, OTHER_BYTES.saturating_mul(inside.len() + 2))?;
                 } else if std::ptr::eq(content, &raw const NUMBERS) {
                     let numbers = inside.iter().filter(|&&byte| byte < 0x80).count();
-                    take(budget, NUMBER_BYTES.saturating_mul(numbers))?;
-                } else if !std::ptr::eq(content, &raw const PLAIN) {
+                    budget.take(message, NUMBER_BYTES.saturating_mul(numbers))?;
+                } else if !is_list && !std::ptr::eq(content, &raw const PLAIN) {
                     count(inside, budget, content, depth + 1)?;
                 }
             }
             _ => return Ok(()),
         }
     }
-    Ok(())
-}
-
-fn take(budget: &mut usize, bytes: usize) -> Result<(), ModelError> {
-    let Some(left) = budget.checked_sub(bytes) else {
-        return refused("it consists of more nodes, tensors and other parts than any model");
-    };
-    *budget = left;
     Ok(())
 }
 
@@ -151,6 +176,28 @@ mod tests {
             let error = decode(&model).expect_err("it is refused").to_string();
             assert!(error.contains("more nodes, tensors"), "{empty}: {error}");
         }
+    }
+
+    #[test]
+    fn limits_the_lists_of_attributes_more_generously_than_other_parts() {
+        let attribute = |list: &[u8]| field(7, &field(1, &field(5, list)));
+        // Numbers one by one, as Python's library writes them; numbers together; texts.
+        let lists: [fn(usize) -> Vec<u8>; 3] = [
+            |count| [8 << 3, 1].repeat(count),
+            |count| field(8, &vec![1; count]),
+            |count| field(9, b"LEAF").repeat(count),
+        ];
+        for (list, (accepted, refused)) in
+            lists.iter().zip([(8 << 20, 9 << 20), (8 << 20, 9 << 20), (1 << 20, 2 << 20)])
+        {
+            assert!(count(&attribute(&list(accepted - 100)), &mut budget(), &MODEL, 0).is_ok());
+            let error = decode(&attribute(&list(refused))).expect_err("it is refused").to_string();
+            assert!(error.contains("such as those of trees"), "{error}");
+        }
+    }
+
+    fn budget() -> Budget {
+        Budget { structures: MAX_STRUCTURE_BYTES, lists: MAX_LIST_BYTES }
     }
 
     #[test]

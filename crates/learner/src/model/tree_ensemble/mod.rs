@@ -207,3 +207,6 @@ impl TreeEnsemble {
         (score + f64::from(base)) as f32
     }
 }
+
+#[cfg(test)]
+mod tests;
