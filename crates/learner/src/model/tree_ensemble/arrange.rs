@@ -2,7 +2,7 @@
 //!
 //! Owns the proof that branches form trees without cycles. Must not know how the lists of an operator are stored.
 
-use super::{Aggregate, Mode, TreeEnsemble, TreeNode, Weight, check_nodes};
+use super::ensemble::{Aggregate, Mode, TreeEnsemble, TreeNode, Weight, check_nodes};
 use crate::model::error::{ModelError, refused};
 
 /// The position of a node in a list of raw nodes.
@@ -59,7 +59,7 @@ impl TreeEnsemble {
 
 /// The nodes in the order in which they are stored, and the position of each root in it. A node is placed when all branches
 /// to it are: so each branch is before its children, and the child for "no" directly after its branch. The branches for
-/// "yes" of several nodes may lead to one node: so LightGBM's exporter writes a set of categories.
+/// "yes" of several nodes may lead to one node: exporters of `LightGBM` write a set of categories so.
 fn order(raw: &[RawNode], roots: &[Child]) -> Result<(Vec<Child>, Vec<u32>), ModelError> {
     let mut open_parents = vec![0_u32; raw.len()];
     let mut only_no = vec![false; raw.len()];

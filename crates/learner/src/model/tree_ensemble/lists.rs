@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::arrange::{Child, RawBranch, RawNode};
-use super::{Aggregate, Mode, TreeEnsemble, Weight, check_nodes, check_weights};
+use super::ensemble::{Aggregate, Mode, TreeEnsemble, Weight, check_nodes, check_weights};
 use crate::model::error::{ModelError, refused};
 use crate::text::Untrusted;
 
@@ -52,12 +52,12 @@ impl Lists<'_> {
         }
         let mut leaves = 0;
         let raw: Vec<RawNode> = (0..count)
-            .map(|at| match mode(&self.modes[at])? {
-                Some(mode) => self.branch(at, mode, &index, features),
-                None => {
-                    leaves += 1;
-                    Ok(RawNode::Leaf(leaves - 1))
+            .map(|at| {
+                if let Some(mode) = mode(&self.modes[at])? {
+                    return self.branch(at, mode, &index, features);
                 }
+                leaves += 1;
+                Ok(RawNode::Leaf(leaves - 1))
             })
             .collect::<Result<_, _>>()?;
         let weights = self.leaf_weights(&index, &raw, scores)?;

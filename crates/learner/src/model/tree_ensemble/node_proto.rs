@@ -7,7 +7,8 @@ use std::borrow::Cow;
 use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::{AttributeProto, NodeProto};
 
-use super::{Aggregate, Lists, MAX_SCORES, Mode, TreeEnsemble, TreeNode, Weight};
+use super::ensemble::{Aggregate, MAX_SCORES, Mode, TreeEnsemble, TreeNode, Weight};
+use super::lists::Lists;
 use crate::model::error::{ModelError, refused};
 use crate::model::operators::shapes::{Inputs, Shape};
 

@@ -5,9 +5,11 @@
 use tract_onnx::Onnx;
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
+#[allow(clippy::wildcard_imports, reason = "tract's macros need names that they do not import")]
 use tract_onnx::tract_hir::internal::*;
 
-use super::{OPERATOR, TreeEnsemble, node_proto};
+use super::ensemble::{OPERATOR, TreeEnsemble};
+use super::node_proto;
 
 /// Registers the operator, and removes the one of tract that trusts its file.
 pub(crate) fn register(onnx: &mut Onnx) {

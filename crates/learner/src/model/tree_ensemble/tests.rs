@@ -1,5 +1,6 @@
 use tract_onnx::pb::NodeProto;
 
+use super::ensemble::MAX_NODES;
 use super::*;
 
 /// The scores of one feature.
