@@ -82,8 +82,7 @@ fn a_password_beyond_ascii_is_accepted_in_utf8_and_in_latin1() {
     ] {
         assert_eq!(status(credentials), 500, "{credentials:?}: only uniqueid is missing");
     }
-    for credentials in [&b"ann:p\xf6ss"[..], b"ann:pass", b"d\xf6n:p\xe4ss"]
-    {
+    for credentials in [&b"ann:p\xf6ss"[..], b"ann:pass", b"d\xf6n:p\xe4ss"] {
         assert_eq!(status(credentials), 401, "{credentials:?}");
     }
 }
