@@ -99,7 +99,10 @@ pub enum BackendError {
     )]
     SymbolicLink(#[source] StoreError),
     /// The disk is full; nothing was changed.
-    #[error("The server's disk is full. Nothing was changed. Free some space and try again.")]
+    #[error(
+        "The server's disk is full. Nothing was changed. Free some space, and repeat an evaluation or import. Moodle \
+         repeats a training or a prediction when another course has new data."
+    )]
     NoSpace,
     /// The uploaded dataset cannot be read from the disk.
     #[error("the uploaded dataset cannot be read: {0}")]

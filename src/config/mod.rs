@@ -39,8 +39,8 @@ use crate::backend::{EvaluationInfo, ImportLimits, RepeatedBatches, TrainingOpti
 use crate::telemetry::LogFormat;
 use limits::unpacked_bytes;
 use parsers::{
-    DAY, DEFAULT_PORT, at_least_one, bytes_or_none, host, path, path_or_system_temp, port, seconds, switch,
-    version, whole,
+    DAY, DEFAULT_PORT, at_least_one, bytes, bytes_or_none, host, path, path_or_system_temp, port, seconds,
+    switch, version, whole,
 };
 use variables::{DATA_DIR, S3_BUCKET, STASH_DIR};
 
@@ -84,10 +84,13 @@ pub struct Config {
     /// Maximum number of concurrent trainings and evaluations [default: the number of cores]
     #[arg(long, env = "MOODLE_MLBACKEND_JOBS", value_name = "N", default_value_t = cores(), hide_default_value = true, value_parser = at_least_one)]
     pub jobs: usize,
-    /// Trainings and evaluations that may wait in the queue; when it is full, the server responds with 503 and a
-    /// Retry-After header
+    /// Evaluations that may wait in the queue; when it is full, the server responds with 503 and a Retry-After header
     #[arg(long, env = "MOODLE_MLBACKEND_QUEUE_LENGTH", value_name = "N", default_value_t = 32, value_parser = whole::<usize>)]
     pub queue_length: usize,
+    /// Maximum size of the uploads of all trainings that run or wait in the queue; the server responds to further ones
+    /// with 503 and a Retry-After header
+    #[arg(long, env = "MOODLE_MLBACKEND_QUEUE_BYTES", value_name = "BYTES", default_value = "4GiB", value_parser = bytes)]
+    pub queue_bytes: u64,
     /// Seconds that a request may wait in the queue before the server responds with 503 and a Retry-After header
     #[arg(long = "queue-seconds", env = "MOODLE_MLBACKEND_QUEUE_SECONDS", value_name = "SECONDS", default_value = "3600", value_parser = seconds(1..=30 * DAY))]
     pub queue_time: Duration,

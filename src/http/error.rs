@@ -89,14 +89,19 @@ pub(crate) enum HttpError {
         ByteSize(.0.bytes_per_second)
     )]
     TooSlow(BodyRate),
-    #[error("The server is busy: {waiting} requests are already queued ({limit}). Try again in a minute.")]
+    #[error("The server is busy: {waiting} requests are already queued ({limit}). {REPEAT}")]
     QueueFull { waiting: usize, limit: &'static str },
     #[error(
-        "The server is busy: the request was queued for {} s (MOODLE_MLBACKEND_QUEUE_SECONDS). Try again in a minute.",
+        "The server is busy: the uploads of queued trainings take up to {0} already (MOODLE_MLBACKEND_QUEUE_BYTES). \
+         {REPEAT}"
+    )]
+    QueueBytes(ByteSize),
+    #[error(
+        "The server is busy: the request was queued for {} s (MOODLE_MLBACKEND_QUEUE_SECONDS). {REPEAT}",
         .0.as_secs()
     )]
     QueueTimeout(Duration),
-    #[error("The server is stopping. Try again in a minute.")]
+    #[error("The server is stopping. {REPEAT}")]
     Stopping,
     #[error("There is nothing to export.")]
     NothingToExport,
@@ -112,6 +117,10 @@ pub(crate) enum HttpError {
         cause: Box<dyn Error + Send + Sync>,
     },
 }
+
+/// What happens to a refused request. Moodle has no retry: it keeps the samples, and sends them with newer ones.
+const REPEAT: &str = "Repeat an evaluation in a minute; Moodle repeats a training or a prediction when another course has \
+                      new data.";
 
 /// After this many seconds a client should try a busy server again.
 const RETRY_AFTER: &str = "60";
@@ -156,7 +165,7 @@ impl HttpError {
                 (header::WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE))
             }
             Self::TooManyFailures(wait) => (header::RETRY_AFTER, HeaderValue::from(wait.seconds())),
-            Self::QueueFull { .. } | Self::QueueTimeout(_) | Self::Stopping => {
+            Self::QueueFull { .. } | Self::QueueBytes(_) | Self::QueueTimeout(_) | Self::Stopping => {
                 (header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER))
             }
             _ => return response,
@@ -183,9 +192,11 @@ impl ResponseError for HttpError {
             Self::TooManyHeaderLines(_) | Self::HeadersTooLarge(_) => {
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
             }
-            Self::QueueFull { .. } | Self::QueueTimeout(_) | Self::Stopping | Self::NothingToExport => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::QueueFull { .. }
+            | Self::QueueBytes(_)
+            | Self::QueueTimeout(_)
+            | Self::Stopping
+            | Self::NothingToExport => StatusCode::SERVICE_UNAVAILABLE,
             Self::Backend(error) => match error.kind() {
                 backend::ErrorKind::BadInput => StatusCode::BAD_REQUEST,
                 backend::ErrorKind::NoSpace => StatusCode::INSUFFICIENT_STORAGE,
@@ -230,6 +241,7 @@ impl From<JobError> for HttpError {
     fn from(error: JobError) -> Self {
         match error {
             JobError::Full { waiting, limit } => Self::QueueFull { waiting, limit },
+            JobError::TooManyBytes { limit } => Self::QueueBytes(ByteSize(limit)),
             JobError::TimedOut(time) => Self::QueueTimeout(time),
             JobError::Panicked(_) => Self::internal("running a job", error),
         }

@@ -25,7 +25,7 @@ impl AppState {
         Ok(Self {
             store: Store::open(&config.data_dir)?.with_retention(config.retention.into()),
             throttle: Throttle::new(config.access.login_failures),
-            jobs: JobQueues::new(config.jobs, config.queue_length, config.queue_time),
+            jobs: JobQueues::new(config.jobs, config.queue_length, config.queue_bytes, config.queue_time),
             uploads: Uploads::open(&config.temp_dir),
             models: LoadedModels::new(config.model_cache),
             shutdown: Shutdown::default(),

@@ -50,6 +50,14 @@ pub(crate) enum Upload {
 }
 
 impl Upload {
+    /// Its size.
+    pub(crate) fn bytes(&self) -> io::Result<u64> {
+        match self {
+            Self::Memory(bytes) => Ok(bytes.len() as u64),
+            Self::File(file) => Ok(file.metadata()?.len()),
+        }
+    }
+
     /// Copies the upload to a new file.
     pub(crate) fn copy_to(&self, path: &Path) -> io::Result<()> {
         let mut copy = File::create_new(path)?;

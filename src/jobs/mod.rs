@@ -1,7 +1,8 @@
 //! Bounded job queues: CPU-bound work runs on blocking threads, never on an async worker.
 //!
 //! Owns four queues, each with its own capacity, so that neither a training nor a large imported model delays the predictions
-//! of other models, and one lock per model.
+//! of other models, and one lock per model. Trainings are not refused for their number, because Moodle repeats a refused
+//! training only when there is newer data: what limits them is the size of their uploads.
 //! Must not know what the jobs do.
 
 use std::collections::HashMap;
@@ -18,6 +19,9 @@ pub(crate) enum JobError {
     /// The queue is full; `limit` names the setting.
     #[error("{waiting} requests are already queued ({limit})")]
     Full { waiting: usize, limit: &'static str },
+    /// The uploads of queued and running trainings are too large together.
+    #[error("the uploads of queued trainings take {limit} bytes already")]
+    TooManyBytes { limit: u64 },
     /// The job waited for the queue timeout.
     #[error("the job did not start within {0:?}")]
     TimedOut(Duration),
@@ -46,15 +50,48 @@ pub(crate) struct JobQueues<K> {
     /// Checks of passwords.
     pub(crate) passwords: JobQueue,
     model_locks: Mutex<HashMap<K, ModelLock>>,
+    trainings: Arc<Trainings>,
+}
+
+/// The trainings that are queued or run, and the bytes of their uploads.
+struct Trainings {
+    held: Mutex<(usize, u64)>,
+    max_bytes: u64,
+}
+
+/// One of these trainings.
+struct Training(Arc<Trainings>, u64);
+
+impl Trainings {
+    /// Admits a training if it is the only one or the uploads are small enough together.
+    fn admit(this: &Arc<Self>, bytes: u64) -> Result<Training, JobError> {
+        let mut held = this.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.0 > 0 && held.1.saturating_add(bytes) > this.max_bytes {
+            return Err(JobError::TooManyBytes { limit: this.max_bytes });
+        }
+        *held = (held.0 + 1, held.1.saturating_add(bytes));
+        Ok(Training(Arc::clone(this), bytes))
+    }
+
+    fn is_idle(&self) -> bool {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).0 == 0
+    }
+}
+
+impl Drop for Training {
+    fn drop(&mut self) {
+        let mut held = self.0.held.lock().unwrap_or_else(PoisonError::into_inner);
+        *held = (held.0.saturating_sub(1), held.1.saturating_sub(self.1));
+    }
 }
 
 /// Held by the job that changes the model.
 type ModelLock = Arc<AsyncMutex<()>>;
 
 impl<K: Eq + Hash> JobQueues<K> {
-    /// `jobs` trainings and evaluations run concurrently, and `queue_length` more may wait. Every job waits at most
-    /// `queue_timeout`.
-    pub(crate) fn new(jobs: usize, queue_length: usize, queue_timeout: Duration) -> Self {
+    /// `jobs` trainings and evaluations run concurrently. `queue_length` evaluations may wait, and trainings whose uploads
+    /// have `queue_bytes` together. Every job waits at most `queue_timeout`.
+    pub(crate) fn new(jobs: usize, queue_length: usize, queue_bytes: u64, queue_timeout: Duration) -> Self {
         let fixed = "a fixed limit";
         let queue = |capacity, length, limit| JobQueue::new(capacity, length, limit, queue_timeout);
         Self {
@@ -63,21 +100,24 @@ impl<K: Eq + Hash> JobQueues<K> {
             imported: queue(IMPORTED_CAPACITY.max(jobs), IMPORTED_QUEUE_LENGTH, fixed),
             passwords: queue(PASSWORD_CAPACITY, PASSWORD_QUEUE_LENGTH, fixed),
             model_locks: Mutex::default(),
+            trainings: Arc::new(Trainings { held: Mutex::default(), max_bytes: queue_bytes }),
         }
     }
 
     /// Whether no job runs or waits. Jobs of clients that have disconnected count.
     pub(crate) fn is_idle(&self) -> bool {
-        self.heavy.is_idle() && self.quick.is_idle() && self.imported.is_idle()
+        self.heavy.is_idle() && self.quick.is_idle() && self.imported.is_idle() && self.trainings.is_idle()
     }
 
-    /// Runs a training, one of a model at a time.
+    /// Runs a training on an upload of `bytes`, one of a model at a time.
     pub(crate) async fn train<T: Send + 'static>(
         &self,
         model: K,
+        bytes: u64,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, JobError> {
-        self.heavy.run_locked(Some(self.lock_of(model)), job).await
+        let admitted = Trainings::admit(&self.trainings, bytes)?;
+        self.heavy.run_admitted(admitted, Some(self.lock_of(model)), job).await
     }
 
     /// Runs an import, not during a training of its model.
@@ -155,12 +195,22 @@ impl JobQueue {
     ) -> Result<T, JobError> {
         let full = JobError::Full { waiting: self.length, limit: self.limit };
         let Ok(accepted) = Arc::clone(&self.accepted).try_acquire_owned() else { return Err(full) };
+        self.run_admitted(accepted, lock, job).await
+    }
+
+    /// Runs a job that holds `admitted` until its end.
+    async fn run_admitted<T: Send + 'static>(
+        &self,
+        admitted: impl Send + 'static,
+        lock: Option<ModelLock>,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, JobError> {
         let waited = tokio::time::timeout(self.queue_timeout, self.wait(lock)).await;
         let (lock, running) = waited.map_err(|_| JobError::TimedOut(self.queue_timeout))?;
         let span = tracing::Span::current();
         let guarded = move || {
             // Held by the job, not by the request: the job continues when the client disconnects.
-            let _held = (accepted, lock, running);
+            let _held = (admitted, lock, running);
             span.in_scope(job)
         };
         // Tokio catches a panic of the job.
@@ -197,7 +247,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_in_a_job_is_contained_and_frees_its_capacity() {
-        let queues = JobQueues::<&str>::new(1, 0, LONG);
+        let queues = JobQueues::<&str>::new(1, 0, 10, LONG);
         for _ in 0..3 {
             let result = queues.heavy.run(|| panic!("on purpose")).await;
             assert!(matches!(result, Err::<(), _>(JobError::Panicked(message)) if message == "on purpose"));
@@ -207,7 +257,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_queue_refuses_jobs_while_quick_jobs_run() {
-        let queues = Arc::new(JobQueues::<&str>::new(1, 0, LONG));
+        let queues = Arc::new(JobQueues::<&str>::new(1, 0, 10, LONG));
         let (job, started, release) = waiting_job();
         let busy = Arc::clone(&queues);
         let running = tokio::spawn(async move { busy.heavy.run(job).await });
@@ -220,8 +270,30 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn trainings_wait_in_a_full_queue_until_their_uploads_are_too_large_together() {
+        let queues = Arc::new(JobQueues::<&str>::new(1, 0, 10, LONG));
+        let (job, started, release) = waiting_job();
+        let busy = Arc::clone(&queues);
+        // The only training is admitted, however large it is.
+        let running = tokio::spawn(async move { busy.train("a", 4, job).await });
+        started.await.expect("the job starts");
+        let waiting = |model: &'static str, bytes| {
+            let queues = Arc::clone(&queues);
+            tokio::spawn(async move { queues.train(model, bytes, || ()).await })
+        };
+        let second = waiting("b", 6);
+        tokio::task::yield_now().await;
+        let refused = queues.train("c", 1, || ()).await;
+        assert!(matches!(refused, Err(JobError::TooManyBytes { limit: 10 })));
+        assert!(!queues.is_idle());
+        drop(release);
+        assert!(running.await.expect("no panic").is_ok() && second.await.expect("no panic").is_ok());
+        assert!(queues.is_idle() && queues.train("c", 99, || ()).await.is_ok());
+    }
+
+    #[tokio::test]
     async fn an_aborted_request_keeps_its_capacity_until_the_job_ends() {
-        let queues = Arc::new(JobQueues::<&str>::new(1, 0, LONG));
+        let queues = Arc::new(JobQueues::<&str>::new(1, 0, 10, LONG));
         let (job, started, _release) = waiting_job();
         let busy = Arc::clone(&queues);
         let request = tokio::spawn(async move { busy.heavy.run(job).await });
@@ -233,7 +305,7 @@ mod tests {
 
     #[tokio::test]
     async fn trainings_of_one_model_run_one_at_a_time_and_leave_capacity_to_others() {
-        let queues = Arc::new(JobQueues::<&str>::new(2, 8, LONG));
+        let queues = Arc::new(JobQueues::<&str>::new(2, 8, 10, LONG));
         let (job, started, release) = waiting_job();
         let done = Arc::new(AtomicUsize::new(0));
         let train = |job: Box<dyn FnOnce() + Send>| {
@@ -242,13 +314,13 @@ mod tests {
                 job();
                 done.fetch_add(1, Ordering::SeqCst)
             };
-            tokio::spawn(async move { queues.train("a", counted).await })
+            tokio::spawn(async move { queues.train("a", 1, counted).await })
         };
         let first = train(Box::new(job));
         started.await.expect("the first starts");
         let second = train(Box::new(|| ()));
         // The second training of model a waits; model b gets the free capacity at once.
-        assert!(queues.train("b", || ()).await.is_ok());
+        assert!(queues.train("b", 1, || ()).await.is_ok());
         assert_eq!(done.load(Ordering::SeqCst), 0);
         drop(release);
         assert!(matches!(first.await.expect("no panic"), Ok(0)));

@@ -210,8 +210,9 @@ fn a_full_queue_refuses_one_more_request() {
         thread::scope(|scope| {
             for at in 0..=waiting {
                 let (sender, server) = (sender.clone(), &server);
-                let request =
-                    post("/training", &Form::model(&format!("m{at}"), "d").file("dataset", &labelled(&ROWS)));
+                let form =
+                    Form::model(&format!("m{at}"), "e").evaluation(1).file("dataset", &labelled(&ROWS));
+                let request = post("/evaluation", &form);
                 scope.spawn(move || sender.send(server.send(&request)));
             }
             drop(sender);
@@ -227,6 +228,31 @@ fn a_full_queue_refuses_one_more_request() {
             }
         });
     }
+}
+
+/// Moodle repeats a refused training only when there are newer samples.
+#[test]
+fn trainings_wait_in_a_full_queue_until_their_uploads_are_too_large_together() {
+    let dataset = labelled(&ROWS);
+    let bytes = 2 * dataset.len();
+    let launch = Launch::new().env("MOODLE_MLBACKEND_QUEUE_LENGTH", "0");
+    let server = busy(launch.env("MOODLE_MLBACKEND_QUEUE_BYTES", &bytes.to_string()));
+    let (sender, replies) = channel();
+    thread::scope(|scope| {
+        for at in 0..3 {
+            let (sender, server) = (sender.clone(), &server);
+            let request = post("/training", &Form::model(&format!("m{at}"), "d").file("dataset", &dataset));
+            scope.spawn(move || sender.send(server.send(&request)));
+        }
+        drop(sender);
+        // While the evaluation runs, only the refused request gets a reply.
+        let reply = replies.recv_timeout(Duration::from_mins(1));
+        server.release();
+        assert_retry_later(&reply.expect("one request is refused"), "(MOODLE_MLBACKEND_QUEUE_BYTES).");
+        for reply in replies {
+            assert_eq!(reply.status, 200, "{}", reply.text());
+        }
+    });
 }
 
 #[test]

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::common::{
-    Launch, Request, TestServer, find, free_port, labelled, skip, tool, unlabelled, untouched,
+    Launch, Request, TestServer, find, free_port, labelled, skip, tool, unlabelled, until, untouched,
 };
 
 /// The host name in the configuration and in the certificate.
@@ -51,6 +51,21 @@ fn all_of_moodles_requests_work_through_the_proxy() {
     site.form("/import", "a:b", &copy, Some(("importzip", &export.body))).expect(200, "Ok");
     assert_eq!(site.form("/prediction", "a:b", &copy, Some(("dataset", &unknown))).json(), predicted);
     site.form("/deletemodel", "a:b", &[], None).expect(200, "Ok");
+}
+
+/// Moodle shows the body of an error to its administrator.
+#[test]
+fn a_backend_that_is_not_running_is_one_sentence_of_the_proxy() {
+    let Some(site) = Site::start("a_backend_that_is_not_running_is_one_sentence_of_the_proxy") else {
+        return;
+    };
+    site.server.signal("KILL");
+    let sentence =
+        "The machine learning backend is not running, or took too long. See the log of moodle-mlbackend.";
+    let answers = || site.curl(&["/version"], &[]).status == 502;
+    until("the server has ended", answers);
+    site.curl(&["/version"], &[]).expect(502, sentence);
+    site.form("/training", "a:b", &["dirhash=d"], Some(("dataset", b"x"))).expect(502, sentence);
 }
 
 #[test]

@@ -68,18 +68,15 @@ fn concurrent_trainings_through_two_servers_keep_all_samples() {
 fn a_full_queue_is_503_with_retry_after_while_version_and_predictions_are_answered() {
     let launch = Launch::new().env("MOODLE_MLBACKEND_JOBS", "1").env("MOODLE_MLBACKEND_QUEUE_LENGTH", "0");
     let server = trained(launch.with_faults());
-    let training = Form::model("m", "d").file("dataset", &separable(SAMPLES, false));
     let evaluation = evaluation(SAMPLES, 1);
     // The first evaluation is held at its last steps until the end of the test.
     server.hold("write a report");
     thread::scope(|scope| {
         let first = scope.spawn(|| server.post("/evaluation", &evaluation));
         server.wait_until_held();
-        for (path, form) in [("/evaluation", &evaluation), ("/training", &training)] {
-            let refused = server.post(path, form);
-            assert_eq!(refused.status, 503, "{}", refused.text());
-            assert!(refused.header("retry-after").is_some() && refused.text().contains("busy"));
-        }
+        let refused = server.post("/evaluation", &evaluation);
+        assert_eq!(refused.status, 503, "{}", refused.text());
+        assert!(refused.header("retry-after").is_some() && refused.text().contains("busy"));
         server.get("/version").expect(200, "3.0.5");
         predict(&server, "m");
         assert!(!first.is_finished());

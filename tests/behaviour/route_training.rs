@@ -3,7 +3,9 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::common::{Form, Launch, Reply, TestServer, labelled, labelled_with_classes, shared, unlabelled};
+use crate::common::{
+    Form, Launch, Reply, TestServer, labelled, labelled_with_classes, shared, unlabelled, unzipped,
+};
 
 const TOO_FEW: &str = "Training data needs to include samples belonging to all classes";
 
@@ -171,6 +173,8 @@ fn a_training_beyond_its_time_limit_gives_a_model_that_says_so() {
     let rows: Vec<String> = (0..600).map(|row| format!("{},{},{}", row % 7, row % 11, row % 2)).collect();
     let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
     assert_eq!(train(&server, &labelled(&rows)).json()["status"], json!(0));
-    let card = server.model_card("m", "d");
+    let export = unzipped(&server.export("m"));
+    let (_, card) = export.iter().find(|(name, _)| name.ends_with("model-card.md")).expect("a model card");
+    let card = String::from_utf8_lossy(card);
     assert!(card.contains("The time limit ended the training early"), "{card}");
 }

@@ -17,6 +17,20 @@ fn replay(server: &TestServer, number: &str) -> Option<Reply> {
     recorded(server, number).map(|bytes| server.raw(&bytes))
 }
 
+/// *Use HTTPS* is ticked in Moodle, and the port is a plain one.
+#[test]
+fn a_tls_client_leaves_a_line_in_the_log() {
+    use std::io::{Read, Write};
+    let server = TestServer::start();
+    let mut stream = std::net::TcpStream::connect(server.address).expect("a connection");
+    // The beginning of a ClientHello.
+    stream.write_all(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03").expect("sent");
+    stream.shutdown(std::net::Shutdown::Write).expect("open");
+    let _ = stream.read_to_end(&mut Vec::new());
+    let log = server.log();
+    assert!(log.contains("a client uses HTTPS on this port"), "{log}");
+}
+
 #[test]
 fn answers_moodles_recorded_training_prediction_and_deletion() {
     let server = TestServer::start();

@@ -160,3 +160,15 @@ fn a_refused_upload_leaves_nothing_behind() {
     assert_eq!(server.post("/training", &form).status, 500);
     assert!(server.uploads().is_empty(), "{:?}", server.uploads());
 }
+
+#[test]
+fn an_upload_that_the_disk_cannot_hold_is_refused_before_it_is_read() {
+    let server = Launch::new().env("MOODLE_MLBACKEND_MAX_DATASET_BYTES", "1000000000GiB").start();
+    let request = Request::new("POST", "/training").credentials("a", "b");
+    let request = request.header("Content-Type", "multipart/form-data; boundary=x");
+    // The body is announced and never sent.
+    let reply = server.raw(&request.header("Content-Length", "900000000000000000").bytes());
+    assert_eq!(reply.status, 507, "{}", reply.text());
+    assert!(reply.text().contains("disk is full"), "{}", reply.text());
+    assert!(server.log().contains("MOODLE_MLBACKEND_TEMPDIR"), "{}", server.log());
+}

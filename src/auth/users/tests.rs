@@ -114,7 +114,7 @@ proptest! {
 
     #[test]
     fn text_without_comma_and_colon_is_a_password(
-        name in "[^,:\\p{Cc}\"'`\\s\u{2018}-\u{201e}]{1,20}", password in "[^,:\\p{Cc}\"'\\s${}]{1,20}",
+        name in "[^,:\\p{Cc}\"'`\\s\u{2018}-\u{201e}\u{feff}]{1,20}", password in "[^,:\\p{Cc}\"'\\s${}]{1,20}",
     ) {
         let users: Users = format!("{name}:{password}").parse().expect("well-formed");
         prop_assert!(users.verify(&name, &password));

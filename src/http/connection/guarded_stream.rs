@@ -20,6 +20,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
 use super::backpressure::{HEAD_READ_BYTES, ReadGate, State};
+use super::plain_http;
 use crate::config::Connections;
 use crate::net::per_client_limit::ConnectionPermit;
 
@@ -53,6 +54,8 @@ struct Reading {
     timeout: Duration,
     /// The number of requests when the timer was started, and the timer.
     timer: Option<(u64, Timer)>,
+    /// Whether any bytes were read.
+    begun: bool,
     /// Whether the last read returned bytes: the library gets to parse them before there are more.
     pausing: bool,
 }
@@ -72,7 +75,7 @@ impl<S: DrainableStream> GuardedStream<S> {
         Self {
             stream,
             read_gate: ReadGate::default(),
-            reading: Reading { timeout, timer: None, pausing: false },
+            reading: Reading { timeout, timer: None, begun: false, pausing: false },
             writing: Writing { timeout: limits.answer, timer: None },
             _permit: permit,
         }
@@ -113,6 +116,9 @@ impl<S: AsyncRead + DrainableStream + Unpin> AsyncRead for GuardedStream<S> {
         let before = buffer.filled().len();
         let read = this.poll_read_once(cx, buffer, read_budget);
         let received = buffer.filled().len() > before;
+        if received && !std::mem::replace(&mut this.reading.begun, true) {
+            plain_http::warn_about_tls(&buffer.filled()[before..]);
+        }
         match this.reading.poll_timeout(received, state, cx) {
             Poll::Ready(()) => Poll::Ready(Err(timed_out())),
             Poll::Pending => read,

@@ -7,3 +7,4 @@ pub(crate) mod backpressure;
 pub(crate) mod body_rate;
 pub(crate) mod guarded_stream;
 pub(crate) mod listener;
+mod plain_http;

@@ -8,7 +8,8 @@ use std::pin::Pin;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 
-use super::form::{FilePart, Form};
+use super::disk_space;
+use super::form::{FilePart, Form, content_length};
 use super::params;
 use super::tenant::Tenant;
 use crate::config::{Config, UploadLimits};
@@ -49,6 +50,11 @@ async fn parse<T: FromForm>(request: &HttpRequest, payload: Payload) -> Result<T
     let tenant = Tenant::of(request)?;
     let file_part = T::file_part(&state.config.uploads);
     let body_rate = state.config.connections.body_rate;
+    if let Some(part) = file_part {
+        // A longer body is refused for its length.
+        let length = content_length(request.headers()).filter(|length| *length <= part.limit);
+        disk_space::check(&state.config.temp_dir, length).await?;
+    }
     let form = Form::read(request, payload, &state.uploads, body_rate, file_part).await?;
     if let Ok(id) = params::model_id(&form, &tenant) {
         request.extensions_mut().insert(id);
@@ -82,6 +88,8 @@ async fn keep_debug_copy(
 pub(crate) struct DatasetUpload {
     pub(crate) key: ModelKey,
     pub(crate) dataset: Upload,
+    /// The size of the dataset.
+    pub(crate) bytes: u64,
 }
 
 impl FromForm for DatasetUpload {
@@ -90,7 +98,10 @@ impl FromForm for DatasetUpload {
     }
 
     fn from_form(form: Form, tenant: &Tenant, _: &Config) -> Result<Self, HttpError> {
-        Ok(Self { key: params::model_key(&form, tenant)?, dataset: form.into_upload()? })
+        let key = params::model_key(&form, tenant)?;
+        let dataset = form.into_upload()?;
+        let bytes = dataset.bytes().map_err(HttpError::upload)?;
+        Ok(Self { key, dataset, bytes })
     }
 }
 

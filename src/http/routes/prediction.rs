@@ -14,7 +14,7 @@ pub(super) fn service() -> Resource {
 
 async fn predict(
     state: web::Data<AppState>,
-    Parsed(DatasetUpload { key, dataset }): Parsed<DatasetUpload>,
+    Parsed(DatasetUpload { key, dataset, .. }): Parsed<DatasetUpload>,
 ) -> Result<web::Json<Prediction>, HttpError> {
     let (model, limits) = (state.model(&key), state.config.dataset.into());
     let imported = match state.models.uses_imported(&model) {

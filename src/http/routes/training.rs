@@ -15,12 +15,12 @@ pub(super) fn service() -> Resource {
 
 async fn train(
     state: web::Data<AppState>,
-    Parsed(DatasetUpload { key, dataset }): Parsed<DatasetUpload>,
+    Parsed(DatasetUpload { key, dataset, bytes }): Parsed<DatasetUpload>,
 ) -> Result<web::Json<Training>, HttpError> {
     let model = state.begin(&key).await?;
     let limits = state.config.dataset.into();
     let options = state.config.training_options();
     let job =
         move || job_log::with_duration("training", || backend::train(&model, dataset, &limits, options));
-    Ok(web::Json(state.jobs.train(key, job).await??))
+    Ok(web::Json(state.jobs.train(key, bytes, job).await??))
 }
