@@ -235,8 +235,6 @@ fn an_imputer_of_infinity_replaces_both_signs() {
 #[case("byo_power", None)]
 #[case("byo_raw_scores_lr2", None)]
 #[case("byo_zipmap_columns", None)]
-#[case("byo_bag10", None)]
-#[case("byo_ada200_d2", None)]
 #[case("byo_regressor_grades", Some("a regressor (TreeEnsembleRegressor)"))]
 #[case("byo_k_export_norm", Some("\"sequential_1/normalization_1/Sub/y:0\""))]
 #[case("byo_t_fp16_keep_io", Some("half precision"))]
