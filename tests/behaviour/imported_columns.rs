@@ -145,8 +145,8 @@ fn trains_on_samples_with_more_features_than_an_imported_model_uses() {
     import(&server, &model(&[FEATURES[2], FEATURES[0]], &[2, 0], None), &json!(FEATURES)).expect(200, "Ok");
     let head =
         format!("nfeatures,targetclasses,targettype\n3,\"[0,1]\",discrete\n{},target\n", FEATURES.join(","));
-    let rows: String = (0..40).map(|at| format!("{},0,{},{}\n", at % 2, at % 3, at % 2)).collect();
-    server.train("m", (head + &rows).as_bytes());
+    let rows: Vec<String> = (0..40).map(|at| format!("{},0,{},{}\n", at % 2, at % 3, at % 2)).collect();
+    server.train("m", (head + &rows.concat()).as_bytes());
     assert_eq!(server.predictions("m", dataset(&FEATURES).as_bytes()).as_array().map(Vec::len), Some(4));
 }
 

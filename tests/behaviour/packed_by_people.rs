@@ -171,10 +171,7 @@ fn explains_a_mistake_in_model_json_with_its_position_and_an_example(
     assert_eq!(reply.status, 400, "{}", reply.text());
     let text = reply.text();
     assert!(text.contains(words) && text.len() < 500, "{text}");
-    assert!(
-        text.contains("UTF-8") || text.contains(r#"\\core\\analytics\\indicator\\read_actions"#),
-        "{text}"
-    );
+    assert!(text.contains("UTF-8") || text.contains(r"\\core\\analytics\\indicator\\read_actions"), "{text}");
 }
 
 #[rstest]

@@ -86,6 +86,11 @@ def scikit_learn():
         "normalizer": (logistic(p.Normalizer()), False, None),
         "binarizer": (logistic(p.Binarizer()), False, None),
         "polynomial_features": (logistic(p.PolynomialFeatures(2)), False, None),
+        "one_hot_encoder": (logistic(p.Binarizer(), p.OneHotEncoder(sparse_output=False)), False, None),
+        "power_transformer": (logistic(p.PowerTransformer()), False, None),
+        "imputed_power_transformer": (logistic(impute.SimpleImputer(), p.PowerTransformer()), True, None),
+        "quantile_transformer": (logistic(p.QuantileTransformer(n_quantiles=20)), False, "Div"),
+        "one_vs_one": (multiclass.OneVsOneClassifier(linear_model.LogisticRegression()), False, "Reshape"),
         "pca": (logistic(p.StandardScaler(), decomposition.PCA(3)), False, None),
         "column_transformer": (logistic(columns), False, None),
         "mlp_relu": (make_pipeline(p.StandardScaler(), network(8, max_iter=300)), False, None),
@@ -147,6 +152,14 @@ def main():
             else:
                 probabilities = numpy.eye(classes)[model.predict(samples)]
             write(name, onnx, samples, probabilities)
+            if name.startswith("standard_scaler"):
+                # Converted otherwise, with the same probabilities: an output for each class, and raw scores.
+                columns = to_onnx(model, given[:1], target_opset=OPSETS, options={id(model): {"zipmap": "columns"}})
+                write(f"columns_{name}", columns, samples, probabilities)
+                last = {id(model[-1]): {"zipmap": False, "raw_scores": True}}
+                scores = to_onnx(model, given[:1], target_opset=OPSETS, options=last)
+                write(f"scores_{name}", scores, samples, probabilities)
+                accepted += [f"columns_{name}", f"scores_{name}"]
             if operator:
                 refused[name] = operator
             else:

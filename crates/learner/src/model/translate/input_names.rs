@@ -3,7 +3,7 @@
 //! Owns where a model keeps such names, and how they are compared. Must not know operators. A model that names its columns
 //! is never matched by their order alone, unless both agree.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use tract_onnx::pb::{GraphProto, ModelProto, ValueInfoProto};
 
@@ -17,6 +17,9 @@ use crate::text::Untrusted;
 const MAX_NAME_CHARS: usize = 80;
 /// The maximum size of a list of names in the metadata, in bytes.
 const MAX_LIST_BYTES: usize = 4 << 20;
+
+/// Names of more words are only compared as a whole.
+const MAX_WORDS: usize = 16;
 
 /// Parts of every indicator's name, which exporters and people leave out.
 const COMMON_WORDS: [&str; 2] = ["analytics", "indicator"];
@@ -54,7 +57,8 @@ pub(crate) fn match_by_names(
             return Ok(None);
         }
     };
-    let matched: Vec<Option<usize>> = columns.iter().map(|name| feature_of(name, features)).collect();
+    let names = Names::of(features);
+    let matched: Vec<Option<usize>> = columns.iter().map(|name| names.feature_of(name)).collect();
     if matched.iter().all(Option::is_none) {
         return match columns.iter().find(|name| is_moodles(name)) {
             Some(name) => refused(unknown(name)),
@@ -70,9 +74,10 @@ pub(crate) fn match_by_names(
         return Ok(None);
     }
     let mut used = Vec::with_capacity(columns.len());
+    let mut seen = HashSet::new();
     for (name, feature) in columns.iter().zip(matched) {
         match feature {
-            Some(feature) if !used.contains(&feature) => used.push(feature),
+            Some(feature) if seen.insert(feature) => used.push(feature),
             Some(_) => return refused(format!("two of its inputs are named as the feature {}", shown(name))),
             None => return refused(unknown(name)),
         }
@@ -138,9 +143,10 @@ fn names_of_inputs(inputs: &[&ValueInfoProto]) -> Result<Vec<String>> {
 /// when there are none that name a feature.
 fn names_in_metadata(proto: &ModelProto, columns: Option<usize>, model_json: &ModelJson) -> Vec<String> {
     let FeatureList::Names(features) = &model_json.features else { return Vec::new() };
+    let known = Names::of(features);
     let lists = proto.metadata_props.iter().filter_map(|entry| list(&entry.value));
     let mut lists = lists.filter(|names| names.len() == columns.unwrap_or(features.len()));
-    lists.find(|names| names.iter().any(|name| feature_of(name, features).is_some())).unwrap_or_default()
+    lists.find(|names| names.iter().any(|name| known.feature_of(name).is_some())).unwrap_or_default()
 }
 
 /// A list of names: as JSON, as Python prints it, or separated by commas, semicolons or line breaks.
@@ -160,31 +166,58 @@ fn is_moodles(name: &str) -> bool {
     name.starts_with('\\') && name.contains("\\indicator\\")
 }
 
-/// The only feature that a column is named as: with its whole name, with the end of it, or with more before its last
-/// part. Letters' cases and characters between words do not matter.
-fn feature_of(name: &str, features: &[String]) -> Option<usize> {
-    if let Some(at) = features.iter().position(|feature| feature == name) {
-        return Some(at);
+/// The features by their names, and by the parts of names with which people and exporters name columns.
+struct Names<'a> {
+    whole: HashMap<&'a str, usize>,
+    /// The ends of names that contain at least the last part; `None` for ends of several names.
+    ends: HashMap<String, Option<usize>>,
+    /// The last parts of names.
+    last_parts: HashMap<String, Option<usize>>,
+}
+
+impl<'a> Names<'a> {
+    fn of(features: &'a [String]) -> Self {
+        let mut names = Self { whole: HashMap::new(), ends: HashMap::new(), last_parts: HashMap::new() };
+        let add = |map: &mut HashMap<String, Option<usize>>, key: &[String], at| {
+            map.entry(key.join(" ")).and_modify(|found| *found = None).or_insert(Some(at));
+        };
+        for (at, feature) in features.iter().enumerate() {
+            names.whole.insert(feature, at);
+            let all = words(feature);
+            let last = words(feature.rsplit(['\\', '/']).next().unwrap_or(feature)).len();
+            if last == 0 || last > all.len() || all.len() > MAX_WORDS {
+                continue;
+            }
+            add(&mut names.last_parts, &all[all.len() - last..], at);
+            for from in 0..=all.len() - last {
+                add(&mut names.ends, &all[from..], at);
+            }
+        }
+        names
     }
-    // Keras appends the number of a tensor.
-    let name = match name.rsplit_once(':') {
-        Some((before, number)) if number.bytes().all(|byte| byte.is_ascii_digit()) => before,
-        _ => name,
-    };
-    let column = words(name);
-    if column.iter().all(|word| word.bytes().all(|byte| byte.is_ascii_digit())) {
-        return None;
+
+    /// The only feature that a column is named as: with its whole name, with the end of it, or with more before its last
+    /// part. Letters' cases and characters between words do not matter.
+    fn feature_of(&self, name: &str) -> Option<usize> {
+        if let Some(&at) = self.whole.get(name) {
+            return Some(at);
+        }
+        // Keras appends the number of a tensor.
+        let name = match name.rsplit_once(':') {
+            Some((before, number)) if number.bytes().all(|byte| byte.is_ascii_digit()) => before,
+            _ => name,
+        };
+        let column = words(name);
+        let is_number = |word: &String| word.bytes().all(|byte| byte.is_ascii_digit());
+        if column.len() > MAX_WORDS || column.iter().all(is_number) {
+            return None;
+        }
+        if let Some(found) = self.ends.get(&column.join(" ")) {
+            return *found;
+        }
+        // The longest last part: a shorter one may be the end of it.
+        (0..column.len()).find_map(|from| self.last_parts.get(&column[from..].join(" ")).copied()).flatten()
     }
-    let only = |fits: &dyn Fn(&[String], &[String]) -> bool| {
-        let mut found = features.iter().enumerate().filter(|(_, feature)| {
-            let last = words(feature.rsplit(['\\', '/']).next().unwrap_or(feature));
-            !last.is_empty() && fits(&words(feature), &last)
-        });
-        let first = found.next()?;
-        Some(if found.next().is_none() { Some(first.0) } else { None })
-    };
-    let end = only(&|feature, last| column.len() >= last.len() && feature.ends_with(&column));
-    end.or_else(|| only(&|_, last| column.ends_with(last))).flatten()
 }
 
 fn words(name: &str) -> Vec<String> {
@@ -203,7 +236,7 @@ mod tests {
     const ACTIONS: &str = "\\core\\analytics\\indicator\\read_actions";
 
     fn found(name: &str) -> Option<usize> {
-        feature_of(name, &[QUIZ, FORUM, ACTIONS].map(str::to_owned))
+        Names::of(&[QUIZ, FORUM, ACTIONS].map(str::to_owned)).feature_of(name)
     }
 
     #[test]
