@@ -259,7 +259,8 @@ fn trainings_wait_in_a_full_queue_until_their_uploads_are_too_large_together() {
 fn a_request_within_the_queue_timeout_is_processed() {
     let server = busy(Launch::new().env("MOODLE_MLBACKEND_QUEUE_SECONDS", "600"));
     thread::scope(|scope| {
-        let training = scope.spawn(|| server.send(&train(&labelled(&ROWS))));
+        // An upload that is too long to stay in memory can be seen while it waits.
+        let training = scope.spawn(|| server.send(&train(&labelled(&ROWS.repeat(4_000)))));
         until("it is queued", || !server.uploads().is_empty() || training.is_finished());
         server.release();
         let reply = training.join().expect("a reply");

@@ -42,9 +42,9 @@ fn an_upload_that_is_too_large_is_refused_and_the_setting_named() {
 #[case("")]
 fn the_file_name_of_an_upload_is_ignored(#[case] file_name: &str) {
     let server = Launch::new().with_faults().start();
-    // The server is held just before it reads the upload.
-    let form =
-        Form::model("m", "d").file_called("dataset", file_name, &labelled(&["1,0,0.5,1", "0,1,0.25,0"]));
+    // The server is held just before it reads the upload, which is too long to stay in memory.
+    let rows = ["1,0,0.5,1", "0,1,0.25,0"].repeat(4_000);
+    let form = Form::model("m", "d").file_called("dataset", file_name, &labelled(&rows));
     let open = std::thread::scope(|scope| {
         server.hold("open an upload");
         let training = scope.spawn(|| server.post("/training", &form));
