@@ -43,9 +43,9 @@ pub const HARD: Shape = Shape { rows: 38_000, features: 414, varying: 149, inter
 pub const TO_PREDICT: Shape = Shape { rows: 1_570, features: 422, varying: 149, interactions: 0 };
 
 impl Shape {
-    /// `1904x365`.
+    /// `1904x365`; `38000x414-hard` with interactions.
     pub fn name(self) -> String {
-        format!("{}x{}", self.rows, self.features)
+        format!("{}x{}{}", self.rows, self.features, if self.interactions > 0 { "-hard" } else { "" })
     }
 
     /// A labelled dataset, as Moodle sends it for training and evaluation.
@@ -162,7 +162,7 @@ impl Interactions {
         let products = columns.iter().map(|columns| {
             let product = |at: usize| {
                 let factors = draw(columns, 2 + at % 2);
-                (factors, if at % 3 == 0 { 1.0 } else { -1.0 })
+                (factors, if at.is_multiple_of(3) { 1.0 } else { -1.0 })
             };
             (0..shape.interactions / KINDS).map(product).collect()
         });
@@ -177,13 +177,13 @@ impl Interactions {
         let mut values = vec![None; columns.len()];
         for &place in &self.columns[kind] {
             if dice.share() < UNUSUAL_OF_KIND * (1.0 + 0.5 * effort.clamp(-1.5, 1.5)) {
-                values[place] = columns[place].draw_value(effort, dice);
+                values[place] = Some(columns[place].draw_value(effort, dice));
             }
         }
         // Unusual cells that do not depend on the kind.
         for (value, column) in values.iter_mut().zip(columns) {
             if column.unusual > 0.0 && dice.share() < 0.02 {
-                *value = column.draw_value(effort, dice);
+                *value = Some(column.draw_value(effort, dice));
             }
         }
         let of_product = |(factors, effect): &(Vec<usize>, f64)| -> f64 {
@@ -231,12 +231,12 @@ impl Column {
         if self.unusual == 0.0 || dice.share() >= chance {
             return None;
         }
-        self.draw_value(effort, dice)
+        Some(self.draw_value(effort, dice))
     }
 
-    fn draw_value(&self, effort: f64, dice: &mut Dice) -> Option<f64> {
+    fn draw_value(&self, effort: f64, dice: &mut Dice) -> f64 {
         let value = 0.5 * self.follows * effort + (2.0 * dice.share() - 1.0) * 0.6;
-        Some(((value / self.step).round() * self.step).clamp(-1.0, 1.0))
+        ((value / self.step).round() * self.step).clamp(-1.0, 1.0)
     }
 }
 

@@ -1,8 +1,7 @@
 //! Boosts trees: each fits the gradients of the loss that the trees before it left.
 //!
 //! A round adds a tree for each margin. With many classes they share their splits, and only have leaves of their own: that is
-//! better, as in CatBoost (Prokhorenkova et al. 2018), and costs less.
-//! Must not know how a tree is grown, nor which hyperparameters are tried.
+//! better (Prokhorenkova et al. 2018), and costs less. Must not know how a tree is grown, nor which hyperparameters are tried.
 
 use std::ops::Range;
 

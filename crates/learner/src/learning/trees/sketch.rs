@@ -43,8 +43,12 @@ mod tests {
         let sketched = sketch(&by_margin, &mut Stream::new(1));
         assert_eq!(sketched.len(), DIRECTIONS);
         for output in &sketched {
-            assert!(output[..5].iter().all(|pair| pair[0] == output[0][0] && pair[0] != 0.0));
-            assert!(output[5..].iter().all(|pair| pair[0] == 0.0));
+            assert!(
+                output[..5]
+                    .iter()
+                    .all(|pair| pair[0].to_bits() == output[0][0].to_bits() && pair[0].abs() > 1e-6)
+            );
+            assert!(output[5..].iter().all(|pair| pair[0].abs() < 1e-6));
             assert!(output.iter().all(|pair| (pair[1] - 0.5).abs() < 1e-6));
         }
     }
