@@ -2,7 +2,7 @@
 //!
 //! All loops run over samples, so that the compiler vectorises them. Must not know trees.
 
-/// The sums and products of so many samples are computed together.
+/// The number of samples whose sums and products are computed together.
 const BLOCK: usize = 64;
 
 /// The classes of some samples, and what they are for.
