@@ -26,7 +26,9 @@ const CREDENTIALS: &str = "YmVuY2g6YS1sb25nLXBhc3N3b3Jk";
 fn main() {
     // `cargo bench` passes --bench, `cargo test --benches` does not.
     let quick = std::env::args().any(|arg| arg == "--quick") || !std::env::args().any(|arg| arg == "--bench");
-    let scaled = |shape: Shape| if quick { Shape { rows: 200, features: 40, varying: 8 } } else { shape };
+    let scaled = |shape: Shape| {
+        if quick { Shape { rows: 200, features: 40, varying: 8, interactions: 0 } } else { shape }
+    };
 
     users(); // hashed before the first start is measured
     let mut table = Table::new();

@@ -7,7 +7,7 @@ mod common;
 
 use std::io::Write as _;
 
-use common::{LARGE, MIDDLE, SMALL, Shape, TO_PREDICT};
+use common::{HARD, LARGE, MIDDLE, SMALL, Shape, TO_PREDICT};
 use criterion::{
     BatchSize, BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
 };
@@ -43,7 +43,7 @@ fn parse(criterion: &mut Criterion) {
 fn train(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("train");
     group.sample_size(10).sampling_mode(SamplingMode::Flat);
-    for shape in [SMALL, MIDDLE, LARGE] {
+    for shape in [SMALL, MIDDLE, LARGE, HARD] {
         let samples = shape.labelled(1);
         group.bench_function(BenchmarkId::new("learn", shape.name()), |bencher| {
             bencher.iter(|| learning::train(&samples).unwrap());

@@ -27,28 +27,37 @@ pub struct Shape {
     pub features: usize,
     /// Columns that do not hold the same value in every row.
     pub varying: usize,
+    /// How many interactions of columns influence the class; see [`Interactions`].
+    pub interactions: usize,
 }
 
 /// As large as what Moodle writes for a site with a thousand samples.
-pub const SMALL: Shape = Shape { rows: 960, features: 98, varying: 30 };
+pub const SMALL: Shape = Shape { rows: 960, features: 98, varying: 30, interactions: 0 };
 /// As large as a recorded dataset of a real site.
-pub const MIDDLE: Shape = Shape { rows: 1_904, features: 365, varying: 60 };
+pub const MIDDLE: Shape = Shape { rows: 1_904, features: 365, varying: 60, interactions: 0 };
 /// As large as the largest known dataset of a real site: 30 MB.
-pub const LARGE: Shape = Shape { rows: 38_000, features: 414, varying: 149 };
+pub const LARGE: Shape = Shape { rows: 38_000, features: 414, varying: 149, interactions: 0 };
+/// As large as [`LARGE`], and as hard as the largest known dataset: it takes as many trees.
+pub const HARD: Shape = Shape { rows: 38_000, features: 414, varying: 149, interactions: 240 };
 /// As large as a real site's file of samples to predict.
-pub const TO_PREDICT: Shape = Shape { rows: 1_570, features: 422, varying: 149 };
+pub const TO_PREDICT: Shape = Shape { rows: 1_570, features: 422, varying: 149, interactions: 0 };
 
 impl Shape {
-    /// `1904x365`.
+    /// `1904x365`; `38000x414-hard` with interactions.
     pub fn name(self) -> String {
-        format!("{}x{}", self.rows, self.features)
+        format!("{}x{}{}", self.rows, self.features, if self.interactions > 0 { "-hard" } else { "" })
     }
 
     /// A labelled dataset, as Moodle sends it for training and evaluation.
     pub fn training_csv(self, seed: u64) -> String {
         let mut dice = Dice(seed);
         let columns = self.columns();
-        let mut rows: Vec<(bool, String)> = (0..self.rows).map(|_| row(&columns, &mut dice)).collect();
+        let interactions = Interactions::draw(self);
+        let mut rows: Vec<(bool, String)> = if self.interactions > 0 {
+            (0..self.rows).map(|_| interactions.row(&columns, &mut dice)).collect()
+        } else {
+            (0..self.rows).map(|_| row(&columns, &mut dice)).collect()
+        };
         rows.sort_by_key(|(positive, _)| *positive);
         let mut text = self.header(None);
         for (positive, cells) in rows {
@@ -124,6 +133,75 @@ fn row(columns: &[Column], dice: &mut Dice) -> (bool, String) {
     (dice.share() < 1.0 / (1.0 + (-tendency).exp()), cells)
 }
 
+/// The number of kinds of samples.
+const KINDS: usize = 8;
+/// The columns that are unusual in samples of one kind, and the share of such samples in which they are.
+const COLUMNS_OF_KIND: usize = 24;
+const UNUSUAL_OF_KIND: f64 = 0.3;
+
+/// The class depends on many products of two or three columns. Samples are of several kinds, as those of different courses
+/// are: the same columns are unusual in samples of the same kind, about nine cells a row.
+struct Interactions {
+    /// The varying columns that are unusual in samples of each kind.
+    columns: Vec<Vec<usize>>,
+    /// The columns of each product of each kind, and the product's effect.
+    products: Vec<Vec<(Vec<usize>, f64)>>,
+}
+
+impl Interactions {
+    /// Interactions that depend on the shape alone.
+    fn draw(shape: Shape) -> Self {
+        let mut dice = Dice(shape.interactions as u64);
+        let varying: Vec<usize> = (0..shape.features)
+            .filter(|place| place * shape.varying % shape.features < shape.varying)
+            .collect();
+        let mut draw = |from: &[usize], count: usize| -> Vec<usize> {
+            (0..count).map(|_| from[dice.below(from.len())]).collect()
+        };
+        let columns: Vec<Vec<usize>> = (0..KINDS).map(|_| draw(&varying, COLUMNS_OF_KIND)).collect();
+        let products = columns.iter().map(|columns| {
+            let product = |at: usize| {
+                let factors = draw(columns, 2 + at % 2);
+                (factors, if at.is_multiple_of(3) { 1.0 } else { -1.0 })
+            };
+            (0..shape.interactions / KINDS).map(product).collect()
+        });
+        let products = products.collect();
+        Self { columns, products }
+    }
+
+    /// One sample, as [`row`] draws it.
+    fn row(&self, columns: &[Column], dice: &mut Dice) -> (bool, String) {
+        let kind = dice.below(KINDS);
+        let effort = dice.normal();
+        let mut values = vec![None; columns.len()];
+        for &place in &self.columns[kind] {
+            if dice.share() < UNUSUAL_OF_KIND * (1.0 + 0.5 * effort.clamp(-1.5, 1.5)) {
+                values[place] = Some(columns[place].draw_value(effort, dice));
+            }
+        }
+        // Unusual cells that do not depend on the kind.
+        for (value, column) in values.iter_mut().zip(columns) {
+            if column.unusual > 0.0 && dice.share() < 0.02 {
+                *value = Some(column.draw_value(effort, dice));
+            }
+        }
+        let of_product = |(factors, effect): &(Vec<usize>, f64)| -> f64 {
+            let factor =
+                |&place: &usize| values[place].map_or(0.3, |value: f64| if value > 0.0 { 1.0 } else { -1.0 });
+            effect * factors.iter().map(factor).product::<f64>()
+        };
+        let products: f64 = self.products[kind].iter().map(of_product).sum();
+        let tendency = -6.0 - 0.5 * effort + 3.0 * products;
+        let cell = |(value, column): (&Option<f64>, &Column)| match value {
+            Some(value) => format!("{value:.2},"),
+            None => format!("{},", column.usual),
+        };
+        let cells = values.iter().zip(columns).map(cell).collect();
+        (dice.share() < 1.0 / (1.0 + (-tendency).exp()), cells)
+    }
+}
+
 /// How the cells of one column are drawn.
 struct Column {
     usual: &'static str,
@@ -153,8 +231,12 @@ impl Column {
         if self.unusual == 0.0 || dice.share() >= chance {
             return None;
         }
+        Some(self.draw_value(effort, dice))
+    }
+
+    fn draw_value(&self, effort: f64, dice: &mut Dice) -> f64 {
         let value = 0.5 * self.follows * effort + (2.0 * dice.share() - 1.0) * 0.6;
-        Some(((value / self.step).round() * self.step).clamp(-1.0, 1.0))
+        ((value / self.step).round() * self.step).clamp(-1.0, 1.0)
     }
 }
 

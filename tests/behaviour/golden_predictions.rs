@@ -15,6 +15,7 @@ use std::fs;
 
 use moodle_mlbackend::dataset::{Labelled, Limits, read_labelled};
 use moodle_mlbackend::learning::train;
+use moodle_mlbackend::model::{Model, to_onnx};
 use rstest::rstest;
 
 use crate::common::{Dice, Table};
@@ -71,6 +72,11 @@ fn predicted(shape: Shape) -> Vec<Vec<f64>> {
     let fresh = generated(Shape { rows: PREDICTED.max(2 * shape.classes), ..shape }, 2);
     let rows: Vec<u32> = (0..PREDICTED as u32).collect();
     let probabilities = model.probabilities(fresh.features(), &rows);
+    let onnx = Model::load(&to_onnx(&model)).expect("our model").predict(fresh.features().clone());
+    for (ours, of_file) in probabilities.outer_iter().zip(onnx.expect("probabilities").outer_iter()) {
+        let difference = ours.iter().zip(of_file).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(difference < 1e-5, "the ONNX file predicts {of_file}, the model in memory {ours}");
+    }
     probabilities.outer_iter().map(|row| row.to_vec()).collect()
 }
 
@@ -80,6 +86,7 @@ fn predicted(shape: Shape) -> Vec<Vec<f64>> {
 #[case::trees("trees", Shape { rows: 900, columns: 8, classes: 2, levels: 41, missing: 0.0 })]
 #[case::deeper_trees("deeper trees", Shape { rows: 2_200, columns: 6, classes: 2, levels: 21, missing: 0.0 })]
 #[case::three_classes("three classes", Shape { rows: 500, columns: 5, classes: 3, levels: 21, missing: 0.0 })]
+#[case::many_classes("many classes", Shape { rows: 700, columns: 5, classes: 7, levels: 21, missing: 0.1 })]
 #[case::missing_values("missing values", Shape { rows: 600, columns: 8, classes: 2, levels: 5, missing: 0.4 })]
 fn predicts_the_committed_probabilities(#[case] name: &str, #[case] shape: Shape) {
     let ours = predicted(shape);

@@ -42,7 +42,7 @@ pub use trained_model::TrainedModel;
 
 pub(crate) use basis::{RandomFeatures, Term};
 pub(crate) use preprocessing::CLIP;
-pub(crate) use trees::{Forest, TreeSplit};
+pub(crate) use trees::{Forest, Tree, TreeSplit};
 
 use crate::dataset::Class;
 

@@ -2,7 +2,8 @@
 //!
 //! Owns the graph of a forest. All trees of a forest are symmetric and of one depth, so the first splits of all trees
 //! are computed together, then the second ones, and so on. The results are the binary digits of the leaf numbers; the
-//! leaves are in one table, tree by tree: one look-up per tree and row. Must not know how trees are trained.
+//! leaves are in one table, tree by tree: one look-up per tree and row. Neighbouring trees with equal splits, one for each of
+//! several margins, are one tree whose leaves are rows of that table. Must not know how trees are trained.
 
 use std::collections::HashMap;
 
@@ -10,7 +11,7 @@ use tract_onnx::pb::tensor_proto::DataType;
 
 use super::graph::{Graph, ValueName};
 use super::to_onnx::Prepared;
-use crate::learning::{Forest, TreeSplit};
+use crate::learning::{Forest, Tree, TreeSplit};
 
 /// Stands for a missing value: beyond every threshold, on the side where missing values go.
 const MISSING: f32 = 1e6;
@@ -22,14 +23,15 @@ pub(super) fn forest_margins(
     forest: &Forest,
     margins: usize,
 ) -> ValueName {
-    let trees = forest.trees.len();
+    let groups: Vec<&[Tree]> =
+        forest.trees.chunk_by(|a, b| a.splits == b.splits && a.margin < b.margin).collect();
     let (splits, index) = splits(graph, prepared, forest);
 
     // Integers below 2^24, which single precision holds exactly.
     let two = graph.scalar(2.0);
     let mut leaf = None;
     for level in 0..forest.depth {
-        let which = forest.trees.iter().map(|tree| index[&key(&tree.splits[level])]);
+        let which = groups.iter().map(|trees| index[&key(&trees[0].splits[level])]);
         let which = graph.indices(which);
         let digit = graph.op_with("Gather", &[&splits, &which], &[("axis", 0)]);
         leaf = Some(match leaf {
@@ -41,17 +43,21 @@ pub(super) fn forest_margins(
         });
     }
     let leaves = 1_usize << forest.depth;
-    let first: Vec<f32> = (0..trees).map(|tree| (tree * leaves) as f32).collect();
-    let first = graph.floats(&[trees, 1], &first);
+    let first: Vec<f32> = (0..groups.len()).map(|group| (group * leaves) as f32).collect();
+    let first = graph.floats(&[groups.len(), 1], &first);
     let position = match leaf {
         Some(number) => graph.op("Add", &[&number, &first]),
         None => first,
     };
     let position = graph.op_with("Cast", &[&position], &[("to", DataType::Int64 as i64)]);
+    if groups.len() < forest.trees.len() {
+        return sums_of_rows(graph, &groups, &position, leaves, margins);
+    }
     let table: Vec<f32> = forest.trees.iter().flat_map(|tree| tree.leaves.iter().copied()).collect();
     let table = graph.floats(&[table.len()], &table);
     let values = graph.op_with("Gather", &[&table, &position], &[("axis", 0)]);
 
+    let trees = forest.trees.len();
     let mut sums = vec![0.0; margins * trees];
     for (at, tree) in forest.trees.iter().enumerate() {
         sums[tree.margin * trees + at] = 1.0;
@@ -59,6 +65,30 @@ pub(super) fn forest_margins(
     let sums = graph.floats(&[margins, trees], &sums);
     let sums = graph.op("MatMul", &[&sums, &values]);
     graph.op("Transpose", &[&sums])
+}
+
+/// The sums of the leaves of trees with equal splits: each row of the table has a value for each margin.
+fn sums_of_rows(
+    graph: &mut Graph,
+    groups: &[&[Tree]],
+    position: &ValueName,
+    leaves: usize,
+    margins: usize,
+) -> ValueName {
+    let mut table = vec![0.0; groups.len() * leaves * margins];
+    for (trees, rows) in groups.iter().zip(table.chunks_exact_mut(leaves * margins)) {
+        for tree in *trees {
+            for (row, &leaf) in rows.chunks_exact_mut(margins).zip(&tree.leaves) {
+                row[tree.margin] = leaf;
+            }
+        }
+    }
+    let table = graph.floats(&[groups.len() * leaves, margins], &table);
+    let values = graph.op_with("Gather", &[&table, position], &[("axis", 0)]);
+    let axis = graph.indices(std::iter::once(0));
+    let sums = graph.op_with("ReduceSum", &[&values, &axis], &[("keepdims", 1)]);
+    let shape = graph.integers([-1, margins as i64]);
+    graph.op("Reshape", &[&sums, &shape])
 }
 
 type Key = (usize, u32, bool);

@@ -37,20 +37,16 @@ pub(super) fn best_split(
     let least = (f64::from(whole) * 1e-6).max(1e-6 / unit) as f32;
     let bests = parts(binned, nodes.len()).into_par_iter().map(|part| {
         let gains = Gains::of(binned, part.clone(), nodes, l2);
-        let best = part.filter_map(|at| gains.best(at, &binned.columns[at], least, noise[at]));
-        best.fold(None, better)
+        part.filter_map(|at| gains.best(at, &binned.columns[at], least, noise[at])).reduce(better)
     });
     let bests: Vec<Option<BinSplit>> = bests.collect();
-    let best = bests.into_iter().flatten().fold(None, better)?;
+    let best = bests.into_iter().flatten().reduce(better)?;
     Some(BinSplit { gain: best.gain * unit, ..best })
 }
 
 /// The better one; the first of equally good ones, so that the result does not depend on threads.
-fn better(best: Option<BinSplit>, split: BinSplit) -> Option<BinSplit> {
-    match best {
-        Some(best) if best.gain >= split.gain => Some(best),
-        _ => Some(split),
-    }
+fn better(best: BinSplit, split: BinSplit) -> BinSplit {
+    if split.gain > best.gain { split } else { best }
 }
 
 /// Neighbouring columns for one task each.

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::binning::Binned;
 
-/// The sums of the samples of one node in each bin of each column: [`super::gradients::Quantised::packed`], added up.
+/// The sums of the samples of one node in each bin of each column: [`super::gradients::Quantised::outputs`], added up.
 pub(super) type Histogram = Vec<i64>;
 
 /// Parallel parts have at least this many samples.

@@ -6,7 +6,7 @@ use ndarray::{Array1, Array2};
 use rayon::prelude::*;
 
 use super::binning::{Binned, MAX_INPUTS};
-use super::boosting::boost;
+use super::boosting::{boost, shares_splits};
 use super::params::TreeParams;
 use crate::learning::additive_model::{AdditiveModel, margin_count};
 use crate::learning::folds::Split;
@@ -17,6 +17,9 @@ pub(in crate::learning) struct TreeLearner;
 
 /// The maximum number of trees of a forest.
 const MAX_TREES: usize = 4_000;
+
+/// The same where the trees of a round share their splits.
+const MAX_TREES_OF_SHARED_SPLITS: usize = 10_000;
 
 /// Trees are tried from this many samples; with fewer, linear models were nearly always better.
 const MIN_SAMPLES_FOR_TREES: usize = 150;
@@ -58,12 +61,16 @@ fn tree_params(rows: usize, inputs: usize, classes: usize, seed: u64) -> Vec<Tre
     if rows < MIN_SAMPLES_FOR_TREES || inputs > MAX_INPUTS {
         return Vec::new();
     }
+    // With more than two classes each class needs a tree a round, so there are fewer rounds, of a higher learning rate; and the
+    // model must stay small enough to be run.
+    let margins = margin_count(classes);
+    let max_trees = if shares_splits(margins) { MAX_TREES_OF_SHARED_SPLITS } else { MAX_TREES };
+    let max_rounds = 1_000.min((max_trees / margins).max(10));
+    let learning_rate = if classes == 2 { 0.1 } else { (150.0 / max_rounds as f64).clamp(0.2, 0.5) };
     let of_depth = |depth| TreeParams {
-        // With more than two classes each class needs a tree a round, so there are fewer rounds, of a higher learning
-        // rate; and the model must stay small enough to be run.
-        max_rounds: 1_000.min((MAX_TREES / margin_count(classes)).max(10)),
+        max_rounds,
         early_stopping_rounds: if classes == 2 { 40 } else { 20 },
-        learning_rate: if classes == 2 { 0.1 } else { 0.2 },
+        learning_rate,
         depth,
         l2: 2.0,
         min_hessian: 2.0,

@@ -13,8 +13,9 @@ mod histogram;
 mod learner;
 mod loss;
 mod params;
+mod sketch;
 mod tree_builder;
 mod tree_structure;
 
-pub(crate) use forest::{Forest, TreeSplit};
+pub(crate) use forest::{Forest, Tree, TreeSplit};
 pub(super) use learner::TreeLearner;

@@ -17,6 +17,12 @@ use crate::learning::rng::Stream;
 /// The samples that took the same directions at all splits so far.
 struct Node {
     samples: Vec<u32>,
+    /// One for each output.
+    outputs: Vec<OutputSums>,
+}
+
+/// The derivatives by one output.
+struct OutputSums {
     sum: i64,
     histogram: Histogram,
 }
@@ -25,6 +31,7 @@ struct Node {
 ///
 /// On every level the gain of each column is multiplied by new noise around 1, whose standard deviation is
 /// `random_strength`.
+#[allow(dead_code, reason = "for trees that are not boosted")]
 pub(super) fn grow(
     binned: &Binned,
     gradients: &[[f32; 2]],
@@ -33,53 +40,69 @@ pub(super) fn grow(
     random_strength: f64,
     stream: &mut Stream,
 ) -> TreeStructure {
+    grow_for_all(binned, &[gradients], samples, params, random_strength, stream)
+}
+
+/// Grows a tree whose splits gain most over all of some outputs; `gradients` has the derivatives by each.
+pub(super) fn grow_for_all(
+    binned: &Binned,
+    gradients: &[&[[f32; 2]]],
+    samples: Vec<u32>,
+    params: &TreeParams,
+    random_strength: f64,
+    stream: &mut Stream,
+) -> TreeStructure {
     let quantised = Quantised::new(gradients, &samples);
-    let packed = &quantised.packed;
     let [first_scale, second_scale] = quantised.scale;
     let l2 = (params.l2 * second_scale) as f32;
     let unit = second_scale / (first_scale * first_scale);
-    let sum = samples.iter().map(|&sample| packed[sample as usize]).sum();
-    let mut nodes = vec![Node { histogram: histogram(binned, packed, &samples, sum), sum, samples }];
+    let mut nodes = vec![Node { outputs: sums_of(binned, &quantised, &samples), samples }];
     let mut splits = Vec::with_capacity(params.depth);
     while splits.len() < params.depth {
         let noise: Vec<f64> =
             binned.columns.iter().map(|_| 1.0 + random_strength * stream.normal()).collect();
-        let sums: Vec<NodeSums<'_>> = nodes.iter().map(Node::sums).collect();
+        let sums = nodes.iter().flat_map(|node| &node.outputs);
+        let sums: Vec<NodeSums<'_>> =
+            sums.map(|output| NodeSums { histogram: &output.histogram, sum: output.sum }).collect();
         let Some(split) = best_split(binned, &sums, l2, unit, &noise) else { break };
         splits.push(split);
         if splits.len() < params.depth {
-            let children = nodes.into_par_iter().map(|node| node.split(split, binned, packed));
+            let children = nodes.into_par_iter().map(|node| node.split(split, binned, &quantised));
             let children: Vec<[Node; 2]> = children.collect();
             // A node that is too small to be a leaf of its own does not count in further splits.
             let min = params.min_hessian * second_scale;
-            let large = |node: &Node| f64::from(second_of(node.sum)) >= min;
+            let large =
+                |node: &Node| node.outputs.iter().any(|output| f64::from(second_of(output.sum)) >= min);
             nodes = children.into_iter().flatten().filter(large).collect();
         }
     }
     TreeStructure { splits, depth: params.depth }
 }
 
-impl Node {
-    fn sums(&self) -> NodeSums<'_> {
-        NodeSums { histogram: &self.histogram, sum: self.sum }
-    }
+/// The sums of some samples.
+fn sums_of(binned: &Binned, quantised: &Quantised, samples: &[u32]) -> Vec<OutputSums> {
+    let of_output = |packed: &Vec<i64>| {
+        let sum = samples.iter().map(|&sample| packed[sample as usize]).sum();
+        OutputSums { sum, histogram: histogram(binned, packed, samples, sum) }
+    };
+    quantised.outputs.iter().map(of_output).collect()
+}
 
+impl Node {
     /// Its children, the smaller one last.
-    fn split(self, split: BinSplit, binned: &Binned, packed: &[i64]) -> [Self; 2] {
+    fn split(self, split: BinSplit, binned: &Binned, quantised: &Quantised) -> [Self; 2] {
         let (left, right) = self.partition(split, binned);
         let (smaller, larger) = if left.len() < right.len() { (left, right) } else { (right, left) };
         if smaller.is_empty() {
-            let empty = Self { samples: smaller, sum: 0, histogram: Vec::new() };
-            return [Self { samples: larger, ..self }, empty];
+            return [Self { samples: larger, ..self }, Self { samples: smaller, outputs: Vec::new() }];
         }
-        let sum = smaller.iter().map(|&sample| packed[sample as usize]).sum();
-        let of_smaller = histogram(binned, packed, &smaller, sum);
-        let mut of_larger = self.histogram;
-        subtract(&mut of_larger, &of_smaller);
-        [
-            Self { samples: larger, sum: self.sum - sum, histogram: of_larger },
-            Self { samples: smaller, sum, histogram: of_smaller },
-        ]
+        let of_smaller = sums_of(binned, quantised, &smaller);
+        let mut of_larger = self.outputs;
+        for (sums, others) in of_larger.iter_mut().zip(&of_smaller) {
+            sums.sum -= others.sum;
+            subtract(&mut sums.histogram, &others.histogram);
+        }
+        [Self { samples: larger, outputs: of_larger }, Self { samples: smaller, outputs: of_smaller }]
     }
 
     /// The samples that go left, and those that go right.
