@@ -45,7 +45,7 @@ fn main() {
 /// Predictions of one sample from eight clients: requests per second, the processor time of one, and the 99th percentile.
 fn one_row(table: &mut Table, quick: bool) {
     let shape = if quick {
-        Shape { rows: 200, features: 40, varying: 8 }
+        Shape { rows: 200, features: 40, varying: 8, interactions: 0 }
     } else {
         Shape { rows: 4_000, ..TO_PREDICT }
     };
