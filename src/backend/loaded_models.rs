@@ -94,7 +94,7 @@ impl LoadedModels {
             GuardResult::Guard(guard) => {
                 let loaded = load()?;
                 if let Some(loaded) = loaded.as_ref().filter(|loaded| loaded.identity.is_some()) {
-                    // It fails for a model that was removed meanwhile, and one that is too large is not kept.
+                    // It fails if the entry was removed in between; a model that is too large is not kept.
                     let _ = guard.insert(Arc::clone(loaded));
                 }
                 Ok(loaded)

@@ -213,9 +213,9 @@ mod tests {
     async fn only_a_longer_upload_needs_its_directory() {
         let dir = tempfile::tempdir().expect("a directory");
         let uploads = Uploads(dir.path().join("missing"));
-        let short = uploads.create().write(&[b'x'; MAX_IN_MEMORY]).await.expect("buffered");
+        let short = uploads.create().write(&vec![b'x'; MAX_IN_MEMORY]).await.expect("buffered");
         assert!(short.finish().await.is_ok());
-        let longer = uploads.create().write(&[b'x'; MAX_IN_MEMORY + 1]).await.expect("buffered");
+        let longer = uploads.create().write(&vec![b'x'; MAX_IN_MEMORY + 1]).await.expect("buffered");
         assert!(longer.finish().await.is_err());
     }
 }

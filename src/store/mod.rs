@@ -26,6 +26,7 @@
 //!   deleted samples do not reappear, also where there was nothing to delete yet: see `deletion_guard.rs`.
 
 mod check;
+mod currency;
 mod data_dir;
 mod deletion_guard;
 mod error;

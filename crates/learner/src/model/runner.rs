@@ -178,7 +178,7 @@ fn has_shape(graph: &GraphProto, rows: usize, metadata: &ModelMetadata) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::{Limits, read_labelled};
+    use crate::dataset::{LabelledFile, Limits, read_labelled};
     use crate::learning::train;
     use crate::model::to_onnx;
 
@@ -193,8 +193,8 @@ mod tests {
             let cells: Vec<String> = (0..5)
                 .map(|column| if (row + column) % 9 == 0 { String::new() } else { value(column).to_string() })
                 .collect();
-            let class = u8::from(value(0) * value(1) > 0.1 || value(2) > 0.5);
-            text += &format!("{},{class}\n", cells.join(","));
+            let class = value(0) * value(1) > 0.1 || value(2) > 0.5;
+            text.extend([cells.join(",").as_str(), if class { ",1\n" } else { ",0\n" }]);
         }
         text
     }
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn a_prediction_does_not_depend_on_the_number_of_samples_in_the_request() {
         let text = samples(600);
-        let samples = read_labelled(text.as_bytes(), &Limits::default()).and_then(|file| file.into_samples());
+        let samples = read_labelled(text.as_bytes(), &Limits::default()).and_then(LabelledFile::into_samples);
         let samples = samples.expect("valid samples");
         let onnx = to_onnx(&train(&samples).expect("trained"));
         let all = Model::load(&onnx).expect("loaded").predict(samples.features().clone()).expect("predicted");
