@@ -142,11 +142,14 @@ pub fn read_unlabelled(source: impl Read, limits: &Limits) -> Result<Unlabelled,
 /// The name of the column of sample ids in Moodle's files.
 pub(super) const SAMPLE_ID: &str = "sampleid";
 
+/// The start of a file, which was looked at before, and its rest.
+type Source<R> = Chain<Cursor<Vec<u8>>, R>;
+
 /// Reads the lines of a dataset into columns, holding one line at a time.
 pub(super) struct Lines<R> {
     /// Before each line it is limited to a little more than the longest line, so that the CSV reader does not load a
     /// whole file after an open quote.
-    csv: csv::Reader<Take<Newlines<Chain<Cursor<Vec<u8>>, R>>>>,
+    csv: csv::Reader<Take<Newlines<Source<R>>>>,
     limits: Limits,
     record: ByteRecord,
     /// Where `record` starts.
