@@ -12,6 +12,7 @@
 )]
 
 use std::fmt::Write as _;
+use std::io::{self, Write};
 
 use moodle_mlbackend::dataset::{Labelled, Limits, Unlabelled, read_labelled, read_unlabelled};
 
@@ -113,6 +114,40 @@ impl Shape {
         text
     }
 }
+
+/// Writes a labelled dataset of [`SPARSE_FEATURES`] columns in which four of five cells are empty, as large as wanted. The
+/// class depends on a hidden variable that influences the cells, and on an interaction of two columns.
+pub fn write_sparse(rows: usize, out: &mut impl Write) -> io::Result<()> {
+    let mut dice = Dice(7);
+    let shape = Shape { rows, features: SPARSE_FEATURES, varying: SPARSE_FEATURES, interactions: 0 };
+    let columns = shape.columns();
+    out.write_all(shape.header(None).as_bytes())?;
+    for _ in 0..rows {
+        let effort = dice.normal();
+        let mut signs = 0.0;
+        let mut first_two = [0.0; 2];
+        for (place, column) in columns.iter().enumerate() {
+            if dice.share() < SPARSE_PRESENT {
+                let value = column.draw_value(effort, &mut dice);
+                signs += column.weight * value;
+                if let Some(cell) = first_two.get_mut(place) {
+                    *cell = value;
+                }
+                write!(out, "{value:.2}")?;
+            }
+            out.write_all(b",")?;
+        }
+        let tendency = -2.0 - effort + 0.3 * signs + 3.0 * first_two[0] * first_two[1];
+        writeln!(out, "{}", u8::from(dice.share() < 1.0 / (1.0 + (-tendency).exp())))?;
+    }
+    Ok(())
+}
+
+/// The columns of [`write_sparse`],
+pub const SPARSE_FEATURES: usize = 400;
+
+/// and the share of their cells that is not empty.
+const SPARSE_PRESENT: f64 = 0.2;
 
 /// One sample: whether it is of the rare class, and its cells, each with a comma behind it.
 fn row(columns: &[Column], dice: &mut Dice) -> (bool, String) {
