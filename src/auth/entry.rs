@@ -71,7 +71,7 @@ fn user(text: &str) -> Result<User, Refusal<'_>> {
     Ok(User { name: name.to_owned(), digest: Sha256::digest(name).into(), weakness, secret })
 }
 
-/// Refuses what a tool probably added to a password: with it, nobody could log in.
+/// Refuses what a tool probably added to a password: with it, every login would fail.
 fn check_password(password: &str) -> Result<(), &'static str> {
     let is_wrapped = |open: &str, close: &str| password.starts_with(open) && password.ends_with(close);
     if password.trim() != password {
