@@ -93,10 +93,9 @@ fn answers_any_bytes_as_an_authorization_header() {
 #[test]
 fn refuses_bytes_that_are_not_http_without_a_warning_in_the_log() {
     let server = TestServer::start();
-    let tls = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n";
     let http2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     let two_lengths = b"POST /training HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n";
-    for bytes in [&tls[..], http2, two_lengths] {
+    for bytes in [&http2[..], two_lengths] {
         assert_eq!(server.raw(bytes).status, 400, "{}", String::from_utf8_lossy(bytes));
     }
     server.get("/version").expect(200, "3.0.5");

@@ -5,9 +5,10 @@ use std::time::Instant;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
+use actix_web_httpauth::headers::authorization::{Basic, Scheme};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
@@ -72,28 +73,36 @@ pub(crate) struct Credentials {
 }
 
 /// Reads user and password. Lenient as some proxies and clients need it: the scheme may be in any case, the base64
-/// unpadded, and the text in UTF-8 or in Latin-1.
+/// unpadded, and the text in UTF-8, as `actix_web_httpauth` reads it, or in Latin-1.
 pub(crate) fn read(headers: &HeaderMap) -> Option<Credentials> {
     let header = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, encoded) = header.trim().split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
-    let decoded = STANDARD_NO_PAD.decode(encoded.trim().trim_end_matches('=')).ok()?;
-    let colon = decoded.iter().position(|&byte| byte == b':')?;
-    let (name, password) = (&decoded[..colon], &decoded[colon + 1..]);
-    let (name, other_password) = match std::str::from_utf8(&decoded) {
+    let encoded = encoded.trim().trim_end_matches('=');
+    let padding = "=".repeat(encoded.len().wrapping_neg() % 4);
+    let header = HeaderValue::try_from(format!("Basic {encoded}{padding}")).ok()?;
+    let (name, password, other) = match Basic::parse(&header) {
         // An entry may have been hashed in Latin-1.
-        Ok(_) => (String::from_utf8_lossy(name).into_owned(), to_latin1(password)),
-        Err(_) => (of_latin1(name), Some(of_latin1(password).into_bytes())),
+        Ok(basic) => {
+            // `None` is an empty one.
+            let password = basic.password().unwrap_or_default();
+            (basic.user_id().to_owned(), password.as_bytes().to_vec(), to_latin1(password))
+        }
+        Err(_) => {
+            let decoded = STANDARD_NO_PAD.decode(encoded).ok()?;
+            let colon = decoded.iter().position(|&byte| byte == b':')?;
+            let (name, password) = (&decoded[..colon], &decoded[colon + 1..]);
+            (of_latin1(name), password.to_vec(), Some(of_latin1(password).into_bytes()))
+        }
     };
-    let mut passwords = vec![password.to_vec()];
-    passwords.extend(other_password.filter(|other| other != password));
+    let other = other.filter(|other| *other != password);
+    let passwords = std::iter::once(password).chain(other).collect();
     (!name.is_empty()).then_some(Credentials { name, passwords })
 }
 
-/// A text of UTF-8 in Latin-1, if that has all its characters.
-fn to_latin1(text: &[u8]) -> Option<Vec<u8>> {
-    let text = std::str::from_utf8(text).ok()?;
+/// A text in Latin-1, if that has all its characters.
+fn to_latin1(text: &str) -> Option<Vec<u8>> {
     text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect()
 }

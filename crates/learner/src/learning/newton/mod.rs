@@ -3,10 +3,12 @@
 //! A step of Newton's method is exact but needs a weighted Gram matrix, which costs as much as several products of the
 //! design with vectors. So one Gram matrix serves several steps and neighbouring penalties, as the first matrix of L-BFGS
 //! (Liu and Nocedal 1989), until the estimated number of steps with it costs more than a new one. With more than two
-//! classes, the first matrix is the Hessian without the blocks of two different classes: the whole one is too large, and
-//! Böhning's bound (1992), which is the same for all classes, needs several times as many steps. Must not know what the columns hold, nor what is done when it fails.
+//! classes, the first matrix is the Hessian without the blocks of two different classes: the whole one is too large, and one
+//! block for all classes needs several times as many steps. Where columns are too many, it is only a diagonal. Must not know
+//! what the columns hold, nor what is done when it fails.
 
 mod cholesky;
+mod hessian;
 mod losses;
 mod products;
 
@@ -14,7 +16,7 @@ use std::collections::VecDeque;
 
 use ndarray::{Array2, ArrayView2, ShapeBuilder};
 
-use cholesky::Cholesky;
+use hessian::{Hessian, Inverse, has_gram};
 use losses::Losses;
 use products::{Design, dot, rows_of};
 
@@ -50,7 +52,7 @@ pub(super) struct State {
 #[derive(Debug, Clone)]
 struct Curvature {
     /// Without penalty, one for each margin.
-    grams: Vec<Array2<f64>>,
+    hessians: Vec<Hessian>,
     /// The penalty that the pairs include.
     alpha: f64,
     pairs: VecDeque<Pair>,
@@ -73,7 +75,7 @@ const SUFFICIENT_DECREASE: f64 = 1e-4;
 const MAX_LENGTHS: usize = 25;
 
 /// The number of steps that are expected with a new Gram matrix, and the number of columns with which it costs as much as a
-/// step, which is two products of the design with vectors. Measured.
+/// step, which is two products of the design with vectors. Estimated; results hardly depend on it.
 const GRAM_OF_TWO_CLASSES: (f64, f64) = (2.0, 60.0);
 
 /// The same for more classes: matrices of single margins are not the whole Hessian, so a new one helps less.
@@ -102,7 +104,7 @@ impl<'a> Objective<'a> {
     /// short of the minimum, where `limits` or rounding end the descent.
     pub fn minimise(&self, alpha: f64, limits: Limits, mut state: State) -> State {
         let known = state.curvature.take();
-        let new = || Some(Curvature { grams: self.grams(&state)?, alpha, pairs: VecDeque::new() });
+        let new = || Some(Curvature { hessians: self.hessians(&state)?, alpha, pairs: VecDeque::new() });
         let Some(mut curvature) = known.or_else(new) else { return state };
         curvature.change_penalty(alpha);
         let mut factor = curvature.factor(alpha);
@@ -122,8 +124,8 @@ impl<'a> Objective<'a> {
             if !fresh
                 && self.steps_left(decrease / last_decrease, decrease / limits.tolerance) > self.gram_steps()
             {
-                let Some(new) = self.grams(&state) else { break };
-                curvature.replace_grams(new);
+                let Some(new) = self.hessians(&state) else { break };
+                curvature.replace_hessians(new);
                 factor = curvature.factor(alpha);
                 let Some(known) = &factor else { break };
                 direction = curvature.direction(known, &gradient);
@@ -149,6 +151,10 @@ impl<'a> Objective<'a> {
 
     /// Steps that a Gram matrix costs, with those that follow it.
     fn gram_steps(&self) -> f64 {
+        if !has_gram(self.design, self.margins) {
+            // A new diagonal would make the pairs useless, which tell more.
+            return f64::INFINITY;
+        }
         let (steps, columns) = if self.margins == 1 { GRAM_OF_TWO_CLASSES } else { GRAM_OF_MORE_CLASSES };
         steps + self.design.width() as f64 / columns
     }
@@ -187,12 +193,10 @@ impl<'a> Objective<'a> {
         None
     }
 
-    /// A Gram matrix for each margin; `None` if one is not finite.
-    fn grams(&self, state: &State) -> Option<Vec<Array2<f64>>> {
-        let of_margin = |margin| {
-            let gram = self.design.weighted_gram(&state.losses.curvatures(margin, self.targets));
-            gram.iter().all(|x| x.is_finite()).then_some(gram)
-        };
+    /// One for each margin; `None` if one is not finite.
+    fn hessians(&self, state: &State) -> Option<Vec<Hessian>> {
+        let of_margin =
+            |margin| Hessian::new(self.design, &state.losses.curvatures(margin, self.targets), self.margins);
         (0..self.margins).map(of_margin).collect()
     }
 
@@ -214,14 +218,14 @@ impl State {
 }
 
 impl Curvature {
-    fn factor(&self, alpha: f64) -> Option<Vec<Cholesky>> {
-        self.grams.iter().map(|gram| factor(gram, alpha)).collect()
+    fn factor(&self, alpha: f64) -> Option<Vec<Inverse>> {
+        self.hessians.iter().map(|hessian| hessian.inverse(alpha)).collect()
     }
 
     /// Takes new Gram matrices. With two classes these are the Hessian, and pairs of earlier points would spoil it.
-    fn replace_grams(&mut self, grams: Vec<Array2<f64>>) {
-        self.grams = grams;
-        if self.grams.len() == 1 {
+    fn replace_hessians(&mut self, hessians: Vec<Hessian>) {
+        self.hessians = hessians;
+        if self.hessians.len() == 1 {
             self.pairs.clear();
         }
     }
@@ -229,7 +233,7 @@ impl Curvature {
     /// Makes the pairs those of another penalty.
     fn change_penalty(&mut self, alpha: f64) {
         let more = alpha - self.alpha;
-        let width = self.grams[0].nrows();
+        let width = self.hessians[0].width();
         for pair in &mut self.pairs {
             for (change, step) in pair.change.chunks_mut(width).zip(pair.step.chunks(width)) {
                 let weights = width - 1;
@@ -251,7 +255,7 @@ impl Curvature {
     }
 
     /// The direction of L-BFGS, which is that of Newton's method without pairs.
-    fn direction(&self, factors: &[Cholesky], gradient: &Array2<f64>) -> Array2<f64> {
+    fn direction(&self, factors: &[Inverse], gradient: &Array2<f64>) -> Array2<f64> {
         let mut q = flat(gradient);
         let mut shares = Vec::with_capacity(self.pairs.len());
         for Pair { step, change } in self.pairs.iter().rev() {
@@ -277,19 +281,6 @@ impl Pair {
         let product = dot(&self.step, &self.change);
         product > 1e-12 * (dot(&self.step, &self.step) * dot(&self.change, &self.change)).sqrt()
     }
-}
-
-/// Decomposes a Gram matrix with the penalty added.
-fn factor(gram: &Array2<f64>, alpha: f64) -> Option<Cholesky> {
-    let width = gram.nrows();
-    let mean = gram.diag().sum() / width as f64;
-    // Products in f32 can make a singular matrix slightly indefinite.
-    [0.0, 1e-6, 1e-4, 1e-2, 1.0].into_iter().find_map(|more| {
-        let mut sum = gram.clone();
-        sum.diag_mut().mapv_inplace(|x| x + alpha + more * mean);
-        sum[[width - 1, width - 1]] -= alpha;
-        Cholesky::new(sum)
-    })
 }
 
 fn penalty(parameters: &Array2<f64>, alpha: f64) -> f64 {
@@ -360,5 +351,20 @@ mod tests {
             warm.value(0.1)
         );
         assert!(objective.minimise(10.0, LIMITS, zero()).value(0.1) > direct.value(0.1) + 1e-3);
+    }
+
+    #[test]
+    fn many_columns_have_the_same_minimum_without_a_gram_matrix() {
+        let (rows, columns) = (60, 900);
+        let value = |(row, column): (usize, usize)| ((row * 37 + column * 101 + row * column) as f64).sin();
+        let mut x = Array2::zeros((rows, columns).f());
+        x.indexed_iter_mut().for_each(|(at, out)| *out = value(at));
+        let targets: Vec<usize> =
+            (0..rows).map(|row| usize::from(value((row, 5)) + value((row, 6)) > 0.0)).collect();
+        let objective = Objective::new(&x, &targets, 1).expect("the design is column-major");
+        assert!(!has_gram(objective.design, 1));
+        let found = objective.minimise(3.0, LIMITS, objective.state(Array2::zeros((columns + 1, 1).f())));
+        let gradient = penalised(&found.gradient, &found.parameters, 3.0);
+        assert!(gradient.iter().all(|x| x.abs() < 1e-3), "{gradient}");
     }
 }

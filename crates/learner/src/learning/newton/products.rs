@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use ndarray::linalg::general_mat_mul;
-use ndarray::{Array2, ArrayBase, ArrayView2, Axis, Ix2, RawData, ShapeBuilder, Slice};
+use ndarray::{Array1, Array2, ArrayBase, ArrayView2, Axis, Ix2, RawData, ShapeBuilder, Slice};
 
 /// Rows of a block: its part of a vector stays in the first-level cache. Also the number of products that are added in
 /// `f32` before they are added to an `f64`.
@@ -99,6 +99,13 @@ impl<'a> Design<'a> {
             out[columns] = vector.sum();
         }
         out
+    }
+
+    /// The diagonal of [`Design::weighted_gram`].
+    pub fn weighted_squares(&self, weights: &[f64]) -> Array1<f64> {
+        let of_column = |at| self.column(at).iter().zip(weights).map(|(x, weight)| weight * x * x).sum();
+        let ones = std::iter::once(weights.iter().sum());
+        (0..self.x.ncols()).map(of_column).chain(ones).collect()
     }
 
     /// XᵀWX of the design X with its column of ones, where W is diagonal: the lower triangle of width × width.
@@ -211,6 +218,10 @@ mod tests {
         let expected = ones.t().dot(&weighted);
         for ((row, column), &value) in gram.indexed_iter().filter(|((row, column), _)| column <= row) {
             assert!((value - expected[[row, column]]).abs() < 1e-3, "{row} {column} {value}");
+        }
+        let design = Design::new(&x).expect("the matrix is column-major");
+        for (at, value) in design.weighted_squares(&weights).into_iter().enumerate() {
+            assert!((value - expected[[at, at]]).abs() < 1e-10, "{at} {value}");
         }
     }
 }
