@@ -342,7 +342,10 @@ fn an_archive_of_all_entries_that_a_model_may_have_is_imported() {
 }
 
 #[rstest]
-#[case::at_the_limit_only_names_are_refused(64, "it contains \"model.ckpt/2\", which is no part of a model.")]
+#[case::at_the_limit_only_names_are_refused(
+    64,
+    "it contains \"model.ckpt/2\", which is no part of a model; model.onnx and model.json belong at the top of the zip."
+)]
 #[case::beyond_the_limit(65, "it holds 65 entries, more than the 64 that are allowed.")]
 fn the_limit_of_an_archives_entries_is_64(#[case] entries: usize, #[case] reason: &str) {
     let server = TestServer::start();

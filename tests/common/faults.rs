@@ -141,10 +141,12 @@ fn train(server: &TestServer, id: &str, batch: u32) {
     assert_eq!(reply.json()["status"], json!(0), "{}", reply.text());
 }
 
+/// Longer than what stays in memory, so that uploads are disk operations, too.
 fn rows(batch: u32) -> Vec<u8> {
     let row =
         |n: u32| format!("1,{},{},{}", n % 7, f64::from(n % 5) - f64::from(batch), (n / (batch + 1)) % 2);
-    let rows: Vec<String> = (0..24).map(row).collect();
+    let mut rows: Vec<String> = (0..24).map(row).collect();
+    rows[0].insert_str(1, &format!(".{}", "0".repeat(70_000)));
     labelled(&rows.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
