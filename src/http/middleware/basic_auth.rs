@@ -83,19 +83,15 @@ pub(crate) fn read(headers: &HeaderMap) -> Option<Credentials> {
     let encoded = encoded.trim().trim_end_matches('=');
     let padding = "=".repeat(encoded.len().wrapping_neg() % 4);
     let header = HeaderValue::try_from(format!("Basic {encoded}{padding}")).ok()?;
-    let (name, password, other) = match Basic::parse(&header) {
-        // An entry may have been hashed in Latin-1.
-        Ok(basic) => {
-            // `None` is an empty one.
-            let password = basic.password().unwrap_or_default();
-            (basic.user_id().to_owned(), password.as_bytes().to_vec(), to_latin1(password))
-        }
-        Err(_) => {
-            let decoded = STANDARD_NO_PAD.decode(encoded).ok()?;
-            let colon = decoded.iter().position(|&byte| byte == b':')?;
-            let (name, password) = (&decoded[..colon], &decoded[colon + 1..]);
-            (of_latin1(name), password.to_vec(), Some(of_latin1(password).into_bytes()))
-        }
+    let (name, password, other) = if let Ok(basic) = Basic::parse(&header) {
+        // `None` is an empty one. An entry may have been hashed in Latin-1.
+        let password = basic.password().unwrap_or_default();
+        (basic.user_id().to_owned(), password.as_bytes().to_vec(), to_latin1(password))
+    } else {
+        let decoded = STANDARD_NO_PAD.decode(encoded).ok()?;
+        let colon = decoded.iter().position(|&byte| byte == b':')?;
+        let (name, password) = (&decoded[..colon], &decoded[colon + 1..]);
+        (of_latin1(name), password.to_vec(), Some(of_latin1(password).into_bytes()))
     };
     let other = other.filter(|other| *other != password);
     let passwords = std::iter::once(password).chain(other).collect();

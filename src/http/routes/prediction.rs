@@ -17,12 +17,11 @@ async fn predict(
     Parsed(DatasetUpload { key, dataset, .. }): Parsed<DatasetUpload>,
 ) -> Result<web::Json<Prediction>, HttpError> {
     let (model, limits) = (state.model(&key), state.config.dataset.into());
-    let imported = match state.models.uses_imported(&model) {
-        Some(imported) => imported,
-        None => {
-            let model = model.clone();
-            state.jobs.quick.run(move || backend::uses_imported_model(&model)).await?
-        }
+    let imported = if let Some(imported) = state.models.uses_imported(&model) {
+        imported
+    } else {
+        let model = model.clone();
+        state.jobs.quick.run(move || backend::uses_imported_model(&model)).await?
     };
     let queue = if imported { &state.jobs.imported } else { &state.jobs.quick };
     let predict = {

@@ -121,8 +121,7 @@ impl<'a> Objective<'a> {
             if decrease <= limits.tolerance && decrease >= 0.0 {
                 break;
             }
-            if !fresh
-                && self.steps_left(decrease / last_decrease, decrease / limits.tolerance) > self.gram_steps()
+            if !fresh && steps_left(decrease / last_decrease, decrease / limits.tolerance) > self.gram_steps()
             {
                 let Some(new) = self.hessians(&state) else { break };
                 curvature.replace_hessians(new);
@@ -199,11 +198,11 @@ impl<'a> Objective<'a> {
             |margin| Hessian::new(self.design, &state.losses.curvatures(margin, self.targets), self.margins);
         (0..self.margins).map(of_margin).collect()
     }
+}
 
-    /// The number of further steps if each lowers the distance from the minimum by the factor `rate`.
-    fn steps_left(&self, rate: f64, distance: f64) -> f64 {
-        if rate < 1.0 && rate >= 0.0 { distance.ln() / -rate.ln() } else { f64::INFINITY }
-    }
+/// The number of further steps if each lowers the distance from the minimum by the factor `rate`.
+fn steps_left(rate: f64, distance: f64) -> f64 {
+    if (0.0..1.0).contains(&rate) { distance.ln() / -rate.ln() } else { f64::INFINITY }
 }
 
 impl State {

@@ -64,10 +64,11 @@ impl<'a> Design<'a> {
                 let column = |at: usize| &self.column(at)[block * ROWS..][..len];
                 let mut at = 0;
                 while at + 4 <= columns {
-                    let [a, b, c, d] = [0, 1, 2, 3].map(|next| column(at + next));
-                    let [u, v, w, z] = [0, 1, 2, 3].map(|next| weights[at + next]);
-                    for ((((out, a), b), c), d) in out.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-                        *out += (u * a + v * b) + (w * c + z * d);
+                    let four = [0, 1, 2, 3].map(|next| column(at + next));
+                    let factors = [0, 1, 2, 3].map(|next| weights[at + next]);
+                    for (row, out) in out.iter_mut().enumerate() {
+                        *out += (factors[0] * four[0][row] + factors[1] * four[1][row])
+                            + (factors[2] * four[2][row] + factors[3] * four[3][row]);
                     }
                     at += 4;
                 }
@@ -108,7 +109,7 @@ impl<'a> Design<'a> {
         (0..self.x.ncols()).map(of_column).chain(ones).collect()
     }
 
-    /// XᵀWX of the design X with its column of ones, where W is diagonal: the lower triangle of width × width.
+    /// `XᵀWX` of the design X with its column of ones, where W is diagonal: the lower triangle of width × width.
     ///
     /// Products are `f32`, which is twice as fast as `f64` and exact enough for a direction of descent.
     pub fn weighted_gram(&self, weights: &[f64]) -> Array2<f64> {

@@ -6,7 +6,7 @@ use ndarray::{Array1, Array2};
 use rayon::prelude::*;
 
 use super::binning::{Binned, MAX_INPUTS};
-use super::boosting::{boost, shares_splits};
+use super::boosting::boost;
 use super::params::TreeParams;
 use crate::learning::additive_model::{AdditiveModel, margin_count};
 use crate::learning::folds::Split;
@@ -23,6 +23,13 @@ const MAX_TREES_OF_SHARED_SPLITS: usize = 10_000;
 
 /// Trees are tried from this many samples; with fewer, linear models were nearly always better.
 const MIN_SAMPLES_FOR_TREES: usize = 150;
+
+/// From this many margins on, the trees of a round have the same splits. On ten and 26 classes that lowered the log-loss by a
+/// fifth; with three and four classes it lowered it by 0.6 % and raised it by 0.2 %, and took twice the rounds.
+const MIN_MARGINS_FOR_SHARED_SPLITS: usize = 6;
+
+/// With fewer samples of a class, on average, splits for all classes were worse.
+const MIN_SAMPLES_FOR_SHARED_SPLITS: usize = 40;
 
 /// Deeper trees are tried from this many samples.
 const MIN_SAMPLES_FOR_DEEP_TREES: usize = 400;
@@ -64,7 +71,9 @@ fn tree_params(rows: usize, inputs: usize, classes: usize, seed: u64) -> Vec<Tre
     // With more than two classes each class needs a tree a round, so there are fewer rounds, of a higher learning rate; and the
     // model must stay small enough to be run.
     let margins = margin_count(classes);
-    let max_trees = if shares_splits(margins) { MAX_TREES_OF_SHARED_SPLITS } else { MAX_TREES };
+    let shares_splits =
+        margins >= MIN_MARGINS_FOR_SHARED_SPLITS && rows >= MIN_SAMPLES_FOR_SHARED_SPLITS * margins;
+    let max_trees = if shares_splits { MAX_TREES_OF_SHARED_SPLITS } else { MAX_TREES };
     let max_rounds = 1_000.min((max_trees / margins).max(10));
     let learning_rate = if classes == 2 { 0.1 } else { (150.0 / max_rounds as f64).clamp(0.2, 0.5) };
     let of_depth = |depth| TreeParams {
@@ -73,9 +82,11 @@ fn tree_params(rows: usize, inputs: usize, classes: usize, seed: u64) -> Vec<Tre
         learning_rate,
         depth,
         l2: 2.0,
-        min_hessian: 2.0,
+        // Splits for all classes have to separate single ones, too.
+        min_hessian: if shares_splits { 0.5 } else { 2.0 },
         subsample: 0.75,
         random_strength: 1.0,
+        shares_splits,
         seed,
     };
     match rows {

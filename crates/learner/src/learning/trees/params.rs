@@ -23,5 +23,7 @@ pub(super) struct TreeParams {
     /// The standard deviation of the noise on the gains of splits in the first round, as a share of the gain; it
     /// decreases with the square root of the round (Prokhorenkova et al. 2018).
     pub random_strength: f64,
+    /// Whether the trees of a round, one for each margin, have the same splits.
+    pub shares_splits: bool,
     pub seed: u64,
 }
