@@ -59,7 +59,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn train(rows: usize) -> Result<Measured, Box<dyn Error>> {
     let directory = tempfile::tempdir()?;
     let dataset = directory.path().join("dataset.csv");
-    let mut file = BufWriter::new(File::create(&dataset)?);
+    let mut file = BufWriter::new(File::create_new(&dataset)?);
     common::write_sparse(rows, &mut file)?;
     file.flush()?;
     let began = Instant::now();
