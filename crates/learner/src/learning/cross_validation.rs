@@ -4,7 +4,7 @@
 
 use rayon::prelude::*;
 
-use super::folds::{Split, grouped_folds, thinned};
+use super::folds::{Split, grouped_folds, rows_without_copies, thinned};
 use super::learner::{Candidate, CrossValidation, FEW_SAMPLES, Learner, TrainingSet};
 
 /// All candidates with their out-of-fold margins.
@@ -36,10 +36,11 @@ pub(super) fn compare(training: TrainingSet<'_>, learners: &[&dyn Learner]) -> C
     let targets: Vec<u32> = rows.iter().map(|&row| training.samples.targets()[row as usize]).collect();
     let hashes = training.samples.features().row_hashes(rows);
     // With few samples the result depends on the partition, so several are tried.
-    let (k, repeats) = if rows.len() < FEW_SAMPLES { (5, 3) } else { (3, 1) };
+    let size = rows_without_copies(&hashes);
+    let (k, repeats) = if size < FEW_SAMPLES { (5, 3) } else { (3, 1) };
     let partition = |repeat: u64| grouped_folds(&hashes, &targets, classes, k, seed.wrapping_add(repeat));
     let mut folds: Vec<Split> = (0..repeats).flat_map(partition).collect();
-    if rows.len() >= MIN_FOR_ONE_FOLD {
+    if size >= MIN_FOR_ONE_FOLD {
         folds.truncate(1);
     }
     // An input becomes up to about five derived columns, with flags and hinges.
@@ -48,7 +49,7 @@ pub(super) fn compare(training: TrainingSet<'_>, learners: &[&dyn Learner]) -> C
     for fold in &mut folds {
         fold.validation = thinned(&fold.validation, &targets, classes, max, seed);
     }
-    let folds = CrossValidation { training, folds, targets };
+    let folds = CrossValidation { training, folds, targets, size };
     let mut candidates: Vec<Candidate> =
         learners.par_iter().flat_map_iter(|learner| learner.cross_validate(&folds)).collect();
     candidates.sort_by(|a, b| a.log_loss.total_cmp(&b.log_loss));

@@ -95,6 +95,13 @@ pub(crate) fn grouped_folds(
     (0..k).map(|fold| Split { train: part(fold, false), validation: part(fold, true) }).collect()
 }
 
+/// The number of rows without copies: where copies were sent, a dataset is no larger for them. Rows that are equal by chance
+/// count, as in [`grouped_folds`].
+pub(crate) fn rows_without_copies(hashes: &[u64]) -> usize {
+    let groups = Groups::of(hashes);
+    if groups.are_copies() { groups.members.len() } else { hashes.len() }
+}
+
 /// A split into about 80 % to train on and 20 % to test that keeps rows with equal `hashes` together; `None` where no rows
 /// are equal, or where they cannot be spread over five parts.
 pub(crate) fn grouped_hold_out(
@@ -256,6 +263,13 @@ mod tests {
         let targets: Vec<u32> = (0..100).map(|row| u32::from(row >= of_first_class)).collect();
         let all: Vec<u32> = (0..100).collect();
         assert_eq!(grouped_folds(&hashes, &targets, 2, 5, 3), k_folds(&all, &targets, 2, 5, 3));
+    }
+
+    #[test]
+    fn copies_do_not_make_a_dataset_larger_but_rows_that_are_equal_by_chance_do() {
+        let copies: Vec<u64> = (0..600).map(|row| row % 200).collect();
+        let by_chance: Vec<u64> = (0..100).map(|row| row % 90).collect();
+        assert_eq!((rows_without_copies(&copies), rows_without_copies(&by_chance)), (200, 100));
     }
 
     #[test]

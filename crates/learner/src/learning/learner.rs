@@ -66,6 +66,8 @@ pub(super) struct CrossValidation<'a> {
     pub folds: Vec<Split>,
     /// The class of each sample.
     pub targets: Vec<u32>,
+    /// The number of samples without copies.
+    pub size: usize,
 }
 
 impl CrossValidation<'_> {

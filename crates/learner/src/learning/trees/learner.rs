@@ -37,7 +37,7 @@ const MIN_SAMPLES_FOR_DEEP_TREES: usize = 400;
 impl Learner for TreeLearner {
     fn cross_validate(&self, folds: &CrossValidation<'_>) -> Vec<Candidate> {
         let TrainingSet { samples, rows, inputs, seed, .. } = folds.training;
-        let tried = tree_params(rows.len(), inputs.len(), folds.training.classes(), seed);
+        let tried = tree_params(folds.size, inputs.len(), folds.training.classes(), seed);
         if tried.is_empty() {
             return Vec::new();
         }
