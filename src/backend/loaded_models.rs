@@ -9,6 +9,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use quick_cache::sync::{Cache, DefaultLifecycle, GuardResult};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
@@ -17,6 +18,10 @@ use super::BackendError;
 use super::current_model::CurrentModel;
 use crate::model::Model;
 use crate::store::{ModelDir, ModelIdentity};
+
+/// How long a request waits for another one that loads the same model. Requests for a model that cannot be kept would otherwise
+/// load it one after another.
+const MAX_WAIT: Duration = Duration::from_millis(200);
 
 /// A guess for the cache's tables, which grow if it is wrong.
 const EXPECTED_MODELS: usize = 64;
@@ -87,9 +92,9 @@ impl LoadedModels {
             }
             cache.remove_if(&directory, |other| Arc::ptr_eq(other, &loaded));
         }
-        match cache.get_value_or_guard(&directory, None) {
+        match cache.get_value_or_guard(&directory, Some(MAX_WAIT)) {
             GuardResult::Value(loaded) if loaded.is_current(model_dir)? => Ok(Some(loaded)),
-            // It was loaded by another request, and replaced since; or, which cannot be, the wait timed out.
+            // It was loaded by another request, and replaced since; or other requests cannot load it.
             GuardResult::Value(_) | GuardResult::Timeout => load(),
             GuardResult::Guard(guard) => {
                 let loaded = load()?;

@@ -119,7 +119,14 @@ pub fn train(
         "time_splitting": header.time_splitting,
         IMPORTED: imported.is_some(),
     });
-    let model = imported.unwrap_or_else(|| model::to_onnx(&model));
+    let model = if let Some(imported) = imported {
+        imported
+    } else {
+        let onnx = model::to_onnx(&model);
+        // A model that cannot be read must not replace one that can.
+        Model::load(&onnx)?;
+        onnx
+    };
     let samples = stored.to_bytes()?;
     model_dir.publish(&lock, &NewGeneration { model: &model, samples: Some(&samples), facts: &facts })?;
     Ok(trained)

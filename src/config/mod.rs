@@ -97,7 +97,8 @@ pub struct Config {
     /// Maximum number of iterations (training and test splits) that Moodle may request for an evaluation
     #[arg(long, env = "MOODLE_MLBACKEND_MAX_ITERATIONS", value_name = "N", default_value = "1000", value_parser = at_least_one)]
     pub max_iterations: usize,
-    /// Seconds after which a training ends with what it has learned so far; after half of them it tries no further learner
+    /// Seconds after which a training ends with what it has learned so far; after half of them it tries no further learner. The trainings
+    /// within an evaluation have no limit of their own
     #[arg(long = "training-seconds", env = "MOODLE_MLBACKEND_TRAINING_SECONDS", value_name = "SECONDS", default_value = "1800", value_parser = seconds(0..=30 * DAY))]
     pub training_time: Duration,
     /// Seconds after which an evaluation starts no further iteration; the first three always run

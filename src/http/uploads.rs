@@ -13,7 +13,7 @@ use crate::backend;
 use crate::fs::failpoints::failpoint;
 
 /// The size up to which an upload stays in memory: the datasets of most predictions are shorter.
-const MAX_IN_MEMORY: usize = 64 << 10;
+pub(crate) const MAX_IN_MEMORY: usize = 64 << 10;
 /// Bytes of a longer upload that are buffered in memory before they are written to disk.
 const BUFFER: usize = 256 << 10;
 
@@ -21,6 +21,7 @@ const BUFFER: usize = 256 << 10;
 const OLD_DIRECTORY_PREFIX: &str = "moodle-mlbackend-uploads-";
 
 /// The directory that holds the uploads.
+#[derive(Clone)]
 pub(crate) struct Uploads(PathBuf);
 
 impl Uploads {
@@ -112,11 +113,12 @@ impl UploadWriter<'_> {
     /// Writes to disk on a blocking thread, because an async worker must not wait for the disk.
     async fn flush(self) -> io::Result<Self> {
         let Self { uploads, file, mut buffer, bytes } = self;
-        let mut file = match file {
-            Some(file) => file,
-            None => uploads.create_file()?,
-        };
+        let directory = uploads.clone();
         let write = move || {
+            let mut file = match file {
+                Some(file) => file,
+                None => directory.create_file()?,
+            };
             failpoint("write an upload")?;
             file.write_all(&buffer)?;
             buffer.clear();

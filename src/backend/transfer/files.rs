@@ -49,8 +49,8 @@ pub struct ImportLimits {
 }
 
 impl ImportLimits {
-    /// The default limits, enough for nearly every model, such as a forest of 100 deep trees. During the checks memory holds up to five copies of a model,
-    /// which must fit into a small machine for any client.
+    /// The default limits, enough for nearly every model, such as a forest of 100 deep trees. During the checks memory holds
+    /// several copies of a model, of trees in a larger form, which must fit into a small machine for any client.
     pub const USUAL: Self = Self { bytes: 16 * MIB, ..Self::LARGEST };
 
     /// The highest limits that can be set: no model file is larger.

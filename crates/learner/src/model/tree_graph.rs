@@ -23,8 +23,7 @@ pub(super) fn forest_margins(
     forest: &Forest,
     margins: usize,
 ) -> ValueName {
-    let groups: Vec<&[Tree]> =
-        forest.trees.chunk_by(|a, b| a.splits == b.splits && a.margin < b.margin).collect();
+    let groups = groups(&forest.trees, margins);
     let (splits, index) = splits(graph, prepared, forest);
 
     // Integers below 2^24, which single precision holds exactly.
@@ -65,6 +64,13 @@ pub(super) fn forest_margins(
     let sums = graph.floats(&[margins, trees], &sums);
     let sums = graph.op("MatMul", &[&sums, &values]);
     graph.op("Transpose", &[&sums])
+}
+
+/// Trees that share their splits; each tree alone if not all trees are in groups of all margins: in a table of rows, a few
+/// equal neighbours would make room for leaves that the others do not have.
+fn groups(trees: &[Tree], margins: usize) -> Vec<&[Tree]> {
+    let groups: Vec<&[Tree]> = trees.chunk_by(|a, b| a.splits == b.splits && a.margin < b.margin).collect();
+    if groups.len() * margins == trees.len() { groups } else { trees.chunks(1).collect() }
 }
 
 /// The sums of the leaves of trees with equal splits: each row of the table has a value for each margin.
@@ -120,4 +126,23 @@ fn splits(graph: &mut Graph, prepared: &Prepared, forest: &Forest) -> (ValueName
     let thresholds = graph.floats(&[thresholds.len(), 1], &thresholds);
     let above = graph.op("Greater", &[&values, &thresholds]);
     (graph.op_with("Cast", &[&above], &[("to", DataType::Float as i64)]), index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A tree of one split.
+    fn tree(threshold: f32, margin: usize) -> Tree {
+        let split = TreeSplit { input: 0, threshold, missing_right: false };
+        Tree { splits: vec![split], leaves: vec![0.5, -0.5], margin }
+    }
+
+    #[test]
+    fn only_trees_that_all_share_their_splits_become_rows_of_a_table() {
+        let shared = [tree(1.0, 0), tree(1.0, 1), tree(1.0, 2), tree(2.0, 0), tree(2.0, 1), tree(2.0, 2)];
+        assert_eq!(groups(&shared, 3).len(), 2);
+        let two_equal_by_chance = [tree(1.0, 0), tree(1.0, 1), tree(3.0, 2)];
+        assert_eq!(groups(&two_equal_by_chance, 3).len(), 3);
+    }
 }

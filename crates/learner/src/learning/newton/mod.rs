@@ -134,7 +134,7 @@ impl<'a> Objective<'a> {
                 fresh = false;
             }
             let Some(step) = self.step(&mut state, &direction, alpha, -2.0 * decrease) else {
-                if fresh {
+                if fresh || !has_gram(self.design, self.margins) {
                     break;
                 }
                 last_decrease = 0.0;

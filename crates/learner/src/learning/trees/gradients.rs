@@ -12,24 +12,8 @@ pub(super) fn plus(a: GradientSums, b: GradientSums) -> GradientSums {
     [a[0] + b[0], a[1] + b[1]]
 }
 
-/// The value of each leaf: a Newton step on all samples in it, −learning rate · Σ first / (Σ second + l2) (Friedman 2001;
+/// The value of each leaf from the sums of its samples: a Newton step, −learning rate · Σ first / (Σ second + l2) (Friedman 2001;
 /// with the penalty, Chen and Guestrin 2016).
-#[allow(dead_code, reason = "for trees that are not boosted")]
-pub(super) fn leaf_values(
-    gradients: &[[f32; 2]],
-    samples: &[u32],
-    leaf_of: &[u16],
-    params: &TreeParams,
-) -> Vec<f32> {
-    let mut sums = vec![[0.0; 2]; 1 << params.depth];
-    for (&sample, &leaf) in samples.iter().zip(leaf_of) {
-        let sum = &mut sums[usize::from(leaf)];
-        *sum = plus(*sum, gradients[sample as usize].map(f64::from));
-    }
-    newton_steps(&sums, params)
-}
-
-/// The value of each leaf from the sums of its samples.
 pub(super) fn newton_steps(sums: &[GradientSums], params: &TreeParams) -> Vec<f32> {
     let step =
         |&[first, second]: &GradientSums| (-params.learning_rate * first / (second + params.l2)) as f32;

@@ -27,23 +27,11 @@ struct OutputSums {
     histogram: Histogram,
 }
 
-/// Grows a tree on `samples`; `gradients` has the derivatives of all samples.
+/// Grows a tree on `samples` whose splits gain most over all of some outputs; `gradients` has the derivatives of all samples
+/// by each.
 ///
 /// On every level the gain of each column is multiplied by new noise around 1, whose standard deviation is
 /// `random_strength`.
-#[allow(dead_code, reason = "for trees that are not boosted")]
-pub(super) fn grow(
-    binned: &Binned,
-    gradients: &[[f32; 2]],
-    samples: Vec<u32>,
-    params: &TreeParams,
-    random_strength: f64,
-    stream: &mut Stream,
-) -> TreeStructure {
-    grow_for_all(binned, &[gradients], samples, params, random_strength, stream)
-}
-
-/// Grows a tree whose splits gain most over all of some outputs; `gradients` has the derivatives by each.
 pub(super) fn grow_for_all(
     binned: &Binned,
     gradients: &[&[[f32; 2]]],

@@ -30,13 +30,6 @@ pub(super) struct BinSplit {
 }
 
 impl TreeStructure {
-    /// The leaf that each of some samples reaches.
-    #[allow(dead_code, reason = "for trees that are not boosted")]
-    pub(super) fn leaves_of(&self, binned: &Binned, samples: &[u32]) -> Vec<u16> {
-        let all = self.leaves(binned, 0..binned.rows);
-        samples.iter().map(|&sample| all[sample as usize]).collect()
-    }
-
     /// The leaves that neighbouring samples reach.
     pub(super) fn leaves(&self, binned: &Binned, samples: Range<usize>) -> Vec<u16> {
         let mut leaves = vec![0; samples.len()];

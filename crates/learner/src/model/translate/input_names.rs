@@ -220,10 +220,12 @@ impl<'a> Names<'a> {
     }
 }
 
+/// Its words; no more than are needed to see that there are too many.
 fn words(name: &str) -> Vec<String> {
     name.split(|letter: char| !letter.is_alphanumeric())
         .map(str::to_lowercase)
         .filter(|word| !word.is_empty() && !COMMON_WORDS.contains(&word.as_str()))
+        .take(MAX_WORDS + 1)
         .collect()
 }
 
