@@ -170,7 +170,8 @@ fn distinguishes_the_three_classes_of_moodles_test() {
 #[test]
 fn a_training_beyond_its_time_limit_gives_a_model_that_says_so() {
     let server = Launch::new().env("MOODLE_MLBACKEND_TRAINING_SECONDS", "0").start();
-    let rows: Vec<String> = (0..600).map(|row| format!("{},{},{}", row % 7, row % 11, row % 2)).collect();
+    let rows: Vec<String> =
+        (0..600).map(|row| format!("{},{},{},{}", row % 7, row % 11, row % 13, row % 2)).collect();
     let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
     assert_eq!(train(&server, &labelled(&rows)).json()["status"], json!(0));
     let export = unzipped(&server.export("m"));
