@@ -4,7 +4,9 @@ use moodle_mlbackend::backend::{BackendError, ErrorKind};
 use proptest::prelude::*;
 use rstest::rstest;
 
-use crate::common::{Table, TestModel, damage, damages, labelled, labelled_with_classes, unlabelled, waves};
+use crate::common::{
+    Form, Table, TestModel, TestServer, damage, damages, labelled, labelled_with_classes, unlabelled, waves,
+};
 
 const ROWS: [&str; 6] =
     ["1,-1,-1,1", "1,-0.5,-0.9,1", "1,-1,-0.8,1", "1,,-0.2,0", "1,-1,-0.1,0", "1,0.25,0,0"];
@@ -334,5 +336,18 @@ proptest! {
         let mut file = waves(5, 1).unlabelled();
         damage(&mut file, &damages);
         check_message(&home, home.try_predict(&file))?;
+    }
+}
+
+#[test]
+fn a_hostile_column_name_is_inert_in_an_error() {
+    let server = TestServer::start();
+    let dataset = b"nfeatures,targetclasses\n1,\"[0,1]\"\n<img src=x onerror=alert(1)>,target\nmany,1\n0,0\n";
+    for route in ["/training", "/evaluation"] {
+        let form = Form::model("m", "d").field("minscore", "0.5").field("maxdeviation", "0.5");
+        let form = form.field("niterations", "3").file("dataset", dataset);
+        let reply = server.post(route, &form);
+        assert_eq!(reply.status, 400, "{}", reply.text());
+        assert!(reply.text().contains("line 4, column 1 (?img src=x onerror=alert(1)?)"), "{}", reply.text());
     }
 }

@@ -23,12 +23,18 @@ impl Untrusted<'_> {
         self.cut(max, |c| if c.is_control() { ' ' } else { c })
     }
 
+    /// Inert in a web page: as [`Untrusted::quoted`], without its quotation marks.
+    #[must_use]
+    pub fn inert(self, max: usize) -> String {
+        let inert = |c: char| matches!(c, ' '..='~') && !matches!(c, '<' | '>' | '&' | '"' | '\'');
+        self.cut(max, |c| if inert(c) { c } else { '?' })
+    }
+
     /// In quotation marks and inert in a web page: printable ASCII without `< > & " '`; every other character is a
     /// question mark.
     #[must_use]
     pub fn quoted(self, max: usize) -> String {
-        let inert = |c: char| matches!(c, ' '..='~') && !matches!(c, '<' | '>' | '&' | '"' | '\'');
-        format!("\"{}\"", self.cut(max, |c| if inert(c) { c } else { '?' }))
+        format!("\"{}\"", self.inert(max))
     }
 
     /// The characters that names of operators, classes and modules have: ASCII letters and digits, `_` and `.`; all

@@ -116,7 +116,7 @@ impl Header {
         };
         let required = |key: &str| {
             find(key).ok_or_else(|| DatasetError::Header {
-                line: line.saturating_sub(1),
+                line: line.saturating_sub(1).max(1),
                 reason: format!(
                     "the header has no key {key}; the first line must name nfeatures and targetclasses"
                 ),

@@ -266,7 +266,7 @@ impl<R: Read> Lines<R> {
 
     #[cold]
     fn cell_error(&self, at: usize, names: &[String], reason: String) -> DatasetError {
-        let name = Untrusted(&names[at]).line(80);
+        let name = Untrusted(&names[at]).inert(80);
         DatasetError::Cell { line: self.line, column: at + 1, name, reason }
     }
 }

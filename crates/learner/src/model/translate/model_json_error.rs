@@ -17,7 +17,8 @@ pub(super) fn explained(bytes: &[u8], error: &serde_json::Error) -> String {
     }
     let (line, column, text) = (error.line(), error.column(), error.to_string());
     let cause = text.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&text);
-    let cause = Untrusted(cause).line(MAX_CAUSE_CHARS);
+    // It repeats unknown keys, and Moodle shows it in a web page.
+    let cause = Untrusted(cause).line(MAX_CAUSE_CHARS).replace(['<', '>', '&'], "?");
     let hint = hint(at(bytes, line, column), cause.as_str());
     format!("line {line}, column {column}: {cause}{hint}; an example: {EXAMPLE}")
 }
