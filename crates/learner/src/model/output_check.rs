@@ -69,6 +69,11 @@ pub fn synthetic_samples_with_gaps(width: usize) -> Vec<Vec<f32>> {
     samples
 }
 
+/// Whether this one of the synthetic samples has values beyond the range of Moodle's indicators.
+pub(super) fn is_beyond_indicators(row: usize) -> bool {
+    row % 4 == 3
+}
+
 /// The columns of one batch of samples over the range of Moodle's indicators, and a little beyond; the same on every
 /// call.
 pub(super) fn synthetic_samples(width: usize) -> Vec<Vec<f32>> {
@@ -77,7 +82,11 @@ pub(super) fn synthetic_samples(width: usize) -> Vec<Vec<f32>> {
         // A linear congruential generator (Knuth, MMIX): any scattered values will do.
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let uniform = (state >> 40) as f32 / (1_u64 << 24) as f32;
-        if row % 4 == 3 { uniform * 20.0 - 10.0 } else { (uniform * 200.0).round() / 100.0 - 1.0 }
+        if is_beyond_indicators(row) {
+            uniform * 20.0 - 10.0
+        } else {
+            (uniform * 200.0).round() / 100.0 - 1.0
+        }
     };
     (0..width).map(|_| (0..BATCH).map(&mut value).collect()).collect()
 }

@@ -10,7 +10,7 @@ use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
 use super::error::{Result, refused};
 use super::model_json::Gives;
 use super::translator::element_type;
-use crate::model::output_check::{are_probabilities, are_within_0_and_1};
+use crate::model::output_check::{are_probabilities, are_within_0_and_1, is_beyond_indicators};
 use crate::model::summary::producer;
 
 /// How an output is converted to probabilities.
@@ -136,8 +136,11 @@ impl Interpreter<'_> {
             None => {}
         }
         if columns == 1 {
-            let numbers: Vec<f32> = rows.iter().copied().skip(1).step_by(2).collect();
-            return if have_one_sign(&numbers) { no_classifier() } else { Ok(Conversion::FromLogits) };
+            return if have_one_sign(rows.chunks_exact(2).map(|row| &row[1..])) {
+                no_classifier()
+            } else {
+                Ok(Conversion::FromLogits)
+            };
         }
         if mirrored {
             if self.has_decision_function() {
@@ -157,7 +160,7 @@ impl Interpreter<'_> {
             let sum: f32 = row.iter().map(|value| value.exp()).sum();
             (sum - 1.0).abs() < 10.0 * ROUNDING
         });
-        if have_one_sign(rows) && !are_logs {
+        if have_one_sign(rows.chunks_exact(classes)) && !are_logs {
             return no_classifier();
         }
         if !are_logs && self.are_of_one_against_rest() {
@@ -192,8 +195,12 @@ fn no_classifier() -> Result<Conversion> {
     )
 }
 
-fn have_one_sign(numbers: &[f32]) -> bool {
-    numbers.iter().all(|&number| number >= 0.0) || numbers.iter().all(|&number| number <= 0.0)
+/// Whether the numbers of all samples that Moodle can send have one sign. Beyond their range the line of a regressor of grades
+/// crosses zero, too.
+fn have_one_sign<'a>(rows: impl Iterator<Item = &'a [f32]> + Clone) -> bool {
+    let numbers =
+        rows.enumerate().filter(|(row, _)| !is_beyond_indicators(*row)).flat_map(|(_, row)| row.iter());
+    numbers.clone().all(|&number| number >= 0.0) || numbers.clone().all(|&number| number <= 0.0)
 }
 
 /// Whether one of two numbers is the negative of the other, in each row.
