@@ -37,10 +37,11 @@ pub(super) fn compare(training: TrainingSet<'_>, learners: &[&dyn Learner]) -> C
     let hashes = training.samples.features().row_hashes(rows);
     // With few samples the result depends on the partition, so several are tried.
     let size = rows_without_copies(&hashes);
-    let (k, repeats) = if size < FEW_SAMPLES { (5, 3) } else { (3, 1) };
+    // Copies cost time and memory in every fold, so their number counts here.
+    let (k, repeats) = if rows.len() < FEW_SAMPLES { (5, 3) } else { (3, 1) };
     let partition = |repeat: u64| grouped_folds(&hashes, &targets, classes, k, seed.wrapping_add(repeat));
     let mut folds: Vec<Split> = (0..repeats).flat_map(partition).collect();
-    if size >= MIN_FOR_ONE_FOLD {
+    if rows.len() >= MIN_FOR_ONE_FOLD {
         folds.truncate(1);
     }
     // An input becomes up to about five derived columns, with flags and hinges.
