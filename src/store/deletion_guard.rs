@@ -44,42 +44,45 @@ mod tests {
 
     #[test]
     fn detects_that_the_directory_was_replaced() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = tempfile::tempdir().expect("a directory");
         let root = NoFollowPath::root(dir.path());
         let (workspace, tree, path) = (Workspace::of(&root), root.join("model"), dir.path().join("model"));
-        let guard = || DeletionGuard::new(&workspace, "model", &tree).unwrap();
+        let guard = || DeletionGuard::new(&workspace, "model", &tree).expect("marked");
         let before = guard();
-        fs::create_dir(&path).unwrap();
-        assert!(!before.was_deleted(&tree).unwrap());
+        fs::create_dir(&path).expect("created");
+        assert!(!before.was_deleted(&tree).expect("readable"));
         let first = guard();
-        assert!(!first.was_deleted(&tree).unwrap());
-        fs::remove_dir(&path).unwrap();
-        assert!(first.was_deleted(&tree).unwrap());
-        fs::create_dir(&path).unwrap();
-        assert!(first.was_deleted(&tree).unwrap());
+        assert!(!first.was_deleted(&tree).expect("readable"));
+        fs::remove_dir(&path).expect("removed");
+        assert!(first.was_deleted(&tree).expect("readable"));
+        fs::create_dir(&path).expect("created");
+        assert!(first.was_deleted(&tree).expect("readable"));
     }
 
     #[test]
     fn a_deletion_removes_the_marks_of_one_id_in_all_sessions() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = tempfile::tempdir().expect("a directory");
         let root = NoFollowPath::root(dir.path());
         let (one, other) = (Workspace::of(&root), Workspace::of(&root));
         let (tree, other_tree) = (root.join("model"), root.join("model2"));
-        let guards = [&one, &other].map(|workspace| DeletionGuard::new(workspace, "model", &tree).unwrap());
-        let unaffected = DeletionGuard::new(&other, "model2", &other_tree).unwrap();
-        one.remove_marks("model").unwrap();
-        assert!(guards.iter().all(|guard| guard.was_deleted(&tree).unwrap()));
-        assert!(!unaffected.was_deleted(&other_tree).unwrap());
-        assert!(!DeletionGuard::new(&one, "model", &tree).unwrap().was_deleted(&tree).unwrap());
+        let guards =
+            [&one, &other].map(|workspace| DeletionGuard::new(workspace, "model", &tree).expect("marked"));
+        let unaffected = DeletionGuard::new(&other, "model2", &other_tree).expect("marked");
+        one.remove_marks("model").expect("removed");
+        assert!(guards.iter().all(|guard| guard.was_deleted(&tree).expect("readable")));
+        assert!(!unaffected.was_deleted(&other_tree).expect("readable"));
+        assert!(
+            !DeletionGuard::new(&one, "model", &tree).expect("marked").was_deleted(&tree).expect("readable")
+        );
     }
 
     #[test]
     fn fails_when_the_session_was_removed_with_the_marks() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = tempfile::tempdir().expect("a directory");
         let root = NoFollowPath::root(dir.path());
         let (workspace, tree) = (Workspace::of(&root), root.join("model"));
-        let guard = DeletionGuard::new(&workspace, "model", &tree).unwrap();
-        fs::remove_dir_all(dir.path().join(crate::store::workspace::NAME)).unwrap();
+        let guard = DeletionGuard::new(&workspace, "model", &tree).expect("marked");
+        fs::remove_dir_all(dir.path().join(crate::store::workspace::NAME)).expect("removed");
         assert!(matches!(guard.was_deleted(&tree), Err(StoreError::SessionEnded { .. })));
     }
 }

@@ -12,11 +12,11 @@ use crate::fs::failpoints::{Fault, arm, disarm};
 const DISK_FULL: Fault = Fault::Error(28);
 
 fn id() -> ModelId {
-    ModelId::new("model").unwrap()
+    ModelId::new("model").expect("a valid name")
 }
 
 fn model_dir(store: &Store) -> ModelDir {
-    store.model(&id(), &DirHash::new("dirhash", "hash").unwrap())
+    store.model(&id(), &DirHash::new("dirhash", "hash").expect("a valid name"))
 }
 
 fn publish(model_dir: &ModelDir, text: &str) -> Result<u64, StoreError> {
@@ -26,9 +26,9 @@ fn publish(model_dir: &ModelDir, text: &str) -> Result<u64, StoreError> {
 }
 
 fn current(model_dir: &ModelDir) -> Option<String> {
-    let current = model_dir.current().unwrap()?;
-    let text = String::from_utf8(current.model().unwrap()).unwrap();
-    assert_eq!(current.samples().unwrap().unwrap(), text.as_bytes());
+    let current = model_dir.current().expect("readable")?;
+    let text = String::from_utf8(current.model().expect("readable")).expect("text");
+    assert_eq!(current.samples().expect("readable").expect("stored"), text.as_bytes());
     assert_eq!(current.facts(), &json!(text));
     Some(text)
 }
@@ -36,8 +36,8 @@ fn current(model_dir: &ModelDir) -> Option<String> {
 /// All paths below `root` without lock files and the directories that a session keeps.
 fn tree(root: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for entry in root.read_dir().unwrap() {
-        let path = entry.unwrap().path();
+    for entry in root.read_dir().expect("readable") {
+        let path = entry.expect("readable").path();
         // An unused lock file is harmless and removed by the next use or start.
         if path.is_dir() && !path.ends_with("locks") {
             found.extend(tree(&path));
@@ -52,10 +52,10 @@ fn tree(root: &Path) -> Vec<PathBuf> {
 
 /// A store with published generations, and its files.
 fn store_with(generations: u32) -> (tempfile::TempDir, Store, Vec<PathBuf>) {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path()).unwrap();
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = Store::open(dir.path()).expect("the store opens");
     for n in 1..=generations {
-        publish(&model_dir(&store), &format!("old {n}")).unwrap();
+        publish(&model_dir(&store), &format!("old {n}")).expect("published");
     }
     let before = tree(dir.path());
     (dir, store, before)
@@ -73,7 +73,7 @@ fn publishing_on_a_full_disk_keeps_the_old_generation_and_leaves_nothing_else(#[
         arm(steps, DISK_FULL);
         let published = publish(&model_dir, "new");
         if disarm() {
-            assert_eq!(published.unwrap(), u64::from(generations) + 1);
+            assert_eq!(published.expect("published"), u64::from(generations) + 1);
             assert!(steps > 10, "only {steps} failpoints");
             return;
         }
@@ -88,7 +88,7 @@ fn publishing_on_a_full_disk_keeps_the_old_generation_and_leaves_nothing_else(#[
                 assert!(is_last && current(&model_dir).as_deref() == Some("new"), "{error}");
             }
         }
-        publish(&model_dir, "next").unwrap();
+        publish(&model_dir, "next").expect("published");
         assert_eq!(current(&model_dir).as_deref(), Some("next"));
     }
 }
@@ -100,14 +100,14 @@ fn an_evaluation_on_a_full_disk_leaves_nothing() {
         arm(steps, DISK_FULL);
         let published = model_dir(&store).begin_run().and_then(NewRun::publish);
         if disarm() {
-            assert!(model_dir(&store).run(published.unwrap()).unwrap().is_some());
+            assert!(model_dir(&store).run(published.expect("published")).expect("readable").is_some());
             return;
         }
         if let Err(error) = published {
             assert!(error.is_no_space(), "{error}");
         }
         let logs = dir.path().join("model/hash/logs");
-        let is_published = logs.exists() && logs.read_dir().unwrap().count() == 1;
+        let is_published = logs.exists() && logs.read_dir().expect("readable").count() == 1;
         assert!(is_published || tree(dir.path()) == before, "part of a run is left at step {steps}");
     }
 }
@@ -119,14 +119,14 @@ fn a_failed_deletion_has_deleted_everything_or_nothing() {
         arm(steps, DISK_FULL);
         let deleted = store.delete(&id());
         if disarm() {
-            deleted.unwrap();
+            deleted.expect("deleted");
             assert_eq!(current(&model_dir(&store)), None);
             return;
         }
         let is_deleted = !dir.path().join("model").exists();
         assert!(deleted.is_err() || is_deleted, "only a failed release of a lock is not reported");
         assert!(is_deleted || tree(dir.path()) == before, "part of a model is left at step {steps}");
-        store.delete(&id()).unwrap();
+        store.delete(&id()).expect("deleted");
         assert_eq!(current(&model_dir(&store)), None);
     }
 }
@@ -134,22 +134,25 @@ fn a_failed_deletion_has_deleted_everything_or_nothing() {
 #[test]
 fn an_unreadable_id_is_reported_and_does_not_affect_the_others() {
     let (dir, store, _) = store_with(3);
-    let another = store.model(&ModelId::new("another").unwrap(), &DirHash::new("dirhash", "hash").unwrap());
-    publish(&another, "another").unwrap();
-    std::fs::create_dir(dir.path().join("another/hash/classifier/7")).unwrap();
+    let another = store.model(
+        &ModelId::new("another").expect("a valid name"),
+        &DirHash::new("dirhash", "hash").expect("a valid name"),
+    );
+    publish(&another, "another").expect("published");
+    std::fs::create_dir(dir.path().join("another/hash/classifier/7")).expect("created");
     // The data directory is listed, then `another`, then `model`.
     for (steps, unreadable) in [(1, "another"), (2, "model")] {
         arm(steps, Fault::Error(5));
-        let listing = store.model_dirs().unwrap();
+        let listing = store.model_dirs().expect("readable");
         assert!(!disarm());
         assert_eq!(listing.models.len(), 1);
         assert_eq!(listing.unreadable[0].0.as_str(), unreadable);
     }
     arm(2, Fault::Error(5));
-    let pruned = store.prune(false).unwrap();
-    let of = |model: &str| pruned.iter().find(|pruned| pruned.model == model).unwrap();
+    let pruned = store.prune(false).expect("pruned");
+    let of = |model: &str| pruned.iter().find(|pruned| pruned.model == model).expect("it is listed");
     assert!(of("model").outcome.is_err());
-    assert_eq!(of("another/hash").outcome.as_ref().unwrap().len(), 1);
+    assert_eq!(of("another/hash").outcome.as_ref().expect("pruned").len(), 1);
 }
 
 /// Variables for [`dying_process`]: the directory, the operation and the step.
@@ -159,13 +162,13 @@ const VARIABLES: [&str; 3] = ["STORE_FAULTS_DIRECTORY", "STORE_FAULTS_OPERATION"
 #[ignore = "runs in a process that the test below starts"]
 fn dying_process() {
     let [Ok(dir), Ok(operation), Ok(steps)] = VARIABLES.map(std::env::var) else { return };
-    arm(steps.parse().unwrap(), Fault::Abort);
-    let store = Store::open(Path::new(&dir)).unwrap();
+    arm(steps.parse().expect("a number"), Fault::Abort);
+    let store = Store::open(Path::new(&dir)).expect("the store opens");
     let model_dir = model_dir(&store);
     match operation.as_str() {
         "publish" => assert!(publish(&model_dir, "new").is_ok()),
-        "run" => assert!(model_dir.begin_run().unwrap().publish().is_ok()),
-        "delete" => store.delete(&id()).unwrap(),
+        "run" => assert!(model_dir.begin_run().expect("readable").publish().is_ok()),
+        "delete" => store.delete(&id()).expect("deleted"),
         other => unreachable!("{other}"),
     }
     disarm();
@@ -173,12 +176,12 @@ fn dying_process() {
 
 /// Runs `operation` in another process that dies before this step. Returns whether it had fewer steps.
 fn survives(dir: &Path, operation: &str, steps: u32) -> bool {
-    let values = [dir.to_str().unwrap(), operation, &steps.to_string()].map(str::to_owned);
-    let output = Command::new(std::env::current_exe().unwrap())
+    let values = [dir.to_str().expect("text"), operation, &steps.to_string()].map(str::to_owned);
+    let output = Command::new(std::env::current_exe().expect("this program"))
         .args(["--exact", "store::failpoint_tests::dying_process", "--ignored"])
         .envs(VARIABLES.into_iter().zip(values))
         .output()
-        .unwrap();
+        .expect("it runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success() || !text.contains("panicked"), "{text}");
     output.status.success()
@@ -198,16 +201,16 @@ fn a_process_that_dies_before_any_step_leaves_all_or_nothing(
         let (dir, store, _) = store_with(generations);
         drop(store);
         let survived = survives(dir.path(), operation, steps);
-        let store = Store::open(dir.path()).unwrap();
+        let store = Store::open(dir.path()).expect("the store opens");
         let found = current(&model_dir(&store));
         assert!(legal.contains(&found.as_deref()), "{found:?} at step {steps}");
         let workspace = tree(&dir.path().join(".mlbackend"));
         assert_eq!(workspace.len(), 2, "more than the session of this process: {workspace:?}");
-        let next = publish(&model_dir(&store), "next").unwrap();
+        let next = publish(&model_dir(&store), "next").expect("published");
         assert_eq!(current(&model_dir(&store)).as_deref(), Some("next"));
         assert!(next > u64::from(generations) || found.is_none());
         if survived {
-            assert_eq!(found.as_deref(), *legal.last().unwrap());
+            assert_eq!(found.as_deref(), *legal.last().expect("one is legal"));
             return;
         }
     }

@@ -99,33 +99,33 @@ mod tests {
 
     #[test]
     fn one_thread_at_a_time_holds_a_lock_and_its_file_is_removed() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = tempfile::tempdir().expect("a directory");
         let path = NoFollowPath::root(dir.path()).join("locks/one");
         let holders = AtomicU32::new(0);
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
                     for _ in 0..200 {
-                        let _lock = FileLock::acquire(&path).unwrap();
+                        let _lock = FileLock::acquire(&path).expect("the lock file opens");
                         assert_eq!(holders.fetch_add(1, Ordering::SeqCst), 0, "two threads hold the lock");
                         holders.fetch_sub(1, Ordering::SeqCst);
                     }
                 });
             }
         });
-        assert_eq!(path.kind().unwrap(), None);
+        assert_eq!(path.kind().expect("readable"), None);
     }
 
     #[test]
     fn try_acquire_takes_a_free_lock_only_if_its_file_exists() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = tempfile::tempdir().expect("a directory");
         let path = NoFollowPath::root(dir.path()).join("one");
-        let held = FileLock::acquire(&path).unwrap();
-        assert!(FileLock::try_acquire(&path).unwrap().is_none());
+        let held = FileLock::acquire(&path).expect("the lock file opens");
+        assert!(FileLock::try_acquire(&path).expect("the lock file opens").is_none());
         drop(held);
-        assert!(FileLock::try_acquire(&path).unwrap().is_none(), "the file was removed");
-        path.create_new().unwrap();
-        assert!(FileLock::try_acquire(&path).unwrap().is_some());
-        assert_eq!(path.kind().unwrap(), None);
+        assert!(FileLock::try_acquire(&path).expect("the lock file opens").is_none(), "the file was removed");
+        path.create_new().expect("created");
+        assert!(FileLock::try_acquire(&path).expect("the lock file opens").is_some());
+        assert_eq!(path.kind().expect("readable"), None);
     }
 }
