@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use linfa::DatasetBase;
 use linfa::traits::Fit;
 use linfa_logistic::{LogisticRegression, MultiLogisticRegression};
-use ndarray::{Array1, Array2, ShapeBuilder};
+use ndarray::{Array1, Array2, ArrayView2, ShapeBuilder};
 
 /// When linfa stops.
 #[derive(Debug, Clone, Copy)]
@@ -19,74 +19,67 @@ pub(super) struct LinfaLimits {
     pub max_iterations: u64,
 }
 
-/// The parameters (columns + 1 × margins, biases last, column-major) that linfa finds from `start` for a design of rows ×
-/// columns. One margin is that of class 1 against class 0, both of which occur; more are those of the classes that occur.
-pub(super) fn fit_from(
-    start: &Array2<f64>,
-    x: &Array2<f64>,
-    targets: &[usize],
-    alpha: f64,
-    limits: LinfaLimits,
-) -> Option<Array2<f64>> {
-    // linfa and argmin return errors for the cases they check, and may panic in others: this must not fail a request.
-    let fit = || {
-        if start.ncols() == 1 {
-            binary(start, x, targets, alpha, limits)
-        } else {
-            multinomial(start, x, targets, alpha, limits)
-        }
-    };
-    let parameters = catch_unwind(AssertUnwindSafe(fit)).ok().flatten()?;
-    parameters.iter().all(|parameter| parameter.is_finite()).then_some(parameters)
+/// A problem for linfa, with the parameters to start from: columns + 1 × margins, biases last, column-major. One margin is that
+/// of class 1 against class 0, both of which occur; more are those of the classes that occur.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LinfaFit<'a> {
+    pub start: &'a Array2<f64>,
+    /// The design: rows × columns.
+    pub x: &'a Array2<f64>,
+    pub targets: &'a [usize],
+    pub alpha: f64,
+    pub limits: LinfaLimits,
 }
 
-fn binary(
-    start: &Array2<f64>,
-    x: &Array2<f64>,
-    targets: &[usize],
-    alpha: f64,
-    limits: LinfaLimits,
-) -> Option<Array2<f64>> {
-    let second = targets.iter().filter(|&&target| target == 1).count();
-    let first = targets.len() - second;
-    // linfa's positive class is the one with more samples and, of two equal ones, the first seen.
-    let second_is_positive = second > first || (first == second && targets[0] == 1);
-    let sign = if second_is_positive { 1.0 } else { -1.0 };
-    let model = LogisticRegression::default()
-        .alpha(alpha)
-        .max_iterations(limits.max_iterations)
-        .gradient_tolerance(limits.gradient_tolerance)
-        .initial_params(&start.column(0) * sign)
-        .fit(&DatasetBase::new(x.view(), Array1::from(targets.to_vec())))
-        .ok()?;
-    debug_assert_eq!(model.labels().pos.class, usize::from(second_is_positive));
-    let sign = if model.labels().pos.class == 1 { 1.0 } else { -1.0 };
-    let mut parameters = model.params().to_vec();
-    parameters.push(model.intercept());
-    Array2::from_shape_vec((parameters.len(), 1).f(), parameters).ok().map(|parameters| parameters * sign)
-}
-
-fn multinomial(
-    start: &Array2<f64>,
-    x: &Array2<f64>,
-    targets: &[usize],
-    alpha: f64,
-    limits: LinfaLimits,
-) -> Option<Array2<f64>> {
-    let model = MultiLogisticRegression::default()
-        .alpha(alpha)
-        .max_iterations(limits.max_iterations)
-        .gradient_tolerance(limits.gradient_tolerance)
-        .initial_params(start.clone())
-        .fit(&DatasetBase::new(x.view(), Array1::from(targets.to_vec())))
-        .ok()?;
-    let mut parameters = Array2::zeros(start.dim().f());
-    for (mut out, (weights, &bias)) in
-        parameters.columns_mut().into_iter().zip(model.params().columns().into_iter().zip(model.intercept()))
-    {
-        out.iter_mut().zip(weights.iter().chain([&bias])).for_each(|(out, &parameter)| *out = parameter);
+impl LinfaFit<'_> {
+    /// The parameters that linfa finds, in the form of the start.
+    pub fn parameters(self) -> Option<Array2<f64>> {
+        // linfa and argmin return errors for the cases they check, and may panic in others: this must not fail a request.
+        let fit = || if self.start.ncols() == 1 { self.binary() } else { self.multinomial() };
+        let parameters = catch_unwind(AssertUnwindSafe(fit)).ok().flatten()?;
+        parameters.iter().all(|parameter| parameter.is_finite()).then_some(parameters)
     }
-    Some(parameters)
+
+    fn dataset(&self) -> DatasetBase<ArrayView2<'_, f64>, Array1<usize>> {
+        DatasetBase::new(self.x.view(), Array1::from(self.targets.to_vec()))
+    }
+
+    fn binary(&self) -> Option<Array2<f64>> {
+        let second = self.targets.iter().filter(|&&target| target == 1).count();
+        let first = self.targets.len() - second;
+        // linfa's positive class is the one with more samples and, of two equal ones, the first seen.
+        let second_is_positive = second > first || (first == second && self.targets[0] == 1);
+        let sign = if second_is_positive { 1.0 } else { -1.0 };
+        let model = LogisticRegression::default()
+            .alpha(self.alpha)
+            .max_iterations(self.limits.max_iterations)
+            .gradient_tolerance(self.limits.gradient_tolerance)
+            .initial_params(&self.start.column(0) * sign)
+            .fit(&self.dataset())
+            .ok()?;
+        debug_assert_eq!(model.labels().pos.class, usize::from(second_is_positive));
+        let sign = if model.labels().pos.class == 1 { 1.0 } else { -1.0 };
+        let mut parameters = model.params().to_vec();
+        parameters.push(model.intercept());
+        let parameters = Array2::from_shape_vec((parameters.len(), 1).f(), parameters).ok()?;
+        Some(parameters * sign)
+    }
+
+    fn multinomial(&self) -> Option<Array2<f64>> {
+        let model = MultiLogisticRegression::default()
+            .alpha(self.alpha)
+            .max_iterations(self.limits.max_iterations)
+            .gradient_tolerance(self.limits.gradient_tolerance)
+            .initial_params(self.start.clone())
+            .fit(&self.dataset())
+            .ok()?;
+        let found = model.params().columns().into_iter().zip(model.intercept());
+        let mut parameters = Array2::zeros(self.start.dim().f());
+        for (mut out, (weights, &bias)) in parameters.columns_mut().into_iter().zip(found) {
+            out.iter_mut().zip(weights.iter().chain([&bias])).for_each(|(out, &parameter)| *out = parameter);
+        }
+        Some(parameters)
+    }
 }
 
 #[cfg(test)]
@@ -120,8 +113,8 @@ mod tests {
         let alpha = 0.05;
         let zero = Array2::zeros((6, margins).f());
         let limits = LinfaLimits { gradient_tolerance: 1e-8, max_iterations: 500 };
-        let mut by_linfa =
-            fit_from(&zero, &x, &targets, alpha, limits).expect("the data is well conditioned");
+        let fit = LinfaFit { start: &zero, x: &x, targets: &targets, alpha, limits };
+        let mut by_linfa = fit.parameters().expect("the data is well conditioned");
         let objective = Objective::new(&x, &targets, margins).expect("the design is column-major");
         let limits = Limits { tolerance: 1e-13, max_steps: 100 };
         let mut by_newton = objective.minimise(alpha, limits, objective.state(zero)).parameters;
@@ -142,7 +135,9 @@ mod tests {
         let (x, targets) = samples(20, 2, 2);
         let zero = Array2::zeros((3, 1).f());
         let limits = LinfaLimits { gradient_tolerance: 1e-3, max_iterations: 5 };
-        assert!(fit_from(&zero, &x, &targets, 1.0, limits).is_some());
-        assert!(fit_from(&zero, &(x * f64::NAN), &targets, 1.0, limits).is_none());
+        let fit = LinfaFit { start: &zero, x: &x, targets: &targets, alpha: 1.0, limits };
+        assert!(fit.parameters().is_some());
+        let nan = &x * f64::NAN;
+        assert!(LinfaFit { x: &nan, ..fit }.parameters().is_none());
     }
 }

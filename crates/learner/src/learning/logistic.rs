@@ -8,7 +8,7 @@
 use ndarray::{Array1, Array2, ArrayView1, Axis, ShapeBuilder};
 
 use super::additive_model::LinearModel;
-use super::linfa_fit::{LinfaLimits, fit_from};
+use super::linfa_fit::{LinfaFit, LinfaLimits};
 use super::newton::{self, Objective, State};
 
 /// The margins that give every sample the classes' shares. A class without a sample counts as half a sample.
@@ -127,7 +127,9 @@ impl Problem {
 
     /// The parameters that linfa finds from those of `state`, or those of `state` if they are better or linfa fails.
     fn finished(&self, objective: &Objective<'_>, scaled: f64, state: &State) -> Array2<f64> {
-        let found = fit_from(&state.parameters, &self.x, &self.targets, scaled, Stopping::LINFA);
+        let (start, limits) = (&state.parameters, Stopping::LINFA);
+        let fit = LinfaFit { start, x: &self.x, targets: &self.targets, alpha: scaled, limits };
+        let found = fit.parameters();
         // linfa returns the start where its gradient is small enough.
         let better = |found: &Array2<f64>| {
             found == state.parameters || objective.value(found, scaled) <= state.value(scaled)

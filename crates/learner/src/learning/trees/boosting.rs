@@ -14,7 +14,7 @@ use super::gradients::{GradientSums, newton_steps, plus};
 use super::loss::{Targets, derive};
 use super::params::TreeParams;
 use super::sketch::sketch;
-use super::tree_builder::grow_for_all;
+use super::tree_builder::grow;
 use super::tree_structure::TreeStructure;
 use crate::learning::additive_model::margin_count;
 use crate::learning::folds::Split;
@@ -60,7 +60,7 @@ pub(super) fn boost(
         let subsample = subsample(&split.train, params.subsample, &mut stream);
         let random_strength = params.random_strength / (round as f64).sqrt();
         let grow_on = |outputs: &[&[[f32; 2]]], mut stream: Stream| {
-            grow_for_all(binned, outputs, subsample.clone(), params, random_strength, &mut stream)
+            grow(binned, outputs, subsample.clone(), params, random_strength, &mut stream)
         };
         if params.shares_splits {
             let sketched = sketch(&state.derivatives, &mut stream);

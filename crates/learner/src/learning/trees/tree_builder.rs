@@ -32,7 +32,7 @@ struct OutputSums {
 ///
 /// On every level the gain of each column is multiplied by new noise around 1, whose standard deviation is
 /// `random_strength`.
-pub(super) fn grow_for_all(
+pub(super) fn grow(
     binned: &Binned,
     gradients: &[&[[f32; 2]]],
     samples: Vec<u32>,
