@@ -3,6 +3,8 @@
 //!
 //! Owns the status and the sentences of the reply. Must not know how the figures are computed or drawn.
 
+use std::str::FromStr;
+
 use jiff::Timestamp;
 
 use super::current_model::CurrentModel;
@@ -30,13 +32,25 @@ pub struct EvaluationRequest {
 }
 
 /// What the `info` of a good evaluation has. The other sentences are Moodle's and are always there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum EvaluationInfo {
     /// The result in a few sentences.
     #[default]
     Full,
     /// Nothing, as the Python server sends it.
     Bare,
+}
+
+impl FromStr for EvaluationInfo {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.trim().to_ascii_lowercase().as_str() {
+            "full" => Ok(Self::Full),
+            "bare" => Ok(Self::Bare),
+            _ => Err("expected full or bare"),
+        }
+    }
 }
 
 /// Evaluates the learner on random splits of a labelled dataset, or the model at `trained` on all of it. The model at

@@ -14,7 +14,6 @@ use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use clap::ValueEnum as _;
 use serde::Serialize;
 use serde_json::json;
 
@@ -175,7 +174,7 @@ fn evaluation_request(
 /// The one setting that local mode shares with the server; an invalid value counts as unset.
 fn evaluation_info() -> EvaluationInfo {
     let setting = std::env::var(EVALUATION_INFO).ok();
-    setting.and_then(|value| EvaluationInfo::from_str(&value, true).ok()).unwrap_or_default()
+    setting.and_then(|value| value.parse().ok()).unwrap_or_default()
 }
 
 fn number<T>(name: &str, text: &str, allowed: RangeInclusive<T>) -> Result<T, String>

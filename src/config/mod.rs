@@ -29,6 +29,7 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
 use std::thread;
 use std::time::Duration;
 
@@ -106,7 +107,7 @@ pub struct Config {
     pub evaluation_time: Duration,
     /// What the reply to a good evaluation says to Moodle's administrator: full (the result in a few sentences), or bare
     /// (nothing, like the Python server)
-    #[arg(long, env = EVALUATION_INFO, value_name = "KIND", value_enum, hide_possible_values = true, default_value_t = EvaluationInfo::Full)]
+    #[arg(long, env = EVALUATION_INFO, value_name = "KIND", default_value = "full", value_parser = EvaluationInfo::from_str)]
     pub evaluation_info: EvaluationInfo,
     /// Seconds that running jobs may continue after SIGTERM; unfinished jobs are then discarded without a change to
     /// any model
