@@ -3,7 +3,8 @@
 //! Must not know where it comes from, nor what is in it.
 
 use std::fs::File;
-use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use std::io::{self, Cursor, Read, Seek, SeekFrom, Write as _};
+use std::path::Path;
 
 /// A dataset or an archive to read, at an undefined position.
 #[derive(Debug)]
@@ -13,6 +14,41 @@ pub struct Upload(Content);
 enum Content {
     File(File),
     Memory(Cursor<Vec<u8>>),
+}
+
+impl Upload {
+    /// Its size.
+    ///
+    /// # Errors
+    /// Those of reading the metadata of a file.
+    pub fn bytes(&self) -> io::Result<u64> {
+        match &self.0 {
+            Content::File(file) => Ok(file.metadata()?.len()),
+            Content::Memory(bytes) => Ok(bytes.get_ref().len() as u64),
+        }
+    }
+
+    /// Copies it to a new file.
+    ///
+    /// # Errors
+    /// Those of reading and writing; also when the file exists.
+    pub fn copy_to(&self, path: &Path) -> io::Result<()> {
+        let mut copy = File::create_new(path)?;
+        match &self.0 {
+            Content::File(file) => {
+                let mut file = file;
+                file.rewind()?;
+                io::copy(&mut file, &mut copy).map(drop)
+            }
+            Content::Memory(bytes) => copy.write_all(bytes.get_ref()),
+        }
+    }
+
+    /// Whether it is in memory.
+    #[cfg(test)]
+    pub(crate) fn is_in_memory(&self) -> bool {
+        matches!(self.0, Content::Memory(_))
+    }
 }
 
 impl From<File> for Upload {

@@ -4,12 +4,12 @@
 //! Owns where uploads are stored and how they get there. Must not know what is in them.
 
 use std::fs::{self, File};
-use std::io::{self, Seek, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use actix_web::web;
 
-use crate::backend;
+use crate::backend::Upload;
 use crate::fs::failpoints::failpoint;
 
 /// The size up to which an upload stays in memory: the datasets of most predictions are shorter.
@@ -43,45 +43,6 @@ impl Uploads {
     }
 }
 
-/// A complete upload.
-pub(crate) enum Upload {
-    Memory(Vec<u8>),
-    /// Its position is undefined.
-    File(File),
-}
-
-impl Upload {
-    /// Its size.
-    pub(crate) fn bytes(&self) -> io::Result<u64> {
-        match self {
-            Self::Memory(bytes) => Ok(bytes.len() as u64),
-            Self::File(file) => Ok(file.metadata()?.len()),
-        }
-    }
-
-    /// Copies the upload to a new file.
-    pub(crate) fn copy_to(&self, path: &Path) -> io::Result<()> {
-        let mut copy = File::create_new(path)?;
-        match self {
-            Self::Memory(bytes) => copy.write_all(bytes),
-            Self::File(file) => {
-                let mut file = file;
-                file.rewind()?;
-                io::copy(&mut file, &mut copy).map(drop)
-            }
-        }
-    }
-}
-
-impl From<Upload> for backend::Upload {
-    fn from(upload: Upload) -> Self {
-        match upload {
-            Upload::Memory(bytes) => bytes.into(),
-            Upload::File(file) => file.into(),
-        }
-    }
-}
-
 /// An upload that is still being received.
 pub(crate) struct UploadWriter<'a> {
     uploads: &'a Uploads,
@@ -102,10 +63,10 @@ impl UploadWriter<'_> {
 
     pub(crate) async fn finish(self) -> io::Result<Upload> {
         if self.file.is_none() && self.buffer.len() <= MAX_IN_MEMORY {
-            return Ok(Upload::Memory(self.buffer));
+            return Ok(self.buffer.into());
         }
         match self.flush().await?.file {
-            Some(file) => Ok(Upload::File(file)),
+            Some(file) => Ok(file.into()),
             None => Err(io::Error::other("the upload has no file")),
         }
     }
@@ -156,7 +117,7 @@ fn old_directories(parent: &Path) -> impl Iterator<Item = PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
+    use std::io::{Read, Seek};
 
     use super::*;
 
@@ -199,12 +160,11 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let copies = tempfile::tempdir().expect("a directory");
         let content: Vec<u8> = (0..length).map(|at| at as u8).collect();
-        let upload = uploaded(&Uploads::open(dir.path()), &content).await;
-        assert_eq!(matches!(upload, Upload::Memory(_)), in_memory);
+        let mut upload = uploaded(&Uploads::open(dir.path()), &content).await;
+        assert_eq!(upload.is_in_memory(), in_memory);
         assert_eq!(fs::read_dir(dir.path()).expect("readable").count(), 0);
         upload.copy_to(&copies.path().join("copy")).expect("copied");
         assert_eq!(fs::read(copies.path().join("copy")).expect("readable"), content);
-        let mut upload = backend::Upload::from(upload);
         upload.rewind().expect("it is at its start");
         let mut read = Vec::new();
         upload.read_to_end(&mut read).expect("readable");

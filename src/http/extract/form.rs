@@ -12,11 +12,12 @@ use actix_web::web::Bytes;
 use actix_web::{HttpMessage, HttpRequest};
 use futures_util::{Stream, StreamExt};
 
+use crate::backend::Upload;
 use crate::config::{BodyRate, UploadLimits};
 use crate::http::connection::backpressure::{ReadGate, gated};
 use crate::http::connection::body_rate::{is_too_slow, with_min_rate};
 use crate::http::error::HttpError;
-use crate::http::uploads::{Upload, Uploads};
+use crate::http::uploads::Uploads;
 use crate::units::ByteSize;
 
 /// The size of one form field.

@@ -12,12 +12,12 @@ use super::disk_space;
 use super::form::{FilePart, Form, content_length};
 use super::params;
 use super::tenant::Tenant;
+use crate::backend::Upload;
 use crate::config::{Config, UploadLimits};
 use crate::http::debug_copy::{self, RequestLine};
 use crate::http::error::HttpError;
 use crate::http::middleware::request_log::RequestId;
 use crate::http::state::AppState;
-use crate::http::uploads::Upload;
 use crate::store::{ModelId, ModelKey};
 
 /// What one route reads from its form.

@@ -4,7 +4,7 @@ use actix_web::{Resource, web};
 
 use super::job_log;
 use super::resource::{post, protected};
-use crate::backend::{self, EvaluationReply, EvaluationRequest, TimeBudget};
+use crate::backend::{self, EvaluationReply, EvaluationRequest, TimeBudget, Upload};
 use crate::config::{Config, UploadLimits};
 use crate::http::error::HttpError;
 use crate::http::extract::form::{FilePart, Form};
@@ -12,7 +12,6 @@ use crate::http::extract::params;
 use crate::http::extract::tenant::Tenant;
 use crate::http::extract::typed_request::{FromForm, Parsed};
 use crate::http::state::AppState;
-use crate::http::uploads::Upload;
 use crate::store::ModelKey;
 
 pub(super) struct EvaluationUpload {

@@ -6,7 +6,7 @@ use actix_web::http::header::HeaderMap;
 use futures_util::StreamExt;
 
 use super::{Body, HttpError, MAX_FIELD, Values, check_parts};
-use crate::http::uploads::Upload;
+use crate::backend::Upload;
 
 impl Body<'_> {
     pub(super) async fn multipart(
