@@ -9,11 +9,12 @@ use actix_web::{rt, web};
 
 use super::connection::listener;
 use super::error::{StartError, chain};
+use super::reload::on_hangup;
 use super::shutdown::stop_on_signal;
 use super::startup_warnings::log_warnings;
 use super::state::AppState;
 use crate::backend;
-use crate::config::{Config, ServeArgs};
+use crate::config::{CommandLine, Config, Reloader, Settings};
 use crate::telemetry;
 
 /// How often the retention settings are applied.
@@ -32,8 +33,8 @@ async fn apply_retention(state: web::Data<AppState>) {
 
 /// `moodle-mlbackend serve`: exit code 1 and a sentence if the server cannot start.
 #[must_use]
-pub fn serve(args: ServeArgs) -> ExitCode {
-    match Config::load(args).map_err(StartError::from).and_then(run) {
+pub fn serve(line: &CommandLine) -> ExitCode {
+    match start(line) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // stderr may be closed, which is no reason to panic.
@@ -43,16 +44,24 @@ pub fn serve(args: ServeArgs) -> ExitCode {
     }
 }
 
-/// Serves until SIGTERM or SIGINT; after SIGTERM, running jobs may finish within the configured time.
-fn run(config: Config) -> Result<(), StartError> {
+fn start(line: &CommandLine) -> Result<(), StartError> {
+    let settings = Settings::read(line)?;
+    let config = Config::new(&settings)?;
     let log = telemetry::start(config.log_format, config.debug_mode);
+    settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    run(config, Reloader::new(line.clone(), &settings), log)
+}
+
+/// Serves until SIGTERM or SIGINT; after SIGTERM, running jobs may finish within the configured time.
+fn run(config: Config, reloader: Reloader, log: telemetry::Log) -> Result<(), StartError> {
     rt::System::new().block_on(async move {
         log_warnings(&config);
         let address = SocketAddr::new(config.host(), config.port);
         let state = web::Data::new(AppState::new(config)?);
-        let listener = listener::open(address).map_err(|source| StartError::Bind { address, source })?;
+        let listener = listener::open(address).map_err(|source| StartError::bind(address, source))?;
         let address = listener.local_addr().map_err(StartError::Server)?;
         let server = listener::serve(listener, &state).map_err(StartError::Server)?;
+        on_hangup(state.clone(), reloader, Vec::new());
         announce(&format!("http://{address}"));
         rt::spawn(stop_on_signal(state.clone(), server.handle()));
         let retention = rt::spawn(apply_retention(state.clone()));

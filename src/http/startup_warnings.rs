@@ -1,18 +1,13 @@
 //! Warnings at startup about settings that work but are unsafe.
 
 use super::extract::tenant::prefix;
-use crate::auth::{Users, Weakness};
+use crate::auth::Weakness;
 use crate::config::{Config, TRUSTED_PROXIES, USERS, warn_about_removed_variables};
 
 /// Logs a warning for each unsafe setting, and the folders of isolated users.
 pub(super) fn log_warnings(config: &Config) {
     warn_about_removed_variables();
-    match &config.users {
-        None => tracing::warn!(
-            "{USERS} is not set: every request except /version will be refused; set it to user:password"
-        ),
-        Some(users) => log_user_warnings(users, config),
-    }
+    log_user_warnings(config);
     if config.is_exposed() && config.access.trusted_proxies.is_empty() {
         tracing::warn!(
             "{}:{} is reachable without TLS: passwords and student data are sent in clear text; put an HTTPS proxy in \
@@ -23,9 +18,21 @@ pub(super) fn log_warnings(config: &Config) {
     }
 }
 
-fn log_user_warnings(users: &Users, config: &Config) {
+/// The same for the users alone.
+pub(super) fn log_user_warnings(config: &Config) {
+    let live = config.live();
+    let Some(users) = &live.users else {
+        return tracing::warn!(
+            "{USERS} is not set: every request except /version will be refused; set it to user:password"
+        );
+    };
     for correction in users.corrections() {
         tracing::warn!("{USERS} was corrected: {correction}. Correct it where it is set");
+    }
+    for suspicion in users.suspicions() {
+        tracing::warn!(
+            "{USERS}, {suspicion}. If a tool has changed it, logins will fail: make the entry with `moodle-mlbackend passwd`"
+        );
     }
     for (user, weakness) in users.weak() {
         match weakness {
