@@ -61,8 +61,8 @@ pub(super) fn definitions() -> Vec<Definition> {
     let is_live = |arg: &Arg| live.get_arguments().any(|known| known.get_id() == arg.get_id());
     let has_names =
         |arg: &&Arg| arg.get_env().is_some() && arg.get_long().is_some_and(|flag| flag != CONFIG_FLAG);
-    let flags = serve.get_arguments().filter(has_names).cloned();
-    let flags = flags.map(|arg| Definition { is_live: is_live(&arg), arg, is_secret_file: false });
+    let flags = serve.get_arguments().filter(has_names);
+    let flags = flags.map(|arg| Definition::new(arg.clone(), is_live(arg)));
     let all: Vec<Definition> = [users()].into_iter().chain(flags).collect();
     let with_file = |definition: Definition| {
         let file = definition.is_secret().then(|| definition.file());
@@ -82,16 +82,21 @@ fn users() -> Definition {
         "Users and their passwords: user:password or user:SCHEME:SALT:HASH, several separated by commas. `moodle-mlbackend \
          passwd` makes hashed entries. Without users, every request except /version is refused",
     );
-    Definition { arg, is_live: true, is_secret_file: false }
+    Definition::new(arg, true)
 }
 
 impl Definition {
+    /// A flag.
+    pub(super) fn new(arg: Arg, is_live: bool) -> Self {
+        Self { arg, is_live, is_secret_file: false }
+    }
+
     /// The setting that names the TOML file.
     #[cfg(test)]
     pub(super) fn of_the_file() -> Self {
         let serve = ServeArgs::augment_args(Command::new("serve"));
         let arg = serve.get_arguments().find(|arg| arg.get_long() == Some(CONFIG_FLAG));
-        Self { arg: arg.expect("a flag").clone(), is_live: false, is_secret_file: false }
+        Self::new(arg.expect("a flag").clone(), false)
     }
 
     /// The name in a TOML file, and of the flag without its dashes.
