@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use actix_web::rt::task::JoinHandle;
 use actix_web::{rt, web};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::connection::listener;
 use super::connection::sockets::{self, ListeningSocket, SocketFile};
 use super::connection::tls::Tls;
 use super::error::{StartError, chain};
 use super::service_manager::{self, Heartbeats};
-use super::shutdown::stop_on_signal;
+use super::shutdown::{StopSignals, stop_on_signal};
 use super::startup_warnings::log_warnings;
 use super::state::AppState;
 use crate::backend;
@@ -71,12 +71,14 @@ fn run(config: Config) -> Result<(), StartError> {
         let heartbeats = Heartbeats::new();
         let server = listener::serve(sockets, tls.clone(), &state, heartbeats.clone());
         let server = server.map_err(StartError::Server)?;
-        rt::spawn(stop_on_signal(state.clone(), server.handle()));
-        let tasks = [
-            rt::spawn(apply_retention(state.clone())),
-            rt::spawn(heartbeats.report()),
-            rt::spawn(keep_certificate_current(tls)),
-        ];
+        // From here on, no signal ends the process: it can be sent as soon as the server says that it is ready.
+        if let Some(signals) = StopSignals::new() {
+            rt::spawn(stop_on_signal(state.clone(), server.handle(), signals));
+        }
+        let mut tasks = vec![rt::spawn(apply_retention(state.clone())), rt::spawn(heartbeats.report())];
+        if let (Some(tls), Ok(hangup)) = (tls, signal(SignalKind::hangup())) {
+            tasks.push(rt::spawn(keep_certificate_current(tls, hangup)));
+        }
         announce(&urls);
         let ended = server.await.map_err(StartError::Server);
         tasks.iter().for_each(JoinHandle::abort);
@@ -122,11 +124,7 @@ fn open(
 }
 
 /// Reads the certificate again on SIGHUP, and logs regularly when it ends soon.
-async fn keep_certificate_current(tls: Option<Tls>) {
-    let Some(tls) = tls else { return };
-    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
-        return tracing::warn!("cannot handle signals: SIGHUP will end the server");
-    };
+async fn keep_certificate_current(tls: Tls, mut hangup: Signal) {
     loop {
         tokio::select! {
             _ = hangup.recv() => {

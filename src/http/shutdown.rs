@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::dev::ServerHandle;
 use actix_web::web;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::connection::new_connections::NewConnections;
 use super::service_manager;
@@ -115,16 +115,30 @@ impl Drop for RequestGuard<'_> {
     }
 }
 
+/// The signals that stop the server.
+pub(super) struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    /// Handles the signals from now on; before, and on an error, they end the process at once.
+    pub(super) fn new() -> Option<Self> {
+        match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+            (Ok(terminate), Ok(interrupt)) => Some(Self { terminate, interrupt }),
+            _ => {
+                tracing::warn!(
+                    "cannot handle signals: SIGTERM will stop the server without a graceful shutdown"
+                );
+                None
+            }
+        }
+    }
+}
+
 /// Stops the server: on SIGTERM when all requests and jobs are done or the configured time is over, on SIGINT at once.
-pub(super) async fn stop_on_signal(state: web::Data<AppState>, server: ServerHandle) {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        // Then the signals keep their default action, which is to end the process.
-        return tracing::warn!(
-            "cannot handle signals: SIGTERM will stop the server without a graceful shutdown"
-        );
-    };
+pub(super) async fn stop_on_signal(state: web::Data<AppState>, server: ServerHandle, signals: StopSignals) {
+    let StopSignals { mut terminate, mut interrupt } = signals;
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {

@@ -93,7 +93,7 @@ fn a_unix_socket_and_a_port_serve_together() {
 #[test]
 fn a_unix_socket_allows_a_well_known_password_and_an_open_port_does_not() {
     let users = |launch: Launch| launch.env("MOODLE_MLBACKEND_PYTHON_USERS", "default:default");
-    let (server, socket) = on_a_unix_socket(users(Launch::new()).arg("--world-visible=true"));
+    let (server, socket) = on_a_unix_socket(users(Launch::new()).env("MOODLE_MLBACKEND_WORLD_VISIBLE", "1"));
     send(&socket, &version()).expect(200, "3.0.5");
     drop(server);
     let ended = users(Launch::new()).arg("--listen").arg("0.0.0.0:0").fail();

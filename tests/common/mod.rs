@@ -41,7 +41,7 @@ pub use server::{Launch, TestServer};
 pub use skip::skip;
 pub use table::{Dice, Table, waves};
 pub use test_model::{Prediction, TestModel};
-pub use tls::{Authority, CertificateFiles, TlsClient, TlsConnection, Transport, certificate_in};
+pub use tls::{Authority, CertificateFiles, Transport, certificate_in};
 pub use tools::{find, free_port, namespaces, repeat_during, tool, until, untouched};
 #[cfg(target_os = "linux")]
 pub use watch::Watch;
