@@ -19,7 +19,7 @@ use crate::common::{
 
 /// Restarts under a stream of requests; in the long form, of some minutes.
 const RESTARTS: (usize, usize) = (20, 3);
-const CLIENTS: usize = 4;
+const CLIENTS: usize = 16;
 
 /// The socket of a service manager.
 struct Manager {
@@ -183,13 +183,15 @@ fn a_restart_with_an_inherited_socket_refuses_no_request() {
     let train = Request::new("POST", "/training").credentials("a", "b").form(&train);
     let predict = Form::model("m", "d").file("dataset", &unlabelled(&["1-0,1,3,-1"]));
     let predict = Request::new("POST", "/prediction").credentials("a", "b").form(&predict);
-    let requests = [Request::new("GET", "/version"), train, predict].map(|request| request.bytes());
+    let [version, train, predict] = [Request::new("GET", "/version"), train, predict].map(|request| request.bytes());
+    // Trainings of one model wait for each other.
+    let requests = [&train, &predict, &version, &predict, &version, &version, &version, &version, &version, &version];
     let send = |request: &[u8]| {
         let stream = TcpStream::connect(address).map_err(|error| format!("refused: {error}"))?;
         let reply = exchange_over(stream, request).map_err(|error| format!("lost: {error}"))?;
         if reply.status == 200 { Ok(()) } else { Err(format!("{}: {}", reply.status, reply.text())) }
     };
-    send(&requests[1]).expect("a training");
+    send(&train).expect("a training");
 
     let (is_over, sent) = (AtomicBool::new(false), AtomicUsize::new(0));
     let failures: Vec<String> = thread::scope(|scope| {
@@ -199,7 +201,7 @@ fn a_restart_with_an_inherited_socket_refuses_no_request() {
                     let mut failures = Vec::new();
                     while !is_over.load(Ordering::SeqCst) {
                         let at = sent.fetch_add(1, Ordering::SeqCst);
-                        failures.extend(send(&requests[at % requests.len()]).err());
+                        failures.extend(send(requests[at % requests.len()]).err());
                     }
                     failures
                 })

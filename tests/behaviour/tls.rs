@@ -234,25 +234,3 @@ fn clients_that_drip_a_record_or_a_handshake_or_send_nothing_are_disconnected() 
     });
     until("their connections are closed", || server.descriptors() <= before);
 }
-
-/// Many requests in one record are one read of the network: each is still parsed after the response to the one before.
-#[test]
-fn pipelined_requests_in_one_record_are_answered_in_order() {
-    let Some(authority) = Authority::new("pipelined_requests_in_one_record_are_answered_in_order") else {
-        return;
-    };
-    let server = served(&authority);
-    const REQUESTS: usize = 300;
-    let one = "GET /version HTTP/1.1\r\nHost: x\r\n\r\n";
-    let last = "GET /version HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-    let mut stream = server.connect();
-    stream
-        .write_all((one.repeat(REQUESTS - 1) + last).as_bytes())
-        .and_then(|()| stream.flush())
-        .expect("sent");
-    let mut answers = String::new();
-    // The end of a session may come without a last message.
-    let _ = stream.read_to_string(&mut answers);
-    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), REQUESTS);
-    assert_eq!(answers.matches("\r\n\r\n3.0.5").count(), REQUESTS);
-}

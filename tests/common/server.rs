@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -192,9 +192,14 @@ impl TestServer {
 
     /// A new connection, with TLS if the server has it.
     pub fn connect(&self) -> Box<dyn Connection> {
+        self.over(connect(self.address).expect("the server accepts connections"))
+    }
+
+    /// The same over a connection that the test has made.
+    pub fn over(&self, stream: TcpStream) -> Box<dyn Connection> {
         match &self.tls {
-            None => Box::new(connect(self.address).expect("the server accepts connections")),
-            Some(tls) => Box::new(tls.connect(self.address).expect("the server accepts connections")),
+            None => Box::new(stream),
+            Some(tls) => Box::new(tls.over(stream)),
         }
     }
 

@@ -155,7 +155,12 @@ pub struct TlsClient {
 impl TlsClient {
     /// Connects; the handshake happens with the first bytes.
     pub fn connect(&self, address: SocketAddr) -> io::Result<TlsConnection> {
-        Ok(TlsConnection(StreamOwned::new(self.session(), connect(address)?)))
+        Ok(self.over(connect(address)?))
+    }
+
+    /// The same over a connection that the test has made.
+    pub fn over(&self, stream: TcpStream) -> TlsConnection {
+        TlsConnection(StreamOwned::new(self.session(), stream))
     }
 
     /// A session without a connection.
