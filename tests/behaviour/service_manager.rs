@@ -183,9 +183,11 @@ fn a_restart_with_an_inherited_socket_refuses_no_request() {
     let train = Request::new("POST", "/training").credentials("a", "b").form(&train);
     let predict = Form::model("m", "d").file("dataset", &unlabelled(&["1-0,1,3,-1"]));
     let predict = Request::new("POST", "/prediction").credentials("a", "b").form(&predict);
-    let [version, train, predict] = [Request::new("GET", "/version"), train, predict].map(|request| request.bytes());
+    let [version, train, predict] =
+        [Request::new("GET", "/version"), train, predict].map(|request| request.bytes());
     // Trainings of one model wait for each other.
-    let requests = [&train, &predict, &version, &predict, &version, &version, &version, &version, &version, &version];
+    let requests =
+        [&train, &predict, &version, &predict, &version, &version, &version, &version, &version, &version];
     let send = |request: &[u8]| {
         let stream = TcpStream::connect(address).map_err(|error| format!("refused: {error}"))?;
         let reply = exchange_over(stream, request).map_err(|error| format!("lost: {error}"))?;
