@@ -4,6 +4,7 @@
 
 use std::env;
 use std::fs;
+use std::net::IpAddr;
 use std::path::Path;
 
 use clap::FromArgMatches as _;
@@ -25,7 +26,8 @@ impl Config {
         for (variable, path) in config.directories() {
             check_directory(variable, path, settings)?;
         }
-        config.refuse_well_known_passwords(config.is_exposed())?;
+        config.refuse_well_known_passwords(config.exposed_address())?;
+        config.tls.files()?;
         Ok(config)
     }
 
@@ -61,7 +63,8 @@ impl Config {
                 check_directory(variable, path, settings)?;
             }
         }
-        self.refuse_well_known_passwords(self.is_exposed() || running.is_exposed())
+        self.tls.files()?;
+        self.refuse_well_known_passwords(self.exposed_address())
     }
 
     /// The directories that must exist, with their variables.
@@ -70,13 +73,15 @@ impl Config {
         [(DATA_DIR, self.data_dir.as_path()), (TEMP_DIR, &self.temp_dir)].into_iter().chain(stash)
     }
 
-    fn refuse_well_known_passwords(&self, is_exposed: bool) -> Result<(), ConfigError> {
-        let live = self.live();
-        let mut weak = live.users.iter().filter(|_| is_exposed).flat_map(|users| users.weak());
+    /// Refuses well-known passwords of a server that other machines can reach.
+    ///
+    /// # Errors
+    /// When a user has such a password and there is such an address.
+    pub fn refuse_well_known_passwords(&self, exposed: Option<IpAddr>) -> Result<(), ConfigError> {
+        let (Some(host), live) = (exposed, self.live()) else { return Ok(()) };
+        let mut weak = live.users.iter().flat_map(|users| users.weak());
         match weak.find(|(_, weakness)| *weakness == Weakness::WellKnown) {
-            Some((user, _)) => {
-                Err(ConfigError::WellKnownPassword { user: user.to_owned(), host: self.host() })
-            }
+            Some((user, _)) => Err(ConfigError::WellKnownPassword { user: user.to_owned(), host }),
             None => Ok(()),
         }
     }
@@ -105,7 +110,7 @@ fn check_directory(variable: &'static str, path: &Path, settings: &Settings) -> 
 mod tests {
     use super::*;
     use crate::backend::{ImportLimits, USUAL_BUDGET};
-    use crate::config::CommandLine;
+    use crate::config::{CommandLine, Endpoints};
     use clap::{Args as _, Command};
     use std::ffi::OsString;
 
@@ -138,14 +143,17 @@ mod tests {
     #[test]
     fn the_defaults_are_those_of_the_reference() {
         let config = valid(&[]);
-        assert_eq!((config.host().to_string(), config.port), ("127.0.0.1".to_owned(), 5000));
+        let listening = |flags: &[&str]| valid(flags).endpoints();
+        assert_eq!(listening(&[]), "127.0.0.1:5000".parse::<Endpoints>().expect("an address").0);
         let live = config.live();
         assert_eq!(live.reported_version, "3.0.5");
         assert_eq!(live.uploads.dataset_bytes, 1 << 30);
         assert_eq!((live.evaluation_time, live.import), (USUAL_BUDGET, ImportLimits::USUAL));
         assert!(!config.debug_mode && config.jobs >= 1);
-        let config = valid(&["--world-visible", "-p", "0"]);
-        assert_eq!((config.host().to_string(), config.port), ("0.0.0.0".to_owned(), 0));
+        assert_eq!(
+            listening(&["--world-visible", "-p", "0"]),
+            "0.0.0.0:0".parse::<Endpoints>().expect("an address").0
+        );
     }
 
     #[test]

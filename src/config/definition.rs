@@ -11,7 +11,6 @@ use clap::{Arg, ArgAction, Args as _, Command};
 
 use super::variables::{DATA_DIR, USERS};
 use super::{Live, ServeArgs};
-use crate::net::TrustedProxies;
 
 /// The flag of the TOML file, which is the only one that the file cannot contain.
 pub(super) const CONFIG_FLAG: &str = "config";
@@ -148,10 +147,13 @@ impl Definition {
         let is_one_of = |types: &[TypeId]| types.iter().any(|known| type_id == *known);
         if is_one_of(&[TypeId::of::<bool>()]) {
             Kind::Switch
-        } else if self.takes_several() || is_one_of(&[TypeId::of::<TrustedProxies>()]) {
+        } else if self.takes_several() || matches!(self.value_name(), "ADDRESSES" | "SOCKETS") {
             Kind::List
         } else if self.value_name() == "BYTES" {
             Kind::Size
+        } else if self.value_name() == "MODE" {
+            // In octal digits: as a number of TOML, 660 and 0o660 would not mean what they seem to.
+            Kind::Text
         } else if is_one_of(&[
             TypeId::of::<u16>(),
             TypeId::of::<u32>(),
@@ -189,8 +191,11 @@ impl Definition {
             (Kind::Size, _) => "64MiB",
             (_, "DIR") if self.variable() == DATA_DIR => "/var/lib/moodle-mlbackend",
             (_, "DIR") => "/var/cache/moodle-mlbackend",
-            (_, "FILE") => "/etc/moodle-mlbackend/users",
+            (_, "FILE") if self.is_secret_file => "/etc/moodle-mlbackend/users",
+            (_, "FILE") => return format!("/etc/moodle-mlbackend/{}.pem", self.key()),
             (_, "ADDRESS" | "ADDRESSES") => "127.0.0.1",
+            (_, "SOCKETS") => "unix:/run/moodle-mlbackend/socket",
+            (_, "PATH") => "/mlbackend",
             _ if self.key() == "users" => "moodle:argon2id:…",
             _ => return possible().unwrap_or_else(|| "…".to_owned()),
         };

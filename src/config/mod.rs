@@ -11,6 +11,7 @@ mod definition;
 mod error;
 mod layers;
 mod limits;
+mod listen;
 mod live;
 mod origin;
 mod parsers;
@@ -22,6 +23,7 @@ mod setting;
 mod settings;
 #[cfg(test)]
 mod settings_page;
+mod tls;
 mod toml_file;
 mod variables;
 
@@ -30,6 +32,7 @@ pub use clap_errors::explain;
 pub use connections::{BodyRate, Connections};
 pub use error::ConfigError;
 pub use limits::{DatasetLimits, UploadLimits};
+pub use listen::{Endpoint, Endpoints, Listen, UrlPrefix, exposed};
 pub use live::Live;
 pub use origin::Origin;
 pub use reload::{Changes, Reloader};
@@ -37,9 +40,10 @@ pub use removed::warn_about_removed_variables;
 pub use retention::RetentionArgs;
 pub use setting::Setting;
 pub use settings::{CommandLine, Settings, without_empty_variables};
-pub use variables::{EVALUATION_INFO, LOGIN_FAILURES, TEMP_DIR, TRUSTED_PROXIES, USERS};
+pub use tls::{TlsArgs, TlsFiles};
+pub use variables::{EVALUATION_INFO, LOGIN_FAILURES, TEMP_DIR, TLS_CERT, TLS_KEY, TRUSTED_PROXIES, USERS};
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
@@ -121,6 +125,12 @@ pub struct Config {
     /// Memory for models that are kept loaded between predictions; 0 keeps none
     #[arg(long, env = "MOODLE_MLBACKEND_MODEL_CACHE", value_name = "BYTES", default_value = "64MiB", value_parser = bytes_or_none)]
     pub model_cache: u64,
+    /// Settings about listening.
+    #[command(flatten)]
+    pub listen: Listen,
+    /// Settings about TLS.
+    #[command(flatten)]
+    pub tls: TlsArgs,
     #[command(flatten)]
     live: Current,
     /// Settings about clients.
@@ -149,17 +159,19 @@ impl Config {
         self.set_live(Arc::new(self.live().with_users(users)));
     }
 
-    /// The address to listen on.
+    /// The sockets to listen on, unless systemd passes some.
     #[must_use]
-    pub fn host(&self) -> IpAddr {
-        let default = if self.world_visible { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
-        self.address.unwrap_or(default.into())
+    pub fn endpoints(&self) -> Vec<Endpoint> {
+        match &self.listen.endpoints.0[..] {
+            [] => vec![listen::usual(self.address, self.world_visible, self.port)],
+            endpoints => endpoints.to_vec(),
+        }
     }
 
-    /// Whether other machines can reach the server.
+    /// An address of the settings at which other machines can reach the server.
     #[must_use]
-    pub fn is_exposed(&self) -> bool {
-        !self.host().to_canonical().is_loopback()
+    pub fn exposed_address(&self) -> Option<IpAddr> {
+        self.endpoints().iter().find_map(Endpoint::exposed)
     }
 }
 

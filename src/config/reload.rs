@@ -3,6 +3,7 @@
 //! Owns what a change of each setting means: it is in force at once, or needs a restart. Must not know signals.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use super::Config;
 use super::error::ConfigError;
@@ -38,14 +39,16 @@ impl Reloader {
         Self { line, current: started.clone(), started }
     }
 
-    /// Reads all sources again, and changes the live settings of `config`. Blocks on files.
+    /// Reads all sources again, and changes the live settings of `config`. `exposed` is an address at which other machines
+    /// can reach the server. Blocks on files.
     ///
     /// # Errors
     /// When a source cannot be used. All settings stay as they are.
-    pub fn reload(&mut self, config: &Config) -> Result<Changes, ConfigError> {
+    pub fn reload(&mut self, config: &Config, exposed: Option<IpAddr>) -> Result<Changes, ConfigError> {
         let settings = Settings::read(&self.line)?;
         let new = Config::unchecked(&settings, config.live().users.as_deref())?;
         new.check_changes(config, &settings)?;
+        new.refuse_well_known_passwords(exposed)?;
         let changed =
             |setting: &&Setting, known: &Digests| known.get(setting.key()) != Some(&setting.digest());
         let keys = |is_live: bool, known: &Digests| -> Vec<String> {

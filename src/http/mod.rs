@@ -12,6 +12,7 @@ pub(crate) mod middleware;
 mod reload;
 mod response;
 mod routes;
+mod service_manager;
 mod shutdown;
 mod startup_warnings;
 pub(crate) mod state;
