@@ -3,12 +3,14 @@
 //! Owns the subcommands, one file each, and their output. Must not know how the work is done.
 
 pub mod check;
+pub mod completions;
 mod data_directory;
 pub mod demo;
 mod exit_code;
 pub mod inspect;
 pub mod local;
 mod malloc;
+pub mod man;
 pub mod migrate;
 pub mod passwd;
 mod progress;
@@ -47,8 +49,10 @@ enum Command {
     #[command(after_help = advanced())]
     Serve(Box<ServeArgs>),
     Check(check::Args),
+    Completions(completions::Args),
     Demo(demo::Args),
     Inspect(inspect::Args),
+    Man(man::Args),
     Migrate(migrate::Args),
     Passwd(passwd::Args),
     Prune(prune::Args),
@@ -75,6 +79,8 @@ pub fn run() -> ExitCode {
         Ok(Cli { command: Command::Passwd(args) }) => passwd::run(&args),
         Ok(Cli { command: Command::Prune(args) }) => prune::run(&args),
         Ok(Cli { command: Command::Check(args) }) => check::run(&args),
+        Ok(Cli { command: Command::Completions(args) }) => completions::run(&args),
+        Ok(Cli { command: Command::Man(args) }) => man::run(&args),
         Err(error) if error.use_stderr() => {
             let _ = write!(std::io::stderr(), "{}", explain(&error, &Cli::command()));
             ExitCode::FAILURE
