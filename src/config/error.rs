@@ -41,6 +41,17 @@ pub enum ConfigError {
         /// The address to listen on.
         host: IpAddr,
     },
+    /// Only one of the two files of TLS is set.
+    #[error(
+        "{set} is set, but {missing} is not: set both, for example to /etc/moodle-mlbackend/tls/fullchain.pem and \
+         /etc/moodle-mlbackend/tls/privkey.pem, or neither"
+    )]
+    HalfTls {
+        /// The variable that is set.
+        set: &'static str,
+        /// The other one.
+        missing: &'static str,
+    },
     /// Storage in S3 was requested.
     #[error(
         "{S3_BUCKET} is set, but this version keeps models on a local disk only: unset it and set {DATA_DIR} to a \

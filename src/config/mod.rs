@@ -8,11 +8,13 @@ mod clap_errors;
 mod connections;
 mod error;
 mod limits;
+mod listen;
 mod parsers;
 mod removed;
 mod retention;
 #[cfg(test)]
 mod settings_page;
+mod tls;
 mod variables;
 
 pub use access::Access;
@@ -20,13 +22,15 @@ pub use clap_errors::explain;
 pub use connections::{BodyRate, Connections};
 pub use error::ConfigError;
 pub use limits::{DatasetLimits, UploadLimits};
+pub use listen::{Endpoint, Endpoints, Listen, UrlPrefix, exposed};
 pub use removed::warn_about_removed_variables;
 pub use retention::RetentionArgs;
-pub use variables::{EVALUATION_INFO, LOGIN_FAILURES, TEMP_DIR, TRUSTED_PROXIES, USERS};
+pub use tls::{TlsArgs, TlsFiles};
+pub use variables::{EVALUATION_INFO, LOGIN_FAILURES, TEMP_DIR, TLS_CERT, TLS_KEY, TRUSTED_PROXIES, USERS};
 
 use std::env;
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
@@ -119,6 +123,12 @@ pub struct Config {
     /// Memory for models that are kept loaded between predictions; 0 keeps none
     #[arg(long, env = "MOODLE_MLBACKEND_MODEL_CACHE", value_name = "BYTES", default_value = "64MiB", value_parser = bytes_or_none)]
     pub model_cache: u64,
+    /// Settings about listening.
+    #[command(flatten)]
+    pub listen: Listen,
+    /// Settings about TLS.
+    #[command(flatten)]
+    pub tls: TlsArgs,
     /// Settings about clients.
     #[command(flatten)]
     pub access: Access,
@@ -166,15 +176,18 @@ impl Config {
         if let Some(dir) = &config.stash_dir {
             check_directory(STASH_DIR, dir)?;
         }
-        config.refuse_well_known_passwords()?;
+        config.refuse_well_known_passwords(config.exposed_address())?;
+        config.tls.files()?;
         Ok(config)
     }
 
-    /// The address to listen on.
+    /// The sockets to listen on, unless systemd passes some.
     #[must_use]
-    pub fn host(&self) -> IpAddr {
-        let default = if self.world_visible { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
-        self.address.unwrap_or(default.into())
+    pub fn endpoints(&self) -> Vec<Endpoint> {
+        match &self.listen.endpoints.0[..] {
+            [] => vec![listen::usual(self.address, self.world_visible, self.port)],
+            endpoints => endpoints.to_vec(),
+        }
     }
 
     /// What happens to samples that are sent again, and the time limit.
@@ -185,18 +198,21 @@ impl Config {
         TrainingOptions { repeated, time: self.training_time }
     }
 
-    /// Whether other machines can reach the server.
+    /// An address of the settings at which other machines can reach the server.
     #[must_use]
-    pub fn is_exposed(&self) -> bool {
-        !self.host().to_canonical().is_loopback()
+    pub fn exposed_address(&self) -> Option<IpAddr> {
+        self.endpoints().iter().find_map(Endpoint::exposed)
     }
 
-    fn refuse_well_known_passwords(&self) -> Result<(), ConfigError> {
-        let mut weak = self.users.iter().filter(|_| self.is_exposed()).flat_map(Users::weak);
+    /// Refuses well-known passwords of a server that other machines can reach.
+    ///
+    /// # Errors
+    /// When a user has such a password and there is such an address.
+    pub fn refuse_well_known_passwords(&self, exposed: Option<IpAddr>) -> Result<(), ConfigError> {
+        let Some(host) = exposed else { return Ok(()) };
+        let mut weak = self.users.iter().flat_map(Users::weak);
         match weak.find(|(_, weakness)| *weakness == Weakness::WellKnown) {
-            Some((user, _)) => {
-                Err(ConfigError::WellKnownPassword { user: user.to_owned(), host: self.host() })
-            }
+            Some((user, _)) => Err(ConfigError::WellKnownPassword { user: user.to_owned(), host }),
             None => Ok(()),
         }
     }
@@ -254,13 +270,16 @@ mod tests {
     #[test]
     fn the_defaults_are_those_of_the_reference() {
         let config = valid(&[]);
-        assert_eq!((config.host().to_string(), config.port), ("127.0.0.1".to_owned(), 5000));
+        let listening = |flags: &[&str]| valid(flags).endpoints();
+        assert_eq!(listening(&[]), "127.0.0.1:5000".parse::<Endpoints>().expect("an address").0);
         assert_eq!(config.reported_version, "3.0.5");
         assert_eq!(config.uploads.dataset_bytes, 1 << 30);
         assert_eq!((config.evaluation_time, config.import), (USUAL_BUDGET, ImportLimits::USUAL));
         assert!(!config.debug_mode && config.jobs >= 1);
-        let config = valid(&["--world-visible", "-p", "0"]);
-        assert_eq!((config.host().to_string(), config.port), ("0.0.0.0".to_owned(), 0));
+        assert_eq!(
+            listening(&["--world-visible", "-p", "0"]),
+            "0.0.0.0:0".parse::<Endpoints>().expect("an address").0
+        );
     }
 
     #[test]

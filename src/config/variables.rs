@@ -18,3 +18,7 @@ pub const TRUSTED_PROXIES: &str = "MOODLE_MLBACKEND_TRUSTED_PROXIES";
 pub const EVALUATION_INFO: &str = "MOODLE_MLBACKEND_EVALUATION_INFO";
 /// The limit of failed logins.
 pub const LOGIN_FAILURES: &str = "MOODLE_MLBACKEND_LOGIN_FAILURES";
+/// The certificate of TLS.
+pub const TLS_CERT: &str = "MOODLE_MLBACKEND_TLS_CERT";
+/// Its private key.
+pub const TLS_KEY: &str = "MOODLE_MLBACKEND_TLS_KEY";

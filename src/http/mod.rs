@@ -11,6 +11,7 @@ pub(crate) mod extract;
 pub(crate) mod middleware;
 mod response;
 mod routes;
+mod service_manager;
 mod shutdown;
 mod startup_warnings;
 pub(crate) mod state;
