@@ -3,6 +3,7 @@
 //! Owns the subcommands, one file each, and their output. Must not know how the work is done.
 
 pub mod check;
+pub mod completions;
 pub mod config;
 mod data_directory;
 pub mod demo;
@@ -10,6 +11,7 @@ mod exit_code;
 pub mod inspect;
 pub mod local;
 mod malloc;
+pub mod man;
 pub mod migrate;
 pub mod passwd;
 mod progress;
@@ -48,9 +50,11 @@ enum Command {
     #[command(after_help = advanced())]
     Serve(Box<ServeArgs>),
     Check(check::Args),
+    Completions(completions::Args),
     Config(Box<config::Args>),
     Demo(demo::Args),
     Inspect(inspect::Args),
+    Man(man::Args),
     Migrate(migrate::Args),
     Passwd(passwd::Args),
     Prune(prune::Args),
@@ -91,6 +95,8 @@ pub fn run() -> ExitCode {
         Ok(Cli { command: Command::Passwd(args) }) => passwd::run(&args),
         Ok(Cli { command: Command::Prune(_) }) => prune::run(),
         Ok(Cli { command: Command::Check(args) }) => check::run(&args),
+        Ok(Cli { command: Command::Completions(args) }) => completions::run(&args),
+        Ok(Cli { command: Command::Man(args) }) => man::run(&args),
         Err(error) if error.use_stderr() => {
             let _ = write!(std::io::stderr(), "{}", explain(&error, &program));
             ExitCode::FAILURE

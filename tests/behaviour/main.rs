@@ -15,6 +15,7 @@ mod cli_config;
 mod cli_demo;
 mod cli_local;
 mod cli_migrate;
+mod cli_pages;
 mod cli_passwd;
 mod cli_rights;
 mod crowds;
