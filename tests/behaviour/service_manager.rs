@@ -1,4 +1,4 @@
-//! What systemd is told (sd_notify), and the sockets that it passes: a restart refuses no connection.
+//! What systemd is told (`sd_notify`), and the sockets that it passes: a restart refuses no connection.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -31,7 +31,7 @@ impl Manager {
     fn new(dir: &Path) -> Self {
         let path = dir.join("notify");
         let socket = UnixDatagram::bind(&path).expect("a socket");
-        socket.set_read_timeout(Some(Duration::from_secs(60))).expect("a time-out can be set");
+        socket.set_read_timeout(Some(Duration::from_mins(1))).expect("a time-out can be set");
         Self { socket, path }
     }
 

@@ -1,6 +1,6 @@
 //! HTTPS by the server itself: versions, protocols, wrong files, and slow or lost clients.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
@@ -216,9 +216,8 @@ fn clients_that_drip_a_record_or_a_handshake_or_send_nothing_are_disconnected() 
                 loop {
                     assert!(begun.elapsed() < Duration::from_secs(20), "still connected after {at} bytes");
                     match stream.read(&mut [0; 4096]) {
-                        Ok(0) => break,
-                        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                        Err(_) => break,
+                        Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                        Ok(0) | Err(_) => break,
                         Ok(_) => {}
                     }
                     // The last byte is never sent.
