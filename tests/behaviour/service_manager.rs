@@ -1,4 +1,4 @@
-//! What systemd is told (`sd_notify`), and the sockets that it passes: a restart refuses no connection.
+//! Notifications for systemd (`sd_notify`), and the sockets that it passes: a restart refuses no connection.
 
 use std::fs::{self, File};
 use std::io::Read;
