@@ -26,8 +26,8 @@ impl Config {
         for (variable, path) in config.directories() {
             check_directory(variable, path, settings)?;
         }
-        config.refuse_well_known_passwords(config.exposed_address())?;
         config.tls.files()?;
+        config.refuse_well_known_passwords(config.exposed_address())?;
         Ok(config)
     }
 
@@ -56,15 +56,21 @@ impl Config {
         Ok(config)
     }
 
-    /// Checks the settings that replace those of a running server. Directories that stay the same are in use.
-    pub(super) fn check_changes(&self, running: &Self, settings: &Settings) -> Result<(), ConfigError> {
+    /// Checks the settings that replace those of a server that other machines reach at `exposed`. Directories that stay the
+    /// same are in use.
+    pub(super) fn check_changes(
+        &self,
+        running: &Self,
+        exposed: Option<IpAddr>,
+        settings: &Settings,
+    ) -> Result<(), ConfigError> {
         for (variable, path) in self.directories() {
             if !running.directories().any(|known| known == (variable, path)) {
                 check_directory(variable, path, settings)?;
             }
         }
         self.tls.files()?;
-        self.refuse_well_known_passwords(self.exposed_address())
+        self.refuse_well_known_passwords(exposed.or_else(|| self.exposed_address()))
     }
 
     /// The directories that must exist, with their variables.
@@ -73,12 +79,13 @@ impl Config {
         [(DATA_DIR, self.data_dir.as_path()), (TEMP_DIR, &self.temp_dir)].into_iter().chain(stash)
     }
 
-    /// Refuses well-known passwords of a server that other machines can reach.
+    /// Refuses well-known passwords of a server that other machines can reach at an address.
     ///
     /// # Errors
     /// When a user has such a password and there is such an address.
     pub fn refuse_well_known_passwords(&self, exposed: Option<IpAddr>) -> Result<(), ConfigError> {
-        let (Some(host), live) = (exposed, self.live()) else { return Ok(()) };
+        let Some(host) = exposed else { return Ok(()) };
+        let live = self.live();
         let mut weak = live.users.iter().flat_map(|users| users.weak());
         match weak.find(|(_, weakness)| *weakness == Weakness::WellKnown) {
             Some((user, _)) => Err(ConfigError::WellKnownPassword { user: user.to_owned(), host }),
@@ -144,16 +151,14 @@ mod tests {
     fn the_defaults_are_those_of_the_reference() {
         let config = valid(&[]);
         let listening = |flags: &[&str]| valid(flags).endpoints();
-        assert_eq!(listening(&[]), "127.0.0.1:5000".parse::<Endpoints>().expect("an address").0);
+        let parsed = |text: &str| text.parse::<Endpoints>().expect("an address").0;
+        assert_eq!(listening(&[]), parsed("127.0.0.1:5000"));
+        assert_eq!(listening(&["--world-visible", "-p", "0"]), parsed("0.0.0.0:0"));
         let live = config.live();
         assert_eq!(live.reported_version, "3.0.5");
         assert_eq!(live.uploads.dataset_bytes, 1 << 30);
         assert_eq!((live.evaluation_time, live.import), (USUAL_BUDGET, ImportLimits::USUAL));
         assert!(!config.debug_mode && config.jobs >= 1);
-        assert_eq!(
-            listening(&["--world-visible", "-p", "0"]),
-            "0.0.0.0:0".parse::<Endpoints>().expect("an address").0
-        );
     }
 
     #[test]

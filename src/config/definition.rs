@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, Args as _, Command};
 
-use super::variables::{DATA_DIR, USERS};
+use super::variables::{DATA_DIR, TLS_CERT, TLS_KEY, USERS};
 use super::{Live, ServeArgs};
 
 /// The flag of the TOML file, which is the only one that the file cannot contain.
@@ -191,8 +191,9 @@ impl Definition {
             (Kind::Size, _) => "64MiB",
             (_, "DIR") if self.variable() == DATA_DIR => "/var/lib/moodle-mlbackend",
             (_, "DIR") => "/var/cache/moodle-mlbackend",
-            (_, "FILE") if self.is_secret_file => "/etc/moodle-mlbackend/users",
-            (_, "FILE") => return format!("/etc/moodle-mlbackend/{}.pem", self.key()),
+            (_, "FILE") if self.variable() == TLS_CERT => "/etc/moodle-mlbackend/fullchain.pem",
+            (_, "FILE") if self.variable() == TLS_KEY => "/etc/moodle-mlbackend/privkey.pem",
+            (_, "FILE") => "/etc/moodle-mlbackend/users",
             (_, "ADDRESS" | "ADDRESSES") => "127.0.0.1",
             (_, "SOCKETS") => "unix:/run/moodle-mlbackend/socket",
             (_, "PATH") => "/mlbackend",

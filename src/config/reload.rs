@@ -15,6 +15,7 @@ pub struct Reloader {
     line: CommandLine,
     started: Digests,
     current: Digests,
+    exposed: Option<IpAddr>,
 }
 
 /// The digest of each setting's value, by its key.
@@ -36,19 +37,29 @@ impl Reloader {
     #[must_use]
     pub fn new(line: CommandLine, started: &Settings) -> Self {
         let started = digests(&started.list);
-        Self { line, current: started.clone(), started }
+        Self { line, current: started.clone(), started, exposed: None }
     }
 
-    /// Reads all sources again, and changes the live settings of `config`. `exposed` is an address at which other machines
-    /// can reach the server. Blocks on files.
+    /// Says at which address other machines reach the server.
+    #[must_use]
+    pub fn exposed_at(self, exposed: Option<IpAddr>) -> Self {
+        Self { exposed, ..self }
+    }
+
+    /// Whether other machines can reach the server.
+    #[must_use]
+    pub fn is_exposed(&self) -> bool {
+        self.exposed.is_some()
+    }
+
+    /// Reads all sources again, and changes the live settings of `config`. Blocks on files.
     ///
     /// # Errors
     /// When a source cannot be used. All settings stay as they are.
-    pub fn reload(&mut self, config: &Config, exposed: Option<IpAddr>) -> Result<Changes, ConfigError> {
+    pub fn reload(&mut self, config: &Config) -> Result<Changes, ConfigError> {
         let settings = Settings::read(&self.line)?;
         let new = Config::unchecked(&settings, config.live().users.as_deref())?;
-        new.check_changes(config, &settings)?;
-        new.refuse_well_known_passwords(exposed)?;
+        new.check_changes(config, self.exposed, &settings)?;
         let changed =
             |setting: &&Setting, known: &Digests| known.get(setting.key()) != Some(&setting.digest());
         let keys = |is_live: bool, known: &Digests| -> Vec<String> {

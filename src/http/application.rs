@@ -11,7 +11,7 @@ use super::connection::listener;
 use super::connection::sockets::{self, ListeningSocket, SocketFile};
 use super::connection::tls::Tls;
 use super::error::{StartError, chain};
-use super::reload::{Reloads, on_hangup};
+use super::reload::{Reload, on_hangup};
 use super::service_manager::{self, Heartbeats};
 use super::shutdown::{StopSignals, stop_on_signal};
 use super::startup_warnings::log_warnings;
@@ -51,20 +51,20 @@ pub fn serve(line: &CommandLine) -> ExitCode {
 }
 
 fn start(line: &CommandLine) -> Result<(), StartError> {
-    let settings = Settings::read(line)?;
-    let config = Config::new(&settings)?;
     // Before other threads run: this removes variables of the environment.
     let inherited = sockets::inherited().map_err(StartError::Inherited)?;
+    let settings = Settings::read(line)?;
+    let config = Config::new(&settings)?;
     let log = telemetry::start(config.log_format, config.debug_mode);
     settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    run(config, Reloader::new(line.clone(), &settings), inherited, log)
+    run(config, inherited, Reloader::new(line.clone(), &settings), log)
 }
 
 /// Serves until SIGTERM or SIGINT; after SIGTERM, running jobs may finish within the configured time.
 fn run(
     config: Config,
-    reloader: Reloader,
     inherited: Vec<ListeningSocket>,
+    reloader: Reloader,
     log: telemetry::Log,
 ) -> Result<(), StartError> {
     rt::System::new().block_on(async move {
@@ -87,8 +87,9 @@ fn run(
         if let Some(signals) = StopSignals::new() {
             rt::spawn(stop_on_signal(state.clone(), server.handle(), signals));
         }
+        let certificate = tls.clone().map(|tls| -> Reload { Box::new(move || tls.reload()) });
+        on_hangup(state.clone(), reloader.exposed_at(exposed), certificate.into_iter().collect());
         let mut tasks = vec![rt::spawn(apply_retention(state.clone())), rt::spawn(heartbeats.report())];
-        tasks.extend(on_hangup(state.clone(), Reloads { settings: reloader, exposed, tls: tls.clone() }));
         tasks.extend(tls.map(|tls| rt::spawn(watch_certificate(tls))));
         announce(&urls);
         let ended = server.await.map_err(StartError::Server);

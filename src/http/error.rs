@@ -41,15 +41,6 @@ pub enum StartError {
         /// The system's error.
         source: io::Error,
     },
-    /// The address belongs to another machine, or to none.
-    #[error(
-        "cannot listen on {}: this machine does not have this address. Set --host or MOODLE_MLBACKEND_HOST to 127.0.0.1, to \
-         0.0.0.0 for all addresses, or to one that `ip address` lists", address.ip()
-    )]
-    ForeignAddress {
-        /// The configured address.
-        address: SocketAddr,
-    },
     /// A Unix socket cannot be opened.
     #[error("cannot listen on unix:{} (choose another path in an existing directory with --listen or MOODLE_MLBACKEND_LISTEN)", path.display())]
     BindUnix {
@@ -64,6 +55,15 @@ pub enum StartError {
     /// TLS cannot be used.
     #[error("cannot use TLS")]
     Tls(#[from] TlsError),
+    /// The address belongs to another machine, or to none.
+    #[error(
+        "cannot listen on {}: this machine does not have this address. Set --host or MOODLE_MLBACKEND_HOST to 127.0.0.1, to \
+         0.0.0.0 for all addresses, or to one that `ip address` lists", address.ip()
+    )]
+    ForeignAddress {
+        /// The configured address.
+        address: SocketAddr,
+    },
     /// The server failed.
     #[error("the server failed")]
     Server(#[source] io::Error),
