@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, Args as _, Command};
 
+use super::clap_errors::problem;
 use super::variables::{DATA_DIR, TLS_CERT, TLS_KEY, USERS};
 use super::{Live, ServeArgs};
 
@@ -121,6 +122,7 @@ impl Definition {
         self.arg.get_id().as_str()
     }
 
+    #[cfg(test)]
     pub(super) fn arg(&self) -> &Arg {
         &self.arg
     }
@@ -176,31 +178,51 @@ impl Definition {
         self.arg.get_value_names().and_then(|names| names.first()).map_or("", |name| name.as_str())
     }
 
-    /// A value as it is written in a variable: the default, if there is one.
+    /// Parses values as clap does.
+    pub(super) fn check(&self, values: &[String]) -> Result<(), String> {
+        // Relations to other arguments do not matter here, so the argument gets a command of its own.
+        let parser = self.arg.get_value_parser().clone();
+        let arg = Arg::new("value").long(self.key().to_owned()).value_parser(parser);
+        let arg = arg.action(self.arg.get_action().clone()).default_values(self.joined(values));
+        match Command::new("setting").no_binary_name(true).arg(arg).try_get_matches_from([""; 0]) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(problem(&error)),
+        }
+    }
+
+    /// The values for clap: one for each occurrence of the flag.
+    pub(super) fn joined(&self, values: &[String]) -> Vec<String> {
+        if self.takes_several() { values.to_vec() } else { vec![values.join(",")] }
+    }
+
+    /// A value as it is written in a variable: the default, or the first that the parser accepts.
     pub(super) fn example(&self) -> String {
         // A hidden default depends on the machine, or is empty.
         let default = self.arg.get_default_values().first().and_then(|value| value.to_str());
         let default = default.filter(|_| !self.arg.is_hide_default_value_set());
-        let possible = || Some(self.arg.get_possible_values().first()?.get_name().to_owned());
-        let example = match (self.kind(), self.value_name()) {
-            (Kind::Switch, _) => "true",
+        let candidates: &[&str] = match (self.kind(), self.value_name()) {
+            (Kind::Switch, _) => return "true".to_owned(),
             _ if default.is_some_and(|text| !text.is_empty()) => {
                 return default.unwrap_or_default().to_owned();
             }
-            (Kind::Number, _) => "4",
-            (Kind::Size, _) => "64MiB",
-            (_, "DIR") if self.variable() == DATA_DIR => "/var/lib/moodle-mlbackend",
-            (_, "DIR") => "/var/cache/moodle-mlbackend",
-            (_, "FILE") if self.variable() == TLS_CERT => "/etc/moodle-mlbackend/fullchain.pem",
-            (_, "FILE") if self.variable() == TLS_KEY => "/etc/moodle-mlbackend/privkey.pem",
-            (_, "FILE") => "/etc/moodle-mlbackend/users",
-            (_, "ADDRESS" | "ADDRESSES") => "127.0.0.1",
-            (_, "SOCKETS") => "unix:/run/moodle-mlbackend/socket",
-            (_, "PATH") => "/mlbackend",
-            _ if self.key() == "users" => "moodle:argon2id:…",
-            _ => return possible().unwrap_or_else(|| "…".to_owned()),
+            (Kind::Number, _) => &["4"],
+            (Kind::Size, _) => &["64MiB"],
+            (_, "DIR") if self.variable() == DATA_DIR => &["/var/lib/moodle-mlbackend"],
+            (_, "DIR") => &["/var/cache/moodle-mlbackend"],
+            (_, "FILE") if self.variable() == TLS_CERT => &["/etc/moodle-mlbackend/fullchain.pem"],
+            (_, "FILE") if self.variable() == TLS_KEY => &["/etc/moodle-mlbackend/privkey.pem"],
+            (_, "FILE") => &["/etc/moodle-mlbackend/users"],
+            (_, "SOCKETS") => &["unix:/run/moodle-mlbackend/socket"],
+            (_, "PATH") => &["/mlbackend"],
+            (_, "ADDRESS" | "ADDRESSES") => &["127.0.0.1", "127.0.0.1:9464"],
+            (_, "URL") => &["https://example.org", "https://key@example.org/1"],
+            (_, "USER") => &["moodle"],
+            _ if self.variable() == USERS => &["moodle:argon2id:…"],
+            _ => &[],
         };
-        example.to_owned()
+        let accepted = candidates.iter().find(|value| self.check(&[(**value).to_owned()]).is_ok());
+        let possible = || Some(self.arg.get_possible_values().first()?.get_name().to_owned());
+        accepted.map(|value| (*value).to_owned()).or_else(possible).unwrap_or_else(|| "…".to_owned())
     }
 
     /// A line of a TOML file.

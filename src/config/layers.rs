@@ -15,7 +15,7 @@ use super::error::ConfigError;
 use super::origin::Origin;
 use super::secrets::{self, Found};
 use super::setting::Setting;
-use super::toml_file::{TomlFile, joined};
+use super::toml_file::TomlFile;
 
 /// The sources, except for the TOML file.
 pub(super) struct Layers<'a> {
@@ -88,7 +88,7 @@ impl Layers<'_> {
             (Some(ValueSource::CommandLine), _) => (Origin::Flag, None),
             (Some(ValueSource::EnvVariable), _) => (Origin::Variable(definition.variable().to_owned()), None),
             (_, Some((path, entry))) => {
-                let values = joined(&definition, &entry.values).into_iter().map(OsString::from);
+                let values = definition.joined(&entry.values).into_iter().map(OsString::from);
                 (Origin::Toml { path: path.clone(), line: entry.line }, Some(values.collect()))
             }
             (Some(_), None) => (Origin::Default, None),

@@ -44,6 +44,7 @@ fn with_file(content: impl AsRef<[u8]>) -> Launch {
 )]
 #[case::a_number_out_of_range("port = 65536", 1, "from 0 to 65535", "port = 5000")]
 #[case::a_negative_number("max-rows = -1", 1, "at least 1", "max-rows = 5000000")]
+#[case::digits_of_a_mode("socket-mode = 0o660", 1, "expected a text in quotation", "socket-mode = \"660\"")]
 #[case::an_unknown_choice("log-format = \"xml\"", 1, "expected one of text, json", "log-format = \"text\"")]
 #[case::a_wrong_size("max-dataset-bytes = \"plenty\"", 1, "expected a size", "max-dataset-bytes = \"1GiB\"")]
 #[case::no_quotation_marks("host = localhost", 1, "texts need quotation marks", "host = \"127.0.0.1\"")]
