@@ -148,6 +148,10 @@ fn in_its_own_etc() {
     fs::create_dir(Path::new("/etc/moodle-mlbackend")).expect("created");
     fs::write("/etc/moodle-mlbackend/config.toml", "port = 5001\n").expect("written");
     assert_eq!(port(), "/etc/moodle-mlbackend/config.toml, line 1");
+    // The server of the demo has settings of its own.
+    fs::write("/etc/moodle-mlbackend/config.toml", "port = \"wrong\"\n").expect("written");
+    Output::of(&mut program(&["serve", "--data-dir", "/etc"])).expect_code(1);
+    Output::of(&mut program(&["demo", "--samples", "500"])).expect_code(0);
 }
 
 /// Otherwise `prune` would remove what the server is set to keep.
