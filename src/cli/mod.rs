@@ -6,6 +6,7 @@ pub mod check;
 mod data_directory;
 pub mod demo;
 mod exit_code;
+pub mod health;
 pub mod inspect;
 pub mod local;
 mod malloc;
@@ -48,6 +49,7 @@ enum Command {
     Serve(Box<ServeArgs>),
     Check(check::Args),
     Demo(demo::Args),
+    Health(health::Args),
     Inspect(inspect::Args),
     Migrate(migrate::Args),
     Passwd(passwd::Args),
@@ -70,6 +72,7 @@ pub fn run() -> ExitCode {
             crate::http::serve(*args)
         }
         Ok(Cli { command: Command::Demo(args) }) => demo::run(&args),
+        Ok(Cli { command: Command::Health(args) }) => health::run(&args),
         Ok(Cli { command: Command::Inspect(args) }) => inspect::run(&args),
         Ok(Cli { command: Command::Migrate(args) }) => migrate::run(&args),
         Ok(Cli { command: Command::Passwd(args) }) => passwd::run(&args),

@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use super::variables::{DATA_DIR, S3_BUCKET, USERS};
+use super::variables::{DATA_DIR, METRICS_USER, S3_BUCKET, USERS};
 use crate::auth::UsersError;
 
 /// Why the settings cannot be used. Every message names the variable and says what to set it to.
@@ -41,6 +41,12 @@ pub enum ConfigError {
         /// The address to listen on.
         host: IpAddr,
     },
+    /// The user of the metrics does not exist.
+    #[error(
+        "{METRICS_USER} is set to {0:?}, which is not a user: add it to {USERS}, for example with an entry of \
+         `moodle-mlbackend passwd --generate`, or set {METRICS_USER} to one of the users there"
+    )]
+    MetricsUser(String),
     /// Storage in S3 was requested.
     #[error(
         "{S3_BUCKET} is set, but this version keeps models on a local disk only: unset it and set {DATA_DIR} to a \

@@ -8,6 +8,7 @@ mod clap_errors;
 mod connections;
 mod error;
 mod limits;
+mod monitoring;
 mod parsers;
 mod removed;
 mod retention;
@@ -20,20 +21,21 @@ pub use clap_errors::explain;
 pub use connections::{BodyRate, Connections};
 pub use error::ConfigError;
 pub use limits::{DatasetLimits, UploadLimits};
+pub use monitoring::{Dsn, Monitoring};
 pub use removed::warn_about_removed_variables;
 pub use retention::RetentionArgs;
-pub use variables::{EVALUATION_INFO, LOGIN_FAILURES, TEMP_DIR, TRUSTED_PROXIES, USERS};
+pub use variables::{EVALUATION_INFO, LOGIN_FAILURES, METRICS_USER, TEMP_DIR, TRUSTED_PROXIES, USERS};
 
 use std::env;
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::thread;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, Parser};
 
 use crate::auth::{Users, Weakness};
 use crate::backend::{EvaluationInfo, ImportLimits, RepeatedBatches, TrainingOptions};
@@ -50,6 +52,29 @@ use variables::{DATA_DIR, S3_BUCKET, STASH_DIR};
 pub struct ServeArgs {
     #[command(flatten)]
     unchecked: Config,
+}
+
+impl ServeArgs {
+    /// The URL of the server that the settings in the environment describe, as its own machine reaches it.
+    ///
+    /// # Errors
+    /// A text about the first invalid variable.
+    pub fn url_in_environment() -> Result<String, String> {
+        #[derive(Parser)]
+        struct Environment {
+            #[command(flatten)]
+            serve: ServeArgs,
+        }
+        let settings =
+            Environment::try_parse_from(["serve"]).map_err(|error| error.render().to_string())?.serve;
+        let (host, port) = (settings.unchecked.host(), settings.unchecked.port);
+        let host = match host {
+            IpAddr::V4(any) if any.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(any) if any.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            host => host,
+        };
+        Ok(format!("http://{}", SocketAddr::new(host, port)))
+    }
 }
 
 /// The settings, checked.
@@ -140,6 +165,9 @@ pub struct Config {
     /// Settings about retention.
     #[command(flatten)]
     pub retention: RetentionArgs,
+    /// Settings about monitoring.
+    #[command(flatten)]
+    pub monitoring: Monitoring,
 }
 
 impl Config {
@@ -167,6 +195,7 @@ impl Config {
             check_directory(STASH_DIR, dir)?;
         }
         config.refuse_well_known_passwords()?;
+        config.refuse_unknown_metrics_user()?;
         Ok(config)
     }
 
@@ -189,6 +218,15 @@ impl Config {
     #[must_use]
     pub fn is_exposed(&self) -> bool {
         !self.host().to_canonical().is_loopback()
+    }
+
+    fn refuse_unknown_metrics_user(&self) -> Result<(), ConfigError> {
+        match self.monitoring.user() {
+            Some(user) if !self.users.iter().flat_map(Users::names).any(|name| name == user) => {
+                Err(ConfigError::MetricsUser(user.to_owned()))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn refuse_well_known_passwords(&self) -> Result<(), ConfigError> {
@@ -222,7 +260,6 @@ fn cores() -> usize {
 mod tests {
     use super::*;
     use crate::backend::USUAL_BUDGET;
-    use clap::Parser;
 
     #[derive(Parser)]
     struct CommandLine {

@@ -5,10 +5,12 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use actix_web::dev::ServerHandle;
 use actix_web::{rt, web};
 
 use super::connection::listener;
 use super::error::{StartError, chain};
+use super::monitoring;
 use super::shutdown::stop_on_signal;
 use super::startup_warnings::log_warnings;
 use super::state::AppState;
@@ -52,12 +54,16 @@ fn run(config: Config) -> Result<(), StartError> {
         let state = web::Data::new(AppState::new(config)?);
         let listener = listener::open(address).map_err(|source| StartError::Bind { address, source })?;
         let address = listener.local_addr().map_err(StartError::Server)?;
+        let monitoring = serve_monitoring(&state)?;
         let server = listener::serve(listener, &state).map_err(StartError::Server)?;
         announce(&format!("http://{address}"));
         rt::spawn(stop_on_signal(state.clone(), server.handle()));
         let retention = rt::spawn(apply_retention(state.clone()));
         let ended = server.await.map_err(StartError::Server);
         retention.abort();
+        if let Some(monitoring) = monitoring {
+            monitoring.stop(false).await;
+        }
         let jobs_are_running = !state.jobs.is_idle();
         if jobs_are_running {
             tracing::warn!("shutdown timeout reached: unfinished jobs were discarded, no model was changed");
@@ -72,6 +78,13 @@ fn run(config: Config) -> Result<(), StartError> {
         }
         Ok(())
     })
+}
+
+/// Starts the listener of the metrics, if one is configured.
+fn serve_monitoring(state: &web::Data<AppState>) -> Result<Option<ServerHandle>, StartError> {
+    let Some(address) = state.config.monitoring.listen() else { return Ok(None) };
+    let listener = listener::open(address).map_err(|source| StartError::BindMetrics { address, source })?;
+    monitoring::listener::start(listener, state).map(Some).map_err(StartError::Server)
 }
 
 /// The one line on stdout, for people and for programs that use port 0.

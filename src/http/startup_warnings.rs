@@ -9,7 +9,7 @@ pub(super) fn log_warnings(config: &Config) {
     warn_about_removed_variables();
     match &config.users {
         None => tracing::warn!(
-            "{USERS} is not set: every request except /version will be refused; set it to user:password"
+            "{USERS} is not set: every request except /version and health checks will be refused; set it to user:password"
         ),
         Some(users) => log_user_warnings(users, config),
     }

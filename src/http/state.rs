@@ -1,6 +1,7 @@
 //! The state that all request handlers share.
 
 use super::error::{HttpError, StartError};
+use super::monitoring::{Readiness, StoreCount};
 use super::shutdown::Shutdown;
 use super::uploads::Uploads;
 use crate::auth::throttle::Throttle;
@@ -17,6 +18,8 @@ pub(crate) struct AppState {
     pub(super) uploads: Uploads,
     pub(super) models: LoadedModels,
     pub(super) shutdown: Shutdown,
+    pub(super) readiness: Readiness,
+    pub(super) store_count: StoreCount,
     pub(super) config: Config,
 }
 
@@ -29,6 +32,8 @@ impl AppState {
             uploads: Uploads::open(&config.temp_dir),
             models: LoadedModels::new(config.model_cache),
             shutdown: Shutdown::default(),
+            readiness: Readiness::default(),
+            store_count: StoreCount::default(),
             config,
         })
     }

@@ -3,14 +3,19 @@
 //! Owns the filter, the format and the writer of log lines. Must not know what is logged.
 
 mod log_writer;
+pub(crate) mod metrics;
 mod panic_hook;
+pub(crate) mod span_times;
 
 use std::io::{self, IsTerminal};
 
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 pub(crate) use log_writer::Log;
+use span_times::SpanTimes;
 
 /// The default filter. The HTTP library logs malformed requests as errors; those lines are off, because otherwise any
 /// client could trigger alarms.
@@ -32,16 +37,17 @@ pub enum LogFormat {
 /// Starts logging. A subscriber that is already set stays in place.
 pub(crate) fn start(format: LogFormat, debug: bool) -> Log {
     let (log, writer) = Log::start(io::stderr(), QUEUE_LINES, |lines| {
+        metrics::metrics().lines_dropped(lines);
         tracing::warn!(lines, "log lines were dropped: they could not be written fast enough");
     });
     let filter = EnvFilter::new(if debug { DEBUG_FILTER } else { DEFAULT_FILTER });
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     // A report about a failed write would go to the same writer and make the request fail.
-    let lines = lines.log_internal_errors(false);
-    let _ = match format {
-        LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer).log_internal_errors(false);
+    let lines = match format {
+        LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
+    let _ = tracing_subscriber::registry().with(lines).with(SpanTimes).with(filter).try_init();
     panic_hook::install(debug);
     log
 }

@@ -23,6 +23,7 @@ use super::backpressure::{HEAD_READ_BYTES, ReadGate, State};
 use super::plain_http;
 use crate::config::Connections;
 use crate::net::per_client_limit::ConnectionPermit;
+use crate::telemetry::metrics::{Guard, OpenConnection, metrics};
 
 /// Unread bytes of a client that are discarded when its connection is closed.
 const MAX_DRAINED_BYTES: usize = 256 << 10;
@@ -47,6 +48,8 @@ pub(crate) struct GuardedStream<S: DrainableStream> {
     writing: Writing,
     /// Counts this connection for its client.
     _permit: ConnectionPermit,
+    /// Counts it for the metrics.
+    _open: OpenConnection,
 }
 
 /// The timeout of bytes that belong to no request.
@@ -78,6 +81,7 @@ impl<S: DrainableStream> GuardedStream<S> {
             reading: Reading { timeout, timer: None, begun: false, pausing: false },
             writing: Writing { timeout: limits.answer, timer: None },
             _permit: permit,
+            _open: metrics().connection_opened(),
         }
     }
 }
@@ -120,7 +124,10 @@ impl<S: AsyncRead + DrainableStream + Unpin> AsyncRead for GuardedStream<S> {
             plain_http::warn_about_tls(&buffer.filled()[before..]);
         }
         match this.reading.poll_timeout(received, state, cx) {
-            Poll::Ready(()) => Poll::Ready(Err(timed_out())),
+            Poll::Ready(()) => {
+                metrics().connection_closed(Guard::SlowHead);
+                Poll::Ready(Err(timed_out()))
+            }
             Poll::Pending => read,
         }
     }
@@ -170,6 +177,7 @@ impl<S: AsyncWrite + DrainableStream + Unpin> AsyncWrite for GuardedStream<S> {
         let timeout = this.writing.timeout;
         let timer = this.writing.timer.get_or_insert_with(|| Box::pin(sleep(timeout)));
         ready!(timer.as_mut().poll(cx));
+        metrics().connection_closed(Guard::UnreadResponse);
         Poll::Ready(Err(timed_out()))
     }
 

@@ -18,6 +18,7 @@ use crate::http::routes;
 use crate::http::routes::fallback;
 use crate::http::state::AppState;
 use crate::net::per_client_limit::PerClientLimit;
+use crate::telemetry::metrics::{Guard, metrics};
 
 /// The product's own version; the body of `/version` is the version of the protocol.
 const SERVER: &str = concat!("moodle-mlbackend/", env!("CARGO_PKG_VERSION"));
@@ -101,7 +102,13 @@ pub(crate) fn serve(listener: TcpListener, state: &web::Data<AppState>) -> io::R
         let guarded = fn_service(move |stream: TcpStream| {
             let client = stream.peer_addr().ok();
             // A connection that is closed already has no address.
-            let permit = client.and_then(|client| per_client.count(client.ip()));
+            let permit = client.and_then(|client| {
+                let permit = per_client.count(client.ip());
+                if permit.is_none() {
+                    metrics().connection_closed(Guard::PerClientLimit);
+                }
+                permit
+            });
             ready(match permit {
                 Some(permit) => Ok((GuardedStream::new(stream, &limits, permit), client)),
                 None => Err(DispatchError::Io(ErrorKind::ConnectionRefused.into())),

@@ -47,10 +47,8 @@ async fn evaluate(
     let trained = upload.trained.map(|key| state.model(&key));
     let (limits, time) = (state.config.dataset.into(), state.config.evaluation_time);
     let job = move || {
-        job_log::with_duration("evaluation", || {
-            let budget = TimeBudget::new(time, job_log::iterations());
-            backend::evaluate(&model, trained.as_ref(), upload.dataset, &upload.request, &limits, &budget)
-        })
+        let budget = TimeBudget::new(time, job_log::iterations());
+        backend::evaluate(&model, trained.as_ref(), upload.dataset, &upload.request, &limits, &budget)
     };
     let reply = state.jobs.heavy.run(job).await??;
     state.shutdown.expect_follow_up(upload.key, reply.runid);
