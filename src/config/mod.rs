@@ -104,7 +104,7 @@ pub struct Config {
     /// Log in more detail; responses to clients stay the same
     #[arg(long, env = "MOODLE_MLBACKEND_DEBUG_MODE", value_parser = switch)]
     pub debug_mode: bool,
-    /// Format of log lines: text, or json with one object per line
+    /// Format of log lines: text, json with one object per line, or journald for entries with fields in systemd's journal
     #[arg(long, env = "MOODLE_MLBACKEND_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
     /// Maximum number of concurrent trainings and evaluations [default: the number of cores]

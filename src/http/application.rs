@@ -16,7 +16,7 @@ use super::startup_warnings::log_warnings;
 use super::state::AppState;
 use crate::backend;
 use crate::config::{Config, ServeArgs};
-use crate::telemetry;
+use crate::telemetry::{self, LogSettings};
 
 /// How often the retention settings are applied.
 const RETENTION_INTERVAL: Duration = Duration::from_hours(1);
@@ -47,7 +47,12 @@ pub fn serve(args: ServeArgs) -> ExitCode {
 
 /// Serves until SIGTERM or SIGINT; after SIGTERM, running jobs may finish within the configured time.
 fn run(config: Config) -> Result<(), StartError> {
-    let log = telemetry::start(config.log_format, config.debug_mode);
+    let log = telemetry::start(&LogSettings {
+        format: config.log_format,
+        debug: config.debug_mode,
+        sentry_dsn: config.monitoring.dsn(),
+    });
+    let log = log.map_err(StartError::Journal)?;
     rt::System::new().block_on(async move {
         log_warnings(&config);
         let address = SocketAddr::new(config.host(), config.port);

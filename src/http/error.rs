@@ -39,6 +39,12 @@ pub enum StartError {
         /// The system's error.
         source: io::Error,
     },
+    /// The log cannot be written to the journal.
+    #[error(
+        "MOODLE_MLBACKEND_LOG_FORMAT is set to journald, but systemd's journal cannot be reached: set it to text or json, \
+         for example, or make /run/systemd/journal/socket accessible"
+    )]
+    Journal(#[source] io::Error),
     /// The port of the metrics cannot be opened.
     #[error("cannot serve metrics on {address} (choose another one with MOODLE_MLBACKEND_METRICS_LISTEN)")]
     BindMetrics {
