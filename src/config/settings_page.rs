@@ -29,7 +29,7 @@ This page is generated from the program. Do not edit it: change the doc comment 
 |---|---|---|---|
 | `MOODLE_MLBACKEND_PYTHON_USERS` | none: other users of the machine can read command lines | | Users and their passwords: \
 `user:password` or `user:SCHEME:SALT:HASH`, several separated by commas. `moodle-mlbackend passwd` makes hashed entries. \
-Without it, every request except `/version` is refused |
+Without it, every request except `/version` and health checks is refused |
 ";
 
 const ADVANCED: &str = "

@@ -1,11 +1,12 @@
 //! `/metrics`: who may read it, and what it counts.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 
 use rstest::rstest;
 
-use crate::common::{Form, Launch, Request, TestServer, exchange, free_port, labelled, unlabelled};
+use crate::common::{Form, Launch, Request, TestServer, exchange, free_port, labelled, unlabelled, until};
 
 const USER: &str = "MOODLE_MLBACKEND_METRICS_USER";
 
@@ -178,10 +179,38 @@ fn clients_cannot_add_series() {
     assert_eq!(distinct(&server), before);
 }
 
+/// Opens a connection, sends bytes, and waits until the server closes it.
+fn send_and_wait(server: &TestServer, bytes: &[u8]) {
+    let mut stream = TcpStream::connect(server.address).expect("a connection");
+    stream.write_all(bytes).expect("the bytes are sent");
+    let _ = stream.read_to_end(&mut Vec::new());
+}
+
+#[test]
+fn counts_the_connections_that_the_guards_close() {
+    let server = Launch::new()
+        .env(USER, "a")
+        .env("MOODLE_MLBACKEND_HEAD_SECONDS", "1")
+        .env("MOODLE_MLBACKEND_STALL_SECONDS", "1")
+        .env("MOODLE_MLBACKEND_LINGER_SECONDS", "1")
+        .start();
+    let closed =
+        |guard: &str| value(&metrics(&server), &format!("connections_closed_total{{guard=\"{guard}\"}}"));
+    assert!(closed("slow_head") + closed("slow_body") < 0.5);
+    send_and_wait(&server, b"GET /version HTTP/1.1\r\nHost:");
+    until("the slow head is counted", || (closed("slow_head") - 1.0).abs() < 1e-9);
+    let head = Request::new("POST", "/training").credentials("a", "b").header("Content-Length", "1000");
+    let head = head.header("Content-Type", "multipart/form-data; boundary=x");
+    send_and_wait(&server, &[&head.bytes()[..], b"--x\r\n"].concat());
+    until("the slow body is counted", || (closed("slow_body") - 1.0).abs() < 1e-9);
+    send_and_wait(&server, b"GET /version HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    assert!((closed("slow_head") - 1.0).abs() < 1e-9, "a quick request is not counted");
+}
+
 #[test]
 #[cfg(debug_assertions)]
 fn the_jobs_that_run_and_wait_are_counted() {
-    use crate::common::{Operation, Scene, until};
+    use crate::common::{Operation, Scene};
     let scene = Scene::new();
     let port = free_port();
     let address = SocketAddr::from(([127, 0, 0, 1], port));

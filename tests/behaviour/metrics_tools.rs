@@ -171,6 +171,18 @@ fn the_alerts_and_the_dashboard_name_only_metrics_and_labels_that_exist() {
 }
 
 #[test]
+fn the_documentation_lists_every_metric() {
+    let page = std::fs::read_to_string(deployed("../docs/monitoring.md")).expect("the page exists");
+    let missing: Vec<String> = text()
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '))
+        .map(|(name, _)| name.strip_prefix("moodle_mlbackend_").unwrap_or(name).to_owned())
+        .filter(|name| !page.contains(&format!("`{name}`")) && !page.contains(&format!("`{name}{{")))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
 fn the_names_in_a_query_are_found() {
     let query = r#"sum by (a, le) (rate(b_bucket{c="d", e=~"f.*"}[10m])) / g > 1e9 or predict_linear(h[6h], 86400) < 0"#;
     let names: Vec<String> = selectors(query).into_iter().map(|selector| selector.name).collect();

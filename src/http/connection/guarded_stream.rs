@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::backpressure::{HEAD_READ_BYTES, ReadGate, State};
 use super::plain_http;
@@ -55,6 +55,9 @@ pub(crate) struct GuardedStream<S: DrainableStream> {
 /// The timeout of bytes that belong to no request.
 struct Reading {
     timeout: Duration,
+    /// The HTTP library ends a request whose head takes longer. It does not say so.
+    max_head: Duration,
+    opened: Instant,
     /// The number of requests when the timer was started, and the timer.
     timer: Option<(u64, Timer)>,
     /// Whether any bytes were read.
@@ -78,7 +81,14 @@ impl<S: DrainableStream> GuardedStream<S> {
         Self {
             stream,
             read_gate: ReadGate::default(),
-            reading: Reading { timeout, timer: None, begun: false, pausing: false },
+            reading: Reading {
+                timeout,
+                max_head: limits.head,
+                opened: Instant::now(),
+                timer: None,
+                begun: false,
+                pausing: false,
+            },
             writing: Writing { timeout: limits.answer, timer: None },
             _permit: permit,
             _open: metrics().connection_opened(),
@@ -97,6 +107,13 @@ impl Reading {
             self.timer = Some((state.requests, Box::pin(sleep(self.timeout))));
         }
         self.timer.as_mut().map_or(Poll::Pending, |(_, timer)| timer.as_mut().poll(cx))
+    }
+
+    /// Whether the connection ends with a head that did not arrive in time.
+    fn ends_with_slow_head(&self) -> bool {
+        let Some((requests, timer)) = &self.timer else { return false };
+        let since = if *requests == 0 { self.opened } else { timer.deadline() - self.timeout };
+        since.elapsed() >= self.max_head
     }
 }
 
@@ -124,10 +141,7 @@ impl<S: AsyncRead + DrainableStream + Unpin> AsyncRead for GuardedStream<S> {
             plain_http::warn_about_tls(&buffer.filled()[before..]);
         }
         match this.reading.poll_timeout(received, state, cx) {
-            Poll::Ready(()) => {
-                metrics().connection_closed(Guard::SlowHead);
-                Poll::Ready(Err(timed_out()))
-            }
+            Poll::Ready(()) => Poll::Ready(Err(timed_out())),
             Poll::Pending => read,
         }
     }
@@ -193,6 +207,9 @@ impl<S: AsyncWrite + DrainableStream + Unpin> AsyncWrite for GuardedStream<S> {
 /// If bytes are unread when a connection is closed, the system resets it, and the client may never see its response.
 impl<S: DrainableStream> Drop for GuardedStream<S> {
     fn drop(&mut self) {
+        if self.reading.ends_with_slow_head() {
+            metrics().connection_closed(Guard::SlowHead);
+        }
         let mut buffer = [0; 8 << 10];
         let mut drained = 0;
         while drained < MAX_DRAINED_BYTES {

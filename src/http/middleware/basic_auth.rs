@@ -1,4 +1,4 @@
-//! HTTP Basic authentication in front of every route but `/version`.
+//! HTTP Basic authentication in front of every route but `/version` and the health checks.
 
 use std::net::IpAddr;
 use std::time::Instant;
