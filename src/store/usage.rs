@@ -56,7 +56,7 @@ mod tests {
         let store = Store::open(dir.path()).expect("writable");
         assert_eq!(store.usage().expect("readable"), Usage { models: 0, bytes: 0 });
         let id = ModelId::new("m").expect("an id");
-        let model_dir = store.model(&id, &DirHash::new("d").expect("a hash"));
+        let model_dir = store.model(&id, &DirHash::new("dirhash", "d").expect("a hash"));
         let facts = serde_json::json!({});
         let new = NewGeneration { model: &[7; 1000], samples: Some(&[7; 500]), facts: &facts };
         model_dir.publish(&model_dir.lock().expect("free"), &new).expect("published");

@@ -323,7 +323,7 @@ mod tests {
             "moodle_mlbackend_requests_total{route=\"/training\",status=\"200\"} 1",
             "moodle_mlbackend_requests_total{route=\"/training\",status=\"503\"} 1",
             "moodle_mlbackend_request_duration_seconds_count{route=\"/training\"} 2",
-            "moodle_mlbackend_request_duration_seconds_bucket{le=\"0.025\",route=\"/training\"} 1",
+            "moodle_mlbackend_request_duration_seconds_bucket{route=\"/training\",le=\"0.025\"} 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
         }
