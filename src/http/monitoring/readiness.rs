@@ -78,16 +78,14 @@ impl Readiness {
                 checks
             })
         };
-        match timeout(MAX_WAIT, check).await {
-            Ok(Ok(checks)) => checks,
-            Ok(Err(_)) | Err(_) => {
-                tracing::error!(
-                    seconds = MAX_WAIT.as_secs(),
-                    "not ready: the disk of the data directory does not answer"
-                );
-                DiskChecks::default()
-            }
+        if let Ok(Ok(checks)) = timeout(MAX_WAIT, check).await {
+            return checks;
         }
+        tracing::error!(
+            seconds = MAX_WAIT.as_secs(),
+            "not ready: the disk of the data directory does not answer"
+        );
+        DiskChecks::default()
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) fn get_any(paths: &[&str], route: Route) -> Resource {
     resource(paths, route, guard::Any(guard::Get()).or(guard::Head()), "GET, HEAD, OPTIONS")
 }
 
-/// Whether a health check uses the path of the Open Inference Protocol (KServe, version 2), whose responses are JSON.
+/// Whether a health check uses the path of the Open Inference Protocol (`KServe`, version 2), whose responses are JSON.
 pub(super) fn is_kserve(request: &HttpRequest) -> bool {
     request.path().contains("/v2/health/")
 }
