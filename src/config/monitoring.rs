@@ -17,7 +17,7 @@ pub struct Monitoring {
     /// Address and port where /metrics and the health checks are served without credentials, such as 127.0.0.1:9464
     #[arg(long, env = "MOODLE_MLBACKEND_METRICS_LISTEN", value_name = "ADDRESS", value_parser = address)]
     pub metrics_listen: Option<Listen>,
-    /// User that may read /metrics at the address where Moodle is served; without it, nobody may
+    /// User that may read /metrics at the address where Moodle is served; without it, no user may
     #[arg(long, env = METRICS_USER, value_name = "USER", value_parser = user)]
     pub metrics_user: Option<Name>,
     /// Free space on the disks of models and uploads below which /health/ready responds with 503

@@ -22,7 +22,7 @@ fn metrics(server: &TestServer) -> BTreeMap<String, f64> {
         (reply.status, reply.header("content-type")),
         (200, Some("text/plain; version=0.0.4; charset=utf-8"))
     );
-    series(&reply.text())
+    series(reply.text())
 }
 
 fn series(text: &str) -> BTreeMap<String, f64> {
@@ -73,7 +73,7 @@ fn an_address_of_their_own_needs_no_credentials_and_serves_nothing_else() {
     let server = Launch::new().env("MOODLE_MLBACKEND_METRICS_LISTEN", &format!("127.0.0.1:{port}")).start();
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let get = |path: &str| exchange(address, &Request::new("GET", path).bytes());
-    let found = series(&get("/metrics").text());
+    let found = series(get("/metrics").text());
     assert!((value(&found, "ready") - 1.0).abs() < 0.1, "{found:?}");
     for path in ["/health/live", "/health/ready", "/healthz", "/ready", "/v2/health/ready"] {
         assert_eq!(get(path).status, 200, "{path}");
@@ -154,7 +154,7 @@ fn counts_refused_logins() {
     let server = Launch::new().env(USER, "a").env("MOODLE_MLBACKEND_LOGIN_FAILURES", "2").start();
     let before = metrics(&server);
     assert!(value(&before, "login_failures_total{reason=\"wrong\"}").abs() < 1e-9);
-    let wrong = || server.send(&Request::new("GET", "/export").credentials("nobody", "x")).status;
+    let wrong = || server.send(&Request::new("GET", "/export").credentials("unknown", "x")).status;
     assert_eq!([wrong(), wrong(), wrong()], [401, 401, 429]);
     // The limit is per address, too.
     assert_eq!(server.get("/metrics").status, 429);

@@ -73,9 +73,8 @@ impl Readiness {
         let check = {
             let (state, stuck) = (state.clone(), Arc::clone(&self.stuck));
             web::block(move || {
-                let checks = DiskChecks { store: can_write(&state), disk: has_room(&state) };
-                stuck.store(false, Ordering::SeqCst);
-                checks
+                let _stuck = ResetOnDrop(stuck);
+                DiskChecks { store: can_write(&state), disk: has_room(&state) }
             })
         };
         if let Ok(Ok(checks)) = timeout(MAX_WAIT, check).await {
@@ -86,6 +85,15 @@ impl Readiness {
             "not ready: the disk of the data directory does not answer"
         );
         DiskChecks::default()
+    }
+}
+
+/// Resets a flag, also after a panic.
+struct ResetOnDrop(Arc<AtomicBool>);
+
+impl Drop for ResetOnDrop {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
     }
 }
 
