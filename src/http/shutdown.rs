@@ -68,10 +68,18 @@ impl Shutdown {
         self.is_requested()
             && !self.hands_over.load(Ordering::SeqCst)
             && match path {
+                // Monitoring sees that the server is stopping.
+                "/metrics" | "/healthz" | "/ready" => false,
+                path if path.starts_with("/health/") || path.starts_with("/v2/health/") => false,
                 "/version" | "/evaluationlog" | "/export" => false,
                 "/prediction" => body.is_none_or(|bytes| bytes > MAX_QUICK_BODY),
                 _ => true,
             }
+    }
+
+    /// The number of requests that are being answered.
+    pub(super) fn requests_in_progress(&self) -> usize {
+        self.requests.load(Ordering::SeqCst)
     }
 
     /// An evaluation was answered: its log will be requested.

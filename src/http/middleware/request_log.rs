@@ -19,8 +19,15 @@ use crate::http::error::{HttpError, chain};
 use crate::http::extract::form::content_length;
 use crate::http::state::AppState;
 use crate::store::ModelId;
+use crate::telemetry::metrics::metrics;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The maximum length of an id that a proxy gives.
+const MAX_GIVEN_ID: usize = 128;
+
+/// The routes of monitoring systems.
+const MONITORING: [&str; 3] = ["/health/live", "/health/ready", "/metrics"];
 
 /// The warning about an untrusted proxy is logged once per process.
 static PROXY_WARNING: Once = Once::new();
@@ -43,7 +50,7 @@ pub(crate) async fn log_request(
     // Counted before the connection's request begins: a shutdown waits for one of the two.
     let _guard = state.shutdown.begin();
     url_prefix::strip(&mut request, &state.config.listen.url_prefix);
-    let id = new_id();
+    let id = given_id(&request, &state).map_or_else(new_id, str::to_owned);
     request.extensions_mut().insert(RequestId(id.clone()));
     let span = tracing::info_span!("request", id);
     let _response_pending = request.request().conn_data::<ReadGate>().map(ReadGate::begin);
@@ -102,16 +109,24 @@ fn with_error_response(response: ServiceResponse, id: &str) -> ServiceResponse {
 
 fn log(response: &ServiceResponse, id: &str, client: ClientAddress, started: Instant) {
     let request = response.request();
+    let route = request.match_pattern();
+    let route = route.as_deref().unwrap_or("unknown");
+    let (status, elapsed) = (response.status(), started.elapsed());
+    metrics().request_completed(route, status.as_u16(), elapsed);
+    // Checks and scrapes that succeed every few seconds would hide the rest.
+    if status.is_success() && MONITORING.contains(&route) {
+        return tracing::debug!(id, route, status = status.as_u16(), "request completed");
+    }
     let model = request.extensions().get::<ModelId>().cloned();
     tracing::info!(
         id,
         client = %client.0,
         // A client's own text must not get into the log: only known methods, and the route's pattern, not the path.
         method = known_method(request.method()),
-        route = request.match_pattern().as_deref().unwrap_or("unknown"),
+        route,
         uniqueid = model.as_ref().map(ModelId::as_str),
-        status = response.status().as_u16(),
-        ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        status = status.as_u16(),
+        ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
         "request completed"
     );
 }
@@ -130,6 +145,16 @@ fn known_method(method: &Method) -> &str {
         | Method::TRACE => method.as_str(),
         _ => "other",
     }
+}
+
+/// The id that a trusted proxy gave the request, so that its log and this one have the same. It goes into log lines and
+/// responses, hence the few characters: those of nginx' and Apache's ids, of UUIDs and of base64.
+fn given_id<'a>(request: &'a ServiceRequest, state: &AppState) -> Option<&'a str> {
+    let peer = request.peer_addr()?.ip().to_canonical();
+    let id = request.headers().get(REQUEST_ID)?.to_str().ok()?;
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.@+/=:".contains(&byte);
+    let is_valid = (1..=MAX_GIVEN_ID).contains(&id.len()) && id.bytes().all(allowed);
+    (is_valid && state.config.access.trusted_proxies.trusts(peer)).then_some(id)
 }
 
 /// 16 hexadecimal digits. Ids need not be secret: without randomness the process id is used.
