@@ -1,12 +1,11 @@
 //! Graceful shutdown: new work is refused, running jobs get some time to finish, and what belongs to finished work is
 //! still answered.
 //!
-//! Owns the signals. The port stays open until the end, so that clients get a 503 with Retry-After instead of a
-//! refused connection. Moodle requests the log of an evaluation right after its reply, and without the log the result is
-//! lost: the server waits for that request.
+//! Owns the signals and the phases of a shutdown. The port stays open until the end, so that clients get a 503 with
+//! Retry-After instead of a refused connection. Moodle requests the log of an evaluation right after its reply, and without
+//! the log the result is lost: the server waits for that request. Must not know how a request is handled.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix_web::dev::ServerHandle;
@@ -24,61 +23,94 @@ const FOLLOW_UP_TIME: Duration = Duration::from_secs(5);
 /// A prediction with a larger body is refused during a shutdown, because it is not quick.
 const MAX_QUICK_BODY: u64 = 32 << 20;
 
+/// How far a shutdown is. Requests that began in a later phase do not prolong an earlier one: otherwise a steady stream of
+/// predictions would delay the end until the timeout.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    #[default]
+    Serving,
+    /// New work is refused; quick requests are served while work is unfinished or a log is expected.
+    Draining,
+    /// All work is finished: quick requests are refused too, and those in progress end.
+    Closing,
+}
+
 /// The requests in progress and those that will follow, and whether the server is stopping.
 #[derive(Default)]
 pub(super) struct Shutdown {
-    requested: AtomicBool,
-    requests: AtomicUsize,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    phase: Phase,
+    /// The requests in progress that began in each phase.
+    requests: [usize; 3],
     /// The evaluations whose log was not requested yet, and until when it is expected.
-    follow_ups: Mutex<Vec<(ModelKey, RunId, Instant)>>,
+    follow_ups: Vec<(ModelKey, RunId, Instant)>,
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shutdown {
     /// Counts a request until the guard is dropped.
-    pub(super) fn begin(&self) -> RequestGuard<'_> {
-        // Counted before the flag is read: either the shutdown waits for this request or this request sees the flag.
-        let guard = RequestGuard(self);
-        self.requests.fetch_add(1, Ordering::SeqCst);
-        guard
-    }
-
-    /// Whether a request of this path, with a body of this length, is refused now.
-    pub(super) fn refuses(&self, path: &str, body: Option<u64>) -> bool {
-        self.requested.load(Ordering::SeqCst)
-            && match path {
-                "/version" | "/evaluationlog" | "/export" => false,
-                "/prediction" => body.is_none_or(|bytes| bytes > MAX_QUICK_BODY),
-                _ => true,
-            }
+    pub(super) fn begin(&self) -> RequestGuard {
+        let mut state = lock(&self.state);
+        let phase = state.phase;
+        state.requests[phase as usize] += 1;
+        RequestGuard { state: Arc::clone(&self.state), phase }
     }
 
     /// An evaluation was answered: its log will be requested.
     pub(super) fn expect_follow_up(&self, model: ModelKey, run: RunId) {
         let now = Instant::now();
-        let mut follow_ups = self.follow_ups.lock().unwrap_or_else(PoisonError::into_inner);
+        let follow_ups = &mut lock(&self.state).follow_ups;
         follow_ups.retain(|(_, _, until)| *until > now);
         follow_ups.push((model, run, now + FOLLOW_UP_TIME));
     }
 
     /// The log of an evaluation was requested.
     pub(super) fn followed_up(&self, model: &ModelKey, run: RunId) {
-        let mut follow_ups = self.follow_ups.lock().unwrap_or_else(PoisonError::into_inner);
-        follow_ups.retain(|(expected, id, _)| expected != model || *id != run);
+        lock(&self.state).follow_ups.retain(|(expected, id, _)| expected != model || *id != run);
     }
 
-    fn is_done(&self) -> bool {
+    fn enter(&self, phase: Phase) {
+        lock(&self.state).phase = phase;
+    }
+
+    /// Whether no request is in progress that began in this phase or before it.
+    fn is_done(&self, phase: Phase) -> bool {
+        lock(&self.state).requests[..=phase as usize].iter().all(|requests| *requests == 0)
+    }
+
+    fn expects_follow_up(&self) -> bool {
         let now = Instant::now();
-        let follow_ups = self.follow_ups.lock().unwrap_or_else(PoisonError::into_inner);
-        self.requests.load(Ordering::SeqCst) == 0 && follow_ups.iter().all(|(_, _, until)| *until <= now)
+        lock(&self.state).follow_ups.iter().any(|(_, _, until)| *until > now)
     }
 }
 
 /// A request in progress.
-pub(super) struct RequestGuard<'a>(&'a Shutdown);
+pub(super) struct RequestGuard {
+    state: Arc<Mutex<State>>,
+    phase: Phase,
+}
 
-impl Drop for RequestGuard<'_> {
+impl RequestGuard {
+    /// Whether the request, of this path and with a body of this length, is refused.
+    pub(super) fn refuses(&self, path: &str, body: Option<u64>) -> bool {
+        match (self.phase, path) {
+            (Phase::Serving, _) | (_, "/version") | (Phase::Draining, "/evaluationlog" | "/export") => false,
+            (Phase::Draining, "/prediction") => body.is_none_or(|bytes| bytes > MAX_QUICK_BODY),
+            _ => true,
+        }
+    }
+}
+
+impl Drop for RequestGuard {
     fn drop(&mut self) {
-        self.0.requests.fetch_sub(1, Ordering::SeqCst);
+        lock(&self.state).requests[self.phase as usize] -= 1;
     }
 }
 
@@ -97,18 +129,32 @@ pub(super) async fn stop_on_signal(state: web::Data<AppState>, server: ServerHan
         _ = interrupt.recv() => return server.stop(false).await,
     }
     let (shutdown, timeout) = (&state.shutdown, state.config.stop_time);
-    shutdown.requested.store(true, Ordering::SeqCst);
+    shutdown.enter(Phase::Draining);
     tracing::info!(
         seconds = timeout.as_secs(),
         "shutting down: new work is refused, running jobs may finish"
     );
-    let deadline = Instant::now() + timeout;
-    let is_done = || state.jobs.is_idle() && shutdown.is_done();
-    while !is_done() && Instant::now() < deadline {
-        tokio::select! {
-            () = tokio::time::sleep(POLL_INTERVAL) => {}
-            _ = interrupt.recv() => break,
-        }
+    let finished = async {
+        wait_until(|| {
+            state.jobs.is_idle_of_long_work()
+                && shutdown.is_done(Phase::Serving)
+                && !shutdown.expects_follow_up()
+        })
+        .await;
+        shutdown.enter(Phase::Closing);
+        wait_until(|| state.jobs.is_idle() && shutdown.is_done(Phase::Draining)).await;
+    };
+    let is_finished = tokio::select! {
+        biased;
+        () = finished => true,
+        () = tokio::time::sleep(timeout) => false,
+        _ = interrupt.recv() => false,
+    };
+    server.stop(is_finished).await;
+}
+
+async fn wait_until(condition: impl Fn() -> bool) {
+    while !condition() {
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
-    server.stop(is_done()).await;
 }

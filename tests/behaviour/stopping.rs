@@ -2,6 +2,8 @@
 //! nothing unfinished is left.
 
 use std::fs;
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -104,6 +106,55 @@ fn waits_some_seconds_for_the_request_that_follows_an_evaluation() {
     assert_eq!(server.terminate().0, Some(0));
     assert!(evaluated.elapsed() > Duration::from_secs(4), "{:?}", evaluated.elapsed());
     assert!(stopping.elapsed() < Duration::from_mins(1), "{:?}", stopping.elapsed());
+}
+
+/// Predictions are served until the work is finished, but do not prolong the shutdown.
+#[test]
+fn ends_under_a_steady_stream_of_predictions() {
+    let server = Launch::new().env("MOODLE_MLBACKEND_STOP_SECONDS", "300").with_faults().start();
+    server.train("m", &separable(40, false));
+    let request = Form::model("m", "d").file("dataset", &unlabelled(&["1-0,1,3,-1"]));
+    let request = Request::new("POST", "/prediction").credentials("a", "b").form(&request).bytes();
+    server.hold("write a report");
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let evaluation = scope.spawn(|| server.post("/evaluation", &evaluation(1)));
+        server.wait_until_held();
+        let predictions: Vec<_> = (0..8)
+            .map(|_| {
+                scope.spawn(|| {
+                    let (mut served, mut refused) = (0, 0);
+                    while !is_over.load(Ordering::SeqCst) {
+                        match server.try_raw(&request) {
+                            Some(reply) if reply.status == 200 => served += 1,
+                            Some(reply) => {
+                                assert_eq!(reply.status, 503, "{}", reply.text());
+                                refused += 1;
+                            }
+                            // The server has ended.
+                            None if refused > 0 => break,
+                            None => {}
+                        }
+                    }
+                    (served, refused)
+                })
+            })
+            .collect();
+        server.signal("TERM");
+        wait_for_log(&server, "new work is refused");
+        thread::sleep(Duration::from_secs(1));
+        server.release();
+        let run = evaluation.join().expect("a reply").json()["runid"].clone();
+        let log = server.get(&format!("/evaluationlog?uniqueid=m&dirhash=e&runid={run}"));
+        assert_eq!(log.status, 200, "{}", log.text());
+        let finished = Instant::now();
+        until("the port is closed", || TcpStream::connect(server.address).is_err());
+        assert!(finished.elapsed() < Duration::from_secs(30), "{:?}", finished.elapsed());
+        is_over.store(true, Ordering::SeqCst);
+        let served: u32 = predictions.into_iter().map(|thread| thread.join().expect("no panic").0).sum();
+        assert!(served > 100, "{served}");
+    });
+    assert_eq!(server.ended().0, Some(0));
 }
 
 #[test]

@@ -17,6 +17,7 @@ use crate::config::TRUSTED_PROXIES;
 use crate::http::connection::backpressure::ReadGate;
 use crate::http::error::{HttpError, chain};
 use crate::http::extract::form::content_length;
+use crate::http::shutdown::RequestGuard;
 use crate::http::state::AppState;
 use crate::store::ModelId;
 
@@ -46,8 +47,8 @@ pub(crate) async fn log_request(
     let _response_pending = request.request().conn_data::<ReadGate>().map(ReadGate::begin);
     let client = client_address(&request, &state);
     request.extensions_mut().insert(client);
-    let _guard = state.shutdown.begin();
-    let mut response = match refuse(&request, &state) {
+    let in_progress = state.shutdown.begin();
+    let mut response = match refuse(&request, &in_progress) {
         Err(error) => request.into_response(error.response(&id)),
         Ok(()) => with_error_response(next.call(request).instrument(span).await?.map_into_boxed_body(), &id),
     };
@@ -59,8 +60,8 @@ pub(crate) async fn log_request(
 }
 
 /// Refuses a request before its route is known.
-fn refuse(request: &ServiceRequest, state: &AppState) -> Result<(), HttpError> {
-    if state.shutdown.refuses(request.path(), content_length(request.headers())) {
+fn refuse(request: &ServiceRequest, in_progress: &RequestGuard) -> Result<(), HttpError> {
+    if in_progress.refuses(request.path(), content_length(request.headers())) {
         return Err(HttpError::Stopping);
     }
     head_limits::check(request.request())
