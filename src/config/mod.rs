@@ -19,7 +19,7 @@ pub use access::Access;
 pub use clap_errors::explain;
 pub use connections::{BodyRate, Connections};
 pub use error::ConfigError;
-pub use limits::{DatasetLimits, UploadLimits};
+pub use limits::{DatasetLimits, KeepAlive, UploadLimits};
 pub use removed::warn_about_removed_variables;
 pub use retention::RetentionArgs;
 pub use variables::{EVALUATION_INFO, LOGIN_FAILURES, TEMP_DIR, TRUSTED_PROXIES, USERS};
@@ -137,6 +137,9 @@ pub struct Config {
     /// Settings about connections.
     #[command(flatten)]
     pub connections: Connections,
+    /// How long the server is silent while it works.
+    #[command(flatten)]
+    pub keepalive: KeepAlive,
     /// Settings about retention.
     #[command(flatten)]
     pub retention: RetentionArgs,

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use actix_web::dev::ServerHandle;
 use actix_web::web;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
 use super::state::AppState;
 use crate::store::{ModelKey, RunId};
@@ -22,6 +23,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 const FOLLOW_UP_TIME: Duration = Duration::from_secs(5);
 /// A prediction with a larger body is refused during a shutdown, because it is not quick.
 const MAX_QUICK_BODY: u64 = 32 << 20;
+/// How long the server waits until the responses that have begun end with an error.
+const LAST_RESPONSES_TIME: Duration = Duration::from_secs(1);
 
 /// How far a shutdown is. Requests that began in a later phase do not prolong an earlier one: otherwise a steady stream of
 /// predictions would delay the end until the timeout.
@@ -39,6 +42,8 @@ enum Phase {
 #[derive(Default)]
 pub(super) struct Shutdown {
     state: Arc<Mutex<State>>,
+    /// Whether unfinished jobs are discarded.
+    discarded: watch::Sender<bool>,
 }
 
 #[derive(Default)]
@@ -74,6 +79,11 @@ impl Shutdown {
     /// The log of an evaluation was requested.
     pub(super) fn followed_up(&self, model: &ModelKey, run: RunId) {
         lock(&self.state).follow_ups.retain(|(expected, id, _)| expected != model || *id != run);
+    }
+
+    /// Becomes true when unfinished jobs are discarded. A response that has begun holds this until its end.
+    pub(super) fn discarded(&self) -> watch::Receiver<bool> {
+        self.discarded.subscribe()
     }
 
     fn enter(&self, phase: Phase) {
@@ -150,6 +160,11 @@ pub(super) async fn stop_on_signal(state: web::Data<AppState>, server: ServerHan
         () = tokio::time::sleep(timeout) => false,
         _ = interrupt.recv() => false,
     };
+    if !is_finished {
+        shutdown.discarded.send_replace(true);
+        let responses_have_ended = wait_until(|| shutdown.discarded.receiver_count() == 0);
+        let _ = tokio::time::timeout(LAST_RESPONSES_TIME, responses_have_ended).await;
+    }
     server.stop(is_finished).await;
 }
 

@@ -37,6 +37,7 @@ mod isolation;
 mod learning_quality;
 mod limits;
 mod log_lines;
+mod long_replies;
 mod memory;
 mod methods_and_paths;
 mod migrate_crash;

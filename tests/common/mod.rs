@@ -23,7 +23,7 @@ mod tools;
 mod watch;
 mod zips;
 
-pub use client::{Form, Reply, Request, exchange, try_exchange};
+pub use client::{Form, Reply, Request, exchange, rest_of_response, try_exchange};
 pub use damage::{Damage, damage, damages};
 pub use data::{labelled, labelled_with_classes, legacy_files, legacy_zip, separable, shared, unlabelled};
 pub use faults::{

@@ -1,18 +1,19 @@
 //! `POST /evaluation`: estimates how good a model trained on the samples would be, or how good a trained one is.
 
-use actix_web::{Resource, web};
+use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::job_log;
 use super::resource::{post, protected};
-use crate::backend::{self, EvaluationReply, EvaluationRequest, TimeBudget, Upload};
+use crate::backend::{self, EvaluationRequest, TimeBudget, Upload};
 use crate::config::{Config, UploadLimits};
 use crate::http::error::HttpError;
 use crate::http::extract::form::{FilePart, Form};
 use crate::http::extract::params;
 use crate::http::extract::tenant::Tenant;
 use crate::http::extract::typed_request::{FromForm, Parsed};
+use crate::http::long_reply;
 use crate::http::state::AppState;
-use crate::store::ModelKey;
+use crate::store::{ModelDir, ModelKey, RunId};
 
 pub(super) struct EvaluationUpload {
     key: ModelKey,
@@ -40,10 +41,12 @@ pub(super) fn service() -> Resource {
 }
 
 async fn evaluate(
+    request: HttpRequest,
     state: web::Data<AppState>,
     Parsed(upload): Parsed<EvaluationUpload>,
-) -> Result<web::Json<EvaluationReply>, HttpError> {
+) -> Result<HttpResponse, HttpError> {
     let model = state.begin(&upload.key).await?;
+    let failed_run = Box::pin(failed_run(state.clone(), upload.key.clone(), model.clone()));
     let trained = upload.trained.map(|key| state.model(&key));
     let (limits, time) = (state.config.dataset.into(), state.config.evaluation_time);
     let job = move || {
@@ -52,7 +55,21 @@ async fn evaluate(
             backend::evaluate(&model, trained.as_ref(), upload.dataset, &upload.request, &limits, &budget)
         })
     };
-    let reply = state.jobs.heavy.run(job).await??;
-    state.shutdown.expect_follow_up(upload.key, reply.runid);
-    Ok(web::Json(reply))
+    let work = {
+        let state = state.clone();
+        async move {
+            let reply = state.jobs.heavy.run(job).await??;
+            state.shutdown.expect_follow_up(upload.key, reply.runid);
+            Ok(reply)
+        }
+    };
+    long_reply::json_with_run(&request, &state, work, failed_run).await
+}
+
+/// The run that an evaluation reports which failed after its response had begun: Moodle stores the log of each run in a
+/// directory of its own. Without one, Moodle still shows the error.
+async fn failed_run(state: web::Data<AppState>, key: ModelKey, model: ModelDir) -> Option<RunId> {
+    let run = state.jobs.quick.run(move || backend::failed_run(&model)).await.ok()?.ok()?;
+    state.shutdown.expect_follow_up(key, run);
+    Some(run)
 }

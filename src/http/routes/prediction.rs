@@ -1,11 +1,12 @@
 //! `POST /prediction`: predicts new samples with a trained model.
 
-use actix_web::{Resource, web};
+use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::resource::{post, protected};
-use crate::backend::{self, Prediction};
+use crate::backend;
 use crate::http::error::HttpError;
 use crate::http::extract::typed_request::{DatasetUpload, Parsed};
+use crate::http::long_reply;
 use crate::http::state::AppState;
 
 pub(super) fn service() -> Resource {
@@ -13,9 +14,10 @@ pub(super) fn service() -> Resource {
 }
 
 async fn predict(
+    request: HttpRequest,
     state: web::Data<AppState>,
     Parsed(DatasetUpload { key, dataset, .. }): Parsed<DatasetUpload>,
-) -> Result<web::Json<Prediction>, HttpError> {
+) -> Result<HttpResponse, HttpError> {
     let (model, limits) = (state.model(&key), state.config.dataset.into());
     let imported = if let Some(imported) = state.models.uses_imported(&model) {
         imported
@@ -23,10 +25,16 @@ async fn predict(
         let model = model.clone();
         state.jobs.quick.run(move || backend::uses_imported_model(&model)).await?
     };
-    let queue = if imported { &state.jobs.imported } else { &state.jobs.quick };
-    let predict = {
+    let work = {
         let state = state.clone();
-        move || backend::predict(&model, &state.models, dataset, &limits)
+        async move {
+            let queue = if imported { &state.jobs.imported } else { &state.jobs.quick };
+            let predict = {
+                let state = state.clone();
+                move || backend::predict(&model, &state.models, dataset, &limits)
+            };
+            Ok(queue.run(predict).await??)
+        }
     };
-    Ok(web::Json(queue.run(predict).await??))
+    long_reply::json(&request, &state, work).await
 }
