@@ -161,6 +161,32 @@ fn a_training_that_waits_in_the_queue_is_answered_after_white_space() {
     assert_eq!(prediction_status(&server), json!(0));
 }
 
+#[test]
+fn a_large_prediction_is_complete_after_white_space() {
+    let server = launch().start();
+    server.train("m", &separable(40, false));
+    let row = |at: usize| format!("{at}-0,1,{},{}", at % 7, if at.is_multiple_of(2) { "-1" } else { "-0.2" });
+    let last = 24_999_usize;
+    let expected = server.predictions("m", &unlabelled(&[row(0), row(last)]));
+    // As many samples as take long enough on this machine.
+    let mut samples = last + 1;
+    let predicted = loop {
+        samples *= 2;
+        assert!(samples < 5_000_000, "predictions are never long");
+        let dataset = unlabelled(&(0..samples).map(row).collect::<Vec<_>>());
+        let reply = server.send(&post("/prediction", &Form::model("m", "d").file("dataset", &dataset)));
+        if reply.header("content-length").is_none() {
+            break late_json(&reply);
+        }
+    };
+    assert_eq!(predicted["status"], json!(0));
+    let predictions = predicted["predictions"].as_array().expect("a list");
+    assert_eq!(
+        (predictions.len(), &predictions[0], &predictions[last]),
+        (samples, &expected[0], &expected[1])
+    );
+}
+
 /// The status of the response is sent already: Moodle shows the sentence.
 #[test]
 fn a_malformed_dataset_that_is_read_late_is_a_reply_with_status_1() {

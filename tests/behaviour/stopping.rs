@@ -2,14 +2,17 @@
 //! nothing unfinished is left.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::common::{Form, Launch, Reply, Request, TestServer, separable, unlabelled, until};
+use crate::common::{
+    Form, Launch, Reply, Request, TestServer, rest_of_response, separable, unlabelled, until,
+};
 
 fn evaluation(iterations: usize) -> Form {
     Form::model("m", "e").evaluation(iterations).file("dataset", &separable(400, false))
@@ -110,51 +113,56 @@ fn waits_some_seconds_for_the_request_that_follows_an_evaluation() {
 
 /// Predictions are served until the work is finished, but do not prolong the shutdown.
 #[test]
-fn ends_under_a_steady_stream_of_predictions() {
+fn ends_although_a_prediction_is_always_in_progress() {
     let server = Launch::new().env("MOODLE_MLBACKEND_STOP_SECONDS", "300").with_faults().start();
     server.train("m", &separable(40, false));
-    let request = Form::model("m", "d").file("dataset", &unlabelled(&["1-0,1,3,-1"]));
-    let request = Request::new("POST", "/prediction").credentials("a", "b").form(&request).bytes();
     server.hold("write a report");
-    let is_over = AtomicBool::new(false);
+    let served = AtomicUsize::new(0);
     thread::scope(|scope| {
         let evaluation = scope.spawn(|| server.post("/evaluation", &evaluation(1)));
         server.wait_until_held();
-        let predictions: Vec<_> = (0..8)
-            .map(|_| {
-                scope.spawn(|| {
-                    let (mut served, mut refused) = (0, 0);
-                    while !is_over.load(Ordering::SeqCst) {
-                        match server.try_raw(&request) {
-                            Some(reply) if reply.status == 200 => served += 1,
-                            Some(reply) => {
-                                assert_eq!(reply.status, 503, "{}", reply.text());
-                                refused += 1;
-                            }
-                            // The server has ended.
-                            None if refused > 0 => break,
-                            None => {}
-                        }
-                    }
-                    (served, refused)
-                })
-            })
-            .collect();
         server.signal("TERM");
         wait_for_log(&server, "new work is refused");
-        thread::sleep(Duration::from_secs(1));
+        let predictions = scope.spawn(|| predict_until_refused(&server, &served));
+        until("predictions are served", || served.load(Ordering::SeqCst) > 20);
         server.release();
         let run = evaluation.join().expect("a reply").json()["runid"].clone();
         let log = server.get(&format!("/evaluationlog?uniqueid=m&dirhash=e&runid={run}"));
         assert_eq!(log.status, 200, "{}", log.text());
-        let finished = Instant::now();
-        until("the port is closed", || TcpStream::connect(server.address).is_err());
-        assert!(finished.elapsed() < Duration::from_secs(30), "{:?}", finished.elapsed());
-        is_over.store(true, Ordering::SeqCst);
-        let served: u32 = predictions.into_iter().map(|thread| thread.join().expect("no panic").0).sum();
-        assert!(served > 100, "{served}");
+        predictions.join().expect("the predictions are refused in time");
     });
     assert_eq!(server.ended().0, Some(0));
+}
+
+/// Sends predictions, the next one always before the end of the one before.
+fn predict_until_refused(server: &TestServer, served: &AtomicUsize) {
+    let form = Form::model("m", "d").file("dataset", &unlabelled(&["1-0,1,3,-1"]));
+    let request = Request::new("POST", "/prediction").credentials("a", "b").header("Expect", "100-continue");
+    let bytes = request.form(&form).bytes();
+    let end = bytes.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("a head") + 4;
+    let (head, body) = bytes.split_at(end);
+    // `None` if the server has ended.
+    let begin = || {
+        let mut stream = TcpStream::connect(server.address).ok()?;
+        stream.write_all(head).ok()?;
+        let mut interim = [0; b"HTTP/1.1 100 Continue\r\n\r\n".len()];
+        stream.read_exact(&mut interim).ok()?;
+        Some(stream)
+    };
+    let mut current = begin().expect("the server runs");
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_mins(1) {
+        let Some(next) = begin() else { return };
+        current.write_all(body).expect("sent");
+        let reply = rest_of_response(b"", current).expect("a response");
+        if reply.status == 503 {
+            return;
+        }
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        served.fetch_add(1, Ordering::SeqCst);
+        current = next;
+    }
+    panic!("predictions are still served");
 }
 
 #[test]
