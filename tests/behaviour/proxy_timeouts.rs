@@ -44,10 +44,8 @@ const NGINX: [(&str, &str); 5] = [
 ];
 
 fn nginx(test: &str, backend: SocketAddr, read_timeout: u32) -> Option<Proxy> {
-    let locations: String = NGINX
-        .iter()
-        .map(|(name, lines)| format!("location /{name}/ {{ proxy_pass http://{backend}/; {lines} }}\n"))
-        .collect();
+    let location = |(name, lines)| format!("location /{name}/ {{ proxy_pass http://{backend}/; {lines} }}\n");
+    let locations = NGINX.map(location).concat();
     let port = free_port();
     let http = format!(
         "server {{\nlisten 127.0.0.1:{port};\nclient_max_body_size 0;\nproxy_read_timeout {read_timeout}s;\n{locations}}}"
@@ -63,16 +61,12 @@ const APACHE: [(&str, &str); 3] = [
 ];
 
 fn apache(test: &str, backend: SocketAddr, read_timeout: u32) -> Option<Proxy> {
-    let locations: String = APACHE
-        .iter()
-        .map(|(name, lines)| {
-            format!(
-                "<Location \"/{name}/\">\nProxyPass \"http://{backend}/\" timeout={read_timeout} retry=0\n{lines}</Location>\n"
-            )
-        })
-        .collect();
+    let locations = APACHE.map(|(name, lines)| {
+        let pass = format!("ProxyPass \"http://{backend}/\" timeout={read_timeout} retry=0");
+        format!("<Location \"/{name}/\">\n{pass}\n{lines}</Location>\n")
+    });
     let modules = ["proxy", "proxy_http", "env", "filter", "deflate"];
-    Proxy::apache(test, TempDir::new().unwrap(), free_port(), &modules, &locations)
+    Proxy::apache(test, TempDir::new().unwrap(), free_port(), &modules, &locations.concat())
 }
 
 #[test]

@@ -44,15 +44,13 @@ impl Proxy {
     /// Starts Apache with these modules and lines; `None`, and a skipped test, if it is not installed.
     pub fn apache(test: &str, directory: TempDir, port: u16, modules: &[&str], lines: &str) -> Option<Self> {
         let apache = tool(test, "apache2")?;
-        let modules: String = ["mpm_event", "authz_core"]
-            .iter()
-            .chain(modules)
-            .map(|module| format!("LoadModule {module}_module {APACHE_MODULES}/mod_{module}.so\n"))
-            .collect();
+        let load = |module: &&str| format!("LoadModule {module}_module {APACHE_MODULES}/mod_{module}.so\n");
+        let modules =
+            ["mpm_event", "authz_core"].iter().chain(modules).map(load).collect::<Vec<_>>().concat();
         // Apache does not run as root; for others, user and group have no effect.
         let text = format!(
             "ServerRoot {0}\nDefaultRuntimeDir {0}\nPidFile {0}/pid\nErrorLog {0}/error.log\nServerName localhost\n\
-             User nobody\nGroup #65534\n{modules}\nListen 127.0.0.1:{port}\n{lines}\n",
+             User #65534\nGroup #65534\n{modules}\nListen 127.0.0.1:{port}\n{lines}\n",
             directory.path().display()
         );
         let mut command = Command::new(apache);
