@@ -52,9 +52,9 @@ impl From<DatasetLimits> for Limits {
 #[derive(Debug, Clone, Copy, Args)]
 #[command(next_help_heading = "Connections")]
 pub struct KeepAlive {
-    /// Seconds of a training, evaluation or prediction after which its response begins with white space, and the interval of
-    /// more of it, so that no proxy takes the wait for a failure; set it below the read timeout of every proxy. 0 sends
-    /// nothing before the result
+    /// Seconds after which the response to a training, evaluation or prediction begins with white space, and the interval at
+    /// which more is sent until the result, so that proxies do not time out; set it below the read timeout of every proxy.
+    /// 0 sends nothing before the result
     #[arg(long = "keepalive-seconds", env = "MOODLE_MLBACKEND_KEEPALIVE_SECONDS", value_name = "SECONDS", default_value = "20", value_parser = seconds(0..=DAY))]
     keepalive: Duration,
 }

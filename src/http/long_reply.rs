@@ -36,9 +36,8 @@ pub(super) type FailedRun = Pin<Box<dyn Future<Output = Option<RunId>>>>;
 
 /// The response to work that may take long.
 ///
-/// Until the response begins, the work ends if the client's connection is closed, as in every handler. After that it
-/// continues: a client that has closed only its sending half looks alive until something is sent to it, and white space
-/// must not end queued work that would run without it.
+/// Once the response has begun, the work no longer depends on the connection: queued work of a client that has closed its
+/// connection runs, and white space, by which such a client is noticed, must not change that.
 ///
 /// # Errors
 /// Those of the work, within the keep-alive interval.
@@ -65,18 +64,25 @@ pub(super) async fn json_with_run<T: Serialize + 'static>(
     }
     let mut ticks = interval_at(Instant::now() + interval, interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let id = request.extensions().get::<RequestId>().map_or_else(String::new, |id| id.0.clone());
+    let status = LateStatus::default();
+    request.extensions_mut().insert(status.clone());
     let waiting = Waiting {
-        work: rt::spawn(work.in_current_span()),
+        work: rt::spawn(logged(work, id.clone()).in_current_span()),
         ticks,
         discarded: state.shutdown.discarded(),
-        failure: LateFailure {
-            id: request.extensions().get::<RequestId>().map_or_else(String::new, |id| id.0.clone()),
-            status: LateStatus::default(),
-            run: failed_run,
-        },
+        failure: LateFailure { id, status, run: failed_run },
     };
-    request.extensions_mut().insert(waiting.failure.status.clone());
     Ok(response(request.version(), parts(waiting)))
+}
+
+/// Logs an internal error even if the client has gone.
+async fn logged<T>(work: impl Future<Output = Result<T, HttpError>>, id: String) -> Result<T, HttpError> {
+    let result = work.await;
+    if let Err(error) = &result {
+        error.log(&id);
+    }
+    result
 }
 
 /// A response of which only the beginning is known.
@@ -115,7 +121,6 @@ struct LateFailure {
 
 impl LateFailure {
     async fn reply(self, error: HttpError) -> Bytes {
-        error.log(&self.id);
         self.status.set(error.status_code());
         let run = if matches!(error, HttpError::Stopping) { None } else { self.run.await };
         // It consists of texts and numbers, of which JSON is always made.

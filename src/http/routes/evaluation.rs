@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::job_log;
 use super::resource::{post, protected};
-use crate::backend::{self, EvaluationRequest, TimeBudget, Upload};
+use crate::backend::{self, EvaluationReply, EvaluationRequest, TimeBudget, Upload};
 use crate::config::{Config, UploadLimits};
 use crate::http::error::HttpError;
 use crate::http::extract::form::{FilePart, Form};
@@ -13,7 +13,7 @@ use crate::http::extract::tenant::Tenant;
 use crate::http::extract::typed_request::{FromForm, Parsed};
 use crate::http::long_reply;
 use crate::http::state::AppState;
-use crate::store::{ModelDir, ModelKey, RunId};
+use crate::store::{ModelKey, RunId};
 
 pub(super) struct EvaluationUpload {
     key: ModelKey,
@@ -45,8 +45,15 @@ async fn evaluate(
     state: web::Data<AppState>,
     Parsed(upload): Parsed<EvaluationUpload>,
 ) -> Result<HttpResponse, HttpError> {
+    let failed_run = Box::pin(failed_run(state.clone(), upload.key.clone()));
+    long_reply::json_with_run(&request, &state, evaluated(state.clone(), upload), failed_run).await
+}
+
+async fn evaluated(
+    state: web::Data<AppState>,
+    upload: EvaluationUpload,
+) -> Result<EvaluationReply, HttpError> {
     let model = state.begin(&upload.key).await?;
-    let failed_run = Box::pin(failed_run(state.clone(), upload.key.clone(), model.clone()));
     let trained = upload.trained.map(|key| state.model(&key));
     let (limits, time) = (state.config.dataset.into(), state.config.evaluation_time);
     let job = move || {
@@ -55,20 +62,15 @@ async fn evaluate(
             backend::evaluate(&model, trained.as_ref(), upload.dataset, &upload.request, &limits, &budget)
         })
     };
-    let work = {
-        let state = state.clone();
-        async move {
-            let reply = state.jobs.heavy.run(job).await??;
-            state.shutdown.expect_follow_up(upload.key, reply.runid);
-            Ok(reply)
-        }
-    };
-    long_reply::json_with_run(&request, &state, work, failed_run).await
+    let reply = state.jobs.heavy.run(job).await??;
+    state.shutdown.expect_follow_up(upload.key, reply.runid);
+    Ok(reply)
 }
 
 /// The run that an evaluation reports which failed after its response had begun: Moodle stores the log of each run in a
 /// directory of its own. Without one, Moodle still shows the error.
-async fn failed_run(state: web::Data<AppState>, key: ModelKey, model: ModelDir) -> Option<RunId> {
+async fn failed_run(state: web::Data<AppState>, key: ModelKey) -> Option<RunId> {
+    let model = state.model(&key);
     let run = state.jobs.quick.run(move || backend::failed_run(&model)).await.ok()?.ok()?;
     state.shutdown.expect_follow_up(key, run);
     Some(run)

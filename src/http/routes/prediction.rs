@@ -3,11 +3,12 @@
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::resource::{post, protected};
-use crate::backend;
+use crate::backend::{self, Prediction, Upload};
 use crate::http::error::HttpError;
 use crate::http::extract::typed_request::{DatasetUpload, Parsed};
 use crate::http::long_reply;
 use crate::http::state::AppState;
+use crate::store::ModelKey;
 
 pub(super) fn service() -> Resource {
     post("/prediction", protected(predict))
@@ -18,6 +19,15 @@ async fn predict(
     state: web::Data<AppState>,
     Parsed(DatasetUpload { key, dataset, .. }): Parsed<DatasetUpload>,
 ) -> Result<HttpResponse, HttpError> {
+    let work = predicted(state.clone(), key, dataset);
+    long_reply::json(&request, &state, work).await
+}
+
+async fn predicted(
+    state: web::Data<AppState>,
+    key: ModelKey,
+    dataset: Upload,
+) -> Result<Prediction, HttpError> {
     let (model, limits) = (state.model(&key), state.config.dataset.into());
     let imported = if let Some(imported) = state.models.uses_imported(&model) {
         imported
@@ -25,16 +35,10 @@ async fn predict(
         let model = model.clone();
         state.jobs.quick.run(move || backend::uses_imported_model(&model)).await?
     };
-    let work = {
+    let queue = if imported { &state.jobs.imported } else { &state.jobs.quick };
+    let predict = {
         let state = state.clone();
-        async move {
-            let queue = if imported { &state.jobs.imported } else { &state.jobs.quick };
-            let predict = {
-                let state = state.clone();
-                move || backend::predict(&model, &state.models, dataset, &limits)
-            };
-            Ok(queue.run(predict).await??)
-        }
+        move || backend::predict(&model, &state.models, dataset, &limits)
     };
-    long_reply::json(&request, &state, work).await
+    Ok(queue.run(predict).await??)
 }

@@ -4,11 +4,12 @@ use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::job_log;
 use super::resource::{post, protected};
-use crate::backend;
+use crate::backend::{self, Training, Upload};
 use crate::http::error::HttpError;
 use crate::http::extract::typed_request::{DatasetUpload, Parsed};
 use crate::http::long_reply;
 use crate::http::state::AppState;
+use crate::store::ModelKey;
 
 pub(super) fn service() -> Resource {
     post("/training", protected(train))
@@ -19,14 +20,20 @@ async fn train(
     state: web::Data<AppState>,
     Parsed(DatasetUpload { key, dataset, bytes }): Parsed<DatasetUpload>,
 ) -> Result<HttpResponse, HttpError> {
+    let work = trained(state.clone(), key, dataset, bytes);
+    long_reply::json(&request, &state, work).await
+}
+
+async fn trained(
+    state: web::Data<AppState>,
+    key: ModelKey,
+    dataset: Upload,
+    bytes: u64,
+) -> Result<Training, HttpError> {
     let model = state.begin(&key).await?;
     let limits = state.config.dataset.into();
     let options = state.config.training_options();
     let job =
         move || job_log::with_duration("training", || backend::train(&model, dataset, &limits, options));
-    let work = {
-        let state = state.clone();
-        async move { Ok(state.jobs.train(key, bytes, job).await??) }
-    };
-    long_reply::json(&request, &state, work).await
+    Ok(state.jobs.train(key, bytes, job).await??)
 }
