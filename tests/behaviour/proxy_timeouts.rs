@@ -43,12 +43,16 @@ const NGINX: [(&str, &str); 5] = [
     ),
 ];
 
+/// nginx in front of nginx, which must pass the white space on.
+const CHAINED: &str = "chained";
+
 fn nginx(test: &str, backend: SocketAddr, read_timeout: u32) -> Option<Proxy> {
     let location = |(name, lines)| format!("location /{name}/ {{ proxy_pass http://{backend}/; {lines} }}\n");
     let locations = NGINX.map(location).concat();
     let port = free_port();
+    let chained = format!("location /{CHAINED}/ {{ proxy_pass http://127.0.0.1:{port}/1.0/; }}");
     let http = format!(
-        "server {{\nlisten 127.0.0.1:{port};\nclient_max_body_size 0;\nproxy_read_timeout {read_timeout}s;\n{locations}}}"
+        "server {{\nlisten 127.0.0.1:{port};\nclient_max_body_size 0;\nproxy_read_timeout {read_timeout}s;\n{locations}{chained}\n}}"
     );
     Proxy::nginx(test, TempDir::new().unwrap(), port, &http)
 }
@@ -76,7 +80,7 @@ fn work_beyond_the_read_timeout_of_a_proxy_succeeds() {
     let server = Launch::new()
         .env("MOODLE_MLBACKEND_KEEPALIVE_SECONDS", &times.keepalive.to_string())
         .env("MOODLE_MLBACKEND_EVALUATION_SECONDS", &times.evaluation.to_string())
-        .env("MOODLE_MLBACKEND_JOBS", &(NGINX.len() + APACHE.len()).to_string())
+        .env("MOODLE_MLBACKEND_JOBS", &(NGINX.len() + 1 + APACHE.len()).to_string())
         .start();
     let nginx = nginx(test, server.address, times.read_timeout);
     let apache = apache(test, server.address, times.read_timeout);
@@ -84,7 +88,7 @@ fn work_beyond_the_read_timeout_of_a_proxy_succeeds() {
         let port = proxy.as_ref().map(|proxy| proxy.port);
         port.map_or_else(Vec::new, |port| names.into_iter().map(|name| (port, name)).collect())
     };
-    let mut ways_of_both = ways(&nginx, NGINX.map(|(name, _)| name).to_vec());
+    let mut ways_of_both = ways(&nginx, [&NGINX.map(|(name, _)| name)[..], &[CHAINED]].concat());
     ways_of_both.extend(ways(&apache, APACHE.map(|(name, _)| name).to_vec()));
     let php = &php;
     thread::scope(|scope| {
@@ -107,6 +111,7 @@ fn work_beyond_the_read_timeout_of_a_proxy_succeeds() {
             assert_eq!((&seen["http"], &seen["reply"]["status"]), (&json!(200), &json!(0)), "{name}: {seen}");
             assert!(seen["reply"]["runid"].is_u64(), "{name}: {seen}");
             assert!(seen["spaces"].as_u64() > Some(1), "{name}: {seen}");
+            assert_eq!(seen["encoding"] == json!("gzip"), *name == "compressed", "{name}: {seen}");
             let seconds = seen["seconds"].as_f64().unwrap();
             assert!(seconds > f64::from(times.evaluation), "{name}: {seen}");
         }

@@ -11,6 +11,7 @@ foreach (array_slice($argv, 4) as $field) {
 }
 $form['dataset'] = new CURLFile($dataset);
 
+$encoding = null;
 $curl = curl_init($url);
 curl_setopt_array($curl, [
     CURLOPT_POST => true,
@@ -23,6 +24,12 @@ curl_setopt_array($curl, [
     CURLOPT_CONNECTTIMEOUT => 30,
     CURLOPT_FOLLOWLOCATION => true,
     CURLOPT_PROXY => '',
+    CURLOPT_HEADERFUNCTION => function ($curl, $line) use (&$encoding) {
+        if (preg_match('/^content-encoding: *(\S+)/i', $line, $found)) {
+            $encoding = $found[1];
+        }
+        return strlen($line);
+    },
 ]);
 $body = curl_exec($curl);
 $reply = $body === false ? null : json_decode($body);
@@ -30,6 +37,7 @@ echo json_encode([
     'curl' => curl_error($curl),
     'http' => curl_getinfo($curl, CURLINFO_RESPONSE_CODE),
     'seconds' => curl_getinfo($curl, CURLINFO_TOTAL_TIME),
+    'encoding' => $encoding,
     'spaces' => $body === false ? 0 : strspn($body, ' '),
     'body' => $reply === null ? $body : '',
     'reply' => $reply,
