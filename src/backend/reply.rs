@@ -122,3 +122,19 @@ pub struct EvaluationFigures {
     /// The directory of the run's log: relative on the server, a full path on the command line.
     pub dir: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_inert_in_a_web_page_and_has_a_run_only_for_evaluations() {
+        let json = |run| serde_json::to_string(&Failure::new("a <b> & \"c\"", run)).expect("JSON");
+        let text = r#""a &lt;b&gt; &amp; \"c\"""#;
+        assert_eq!(json(None), format!(r#"{{"status":1,"info":[{text}],"errors":{text}}}"#));
+        assert_eq!(
+            json(Some(RunId(7))),
+            format!(r#"{{"status":1,"info":[{text}],"errors":{text},"runid":7}}"#)
+        );
+    }
+}
