@@ -1,24 +1,33 @@
 //! Graceful shutdown: new work is refused, running jobs get some time to finish, and what belongs to finished work is
 //! still answered.
 //!
-//! Owns the signals and the phases of a shutdown. The port stays open until the end, so that clients get a 503 with
-//! Retry-After instead of a refused connection. Moodle requests the log of an evaluation right after its reply, and without
-//! the log the result is lost: the server waits for that request. Must not know how a request is handled.
+//! Owns the signals and the phases of a shutdown. A port of this process stays open until the end, so that clients get a 503
+//! with Retry-After instead of a refused connection. Sockets of the service manager are handed over: the next process accepts
+//! what is queued there, so this one accepts nothing more and refuses nothing that it has accepted. Moodle requests the log
+//! of an evaluation right after its reply, and without the log the result is lost: the server waits for that request. Must
+//! not know how a request is handled.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix_web::dev::ServerHandle;
 use actix_web::web;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use super::connection::new_connections::NewConnections;
+use super::service_manager;
 use super::state::AppState;
 use crate::store::{ModelKey, RunId};
 
 /// How often to check whether all work is done.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
+/// After this time, connections that were accepted just before the server stopped accepting have reached a worker.
+const ACCEPTED_TIME: Duration = Duration::from_millis(200);
+/// How long the server waits for the first request of a connection. Most clients send it with the connection; some connect
+/// in advance.
+const FIRST_REQUEST_TIME: Duration = Duration::from_secs(2);
 /// How long the server waits for the request that follows an evaluation.
 const FOLLOW_UP_TIME: Duration = Duration::from_secs(5);
 /// A prediction with a larger body is refused during a shutdown, because it is not quick.
@@ -36,12 +45,15 @@ enum Phase {
     Draining,
     /// All work is finished: quick requests are refused too, and those in progress end.
     Closing,
+    /// Another process accepts the connections of the same sockets: nothing is refused.
+    HandingOver,
 }
 
 /// The requests in progress and those that will follow, and whether the server is stopping.
 #[derive(Default)]
 pub(super) struct Shutdown {
     state: Arc<Mutex<State>>,
+    pub(super) new_connections: NewConnections,
     /// Whether unfinished jobs are discarded.
     discarded: watch::Sender<bool>,
 }
@@ -49,8 +61,10 @@ pub(super) struct Shutdown {
 #[derive(Default)]
 struct State {
     phase: Phase,
+    /// Whether another process will accept the connections of the same sockets.
+    hands_over: bool,
     /// The requests in progress that began in each phase.
-    requests: [usize; 3],
+    requests: [usize; 4],
     /// The evaluations whose log was not requested yet, and until when it is expected.
     follow_ups: Vec<(ModelKey, RunId, Instant)>,
 }
@@ -66,6 +80,16 @@ impl Shutdown {
         let phase = state.phase;
         state.requests[phase as usize] += 1;
         RequestGuard { state: Arc::clone(&self.state), phase }
+    }
+
+    /// The sockets belong to the service manager, which passes them to the next process.
+    pub(super) fn set_hands_over(&self) {
+        lock(&self.state).hands_over = true;
+    }
+
+    /// Whether the server is stopping.
+    pub(super) fn is_requested(&self) -> bool {
+        lock(&self.state).phase != Phase::Serving
     }
 
     /// An evaluation was answered: its log will be requested.
@@ -111,7 +135,9 @@ impl RequestGuard {
     /// Whether the request, of this path and with a body of this length, is refused.
     pub(super) fn refuses(&self, path: &str, body: Option<u64>) -> bool {
         match (self.phase, path) {
-            (Phase::Serving, _) | (_, "/version") | (Phase::Draining, "/evaluationlog" | "/export") => false,
+            (Phase::Serving | Phase::HandingOver, _)
+            | (_, "/version")
+            | (Phase::Draining, "/evaluationlog" | "/export") => false,
             (Phase::Draining, "/prediction") => body.is_none_or(|bytes| bytes > MAX_QUICK_BODY),
             _ => true,
         }
@@ -124,36 +150,53 @@ impl Drop for RequestGuard {
     }
 }
 
+/// The signals that stop the server.
+pub(super) struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    /// Handles the signals from now on; before, and on an error, they end the process at once.
+    pub(super) fn new() -> Option<Self> {
+        match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+            (Ok(terminate), Ok(interrupt)) => Some(Self { terminate, interrupt }),
+            _ => {
+                tracing::warn!(
+                    "cannot handle signals: SIGTERM will stop the server without a graceful shutdown"
+                );
+                None
+            }
+        }
+    }
+}
+
 /// Stops the server: on SIGTERM when all requests and jobs are done or the configured time is over, on SIGINT at once.
-pub(super) async fn stop_on_signal(state: web::Data<AppState>, server: ServerHandle) {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        // Then the signals keep their default action, which is to end the process.
-        return tracing::warn!(
-            "cannot handle signals: SIGTERM will stop the server without a graceful shutdown"
-        );
-    };
+pub(super) async fn stop_on_signal(state: web::Data<AppState>, server: ServerHandle, signals: StopSignals) {
+    let StopSignals { mut terminate, mut interrupt } = signals;
     tokio::select! {
         _ = terminate.recv() => {}
-        _ = interrupt.recv() => return server.stop(false).await,
+        _ = interrupt.recv() => {
+            service_manager::stopping();
+            return server.stop(false).await;
+        }
     }
+    service_manager::stopping();
     let (shutdown, timeout) = (&state.shutdown, state.config.stop_time);
-    shutdown.enter(Phase::Draining);
-    tracing::info!(
-        seconds = timeout.as_secs(),
-        "shutting down: new work is refused, running jobs may finish"
-    );
-    let finished = async {
-        wait_until(|| {
-            state.jobs.is_idle_of_long_work()
-                && shutdown.is_done(Phase::Serving)
-                && !shutdown.expects_follow_up()
-        })
-        .await;
-        shutdown.enter(Phase::Closing);
-        wait_until(|| state.jobs.is_idle() && shutdown.is_done(Phase::Draining)).await;
-    };
+    let hands_over = lock(&shutdown.state).hands_over;
+    let seconds = timeout.as_secs();
+    if hands_over {
+        shutdown.enter(Phase::HandingOver);
+        tracing::info!(
+            seconds,
+            "shutting down: new connections wait for the next process, running jobs may finish"
+        );
+        server.pause().await;
+    } else {
+        shutdown.enter(Phase::Draining);
+        tracing::info!(seconds, "shutting down: new work is refused, running jobs may finish");
+    }
+    let finished = async { if hands_over { handed_over(&state).await } else { drained(&state).await } };
     let is_finished = tokio::select! {
         biased;
         () = finished => true,
@@ -166,6 +209,27 @@ pub(super) async fn stop_on_signal(state: web::Data<AppState>, server: ServerHan
         let _ = tokio::time::timeout(LAST_RESPONSES_TIME, responses_have_ended).await;
     }
     server.stop(is_finished).await;
+}
+
+/// Waits for all work and what follows it, then for the quick requests in progress.
+async fn drained(state: &AppState) {
+    let shutdown = &state.shutdown;
+    wait_until(|| {
+        state.jobs.is_idle_of_long_work() && shutdown.is_done(Phase::Serving) && !shutdown.expects_follow_up()
+    })
+    .await;
+    shutdown.enter(Phase::Closing);
+    wait_until(|| state.jobs.is_idle() && shutdown.is_done(Phase::Draining)).await;
+}
+
+/// Waits for all requests of the connections that this process has accepted. The next process answers those that follow.
+async fn handed_over(state: &AppState) {
+    let (shutdown, begun) = (&state.shutdown, Instant::now());
+    let have_begun = || {
+        let after = begun.elapsed();
+        after >= ACCEPTED_TIME && (shutdown.new_connections.is_empty() || after >= FIRST_REQUEST_TIME)
+    };
+    wait_until(|| have_begun() && state.jobs.is_idle() && shutdown.is_done(Phase::HandingOver)).await;
 }
 
 async fn wait_until(condition: impl Fn() -> bool) {

@@ -1,5 +1,6 @@
 //! The state that all request handlers share.
 
+use super::connection::new_connections::NewConnections;
 use super::error::{HttpError, StartError};
 use super::shutdown::Shutdown;
 use super::uploads::Uploads;
@@ -31,6 +32,11 @@ impl AppState {
             shutdown: Shutdown::default(),
             config,
         })
+    }
+
+    /// The connections without a request.
+    pub(crate) fn new_connections(&self) -> &NewConnections {
+        &self.shutdown.new_connections
     }
 
     /// Where a model is stored.

@@ -4,7 +4,7 @@
 //! Must not know how the server handles a request.
 
 use std::io::{Cursor, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -68,7 +68,7 @@ fn a_backend_that_is_not_running_is_one_sentence_of_the_proxy(
 ) {
     let test = "a_backend_that_is_not_running_is_one_sentence_of_the_proxy";
     let port = free_port();
-    let Some(site) = SiteProxy::before(test, kind, (Ipv4Addr::LOCALHOST, port).into(), None) else { return };
+    let Some(site) = SiteProxy::before(test, kind, &format!("127.0.0.1:{port}"), None) else { return };
     site.curl(&["/version"], &[]).expect(status, sentence);
     site.form("/training", "a:b", &["dirhash=d"], Some(("dataset", b"x"))).expect(status, sentence);
     // The proxy uses the server as soon as it runs.
@@ -88,7 +88,7 @@ fn a_response_that_does_not_come_is_one_sentence_of_the_proxy(
 ) {
     let test = "a_response_that_does_not_come_is_one_sentence_of_the_proxy";
     let server = Launch::new().env("MOODLE_MLBACKEND_KEEPALIVE_SECONDS", "0").start();
-    let Some(site) = SiteProxy::before(test, kind, server.address, timeout) else { return };
+    let Some(site) = SiteProxy::before(test, kind, &server.address.to_string(), timeout) else { return };
     let samples = labelled(&rows(60));
     let fields = ["dirhash=e", "minscore=0.6", "maxdeviation=0.5", "niterations=1000"];
     thread::scope(|scope| {
@@ -139,6 +139,24 @@ fn failed_logins_through_the_proxy_do_not_lock_out_its_other_clients(
     else {
         return;
     };
+    assert_clients_are_distinguished(&site);
+    let log = site.server.log();
+    assert!(log.contains("client=127.0.0.2") && log.contains("client=127.0.0.3"), "{log}");
+    assert!(!log.contains("192.0.2."), "{log}");
+}
+
+/// Without a trusted proxy in the settings: who may connect to the socket is one.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_proxy_on_a_unix_socket_names_its_clients() {
+    let Some(site) = Site::start_on_a_unix_socket("a_proxy_on_a_unix_socket_names_its_clients") else {
+        return;
+    };
+    site.curl(&["/version"], &[]).expect(200, "3.0.5");
+    assert_clients_are_distinguished(&site);
+}
+
+fn assert_clients_are_distinguished(site: &Site) {
     let login = |from: &str, user: &str, claimed: &str| {
         let header = format!("X-Forwarded-For: {claimed}");
         site.curl(
@@ -151,9 +169,6 @@ fn failed_logins_through_the_proxy_do_not_lock_out_its_other_clients(
     }
     assert_eq!(login("127.0.0.2", "a:b", "192.0.2.9").status, 429);
     login("127.0.0.3", "a:b", "127.0.0.2").expect(503, "There is nothing to export.");
-    let log = site.server.log();
-    assert!(log.contains("client=127.0.0.2") && log.contains("client=127.0.0.3"), "{log}");
-    assert!(!log.contains("192.0.2."), "{log}");
 }
 
 #[rstest]
@@ -234,14 +249,23 @@ impl Site {
     fn start(test: &str, kind: Kind) -> Option<Self> {
         let launch = Launch::new().env("MOODLE_MLBACKEND_TRUSTED_PROXIES", "127.0.0.1");
         let server = launch.env("MOODLE_MLBACKEND_LOGIN_FAILURES", "3").start();
-        let proxy = SiteProxy::before(test, kind, server.address, None)?;
+        let proxy = SiteProxy::before(test, kind, &server.address.to_string(), None)?;
+        Some(Self { server, proxy })
+    }
+
+    /// The same with nginx and a Unix socket between the two.
+    fn start_on_a_unix_socket(test: &str) -> Option<Self> {
+        let launch = Launch::new().env("MOODLE_MLBACKEND_LOGIN_FAILURES", "3");
+        let backend = format!("unix:{}", launch.dir().join("socket").display());
+        let server = launch.env("MOODLE_MLBACKEND_LISTEN", &backend).start();
+        let proxy = SiteProxy::before(test, Kind::Nginx, &backend, None)?;
         Some(Self { server, proxy })
     }
 }
 
 impl SiteProxy {
     /// A proxy of the server at this address, with its own read timeout or this one in seconds.
-    fn before(test: &str, kind: Kind, backend: SocketAddr, timeout: Option<u32>) -> Option<Self> {
+    fn before(test: &str, kind: Kind, backend: &str, timeout: Option<u32>) -> Option<Self> {
         let curl = tool(test, "curl")?;
         let directory = TempDir::new().unwrap();
         let certificate = Certificate::make(directory.path());
@@ -344,7 +368,7 @@ fn exchange(mut writer: impl Write, mut reader: impl Read, bytes: &[u8], end: &s
 }
 
 /// The configuration in `deploy` with the files and ports of this test.
-fn nginx(backend: SocketAddr, port: u16, timeout: Option<u32>, certificate: Option<&Certificate>) -> String {
+fn nginx(backend: &str, port: u16, timeout: Option<u32>, certificate: Option<&Certificate>) -> String {
     let text = include_str!("../../deploy/nginx.conf").to_owned();
     let mut shipped = Shipped { name: "nginx.conf", text };
     shipped.change("server 127.0.0.1:5000;", &format!("server {backend};"));
@@ -364,7 +388,7 @@ fn nginx(backend: SocketAddr, port: u16, timeout: Option<u32>, certificate: Opti
 }
 
 /// The same for Apache.
-fn apache(backend: SocketAddr, port: u16, timeout: Option<u32>, certificate: Option<&Certificate>) -> String {
+fn apache(backend: &str, port: u16, timeout: Option<u32>, certificate: Option<&Certificate>) -> String {
     let text = include_str!("../../deploy/apache.conf").to_owned();
     let mut shipped = Shipped { name: "apache.conf", text };
     shipped.change("http://127.0.0.1:5000/", &format!("http://{backend}/"));

@@ -28,7 +28,7 @@ async fn predicted(
     key: ModelKey,
     dataset: Upload,
 ) -> Result<Prediction, HttpError> {
-    let (model, limits) = (state.model(&key), state.config.dataset.into());
+    let (model, limits) = (state.model(&key), state.config.live().dataset.into());
     let imported = if let Some(imported) = state.models.uses_imported(&model) {
         imported
     } else {

@@ -31,8 +31,8 @@ async fn trained(
     bytes: u64,
 ) -> Result<Training, HttpError> {
     let model = state.begin(&key).await?;
-    let limits = state.config.dataset.into();
-    let options = state.config.training_options();
+    let live = state.config.live();
+    let (limits, options) = (live.dataset.into(), live.training_options());
     let job =
         move || job_log::with_duration("training", || backend::train(&model, dataset, &limits, options));
     Ok(state.jobs.train(key, bytes, job).await??)
