@@ -33,7 +33,7 @@ pub use access::Access;
 pub use clap_errors::explain;
 pub use connections::{BodyRate, Connections};
 pub use error::ConfigError;
-pub use limits::{DatasetLimits, UploadLimits};
+pub use limits::{DatasetLimits, KeepAlive, UploadLimits};
 pub use listen::{Endpoint, Endpoints, Listen, UrlPrefix, exposed};
 pub use live::Live;
 pub use monitoring::{Dsn, Monitoring};
@@ -144,6 +144,9 @@ pub struct Config {
     /// Settings about connections.
     #[command(flatten)]
     pub connections: Connections,
+    /// How long the server is silent while it works.
+    #[command(flatten)]
+    pub keepalive: KeepAlive,
     /// Settings about retention.
     #[command(flatten)]
     pub retention: RetentionArgs,

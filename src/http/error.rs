@@ -206,14 +206,25 @@ impl HttpError {
         }
     }
 
-    /// The response; `request_id` is the request's name in the log.
-    pub(crate) fn response(&self, request_id: &str) -> HttpResponse {
-        let body = if self.is_internal() {
+    /// Logs an internal error, which the client does not see.
+    pub(crate) fn log(&self, request_id: &str) {
+        if self.is_internal() {
+            tracing::error!(id = request_id, cause = chain(self), "request failed");
+        }
+    }
+
+    /// The sentence for the client; `request_id` is the request's name in the log.
+    pub(crate) fn message(&self, request_id: &str) -> String {
+        if self.is_internal() {
             format!("Something went wrong in the server. Search its log for the request {request_id}.")
         } else {
             self.to_string()
-        };
-        let mut response = text(self.status_code(), body);
+        }
+    }
+
+    /// The response; `request_id` is the request's name in the log.
+    pub(crate) fn response(&self, request_id: &str) -> HttpResponse {
+        let mut response = text(self.status_code(), self.message(request_id));
         let (name, value) = match self {
             Self::NoCredentials | Self::WrongCredentials => {
                 (header::WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE))

@@ -8,6 +8,7 @@ pub(crate) mod connection;
 mod debug_copy;
 pub(crate) mod error;
 pub(crate) mod extract;
+mod long_reply;
 pub(crate) mod middleware;
 mod monitoring;
 mod reload;

@@ -110,7 +110,12 @@ impl<K: Eq + Hash> JobQueues<K> {
 
     /// Whether no job runs or waits. Jobs of clients that have disconnected count.
     pub(crate) fn is_idle(&self) -> bool {
-        self.heavy.is_idle() && self.quick.is_idle() && self.imported.is_idle() && self.trainings.is_idle()
+        self.is_idle_of_long_work() && self.quick.is_idle() && self.imported.is_idle()
+    }
+
+    /// Whether no training or evaluation runs or waits.
+    pub(crate) fn is_idle_of_long_work(&self) -> bool {
+        self.heavy.is_idle() && self.trainings.is_idle()
     }
 
     /// The running and waiting jobs of each queue.
