@@ -211,11 +211,14 @@ impl Definition {
             (_, "DIR") => &["/var/cache/moodle-mlbackend"],
             (_, "FILE") if self.variable() == TLS_CERT => &["/etc/moodle-mlbackend/fullchain.pem"],
             (_, "FILE") if self.variable() == TLS_KEY => &["/etc/moodle-mlbackend/privkey.pem"],
-            (_, "FILE") => &["/etc/moodle-mlbackend/users"],
+            (_, "FILE") => {
+                return format!("/etc/moodle-mlbackend/{}", self.key().trim_end_matches("-file"));
+            }
             (_, "SOCKETS") => &["unix:/run/moodle-mlbackend/socket"],
             (_, "PATH") => &["/mlbackend"],
-            (_, "ADDRESS" | "ADDRESSES") => &["127.0.0.1", "127.0.0.1:9464"],
-            (_, "URL") => &["https://example.org", "https://key@example.org/1"],
+            (_, "ADDRESS" | "ADDRESSES") => &["127.0.0.1"],
+            (_, "ADDRESS:PORT") => &["127.0.0.1:9464"],
+            (_, "URL") => &["https://example.org", "https://KEY@sentry.example.org/1"],
             (_, "USER") => &["moodle"],
             _ if self.variable() == USERS => &["moodle:argon2id:…"],
             _ => &[],
