@@ -2,7 +2,7 @@
 //!
 //! Owns these patterns. Must not know how entries are separated.
 
-use super::user_name::QUOTES;
+use super::user_name::{QUOTES, is_variable};
 
 /// An entry that probably differs from what was meant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,15 +18,9 @@ pub struct Suspicion {
 
 /// What is unusual about a password in plain text.
 pub(crate) fn suspicious(password: &str) -> Option<&'static str> {
-    let is_name = |name: &str| {
-        name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-    };
     let between = |open: &str, close: &str| password.strip_prefix(open)?.strip_suffix(close);
-    let is_variable =
-        password.strip_prefix('$').is_some_and(is_name) || between("%", "%").is_some_and(is_name);
-    let is_placeholder = [("$(", ")"), ("{{", "}}"), ("<", ">"), ("`", "`")];
-    if is_variable || is_placeholder.iter().any(|(open, close)| between(open, close).is_some()) {
+    let placeholders = [("$(", ")"), ("{{", "}}"), ("<", ">"), ("`", "`")];
+    if is_variable(password) || placeholders.iter().any(|(open, close)| between(open, close).is_some()) {
         Some("the password looks like a variable or placeholder that was not replaced by its value")
     } else if password.starts_with(QUOTES) || password.ends_with(QUOTES) {
         Some("the password begins or ends with a quotation mark")

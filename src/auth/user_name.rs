@@ -4,6 +4,16 @@
 pub(super) const QUOTES: [char; 8] =
     ['"', '\'', '`', '\u{2018}', '\u{2019}', '\u{201c}', '\u{201d}', '\u{201e}'];
 
+/// Whether a text is the name of a variable, as shells or Windows write its value: `$NAME`, `${NAME}`, `%NAME%`.
+pub(super) fn is_variable(text: &str) -> bool {
+    let between = |open: &str, close: &str| text.strip_prefix(open)?.strip_suffix(close);
+    let name = between("${", "}").or_else(|| between("%", "%")).or_else(|| text.strip_prefix('$'));
+    name.is_some_and(|name| {
+        name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    })
+}
+
 /// Checks a user name.
 ///
 /// # Errors
@@ -27,7 +37,7 @@ pub(crate) fn check_name(name: &str) -> Result<(), &'static str> {
         _ if name.contains('=') => Err(
             "the user name contains an equals sign: write only user:password, without the name of a variable",
         ),
-        _ if name.starts_with('$') || name.starts_with('%') => Err(
+        _ if is_variable(name) => Err(
             "the user name is the name of a variable that was not replaced by its value: write user:password",
         ),
         _ if name.trim() != name => {

@@ -9,8 +9,7 @@ use std::process::ExitCode;
 use serde_json::{Map, Value, json};
 
 use super::table::{counted, sanitized, table};
-use super::{command_line, subcommand};
-use crate::config::{Config, ConfigError, Origin, ServeArgs, Setting, Settings, USERS};
+use crate::config::{CommandLine, Config, ConfigError, Origin, ServeArgs, Setting, Settings, USERS};
 
 /// Show the settings that `serve` would use, and where each comes from.
 ///
@@ -28,8 +27,8 @@ pub struct Args {
 
 /// Prints the settings. Fails when the server would not start with them.
 #[must_use]
-pub fn run(args: &Args) -> ExitCode {
-    let settings = match Settings::read(&command_line(|| subcommand("config"))) {
+pub fn run(args: &Args, line: &CommandLine) -> ExitCode {
+    let settings = match Settings::read(line) {
         Ok(settings) => settings,
         Err(error) => return fail(&error),
     };

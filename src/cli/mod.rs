@@ -90,13 +90,15 @@ pub fn run() -> ExitCode {
             malloc::restart_with_settings();
             crate::http::serve(&command_line(|| subcommand("serve")))
         }
-        Ok(Cli { command: Command::Config(args) }) => config::run(&args),
+        Ok(Cli { command: Command::Config(args) }) => {
+            config::run(&args, &command_line(|| subcommand("config")))
+        }
         Ok(Cli { command: Command::Demo(args) }) => demo::run(&args),
         Ok(Cli { command: Command::Health(args) }) => health::run(&args),
         Ok(Cli { command: Command::Inspect(args) }) => inspect::run(&args),
         Ok(Cli { command: Command::Migrate(args) }) => migrate::run(&args),
         Ok(Cli { command: Command::Passwd(args) }) => passwd::run(&args),
-        Ok(Cli { command: Command::Prune(_) }) => prune::run(),
+        Ok(Cli { command: Command::Prune(_) }) => prune::run(&command_line(|| subcommand("prune"))),
         Ok(Cli { command: Command::Check(args) }) => check::run(&args),
         Ok(Cli { command: Command::Completions(args) }) => completions::run(&args),
         Ok(Cli { command: Command::Man(args) }) => man::run(&args),

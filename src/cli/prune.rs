@@ -9,8 +9,7 @@ use clap::FromArgMatches as _;
 use super::data_directory::{DataDirectory, OpenError};
 use super::exit_code::exit_code;
 use super::table::table;
-use super::{command_line, subcommand};
-use crate::config::{ConfigError, ConfigFile, RetentionArgs, Settings};
+use crate::config::{CommandLine, ConfigError, ConfigFile, RetentionArgs, Settings};
 use crate::store::{Pruned, StoreError};
 use crate::units::ByteSize;
 
@@ -47,17 +46,17 @@ enum PruneError {
 
 /// Prunes and prints a table. Fails when a model could not be pruned.
 #[must_use]
-pub fn run() -> ExitCode {
-    exit_code(prune(), |(pruned, dry_run)| {
+pub fn run(line: &CommandLine) -> ExitCode {
+    exit_code(prune(line), |(pruned, dry_run)| {
         print(pruned, *dry_run);
         pruned.iter().all(|model| model.outcome.is_ok())
     })
 }
 
 /// The models, and whether nothing was changed.
-fn prune() -> Result<(Vec<Pruned>, bool), PruneError> {
+fn prune(line: &CommandLine) -> Result<(Vec<Pruned>, bool), PruneError> {
     // With the TOML file of the server: without it, more would be removed than the server is set to keep.
-    let settings = Settings::read(&command_line(|| subcommand("prune")))?;
+    let settings = Settings::read(line)?;
     let args = Args::from_arg_matches(&settings.matches)
         .map_err(|error| ConfigError::Arguments(error.to_string()))?;
     let store = args.data.open("prune", args.dry_run)?.with_retention(args.retention.into());

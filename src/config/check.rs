@@ -23,9 +23,6 @@ impl Config {
     /// When a directory, the users or the combination of address and passwords cannot be used.
     pub fn new(settings: &Settings) -> Result<Self, ConfigError> {
         let config = Self::unchecked(settings, None)?;
-        if config.data_dir.as_os_str().is_empty() {
-            return Err(ConfigError::NoDataDir);
-        }
         for (variable, path) in config.directories() {
             check_directory(variable, path, settings)?;
         }
@@ -109,7 +106,11 @@ impl Config {
     }
 }
 
+/// Checks that files can be created. Only the directory of the models has no default.
 fn check_directory(variable: &'static str, path: &Path, settings: &Settings) -> Result<(), ConfigError> {
+    if path.as_os_str().is_empty() {
+        return Err(ConfigError::NoDataDir);
+    }
     let refuse = |problem: String| {
         let origin = settings.origin(variable).cloned().unwrap_or(Origin::Unset);
         ConfigError::Directory { variable, origin, path: path.to_owned(), problem }

@@ -9,9 +9,9 @@ use std::time::Duration;
 use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, Args as _, Command};
 
+use super::clap_errors::problem;
 use super::variables::{DATA_DIR, TLS_CERT, TLS_KEY, USERS};
-use super::{Endpoints, Live, ServeArgs};
-use crate::net::TrustedProxies;
+use super::{Live, ServeArgs};
 
 /// The flag of the TOML file, which is the only one that the file cannot contain.
 pub(super) const CONFIG_FLAG: &str = "config";
@@ -61,8 +61,8 @@ pub(super) fn definitions() -> Vec<Definition> {
     let is_live = |arg: &Arg| live.get_arguments().any(|known| known.get_id() == arg.get_id());
     let has_names =
         |arg: &&Arg| arg.get_env().is_some() && arg.get_long().is_some_and(|flag| flag != CONFIG_FLAG);
-    let flags = serve.get_arguments().filter(has_names).cloned();
-    let flags = flags.map(|arg| Definition { is_live: is_live(&arg), arg, is_secret_file: false });
+    let flags = serve.get_arguments().filter(has_names);
+    let flags = flags.map(|arg| Definition::new(arg.clone(), is_live(arg)));
     let all: Vec<Definition> = [users()].into_iter().chain(flags).collect();
     let with_file = |definition: Definition| {
         let file = definition.is_secret().then(|| definition.file());
@@ -82,16 +82,21 @@ fn users() -> Definition {
         "Users and their passwords: user:password or user:SCHEME:SALT:HASH, several separated by commas. `moodle-mlbackend \
          passwd` makes hashed entries. Without users, every request except /version is refused",
     );
-    Definition { arg, is_live: true, is_secret_file: false }
+    Definition::new(arg, true)
 }
 
 impl Definition {
+    /// A flag.
+    pub(super) fn new(arg: Arg, is_live: bool) -> Self {
+        Self { arg, is_live, is_secret_file: false }
+    }
+
     /// The setting that names the TOML file.
     #[cfg(test)]
     pub(super) fn of_the_file() -> Self {
         let serve = ServeArgs::augment_args(Command::new("serve"));
         let arg = serve.get_arguments().find(|arg| arg.get_long() == Some(CONFIG_FLAG));
-        Self { arg: arg.expect("a flag").clone(), is_live: false, is_secret_file: false }
+        Self::new(arg.expect("a flag").clone(), false)
     }
 
     /// The name in a TOML file, and of the flag without its dashes.
@@ -117,6 +122,7 @@ impl Definition {
         self.arg.get_id().as_str()
     }
 
+    #[cfg(test)]
     pub(super) fn arg(&self) -> &Arg {
         &self.arg
     }
@@ -143,12 +149,13 @@ impl Definition {
         let is_one_of = |types: &[TypeId]| types.iter().any(|known| type_id == *known);
         if is_one_of(&[TypeId::of::<bool>()]) {
             Kind::Switch
-        } else if self.takes_several()
-            || is_one_of(&[TypeId::of::<TrustedProxies>(), TypeId::of::<Endpoints>()])
-        {
+        } else if self.takes_several() || matches!(self.value_name(), "ADDRESSES" | "SOCKETS") {
             Kind::List
         } else if self.value_name() == "BYTES" {
             Kind::Size
+        } else if self.value_name() == "MODE" {
+            // In octal digits: as a number of TOML, 660 and 0o660 would not mean what they seem to.
+            Kind::Text
         } else if is_one_of(&[
             TypeId::of::<u16>(),
             TypeId::of::<u32>(),
@@ -171,34 +178,54 @@ impl Definition {
         self.arg.get_value_names().and_then(|names| names.first()).map_or("", |name| name.as_str())
     }
 
-    /// A value as it is written in a variable: the default, if there is one.
+    /// Parses values as clap does.
+    pub(super) fn check(&self, values: &[String]) -> Result<(), String> {
+        // Relations to other arguments do not matter here, so the argument gets a command of its own.
+        let parser = self.arg.get_value_parser().clone();
+        let arg = Arg::new("value").long(self.key().to_owned()).value_parser(parser);
+        let arg = arg.action(self.arg.get_action().clone()).default_values(self.joined(values));
+        match Command::new("setting").no_binary_name(true).arg(arg).try_get_matches_from([""; 0]) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(problem(&error)),
+        }
+    }
+
+    /// The values for clap: one for each occurrence of the flag.
+    pub(super) fn joined(&self, values: &[String]) -> Vec<String> {
+        if self.takes_several() { values.to_vec() } else { vec![values.join(",")] }
+    }
+
+    /// A value as it is written in a variable: the default, or the first that the parser accepts.
     pub(super) fn example(&self) -> String {
         // A hidden default depends on the machine, or is empty.
         let default = self.arg.get_default_values().first().and_then(|value| value.to_str());
         let default = default.filter(|_| !self.arg.is_hide_default_value_set());
-        let possible = || Some(self.arg.get_possible_values().first()?.get_name().to_owned());
-        let example = match (self.kind(), self.value_name()) {
-            (Kind::Switch, _) => "true",
+        let candidates: &[&str] = match (self.kind(), self.value_name()) {
+            (Kind::Switch, _) => return "true".to_owned(),
             _ if default.is_some_and(|text| !text.is_empty()) => {
                 return default.unwrap_or_default().to_owned();
             }
-            (Kind::Number, _) => "4",
-            (Kind::Size, _) => "64MiB",
-            (_, "DIR") if self.variable() == DATA_DIR => "/var/lib/moodle-mlbackend",
-            (_, "DIR") => "/var/cache/moodle-mlbackend",
-            (_, "FILE") if self.variable() == TLS_CERT => "/etc/moodle-mlbackend/fullchain.pem",
-            (_, "FILE") if self.variable() == TLS_KEY => "/etc/moodle-mlbackend/privkey.pem",
-            (_, "FILE") => return format!("/etc/moodle-mlbackend/{}", self.key().trim_end_matches("-file")),
-            (_, "SOCKETS") => "unix:/run/moodle-mlbackend/socket",
-            (_, "PATH") => "/mlbackend",
-            (_, "ADDRESS" | "ADDRESSES") => "127.0.0.1",
-            (_, "ADDRESS:PORT") => "127.0.0.1:9464",
-            (_, "URL") => "https://KEY@sentry.example.org/1",
-            (_, "USER") => "moodle",
-            _ if self.key() == "users" => "moodle:argon2id:…",
-            _ => return possible().unwrap_or_else(|| "…".to_owned()),
+            (Kind::Number, _) => &["4"],
+            (Kind::Size, _) => &["64MiB"],
+            (_, "DIR") if self.variable() == DATA_DIR => &["/var/lib/moodle-mlbackend"],
+            (_, "DIR") => &["/var/cache/moodle-mlbackend"],
+            (_, "FILE") if self.variable() == TLS_CERT => &["/etc/moodle-mlbackend/fullchain.pem"],
+            (_, "FILE") if self.variable() == TLS_KEY => &["/etc/moodle-mlbackend/privkey.pem"],
+            (_, "FILE") => {
+                return format!("/etc/moodle-mlbackend/{}", self.key().trim_end_matches("-file"));
+            }
+            (_, "SOCKETS") => &["unix:/run/moodle-mlbackend/socket"],
+            (_, "PATH") => &["/mlbackend"],
+            (_, "ADDRESS" | "ADDRESSES") => &["127.0.0.1"],
+            (_, "ADDRESS:PORT") => &["127.0.0.1:9464"],
+            (_, "URL") => &["https://example.org", "https://KEY@sentry.example.org/1"],
+            (_, "USER") => &["moodle"],
+            _ if self.variable() == USERS => &["moodle:argon2id:…"],
+            _ => &[],
         };
-        example.to_owned()
+        let accepted = candidates.iter().find(|value| self.check(&[(**value).to_owned()]).is_ok());
+        let possible = || Some(self.arg.get_possible_values().first()?.get_name().to_owned());
+        accepted.map(|value| (*value).to_owned()).or_else(possible).unwrap_or_else(|| "…".to_owned())
     }
 
     /// A line of a TOML file.

@@ -15,7 +15,7 @@ use super::error::ConfigError;
 use super::origin::Origin;
 use super::secrets::{self, Found};
 use super::setting::Setting;
-use super::toml_file::{TomlFile, joined};
+use super::toml_file::TomlFile;
 
 /// The sources, except for the TOML file.
 pub(super) struct Layers<'a> {
@@ -88,7 +88,7 @@ impl Layers<'_> {
             (Some(ValueSource::CommandLine), _) => (Origin::Flag, None),
             (Some(ValueSource::EnvVariable), _) => (Origin::Variable(definition.variable().to_owned()), None),
             (_, Some((path, entry))) => {
-                let values = joined(&definition, &entry.values).into_iter().map(OsString::from);
+                let values = definition.joined(&entry.values).into_iter().map(OsString::from);
                 (Origin::Toml { path: path.clone(), line: entry.line }, Some(values.collect()))
             }
             (Some(_), None) => (Origin::Default, None),
@@ -123,5 +123,49 @@ impl Layers<'_> {
         command
             .try_get_matches_from(self.args)
             .map_err(|error| ConfigError::Arguments(explain(&error, &program).trim().to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Arg;
+
+    use super::*;
+
+    /// A secret that has a flag, as `hide_env_values` makes it.
+    fn dsn() -> Arg {
+        Arg::new("dsn").long("dsn").env("MLBACKEND_TEST_DSN").hide_env_values(true)
+    }
+
+    /// The value of the secret, and where it comes from.
+    fn merged(args: &[&str], variables: &[(&str, &str)]) -> (Option<String>, Origin) {
+        let args: Vec<OsString> = args.iter().map(OsString::from).collect();
+        let environment = |variable: &str| {
+            variables.iter().find(|(name, _)| *name == variable).map(|(_, value)| OsString::from(value))
+        };
+        let command = Command::new("test").no_binary_name(true).arg(dsn());
+        let layers = Layers { command, args: &args, environment: &environment };
+        let given = layers.given().expect("valid flags");
+        let merged = layers.merge(&given, None, vec![Definition::new(dsn(), false)]).expect("valid values");
+        let [setting] = &merged.list[..] else { panic!("one setting") };
+        assert_eq!(setting.shown(), None);
+        (merged.matches.get_one::<String>("dsn").cloned(), setting.origin.clone())
+    }
+
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "a file in a temporary directory")]
+    fn a_secret_with_a_flag_can_be_in_a_file_too() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), "of-the-file\n").expect("written");
+        let path = file.path().to_str().expect("UTF-8");
+        let (dsn, dsn_file) = ("MLBACKEND_TEST_DSN", "MLBACKEND_TEST_DSN_FILE");
+        let origin = Origin::VariableFile { variable: dsn_file.to_owned(), path: file.path().to_owned() };
+        assert_eq!(merged(&[], &[(dsn_file, path)]), (Some("of-the-file".to_owned()), origin.clone()));
+        assert_eq!(merged(&[], &[(dsn_file, path), (dsn, "")]).1, origin);
+        let variable = merged(&[], &[(dsn_file, path), (dsn, "of-the-variable")]);
+        assert_eq!(variable, (Some("of-the-variable".to_owned()), Origin::Variable(dsn.to_owned())));
+        let flag = merged(&["--dsn", "of-the-flag"], &[(dsn_file, path), (dsn, "of-the-variable")]);
+        assert_eq!(flag, (Some("of-the-flag".to_owned()), Origin::Flag));
+        assert_eq!(merged(&[], &[]), (None, Origin::Unset));
     }
 }

@@ -10,7 +10,7 @@ use clap::Args;
 
 use super::parsers::{host, port};
 
-/// The longest path of a Unix socket: `sun_path` of sockaddr_un has 108 bytes on Linux and 104 on macOS, with a zero
+/// The longest path of a Unix socket: `sockaddr_un` has room for 108 bytes on Linux and 104 on macOS, with a zero
 /// at the end.
 const MAX_SOCKET_PATH: usize = 103;
 
@@ -18,7 +18,7 @@ const MAX_SOCKET_PATH: usize = 103;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Listening")]
 pub struct Listen {
-    /// Where to listen, instead of --host and --port: unix:/PATH or ADDRESS:PORT, several separated by commas. Sockets that
+    /// Where to listen, instead of --host and --port: unix:PATH or ADDRESS:PORT, several separated by commas. Sockets that
     /// systemd passes (socket activation) come before this setting
     #[arg(
         long = "listen",

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::definition::Definition;
 use super::origin::Origin;
-use super::toml_file::{TomlFile, joined};
+use super::toml_file::TomlFile;
 use super::variables::USERS;
 
 /// The directory of the credentials that systemd passes to a service (systemd.exec(5), `LoadCredential`).
@@ -81,7 +81,7 @@ enum Source {
 
 fn in_toml(secret: &Definition, toml: &TomlFile) -> Option<(Origin, Source)> {
     if let Some(entry) = toml.entry(secret.key()) {
-        let value = joined(secret, &entry.values).join(",");
+        let value = secret.joined(&entry.values).join(",");
         let origin = Origin::Toml { path: toml.path.clone(), line: entry.line };
         return Some((origin, Source::Value(value.into_bytes())));
     }

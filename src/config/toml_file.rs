@@ -11,7 +11,6 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 use toml::de::{DeTable, DeValue};
 
-use super::clap_errors::problem;
 use super::definition::{CONFIG_FLAG, Definition, Kind};
 use super::error::ConfigError;
 use crate::text::Untrusted;
@@ -99,7 +98,8 @@ impl Reader<'_> {
             self.error(line, problem, Some(definition))
         };
         let values = texts(value, definition.kind()).ok_or_else(wrong_type)?;
-        check(definition, &values)
+        definition
+            .check(&values)
             .map_err(|problem| self.error(line, format!("{key}: {problem}"), Some(definition)))?;
         Ok(Entry { key: key.to_owned(), values, line })
     }
@@ -196,24 +196,6 @@ fn name_of_type(value: &DeValue) -> &'static str {
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",
     }
-}
-
-/// Parses values as clap does.
-fn check(definition: &Definition, values: &[String]) -> Result<(), String> {
-    // Relations to other arguments do not matter here, so the argument gets a command of its own.
-    let source = definition.arg();
-    let arg =
-        Arg::new("value").long(definition.key().to_owned()).value_parser(source.get_value_parser().clone());
-    let arg = arg.action(source.get_action().clone()).default_values(joined(definition, values));
-    match Command::new("setting").no_binary_name(true).arg(arg).try_get_matches_from([""; 0]) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(problem(&error)),
-    }
-}
-
-/// The values for clap: one for each occurrence of the flag.
-pub(super) fn joined(definition: &Definition, values: &[String]) -> Vec<String> {
-    if definition.takes_several() { values.to_vec() } else { vec![values.join(",")] }
 }
 
 /// The key of the setting that clap finds similar.

@@ -30,19 +30,19 @@ async fn reload_on(mut hangup: Signal, state: web::Data<AppState>, reloader: Rel
     // Locked by one reload at a time: the next signal is received after it.
     let parts = web::Data::new((Mutex::new(reloader), others));
     while hangup.recv().await.is_some() {
+        service_manager::reloading();
         let (state, parts) = (state.clone(), parts.clone());
         // A file can be on a slow network file system.
         let reload = web::block(move || {
             let (reloader, others) = &**parts;
-            service_manager::reloading();
             let mut reloader = reloader.lock().unwrap_or_else(PoisonError::into_inner);
             reload_settings(&state, &mut reloader);
             others.iter().for_each(|reload| reload());
-            service_manager::ready();
         });
         if let Err(error) = reload.await {
             tracing::error!(%error, "the settings were not reloaded: the previous ones stay in force");
         }
+        service_manager::ready();
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the service manager (systemd) is told: ready, reloading, stopping, and alive (sd_notify(3)). Elsewhere nothing is
+//! Notifications for the service manager (systemd): ready, reloading, stopping, and alive (`sd_notify(3)`). Elsewhere nothing is
 //! sent.
 //!
 //! Must not know what the server does.

@@ -7,6 +7,7 @@
 //! of an evaluation right after its reply, and without the log the result is lost: the server waits for that request. Must
 //! not know how a request is handled.
 
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -166,15 +167,13 @@ pub(super) struct StopSignals {
 impl StopSignals {
     /// Handles the signals from now on; before, and on an error, they end the process at once.
     pub(super) fn new() -> Option<Self> {
-        match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
-            (Ok(terminate), Ok(interrupt)) => Some(Self { terminate, interrupt }),
-            _ => {
-                tracing::warn!(
-                    "cannot handle signals: SIGTERM will stop the server without a graceful shutdown"
-                );
-                None
-            }
-        }
+        let signals = signal(SignalKind::terminate()).and_then(|terminate| {
+            signal(SignalKind::interrupt()).map(|interrupt| Self { terminate, interrupt })
+        });
+        let warn = |error: &io::Error| {
+            tracing::warn!(%error, "cannot handle signals: SIGTERM will stop the server without a graceful shutdown");
+        };
+        signals.inspect_err(warn).ok()
     }
 }
 

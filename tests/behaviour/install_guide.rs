@@ -99,6 +99,8 @@ fn the_tables_of_settings_match_serve_help() {
         let users = usual.remove(secret).expect("the users are on the page");
         assert_eq!(users, Setting { flag: None, default: String::new() });
     }
+    // The files of other secrets.
+    usual.retain(|variable, setting| setting.flag.is_some() || !variable.ends_with("_FILE"));
     assert_eq!(usual, settings_of_help());
     assert!(!advanced.is_empty() && advanced.keys().all(|variable| !usual.contains_key(variable)));
     // The help hides advanced flags. `serve` refuses an unknown flag before it prints the help.
@@ -234,7 +236,8 @@ fn settings_of_help() -> BTreeMap<String, Setting> {
     flags
         .iter()
         .filter_map(|text| {
-            let variable = between(text, "[env: ", "=")?.to_owned();
+            // A secret has no value there.
+            let variable = between(text, "[env: ", "]")?.split('=').next()?.to_owned();
             let flag = text.split([' ', ',']).find(|word| word.starts_with("--")).map(str::to_owned);
             let default = between(text, "[default: ", "]").unwrap_or_default().to_owned();
             Some((variable, Setting { flag, default }))

@@ -1,4 +1,4 @@
-//! What systemd is told (sd_notify), and the sockets that it passes: a restart refuses no connection.
+//! Notifications for systemd (`sd_notify`), and the sockets that it passes: a restart refuses no connection.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -31,7 +31,7 @@ impl Manager {
     fn new(dir: &Path) -> Self {
         let path = dir.join("notify");
         let socket = UnixDatagram::bind(&path).expect("a socket");
-        socket.set_read_timeout(Some(Duration::from_secs(60))).expect("a time-out can be set");
+        socket.set_read_timeout(Some(Duration::from_mins(1))).expect("a time-out can be set");
         Self { socket, path }
     }
 
@@ -222,6 +222,32 @@ fn a_restart_with_an_inherited_socket_refuses_no_request() {
     println!("{sent} requests, {restarts} restarts, {} lost", failures.len());
     assert!(failures.is_empty(), "{failures:?}\n{}", service.log());
     assert!(sent > restarts * CLIENTS, "only {sent} requests");
+}
+
+/// Its request comes when the old process has stopped accepting: no other process can answer it.
+#[test]
+fn a_connection_that_was_accepted_before_a_restart_is_served() {
+    let test = "a_connection_that_was_accepted_before_a_restart_is_served";
+    let Some(activate) = tool(test, "systemd-socket-activate") else { return };
+    let port = free_port();
+    let service = Activated::start(&activate, &format!("127.0.0.1:{port}"));
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    until("the socket is open", || TcpStream::connect(address).is_ok());
+    until("the service is ready", || service.starts() == 1);
+    let accepted = TcpStream::connect(address).expect("a connection");
+    thread::sleep(Duration::from_millis(300));
+    service.signal("TERM");
+    until("it accepts nothing more", || service.log().contains("new connections wait for the next process"));
+    let waiting = TcpStream::connect(address).expect("the system accepts the connection");
+    let train = Form::model("m", "d").file("dataset", &separable(40, false));
+    let train = Request::new("POST", "/training").credentials("a", "b").form(&train);
+    let reply = exchange_over(&accepted, &train.bytes()).expect("a response");
+    assert_eq!((reply.status, reply.header("connection")), (200, Some("close")), "{}", reply.text());
+    assert_eq!(service.starts(), 1, "the old process responded");
+    exchange_over(&waiting, &Request::new("GET", "/version").bytes())
+        .expect("a response")
+        .expect(200, "3.0.5");
+    assert_eq!(service.starts(), 2, "the new process responded");
 }
 
 #[test]

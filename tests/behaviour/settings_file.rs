@@ -44,6 +44,7 @@ fn with_file(content: impl AsRef<[u8]>) -> Launch {
 )]
 #[case::a_number_out_of_range("port = 65536", 1, "from 0 to 65535", "port = 5000")]
 #[case::a_negative_number("max-rows = -1", 1, "at least 1", "max-rows = 5000000")]
+#[case::digits_of_a_mode("socket-mode = 0o660", 1, "expected a text in quotation", "socket-mode = \"660\"")]
 #[case::an_unknown_choice("log-format = \"xml\"", 1, "expected one of text, json", "log-format = \"text\"")]
 #[case::a_wrong_size("max-dataset-bytes = \"plenty\"", 1, "expected a size", "max-dataset-bytes = \"1GiB\"")]
 #[case::no_quotation_marks("host = localhost", 1, "texts need quotation marks", "host = \"127.0.0.1\"")]
@@ -147,6 +148,10 @@ fn in_its_own_etc() {
     fs::create_dir(Path::new("/etc/moodle-mlbackend")).expect("created");
     fs::write("/etc/moodle-mlbackend/config.toml", "port = 5001\n").expect("written");
     assert_eq!(port(), "/etc/moodle-mlbackend/config.toml, line 1");
+    // The server of the demo has settings of its own.
+    fs::write("/etc/moodle-mlbackend/config.toml", "port = \"wrong\"\n").expect("written");
+    Output::of(&mut program(&["serve", "--data-dir", "/etc"])).expect_code(1);
+    Output::of(&mut program(&["demo", "--samples", "500"])).expect_code(0);
 }
 
 /// Otherwise `prune` would remove what the server is set to keep.

@@ -193,7 +193,7 @@ fn shorter_timeouts_disconnect_slow_clients_sooner_than_the_defaults() {
     let short = with_short_timeouts(Launch::new()).env("MOODLE_MLBACKEND_STALL_SECONDS", "1");
     let short = short.env("MOODLE_MLBACKEND_LINGER_SECONDS", "1").start();
     let default = TestServer::start();
-    let connect = |server: &TestServer| ALL.map(|slow| SlowClient::connect(&server, slow)).into();
+    let connect = |server: &TestServer| ALL.map(|slow| SlowClient::connect(server, slow)).into();
     let (fast, mut slow): (Vec<SlowClient>, Vec<SlowClient>) = (connect(&short), connect(&default));
     let mut connected = vec![true; slow.len()];
     let send_all = || {

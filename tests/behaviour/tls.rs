@@ -1,17 +1,17 @@
 //! HTTPS by the server itself: versions, protocols, wrong files, and slow or lost clients.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rstest::rstest;
 
 use crate::common::{
-    Authority, CertificateFiles, Form, Launch, Output, Request, TestServer, exchange, separable, tool,
-    unlabelled, until, untouched,
+    Authority, CertificateFiles, Form, Launch, Output, Request, TestServer, exchange, exchange_over,
+    separable, tool, unlabelled, until, untouched,
 };
 
 fn served(authority: &Authority) -> TestServer {
@@ -66,7 +66,7 @@ fn curl_connects_with_the_versions_of_today(#[case] first: &str, #[case] second:
 fn s_client(server: &TestServer, openssl: &Path, options: &[&str]) -> Output {
     let mut command = Command::new(openssl);
     command.args(["s_client", "-connect", &server.address.to_string()]).args(options);
-    Output::of(command.stdin(std::process::Stdio::null()))
+    Output::of(command.stdin(Stdio::null()))
 }
 
 #[test]
@@ -216,9 +216,8 @@ fn clients_that_drip_a_record_or_a_handshake_or_send_nothing_are_disconnected() 
                 loop {
                     assert!(begun.elapsed() < Duration::from_secs(20), "still connected after {at} bytes");
                     match stream.read(&mut [0; 4096]) {
-                        Ok(0) => break,
-                        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                        Err(_) => break,
+                        Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                        Ok(0) | Err(_) => break,
                         Ok(_) => {}
                     }
                     // The last byte is never sent.
@@ -233,4 +232,52 @@ fn clients_that_drip_a_record_or_a_handshake_or_send_nothing_are_disconnected() 
         }
     });
     until("their connections are closed", || server.descriptors() <= before);
+}
+
+/// Larger than what a record, the reader or the memory of a short upload holds.
+#[test]
+fn a_large_upload_arrives_whole_and_its_connection_stays_open() {
+    let Some(authority) = Authority::new("a_large_upload_arrives_whole_and_its_connection_stays_open") else {
+        return;
+    };
+    let server = served(&authority);
+    let form = Form::model("m", "d").file("importzip", &vec![b'x'; 20 << 20]);
+    let import = Request::new("POST", "/import").credentials("a", "b").form(&form);
+    let mut stream = server.connect();
+    let reply = exchange_over(&mut stream, &import.bytes()).expect("a response");
+    assert_eq!(reply.status, 400, "{}", reply.text());
+    let version = Request::new("GET", "/version").bytes();
+    exchange_over(&mut stream, &version).expect("a response").expect(200, "3.0.5");
+    // Without a password, the response comes before the upload has arrived.
+    let refused =
+        Request::new("POST", "/import").form(&Form::model("m", "d").file("importzip", &[b'x'; 1 << 20]));
+    assert_eq!(server.send(&refused).status, 401);
+    assert!(server.uploads().is_empty(), "{:?}", server.uploads());
+}
+
+/// `K` makes openssl change its key and ask the server to do the same, which costs the server more than the client.
+#[test]
+fn a_client_that_changes_its_keys_again_and_again_is_disconnected() {
+    let test = "a_client_that_changes_its_keys_again_and_again_is_disconnected";
+    let (Some(openssl), Some(authority)) = (tool(test, "openssl"), Authority::new(test)) else { return };
+    let server = served(&authority);
+    server.get("/version").expect(200, "3.0.5");
+    let before = server.descriptors();
+    let mut client = Command::new(openssl)
+        .args(["s_client", "-tls1_3", "-connect", &server.address.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("openssl runs");
+    let mut keys = client.stdin.take().expect("a pipe");
+    // Each is read on its own: s_client takes only the first letter of what it has read.
+    let begun = Instant::now();
+    while keys.write_all(b"K\n").is_ok() && client.try_wait().expect("its state").is_none() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "still connected");
+        thread::sleep(Duration::from_millis(20));
+    }
+    let _ = client.wait();
+    server.get("/version").expect(200, "3.0.5");
+    until("its connection is closed", || server.descriptors() <= before);
 }

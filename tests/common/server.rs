@@ -69,6 +69,8 @@ impl Launch {
         command
             .arg("serve")
             .env("MOODLE_MLBACKEND_PORT", "0")
+            // Not the file of an installation on this machine.
+            .env("MOODLE_MLBACKEND_CONFIG", "/dev/null")
             .env_remove("RUST_BACKTRACE")
             .env("MOODLE_MLBACKEND_PYTHON_DIR", dir.path().join("data"))
             .env("MOODLE_MLBACKEND_TEMPDIR", dir.path().join("temp"))

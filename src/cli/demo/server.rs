@@ -127,7 +127,8 @@ fn spawn(work: &Path, log: &Path, users: &str) -> Result<Child, DemoError> {
     let (output, errors) = files.map_err(DemoError::Directory)?;
     let program = std::env::current_exe().map_err(DemoError::Start)?;
     let mut command = Command::new(program);
-    command.args(["serve", "--port", "0"]);
+    // Without the file of a real installation.
+    command.args(["serve", "--port", "0", "--config", ""]);
     let variables = std::env::vars_os().map(|(name, _)| name);
     for name in variables.filter(|name| name.to_string_lossy().starts_with(VARIABLE_PREFIX)) {
         command.env_remove(name);

@@ -53,7 +53,7 @@ impl ListeningSocket {
     }
 }
 
-/// The sockets that systemd passes (`LISTEN_FDS`, sd_listen_fds(3)); none if it passes none.
+/// The sockets that systemd passes (`LISTEN_FDS`, `sd_listen_fds(3)`); none if it passes none.
 pub(crate) fn inherited() -> io::Result<Vec<ListeningSocket>> {
     let mut passed = ListenFd::from_env();
     (0..passed.len().min(MAX_INHERITED)).map(|at| take(&mut passed, at)).collect()

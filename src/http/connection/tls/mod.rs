@@ -147,7 +147,7 @@ impl Tls {
 /// a handshake are no failures: health checks make them.
 fn log_failure(error: &io::Error) {
     static LINE: SeldomLine = SeldomLine::new();
-    if error.get_ref().is_some_and(|cause| cause.is::<rustls::Error>()) && LINE.is_due() {
+    if error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>()).is_some() && LINE.is_due() {
         let cause = error.to_string();
         tracing::warn!(cause = %Untrusted(&cause).line(MAX_ERROR_CHARS), "a TLS handshake failed");
     }
