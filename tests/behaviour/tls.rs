@@ -136,10 +136,20 @@ fn does_not_start_with_files_that_cannot_be_used_and_says_why() {
     assert!(half.stderr.contains("MOODLE_MLBACKEND_TLS_KEY is not"), "{}", half.stderr);
 }
 
+#[rstest]
+#[case("rsa:2048")]
+#[case("ed25519")]
+fn serves_with_other_kinds_of_keys(#[case] kind: &str) {
+    let Some(authority) = Authority::new("serves_with_other_kinds_of_keys") else { return };
+    let server = Launch::new().with_tls(&authority, &authority.issue_with_key(kind)).start();
+    server.get("/version").expect(200, "3.0.5");
+}
+
 #[test]
 fn warns_of_a_certificate_that_ends_soon() {
     let Some(authority) = Authority::new("warns_of_a_certificate_that_ends_soon") else { return };
-    for (days, is_soon) in [(13, true), (15, false)] {
+    // A century is beyond 2049, from when on certificates write dates in another form.
+    for (days, is_soon) in [(13, true), (15, false), (36_500, false)] {
         let server = Launch::new().with_tls(&authority, &authority.issue("server", days)).start();
         let log = server.log();
         assert_eq!(log.contains("ends in less than 14 days"), is_soon, "{days} days: {log}");
