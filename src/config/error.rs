@@ -5,6 +5,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use super::origin::Origin;
 use super::variables::{DATA_DIR, S3_BUCKET, USERS};
 use crate::auth::UsersError;
 
@@ -18,18 +19,63 @@ pub enum ConfigError {
     )]
     NoDataDir,
     /// A directory cannot be used.
-    #[error("{variable} is set to {}, {problem}: set it to an existing directory that this user can write to", path.display())]
+    #[error(
+        "{variable} is set to {}{}, {problem}: set it to an existing directory that this user can write to, for example \
+         /var/lib/moodle-mlbackend",
+        path.display(), place(origin)
+    )]
     Directory {
         /// The variable that names it.
         variable: &'static str,
+        /// Where the name comes from.
+        origin: Origin,
         /// The directory.
         path: PathBuf,
         /// The problem, as a relative clause.
         problem: String,
     },
-    /// The users variable is malformed.
-    #[error("{USERS} cannot be used: {0}")]
-    Users(#[from] UsersError),
+    /// The users are malformed.
+    #[error("{USERS}{} cannot be used: {problem}", place(origin))]
+    Users {
+        /// Where the users come from.
+        origin: Origin,
+        /// The problem.
+        #[source]
+        problem: UsersError,
+    },
+    /// The file of a secret cannot be read.
+    #[error("{variable} cannot be used: {origin}: {problem}, for example /etc/moodle-mlbackend/users")]
+    Secret {
+        /// The variable of the secret.
+        variable: String,
+        /// The file.
+        origin: Origin,
+        /// The problem and the remedy.
+        problem: String,
+    },
+    /// The TOML file cannot be read.
+    #[error("the file of settings {} {problem}; --config or MOODLE_MLBACKEND_CONFIG names another", path.display())]
+    TomlFile {
+        /// The file.
+        path: PathBuf,
+        /// The problem.
+        problem: String,
+    },
+    /// A line of the TOML file cannot be used.
+    #[error("{}, line {line}: {problem} (example: {example})", path.display())]
+    Toml {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// The problem.
+        problem: String,
+        /// A valid line.
+        example: String,
+    },
+    /// A flag or a variable cannot be used.
+    #[error("{0}")]
+    Arguments(String),
     /// A well-known password would be the only protection of a server that other machines can reach.
     #[error(
         "{USERS} gives the user {user:?} a well-known password, and {host} can be reached from other machines: make a \
@@ -58,4 +104,12 @@ pub enum ConfigError {
          directory"
     )]
     S3,
+}
+
+/// Where a value comes from, unless that is the variable of the message or its flag.
+fn place(origin: &Origin) -> String {
+    match origin {
+        Origin::Flag | Origin::Variable(_) | Origin::Default | Origin::Unset => String::new(),
+        other => format!(" ({other})"),
+    }
 }

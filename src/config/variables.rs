@@ -4,6 +4,8 @@
 
 /// The users. There is no flag, because other users of the machine can read command lines.
 pub const USERS: &str = "MOODLE_MLBACKEND_PYTHON_USERS";
+/// The file of settings.
+pub(super) const CONFIG: &str = "MOODLE_MLBACKEND_CONFIG";
 /// The directory of the models.
 pub(super) const DATA_DIR: &str = "MOODLE_MLBACKEND_PYTHON_DIR";
 /// The directory of uploads.

@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use actix_web::rt::task::JoinHandle;
 use actix_web::{rt, web};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::connection::listener;
 use super::connection::sockets::{self, ListeningSocket, SocketFile};
 use super::connection::tls::Tls;
 use super::error::{StartError, chain};
+use super::reload::{Reload, on_hangup};
 use super::service_manager::{self, Heartbeats};
 use super::shutdown::{StopSignals, stop_on_signal};
 use super::startup_warnings::log_warnings;
 use super::state::AppState;
 use crate::backend;
-use crate::config::{Config, Endpoint, ServeArgs};
+use crate::config::{CommandLine, Config, Endpoint, Reloader, Settings};
 use crate::telemetry;
 
 /// How often the retention settings are applied.
@@ -39,8 +39,8 @@ async fn apply_retention(state: web::Data<AppState>) {
 
 /// `moodle-mlbackend serve`: exit code 1 and a sentence if the server cannot start.
 #[must_use]
-pub fn serve(args: ServeArgs) -> ExitCode {
-    match Config::load(args).map_err(StartError::from).and_then(run) {
+pub fn serve(line: &CommandLine) -> ExitCode {
+    match start(line) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // stderr may be closed, which is no reason to panic.
@@ -50,11 +50,23 @@ pub fn serve(args: ServeArgs) -> ExitCode {
     }
 }
 
-/// Serves until SIGTERM or SIGINT; after SIGTERM, running jobs may finish within the configured time.
-fn run(config: Config) -> Result<(), StartError> {
+fn start(line: &CommandLine) -> Result<(), StartError> {
     // Before other threads run: this removes variables of the environment.
     let inherited = sockets::inherited().map_err(StartError::Inherited)?;
+    let settings = Settings::read(line)?;
+    let config = Config::new(&settings)?;
     let log = telemetry::start(config.log_format, config.debug_mode);
+    settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    run(config, inherited, Reloader::new(line.clone(), &settings), log)
+}
+
+/// Serves until SIGTERM or SIGINT; after SIGTERM, running jobs may finish within the configured time.
+fn run(
+    config: Config,
+    inherited: Vec<ListeningSocket>,
+    reloader: Reloader,
+    log: telemetry::Log,
+) -> Result<(), StartError> {
     rt::System::new().block_on(async move {
         let tls = config.tls.files()?.map(Tls::new).transpose()?;
         let hands_over = !inherited.is_empty();
@@ -75,10 +87,10 @@ fn run(config: Config) -> Result<(), StartError> {
         if let Some(signals) = StopSignals::new() {
             rt::spawn(stop_on_signal(state.clone(), server.handle(), signals));
         }
+        let certificate = tls.clone().map(|tls| -> Reload { Box::new(move || tls.reload()) });
+        on_hangup(state.clone(), reloader.exposed_at(exposed), certificate.into_iter().collect());
         let mut tasks = vec![rt::spawn(apply_retention(state.clone())), rt::spawn(heartbeats.report())];
-        if let (Some(tls), Ok(hangup)) = (tls, signal(SignalKind::hangup())) {
-            tasks.push(rt::spawn(keep_certificate_current(tls, hangup)));
-        }
+        tasks.extend(tls.map(|tls| rt::spawn(watch_certificate(tls))));
         announce(&urls);
         let ended = server.await.map_err(StartError::Server);
         tasks.iter().for_each(JoinHandle::abort);
@@ -114,7 +126,7 @@ fn open(
     for endpoint in config.endpoints() {
         let opened = sockets::open(&endpoint, config.listen.socket_mode);
         let (socket, file) = opened.map_err(|source| match endpoint {
-            Endpoint::Tcp(address) => StartError::Bind { address, source },
+            Endpoint::Tcp(address) => StartError::bind(address, source),
             Endpoint::Unix(path) => StartError::BindUnix { path, source },
         })?;
         sockets.push(socket);
@@ -123,17 +135,11 @@ fn open(
     Ok((sockets, files))
 }
 
-/// Reads the certificate again on SIGHUP, and logs regularly when it ends soon.
-async fn keep_certificate_current(tls: Tls, mut hangup: Signal) {
+/// Logs regularly when the certificate ends soon.
+async fn watch_certificate(tls: Tls) {
     loop {
-        tokio::select! {
-            _ = hangup.recv() => {
-                service_manager::reloading();
-                tls.reload();
-                service_manager::ready();
-            }
-            () = tokio::time::sleep(CERTIFICATE_INTERVAL) => tls.log_end(),
-        }
+        tokio::time::sleep(CERTIFICATE_INTERVAL).await;
+        tls.log_end();
     }
 }
 

@@ -55,9 +55,28 @@ pub enum StartError {
     /// TLS cannot be used.
     #[error("cannot use TLS")]
     Tls(#[from] TlsError),
+    /// The address belongs to another machine, or to none.
+    #[error(
+        "cannot listen on {}: this machine does not have this address. Set --host or MOODLE_MLBACKEND_HOST to 127.0.0.1, to \
+         0.0.0.0 for all addresses, or to one that `ip address` lists", address.ip()
+    )]
+    ForeignAddress {
+        /// The configured address.
+        address: SocketAddr,
+    },
     /// The server failed.
     #[error("the server failed")]
     Server(#[source] io::Error),
+}
+
+impl StartError {
+    /// The address cannot be listened on.
+    pub(super) fn bind(address: SocketAddr, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::AddrNotAvailable => Self::ForeignAddress { address },
+            _ => Self::Bind { address, source },
+        }
+    }
 }
 
 /// Why a request failed. `Display` is the response's body, except for internal errors.

@@ -9,6 +9,7 @@ mod debug_copy;
 pub(crate) mod error;
 pub(crate) mod extract;
 pub(crate) mod middleware;
+mod reload;
 mod response;
 mod routes;
 mod service_manager;

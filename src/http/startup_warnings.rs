@@ -3,19 +3,14 @@
 use std::net::IpAddr;
 
 use super::extract::tenant::prefix;
-use crate::auth::{Users, Weakness};
+use crate::auth::Weakness;
 use crate::config::{Config, TLS_CERT, TLS_KEY, TRUSTED_PROXIES, USERS, warn_about_removed_variables};
 
 /// Logs a warning for each unsafe setting, and the folders of isolated users. `exposed` is an address at which other
 /// machines can reach the server.
 pub(super) fn log_warnings(config: &Config, exposed: Option<IpAddr>, has_tls: bool) {
     warn_about_removed_variables();
-    match &config.users {
-        None => tracing::warn!(
-            "{USERS} is not set: every request except /version will be refused; set it to user:password"
-        ),
-        Some(users) => log_user_warnings(users, config, exposed.is_some()),
-    }
+    log_user_warnings(config, exposed.is_some());
     if let Some(address) = exposed.filter(|_| !has_tls && config.access.trusted_proxies.is_empty()) {
         tracing::warn!(
             "{address} is reachable without TLS: passwords and student data are sent in clear text; set {TLS_CERT} and \
@@ -25,9 +20,21 @@ pub(super) fn log_warnings(config: &Config, exposed: Option<IpAddr>, has_tls: bo
     }
 }
 
-fn log_user_warnings(users: &Users, config: &Config, is_exposed: bool) {
+/// The same for the users alone.
+pub(super) fn log_user_warnings(config: &Config, is_exposed: bool) {
+    let live = config.live();
+    let Some(users) = &live.users else {
+        return tracing::warn!(
+            "{USERS} is not set: every request except /version will be refused; set it to user:password"
+        );
+    };
     for correction in users.corrections() {
         tracing::warn!("{USERS} was corrected: {correction}. Correct it where it is set");
+    }
+    for suspicion in users.suspicions() {
+        tracing::warn!(
+            "{USERS}, {suspicion}. If a tool has changed it, logins will fail: make the entry with `moodle-mlbackend passwd`"
+        );
     }
     for (user, weakness) in users.weak() {
         match weakness {

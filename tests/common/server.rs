@@ -131,6 +131,11 @@ impl Launch {
         self.dir.path().join("stash")
     }
 
+    /// A path for a file of the test, which the server keeps too: [`TestServer::path`].
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
     /// Starts a server that must listen.
     pub fn start(self) -> TestServer {
         let log = File::create_new(self.dir.path().join("log")).expect("a log file");
@@ -278,6 +283,11 @@ impl TestServer {
         let Some(id) = last.as_ref().and_then(|reply| reply.header("x-request-id")) else { return read() };
         until("the log is written", || read().lines().any(|line| line.contains(id)));
         read().split_inclusive('\n').filter(|line| !line.contains(id)).collect()
+    }
+
+    /// See [`Launch::path`].
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
     }
 
     pub fn data_dir(&self) -> PathBuf {
