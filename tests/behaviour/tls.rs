@@ -260,7 +260,7 @@ fn a_large_upload_arrives_whole_and_its_connection_stays_open() {
     exchange_over(&mut stream, &version).expect("a response").expect(200, "3.0.5");
     // Without a password, the response comes before the upload has arrived.
     let refused =
-        Request::new("POST", "/import").form(&Form::model("m", "d").file("importzip", &[b'x'; 1 << 20]));
+        Request::new("POST", "/import").form(&Form::model("m", "d").file("importzip", &vec![b'x'; 1 << 20]));
     assert_eq!(server.send(&refused).status, 401);
     assert!(server.uploads().is_empty(), "{:?}", server.uploads());
 }
@@ -284,7 +284,7 @@ fn a_client_that_changes_its_keys_again_and_again_is_disconnected() {
     // Each is read on its own: s_client takes only the first letter of what it has read.
     let begun = Instant::now();
     while keys.write_all(b"K\n").is_ok() && client.try_wait().expect("its state").is_none() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "still connected");
+        assert!(begun.elapsed() < Duration::from_mins(1), "still connected");
         thread::sleep(Duration::from_millis(20));
     }
     let _ = client.wait();
