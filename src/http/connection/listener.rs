@@ -123,6 +123,9 @@ impl Layers {
         // A connection that is closed already has no address.
         let permit = client.and_then(|client| self.per_client.count(client.ip()));
         let permit = permit.ok_or(DispatchError::Io(ErrorKind::ConnectionRefused.into()))?;
+        // Otherwise the system holds a response back until the client confirms what TLS sent before it: 40 ms. A connection
+        // that has been closed has no options.
+        let _ = stream.set_nodelay(true);
         let stream = GuardedStream::new(stream, &self.limits, self.read_gate(), Some(permit));
         let stream = match &self.tls {
             Some(tls) => tls.accept(stream, self.limits.head).await?,
