@@ -10,6 +10,7 @@ mod inspect;
 mod learning_threads;
 mod loaded_models;
 mod migrate;
+mod observation;
 mod predict;
 mod reply;
 mod score;
@@ -26,7 +27,7 @@ pub use inspect::{DatasetReport, DirectoryReport, Found, InspectError, ModelRepo
 pub use loaded_models::LoadedModels;
 pub use migrate::{PythonServerState, convert_python_server, look_at_python_server, remove_python_server};
 pub use predict::predict;
-pub use reply::{EvaluationFigures, EvaluationReply, Prediction, Status, Training};
+pub use reply::{EvaluationFigures, EvaluationReply, Failure, Prediction, Status, Training};
 pub use time_budget::{TimeBudget, USUAL_BUDGET};
 pub use train::{RepeatedBatches, TrainingOptions, train};
 pub use transfer::{
@@ -38,12 +39,17 @@ pub use upload::Upload;
 use std::io::Seek;
 
 use crate::fs::failpoints::failpoint;
-use crate::store::{ModelDir, ModelId, ModelKey, Pruned, Store};
+use crate::store::{ModelDir, ModelId, ModelKey, Pruned, RunId, Store};
 
 /// Starts a job that will change a model. The job counts as started now, however long it is queued: a later deletion
 /// also deletes what the job stores.
 pub fn begin(store: &Store, key: &ModelKey) -> Result<ModelDir, BackendError> {
     Ok(store.model(&key.id, &key.dir).begin_job()?)
+}
+
+/// The id of an evaluation that failed, which has no report.
+pub fn failed_run(model_dir: &ModelDir) -> Result<RunId, BackendError> {
+    Ok(model_dir.next_run_id()?)
 }
 
 /// Deletes everything under `id`, and nothing else; succeeds if there is nothing.

@@ -42,6 +42,29 @@ pub struct Training {
     pub errors: Option<String>,
 }
 
+/// The reply to a request that failed after its response had begun, so that the HTTP status cannot say it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Failure {
+    /// 1.
+    pub status: Status,
+    /// The error, for clients that show `info`.
+    pub info: [String; 1],
+    /// The error.
+    pub errors: String,
+    /// Moodle requests the log of every evaluation; the log of this run is an empty zip.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runid: Option<RunId>,
+}
+
+impl Failure {
+    /// The reply with this sentence. Moodle puts it into its page as HTML.
+    #[must_use]
+    pub fn new(error: &str, runid: Option<RunId>) -> Self {
+        let html = error.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        Self { status: Status::GENERAL_ERROR, info: [html.clone()], errors: html, runid }
+    }
+}
+
 /// The reply to a prediction.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Prediction {
@@ -98,4 +121,20 @@ pub struct EvaluationFigures {
     pub accepted_deviation: f64,
     /// The directory of the run's log: relative on the server, a full path on the command line.
     pub dir: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_inert_in_a_web_page_and_has_a_run_only_for_evaluations() {
+        let json = |run| serde_json::to_string(&Failure::new("a <b> & \"c\"", run)).expect("JSON");
+        let text = r#""a &lt;b&gt; &amp; \"c\"""#;
+        assert_eq!(json(None), format!(r#"{{"status":1,"info":[{text}],"errors":{text}}}"#));
+        assert_eq!(
+            json(Some(RunId(7))),
+            format!(r#"{{"status":1,"info":[{text}],"errors":{text},"runid":7}}"#)
+        );
+    }
 }

@@ -1,10 +1,12 @@
-//! Settings that limit uploads, datasets and model archives.
+//! Settings that limit uploads, datasets and model archives, and the silence before a response.
 //!
 //! Must not know where the limits are checked.
 
+use std::time::Duration;
+
 use clap::Args;
 
-use super::parsers::{at_least_one, bytes};
+use super::parsers::{DAY, at_least_one, bytes, seconds};
 use crate::backend::ImportLimits;
 use crate::dataset::Limits;
 use crate::units::ByteSize;
@@ -43,6 +45,25 @@ pub struct DatasetLimits {
 impl From<DatasetLimits> for Limits {
     fn from(DatasetLimits { rows, kept_rows, columns, classes }: DatasetLimits) -> Self {
         Self { rows, kept_rows, columns, classes, ..Self::default() }
+    }
+}
+
+/// How long the server is silent while it works.
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Connections")]
+pub struct KeepAlive {
+    /// Seconds after which the response to a training, evaluation or prediction begins with white space, and the interval at
+    /// which more is sent until the result, so that proxies do not time out; set it below the read timeout of every proxy.
+    /// 0 sends nothing before the result
+    #[arg(long = "keepalive-seconds", env = "MOODLE_MLBACKEND_KEEPALIVE_SECONDS", value_name = "SECONDS", default_value = "20", value_parser = seconds(0..=DAY))]
+    keepalive: Duration,
+}
+
+impl KeepAlive {
+    /// The maximum silence, if there is one.
+    #[must_use]
+    pub fn interval(&self) -> Option<Duration> {
+        Some(self.keepalive).filter(|interval| !interval.is_zero())
     }
 }
 

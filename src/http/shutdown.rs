@@ -1,19 +1,20 @@
 //! Graceful shutdown: new work is refused, running jobs get some time to finish, and what belongs to finished work is
 //! still answered.
 //!
-//! Owns the signals. A port of this process stays open until the end, so that clients get a 503 with Retry-After instead of
-//! a refused connection. Sockets of the service manager are handed over: the next process accepts what is queued there, so
-//! this one accepts nothing more and refuses nothing that it has accepted. Moodle requests the log of an evaluation right after its reply, and without the log the result is
-//! lost: the server waits for that request.
+//! Owns the signals and the phases of a shutdown. A port of this process stays open until the end, so that clients get a 503
+//! with Retry-After instead of a refused connection. Sockets of the service manager are handed over: the next process accepts
+//! what is queued there, so this one accepts nothing more and refuses nothing that it has accepted. Moodle requests the log
+//! of an evaluation right after its reply, and without the log the result is lost: the server waits for that request. Must
+//! not know how a request is handled.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix_web::dev::ServerHandle;
 use actix_web::web;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 
 use super::connection::new_connections::NewConnections;
 use super::service_manager;
@@ -32,87 +33,128 @@ const FIRST_REQUEST_TIME: Duration = Duration::from_secs(2);
 const FOLLOW_UP_TIME: Duration = Duration::from_secs(5);
 /// A prediction with a larger body is refused during a shutdown, because it is not quick.
 const MAX_QUICK_BODY: u64 = 32 << 20;
+/// How long the server waits until the responses that have begun end with an error.
+const LAST_RESPONSES_TIME: Duration = Duration::from_secs(1);
+
+/// How far a shutdown is. Requests that began in a later phase do not prolong an earlier one: otherwise a steady stream of
+/// predictions would delay the end until the timeout.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    #[default]
+    Serving,
+    /// New work is refused; quick requests are served while work is unfinished or a log is expected.
+    Draining,
+    /// All work is finished: quick requests are refused too, and those in progress end.
+    Closing,
+    /// Another process accepts the connections of the same sockets: nothing is refused.
+    HandingOver,
+}
 
 /// The requests in progress and those that will follow, and whether the server is stopping.
 #[derive(Default)]
 pub(super) struct Shutdown {
-    requested: AtomicBool,
-    /// Whether another process will accept the connections of the same sockets.
-    hands_over: AtomicBool,
-    requests: AtomicUsize,
+    state: Arc<Mutex<State>>,
     pub(super) new_connections: NewConnections,
+    /// Whether unfinished jobs are discarded.
+    discarded: watch::Sender<bool>,
+}
+
+#[derive(Default)]
+struct State {
+    phase: Phase,
+    /// Whether another process will accept the connections of the same sockets.
+    hands_over: bool,
+    /// The requests in progress that began in each phase.
+    requests: [usize; 4],
     /// The evaluations whose log was not requested yet, and until when it is expected.
-    follow_ups: Mutex<Vec<(ModelKey, RunId, Instant)>>,
+    follow_ups: Vec<(ModelKey, RunId, Instant)>,
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shutdown {
     /// Counts a request until the guard is dropped.
-    pub(super) fn begin(&self) -> RequestGuard<'_> {
-        // Counted before the flag is read: either the shutdown waits for this request or this request sees the flag.
-        let guard = RequestGuard(self);
-        self.requests.fetch_add(1, Ordering::SeqCst);
-        guard
+    pub(super) fn begin(&self) -> RequestGuard {
+        let mut state = lock(&self.state);
+        let phase = state.phase;
+        state.requests[phase as usize] += 1;
+        RequestGuard { state: Arc::clone(&self.state), phase }
     }
 
     /// The sockets belong to the service manager, which passes them to the next process.
     pub(super) fn set_hands_over(&self) {
-        self.hands_over.store(true, Ordering::SeqCst);
+        lock(&self.state).hands_over = true;
     }
 
     /// Whether the server is stopping.
     pub(super) fn is_requested(&self) -> bool {
-        self.requested.load(Ordering::SeqCst)
+        lock(&self.state).phase != Phase::Serving
     }
 
-    /// Whether a request of this path, with a body of this length, is refused now.
-    pub(super) fn refuses(&self, path: &str, body: Option<u64>) -> bool {
-        self.is_requested()
-            && !self.hands_over.load(Ordering::SeqCst)
-            && match path {
-                "/version" | "/evaluationlog" | "/export" => false,
-                "/prediction" => body.is_none_or(|bytes| bytes > MAX_QUICK_BODY),
-                _ => true,
-            }
+    /// The number of requests that are being answered.
+    pub(super) fn requests_in_progress(&self) -> usize {
+        lock(&self.state).requests.iter().sum()
     }
 
     /// An evaluation was answered: its log will be requested.
     pub(super) fn expect_follow_up(&self, model: ModelKey, run: RunId) {
         let now = Instant::now();
-        let mut follow_ups = self.follow_ups.lock().unwrap_or_else(PoisonError::into_inner);
+        let follow_ups = &mut lock(&self.state).follow_ups;
         follow_ups.retain(|(_, _, until)| *until > now);
         follow_ups.push((model, run, now + FOLLOW_UP_TIME));
     }
 
     /// The log of an evaluation was requested.
     pub(super) fn followed_up(&self, model: &ModelKey, run: RunId) {
-        let mut follow_ups = self.follow_ups.lock().unwrap_or_else(PoisonError::into_inner);
-        follow_ups.retain(|(expected, id, _)| expected != model || *id != run);
+        lock(&self.state).follow_ups.retain(|(expected, id, _)| expected != model || *id != run);
     }
 
-    /// Whether all requests are answered, this long after the signal.
-    fn is_done(&self, after: Duration) -> bool {
-        self.requests.load(Ordering::SeqCst) == 0
-            && if self.hands_over.load(Ordering::SeqCst) {
-                after >= ACCEPTED_TIME && (self.new_connections.is_empty() || after >= FIRST_REQUEST_TIME)
-            } else {
-                self.has_no_follow_up()
-            }
+    /// Becomes true when unfinished jobs are discarded. A response that has begun holds this until its end.
+    pub(super) fn discarded(&self) -> watch::Receiver<bool> {
+        self.discarded.subscribe()
     }
 
-    /// With handed over sockets, the next process answers the request that follows an evaluation.
-    fn has_no_follow_up(&self) -> bool {
+    fn enter(&self, phase: Phase) {
+        lock(&self.state).phase = phase;
+    }
+
+    /// Whether no request is in progress that began in this phase or before it.
+    fn is_done(&self, phase: Phase) -> bool {
+        lock(&self.state).requests[..=phase as usize].iter().all(|requests| *requests == 0)
+    }
+
+    fn expects_follow_up(&self) -> bool {
         let now = Instant::now();
-        let follow_ups = self.follow_ups.lock().unwrap_or_else(PoisonError::into_inner);
-        follow_ups.iter().all(|(_, _, until)| *until <= now)
+        lock(&self.state).follow_ups.iter().any(|(_, _, until)| *until > now)
     }
 }
 
 /// A request in progress.
-pub(super) struct RequestGuard<'a>(&'a Shutdown);
+pub(super) struct RequestGuard {
+    state: Arc<Mutex<State>>,
+    phase: Phase,
+}
 
-impl Drop for RequestGuard<'_> {
+impl RequestGuard {
+    /// Whether the request, of this path and with a body of this length, is refused.
+    pub(super) fn refuses(&self, path: &str, body: Option<u64>) -> bool {
+        match (self.phase, path) {
+            // Monitoring sees that the server is stopping.
+            (Phase::Serving | Phase::HandingOver, _)
+            | (_, "/version" | "/metrics" | "/healthz" | "/ready")
+            | (Phase::Draining, "/evaluationlog" | "/export") => false,
+            (_, path) if path.starts_with("/health/") || path.starts_with("/v2/health/") => false,
+            (Phase::Draining, "/prediction") => body.is_none_or(|bytes| bytes > MAX_QUICK_BODY),
+            _ => true,
+        }
+    }
+}
+
+impl Drop for RequestGuard {
     fn drop(&mut self) {
-        self.0.requests.fetch_sub(1, Ordering::SeqCst);
+        lock(&self.state).requests[self.phase as usize] -= 1;
     }
 }
 
@@ -147,27 +189,57 @@ pub(super) async fn stop_on_signal(state: web::Data<AppState>, server: ServerHan
     }
     service_manager::stopping();
     let (shutdown, timeout) = (&state.shutdown, state.config.stop_time);
-    shutdown.requested.store(true, Ordering::SeqCst);
-    if shutdown.hands_over.load(Ordering::SeqCst) {
+    let hands_over = lock(&shutdown.state).hands_over;
+    let seconds = timeout.as_secs();
+    if hands_over {
+        shutdown.enter(Phase::HandingOver);
         tracing::info!(
-            seconds = timeout.as_secs(),
+            seconds,
             "shutting down: new connections wait for the next process, running jobs may finish"
         );
         server.pause().await;
     } else {
-        tracing::info!(
-            seconds = timeout.as_secs(),
-            "shutting down: new work is refused, running jobs may finish"
-        );
+        shutdown.enter(Phase::Draining);
+        tracing::info!(seconds, "shutting down: new work is refused, running jobs may finish");
     }
-    let begun = Instant::now();
-    let deadline = begun + timeout;
-    let is_done = || state.jobs.is_idle() && shutdown.is_done(begun.elapsed());
-    while !is_done() && Instant::now() < deadline {
-        tokio::select! {
-            () = tokio::time::sleep(POLL_INTERVAL) => {}
-            _ = interrupt.recv() => break,
-        }
+    let finished = async { if hands_over { handed_over(&state).await } else { drained(&state).await } };
+    let is_finished = tokio::select! {
+        biased;
+        () = finished => true,
+        () = tokio::time::sleep(timeout) => false,
+        _ = interrupt.recv() => false,
+    };
+    if !is_finished {
+        shutdown.discarded.send_replace(true);
+        let responses_have_ended = wait_until(|| shutdown.discarded.receiver_count() == 0);
+        let _ = tokio::time::timeout(LAST_RESPONSES_TIME, responses_have_ended).await;
     }
-    server.stop(is_done()).await;
+    server.stop(is_finished).await;
+}
+
+/// Waits for all work and what follows it, then for the quick requests in progress.
+async fn drained(state: &AppState) {
+    let shutdown = &state.shutdown;
+    wait_until(|| {
+        state.jobs.is_idle_of_long_work() && shutdown.is_done(Phase::Serving) && !shutdown.expects_follow_up()
+    })
+    .await;
+    shutdown.enter(Phase::Closing);
+    wait_until(|| state.jobs.is_idle() && shutdown.is_done(Phase::Draining)).await;
+}
+
+/// Waits for all requests of the connections that this process has accepted. The next process answers those that follow.
+async fn handed_over(state: &AppState) {
+    let (shutdown, begun) = (&state.shutdown, Instant::now());
+    let have_begun = || {
+        let after = begun.elapsed();
+        after >= ACCEPTED_TIME && (shutdown.new_connections.is_empty() || after >= FIRST_REQUEST_TIME)
+    };
+    wait_until(|| have_begun() && state.jobs.is_idle() && shutdown.is_done(Phase::HandingOver)).await;
+}
+
+async fn wait_until(condition: impl Fn() -> bool) {
+    while !condition() {
+        tokio::time::sleep(POLL_INTERVAL).await;
+    }
 }

@@ -22,8 +22,12 @@ impl ModelDir {
     pub fn begin_run(&self) -> Result<NewRun, StoreError> {
         let guard = self.deletion_guard()?;
         let temporary = self.workspace.temporary()?;
-        let id = self.workspace.next_run_id(|id| Ok(files::kind(&self.run_dir(id))?.is_some()))?;
-        Ok(NewRun { id, model_dir: self.clone(), guard, temporary })
+        Ok(NewRun { id: self.next_run_id()?, model_dir: self.clone(), guard, temporary })
+    }
+
+    /// An id that no run has, and that no later run gets.
+    pub fn next_run_id(&self) -> Result<RunId, StoreError> {
+        self.workspace.next_run_id(|id| Ok(files::kind(&self.run_dir(id))?.is_some()))
     }
 
     /// A published run. A deletion may remove it at any time.

@@ -41,6 +41,7 @@ fn an_invalid_setting_exits_with_1_and_names_the_variable(#[case] variable: &str
 #[case("MOODLE_MLBACKEND_QUEUE_SECONDS", "1h", "such as 60")]
 #[case("MOODLE_MLBACKEND_STOP_SECONDS", "90s", "from 0 to 86400, such as 60")]
 #[case("MOODLE_MLBACKEND_EVALUATION_SECONDS", "ten", "such as 60")]
+#[case("MOODLE_MLBACKEND_KEEPALIVE_SECONDS", "-1", "from 0 to 86400, such as 60")]
 #[case("MOODLE_MLBACKEND_MAX_DATASET_BYTES", "plenty", "such as 1048576")]
 #[case("MOODLE_MLBACKEND_TRUSTED_PROXIES", "proxy", "such as 127.0.0.1")]
 #[case("MOODLE_MLBACKEND_WORLD_VISIBLE", "perhaps", "expected 1 (on) or 0 (off)")]

@@ -2,12 +2,17 @@
 //! nothing unfinished is left.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::common::{Form, Launch, Reply, Request, TestServer, separable, unlabelled, until};
+use crate::common::{
+    Form, Launch, Reply, Request, TestServer, rest_of_response, separable, unlabelled, until,
+};
 
 fn evaluation(iterations: usize) -> Form {
     Form::model("m", "e").evaluation(iterations).file("dataset", &separable(400, false))
@@ -104,6 +109,60 @@ fn waits_some_seconds_for_the_request_that_follows_an_evaluation() {
     assert_eq!(server.terminate().0, Some(0));
     assert!(evaluated.elapsed() > Duration::from_secs(4), "{:?}", evaluated.elapsed());
     assert!(stopping.elapsed() < Duration::from_mins(1), "{:?}", stopping.elapsed());
+}
+
+/// Predictions are served until the work is finished, but do not prolong the shutdown.
+#[test]
+fn ends_although_a_prediction_is_always_in_progress() {
+    let server = Launch::new().env("MOODLE_MLBACKEND_STOP_SECONDS", "300").with_faults().start();
+    server.train("m", &separable(40, false));
+    server.hold("write a report");
+    let served = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        let evaluation = scope.spawn(|| server.post("/evaluation", &evaluation(1)));
+        server.wait_until_held();
+        server.signal("TERM");
+        wait_for_log(&server, "new work is refused");
+        let predictions = scope.spawn(|| predict_until_refused(&server, &served));
+        until("predictions are served", || served.load(Ordering::SeqCst) > 20);
+        server.release();
+        let run = evaluation.join().expect("a reply").json()["runid"].clone();
+        let log = server.get(&format!("/evaluationlog?uniqueid=m&dirhash=e&runid={run}"));
+        assert_eq!(log.status, 200, "{}", log.text());
+        predictions.join().expect("the predictions are refused in time");
+    });
+    assert_eq!(server.ended().0, Some(0));
+}
+
+/// Sends predictions, the next one always before the end of the one before.
+fn predict_until_refused(server: &TestServer, served: &AtomicUsize) {
+    let form = Form::model("m", "d").file("dataset", &unlabelled(&["1-0,1,3,-1"]));
+    let request = Request::new("POST", "/prediction").credentials("a", "b").header("Expect", "100-continue");
+    let bytes = request.form(&form).bytes();
+    let end = bytes.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("a head") + 4;
+    let (head, body) = bytes.split_at(end);
+    // `None` if the server has ended.
+    let begin = || {
+        let mut stream = TcpStream::connect(server.address).ok()?;
+        stream.write_all(head).ok()?;
+        let mut interim = [0; b"HTTP/1.1 100 Continue\r\n\r\n".len()];
+        stream.read_exact(&mut interim).ok()?;
+        Some(stream)
+    };
+    let mut current = begin().expect("the server runs");
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_mins(1) {
+        let Some(next) = begin() else { return };
+        current.write_all(body).expect("sent");
+        let reply = rest_of_response(b"", current).expect("a response");
+        if reply.status == 503 {
+            return;
+        }
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        served.fetch_add(1, Ordering::SeqCst);
+        current = next;
+    }
+    panic!("predictions are still served");
 }
 
 #[test]

@@ -207,6 +207,12 @@ pub fn try_exchange(address: SocketAddr, bytes: &[u8]) -> Option<Reply> {
     read_reply(&stream, false).ok()
 }
 
+/// The rest of a response that has begun; `None` if the connection ends before it.
+pub fn rest_of_response(begun: &[u8], stream: TcpStream) -> Option<Reply> {
+    stream.set_read_timeout(Some(TIMEOUT)).ok()?;
+    read_reply(begun.chain(stream), false).ok()
+}
+
 pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
@@ -225,11 +231,33 @@ fn read_reply(stream: impl Read, is_head: bool) -> io::Result<Reply> {
         let mut reply = Reply::with_head(&head);
         // After an interim response, such as 100, the final one follows.
         if reply.status >= 200 {
-            let length = reply.header("content-length").expect("a Content-Length").parse().expect("a number");
-            reply.body = vec![0; if is_head { 0 } else { length }];
-            reader.read_exact(&mut reply.body)?;
+            if let Some(length) = reply.header("content-length") {
+                reply.body = vec![0; if is_head { 0 } else { length.parse().expect("a number") }];
+                reader.read_exact(&mut reply.body)?;
+            } else if reply.header("transfer-encoding") == Some("chunked") {
+                reply.body = read_chunks(&mut reader)?;
+            } else {
+                // The body of an HTTP/1.0 response ends with the connection.
+                assert!(head.starts_with("HTTP/1.0 "), "{head}");
+                reader.read_to_end(&mut reply.body)?;
+            }
             assert!(reader.buffer().is_empty(), "bytes after the body: {:?}", reader.buffer());
             return Ok(reply);
         }
+    }
+}
+
+fn read_chunks(reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let mut size = String::new();
+        reader.read_line(&mut size)?;
+        let size = usize::from_str_radix(size.trim_end(), 16).map_err(|_| ErrorKind::UnexpectedEof)?;
+        let mut chunk = vec![0; size + "\r\n".len()];
+        reader.read_exact(&mut chunk)?;
+        if size == 0 {
+            return Ok(body);
+        }
+        body.extend_from_slice(&chunk[..size]);
     }
 }

@@ -12,6 +12,7 @@ mod keras;
 pub mod onnx;
 mod picture;
 mod program;
+mod proxy;
 mod python;
 mod routes;
 mod server;
@@ -24,7 +25,7 @@ mod tools;
 mod watch;
 mod zips;
 
-pub use client::{Connection, Form, Reply, Request, exchange, exchange_over, try_exchange};
+pub use client::{Connection, Form, Reply, Request, exchange, exchange_over, rest_of_response, try_exchange};
 pub use damage::{Damage, damage, damages};
 pub use data::{labelled, labelled_with_classes, legacy_files, legacy_zip, separable, shared, unlabelled};
 pub use faults::{
@@ -35,6 +36,7 @@ pub use hostile::{SHAPES, hostile, hostile_and_large};
 pub use keras::{DATA, INDEX, Layer, METADATA, Network, PICKLE, write_files};
 pub use picture::{Panel, draw};
 pub use program::{Output, contents, program, run_on};
+pub use proxy::{Certificate, PROXY_NAME, Proxy, Shipped};
 pub use python::{python, run_script, script_fails};
 pub use routes::{ROUTES, Route, protected_routes};
 pub use server::{Launch, TestServer};

@@ -3,4 +3,5 @@
 pub(crate) mod basic_auth;
 pub(crate) mod head_limits;
 pub(crate) mod request_log;
+pub(crate) mod streamed_body;
 mod url_prefix;

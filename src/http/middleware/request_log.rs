@@ -4,23 +4,32 @@ use std::net::IpAddr;
 use std::sync::Once;
 use std::time::Instant;
 
-use actix_web::body::MessageBody;
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
-use actix_web::http::{ConnectionType, Method};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
 use tracing::Instrument;
 
+use super::streamed_body::{Ending, watched};
 use super::{head_limits, url_prefix};
 use crate::config::TRUSTED_PROXIES;
 use crate::http::connection::backpressure::ReadGate;
-use crate::http::error::{HttpError, chain};
+use crate::http::error::HttpError;
 use crate::http::extract::form::content_length;
+use crate::http::shutdown::RequestGuard;
 use crate::http::state::AppState;
 use crate::store::ModelId;
+use crate::telemetry::metrics::metrics;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The maximum length of an id that a proxy gives.
+const MAX_GIVEN_ID: usize = 128;
+
+/// The routes of monitoring systems.
+const MONITORING: [&str; 3] = ["/health/live", "/health/ready", "/metrics"];
 
 /// The warning about an untrusted proxy is logged once per process.
 static PROXY_WARNING: Once = Once::new();
@@ -41,15 +50,15 @@ pub(crate) async fn log_request(
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let started = Instant::now();
     // Counted before the connection's request begins: a shutdown waits for one of the two.
-    let _guard = state.shutdown.begin();
+    let in_progress = state.shutdown.begin();
     url_prefix::strip(&mut request, &state.config.listen.url_prefix);
-    let id = new_id();
+    let id = given_id(&request, &state).map_or_else(new_id, str::to_owned);
     request.extensions_mut().insert(RequestId(id.clone()));
     let span = tracing::info_span!("request", id);
-    let _response_pending = request.request().conn_data::<ReadGate>().map(ReadGate::begin);
+    let response_pending = request.request().conn_data::<ReadGate>().map(ReadGate::begin);
     let client = client_address(&request, &state);
     request.extensions_mut().insert(client);
-    let mut response = match refuse(&request, &state) {
+    let mut response = match refuse(&request, &in_progress) {
         Err(error) => request.into_response(error.response(&id)),
         Ok(()) => with_error_response(next.call(request).instrument(span).await?.map_into_boxed_body(), &id),
     };
@@ -60,13 +69,23 @@ pub(crate) async fn log_request(
         // The client opens a new connection for its next request, which another process may accept.
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
-    log(&response, &id, client, started);
-    Ok(response)
+    let line = LogLine::of(&response, id, client, started);
+    if response.response().body().size() != BodySize::Stream {
+        line.log(Ending::Complete(None));
+        return Ok(response);
+    }
+    // The request ends with its body: until then no other is read from the connection, and a shutdown waits.
+    let end = move |ending| {
+        line.log(ending);
+        drop((in_progress, response_pending));
+    };
+    let late_status = response.request().extensions().get().cloned();
+    Ok(response.map_body(|_, body| BoxBody::new(watched(body, late_status, end))))
 }
 
 /// Refuses a request before its route is known.
-fn refuse(request: &ServiceRequest, state: &AppState) -> Result<(), HttpError> {
-    if state.shutdown.refuses(request.path(), content_length(request.headers())) {
+fn refuse(request: &ServiceRequest, in_progress: &RequestGuard) -> Result<(), HttpError> {
+    if in_progress.refuses(request.path(), content_length(request.headers())) {
         return Err(HttpError::Stopping);
     }
     head_limits::check(request.request())
@@ -93,27 +112,68 @@ fn with_error_response(response: ServiceResponse, id: &str) -> ServiceResponse {
     let Some(error) = response.response().error().and_then(|error| error.as_error::<HttpError>()) else {
         return response;
     };
-    if error.is_internal() {
-        tracing::error!(id, cause = chain(error), "request failed");
-    }
+    error.log(id);
     let error_response = error.response(id);
     response.into_response(error_response)
 }
 
-fn log(response: &ServiceResponse, id: &str, client: ClientAddress, started: Instant) {
-    let request = response.request();
-    let model = request.extensions().get::<ModelId>().cloned();
-    tracing::info!(
-        id,
-        client = %client.0,
-        // A client's own text must not get into the log: only known methods, and the route's pattern, not the path.
-        method = known_method(request.method()),
-        route = request.match_pattern().as_deref().unwrap_or("unknown"),
-        uniqueid = model.as_ref().map(ModelId::as_str),
-        status = response.status().as_u16(),
-        ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-        "request completed"
-    );
+/// The log line of a request.
+struct LogLine {
+    id: String,
+    client: ClientAddress,
+    method: Method,
+    route: String,
+    model: Option<ModelId>,
+    status: StatusCode,
+    started: Instant,
+}
+
+impl LogLine {
+    fn of(response: &ServiceResponse, id: String, client: ClientAddress, started: Instant) -> Self {
+        let request = response.request();
+        Self {
+            id,
+            client,
+            method: request.method().clone(),
+            // A client's own text must not get into the log: only the route's pattern, not the path.
+            route: request.match_pattern().unwrap_or_else(|| "unknown".to_owned()),
+            model: request.extensions().get::<ModelId>().cloned(),
+            status: response.status(),
+            started,
+        }
+    }
+
+    /// Logs it. After a failure that the sent status could not report, `late_status` is the status that it has otherwise.
+    fn log(&self, ending: Ending) {
+        let (late_status, disconnected) = match ending {
+            Ending::Complete(late_status) => (late_status.map(|status| status.as_u16()), None),
+            Ending::Dropped => (None, Some(true)),
+        };
+        let elapsed = self.started.elapsed();
+        metrics().request_completed(&self.route, late_status.unwrap_or(self.status.as_u16()), elapsed);
+        // Checks and scrapes that succeed every few seconds would hide the rest.
+        if self.status.is_success() && MONITORING.contains(&self.route.as_str()) {
+            return tracing::debug!(
+                id = self.id,
+                route = self.route,
+                status = self.status.as_u16(),
+                "request completed"
+            );
+        }
+        tracing::info!(
+            id = self.id,
+            client = %self.client.0,
+            // The same: only known methods.
+            method = known_method(&self.method),
+            route = self.route,
+            uniqueid = self.model.as_ref().map(ModelId::as_str),
+            status = self.status.as_u16(),
+            late_status,
+            disconnected,
+            ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+            "request completed"
+        );
+    }
 }
 
 /// The method's name; `other` for those that HTTP does not define, which can be any text.
@@ -130,6 +190,16 @@ fn known_method(method: &Method) -> &str {
         | Method::TRACE => method.as_str(),
         _ => "other",
     }
+}
+
+/// The id that a trusted proxy gave the request, so that its log and this one have the same. It goes into log lines and
+/// responses, hence the few characters: those of nginx' and Apache's ids, of UUIDs and of base64.
+fn given_id<'a>(request: &'a ServiceRequest, state: &AppState) -> Option<&'a str> {
+    let peer = request.peer_addr()?.ip().to_canonical();
+    let id = request.headers().get(REQUEST_ID)?.to_str().ok()?;
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.@+/=:".contains(&byte);
+    let is_valid = (1..=MAX_GIVEN_ID).contains(&id.len()) && id.bytes().all(allowed);
+    (is_valid && state.config.access.trusted_proxies.trusts(peer)).then_some(id)
 }
 
 /// 16 hexadecimal digits. Ids need not be secret: without randomness the process id is used.

@@ -1,6 +1,6 @@
 //! `POST /evaluation`: estimates how good a model trained on the samples would be, or how good a trained one is.
 
-use actix_web::{Resource, web};
+use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::job_log;
 use super::resource::{post, protected};
@@ -11,8 +11,9 @@ use crate::http::extract::form::{FilePart, Form};
 use crate::http::extract::params;
 use crate::http::extract::tenant::Tenant;
 use crate::http::extract::typed_request::{FromForm, Parsed};
+use crate::http::long_reply;
 use crate::http::state::AppState;
-use crate::store::ModelKey;
+use crate::store::{ModelKey, RunId};
 
 pub(super) struct EvaluationUpload {
     key: ModelKey,
@@ -41,20 +42,36 @@ pub(super) fn service() -> Resource {
 }
 
 async fn evaluate(
+    request: HttpRequest,
     state: web::Data<AppState>,
     Parsed(upload): Parsed<EvaluationUpload>,
-) -> Result<web::Json<EvaluationReply>, HttpError> {
+) -> Result<HttpResponse, HttpError> {
+    let failed_run = Box::pin(failed_run(state.clone(), upload.key.clone()));
+    long_reply::json_with_run(&request, &state, evaluated(state.clone(), upload), failed_run).await
+}
+
+async fn evaluated(
+    state: web::Data<AppState>,
+    upload: EvaluationUpload,
+) -> Result<EvaluationReply, HttpError> {
     let model = state.begin(&upload.key).await?;
     let trained = upload.trained.map(|key| state.model(&key));
     let live = state.config.live();
     let (limits, time) = (live.dataset.into(), live.evaluation_time);
     let job = move || {
-        job_log::with_duration("evaluation", || {
-            let budget = TimeBudget::new(time, job_log::iterations());
-            backend::evaluate(&model, trained.as_ref(), upload.dataset, &upload.request, &limits, &budget)
-        })
+        let budget = TimeBudget::new(time, job_log::iterations());
+        backend::evaluate(&model, trained.as_ref(), upload.dataset, &upload.request, &limits, &budget)
     };
     let reply = state.jobs.heavy.run(job).await??;
     state.shutdown.expect_follow_up(upload.key, reply.runid);
-    Ok(web::Json(reply))
+    Ok(reply)
+}
+
+/// The run that an evaluation reports which failed after its response had begun: Moodle stores the log of each run in a
+/// directory of its own. Without one, Moodle still shows the error.
+async fn failed_run(state: web::Data<AppState>, key: ModelKey) -> Option<RunId> {
+    let model = state.model(&key);
+    let run = state.jobs.quick.run(move || backend::failed_run(&model)).await.ok()?.ok()?;
+    state.shutdown.expect_follow_up(key, run);
+    Some(run)
 }

@@ -1,21 +1,33 @@
 //! `POST /prediction`: predicts new samples with a trained model.
 
-use actix_web::{Resource, web};
+use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::resource::{post, protected};
-use crate::backend::{self, Prediction};
+use crate::backend::{self, Prediction, Upload};
 use crate::http::error::HttpError;
 use crate::http::extract::typed_request::{DatasetUpload, Parsed};
+use crate::http::long_reply;
 use crate::http::state::AppState;
+use crate::store::ModelKey;
 
 pub(super) fn service() -> Resource {
     post("/prediction", protected(predict))
 }
 
 async fn predict(
+    request: HttpRequest,
     state: web::Data<AppState>,
     Parsed(DatasetUpload { key, dataset, .. }): Parsed<DatasetUpload>,
-) -> Result<web::Json<Prediction>, HttpError> {
+) -> Result<HttpResponse, HttpError> {
+    let work = predicted(state.clone(), key, dataset);
+    long_reply::json(&request, &state, work).await
+}
+
+async fn predicted(
+    state: web::Data<AppState>,
+    key: ModelKey,
+    dataset: Upload,
+) -> Result<Prediction, HttpError> {
     let (model, limits) = (state.model(&key), state.config.live().dataset.into());
     let imported = if let Some(imported) = state.models.uses_imported(&model) {
         imported
@@ -28,5 +40,5 @@ async fn predict(
         let state = state.clone();
         move || backend::predict(&model, &state.models, dataset, &limits)
     };
-    Ok(web::Json(queue.run(predict).await??))
+    Ok(queue.run(predict).await??)
 }

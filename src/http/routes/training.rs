@@ -1,26 +1,37 @@
 //! `POST /training`: trains a model on the new samples together with the stored ones.
 
-use actix_web::{Resource, web};
+use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
-use super::job_log;
 use super::resource::{post, protected};
-use crate::backend::{self, Training};
+use crate::backend::{self, Training, Upload};
 use crate::http::error::HttpError;
 use crate::http::extract::typed_request::{DatasetUpload, Parsed};
+use crate::http::long_reply;
 use crate::http::state::AppState;
+use crate::store::ModelKey;
 
 pub(super) fn service() -> Resource {
     post("/training", protected(train))
 }
 
 async fn train(
+    request: HttpRequest,
     state: web::Data<AppState>,
     Parsed(DatasetUpload { key, dataset, bytes }): Parsed<DatasetUpload>,
-) -> Result<web::Json<Training>, HttpError> {
+) -> Result<HttpResponse, HttpError> {
+    let work = trained(state.clone(), key, dataset, bytes);
+    long_reply::json(&request, &state, work).await
+}
+
+async fn trained(
+    state: web::Data<AppState>,
+    key: ModelKey,
+    dataset: Upload,
+    bytes: u64,
+) -> Result<Training, HttpError> {
     let model = state.begin(&key).await?;
     let live = state.config.live();
     let (limits, options) = (live.dataset.into(), live.training_options());
-    let job =
-        move || job_log::with_duration("training", || backend::train(&model, dataset, &limits, options));
-    Ok(web::Json(state.jobs.train(key, bytes, job).await??))
+    let job = move || backend::train(&model, dataset, &limits, options);
+    Ok(state.jobs.train(key, bytes, job).await??)
 }

@@ -1,34 +1,34 @@
-//! HTTPS proxy: Moodle's requests through nginx with the configuration in `deploy`. curl sends them, because Moodle uses
-//! libcurl.
+//! HTTPS proxies: Moodle's requests through nginx and Apache with the configurations in `deploy`. curl sends them, because
+//! Moodle uses libcurl.
 //!
-//! Owns nginx and its certificate. Must not know how the server handles a request.
+//! Must not know how the server handles a request.
 
-use std::fs;
 use std::io::{Cursor, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
+use rstest::rstest;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::common::{
-    Launch, Request, TestServer, find, free_port, labelled, skip, tool, unlabelled, until, untouched,
+    Certificate, Launch, PROXY_NAME, Proxy, Request, Shipped, TestServer, find, free_port, labelled, skip,
+    tool, unlabelled, until, untouched,
 };
 
-/// The host name in the configuration and in the certificate.
-const NAME: &str = "mlbackend.example.org";
-const CONFIGURATION: &str = include_str!("../../deploy/nginx.conf");
 /// Far longer than any step, so that a test cannot hang.
 const TIMEOUT: Duration = Duration::from_mins(2);
 
-#[test]
-fn all_of_moodles_requests_work_through_the_proxy() {
-    let Some(site) = Site::start("all_of_moodles_requests_work_through_the_proxy") else { return };
+#[rstest]
+fn all_of_moodles_requests_work_through_the_proxy(#[values(Kind::Nginx, Kind::Apache)] kind: Kind) {
+    let Some(site) = Site::start("all_of_moodles_requests_work_through_the_proxy", kind) else { return };
     site.curl(&["/version"], &[]).expect(200, "3.0.5");
 
-    let samples = labelled(&rows(60).iter().map(String::as_str).collect::<Vec<_>>());
+    let samples = labelled(&rows(60));
     let trained = site.form("/training", "a:b", &["dirhash=d"], Some(("dataset", &samples)));
     trained.expect(200, r#"{"status":0,"info":[]}"#);
 
@@ -53,24 +53,57 @@ fn all_of_moodles_requests_work_through_the_proxy() {
     site.form("/deletemodel", "a:b", &[], None).expect(200, "Ok");
 }
 
+const NOT_RUNNING_OR_LATE: &str =
+    "The machine learning backend is not running, or took too long. See the log of moodle-mlbackend.";
+const NOT_RUNNING: &str = "The machine learning backend is not running. See the log of moodle-mlbackend.";
+
 /// Moodle shows the body of an error to its administrator.
-#[test]
-fn a_backend_that_is_not_running_is_one_sentence_of_the_proxy() {
-    let Some(site) = Site::start("a_backend_that_is_not_running_is_one_sentence_of_the_proxy") else {
-        return;
-    };
-    site.server.signal("KILL");
-    let sentence =
-        "The machine learning backend is not running, or took too long. See the log of moodle-mlbackend.";
-    let answers = || site.curl(&["/version"], &[]).status == 502;
-    until("the server has ended", answers);
-    site.curl(&["/version"], &[]).expect(502, sentence);
-    site.form("/training", "a:b", &["dirhash=d"], Some(("dataset", b"x"))).expect(502, sentence);
+#[rstest]
+#[case::nginx(Kind::Nginx, 502, NOT_RUNNING_OR_LATE)]
+#[case::apache(Kind::Apache, 503, NOT_RUNNING)]
+fn a_backend_that_is_not_running_is_one_sentence_of_the_proxy(
+    #[case] kind: Kind,
+    #[case] status: u16,
+    #[case] sentence: &str,
+) {
+    let test = "a_backend_that_is_not_running_is_one_sentence_of_the_proxy";
+    let port = free_port();
+    let Some(site) = SiteProxy::before(test, kind, &format!("127.0.0.1:{port}"), None) else { return };
+    site.curl(&["/version"], &[]).expect(status, sentence);
+    site.form("/training", "a:b", &["dirhash=d"], Some(("dataset", b"x"))).expect(status, sentence);
+    // The proxy uses the server as soon as it runs.
+    let _server = Launch::new().env("MOODLE_MLBACKEND_PORT", &port.to_string()).start();
+    site.curl(&["/version"], &[]).expect(200, "3.0.5");
 }
 
-#[test]
-fn the_proxy_forwards_credentials_and_error_responses() {
-    let Some(site) = Site::start("the_proxy_forwards_credentials_and_error_responses") else { return };
+#[rstest]
+#[case::nginx_that_loses_it(Kind::Nginx, None, 502)]
+#[case::apache_that_loses_it(Kind::Apache, None, 502)]
+#[case::nginx_that_times_out(Kind::Nginx, Some(1), 504)]
+#[case::apache_that_times_out(Kind::Apache, Some(1), 502)]
+fn a_response_that_does_not_come_is_one_sentence_of_the_proxy(
+    #[case] kind: Kind,
+    #[case] timeout: Option<u32>,
+    #[case] status: u16,
+) {
+    let test = "a_response_that_does_not_come_is_one_sentence_of_the_proxy";
+    let server = Launch::new().env("MOODLE_MLBACKEND_KEEPALIVE_SECONDS", "0").start();
+    let Some(site) = SiteProxy::before(test, kind, &server.address.to_string(), timeout) else { return };
+    let samples = labelled(&rows(60));
+    let fields = ["dirhash=e", "minscore=0.6", "maxdeviation=0.5", "niterations=1000"];
+    thread::scope(|scope| {
+        let response = scope.spawn(|| site.form("/evaluation", "a:b", &fields, Some(("dataset", &samples))));
+        if timeout.is_none() {
+            until("the evaluation has started", || server.log().contains("evaluation started"));
+            server.signal("KILL");
+        }
+        response.join().unwrap().expect(status, NOT_RUNNING_OR_LATE);
+    });
+}
+
+#[rstest]
+fn the_proxy_forwards_credentials_and_error_responses(#[values(Kind::Nginx, Kind::Apache)] kind: Kind) {
+    let Some(site) = Site::start("the_proxy_forwards_credentials_and_error_responses", kind) else { return };
     let wrong = "Incorrect user and/or password provided by Moodle.";
     site.form("/training", "a:wrong", &["dirhash=d"], None).expect(401, wrong);
     let none = "No user and/or password included in the request.";
@@ -80,9 +113,11 @@ fn the_proxy_forwards_credentials_and_error_responses() {
     response.expect(503, "There is nothing to export.");
 }
 
+/// Apache reads no response before it has sent the whole request.
 #[test]
 fn a_wrong_password_is_refused_through_the_proxy_before_the_upload_arrives() {
-    let Some(site) = Site::start("a_wrong_password_is_refused_through_the_proxy_before_the_upload_arrives")
+    let Some(site) =
+        Site::start("a_wrong_password_is_refused_through_the_proxy_before_the_upload_arrives", Kind::Nginx)
     else {
         return;
     };
@@ -95,10 +130,13 @@ fn a_wrong_password_is_refused_through_the_proxy_before_the_upload_arrives() {
     assert!(response.ends_with("\r\n\r\nIncorrect user and/or password provided by Moodle."), "{response}");
 }
 
-#[test]
+#[rstest]
 #[cfg(target_os = "linux")] // on other systems loopback has one address
-fn failed_logins_through_the_proxy_do_not_lock_out_its_other_clients() {
-    let Some(site) = Site::start("failed_logins_through_the_proxy_do_not_lock_out_its_other_clients") else {
+fn failed_logins_through_the_proxy_do_not_lock_out_its_other_clients(
+    #[values(Kind::Nginx, Kind::Apache)] kind: Kind,
+) {
+    let Some(site) = Site::start("failed_logins_through_the_proxy_do_not_lock_out_its_other_clients", kind)
+    else {
         return;
     };
     assert_clients_are_distinguished(&site);
@@ -133,9 +171,11 @@ fn assert_clients_are_distinguished(site: &Site) {
     login("127.0.0.3", "a:b", "127.0.0.2").expect(503, "There is nothing to export.");
 }
 
-#[test]
-fn an_upload_of_thirty_megabytes_works_through_the_proxy() {
-    let Some(site) = Site::start("an_upload_of_thirty_megabytes_works_through_the_proxy") else { return };
+#[rstest]
+fn an_upload_of_thirty_megabytes_works_through_the_proxy(#[values(Kind::Nginx, Kind::Apache)] kind: Kind) {
+    let Some(site) = Site::start("an_upload_of_thirty_megabytes_works_through_the_proxy", kind) else {
+        return;
+    };
     let large = large_dataset();
     assert!(large.len() > 30_000_000, "{}", large.len());
     let trained = site.form("/training", "a:b", &["dirhash=d"], Some(("dataset", &large)));
@@ -176,67 +216,78 @@ fn large_dataset() -> Vec<u8> {
     text.into_bytes()
 }
 
-/// The server with nginx in front of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Nginx,
+    Apache,
+}
+
+/// A server and a proxy in front of it.
 struct Site {
     server: TestServer,
-    proxy: Child,
-    directory: TempDir,
+    proxy: SiteProxy,
+}
+
+impl Deref for Site {
+    type Target = SiteProxy;
+
+    fn deref(&self) -> &SiteProxy {
+        &self.proxy
+    }
+}
+
+/// A proxy, and curl as its client.
+struct SiteProxy {
+    proxy: Proxy,
     curl: PathBuf,
-    port: u16,
     /// `None` without openssl: the proxy then speaks plain HTTP.
     certificate: Option<Certificate>,
 }
 
 impl Site {
-    /// `None`, and a skipped test, if nginx or curl is not installed.
-    fn start(test: &str) -> Option<Self> {
+    /// `None`, and a skipped test, if the proxy or curl is not installed.
+    fn start(test: &str, kind: Kind) -> Option<Self> {
         let launch = Launch::new().env("MOODLE_MLBACKEND_TRUSTED_PROXIES", "127.0.0.1");
         let server = launch.env("MOODLE_MLBACKEND_LOGIN_FAILURES", "3").start();
-        let backend = server.address.to_string();
-        Self::in_front_of(server, &backend, test)
+        let proxy = SiteProxy::before(test, kind, &server.address.to_string(), None)?;
+        Some(Self { server, proxy })
     }
 
-    /// The same with a Unix socket between the two.
+    /// The same with nginx and a Unix socket between the two.
     fn start_on_a_unix_socket(test: &str) -> Option<Self> {
         let launch = Launch::new().env("MOODLE_MLBACKEND_LOGIN_FAILURES", "3");
         let backend = format!("unix:{}", launch.dir().join("socket").display());
         let server = launch.env("MOODLE_MLBACKEND_LISTEN", &backend).start();
-        Self::in_front_of(server, &backend, test)
+        let proxy = SiteProxy::before(test, Kind::Nginx, &backend, None)?;
+        Some(Self { server, proxy })
     }
+}
 
-    fn in_front_of(server: TestServer, backend: &str, test: &str) -> Option<Self> {
-        let (nginx, curl) = (tool(test, "nginx")?, tool(test, "curl")?);
+impl SiteProxy {
+    /// A proxy of the server at this address, with its own read timeout or this one in seconds.
+    fn before(test: &str, kind: Kind, backend: &str, timeout: Option<u32>) -> Option<Self> {
+        let curl = tool(test, "curl")?;
         let directory = TempDir::new().unwrap();
         let certificate = Certificate::make(directory.path());
         if certificate.is_none() {
             skip(test, "plain HTTP instead of HTTPS: openssl is not installed");
         }
         let port = free_port();
-        let file = directory.path().join("nginx.conf");
-        #[allow(clippy::disallowed_methods, reason = "a temporary file of the test")]
-        fs::write(&file, configuration(directory.path(), backend, port, certificate.as_ref())).unwrap();
-        let proxy = Command::new(nginx)
-            .arg("-p")
-            .arg(directory.path())
-            .arg("-c")
-            .arg(file)
-            .args(["-e", "error.log"])
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut site = Self { server, proxy, directory, curl, port, certificate };
-        site.wait();
-        Some(site)
-    }
-
-    fn wait(&mut self) {
-        let started = Instant::now();
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
-            let ended = self.proxy.try_wait().unwrap();
-            let log = || fs::read_to_string(self.directory.path().join("error.log")).unwrap_or_default();
-            assert!(ended.is_none() && started.elapsed() < TIMEOUT, "nginx does not listen: {}", log());
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        let proxy = if kind == Kind::Nginx {
+            let configuration = nginx(backend, port, timeout, certificate.as_ref());
+            Proxy::nginx(test, directory, port, &configuration)?
+        } else {
+            // Those that the configuration names, and those that INSTALL.md does not enable because Debian does.
+            let modules = ["ssl", "proxy", "proxy_http", "headers", "reqtimeout", "authz_host"];
+            Proxy::apache(
+                test,
+                directory,
+                port,
+                &modules,
+                &apache(backend, port, timeout, certificate.as_ref()),
+            )?
+        };
+        Some(Self { proxy, curl, certificate })
     }
 
     /// Sends a form as Moodle does; `file` has its name in the form and its content.
@@ -255,7 +306,7 @@ impl Site {
     fn curl(&self, arguments: &[&str], stdin: &[u8]) -> Reply {
         let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().unwrap();
         let mut input = child.stdin.take().unwrap();
-        let output = std::thread::scope(|scope| {
+        let output = thread::scope(|scope| {
             scope.spawn(move || input.write_all(stdin)); // curl may stop reading early
             child.wait_with_output()
         });
@@ -265,13 +316,13 @@ impl Site {
     /// Writes bytes and reads the response up to `end`, on a connection that stays open.
     fn response_to(&self, bytes: &[u8], end: &str) -> String {
         let Some(certificate) = &self.certificate else {
-            let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).unwrap();
+            let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.proxy.port)).unwrap();
             return exchange(&stream, &stream, bytes, end);
         };
         let mut tls = Command::new(find("openssl").unwrap())
-            .args(["s_client", "-quiet", "-verify_return_error", "-verify_hostname", NAME, "-CAfile"])
+            .args(["s_client", "-quiet", "-verify_return_error", "-verify_hostname", PROXY_NAME, "-CAfile"])
             .arg(&certificate.file)
-            .args(["-connect", &format!("127.0.0.1:{}", self.port)])
+            .args(["-connect", &format!("127.0.0.1:{}", self.proxy.port)])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -289,22 +340,15 @@ impl Site {
         untouched(&mut command)
             .args(["--disable", "--silent", "--show-error", "--write-out", "%{http_code}"])
             .args(["--max-time", &TIMEOUT.as_secs().to_string()])
-            .args(["--resolve", &format!("{NAME}:{}:127.0.0.1", self.port)])
+            .args(["--resolve", &format!("{PROXY_NAME}:{}:127.0.0.1", self.proxy.port)])
             .args(&arguments[1..])
-            .arg(format!("{scheme}://{NAME}:{}{}", self.port, arguments[0]))
+            .arg(format!("{scheme}://{PROXY_NAME}:{}{}", self.proxy.port, arguments[0]))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         if let Some(certificate) = &self.certificate {
             command.arg("--cacert").arg(&certificate.file);
         }
         command
-    }
-}
-
-impl Drop for Site {
-    fn drop(&mut self) {
-        let _ = self.proxy.kill();
-        let _ = self.proxy.wait();
     }
 }
 
@@ -323,57 +367,40 @@ fn exchange(mut writer: impl Write, mut reader: impl Read, bytes: &[u8], end: &s
     String::from_utf8(response).unwrap()
 }
 
-/// The configuration in `deploy` with the files and ports of this test, in an `http` block like that of a
-/// distribution's nginx.conf.
-fn configuration(directory: &Path, backend: &str, port: u16, certificate: Option<&Certificate>) -> String {
-    let mut text = CONFIGURATION.to_owned();
-    let mut change = |from: &str, to: &str| {
-        assert!(text.contains(from), "deploy/nginx.conf does not contain {from:?}");
-        text = text.replace(from, to);
-    };
-    change("server 127.0.0.1:5000;", &format!("server {backend};"));
-    change("    listen [::]:443 ssl;\n", "");
+/// The configuration in `deploy` with the files and ports of this test.
+fn nginx(backend: &str, port: u16, timeout: Option<u32>, certificate: Option<&Certificate>) -> String {
+    let text = include_str!("../../deploy/nginx.conf").to_owned();
+    let mut shipped = Shipped { name: "nginx.conf", text };
+    shipped.change("server 127.0.0.1:5000;", &format!("server {backend};"));
+    shipped.change("    listen [::]:443 ssl;\n", "");
+    if let Some(timeout) = timeout {
+        shipped.change("proxy_read_timeout    300s;", &format!("proxy_read_timeout {timeout}s;"));
+    }
     if let Some(certificate) = certificate {
-        change("listen 443 ssl;", &format!("listen 127.0.0.1:{port} ssl;"));
-        change("/etc/ssl/certs/mlbackend.example.org.pem", &certificate.file.display().to_string());
-        change("/etc/ssl/private/mlbackend.example.org.key", &certificate.key.display().to_string());
+        shipped.change("listen 443 ssl;", &format!("listen 127.0.0.1:{port} ssl;"));
+        shipped.certify(certificate);
     } else {
-        change("listen 443 ssl;", &format!("listen 127.0.0.1:{port};"));
-        change("ssl_certificate", "# ssl_certificate");
-        change("ssl_protocols", "# ssl_protocols");
+        shipped.change("listen 443 ssl;", &format!("listen 127.0.0.1:{port};"));
+        shipped.change("ssl_certificate", "# ssl_certificate");
+        shipped.change("ssl_protocols", "# ssl_protocols");
     }
-    let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-    let temporary: String = kinds.map(|kind| format!("    {kind}_temp_path temporary-{kind};\n")).concat();
-    format!(
-        // A single process, so that killing it stops nginx.
-        "daemon off;\nmaster_process off;\npid {0}/nginx.pid;\nerror_log {0}/error.log;\nevents {{}}\n\
-         http {{\n    access_log off;\n{temporary}\n{text}\n}}\n",
-        directory.display()
-    )
+    shipped.text
 }
 
-/// A self-signed certificate for [`NAME`], and its key.
-struct Certificate {
-    file: PathBuf,
-    key: PathBuf,
-}
-
-impl Certificate {
-    fn make(directory: &Path) -> Option<Self> {
-        let openssl = find("openssl")?;
-        let (file, key) = (directory.join("certificate.pem"), directory.join("certificate.key"));
-        let names = format!("subjectAltName=DNS:{NAME}");
-        let made = Command::new(openssl)
-            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"])
-            .args(["-days", "2", "-subj", &format!("/CN={NAME}"), "-addext", &names, "-out"])
-            .arg(&file)
-            .arg("-keyout")
-            .arg(&key)
-            .output()
-            .unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        Some(Self { file, key })
+/// The same for Apache.
+fn apache(backend: &str, port: u16, timeout: Option<u32>, certificate: Option<&Certificate>) -> String {
+    let text = include_str!("../../deploy/apache.conf").to_owned();
+    let mut shipped = Shipped { name: "apache.conf", text };
+    shipped.change("http://127.0.0.1:5000/", &format!("http://{backend}/"));
+    shipped.change("<VirtualHost *:443>", &format!("<VirtualHost 127.0.0.1:{port}>"));
+    if let Some(timeout) = timeout {
+        shipped.change("timeout=300", &format!("timeout={timeout}"));
     }
+    match certificate {
+        Some(certificate) => shipped.certify(certificate),
+        None => shipped.change("    SSL", "    # SSL"),
+    }
+    shipped.text
 }
 
 /// A response through the proxy.
