@@ -28,7 +28,7 @@ pub struct Listen {
         hide_default_value = true
     )]
     pub endpoints: Endpoints,
-    /// File mode of a Unix socket of --listen: who may write to it may connect
+    /// File mode of a Unix socket of --listen: users who may write to it can connect
     #[arg(long, env = "MOODLE_MLBACKEND_SOCKET_MODE", value_name = "MODE", default_value = "660", value_parser = mode)]
     pub socket_mode: u32,
     /// Path below which a proxy publishes the server, such as /mlbackend. Requests are answered with and without it

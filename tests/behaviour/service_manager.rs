@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Read;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -281,6 +281,33 @@ fn an_idle_connection_does_not_hold_up_a_restart() {
     until("the service is ready again", || service.starts() == 2);
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     assert_eq!(idle.read(&mut [0; 16]).unwrap_or(0), 0, "it was closed");
+}
+
+/// Of datagrams, it is no socket for HTTP.
+#[test]
+fn an_inherited_socket_of_another_kind_is_refused() {
+    let test = "an_inherited_socket_of_another_kind_is_refused";
+    let Some(activate) = tool(test, "systemd-socket-activate") else { return };
+    let port = free_port();
+    let mut command = Command::new(activate);
+    untouched(command.args(["--datagram", "--listen", &format!("127.0.0.1:{port}")]));
+    let mut child = command
+        .args([env!("CARGO_BIN_EXE_moodle-mlbackend"), "serve", "--data-dir", "/tmp"])
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let client = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    let begun = Instant::now();
+    while child.try_wait().expect("its state").is_none() {
+        assert!(begun.elapsed() < Duration::from_mins(1), "it still runs");
+        let _ = client.send_to(b"x", ("127.0.0.1", port));
+        thread::sleep(Duration::from_millis(20));
+    }
+    let mut stderr = String::new();
+    child.stderr.take().expect("a pipe").read_to_string(&mut stderr).expect("text");
+    assert_eq!(child.wait().expect("it ended").code(), Some(1), "{stderr}");
+    assert!(stderr.contains("the sockets of LISTEN_FDS cannot be used"), "{stderr}");
 }
 
 #[test]

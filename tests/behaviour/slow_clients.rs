@@ -287,15 +287,17 @@ fn too_few_descriptors_lower_the_connection_limit() {
 
 /// The long form: 500 + 500 slow clients that reconnect when they are disconnected, and the response times of a
 /// healthy client at the same time.
-#[test]
-fn a_thousand_slow_clients_do_not_slow_down_a_healthy_one() {
+#[rstest]
+#[case::plain(Transport::Plain)]
+#[case::tls(Transport::Tls)]
+fn a_thousand_slow_clients_do_not_slow_down_a_healthy_one(#[case] transport: Transport) {
+    let test = "a_thousand_slow_clients_do_not_slow_down_a_healthy_one";
     if !long() {
-        return skip(
-            "a_thousand_slow_clients_do_not_slow_down_a_healthy_one",
-            "MLBACKEND_TEST_LONG is not set",
-        );
+        return skip(test, "MLBACKEND_TEST_LONG is not set");
     }
-    let server = trained(Launch::new());
+    let Some(launch) = transport.launch(test) else { return };
+    // Short, because all requests of the healthy client may take only some seconds.
+    let server = trained(launch.env("MOODLE_MLBACKEND_HEAD_SECONDS", "1"));
     let version = Request::new("GET", "/version");
     let mut ended_in_all = 0;
     for (name, request, count) in [("/version", &version, 5000), ("/prediction", &prediction(), 200)] {
@@ -303,7 +305,7 @@ fn a_thousand_slow_clients_do_not_slow_down_a_healthy_one() {
         let alone = measure();
         let (beside, ended) = with_slow_clients(&server, measure);
         let again = measure();
-        println!("{name} × {count}, alone:               {alone}");
+        println!("{transport:?}: {name} × {count}, alone:        {alone}");
         println!("  with 500 + 500 slow clients ({ended} disconnected): {beside}");
         println!("  alone again:                      {again}");
         let [alone, beside, again] = [alone, beside, again].map(|times| times.quantile(0.99).as_secs_f64());

@@ -66,7 +66,7 @@ impl Authority {
 
     /// A new certificate, valid for some days from now on.
     pub fn issue(&self, name: &str, days: u32) -> CertificateFiles {
-        self.issue_with(name, &["-days", &days.to_string()])
+        self.sign(name, self.request(name), &["-days", &days.to_string()])
     }
 
     /// A certificate that has expired.
@@ -95,8 +95,12 @@ impl Authority {
         files
     }
 
-    fn issue_with(&self, name: &str, options: &[&str]) -> CertificateFiles {
-        let files = self.request(name);
+    /// A certificate with another kind of key, as `openssl req -newkey` names it.
+    pub fn issue_with_key(&self, kind: &str) -> CertificateFiles {
+        self.sign("other-key", self.request_with_key("other-key", &["-newkey", kind]), &["-days", "90"])
+    }
+
+    fn sign(&self, name: &str, files: CertificateFiles, options: &[&str]) -> CertificateFiles {
         self.openssl(&["x509", "-req", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"], |command| {
             command.args(["-in", &format!("{name}.csr"), "-extfile", &format!("{name}.ext")]).args(options);
             command.arg("-out").arg(&files.cert);
@@ -105,13 +109,18 @@ impl Authority {
     }
 
     fn request(&self, name: &str) -> CertificateFiles {
+        self.request_with_key(name, &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"])
+    }
+
+    fn request_with_key(&self, name: &str, key_options: &[&str]) -> CertificateFiles {
         self.write(
             &format!("{name}.ext"),
             "subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\n",
         );
         let (cert, key) = (self.path(&format!("{name}.pem")), self.path(&format!("{name}.key")));
-        self.openssl(&["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"], |command| {
+        self.openssl(&["req", "-nodes"], |command| {
             command
+                .args(key_options)
                 .args(["-subj", &format!("/CN={name}"), "-out", &format!("{name}.csr")])
                 .arg("-keyout")
                 .arg(&key);
