@@ -25,6 +25,9 @@ use crate::config::Connections;
 use crate::net::per_client_limit::ConnectionPermit;
 use crate::telemetry::metrics::{Guard, OpenConnection, metrics};
 
+/// The HTTP library reads the time in steps, so its timeouts can be early by one.
+const CLOCK_STEP: Duration = Duration::from_millis(500);
+
 /// Unread bytes of a client that are discarded when its connection is closed.
 const MAX_DRAINED_BYTES: usize = 256 << 10;
 
@@ -109,11 +112,20 @@ impl Reading {
         self.timer.as_mut().map_or(Poll::Pending, |(_, timer)| timer.as_mut().poll(cx))
     }
 
-    /// Whether the connection ends with a head that did not arrive in time.
-    fn ends_with_slow_head(&self) -> bool {
+    /// Counts a head that did not arrive in time, when the connection ends or the library responds with 408.
+    fn count_slow_head(&self, state: State) {
+        if self.has_slow_head(state) {
+            metrics().connection_closed(Guard::SlowHead);
+        }
+    }
+
+    fn has_slow_head(&self, state: State) -> bool {
         let Some((requests, timer)) = &self.timer else { return false };
+        if *requests != state.requests {
+            return false;
+        }
         let since = if *requests == 0 { self.opened } else { timer.deadline() - self.timeout };
-        since.elapsed() >= self.max_head
+        since.elapsed() + CLOCK_STEP >= self.max_head
     }
 }
 
@@ -184,6 +196,7 @@ impl<S: AsyncWrite + DrainableStream + Unpin> AsyncWrite for GuardedStream<S> {
             if this.writing.timer.take().is_some() {
                 this.read_gate.wake();
             }
+            this.reading.count_slow_head(this.read_gate.state());
             // While the client reads its response, the timeout of its next request does not run.
             this.reading.timer = None;
             return written;
@@ -207,9 +220,7 @@ impl<S: AsyncWrite + DrainableStream + Unpin> AsyncWrite for GuardedStream<S> {
 /// If bytes are unread when a connection is closed, the system resets it, and the client may never see its response.
 impl<S: DrainableStream> Drop for GuardedStream<S> {
     fn drop(&mut self) {
-        if self.reading.ends_with_slow_head() {
-            metrics().connection_closed(Guard::SlowHead);
-        }
+        self.reading.count_slow_head(self.read_gate.state());
         let mut buffer = [0; 8 << 10];
         let mut drained = 0;
         while drained < MAX_DRAINED_BYTES {
