@@ -40,7 +40,7 @@ pub fn argon2id_entry(user: &str, password: &str) -> Result<String, UsersError> 
 }
 
 /// An argon2id hash.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Argon2idHash {
     pub(crate) params: Params,
     pub(crate) salt: Vec<u8>,

@@ -8,6 +8,7 @@ use super::argon2id::Argon2idHash;
 use super::corrections::{self, Correction};
 use super::error::UsersError;
 use super::secret::{Salted, Scheme, Secret};
+use super::suspicion::{Suspicion, suspicious};
 use super::user_name::check_name;
 use super::weak_password::Weakness;
 
@@ -20,9 +21,16 @@ pub(crate) struct User {
     pub(crate) secret: Secret,
 }
 
-/// Parses `name:password` and `name:SCHEME:SALT:HASH`, separated by commas. Returns the users, and what was corrected.
-pub(crate) fn parse(text: &str) -> Result<(Vec<User>, Vec<Correction>), UsersError> {
-    let mut users: Vec<User> = Vec::new();
+/// The entries of a users variable.
+pub(crate) struct Entries {
+    pub(crate) users: Vec<User>,
+    pub(crate) corrections: Vec<Correction>,
+    pub(crate) suspicions: Vec<Suspicion>,
+}
+
+/// Parses `name:password` and `name:SCHEME:SALT:HASH`, separated by commas.
+pub(crate) fn parse(text: &str) -> Result<Entries, UsersError> {
+    let (mut users, mut suspicions) = (Vec::<User>::new(), Vec::new());
     let (entries, corrections) = corrections::entries(text);
     for (index, text) in entries.into_iter().enumerate() {
         let refuse = |name: Option<&str>, problem| UsersError::Entry {
@@ -34,9 +42,15 @@ pub(crate) fn parse(text: &str) -> Result<(Vec<User>, Vec<Correction>), UsersErr
         if users.iter().any(|known| known.name == user.name) {
             return Err(refuse(Some(&user.name), "the name appears twice: give every user one entry"));
         }
+        if let Some((name, password)) = text.split_once(':')
+            && !password.contains(':')
+            && let Some(problem) = suspicious(password)
+        {
+            suspicions.push(Suspicion { number: index + 1, name: name.to_owned(), problem });
+        }
         users.push(user);
     }
-    Ok((users, corrections))
+    Ok(Entries { users, corrections, suspicions })
 }
 
 type Refusal<'a> = (Option<&'a str>, &'static str);

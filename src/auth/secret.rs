@@ -6,6 +6,7 @@ use subtle::ConstantTimeEq;
 use super::argon2id::Argon2idHash;
 
 /// A stored password.
+#[derive(PartialEq, Eq)]
 pub(crate) enum Secret {
     /// The hash of a password that was given in plain text: hashed, because the time of comparing hashes does not depend
     /// on the length of the password.
@@ -17,7 +18,7 @@ pub(crate) enum Secret {
 }
 
 /// HASH(salt ‖ password).
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Salted {
     pub(crate) scheme: Scheme,
     pub(crate) salt: Vec<u8>,

@@ -10,9 +10,10 @@ use sha2::{Digest, Sha256, Sha512};
 use subtle::{ConditionallySelectable, ConstantTimeEq};
 
 use super::corrections::Correction;
-use super::entry::{self, User};
+use super::entry::{self, Entries, User};
 use super::error::UsersError;
 use super::secret::Secret;
+use super::suspicion::Suspicion;
 use super::weak_password::Weakness;
 
 /// The users of the server; at least one.
@@ -20,6 +21,8 @@ pub struct Users {
     list: Vec<User>,
     /// What was corrected in the variable.
     corrections: Vec<Correction>,
+    /// What a tool has probably changed, but may also be meant.
+    suspicions: Vec<Suspicion>,
     /// One per kind of secret in the list with its own cost. Every check computes all kinds, so that the response time
     /// does not reveal which names exist.
     decoys: Vec<Secret>,
@@ -82,6 +85,11 @@ impl Users {
         &self.corrections
     }
 
+    /// The entries that a tool has probably changed on the way, but that may also be meant.
+    pub fn suspicions(&self) -> &[Suspicion] {
+        &self.suspicions
+    }
+
     /// The index of a user, in a time that depends neither on the name nor on its index.
     fn index_of(&self, name: &str) -> Option<usize> {
         const NONE: u64 = u64::MAX;
@@ -111,6 +119,32 @@ impl Users {
         users.corrections.push(Correction::Latin1);
         Ok(users)
     }
+
+    /// Reads the content of a file: like the variable, or one entry per line. Empty lines and lines that begin with `#` are
+    /// ignored.
+    ///
+    /// # Errors
+    /// [`UsersError`] when an entry is malformed.
+    pub fn from_file(bytes: &[u8]) -> Result<Self, UsersError> {
+        let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+        let lines = bytes.split(|byte| matches!(byte, b'\n' | b'\r'));
+        let lines = lines.filter(|line| !line.trim_ascii().is_empty() && !line.starts_with(b"#"));
+        let entries: Vec<&[u8]> = lines.map(|line| line.strip_suffix(b",").unwrap_or(line)).collect();
+        Self::from_bytes(&entries.join(&b','))
+    }
+
+    /// These users with the verified passwords of earlier ones, where the entry is the same.
+    #[must_use]
+    pub fn with_verified(mut self, before: &Self) -> Self {
+        self.key = before.key;
+        let known = before.verified.read().unwrap_or_else(PoisonError::into_inner);
+        let fingerprint = |user: &User| {
+            let same = |other: &User| other.name == user.name && other.secret == user.secret;
+            known[before.list.iter().position(same)?]
+        };
+        self.verified = RwLock::new(self.list.iter().map(fingerprint).collect());
+        self
+    }
 }
 
 /// The text of bytes in Latin-1, whose characters are the first 256 of Unicode.
@@ -122,7 +156,7 @@ impl FromStr for Users {
     type Err = UsersError;
 
     fn from_str(text: &str) -> Result<Self, UsersError> {
-        let (list, corrections) = entry::parse(text)?;
+        let Entries { users: list, corrections, suspicions } = entry::parse(text)?;
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|error| UsersError::Machine(error.to_string()))?;
         let mut decoys: Vec<Secret> = Vec::new();
@@ -132,7 +166,7 @@ impl FromStr for Users {
             }
         }
         let verified = RwLock::new(vec![None; list.len()]);
-        Ok(Self { list, corrections, decoys, key, verified })
+        Ok(Self { list, corrections, suspicions, decoys, key, verified })
     }
 }
 

@@ -8,14 +8,15 @@ use std::time::Duration;
 use ureq::Agent;
 
 use super::exit_code::exit_code;
-use crate::config::ServeArgs;
+use super::subcommand;
+use crate::config::{CommandLine, Config, ConfigError};
 
 /// Check that a server is ready, for containers and scripts.
 ///
 /// Exits with 0 when it is, and with 1 when it is not ready or does not respond. The server's log says why it is not ready.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The server [default: the address and port that the settings in the environment name]. Without a path,
+    /// The server [default: the address that the settings name: that of the metrics, if there is one]. Without a path,
     /// /health/ready is requested.
     url: Option<String>,
 
@@ -27,8 +28,8 @@ pub struct Args {
 /// Why the server cannot be used.
 #[derive(Debug, thiserror::Error)]
 enum HealthError {
-    #[error("{0}")]
-    Settings(String),
+    #[error(transparent)]
+    Settings(#[from] ConfigError),
     #[error("{url} does not respond: {source}. Check that the server runs, and its address and port")]
     NoResponse { url: String, source: ureq::Error },
     #[error("{url} responds with status {status}: {}", if *.status == 503 { "not ready; the server's log says why" } else { "not a health check of this server" })]
@@ -47,7 +48,7 @@ pub fn run(args: &Args) -> ExitCode {
 fn ask(args: &Args) -> Result<String, HealthError> {
     let url = match &args.url {
         Some(url) => with_path(url),
-        None => with_path(&ServeArgs::url_in_environment().map_err(HealthError::Settings)?),
+        None => with_path(&Config::health_url(&CommandLine::new(|| subcommand("serve"), Vec::new()))?),
     };
     let agent = Agent::config_builder()
         .timeout_global(Some(Duration::from_secs(args.timeout)))

@@ -24,9 +24,13 @@ use crate::backend::{
 use crate::config::EVALUATION_INFO;
 use crate::dataset::Limits;
 use crate::store::ModelDir;
+use crate::text::Untrusted;
 
 /// The version of the protocol; Moodle requires at least 3.0.5 and less than 4.
 pub const PROTOCOL_VERSION: &str = "3.0.5";
+
+/// Longer arguments are cut in messages.
+const MAX_ARGUMENT_CHARS: usize = 400;
 
 /// Runs a module; `args` begins with its name, the argument after `-m`.
 #[must_use]
@@ -99,8 +103,9 @@ fn run_module(args: &[&str]) -> Output {
         Some("export") => Ok(export(args)),
         Some("import") => Ok(import(args)),
         _ => Err(format!(
-            "There is no module {module:?}: use moodlemlbackend.version, .training, .prediction, .evaluation, \
-             .export or .import."
+            "There is no module {}: use moodlemlbackend.version, .training, .prediction, .evaluation, .export or \
+             .import.",
+            shown(module)
         )
         .into()),
     };
@@ -183,7 +188,8 @@ where
 {
     text.parse().ok().filter(|value| allowed.contains(value)).ok_or_else(|| {
         format!(
-            "The {name} {text:?} cannot be used: give a number from {} to {}.",
+            "The {name} {} cannot be used: give a number from {} to {}.",
+            shown(text),
             allowed.start(),
             allowed.end()
         )
@@ -211,11 +217,16 @@ fn import(args: &[&str]) -> Output {
     }
 }
 
+/// Moodle puts what a module prints into its page as HTML.
+fn shown(argument: &str) -> String {
+    Untrusted(argument).quoted(MAX_ARGUMENT_CHARS)
+}
+
 fn open(path: &str) -> Result<File, String> {
     if !Path::new(path).is_file() {
-        return Err(format!("There is no dataset file {path:?}: check Moodle's temporary directory."));
+        return Err(format!("There is no dataset file {}: check Moodle's temporary directory.", shown(path)));
     }
-    File::open(path).map_err(|error| format!("The dataset file {path:?} cannot be opened: {error}."))
+    File::open(path).map_err(|error| format!("The dataset file {} cannot be opened: {error}.", shown(path)))
 }
 
 fn model_dir(directory: &str) -> ModelDir {
@@ -233,6 +244,23 @@ mod tests {
         assert_eq!(output.code, 1);
         assert!(output.stdout.contains("moodlemlbackend.nothing"), "{}", output.stdout);
         assert!(output.stdout.contains(".training"), "{}", output.stdout);
+    }
+
+    #[test]
+    fn an_argument_is_inert_in_the_page_that_shows_the_refusal() {
+        let page = "<img src=x onerror=alert(1)>";
+        let outputs = [
+            run_module(&[page]),
+            run_module(&["moodlemlbackend.training", "m", "directory", page]),
+            run_module(&["moodlemlbackend.evaluation", "m", "directory", page, page, "0.05", "10"]),
+        ];
+        for output in outputs {
+            assert!(
+                output.stdout.contains("?img src=x") && !output.stdout.contains('<'),
+                "{}",
+                output.stdout
+            );
+        }
     }
 
     #[test]

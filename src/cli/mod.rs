@@ -3,6 +3,8 @@
 //! Owns the subcommands, one file each, and their output. Must not know how the work is done.
 
 pub mod check;
+pub mod completions;
+pub mod config;
 mod data_directory;
 pub mod demo;
 mod exit_code;
@@ -10,6 +12,7 @@ pub mod health;
 pub mod inspect;
 pub mod local;
 mod malloc;
+pub mod man;
 pub mod migrate;
 pub mod passwd;
 mod progress;
@@ -19,9 +22,9 @@ mod table;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Args as _, CommandFactory as _, Parser, Subcommand};
+use clap::{Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::config::{ServeArgs, explain};
+use crate::config::{CommandLine, ServeArgs, explain, without_empty_variables};
 
 /// A machine-learning backend for Moodle analytics, in one binary.
 #[derive(Debug, Parser)]
@@ -48,12 +51,26 @@ enum Command {
     #[command(after_help = advanced())]
     Serve(Box<ServeArgs>),
     Check(check::Args),
+    Completions(completions::Args),
+    Config(Box<config::Args>),
     Demo(demo::Args),
     Health(health::Args),
     Inspect(inspect::Args),
+    Man(man::Args),
     Migrate(migrate::Args),
     Passwd(passwd::Args),
     Prune(prune::Args),
+}
+
+/// The definition of a command.
+fn subcommand(name: &str) -> clap::Command {
+    Cli::command().find_subcommand(name).expect("the command exists").clone()
+}
+
+/// The arguments of this process for a command with settings.
+fn command_line(command: fn() -> clap::Command) -> CommandLine {
+    // The names of the program and of the command come first: there are no arguments before the command.
+    CommandLine::new(command, std::env::args_os().skip(2).collect())
 }
 
 /// Runs the command that the arguments of this process name.
@@ -66,20 +83,25 @@ pub fn run() -> ExitCode {
     {
         return local::run(module);
     }
-    match Cli::try_parse() {
-        Ok(Cli { command: Command::Serve(args) }) => {
+    let program = without_empty_variables(Cli::command());
+    let parsed = program.clone().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    match parsed {
+        Ok(Cli { command: Command::Serve(_) }) => {
             malloc::restart_with_settings();
-            crate::http::serve(*args)
+            crate::http::serve(&command_line(|| subcommand("serve")))
         }
+        Ok(Cli { command: Command::Config(args) }) => config::run(&args),
         Ok(Cli { command: Command::Demo(args) }) => demo::run(&args),
         Ok(Cli { command: Command::Health(args) }) => health::run(&args),
         Ok(Cli { command: Command::Inspect(args) }) => inspect::run(&args),
         Ok(Cli { command: Command::Migrate(args) }) => migrate::run(&args),
         Ok(Cli { command: Command::Passwd(args) }) => passwd::run(&args),
-        Ok(Cli { command: Command::Prune(args) }) => prune::run(&args),
+        Ok(Cli { command: Command::Prune(_) }) => prune::run(),
         Ok(Cli { command: Command::Check(args) }) => check::run(&args),
+        Ok(Cli { command: Command::Completions(args) }) => completions::run(&args),
+        Ok(Cli { command: Command::Man(args) }) => man::run(&args),
         Err(error) if error.use_stderr() => {
-            let _ = write!(std::io::stderr(), "{}", explain(&error, &Cli::command()));
+            let _ = write!(std::io::stderr(), "{}", explain(&error, &program));
             ExitCode::FAILURE
         }
         Err(message) => {

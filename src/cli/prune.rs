@@ -4,11 +4,14 @@
 
 use std::process::ExitCode;
 
+use clap::FromArgMatches as _;
+
 use super::data_directory::{DataDirectory, OpenError};
 use super::exit_code::exit_code;
 use super::table::table;
-use crate::config::RetentionArgs;
-use crate::store::Pruned;
+use super::{command_line, subcommand};
+use crate::config::{ConfigError, ConfigFile, RetentionArgs, Settings};
+use crate::store::{Pruned, StoreError};
 use crate::units::ByteSize;
 
 /// Remove evaluation reports and old versions (generations) of models beyond the retention settings.
@@ -25,21 +28,40 @@ pub struct Args {
     dry_run: bool,
 
     #[command(flatten)]
+    file: ConfigFile,
+
+    #[command(flatten)]
     retention: RetentionArgs,
+}
+
+/// Why nothing could be pruned.
+#[derive(Debug, thiserror::Error)]
+enum PruneError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// Prunes and prints a table. Fails when a model could not be pruned.
 #[must_use]
-pub fn run(args: &Args) -> ExitCode {
-    exit_code(prune(args), |pruned| {
-        print(pruned, args.dry_run);
+pub fn run() -> ExitCode {
+    exit_code(prune(), |(pruned, dry_run)| {
+        print(pruned, *dry_run);
         pruned.iter().all(|model| model.outcome.is_ok())
     })
 }
 
-fn prune(args: &Args) -> Result<Vec<Pruned>, OpenError> {
+/// The models, and whether nothing was changed.
+fn prune() -> Result<(Vec<Pruned>, bool), PruneError> {
+    // With the TOML file of the server: without it, more would be removed than the server is set to keep.
+    let settings = Settings::read(&command_line(|| subcommand("prune")))?;
+    let args = Args::from_arg_matches(&settings.matches)
+        .map_err(|error| ConfigError::Arguments(error.to_string()))?;
     let store = args.data.open("prune", args.dry_run)?.with_retention(args.retention.into());
-    Ok(store.prune(args.dry_run)?)
+    Ok((store.prune(args.dry_run)?, args.dry_run))
 }
 
 fn print(pruned: &[Pruned], dry_run: bool) {

@@ -2,6 +2,8 @@
 //!
 //! Must not know which settings exist.
 
+use std::error::Error as _;
+
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
@@ -18,6 +20,19 @@ pub fn explain(error: &clap::Error, program: &Command) -> String {
         "{}\n\nIf --{flag} was not given, the value came from the environment variable {variable}: change it there.\n",
         text.trim_end()
     )
+}
+
+/// The problem with a value, without the value.
+pub(super) fn problem(error: &clap::Error) -> String {
+    if let Some(source) = error.source() {
+        return source.to_string();
+    }
+    match error.get(ContextKind::ValidValue) {
+        Some(ContextValue::Strings(values)) if !values.is_empty() => {
+            format!("expected one of {}", values.join(", "))
+        }
+        _ => "the value cannot be used".to_owned(),
+    }
 }
 
 /// The name of the flag whose value is invalid.

@@ -5,6 +5,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use super::origin::Origin;
 use super::variables::{DATA_DIR, METRICS_USER, S3_BUCKET, USERS};
 use crate::auth::UsersError;
 
@@ -18,18 +19,63 @@ pub enum ConfigError {
     )]
     NoDataDir,
     /// A directory cannot be used.
-    #[error("{variable} is set to {}, {problem}: set it to an existing directory that this user can write to", path.display())]
+    #[error(
+        "{variable} is set to {}{}, {problem}: set it to an existing directory that this user can write to, for example \
+         /var/lib/moodle-mlbackend",
+        path.display(), place(origin)
+    )]
     Directory {
         /// The variable that names it.
         variable: &'static str,
+        /// Where the name comes from.
+        origin: Origin,
         /// The directory.
         path: PathBuf,
         /// The problem, as a relative clause.
         problem: String,
     },
-    /// The users variable is malformed.
-    #[error("{USERS} cannot be used: {0}")]
-    Users(#[from] UsersError),
+    /// The users are malformed.
+    #[error("{USERS}{} cannot be used: {problem}", place(origin))]
+    Users {
+        /// Where the users come from.
+        origin: Origin,
+        /// The problem.
+        #[source]
+        problem: UsersError,
+    },
+    /// The file of a secret cannot be read.
+    #[error("{variable} cannot be used: {origin}: {problem}, for example /etc/moodle-mlbackend/users")]
+    Secret {
+        /// The variable of the secret.
+        variable: String,
+        /// The file.
+        origin: Origin,
+        /// The problem and the remedy.
+        problem: String,
+    },
+    /// The TOML file cannot be read.
+    #[error("the file of settings {} {problem}; --config or MOODLE_MLBACKEND_CONFIG names another", path.display())]
+    TomlFile {
+        /// The file.
+        path: PathBuf,
+        /// The problem.
+        problem: String,
+    },
+    /// A line of the TOML file cannot be used.
+    #[error("{}, line {line}: {problem} (example: {example})", path.display())]
+    Toml {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// The problem.
+        problem: String,
+        /// A valid line.
+        example: String,
+    },
+    /// A flag or a variable cannot be used.
+    #[error("{0}")]
+    Arguments(String),
     /// A well-known password would be the only protection of a server that other machines can reach.
     #[error(
         "{USERS} gives the user {user:?} a well-known password, and {host} can be reached from other machines: make a \
@@ -41,16 +87,41 @@ pub enum ConfigError {
         /// The address to listen on.
         host: IpAddr,
     },
+    /// The server listens on no address that plain HTTP reaches.
+    #[error(
+        "the settings name no address with plain HTTP: set MOODLE_MLBACKEND_METRICS_LISTEN, for example to \
+         127.0.0.1:9464, or name the URL of the server"
+    )]
+    NoHealthAddress,
     /// The user of the metrics does not exist.
     #[error(
         "{METRICS_USER} is set to {0:?}, which is not a user: add it to {USERS}, for example with an entry of \
          `moodle-mlbackend passwd --generate`, or set {METRICS_USER} to one of the users there"
     )]
     MetricsUser(String),
+    /// Only one of the two files of TLS is set.
+    #[error(
+        "{set} is set, but {missing} is not: set both, for example to /etc/moodle-mlbackend/tls/fullchain.pem and \
+         /etc/moodle-mlbackend/tls/privkey.pem, or neither"
+    )]
+    HalfTls {
+        /// The variable that is set.
+        set: &'static str,
+        /// The other one.
+        missing: &'static str,
+    },
     /// Storage in S3 was requested.
     #[error(
         "{S3_BUCKET} is set, but this version keeps models on a local disk only: unset it and set {DATA_DIR} to a \
          directory"
     )]
     S3,
+}
+
+/// Where a value comes from, unless that is the variable of the message or its flag.
+fn place(origin: &Origin) -> String {
+    match origin {
+        Origin::Flag | Origin::Variable(_) | Origin::Default | Origin::Unset => String::new(),
+        other => format!(" ({other})"),
+    }
 }

@@ -4,16 +4,28 @@
 //! `--help` and of docs/settings.md. Must not know http, nor how other modules use the values.
 
 mod access;
+mod check;
 mod clap_errors;
 mod connections;
+mod definition;
 mod error;
+mod layers;
 mod limits;
+mod listen;
+mod live;
 mod monitoring;
+mod origin;
 mod parsers;
+mod reload;
 mod removed;
 mod retention;
+mod secrets;
+mod setting;
+mod settings;
 #[cfg(test)]
 mod settings_page;
+mod tls;
+mod toml_file;
 mod variables;
 
 pub use access::Access;
@@ -21,68 +33,58 @@ pub use clap_errors::explain;
 pub use connections::{BodyRate, Connections};
 pub use error::ConfigError;
 pub use limits::{DatasetLimits, UploadLimits};
+pub use listen::{Endpoint, Endpoints, Listen, UrlPrefix, exposed};
+pub use live::Live;
 pub use monitoring::{Dsn, Monitoring};
+pub use origin::Origin;
+pub use reload::{Changes, Reloader};
 pub use removed::warn_about_removed_variables;
 pub use retention::RetentionArgs;
-pub use variables::{EVALUATION_INFO, LOGIN_FAILURES, METRICS_USER, TEMP_DIR, TRUSTED_PROXIES, USERS};
+pub use setting::Setting;
+pub use settings::{CommandLine, Settings, without_empty_variables};
+pub use tls::{TlsArgs, TlsFiles};
+pub use variables::{
+    EVALUATION_INFO, LOGIN_FAILURES, METRICS_USER, TEMP_DIR, TLS_CERT, TLS_KEY, TRUSTED_PROXIES, USERS,
+};
 
-use std::env;
-use std::fs;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
-use std::str::FromStr as _;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use clap::{Args, Parser};
+use clap::Args;
 
-use crate::auth::{Users, Weakness};
-use crate::backend::{EvaluationInfo, ImportLimits, RepeatedBatches, TrainingOptions};
+use crate::auth::Users;
 use crate::telemetry::LogFormat;
-use limits::unpacked_bytes;
+use live::Current;
 use parsers::{
     DAY, DEFAULT_PORT, at_least_one, bytes, bytes_or_none, host, path, path_or_system_temp, port, seconds,
-    switch, version, whole,
+    switch, whole,
 };
-use variables::{DATA_DIR, S3_BUCKET, STASH_DIR};
+use variables::{CONFIG, DATA_DIR, STASH_DIR};
 
-/// The settings as they were given: [`Config::load`] checks them.
+/// The file of settings.
+#[derive(Debug, Args)]
+pub struct ConfigFile {
+    /// TOML file with settings, whose keys are the flags without dashes; an empty name means none [default:
+    /// /etc/moodle-mlbackend/config.toml]
+    #[arg(long, env = CONFIG, value_name = "FILE", value_parser = path())]
+    config: Option<PathBuf>,
+}
+
+/// The settings as they were given: [`Config::new`] checks them.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
     #[command(flatten)]
+    file: ConfigFile,
+    #[command(flatten)]
     unchecked: Config,
-}
-
-impl ServeArgs {
-    /// The URL of the server that the settings in the environment describe, as its own machine reaches it.
-    ///
-    /// # Errors
-    /// A text about the first invalid variable.
-    pub fn url_in_environment() -> Result<String, String> {
-        #[derive(Parser)]
-        struct Environment {
-            #[command(flatten)]
-            serve: ServeArgs,
-        }
-        let settings =
-            Environment::try_parse_from(["serve"]).map_err(|error| error.render().to_string())?.serve;
-        let (host, port) = (settings.unchecked.host(), settings.unchecked.port);
-        let host = match host {
-            IpAddr::V4(any) if any.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(any) if any.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-            host => host,
-        };
-        Ok(format!("http://{}", SocketAddr::new(host, port)))
-    }
 }
 
 /// The settings, checked.
 #[derive(Debug, Args)]
 pub struct Config {
-    /// The users of the server; `None` when the variable is not set.
-    #[arg(skip)]
-    pub users: Option<Users>,
     /// Directory of the models; it must exist and be writable
     #[arg(long, env = DATA_DIR, value_name = "DIR", value_parser = path(), default_value = "", hide_default_value = true)]
     pub data_dir: PathBuf,
@@ -120,45 +122,24 @@ pub struct Config {
     /// Seconds that a request may wait in the queue before the server responds with 503 and a Retry-After header
     #[arg(long = "queue-seconds", env = "MOODLE_MLBACKEND_QUEUE_SECONDS", value_name = "SECONDS", default_value = "3600", value_parser = seconds(1..=30 * DAY))]
     pub queue_time: Duration,
-    /// Maximum number of iterations (training and test splits) that Moodle may request for an evaluation
-    #[arg(long, env = "MOODLE_MLBACKEND_MAX_ITERATIONS", value_name = "N", default_value = "1000", value_parser = at_least_one)]
-    pub max_iterations: usize,
-    /// Seconds after which a training ends with what it has learned so far; after half of them it tries no further learner. The trainings
-    /// within an evaluation have no limit of their own
-    #[arg(long = "training-seconds", env = "MOODLE_MLBACKEND_TRAINING_SECONDS", value_name = "SECONDS", default_value = "1800", value_parser = seconds(0..=30 * DAY))]
-    pub training_time: Duration,
-    /// Seconds after which an evaluation starts no further iteration; the first three always run
-    #[arg(long = "evaluation-seconds", env = "MOODLE_MLBACKEND_EVALUATION_SECONDS", value_name = "SECONDS", default_value = "600", value_parser = seconds(0..=u64::MAX))]
-    pub evaluation_time: Duration,
-    /// What the reply to a good evaluation says to Moodle's administrator: full (the result in a few sentences), or bare
-    /// (nothing, like the Python server)
-    #[arg(long, env = EVALUATION_INFO, value_name = "KIND", default_value = "full", value_parser = EvaluationInfo::from_str)]
-    pub evaluation_info: EvaluationInfo,
     /// Seconds that running jobs may continue after SIGTERM; unfinished jobs are then discarded without a change to
     /// any model
     #[arg(long = "stop-seconds", env = "MOODLE_MLBACKEND_STOP_SECONDS", value_name = "SECONDS", default_value = "30", value_parser = seconds(0..=DAY))]
     pub stop_time: Duration,
-    /// Version reported to Moodle, which requires at least 3.0.5 and less than 4
-    #[arg(long, env = "MOODLE_MLBACKEND_REPORTED_VERSION", value_name = "VERSION", default_value = "3.0.5", value_parser = version)]
-    pub reported_version: String,
     /// Memory for models that are kept loaded between predictions; 0 keeps none
     #[arg(long, env = "MOODLE_MLBACKEND_MODEL_CACHE", value_name = "BYTES", default_value = "64MiB", value_parser = bytes_or_none)]
     pub model_cache: u64,
+    /// Settings about listening.
+    #[command(flatten)]
+    pub listen: Listen,
+    /// Settings about TLS.
+    #[command(flatten)]
+    pub tls: TlsArgs,
+    #[command(flatten)]
+    live: Current,
     /// Settings about clients.
     #[command(flatten)]
     pub access: Access,
-    /// Maximum sizes of uploads.
-    #[command(flatten)]
-    pub uploads: UploadLimits,
-    /// Maximum size of all files of a model archive together, unpacked; at most 28MiB
-    #[arg(long = "max-unpacked-bytes", env = "MOODLE_MLBACKEND_MAX_UNPACKED_BYTES", value_name = "BYTES", default_value = "16MiB", value_parser = unpacked_bytes, help_heading = "Uploads")]
-    pub import: ImportLimits,
-    /// Maximum dimensions of a dataset.
-    #[command(flatten)]
-    pub dataset: DatasetLimits,
-    /// Train again on samples that Moodle sends again, instead of counting each sample once
-    #[arg(long, env = "MOODLE_MLBACKEND_COUNT_REPEATED_BATCHES", value_parser = switch, help_heading = "Datasets")]
-    count_repeated_batches: bool,
     /// Settings about connections.
     #[command(flatten)]
     pub connections: Connections,
@@ -171,139 +152,36 @@ pub struct Config {
 }
 
 impl Config {
-    /// Checks the flags, and reads the variables that have no flag.
-    ///
-    /// # Errors
-    /// When a directory, the users variable or the combination of address and passwords cannot be used.
-    pub fn load(args: ServeArgs) -> Result<Self, ConfigError> {
-        if env::var_os(S3_BUCKET).is_some_and(|bucket| !bucket.is_empty()) {
-            return Err(ConfigError::S3);
-        }
-        let users = env::var_os(USERS).map(|users| Users::from_bytes(users.as_bytes())).transpose()?;
-        Self::with_users(args, users)
-    }
-
-    fn with_users(args: ServeArgs, users: Option<Users>) -> Result<Self, ConfigError> {
-        let mut config = Self { users, ..args.unchecked };
-        config.stash_dir = config.stash_dir.filter(|path| !path.as_os_str().is_empty());
-        if config.data_dir.as_os_str().is_empty() {
-            return Err(ConfigError::NoDataDir);
-        }
-        check_directory(DATA_DIR, &config.data_dir)?;
-        check_directory(TEMP_DIR, &config.temp_dir)?;
-        if let Some(dir) = &config.stash_dir {
-            check_directory(STASH_DIR, dir)?;
-        }
-        config.refuse_well_known_passwords()?;
-        config.refuse_unknown_metrics_user()?;
-        Ok(config)
-    }
-
-    /// The address to listen on.
+    /// The settings that SIGHUP changes, as they are now.
     #[must_use]
-    pub fn host(&self) -> IpAddr {
-        let default = if self.world_visible { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
-        self.address.unwrap_or(default.into())
+    pub fn live(&self) -> Arc<Live> {
+        self.live.get()
     }
 
-    /// What happens to samples that are sent again, and the time limit.
+    fn set_live(&self, live: Arc<Live>) {
+        self.live.set(live);
+    }
+
+    fn set_users(&self, users: Option<Users>) {
+        self.set_live(Arc::new(self.live().with_users(users)));
+    }
+
+    /// The sockets to listen on, unless systemd passes some.
     #[must_use]
-    pub fn training_options(&self) -> TrainingOptions {
-        let repeated =
-            if self.count_repeated_batches { RepeatedBatches::Count } else { RepeatedBatches::CountOnce };
-        TrainingOptions { repeated, time: self.training_time }
-    }
-
-    /// Whether other machines can reach the server.
-    #[must_use]
-    pub fn is_exposed(&self) -> bool {
-        !self.host().to_canonical().is_loopback()
-    }
-
-    fn refuse_unknown_metrics_user(&self) -> Result<(), ConfigError> {
-        match self.monitoring.user() {
-            Some(user) if !self.users.iter().flat_map(Users::names).any(|name| name == user) => {
-                Err(ConfigError::MetricsUser(user.to_owned()))
-            }
-            _ => Ok(()),
+    pub fn endpoints(&self) -> Vec<Endpoint> {
+        match &self.listen.endpoints.0[..] {
+            [] => vec![listen::usual(self.address, self.world_visible, self.port)],
+            endpoints => endpoints.to_vec(),
         }
     }
 
-    fn refuse_well_known_passwords(&self) -> Result<(), ConfigError> {
-        let mut weak = self.users.iter().filter(|_| self.is_exposed()).flat_map(Users::weak);
-        match weak.find(|(_, weakness)| *weakness == Weakness::WellKnown) {
-            Some((user, _)) => {
-                Err(ConfigError::WellKnownPassword { user: user.to_owned(), host: self.host() })
-            }
-            None => Ok(()),
-        }
+    /// An address of the settings at which other machines can reach the server.
+    #[must_use]
+    pub fn exposed_address(&self) -> Option<IpAddr> {
+        self.endpoints().iter().find_map(Endpoint::exposed)
     }
-}
-
-fn check_directory(variable: &'static str, path: &Path) -> Result<(), ConfigError> {
-    let refuse = |problem: String| ConfigError::Directory { variable, path: path.to_owned(), problem };
-    match fs::metadata(path) {
-        Err(error) => return Err(refuse(format!("which cannot be opened ({error})"))),
-        Ok(found) if !found.is_dir() => return Err(refuse("which is not a directory".to_owned())),
-        Ok(_) => {}
-    }
-    // Permission bits do not show read-only mounts, quotas or ACLs; creating a file does.
-    tempfile::tempfile_in(path).map_err(|error| refuse(format!("which cannot be written to ({error})")))?;
-    Ok(())
 }
 
 fn cores() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::backend::USUAL_BUDGET;
-
-    #[derive(Parser)]
-    struct CommandLine {
-        #[command(flatten)]
-        serve: ServeArgs,
-    }
-
-    fn parsed(flags: &[&str]) -> Result<Config, ConfigError> {
-        let command_line = CommandLine::try_parse_from([&["serve"], flags].concat()).expect("valid flags");
-        Config::with_users(command_line.serve, None)
-    }
-
-    /// The settings with an existing data directory.
-    fn valid(flags: &[&str]) -> Config {
-        let dir = tempfile::tempdir().expect("a directory");
-        let path = dir.path().to_str().expect("UTF-8");
-        parsed(&[&["--data-dir", path], flags].concat()).expect("the settings are valid")
-    }
-
-    #[rstest::rstest]
-    #[case("/nowhere/at/all", "is set to /nowhere/at/all, which cannot be opened")]
-    #[case("/dev/null", "is set to /dev/null, which is not a directory: set it to an existing directory")]
-    #[case("", "is not set")]
-    fn names_the_variable_of_an_invalid_data_directory(#[case] path: &str, #[case] problem: &str) {
-        let error = parsed(&["--data-dir", path]).expect_err("it is invalid").to_string();
-        assert!(error.starts_with(&format!("MOODLE_MLBACKEND_PYTHON_DIR {problem}")), "{error}");
-    }
-
-    #[test]
-    fn the_defaults_are_those_of_the_reference() {
-        let config = valid(&[]);
-        assert_eq!((config.host().to_string(), config.port), ("127.0.0.1".to_owned(), 5000));
-        assert_eq!(config.reported_version, "3.0.5");
-        assert_eq!(config.uploads.dataset_bytes, 1 << 30);
-        assert_eq!((config.evaluation_time, config.import), (USUAL_BUDGET, ImportLimits::USUAL));
-        assert!(!config.debug_mode && config.jobs >= 1);
-        let config = valid(&["--world-visible", "-p", "0"]);
-        assert_eq!((config.host().to_string(), config.port), ("0.0.0.0".to_owned(), 0));
-    }
-
-    #[test]
-    fn debug_output_shows_no_secret() {
-        let users = Some("ann:topsecret".parse().expect("a user"));
-        let shown = format!("{:?}", Config { users, ..valid(&[]) });
-        assert!(shown.contains("ann") && !shown.contains("topsecret"), "{shown}");
-    }
 }

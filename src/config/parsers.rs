@@ -104,9 +104,15 @@ pub(super) fn host(text: &str) -> Result<IpAddr, String> {
     })
 }
 
-/// A version. Moodle compares the whole body of `/version` as a version.
+/// A version that Moodle accepts. It compares the whole body of `/version` by PHP's `version_compare`, for which a suffix
+/// such as `+1` makes a version older.
 pub(super) fn version(text: &str) -> Result<String, String> {
-    let valid = text.starts_with(|c: char| c.is_ascii_digit())
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+'));
-    if valid { Ok(text.to_owned()) } else { Err("expected a version such as 3.0.5".to_owned()) }
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let numbers: Option<Vec<u32>> =
+        text.split('.').map(|part| part.parse().ok().filter(|_| is_number(part))).collect();
+    let accepted = [3, 0, 5].as_slice()..[4].as_slice();
+    match numbers {
+        Some(numbers) if accepted.contains(&numbers.as_slice()) => Ok(text.to_owned()),
+        _ => Err("Moodle accepts a version of at least 3.0.5 and less than 4, such as 3.0.5".to_owned()),
+    }
 }

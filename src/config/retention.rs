@@ -4,7 +4,7 @@
 
 use clap::Args;
 
-use super::parsers::at_least_one;
+use super::parsers::{at_least_one, whole};
 use crate::store::Retention;
 
 /// Settings about retention.
@@ -13,10 +13,10 @@ use crate::store::Retention;
 pub struct RetentionArgs {
     /// Maximum number of evaluation reports per model. The oldest are removed first, but none on its first day; 0 means
     /// no limit
-    #[arg(long = "keep-runs", env = "MOODLE_MLBACKEND_KEEP_RUNS", value_name = "N", default_value_t = Retention::USUAL.runs)]
+    #[arg(long = "keep-runs", env = "MOODLE_MLBACKEND_KEEP_RUNS", value_name = "N", default_value_t = Retention::USUAL.runs, value_parser = whole::<usize>)]
     runs: usize,
     /// Days after which an evaluation report is removed; 0 means never
-    #[arg(long = "keep-run-days", env = "MOODLE_MLBACKEND_KEEP_RUN_DAYS", value_name = "DAYS", default_value_t = Retention::USUAL.run_days)]
+    #[arg(long = "keep-run-days", env = "MOODLE_MLBACKEND_KEEP_RUN_DAYS", value_name = "DAYS", default_value_t = Retention::USUAL.run_days, value_parser = whole::<u32>)]
     run_days: u32,
     /// Generations (published versions) of a model to keep, including the current one. If the current one is damaged,
     /// the server uses the one before

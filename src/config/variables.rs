@@ -4,6 +4,8 @@
 
 /// The users. There is no flag, because other users of the machine can read command lines.
 pub const USERS: &str = "MOODLE_MLBACKEND_PYTHON_USERS";
+/// The file of settings.
+pub(super) const CONFIG: &str = "MOODLE_MLBACKEND_CONFIG";
 /// The directory of the models.
 pub(super) const DATA_DIR: &str = "MOODLE_MLBACKEND_PYTHON_DIR";
 /// The directory of uploads.
@@ -20,3 +22,7 @@ pub const EVALUATION_INFO: &str = "MOODLE_MLBACKEND_EVALUATION_INFO";
 pub const METRICS_USER: &str = "MOODLE_MLBACKEND_METRICS_USER";
 /// The limit of failed logins.
 pub const LOGIN_FAILURES: &str = "MOODLE_MLBACKEND_LOGIN_FAILURES";
+/// The certificate of TLS.
+pub const TLS_CERT: &str = "MOODLE_MLBACKEND_TLS_CERT";
+/// Its private key.
+pub const TLS_KEY: &str = "MOODLE_MLBACKEND_TLS_KEY";

@@ -6,12 +6,14 @@
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 
+use super::connection::tls::TlsError;
 use super::response::text;
 use crate::auth::throttle::Wait;
 use crate::backend::{self, BackendError};
@@ -31,7 +33,7 @@ pub enum StartError {
     /// The data directory cannot be used.
     #[error("the data directory that MOODLE_MLBACKEND_PYTHON_DIR names cannot be used")]
     Store(#[from] StoreError),
-    /// The port cannot be opened.
+    /// A port cannot be opened.
     #[error("cannot listen on {address} (choose another port with --port or MOODLE_MLBACKEND_PORT)")]
     Bind {
         /// The configured address.
@@ -53,9 +55,42 @@ pub enum StartError {
         /// The system's error.
         source: io::Error,
     },
+    /// A Unix socket cannot be opened.
+    #[error("cannot listen on unix:{} (choose another path in an existing directory with --listen or MOODLE_MLBACKEND_LISTEN)", path.display())]
+    BindUnix {
+        /// The configured path.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// The sockets that systemd passes cannot be used.
+    #[error("the sockets of LISTEN_FDS cannot be used: only listening TCP and Unix stream sockets can")]
+    Inherited(#[source] io::Error),
+    /// TLS cannot be used.
+    #[error("cannot use TLS")]
+    Tls(#[from] TlsError),
+    /// The address belongs to another machine, or to none.
+    #[error(
+        "cannot listen on {}: this machine does not have this address. Set --host or MOODLE_MLBACKEND_HOST to 127.0.0.1, to \
+         0.0.0.0 for all addresses, or to one that `ip address` lists", address.ip()
+    )]
+    ForeignAddress {
+        /// The configured address.
+        address: SocketAddr,
+    },
     /// The server failed.
     #[error("the server failed")]
     Server(#[source] io::Error),
+}
+
+impl StartError {
+    /// The address cannot be listened on.
+    pub(super) fn bind(address: SocketAddr, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::AddrNotAvailable => Self::ForeignAddress { address },
+            _ => Self::Bind { address, source },
+        }
+    }
 }
 
 /// Why a request failed. `Display` is the response's body, except for internal errors.

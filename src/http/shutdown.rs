@@ -1,8 +1,9 @@
 //! Graceful shutdown: new work is refused, running jobs get some time to finish, and what belongs to finished work is
 //! still answered.
 //!
-//! Owns the signals. The port stays open until the end, so that clients get a 503 with Retry-After instead of a
-//! refused connection. Moodle requests the log of an evaluation right after its reply, and without the log the result is
+//! Owns the signals. A port of this process stays open until the end, so that clients get a 503 with Retry-After instead of
+//! a refused connection. Sockets of the service manager are handed over: the next process accepts what is queued there, so
+//! this one accepts nothing more and refuses nothing that it has accepted. Moodle requests the log of an evaluation right after its reply, and without the log the result is
 //! lost: the server waits for that request.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,14 +12,21 @@ use std::time::{Duration, Instant};
 
 use actix_web::dev::ServerHandle;
 use actix_web::web;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::connection::new_connections::NewConnections;
+use super::service_manager;
 use super::state::AppState;
 use crate::store::{ModelKey, RunId};
 
 /// How often to check whether all work is done.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
+/// After this time, connections that were accepted just before the server stopped accepting have reached a worker.
+const ACCEPTED_TIME: Duration = Duration::from_millis(200);
+/// How long the server waits for the first request of a connection. Most clients send it with the connection; some connect
+/// in advance.
+const FIRST_REQUEST_TIME: Duration = Duration::from_secs(2);
 /// How long the server waits for the request that follows an evaluation.
 const FOLLOW_UP_TIME: Duration = Duration::from_secs(5);
 /// A prediction with a larger body is refused during a shutdown, because it is not quick.
@@ -28,7 +36,10 @@ const MAX_QUICK_BODY: u64 = 32 << 20;
 #[derive(Default)]
 pub(super) struct Shutdown {
     requested: AtomicBool,
+    /// Whether another process will accept the connections of the same sockets.
+    hands_over: AtomicBool,
     requests: AtomicUsize,
+    pub(super) new_connections: NewConnections,
     /// The evaluations whose log was not requested yet, and until when it is expected.
     follow_ups: Mutex<Vec<(ModelKey, RunId, Instant)>>,
 }
@@ -42,9 +53,20 @@ impl Shutdown {
         guard
     }
 
+    /// The sockets belong to the service manager, which passes them to the next process.
+    pub(super) fn set_hands_over(&self) {
+        self.hands_over.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the server is stopping.
+    pub(super) fn is_requested(&self) -> bool {
+        self.requested.load(Ordering::SeqCst)
+    }
+
     /// Whether a request of this path, with a body of this length, is refused now.
     pub(super) fn refuses(&self, path: &str, body: Option<u64>) -> bool {
-        self.requested.load(Ordering::SeqCst)
+        self.is_requested()
+            && !self.hands_over.load(Ordering::SeqCst)
             && match path {
                 // Monitoring sees that the server is stopping.
                 "/metrics" | "/healthz" | "/ready" => false,
@@ -53,11 +75,6 @@ impl Shutdown {
                 "/prediction" => body.is_none_or(|bytes| bytes > MAX_QUICK_BODY),
                 _ => true,
             }
-    }
-
-    /// Whether the server is stopping.
-    pub(super) fn is_requested(&self) -> bool {
-        self.requested.load(Ordering::SeqCst)
     }
 
     /// The number of requests that are being answered.
@@ -79,10 +96,21 @@ impl Shutdown {
         follow_ups.retain(|(expected, id, _)| expected != model || *id != run);
     }
 
-    fn is_done(&self) -> bool {
+    /// Whether all requests are answered, this long after the signal.
+    fn is_done(&self, after: Duration) -> bool {
+        self.requests.load(Ordering::SeqCst) == 0
+            && if self.hands_over.load(Ordering::SeqCst) {
+                after >= ACCEPTED_TIME && (self.new_connections.is_empty() || after >= FIRST_REQUEST_TIME)
+            } else {
+                self.has_no_follow_up()
+            }
+    }
+
+    /// With handed over sockets, the next process answers the request that follows an evaluation.
+    fn has_no_follow_up(&self) -> bool {
         let now = Instant::now();
         let follow_ups = self.follow_ups.lock().unwrap_or_else(PoisonError::into_inner);
-        self.requests.load(Ordering::SeqCst) == 0 && follow_ups.iter().all(|(_, _, until)| *until <= now)
+        follow_ups.iter().all(|(_, _, until)| *until <= now)
     }
 }
 
@@ -95,28 +123,55 @@ impl Drop for RequestGuard<'_> {
     }
 }
 
+/// The signals that stop the server.
+pub(super) struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    /// Handles the signals from now on; before, and on an error, they end the process at once.
+    pub(super) fn new() -> Option<Self> {
+        match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+            (Ok(terminate), Ok(interrupt)) => Some(Self { terminate, interrupt }),
+            _ => {
+                tracing::warn!(
+                    "cannot handle signals: SIGTERM will stop the server without a graceful shutdown"
+                );
+                None
+            }
+        }
+    }
+}
+
 /// Stops the server: on SIGTERM when all requests and jobs are done or the configured time is over, on SIGINT at once.
-pub(super) async fn stop_on_signal(state: web::Data<AppState>, server: ServerHandle) {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        // Then the signals keep their default action, which is to end the process.
-        return tracing::warn!(
-            "cannot handle signals: SIGTERM will stop the server without a graceful shutdown"
-        );
-    };
+pub(super) async fn stop_on_signal(state: web::Data<AppState>, server: ServerHandle, signals: StopSignals) {
+    let StopSignals { mut terminate, mut interrupt } = signals;
     tokio::select! {
         _ = terminate.recv() => {}
-        _ = interrupt.recv() => return server.stop(false).await,
+        _ = interrupt.recv() => {
+            service_manager::stopping();
+            return server.stop(false).await;
+        }
     }
+    service_manager::stopping();
     let (shutdown, timeout) = (&state.shutdown, state.config.stop_time);
     shutdown.requested.store(true, Ordering::SeqCst);
-    tracing::info!(
-        seconds = timeout.as_secs(),
-        "shutting down: new work is refused, running jobs may finish"
-    );
-    let deadline = Instant::now() + timeout;
-    let is_done = || state.jobs.is_idle() && shutdown.is_done();
+    if shutdown.hands_over.load(Ordering::SeqCst) {
+        tracing::info!(
+            seconds = timeout.as_secs(),
+            "shutting down: new connections wait for the next process, running jobs may finish"
+        );
+        server.pause().await;
+    } else {
+        tracing::info!(
+            seconds = timeout.as_secs(),
+            "shutting down: new work is refused, running jobs may finish"
+        );
+    }
+    let begun = Instant::now();
+    let deadline = begun + timeout;
+    let is_done = || state.jobs.is_idle() && shutdown.is_done(begun.elapsed());
     while !is_done() && Instant::now() < deadline {
         tokio::select! {
             () = tokio::time::sleep(POLL_INTERVAL) => {}

@@ -1,5 +1,6 @@
 //! The state that all request handlers share.
 
+use super::connection::new_connections::NewConnections;
 use super::error::{HttpError, StartError};
 use super::monitoring::{Readiness, StoreCount};
 use super::shutdown::Shutdown;
@@ -36,6 +37,11 @@ impl AppState {
             store_count: StoreCount::default(),
             config,
         })
+    }
+
+    /// The connections without a request.
+    pub(crate) fn new_connections(&self) -> &NewConnections {
+        &self.shutdown.new_connections
     }
 
     /// Where a model is stored.

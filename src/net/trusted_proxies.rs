@@ -2,7 +2,7 @@
 //!
 //! Owns the list of proxies and parsing `X-Forwarded-For`. Must not know what an address is used for.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
 use actix_web::http::header::{HeaderMap, HeaderName};
@@ -23,16 +23,19 @@ impl TrustedProxies {
 
     /// The address of the client. Each proxy appends the address of its peer to the header, so the header is read from
     /// its end for as long as the addresses are trusted proxies.
-    pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    ///
+    /// A Unix socket has no `peer` address. The administrator decides which programs of this machine may connect to it, so
+    /// its peer is a trusted proxy; without the header, the client is this machine.
+    pub(crate) fn client(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> IpAddr {
         let lines: Vec<&str> =
             headers.get_all(FORWARDED_FOR).map(|line| line.to_str().unwrap_or("")).collect();
         let mut hops = lines.iter().rev().flat_map(|line| line.rsplit(','));
-        let mut client = peer.to_canonical();
-        while self.trusts(client) {
+        let mut client = peer.map(|peer| peer.to_canonical());
+        while client.is_none_or(|client| self.trusts(client)) {
             let Some(before) = hops.next().and_then(address) else { break };
-            client = before;
+            client = Some(before);
         }
-        client
+        client.unwrap_or(Ipv4Addr::LOCALHOST.into())
     }
 
     /// Whether the request seems to come through a proxy on this machine or a private network that is not trusted.
@@ -85,13 +88,16 @@ mod tests {
     use proptest::prelude::*;
     use rstest::rstest;
 
+    const UNIX_SOCKET: &str = "unix";
+
     fn client(trusted: &str, peer: &str, lines: &[&[u8]]) -> String {
         let mut headers = HeaderMap::new();
         for line in lines {
             headers.append(FORWARDED_FOR, HeaderValue::from_bytes(line).expect("a header's value"));
         }
         let trusted: TrustedProxies = trusted.parse().expect("addresses and networks");
-        trusted.client(peer.parse().expect("an address"), &headers).to_string()
+        let peer = (peer != UNIX_SOCKET).then(|| peer.parse().expect("an address"));
+        trusted.client(peer, &headers).to_string()
     }
 
     #[rstest]
@@ -108,6 +114,9 @@ mod tests {
     #[case::with_a_port("127.0.0.1", "127.0.0.1", &["192.0.2.7:443"], "192.0.2.7")]
     #[case::ipv6("::1", "::1", &["[2001:db8::7]:443"], "2001:db8::7")]
     #[case::ipv6_in_brackets("::1", "::1", &["[2001:db8::7]"], "2001:db8::7")]
+    #[case::the_peer_of_a_unix_socket_is_trusted("", UNIX_SOCKET, &["198.51.100.1, 192.0.2.7"], "192.0.2.7")]
+    #[case::a_unix_socket_without_a_header("", UNIX_SOCKET, &[], "127.0.0.1")]
+    #[case::a_second_proxy_in_front_of_a_unix_socket("10.1.0.0/16", UNIX_SOCKET, &["192.0.2.7, 10.1.2.3"], "192.0.2.7")]
     #[case::ipv4_in_ipv6("10.0.0.0/8", "::ffff:10.0.0.1", &["::ffff:192.0.2.7"], "192.0.2.7")]
     fn the_client_is_the_rightmost_address_that_is_not_a_trusted_proxy(
         #[case] trusted: &str,

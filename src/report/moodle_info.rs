@@ -9,6 +9,9 @@ use super::{RunReport, summary};
 use crate::learning::Evaluation;
 use crate::text::Untrusted;
 
+/// With an AUC that is less than this above that of guessing, 0.5, a model is of little use whatever its score is.
+const MIN_AUC_ABOVE_GUESSING: f64 = 0.05;
+
 /// Three sentences about a result with status 0: the verdict, the figures beside guessing, and where the report is.
 /// Empty for any other result, which has sentences of its own.
 #[must_use]
@@ -31,6 +34,9 @@ fn verdict(report: &RunReport<'_>, evaluation: &Evaluation) -> String {
         return format!(
             "Use with care: {score}, but always guessing the most frequent class is right about as often."
         );
+    }
+    if evaluation.mean.auc.is_some_and(|auc| auc - 0.5 < MIN_AUC_ABOVE_GUESSING) {
+        return format!("Use with care: {score}, but it hardly ranks the samples better than guessing.");
     }
     format!("Good enough to use: {score}.")
 }
@@ -112,6 +118,14 @@ mod tests {
         let evaluation = fixtures::evaluation(2, 1);
         let info = moodle_info(&fixtures::report(Some(&evaluation), 0));
         assert!(info[0].starts_with("Use with care: "), "{}", info[0]);
+    }
+
+    #[test]
+    fn a_result_that_hardly_ranks_better_than_guessing_is_not_called_good_enough() {
+        let mut evaluation = fixtures::evaluation(2, 2);
+        (evaluation.mean.accuracy, evaluation.mean.auc) = (0.9, Some(0.509));
+        let info = moodle_info(&fixtures::report(Some(&evaluation), 0));
+        assert!(info[0].starts_with("Use with care: ") && info[0].ends_with("than guessing."), "{}", info[0]);
     }
 
     #[test]

@@ -128,10 +128,38 @@ fn a_mangled_users_variable_is_corrected_with_a_warning(#[case] users: &str, #[c
     "entry 1: it begins with the name of the variable"
 )]
 #[case::a_variable_in_the_variable("ann:${secret}", "was not replaced by its value")]
+#[case::a_variable_as_the_name("bob:pw-0,$USER:secret", "entry 2: the user name is the name of a variable")]
+#[case::a_list_of_json("[\"ann:secret\"]", "entry 1: it begins with a bracket")]
+#[case::an_object_of_json("{\"ann\":\"secret\"}", "entry 1: it begins with a bracket")]
+#[case::a_list_of_yaml("- ann:secret", "entry 1: it begins with the mark of a list")]
+#[case::a_command("export X=ann:secret", "entry 1: it begins with a command of the shell")]
+#[case::another_variable("X=ann:secret", "entry 1: the user name contains an equals sign")]
 fn a_doubtful_users_variable_stops_the_start(#[case] users: &str, #[case] reason: &str) {
     let ended = Launch::new().env("MOODLE_MLBACKEND_PYTHON_USERS", users).fail();
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
     assert!(ended.stderr.contains(reason) && !ended.stderr.contains("secret"), "{}", ended.stderr);
+}
+
+#[rstest]
+#[case::a_quote_at_the_end("secret\"", "begins or ends with a quotation mark")]
+#[case::a_quote_at_the_beginning("'secret", "begins or ends with a quotation mark")]
+#[case::the_end_of_a_list("secret\"]", "a list or a shell script")]
+#[case::the_end_of_a_command("secret;", "a list or a shell script")]
+#[case::a_variable("$secret", "was not replaced by its value")]
+#[case::a_command("$(cat secret)", "was not replaced by its value")]
+#[case::a_template("{{ secret }}", "was not replaced by its value")]
+fn a_password_that_a_tool_may_have_changed_is_logged_with_its_entry(
+    #[case] password: &str,
+    #[case] problem: &str,
+) {
+    let server =
+        Launch::new().env("MOODLE_MLBACKEND_PYTHON_USERS", &format!("ann:pw-0,bob:{password}")).start();
+    assert_eq!(server.send(&Request::new("GET", "/export").credentials("bob", password)).status, 500);
+    let log = server.log();
+    let warnings: Vec<&str> = log.lines().filter(|line| line.contains("WARN")).collect();
+    assert_eq!(warnings.len(), 1, "{log}");
+    assert!(warnings[0].contains("entry 2 (user \"bob\")") && warnings[0].contains(problem), "{log}");
+    assert!(!log.contains("secret"), "{log}");
 }
 
 #[rstest]

@@ -227,6 +227,19 @@ fn inspect_describes_a_table_with_one_header_line() {
 }
 
 #[test]
+fn inspect_describes_a_table_whose_names_are_not_moodles() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let table = written(dir.path(), "grades.csv", b"grade,logins,target\n.5,1,0\n.2,1,1\n");
+    let text = run_on(&table, "inspect", &[]).expect_code(0);
+    for expected in ["a table with one header line", "2, of which 1 vary", "0 (1 sample), 1 (1 sample)"] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    // Without names it may be anything.
+    let numbers = run_on(&written(dir.path(), "numbers.csv", b"1,2\n3,4\n"), "inspect", &[]);
+    assert_eq!(numbers.code, Some(1));
+}
+
+#[test]
 fn inspect_never_prints_minus_zero() {
     let dir = tempfile::tempdir().expect("a directory");
     for file in ["base.csv", "audit_plugin.csv", "base_predict.csv"] {

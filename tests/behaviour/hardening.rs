@@ -4,7 +4,7 @@
 
 use std::env;
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -30,6 +30,25 @@ fn the_systemd_unit_has_a_low_exposure() {
     let missing: Vec<&str> = report.lines().filter(|line| line.starts_with('✗')).collect();
     assert!(report.contains("Overall exposure level"), "{}", text(&output));
     assert!(output.status.success(), "{}\n{}", report.lines().last().unwrap_or_default(), missing.join("\n"));
+}
+
+/// With a program that exists here in the place of the installed one.
+#[test]
+#[allow(clippy::disallowed_methods, reason = "temporary files of the test")]
+fn systemd_understands_every_line_of_the_units() {
+    let test = "systemd_understands_every_line_of_the_units";
+    let Some(analyse) = tool(test, "systemd-analyze") else { return };
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut command = Command::new(analyse);
+    command.args(["verify", "--man=no", "--recursive-errors=no"]).env("SYSTEMD_LOG_LEVEL", "warning");
+    for name in ["moodle-mlbackend.service", "moodle-mlbackend.socket"] {
+        let unit = fs::read_to_string(Path::new(UNIT).with_file_name(name)).expect("a unit");
+        let unit = unit.replace("/usr/local/bin/moodle-mlbackend", env!("CARGO_BIN_EXE_moodle-mlbackend"));
+        fs::write(directory.path().join(name), unit).expect("written");
+        command.arg(directory.path().join(name));
+    }
+    let output = command.output().expect("it runs");
+    assert!(output.status.success() && !text(&output).contains("moodle-mlbackend"), "{}", text(&output));
 }
 
 /// The demo starts a server and sends it all of Moodle's requests. The test runs itself again in its own namespaces, in

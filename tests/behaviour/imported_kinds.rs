@@ -155,6 +155,14 @@ fn recognises_raw_scores_and_logits(
 #[case::distances(
     scored(vec![op("Abs", &["x"], "y")], port("y", 2), Vec::new()), "numbers of one sign")]
 #[case::a_score_and_its_negative(mirrored(), "a raw score and its negative")]
+#[case::a_network_with_a_tanh(
+    scored(vec![op("Tanh", &["s"], "y")], port("y", 1), Vec::new()), "ends with a function of values from -1 to 1")]
+#[case::a_network_that_is_clipped(
+    scored(
+        vec![op("Clip", &["s", "low", "high"], "c"), op("Identity", &["c"], "y")],
+        port("y", 1),
+        vec![floats("low", &[], &[0.0]), floats("high", &[], &[1.0])],
+    ), "a number that is cut to a range")]
 #[case::half_precision(half_precision(), "half precision")]
 #[case::an_embedding(embedding(), "without an embedding")]
 fn refuses_what_is_no_classifier(#[case] model: ModelProto, #[case] reason: &str) {

@@ -25,7 +25,7 @@ const GUIDES: [&str; 4] =
 const SETTINGS: &str = "docs/settings.md";
 
 /// The marked blocks of all guides. Without this number, a block that loses its mark would silently not be tested.
-const MARKED_BLOCKS: usize = 21;
+const MARKED_BLOCKS: usize = 22;
 
 #[test]
 fn the_marked_commands_of_the_guides_work_and_print_the_shown_output() {
@@ -95,8 +95,10 @@ fn the_tables_of_settings_match_serve_help() {
     let page = read(SETTINGS);
     let (usual, advanced) = page.split_once("\n## Advanced\n").expect("a section of advanced settings");
     let (mut usual, advanced) = (settings_tables(usual), settings_tables(advanced));
-    let users = usual.remove("MOODLE_MLBACKEND_PYTHON_USERS").expect("the users are on the page");
-    assert_eq!(users, Setting { flag: None, default: String::new() });
+    for secret in ["MOODLE_MLBACKEND_PYTHON_USERS", "MOODLE_MLBACKEND_PYTHON_USERS_FILE"] {
+        let users = usual.remove(secret).expect("the users are on the page");
+        assert_eq!(users, Setting { flag: None, default: String::new() });
+    }
     assert_eq!(usual, settings_of_help());
     assert!(!advanced.is_empty() && advanced.keys().all(|variable| !usual.contains_key(variable)));
     // The help hides advanced flags. `serve` refuses an unknown flag before it prints the help.
@@ -206,7 +208,7 @@ fn settings_tables(text: &str) -> BTreeMap<String, Setting> {
 
 fn table_row(row: &str) -> (String, Setting) {
     let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
-    let [variable, flag, default, description] = cells[..] else { panic!("not four cells: {row}") };
+    let [variable, flag, default, _sighup, description] = cells[..] else { panic!("not five cells: {row}") };
     assert!(!description.is_empty(), "{row}");
     let flag = flag.split('`').find(|word| word.starts_with("--")).map(str::to_owned);
     let default = match default {

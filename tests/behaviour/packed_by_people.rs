@@ -162,7 +162,7 @@ fn refuses_an_archive_with_its_remedy(#[case] archive: fn(&Files) -> Vec<u8>, #[
 #[case::a_trailing_comma(br#"{"features": 10, "classes": [0, 1],}"#, "line 1, column 36: trailing comma")]
 #[case::no_classes(br#"{"features": 10}"#, "missing field `classes`")]
 #[case::utf_16(b"\xff\xfe{\0", "save it as UTF-8")]
-#[case::nothing(b"", "line 1, column 0")]
+#[case::nothing(b"", "it is empty")]
 fn explains_a_mistake_in_model_json_with_its_position_and_an_example(
     #[case] json: &[u8],
     #[case] words: &str,

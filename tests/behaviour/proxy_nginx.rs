@@ -101,6 +101,24 @@ fn failed_logins_through_the_proxy_do_not_lock_out_its_other_clients() {
     let Some(site) = Site::start("failed_logins_through_the_proxy_do_not_lock_out_its_other_clients") else {
         return;
     };
+    assert_clients_are_distinguished(&site);
+    let log = site.server.log();
+    assert!(log.contains("client=127.0.0.2") && log.contains("client=127.0.0.3"), "{log}");
+    assert!(!log.contains("192.0.2."), "{log}");
+}
+
+/// Without a trusted proxy in the settings: who may connect to the socket is one.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_proxy_on_a_unix_socket_names_its_clients() {
+    let Some(site) = Site::start_on_a_unix_socket("a_proxy_on_a_unix_socket_names_its_clients") else {
+        return;
+    };
+    site.curl(&["/version"], &[]).expect(200, "3.0.5");
+    assert_clients_are_distinguished(&site);
+}
+
+fn assert_clients_are_distinguished(site: &Site) {
     let login = |from: &str, user: &str, claimed: &str| {
         let header = format!("X-Forwarded-For: {claimed}");
         site.curl(
@@ -113,9 +131,6 @@ fn failed_logins_through_the_proxy_do_not_lock_out_its_other_clients() {
     }
     assert_eq!(login("127.0.0.2", "a:b", "192.0.2.9").status, 429);
     login("127.0.0.3", "a:b", "127.0.0.2").expect(503, "There is nothing to export.");
-    let log = site.server.log();
-    assert!(log.contains("client=127.0.0.2") && log.contains("client=127.0.0.3"), "{log}");
-    assert!(!log.contains("192.0.2."), "{log}");
 }
 
 #[test]
@@ -175,19 +190,31 @@ struct Site {
 impl Site {
     /// `None`, and a skipped test, if nginx or curl is not installed.
     fn start(test: &str) -> Option<Self> {
-        let (nginx, curl) = (tool(test, "nginx")?, tool(test, "curl")?);
         let launch = Launch::new().env("MOODLE_MLBACKEND_TRUSTED_PROXIES", "127.0.0.1");
         let server = launch.env("MOODLE_MLBACKEND_LOGIN_FAILURES", "3").start();
+        let backend = server.address.to_string();
+        Self::in_front_of(server, &backend, test)
+    }
+
+    /// The same with a Unix socket between the two.
+    fn start_on_a_unix_socket(test: &str) -> Option<Self> {
+        let launch = Launch::new().env("MOODLE_MLBACKEND_LOGIN_FAILURES", "3");
+        let backend = format!("unix:{}", launch.dir().join("socket").display());
+        let server = launch.env("MOODLE_MLBACKEND_LISTEN", &backend).start();
+        Self::in_front_of(server, &backend, test)
+    }
+
+    fn in_front_of(server: TestServer, backend: &str, test: &str) -> Option<Self> {
+        let (nginx, curl) = (tool(test, "nginx")?, tool(test, "curl")?);
         let directory = TempDir::new().unwrap();
         let certificate = Certificate::make(directory.path());
         if certificate.is_none() {
             skip(test, "plain HTTP instead of HTTPS: openssl is not installed");
         }
         let port = free_port();
-        let backend = server.address.to_string();
         let file = directory.path().join("nginx.conf");
         #[allow(clippy::disallowed_methods, reason = "a temporary file of the test")]
-        fs::write(&file, configuration(directory.path(), &backend, port, certificate.as_ref())).unwrap();
+        fs::write(&file, configuration(directory.path(), backend, port, certificate.as_ref())).unwrap();
         let proxy = Command::new(nginx)
             .arg("-p")
             .arg(directory.path())

@@ -1,12 +1,14 @@
-//! Slow clients: they are disconnected in time, and do not delay other clients.
+//! Slow clients: they are disconnected in time, and do not delay other clients, over plain connections and TLS.
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{ErrorKind, Read};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rstest::rstest;
+
 use crate::common::{
-    Form, Launch, Request, TestServer, labelled, long, repeat_during, skip, unlabelled, until,
+    Connection, Form, Launch, Request, TestServer, Transport, labelled, long, repeat_during, skip,
+    unlabelled, until,
 };
 
 const SEND_INTERVAL: Duration = Duration::from_millis(250);
@@ -82,15 +84,15 @@ impl SlowPart {
 /// One slow client.
 struct SlowClient {
     slow: SlowPart,
-    stream: TcpStream,
+    stream: Box<dyn Connection>,
     response: Vec<u8>,
 }
 
 impl SlowClient {
-    fn connect(address: SocketAddr, slow: SlowPart) -> Self {
-        let mut stream = TcpStream::connect(address).expect("the server accepts connections");
+    fn connect(server: &TestServer, slow: SlowPart) -> Self {
+        let mut stream = server.connect();
         stream.write_all(slow.start().as_bytes()).expect("the beginning is sent");
-        stream.set_nonblocking(true).expect("a socket need not block");
+        stream.set_nonblocking(true);
         Self { slow, stream, response: Vec::new() }
     }
 
@@ -137,8 +139,8 @@ fn open_descriptors(server: &TestServer) -> usize {
     server.descriptors().unwrap_or_default()
 }
 
-fn with_short_timeouts() -> Launch {
-    Launch::new()
+fn with_short_timeouts(launch: Launch) -> Launch {
+    launch
         .env("MOODLE_MLBACKEND_HEAD_SECONDS", "1")
         .env("MOODLE_MLBACKEND_STALL_SECONDS", "3")
         .env("MOODLE_MLBACKEND_SLOWEST_BYTES", "200")
@@ -158,11 +160,15 @@ fn prediction() -> Request {
     Request::new("POST", "/prediction").credentials("a", "b").form(&form)
 }
 
-#[test]
-fn slow_clients_are_disconnected_and_do_not_delay_others() {
-    let server = trained(with_short_timeouts());
+#[rstest]
+#[case::plain(Transport::Plain)]
+#[case::tls(Transport::Tls)]
+fn slow_clients_are_disconnected_and_do_not_delay_others(#[case] transport: Transport) {
+    let test = "slow_clients_are_disconnected_and_do_not_delay_others";
+    let Some(launch) = transport.launch(test) else { return };
+    let server = trained(with_short_timeouts(launch));
     let before = open_descriptors(&server);
-    let clients = (0..120).map(|at| SlowClient::connect(server.address, ALL[at % ALL.len()])).collect();
+    let clients = (0..120).map(|at| SlowClient::connect(&server, ALL[at % ALL.len()])).collect();
     let sending = thread::spawn(|| send_until_disconnected(clients));
     let mut responses_in_time = 0;
     while !sending.is_finished() {
@@ -184,10 +190,10 @@ fn slow_clients_are_disconnected_and_do_not_delay_others() {
 /// A server that ignored a timeout setting would disconnect them too, but only when the default is over.
 #[test]
 fn shorter_timeouts_disconnect_slow_clients_sooner_than_the_defaults() {
-    let short = with_short_timeouts().env("MOODLE_MLBACKEND_STALL_SECONDS", "1");
+    let short = with_short_timeouts(Launch::new()).env("MOODLE_MLBACKEND_STALL_SECONDS", "1");
     let short = short.env("MOODLE_MLBACKEND_LINGER_SECONDS", "1").start();
     let default = TestServer::start();
-    let connect = |server: &TestServer| ALL.map(|slow| SlowClient::connect(server.address, slow)).into();
+    let connect = |server: &TestServer| ALL.map(|slow| SlowClient::connect(&server, slow)).into();
     let (fast, mut slow): (Vec<SlowClient>, Vec<SlowClient>) = (connect(&short), connect(&default));
     let mut connected = vec![true; slow.len()];
     let send_all = || {
@@ -202,15 +208,19 @@ fn shorter_timeouts_disconnect_slow_clients_sooner_than_the_defaults() {
     assert!(gone.is_empty(), "{gone:?} are disconnected as soon as with a shorter timeout");
 }
 
-#[test]
-fn a_slow_but_steady_upload_succeeds() {
-    let server = with_short_timeouts().start();
+#[rstest]
+#[case::plain(Transport::Plain)]
+#[case::tls(Transport::Tls)]
+fn a_slow_but_steady_upload_succeeds(#[case] transport: Transport) {
+    let test = "a_slow_but_steady_upload_succeeds";
+    let Some(launch) = transport.launch(test) else { return };
+    let server = with_short_timeouts(launch).start();
     let form = Form::model("m", "d").file("dataset", &labelled(&["1,1,0,0", "-1,0,0,1"].repeat(200)));
     let bytes = Request::new("POST", "/training").credentials("a", "b").form(&form).bytes();
-    let mut stream = TcpStream::connect(server.address).expect("a connection");
+    let mut stream = server.connect();
     // The upload takes longer than the stall timeout in total.
     for piece in bytes.chunks(bytes.len() / 10) {
-        stream.write_all(piece).expect("the connection stays open");
+        stream.write_all(piece).and_then(|()| stream.flush()).expect("the connection stays open");
         thread::sleep(Duration::from_millis(400));
     }
     let mut response = [0; 12];
@@ -218,14 +228,18 @@ fn a_slow_but_steady_upload_succeeds() {
     assert_eq!(&response, b"HTTP/1.1 200");
 }
 
-#[test]
-fn a_client_that_reads_no_responses_is_disconnected() {
-    let server = trained(with_short_timeouts());
+#[rstest]
+#[case::plain(Transport::Plain)]
+#[case::tls(Transport::Tls)]
+fn a_client_that_reads_no_responses_is_disconnected(#[case] transport: Transport) {
+    let test = "a_client_that_reads_no_responses_is_disconnected";
+    let Some(launch) = transport.launch(test) else { return };
+    let server = trained(with_short_timeouts(launch));
     let before = open_descriptors(&server);
     let requests =
         Request::new("GET", "/export?uniqueid=m&dirhash=d").credentials("a", "b").bytes().repeat(50);
-    let mut stream = TcpStream::connect(server.address).expect("a connection");
-    stream.set_write_timeout(Some(MAX_WAIT)).expect("a time-out can be set");
+    let mut stream = server.connect();
+    stream.set_write_timeout(MAX_WAIT);
     let begun = Instant::now();
     let error = loop {
         if let Err(error) = stream.write_all(&requests) {
@@ -241,11 +255,11 @@ fn a_client_that_reads_no_responses_is_disconnected() {
 
 #[test]
 fn connections_beyond_the_limit_wait_until_others_close() {
-    let server = with_short_timeouts().env("MOODLE_MLBACKEND_MAX_CONNECTIONS", "4").start();
+    let server = with_short_timeouts(Launch::new()).env("MOODLE_MLBACKEND_MAX_CONNECTIONS", "4").start();
     // After the first response, its workers have opened their own descriptors.
     server.get("/version").expect(200, "3.0.5");
     let before = open_descriptors(&server);
-    let clients: Vec<_> = (0..40).map(|_| SlowClient::connect(server.address, SlowPart::Head)).collect();
+    let clients: Vec<_> = (0..40).map(|_| SlowClient::connect(&server, SlowPart::Head)).collect();
     let mut max_open = 0;
     repeat_during(
         || max_open = max_open.max(open_descriptors(&server)),
@@ -262,9 +276,9 @@ fn connections_beyond_the_limit_wait_until_others_close() {
 
 #[test]
 fn too_few_descriptors_lower_the_connection_limit() {
-    let server = with_short_timeouts().with_open_files(250).start();
+    let server = with_short_timeouts(Launch::new()).with_open_files(250).start();
     assert!(server.log().contains("MOODLE_MLBACKEND_MAX_CONNECTIONS=2000"), "{}", server.log());
-    let clients: Vec<_> = (0..300).map(|_| SlowClient::connect(server.address, SlowPart::Head)).collect();
+    let clients: Vec<_> = (0..300).map(|_| SlowClient::connect(&server, SlowPart::Head)).collect();
     let sending = thread::spawn(|| send_until_disconnected(clients));
     server.get("/version").expect(200, "3.0.5");
     sending.join().expect("no panic");
@@ -287,7 +301,7 @@ fn a_thousand_slow_clients_do_not_slow_down_a_healthy_one() {
     for (name, request, count) in [("/version", &version, 5000), ("/prediction", &prediction(), 200)] {
         let measure = || ResponseTimes::measure(&server, request, count);
         let alone = measure();
-        let (beside, ended) = with_slow_clients(server.address, measure);
+        let (beside, ended) = with_slow_clients(&server, measure);
         let again = measure();
         println!("{name} × {count}, alone:               {alone}");
         println!("  with 500 + 500 slow clients ({ended} disconnected): {beside}");
@@ -303,7 +317,7 @@ fn a_thousand_slow_clients_do_not_slow_down_a_healthy_one() {
 
 /// Runs `work` while 500 clients send heads slowly and 500 bodies; each that is disconnected reconnects. Also returns
 /// the number of disconnections.
-fn with_slow_clients<T>(address: SocketAddr, work: impl FnOnce() -> T) -> (T, usize) {
+fn with_slow_clients<T>(server: &TestServer, work: impl FnOnce() -> T) -> (T, usize) {
     let connect = |at: usize| {
         let bodies = [
             SlowPart::Body,
@@ -316,7 +330,7 @@ fn with_slow_clients<T>(address: SocketAddr, work: impl FnOnce() -> T) -> (T, us
         } else {
             bodies[at / 2 % 4]
         };
-        SlowClient::connect(address, slow)
+        SlowClient::connect(server, slow)
     };
     let mut clients: Vec<_> = (0..1000).map(connect).collect();
     let mut ended = 0;

@@ -4,7 +4,7 @@ use std::fs;
 
 use rstest::rstest;
 
-use crate::common::{Launch, TestServer, skip};
+use crate::common::{Launch, Output, TestServer, program, skip};
 
 #[rstest]
 #[case("MOODLE_MLBACKEND_PYTHON_DIR", "/nowhere/at/all")]
@@ -44,10 +44,47 @@ fn an_invalid_setting_exits_with_1_and_names_the_variable(#[case] variable: &str
 #[case("MOODLE_MLBACKEND_MAX_DATASET_BYTES", "plenty", "such as 1048576")]
 #[case("MOODLE_MLBACKEND_TRUSTED_PROXIES", "proxy", "such as 127.0.0.1")]
 #[case("MOODLE_MLBACKEND_WORLD_VISIBLE", "perhaps", "expected 1 (on) or 0 (off)")]
+#[case::too_new("MOODLE_MLBACKEND_REPORTED_VERSION", "4.1", "less than 4, such as 3.0.5")]
+#[case::the_next_major_version("MOODLE_MLBACKEND_REPORTED_VERSION", "4", "less than 4, such as 3.0.5")]
+#[case::too_old("MOODLE_MLBACKEND_REPORTED_VERSION", "3.0.4", "at least 3.0.5")]
+#[case::too_old_for_php("MOODLE_MLBACKEND_REPORTED_VERSION", "3.0.5+1", "at least 3.0.5")]
+#[case::no_version("MOODLE_MLBACKEND_REPORTED_VERSION", "latest", "such as 3.0.5")]
 fn an_invalid_setting_gets_an_example(#[case] variable: &str, #[case] value: &str, #[case] example: &str) {
     let ended = Launch::new().env(variable, value).fail();
     assert!(ended.code == Some(1) && ended.stderr.contains(variable), "{}", ended.stderr);
     assert!(ended.stderr.contains(example), "{}", ended.stderr);
+}
+
+/// Numbers, sizes and switches are all that has a default of digits or a truth value.
+#[test]
+fn every_number_size_and_switch_gets_an_example() {
+    let data = tempfile::tempdir().expect("a directory");
+    let config = |variable: &str, value: &str| {
+        let mut command = program(&["config", "--json", "--config", ""]);
+        Output::of(command.env("MOODLE_MLBACKEND_PYTHON_DIR", data.path()).env(variable, value))
+    };
+    let listed: serde_json::Value = serde_json::from_str(&config("UNUSED", "").stdout).expect("JSON");
+    let settings = listed["settings"].as_object().expect("an object").values();
+    let is_checked =
+        |value: &str| value.starts_with(|c: char| c.is_ascii_digit()) || ["true", "false"].contains(&value);
+    let settings = settings.filter(|setting| setting["value"].as_str().is_some_and(is_checked));
+    let variables: Vec<&str> = settings.filter_map(|setting| setting["variable"].as_str()).collect();
+    assert!(variables.len() > 30, "{variables:?}");
+    for variable in variables {
+        let text = config(variable, "some").expect_code(1);
+        assert!(text.contains(variable) && !text.contains("panicked"), "{text}");
+        assert!(text.contains("such as") || text.contains("expected 1 (on) or 0 (off)"), "{text}");
+    }
+}
+
+#[test]
+fn an_address_of_another_machine_is_named_and_not_the_port() {
+    // Reserved for documentation (RFC 5737).
+    let ended = Launch::new().arg("--host").arg("192.0.2.1").fail();
+    assert_eq!(ended.code, Some(1));
+    let problem = "cannot listen on 192.0.2.1: this machine does not have this address";
+    assert!(ended.stderr.contains(problem) && ended.stderr.contains("127.0.0.1"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("port"), "{}", ended.stderr);
 }
 
 #[rstest]

@@ -29,20 +29,24 @@ fn erf(x: f64) -> f64 {
     terms.sum::<f64>() * std::f64::consts::FRAC_2_SQRT_PI
 }
 
-/// The probabilities of two classes of a model whose logits are the results of a node from `x` to `y` for the two features.
-fn probabilities(node: NodeProto, values: &[f32]) -> Vec<[f64; 2]> {
+/// A model of two features and two classes, whose logits are the results of nodes from `x` to `y`.
+fn files(nodes: Vec<NodeProto>) -> ModelFiles {
     let proto = ModelProto {
         ir_version: 8,
         opset_import: vec![OperatorSetIdProto { domain: String::new(), version: 22 }],
-        graph: Some(graph("x", "y", vec![node], Vec::new())),
+        graph: Some(graph("x", "y", nodes, Vec::new())),
         ..ModelProto::default()
     };
     let description = br#"{"features": 2, "classes": [0, 1], "output": {"gives": "logits"}}"#;
-    let files = ModelFiles::from([
+    ModelFiles::from([
         (MODEL.to_owned(), proto.encode_to_vec()),
         (MODEL_JSON.to_owned(), description.to_vec()),
-    ]);
-    let model = Model::load(&model::import(files).expect("imported")).expect("loaded");
+    ])
+}
+
+/// The probabilities of the two classes of a model whose logits are the results of a node.
+fn probabilities(node: NodeProto, values: &[f32]) -> Vec<[f64; 2]> {
+    let model = Model::load(&model::import(files(vec![node])).expect("imported")).expect("loaded");
     let names = ["feature_1", "feature_2"].map(str::to_owned).to_vec();
     let features = Features::of_columns(names, &[values.to_vec(), vec![0.0; values.len()]]);
     model.predict(features).expect("predicted").outer_iter().map(|row| [row[0], row[1]]).collect()
@@ -96,4 +100,27 @@ fn assert_computes(node: NodeProto, f: fn(f64) -> f64) {
         let differs = (found[0] - expected).abs() > 2e-6 || (found[1] - (1.0 - expected)).abs() > 2e-6;
         assert!(!differs, "of {value}: {found:?}, expected {expected}");
     }
+}
+
+#[rstest]
+fn a_value_that_is_not_a_number_never_becomes_a_class(
+    #[values(
+        "Abs",
+        "Relu",
+        "Sigmoid",
+        "Tanh",
+        "Softmax",
+        "LogSoftmax",
+        "Softplus",
+        "Elu",
+        "Gelu",
+        "HardSigmoid",
+        "LeakyRelu"
+    )]
+    op_type: &str,
+    #[values("Sqrt", "Log")] origin: &str,
+) {
+    let error = model::import(files(vec![op(origin, &["x"], "n"), op(op_type, &["n"], "y")]));
+    let error = error.expect_err("some features are negative or 0").to_string();
+    assert!(error.contains("its output for some samples is"), "{error}");
 }

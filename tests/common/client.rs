@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -147,6 +148,45 @@ impl Reply {
     }
 }
 
+/// A connection to a server: TCP, a Unix socket, or TLS.
+pub trait Connection: Read + Write + Send {
+    /// Whether reading and writing wait.
+    fn set_nonblocking(&self, nonblocking: bool);
+    /// How long writing waits.
+    fn set_write_timeout(&self, timeout: Duration);
+}
+
+impl Connection for TcpStream {
+    fn set_nonblocking(&self, nonblocking: bool) {
+        TcpStream::set_nonblocking(self, nonblocking).expect("a socket need not block");
+    }
+
+    fn set_write_timeout(&self, timeout: Duration) {
+        TcpStream::set_write_timeout(self, Some(timeout)).expect("a time-out can be set");
+    }
+}
+
+impl Connection for UnixStream {
+    fn set_nonblocking(&self, nonblocking: bool) {
+        UnixStream::set_nonblocking(self, nonblocking).expect("a socket need not block");
+    }
+
+    fn set_write_timeout(&self, timeout: Duration) {
+        UnixStream::set_write_timeout(self, Some(timeout)).expect("a time-out can be set");
+    }
+}
+
+/// Writes bytes to a connection, all at once, and reads one response.
+pub fn exchange_over(mut stream: impl Read + Write, bytes: &[u8]) -> io::Result<Reply> {
+    // The server may respond, and close the connection, before it has read everything.
+    let sent = stream.write_all(bytes).and_then(|()| stream.flush());
+    let reply = read_reply(stream, bytes.starts_with(b"HEAD "));
+    match sent {
+        Err(error) if reply.is_err() => Err(error),
+        _ => reply,
+    }
+}
+
 /// Writes bytes to a new connection and reads one response.
 pub fn exchange(address: SocketAddr, bytes: &[u8]) -> Reply {
     let stream = connect(address).expect("the server accepts connections");
@@ -167,13 +207,13 @@ pub fn try_exchange(address: SocketAddr, bytes: &[u8]) -> Option<Reply> {
     read_reply(&stream, false).ok()
 }
 
-fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     Ok(stream)
 }
 
-fn read_reply(stream: &TcpStream, is_head: bool) -> io::Result<Reply> {
+fn read_reply(stream: impl Read, is_head: bool) -> io::Result<Reply> {
     let mut reader = BufReader::new(stream);
     loop {
         let mut head = String::new();

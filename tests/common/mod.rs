@@ -18,12 +18,13 @@ mod server;
 mod skip;
 mod table;
 mod test_model;
+mod tls;
 mod tools;
 #[cfg(target_os = "linux")]
 mod watch;
 mod zips;
 
-pub use client::{Form, Reply, Request, exchange, try_exchange};
+pub use client::{Connection, Form, Reply, Request, exchange, exchange_over, try_exchange};
 pub use damage::{Damage, damage, damages};
 pub use data::{labelled, labelled_with_classes, legacy_files, legacy_zip, separable, shared, unlabelled};
 pub use faults::{
@@ -40,6 +41,7 @@ pub use server::{Launch, TestServer};
 pub use skip::skip;
 pub use table::{Dice, Table, waves};
 pub use test_model::{Prediction, TestModel};
+pub use tls::{Authority, CertificateFiles, Transport, certificate_in};
 pub use tools::{find, free_port, namespaces, repeat_during, tool, until, untouched};
 #[cfg(target_os = "linux")]
 pub use watch::Watch;

@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -12,8 +12,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::client::{Form, Reply, Request, exchange, try_exchange};
+use super::client::{Connection, Form, Reply, Request, connect, exchange, exchange_over, try_exchange};
 use super::faults::{fired_failpoint, inject_fault, inject_fault_at};
+use super::tls::{Authority, CertificateFiles, TlsClient};
 use super::tools::until;
 
 /// Names a program to test instead of the one that was built with the tests, such as a release.
@@ -26,14 +27,17 @@ fn program() -> OsString {
 /// A running server, killed on drop.
 pub struct TestServer {
     child: Child,
+    /// Its first port; with Unix sockets only, the address of no machine.
     pub address: SocketAddr,
     dir: TempDir,
+    tls: Option<TlsClient>,
 }
 
 /// How a server starts.
 pub struct Launch {
     command: Command,
     dir: TempDir,
+    tls: Option<TlsClient>,
 }
 
 /// The result of a server that ended by itself.
@@ -69,12 +73,25 @@ impl Launch {
             .env("MOODLE_MLBACKEND_PYTHON_DIR", dir.path().join("data"))
             .env("MOODLE_MLBACKEND_TEMPDIR", dir.path().join("temp"))
             .env("MOODLE_MLBACKEND_PYTHON_USERS", "a:b");
-        Self { command, dir }
+        Self { command, dir, tls: None }
     }
 
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);
         self
+    }
+
+    /// Serves HTTPS; the server's own requests then use TLS too.
+    pub fn with_tls(mut self, authority: &Authority, files: &CertificateFiles) -> Self {
+        self.tls = Some(authority.client());
+        let text = |path: &Path| path.to_str().expect("text").to_owned();
+        self.env("MOODLE_MLBACKEND_TLS_CERT", &text(&files.cert))
+            .env("MOODLE_MLBACKEND_TLS_KEY", &text(&files.key))
+    }
+
+    /// The directory of the server's directories, for other files of a test.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
     }
 
     pub fn without(mut self, name: &str) -> Self {
@@ -126,6 +143,11 @@ impl Launch {
         self.dir.path().join("stash")
     }
 
+    /// A path for a file of the test, which the server keeps too: [`TestServer::path`].
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
     /// Starts a server that must listen.
     pub fn start(self) -> TestServer {
         let log = File::create_new(self.dir.path().join("log")).expect("a log file");
@@ -138,13 +160,17 @@ impl Launch {
         let mut line = String::new();
         let out = child.stdout.take().expect("stdout is piped");
         BufReader::new(out).read_line(&mut line).expect("stdout is readable");
-        let address =
-            line.trim().strip_prefix("listening on http://").and_then(|address| address.parse().ok());
+        let scheme = if self.tls.is_some() { "https://" } else { "http://" };
+        let url = line.trim().strip_prefix("listening on ");
+        let address = url.and_then(|url| match url.strip_prefix("unix:") {
+            Some(_) => Some((Ipv4Addr::UNSPECIFIED, 0).into()),
+            None => url.strip_prefix(scheme)?.parse().ok(),
+        });
         let Some(address) = address else {
             let log = fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
             panic!("the server did not start; stdout: {line:?}, stderr: {log}");
         };
-        TestServer { child, address, dir: self.dir }
+        TestServer { child, address, dir: self.dir, tls: self.tls }
     }
 
     /// Starts a server that must refuse to run.
@@ -164,7 +190,8 @@ impl TestServer {
     }
 
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}{path}", self.address)
     }
 
     /// Sends a request.
@@ -174,7 +201,27 @@ impl TestServer {
 
     /// Sends bytes unchanged.
     pub fn raw(&self, bytes: &[u8]) -> Reply {
-        exchange(self.address, bytes)
+        match &self.tls {
+            None => exchange(self.address, bytes),
+            Some(_) => exchange_over(self.connect(), bytes).expect("a response"),
+        }
+    }
+
+    /// A new connection, with TLS if the server has it.
+    pub fn connect(&self) -> Box<dyn Connection> {
+        self.over(connect(self.address).expect("the server accepts connections"))
+    }
+
+    /// The same over a connection that the test has made.
+    pub fn over(&self, stream: TcpStream) -> Box<dyn Connection> {
+        match &self.tls {
+            None => Box::new(stream),
+            Some(tls) => Box::new(tls.over(stream)),
+        }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// GET with the right credentials.
@@ -250,6 +297,11 @@ impl TestServer {
         read().split_inclusive('\n').filter(|line| !line.contains(id)).collect()
     }
 
+    /// See [`Launch::path`].
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
     pub fn data_dir(&self) -> PathBuf {
         self.dir.path().join("data")
     }
@@ -293,7 +345,10 @@ impl TestServer {
 
     /// Sends bytes; the response, unless the server ends before.
     pub fn try_raw(&self, bytes: &[u8]) -> Option<Reply> {
-        try_exchange(self.address, bytes)
+        match &self.tls {
+            None => try_exchange(self.address, bytes),
+            Some(tls) => exchange_over(tls.connect(self.address).ok()?, bytes).ok(),
+        }
     }
 
     /// Kills the server as `kill -9` does, unless it has ended; returns its directory.

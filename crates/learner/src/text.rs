@@ -26,12 +26,17 @@ impl Untrusted<'_> {
     /// Inert in a web page: as [`Untrusted::quoted`], without its quotation marks.
     #[must_use]
     pub fn inert(self, max: usize) -> String {
-        let inert = |c: char| matches!(c, ' '..='~') && !matches!(c, '<' | '>' | '&' | '"' | '\'');
-        self.cut(max, |c| if inert(c) { c } else { '?' })
+        let inert = |c: char| matches!(c, ' '..='~') && !matches!(c, '<' | '>' | '&' | '"' | '\'' | '`');
+        self.cut(max, |c| match c {
+            // A quotation mark that belongs to no markup. ASCII's would end an attribute in a page.
+            '"' | '\'' | '`' => '\u{2019}',
+            c if inert(c) => c,
+            _ => '?',
+        })
     }
 
-    /// In quotation marks and inert in a web page: printable ASCII without `< > & " '`; every other character is a
-    /// question mark.
+    /// In quotation marks and inert in a web page: printable ASCII without `< > & " '` and the backtick. Quotation marks
+    /// become typographic ones, and every other character a question mark.
     #[must_use]
     pub fn quoted(self, max: usize) -> String {
         format!("\"{}\"", self.inert(max))
@@ -86,7 +91,7 @@ mod tests {
 
     #[rstest]
     #[case::html("<img src=x>", "\"?img src=x?\"")]
-    #[case::quotation_marks("'\"&", "\"???\"")]
+    #[case::quotation_marks("'\"&", "\"\u{2019}\u{2019}?\"")]
     #[case::beyond_ascii("ü\u{202e}", "\"??\"")]
     fn quoted_text_is_inert_in_a_web_page(#[case] text: &str, #[case] expected: &str) {
         assert_eq!(Untrusted(text).quoted(40), expected);

@@ -28,6 +28,21 @@ fn salted_hashes_authenticate() {
 }
 
 #[test]
+fn new_users_keep_the_verified_passwords_of_the_entries_that_stay_the_same() {
+    let (ann, bob) = ("ann:pw1", "bob:pw2");
+    let before = users(&format!("{ann},{bob},cho:pw3"));
+    for (name, password) in [("ann", "pw1"), ("bob", "pw2"), ("cho", "pw3")] {
+        assert!(before.verify(name, password));
+    }
+    let after = users(&format!("cho:changed,{bob},dan:pw1")).with_verified(&before);
+    assert!(after.remembered("bob", "pw2") && !after.remembered("bob", "pw1"));
+    for (name, password) in [("ann", "pw1"), ("cho", "pw3"), ("cho", "changed"), ("dan", "pw1")] {
+        assert!(!after.remembered(name, password), "{name}");
+    }
+    assert!(!after.verify("cho", "pw3") && after.verify("cho", "changed"));
+}
+
+#[test]
 fn an_argon2id_entry_authenticates_and_is_cached() {
     let entry = argon2id_entry("ann", "a good password").expect("an entry");
     assert!(entry.starts_with("ann:argon2id:v19.m19456.t2.p1."), "{entry}");
@@ -114,7 +129,7 @@ proptest! {
 
     #[test]
     fn text_without_comma_and_colon_is_a_password(
-        name in "[^,:\\p{Cc}\"'`\\s\u{2018}-\u{201e}\u{feff}]{1,20}", password in "[^,:\\p{Cc}\"'\\s${}]{1,20}",
+        name in "[^,:=<({$%\\[\\p{Cc}\"'`\\s\u{2018}-\u{201e}\u{feff}]{1,20}", password in "[^,:\\p{Cc}\"'\\s${}]{1,20}",
     ) {
         let users: Users = format!("{name}:{password}").parse().expect("well-formed");
         prop_assert!(users.verify(&name, &password));

@@ -79,15 +79,15 @@ pub(super) fn read(path: &Path, limits: &Limits) -> Result<DatasetReport, Inspec
     }
 }
 
-/// The description of a table with one header line; `None` if its columns are not Moodle's.
+/// The description of a table with one header line; `None` if its first line has no names.
 fn of_table(table: &Table) -> Option<DatasetReport> {
-    let is_from_moodle = |name: &String| name.contains("\\analytics\\");
     let names = table.columns.names();
-    if !(table.has_ids || names.iter().any(is_from_moodle)) || table.columns.rows() == 0 {
+    let is_number = |name: &String| name.trim().is_empty() || name.trim().parse::<f64>().is_ok();
+    if names.iter().all(is_number) || names.len() < 2 || table.columns.rows() == 0 {
         return None;
     }
     let mut report = DatasetReport { one_header: true, ..DatasetReport::of_features(&table.columns) };
-    let is_target = |name: &&String| name.contains("\\target\\");
+    let is_target = |name: &&String| name.contains("\\target\\") || name.eq_ignore_ascii_case("target");
     if let (Some(name), Some(column)) = (names.last().filter(is_target), table.columns.columns().last()) {
         let rows: Vec<u32> = (0..table.columns.rows() as u32).collect();
         let mut classes: Vec<(f32, u32)> =

@@ -8,6 +8,8 @@ use std::task::{Context, Waker};
 
 use futures_util::{Stream, StreamExt, stream};
 
+use super::new_connections::NewConnection;
+
 /// Bytes read at once while no body is read: enough for most heads, and at most some dozens of tiny ones.
 pub(crate) const HEAD_READ_BYTES: usize = 1024;
 
@@ -20,6 +22,8 @@ struct Shared {
     state: Cell<State>,
     /// Wakes the task that reads the stream when the state changes.
     waker: RefCell<Option<Waker>>,
+    /// Counts the connection until its first request.
+    new: RefCell<Option<NewConnection>>,
 }
 
 /// What the connection is doing.
@@ -31,6 +35,8 @@ pub(crate) struct State {
     needs_body: bool,
     /// Bytes that may be read while it does not: a body may end a little after its last part.
     after_body: usize,
+    /// Whether a response waits for the client to read it.
+    write_blocked: bool,
     /// The number of requests so far.
     pub(crate) requests: u64,
 }
@@ -39,6 +45,7 @@ impl State {
     /// How many bytes may be read now.
     pub(crate) fn read_budget(self) -> usize {
         match self {
+            Self { write_blocked: true, .. } => 0,
             Self { needs_body: true, .. } => usize::MAX,
             Self { response_pending: true, after_body, .. } => after_body,
             _ => HEAD_READ_BYTES,
@@ -50,11 +57,38 @@ impl State {
 pub(crate) struct ResponsePending(ReadGate);
 
 impl ReadGate {
+    /// The gate of a connection that is counted until its first request.
+    pub(crate) fn of(new: NewConnection) -> Self {
+        let read_gate = Self::default();
+        read_gate.0.new.replace(Some(new));
+        read_gate
+    }
+
     /// A request begins.
     pub(crate) fn begin(&self) -> ResponsePending {
-        let requests = self.state().requests + 1;
-        self.0.state.set(State { response_pending: true, needs_body: false, after_body: 0, requests });
+        let state = self.state();
+        let requests = state.requests + 1;
+        self.0.state.set(State {
+            response_pending: true,
+            needs_body: false,
+            after_body: 0,
+            requests,
+            ..state
+        });
+        self.0.new.take();
         ResponsePending(self.clone())
+    }
+
+    /// Notes whether a response waits for the client to read it.
+    pub(crate) fn set_write_blocked(&self, write_blocked: bool) {
+        let state = self.state();
+        if write_blocked == state.write_blocked {
+            return;
+        }
+        self.0.state.set(State { write_blocked, ..state });
+        if !write_blocked {
+            self.wake();
+        }
     }
 
     /// Notes whether the request waits for more of its body.
@@ -83,7 +117,7 @@ impl ReadGate {
     }
 
     /// Wakes the task that waits for a change.
-    pub(crate) fn wake(&self) {
+    fn wake(&self) {
         if let Some(waker) = self.0.waker.take() {
             waker.wake();
         }

@@ -1,13 +1,12 @@
 //! One client's connection, which is closed if the client keeps the server waiting.
 //!
-//! The HTTP library limits the time of a connection's first head and the silence between two requests. Without more
-//! limits, a client could hold a connection for ever that sends one request and then drips a second one, that drips a
-//! body which is no longer read, or that does not read its response: this stream closes such connections. While a
+//! Owns the timeouts. The HTTP library limits the time of a connection's first head and the silence between two requests.
+//! Without more limits, a client could hold a connection for ever that sends one request and then drips a second one, that
+//! drips a body which is no longer read, or that does not read its response: this stream closes such connections. While a
 //! response is pending its timers do not run: the rate of a body is limited in [`super::body_rate`].
 //!
-//! Backpressure: the library parses all bytes that have arrived, and a request of some bytes takes kilobytes of
-//! memory. So no bytes are read from a client while a response is pending or not yet read by the client, and only
-//! little at a time otherwise, unless a body is read.
+//! It lies beneath TLS: above, no byte would arrive of a head that is dripped inside one record, and no timer would start.
+//! Must not know what the bytes mean.
 
 use std::future::Future;
 use std::io;
@@ -16,11 +15,10 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::backpressure::{HEAD_READ_BYTES, ReadGate, State};
-use super::plain_http;
+use super::backpressure::{ReadGate, State};
 use crate::config::Connections;
 use crate::net::per_client_limit::ConnectionPermit;
 use crate::telemetry::metrics::{Guard, OpenConnection, metrics};
@@ -32,7 +30,7 @@ const CLOCK_STEP: Duration = Duration::from_millis(500);
 const MAX_DRAINED_BYTES: usize = 256 << 10;
 
 /// A stream whose unread bytes can be discarded.
-pub(crate) trait DrainableStream {
+pub(crate) trait DrainableStream: AsyncRead + AsyncWrite + Unpin {
     /// Reads bytes that have arrived already; 0 if there are none.
     fn read_available(&self, buffer: &mut [u8]) -> usize;
 }
@@ -43,14 +41,20 @@ impl DrainableStream for TcpStream {
     }
 }
 
-/// A stream with backpressure and timeouts.
+impl DrainableStream for UnixStream {
+    fn read_available(&self, buffer: &mut [u8]) -> usize {
+        self.try_read(buffer).unwrap_or(0)
+    }
+}
+
+/// A stream with timeouts.
 pub(crate) struct GuardedStream<S: DrainableStream> {
     stream: S,
-    pub(crate) read_gate: ReadGate,
+    read_gate: ReadGate,
     reading: Reading,
     writing: Writing,
-    /// Counts this connection for its client.
-    _permit: ConnectionPermit,
+    /// Counts this connection for its client; the peer of a Unix socket is not counted.
+    _permit: Option<ConnectionPermit>,
     /// Counts it for the metrics.
     _open: OpenConnection,
 }
@@ -63,10 +67,6 @@ struct Reading {
     opened: Instant,
     /// The number of requests when the timer was started, and the timer.
     timer: Option<(u64, Timer)>,
-    /// Whether any bytes were read.
-    begun: bool,
-    /// Whether the last read returned bytes: the library gets to parse them before there are more.
-    pausing: bool,
 }
 
 /// The timeout of a response that the client does not read.
@@ -78,24 +78,36 @@ struct Writing {
 type Timer = Pin<Box<Sleep>>;
 
 impl<S: DrainableStream> GuardedStream<S> {
-    pub(crate) fn new(stream: S, limits: &Connections, permit: ConnectionPermit) -> Self {
+    /// `read_gate` is also that of the connection's requests.
+    pub(crate) fn new(
+        stream: S,
+        limits: &Connections,
+        read_gate: ReadGate,
+        permit: Option<ConnectionPermit>,
+    ) -> Self {
         // A little later than the HTTP library, which can still respond with 408.
         let timeout = limits.head.max(limits.linger) + Duration::from_millis(500);
         Self {
             stream,
-            read_gate: ReadGate::default(),
-            reading: Reading {
-                timeout,
-                max_head: limits.head,
-                opened: Instant::now(),
-                timer: None,
-                begun: false,
-                pausing: false,
-            },
+            read_gate,
+            reading: Reading { timeout, max_head: limits.head, opened: Instant::now(), timer: None },
             writing: Writing { timeout: limits.answer, timer: None },
             _permit: permit,
             _open: metrics().connection_opened(),
         }
+    }
+
+    pub(crate) fn read_gate(&self) -> &ReadGate {
+        &self.read_gate
+    }
+
+    pub(crate) fn stream(&self) -> &S {
+        &self.stream
+    }
+
+    /// The bytes so far were a handshake, which has ended: the timeout of a head begins with the next ones.
+    pub(crate) fn end_handshake(&mut self) {
+        self.reading.timer = None;
     }
 }
 
@@ -133,7 +145,7 @@ fn timed_out() -> io::Error {
     io::ErrorKind::TimedOut.into()
 }
 
-impl<S: AsyncRead + DrainableStream + Unpin> AsyncRead for GuardedStream<S> {
+impl<S: DrainableStream> AsyncRead for GuardedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -141,17 +153,9 @@ impl<S: AsyncRead + DrainableStream + Unpin> AsyncRead for GuardedStream<S> {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let state = this.read_gate.state();
-        let read_budget = state.read_budget();
-        if this.writing.timer.is_some() || read_budget == 0 {
-            this.read_gate.wait(cx);
-            return Poll::Pending;
-        }
         let before = buffer.filled().len();
-        let read = this.poll_read_once(cx, buffer, read_budget);
+        let read = Pin::new(&mut this.stream).poll_read(cx, buffer);
         let received = buffer.filled().len() > before;
-        if received && !std::mem::replace(&mut this.reading.begun, true) {
-            plain_http::warn_about_tls(&buffer.filled()[before..]);
-        }
         match this.reading.poll_timeout(received, state, cx) {
             Poll::Ready(()) => Poll::Ready(Err(timed_out())),
             Poll::Pending => read,
@@ -159,43 +163,13 @@ impl<S: AsyncRead + DrainableStream + Unpin> AsyncRead for GuardedStream<S> {
     }
 }
 
-impl<S: AsyncRead + DrainableStream + Unpin> GuardedStream<S> {
-    /// Reads once, and is pending the next time: the library reads until nothing is left before it parses what it has
-    /// read.
-    fn poll_read_once(
-        &mut self,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-        read_budget: usize,
-    ) -> Poll<io::Result<()>> {
-        if std::mem::take(&mut self.reading.pausing) {
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        let before = buffer.filled().len();
-        if read_budget > HEAD_READ_BYTES {
-            ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
-        } else {
-            let mut bytes = [0; HEAD_READ_BYTES];
-            let mut head = ReadBuf::new(&mut bytes[..read_budget.min(buffer.remaining())]);
-            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut head))?;
-            buffer.put_slice(head.filled());
-        }
-        let count = buffer.filled().len() - before;
-        self.reading.pausing = count > 0;
-        self.read_gate.count(count);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncWrite + DrainableStream + Unpin> AsyncWrite for GuardedStream<S> {
+impl<S: DrainableStream> AsyncWrite for GuardedStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
+        this.read_gate.set_write_blocked(written.is_pending());
         if written.is_ready() {
-            if this.writing.timer.take().is_some() {
-                this.read_gate.wake();
-            }
+            this.writing.timer = None;
             this.reading.count_slow_head(this.read_gate.state());
             // While the client reads its response, the timeout of its next request does not run.
             this.reading.timer = None;
@@ -229,97 +203,5 @@ impl<S: DrainableStream> Drop for GuardedStream<S> {
                 count => drained += count,
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-
-    use super::*;
-    use crate::config::BodyRate;
-    use crate::net::per_client_limit::PerClientLimit;
-    use crate::net::trusted_proxies::TrustedProxies;
-
-    const CAPACITY: usize = 64 << 10;
-
-    impl DrainableStream for DuplexStream {
-        fn read_available(&self, _: &mut [u8]) -> usize {
-            0
-        }
-    }
-
-    /// A guarded stream and its client; `capacity` bytes may be in flight.
-    fn connected(capacity: usize) -> (GuardedStream<DuplexStream>, DuplexStream) {
-        let second = Duration::from_secs(1);
-        let body_rate = BodyRate { stall: second, bytes_per_second: 1 };
-        let limits = Connections { max: 1, head: second, body_rate, linger: second, answer: second };
-        let per_client = PerClientLimit::new(1, TrustedProxies::default());
-        let (client, stream) = duplex(capacity);
-        let permit = per_client.count(std::net::Ipv4Addr::LOCALHOST.into()).expect("the limit is one");
-        (GuardedStream::new(stream, &limits, permit), client)
-    }
-
-    /// Reads like the HTTP library, until the stream is pending; returns the number of bytes.
-    async fn read_until_pending(stream: &mut GuardedStream<DuplexStream>) -> usize {
-        std::future::poll_fn(|cx| {
-            let mut count = 0;
-            let mut bytes = vec![0; 8 << 10];
-            loop {
-                let mut buffer = ReadBuf::new(&mut bytes);
-                match Pin::new(&mut *stream).poll_read(cx, &mut buffer) {
-                    Poll::Ready(Ok(())) => count += buffer.filled().len(),
-                    Poll::Ready(Err(error)) => panic!("{error}"),
-                    Poll::Pending => return Poll::Ready(count),
-                }
-            }
-        })
-        .await
-    }
-
-    async fn read_thrice(stream: &mut GuardedStream<DuplexStream>) -> usize {
-        read_until_pending(stream).await + read_until_pending(stream).await + read_until_pending(stream).await
-    }
-
-    #[tokio::test]
-    async fn reads_heads_in_small_steps() {
-        let (mut stream, mut client) = connected(CAPACITY);
-        client.write_all(&[b'x'; 3000]).await.expect("there is capacity");
-        let mut steps = Vec::new();
-        while steps.iter().sum::<usize>() < 3000 {
-            steps.push(read_until_pending(&mut stream).await);
-        }
-        assert!(steps.iter().all(|&step| step <= HEAD_READ_BYTES), "{steps:?}");
-    }
-
-    #[tokio::test]
-    async fn while_a_response_is_pending_reads_only_the_body_and_a_little_after_it() {
-        let (mut stream, mut client) = connected(CAPACITY);
-        client.write_all(&[b'x'; 12_000]).await.expect("there is capacity");
-        let response_pending = stream.read_gate.clone().begin();
-        assert_eq!(read_until_pending(&mut stream).await, 0);
-        stream.read_gate.set_needs_body(true);
-        assert_eq!(read_thrice(&mut stream).await, 12_000);
-        stream.read_gate.set_needs_body(false);
-        client.write_all(&[b'x'; 3000]).await.expect("there is capacity");
-        assert_eq!(read_thrice(&mut stream).await, HEAD_READ_BYTES);
-        drop(response_pending);
-        let next = read_until_pending(&mut stream).await + read_until_pending(&mut stream).await;
-        assert!(next > 0, "the next request");
-    }
-
-    #[tokio::test]
-    async fn does_not_read_from_a_client_until_it_reads_its_response() {
-        let (mut stream, mut client) = connected(10);
-        client.write_all(b"more").await.expect("there is capacity");
-        let mut response = Box::pin(stream.write_all(&[b'a'; 30]));
-        let blocked = std::future::poll_fn(|cx| Poll::Ready(response.as_mut().poll(cx).is_pending())).await;
-        assert!(blocked);
-        drop(response);
-        assert_eq!(read_until_pending(&mut stream).await, 0);
-        let mut first = [0; 10];
-        client.read_exact(&mut first).await.expect("the first part of the response");
-        stream.write_all(b"end").await.expect("there is capacity again");
-        assert_eq!(read_until_pending(&mut stream).await, 4);
     }
 }

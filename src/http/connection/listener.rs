@@ -1,21 +1,27 @@
-//! The listening socket: how many connections are accepted, and the layers between a connection and its requests.
+//! The server: how many connections are accepted, and the layers between a connection and its requests.
 
 use std::future::ready;
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 
 use actix_http::HttpService;
 use actix_http::error::DispatchError;
-use actix_server::Server;
-use actix_service::{ServiceFactoryExt, fn_service, map_config};
+use actix_server::{GracefulShutdownSignal, Server, ServerBuilder};
+use actix_service::{ServiceFactory, ServiceFactoryExt, fn_service, map_config};
 use actix_web::dev::AppConfig;
-use actix_web::rt::net::{TcpSocket, TcpStream};
+use actix_web::rt::net::{TcpStream, UnixStream};
 use actix_web::{App, middleware, web};
 
-use super::guarded_stream::GuardedStream;
+use super::backpressure::ReadGate;
+use super::gated_stream::GatedStream;
+use super::guarded_stream::{DrainableStream, GuardedStream};
+use super::sockets::ListeningSocket;
+use super::tls::Tls;
+use crate::config::Connections;
 use crate::http::middleware::request_log::log_request;
 use crate::http::routes;
 use crate::http::routes::fallback;
+use crate::http::service_manager::Heartbeats;
 use crate::http::state::AppState;
 use crate::net::per_client_limit::PerClientLimit;
 use crate::telemetry::metrics::{Guard, metrics};
@@ -25,21 +31,10 @@ const SERVER: &str = concat!("moodle-mlbackend/", env!("CARGO_PKG_VERSION"));
 
 /// After all work is done, the last responses may take this many seconds to be sent.
 const LAST_RESPONSES_SECONDS: u64 = 5;
-/// Connections that the system queues until they are accepted; its own limit may be lower.
-const BACKLOG: u32 = 1024;
 /// A connection, and its upload or the directory of its model.
 const DESCRIPTORS_PER_CLIENT: u64 = 2;
 /// All other descriptors: models, logs, and those of the system's libraries.
 const OTHER_DESCRIPTORS: u64 = 200;
-
-/// Opens a port.
-pub(crate) fn open(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // Connections of the previous process may still be closing.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)?.into_std()
-}
 
 /// The configured number of connections, or fewer if the system has too few descriptors. Raises the process's limit as
 /// far as needed and allowed: without a free descriptor, neither clients nor models can be served.
@@ -64,57 +59,118 @@ fn affordable(configured: usize) -> usize {
     configured.min(max)
 }
 
-/// Starts a server on an open port.
-pub(crate) fn serve(listener: TcpListener, state: &web::Data<AppState>) -> io::Result<Server> {
+/// What all connections need; each worker has a clone.
+#[derive(Clone)]
+struct Layers {
+    state: web::Data<AppState>,
+    tls: Option<Tls>,
+    limits: Connections,
+    per_client: PerClientLimit,
+    shutdown: GracefulShutdownSignal,
+    heartbeats: Heartbeats,
+}
+
+/// Starts a server on open sockets. Connections to ports use TLS if it is given; a Unix socket does not leave the machine.
+pub(crate) fn serve(
+    sockets: Vec<ListeningSocket>,
+    tls: Option<Tls>,
+    state: &web::Data<AppState>,
+    heartbeats: Heartbeats,
+) -> io::Result<Server> {
     let limits = state.config.connections;
     let max_connections = affordable(limits.max);
     // actix applies the limit to each worker: as many workers as cores, but each with at least one connection.
     let workers = std::thread::available_parallelism().map_or(1, usize::from).min(max_connections);
-    let builder = Server::build()
+    let mut builder = Server::build()
         .workers(workers)
         .max_concurrent_connections(max_connections / workers)
         .shutdown_timeout(LAST_RESPONSES_SECONDS)
         .disable_signals();
-    let (state, shutdown) = (state.clone(), builder.graceful_shutdown_signal());
     let per_client = PerClientLimit::new(max_connections, state.config.access.trusted_proxies.clone());
-    let server = builder.listen("http", listener, move || {
-        let shutdown = shutdown.clone();
-        let http = HttpService::build()
+    let shutdown = builder.graceful_shutdown_signal();
+    let layers = Layers { state: state.clone(), tls, limits, per_client, shutdown, heartbeats };
+    for socket in sockets {
+        builder = layers.clone().listen(builder, socket)?;
+    }
+    Ok(builder.run())
+}
+
+impl Layers {
+    fn listen(self, builder: ServerBuilder, socket: ListeningSocket) -> io::Result<ServerBuilder> {
+        match socket {
+            ListeningSocket::Tcp(listener) => builder.listen("http", listener, move || {
+                self.heartbeats.start();
+                let layers = self.clone();
+                fn_service(move |stream| layers.clone().accept(stream)).and_then(self.http())
+            }),
+            ListeningSocket::Unix(listener) => builder.listen_uds("http", listener, move || {
+                self.heartbeats.start();
+                let layers = self.clone();
+                fn_service(move |stream: UnixStream| {
+                    let stream = GuardedStream::new(stream, &layers.limits, layers.read_gate(), None);
+                    ready(Ok((GatedStream::plain(stream), None)))
+                })
+                .and_then(self.http())
+            }),
+        }
+    }
+
+    /// The layers between a TCP connection and its plaintext.
+    async fn accept(
+        self,
+        stream: TcpStream,
+    ) -> Result<(GatedStream<TcpStream>, Option<SocketAddr>), DispatchError> {
+        let client = stream.peer_addr().ok();
+        // A connection that is closed already has no address.
+        let permit = client.and_then(|client| {
+            let permit = self.per_client.count(client.ip());
+            if permit.is_none() {
+                metrics().connection_closed(Guard::PerClientLimit);
+            }
+            permit
+        });
+        let permit = permit.ok_or(DispatchError::Io(ErrorKind::ConnectionRefused.into()))?;
+        let stream = GuardedStream::new(stream, &self.limits, self.read_gate(), Some(permit));
+        let stream = match &self.tls {
+            Some(tls) => tls.accept(stream, self.limits.head).await?,
+            None => GatedStream::plain(stream),
+        };
+        Ok((stream, client))
+    }
+
+    fn read_gate(&self) -> ReadGate {
+        ReadGate::of(self.state.new_connections().count())
+    }
+
+    /// The HTTP library and the routes.
+    fn http<S: DrainableStream + 'static>(
+        &self,
+    ) -> impl ServiceFactory<
+        (GatedStream<S>, Option<SocketAddr>),
+        Config = (),
+        Response = (),
+        Error = DispatchError,
+        InitError = (),
+    > + use<S> {
+        let (limits, shutdown) = (self.limits, self.shutdown.clone());
+        HttpService::build()
             .client_request_timeout(limits.head)
             .client_disconnect_timeout(limits.linger)
             .graceful_shutdown_signal(move || {
                 let shutdown = shutdown.clone();
                 async move { shutdown.notified().await }
             })
-            .on_connect_ext(|stream: &GuardedStream<TcpStream>, extensions| {
+            .on_connect_ext(|stream: &GatedStream<S>, extensions| {
                 extensions.insert(stream.read_gate.clone());
             })
             .h1(map_config(
                 App::new()
-                    .app_data(state.clone())
+                    .app_data(self.state.clone())
                     .wrap(middleware::from_fn(log_request))
                     .wrap(middleware::DefaultHeaders::new().add(("Server", SERVER)))
                     .configure(routes::register)
                     .default_service(web::to(fallback::not_found)),
                 |()| AppConfig::default(),
-            ));
-        let per_client = per_client.clone();
-        let guarded = fn_service(move |stream: TcpStream| {
-            let client = stream.peer_addr().ok();
-            // A connection that is closed already has no address.
-            let permit = client.and_then(|client| {
-                let permit = per_client.count(client.ip());
-                if permit.is_none() {
-                    metrics().connection_closed(Guard::PerClientLimit);
-                }
-                permit
-            });
-            ready(match permit {
-                Some(permit) => Ok((GuardedStream::new(stream, &limits, permit), client)),
-                None => Err(DispatchError::Io(ErrorKind::ConnectionRefused.into())),
-            })
-        });
-        guarded.and_then(http)
-    })?;
-    Ok(server.run())
+            ))
+    }
 }

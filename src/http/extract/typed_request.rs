@@ -48,7 +48,7 @@ async fn parse<T: FromForm>(request: &HttpRequest, payload: Payload) -> Result<T
     let state = request.app_data::<web::Data<AppState>>().cloned();
     let state = state.ok_or_else(|| HttpError::internal("reading a request", "the server has no state"))?;
     let tenant = Tenant::of(request)?;
-    let file_part = T::file_part(&state.config.uploads);
+    let file_part = T::file_part(&state.config.live().uploads);
     let body_rate = state.config.connections.body_rate;
     if let Some(part) = file_part {
         // A longer body is refused for its length.

@@ -46,7 +46,7 @@ async fn authenticate(
     client: IpAddr,
     credentials: Option<Credentials>,
 ) -> Result<Tenant, HttpError> {
-    let users = state.config.users.as_ref().ok_or(HttpError::NoUsers)?;
+    let users = state.config.live().users.clone().ok_or(HttpError::NoUsers)?;
     let Credentials { name, passwords } = credentials.ok_or(HttpError::NoCredentials)?;
     // Before the password is compared: a throttled client must not learn whether its guess was right.
     state.throttle.admit(client, &name, Instant::now())?;
@@ -56,11 +56,8 @@ async fn authenticate(
     }
     let attempt = state.throttle.begin(client, &name, Instant::now())?;
     let verify = {
-        let state = state.clone();
-        move || {
-            let users = state.config.users.as_ref();
-            users.is_some_and(|users| passwords.iter().any(|password| users.verify(&name, password)))
-        }
+        let users = users.clone();
+        move || passwords.iter().any(|password| users.verify(&name, password))
     };
     let verified = if users.is_slow() { state.jobs.passwords.run(verify).await } else { Ok(verify()) };
     match verified {

@@ -3,3 +3,4 @@
 pub(crate) mod basic_auth;
 pub(crate) mod head_limits;
 pub(crate) mod request_log;
+mod url_prefix;

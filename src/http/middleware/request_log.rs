@@ -1,18 +1,18 @@
 //! The outermost middleware: a request's id, its log line, and the response to its error.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::Once;
 use std::time::Instant;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::Method;
 use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::{ConnectionType, Method};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
 use tracing::Instrument;
 
-use super::head_limits;
+use super::{head_limits, url_prefix};
 use crate::config::TRUSTED_PROXIES;
 use crate::http::connection::backpressure::ReadGate;
 use crate::http::error::{HttpError, chain};
@@ -43,23 +43,29 @@ pub(crate) struct ClientAddress(pub(crate) IpAddr);
 /// Gives the request an id, turns errors into responses and logs one line.
 pub(crate) async fn log_request(
     state: web::Data<AppState>,
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let started = Instant::now();
+    // Counted before the connection's request begins: a shutdown waits for one of the two.
+    let _guard = state.shutdown.begin();
+    url_prefix::strip(&mut request, &state.config.listen.url_prefix);
     let id = given_id(&request, &state).map_or_else(new_id, str::to_owned);
     request.extensions_mut().insert(RequestId(id.clone()));
     let span = tracing::info_span!("request", id);
     let _response_pending = request.request().conn_data::<ReadGate>().map(ReadGate::begin);
     let client = client_address(&request, &state);
     request.extensions_mut().insert(client);
-    let _guard = state.shutdown.begin();
     let mut response = match refuse(&request, &state) {
         Err(error) => request.into_response(error.response(&id)),
         Ok(()) => with_error_response(next.call(request).instrument(span).await?.map_into_boxed_body(), &id),
     };
     if let Ok(value) = HeaderValue::try_from(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
+    }
+    if state.shutdown.is_requested() {
+        // The client opens a new connection for its next request, which another process may accept.
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     log(&response, &id, client, started);
     Ok(response)
@@ -75,10 +81,10 @@ fn refuse(request: &ServiceRequest, state: &AppState) -> Result<(), HttpError> {
 
 /// The client's address. Warns if the request comes through a proxy that is not trusted.
 fn client_address(request: &ServiceRequest, state: &AppState) -> ClientAddress {
-    // Every TCP connection has a peer address.
-    let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+    // Every TCP connection has a peer address, and no other one has.
+    let peer = request.peer_addr().map(|peer| peer.ip());
     let proxies = &state.config.access.trusted_proxies;
-    if proxies.misses(peer, request.headers()) {
+    if let Some(peer) = peer.filter(|peer| proxies.misses(*peer, request.headers())) {
         PROXY_WARNING.call_once(|| {
             tracing::warn!(
                 "ignoring X-Forwarded-For from {peer}, which is not a trusted proxy: all its clients share one login \

@@ -28,7 +28,8 @@ impl FromForm for EvaluationUpload {
 
     fn from_form(form: Form, tenant: &Tenant, config: &Config) -> Result<Self, HttpError> {
         let key = params::model_key(&form, tenant)?;
-        let request = params::evaluation(&form, config.max_iterations, config.evaluation_info)?;
+        let live = config.live();
+        let request = params::evaluation(&form, live.max_iterations, live.evaluation_info)?;
         // It follows the file, so it is known only after the whole body was read.
         let trained = params::trained_dir(&form)?.map(|dir| ModelKey { id: key.id.clone(), dir });
         Ok(Self { key, request, trained, dataset: form.into_upload()? })
@@ -45,7 +46,8 @@ async fn evaluate(
 ) -> Result<web::Json<EvaluationReply>, HttpError> {
     let model = state.begin(&upload.key).await?;
     let trained = upload.trained.map(|key| state.model(&key));
-    let (limits, time) = (state.config.dataset.into(), state.config.evaluation_time);
+    let live = state.config.live();
+    let (limits, time) = (live.dataset.into(), live.evaluation_time);
     let job = move || {
         let budget = TimeBudget::new(time, job_log::iterations());
         backend::evaluate(&model, trained.as_ref(), upload.dataset, &upload.request, &limits, &budget)

@@ -18,7 +18,8 @@ async fn import(
     Parsed(ArchiveUpload { key, archive }): Parsed<ArchiveUpload>,
 ) -> Result<HttpResponse, HttpError> {
     let model = state.begin(&key).await?;
-    let (limits, import) = (state.config.dataset.into(), state.config.import);
+    let live = state.config.live();
+    let (limits, import) = (live.dataset.into(), live.import);
     let job = move || backend::import(&model, archive, &limits, &import);
     state.jobs.replace(key, job).await??;
     Ok(ok())

@@ -16,7 +16,7 @@ async fn predict(
     state: web::Data<AppState>,
     Parsed(DatasetUpload { key, dataset, .. }): Parsed<DatasetUpload>,
 ) -> Result<web::Json<Prediction>, HttpError> {
-    let (model, limits) = (state.model(&key), state.config.dataset.into());
+    let (model, limits) = (state.model(&key), state.config.live().dataset.into());
     let imported = if let Some(imported) = state.models.uses_imported(&model) {
         imported
     } else {

@@ -17,8 +17,8 @@ async fn train(
     Parsed(DatasetUpload { key, dataset, bytes }): Parsed<DatasetUpload>,
 ) -> Result<web::Json<Training>, HttpError> {
     let model = state.begin(&key).await?;
-    let limits = state.config.dataset.into();
-    let options = state.config.training_options();
+    let live = state.config.live();
+    let (limits, options) = (live.dataset.into(), live.training_options());
     let job = move || backend::train(&model, dataset, &limits, options);
     Ok(web::Json(state.jobs.train(key, bytes, job).await??))
 }

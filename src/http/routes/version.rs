@@ -13,5 +13,5 @@ pub(super) fn service() -> Resource {
 
 /// Only the version: Moodle refuses a trailing newline.
 async fn version(state: web::Data<AppState>) -> HttpResponse {
-    text(StatusCode::OK, state.config.reported_version.clone())
+    text(StatusCode::OK, state.config.live().reported_version.clone())
 }

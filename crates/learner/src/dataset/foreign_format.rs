@@ -7,7 +7,7 @@
 pub(super) const START: usize = 4096;
 
 /// The first bytes of files that are not text, with what they are and what to do.
-const SIGNATURES: [(&[u8], &str); 15] = [
+const SIGNATURES: [(&[u8], &str); 18] = [
     (b"\x1f\x8b", "the file is compressed (gzip); unpack it first"),
     (b"BZh", "the file is compressed (bzip2); unpack it first"),
     (b"\xfd7zXZ\0", "the file is compressed (xz); unpack it first"),
@@ -26,7 +26,19 @@ const SIGNATURES: [(&[u8], &str); 15] = [
     (b"\x89HDF", "the file is in HDF5 format; write it as CSV"),
     (b"SQLite format 3", "the file is an SQLite database; write the table as CSV"),
     (b"\x93NUMPY", "the file is a NumPy array; write it as CSV"),
+    (b"\x89PNG", PICTURE),
+    (b"\xff\xd8\xff", PICTURE),
+    (b"GIF8", PICTURE),
 ];
+
+const PICTURE: &str = "the file is a picture; Moodle writes CSV";
+
+/// The start of messages that PHP prints into its output.
+const PHP_MESSAGES: [&str; 7] =
+    ["PHP ", "Notice: ", "Warning: ", "Deprecated: ", "Fatal error: ", "Parse error: ", "Strict Standards: "];
+
+/// The key `nfeatures` in EBCDIC, the encoding of mainframes.
+const NFEATURES_IN_EBCDIC: &[u8] = b"\x95\x86\x85\x81\xa3\xa4\x99\x85\xa2";
 
 const ZIP: &str = "the file is an Excel workbook (.xlsx) or another zip archive; unpack an archive, or save a workbook as \
                    \"CSV UTF-8 (comma delimited)\"";
@@ -39,6 +51,9 @@ pub(super) fn recognise(start: &[u8]) -> Option<String> {
     if let Some(encoding) = wide_encoding(start) {
         return Some(format!("the file is {encoding}; Moodle writes UTF-8"));
     }
+    if start.windows(NFEATURES_IN_EBCDIC.len()).any(|window| window == NFEATURES_IN_EBCDIC) {
+        return Some("the file is EBCDIC; Moodle writes UTF-8".to_owned());
+    }
     let text = String::from_utf8_lossy(start);
     let text = text.trim_start_matches('\u{feff}').trim_start();
     let first_line = text.split(['\n', '\r']).next().unwrap_or_default();
@@ -50,14 +65,28 @@ pub(super) fn recognise(start: &[u8]) -> Option<String> {
     }
     let separators = [(';', "semicolons"), ('\t', "tabs"), ('|', "vertical bars"), (' ', "spaces")];
     if let Some((_, name)) = separators.iter().find(|(separator, _)| has_key(first_line, *separator)) {
-        return Some(format!("the fields are separated by {name}; Moodle separates them by commas"));
+        return Some(separated_by(name));
     }
     if text.starts_with('<') {
         return Some(
             "the file is an HTML or XML page, not a dataset; perhaps it is an error message".to_owned(),
         );
     }
-    text.starts_with(['{', '[']).then(|| "the file is JSON; Moodle writes CSV".to_owned())
+    if PHP_MESSAGES.iter().any(|message| first_line.starts_with(message)) {
+        return Some(
+            "the file begins with a message of PHP; find its cause in the log of Moodle's web server"
+                .to_owned(),
+        );
+    }
+    if text.starts_with(['{', '[']) {
+        return Some("the file is JSON; Moodle writes CSV".to_owned());
+    }
+    let mut separators = separators.iter().take(2).filter(|_| !first_line.contains(','));
+    separators.find(|(separator, _)| first_line.contains(*separator)).map(|(_, name)| separated_by(name))
+}
+
+fn separated_by(separators: &str) -> String {
+    format!("the fields are separated by {separators}; Moodle separates them by commas")
 }
 
 /// Whether a line of keys with this separator has the key `nfeatures`.
@@ -142,6 +171,10 @@ mod tests {
     #[case::a_workbook(b"PK\x03\x04\x14\0", "xlsx")]
     #[case::an_old_workbook(b"\xd0\xcf\x11\xe0\xa1", ".xls)")]
     #[case::a_page(b"\n <!DOCTYPE html>\n", "HTML")]
+    #[case::a_picture(b"\x89PNG\r\n\x1a\n", "a picture")]
+    #[case::ebcdic(b"\xa3\x6b\x95\x86\x85\x81\xa3\xa4\x99\x85\xa2\x25", "EBCDIC")]
+    #[case::a_message_of_php(b"Notice: Undefined variable: x in y.php on line 3\n", "a message of PHP")]
+    #[case::a_table_of_excel(b"id;grade\r\n1;2\r\n", "semicolons")]
     #[case::json(b"{\"features\":[1]}", "JSON")]
     #[case::the_line_of_excel(b"sep=;\r\nnfeatures;targetclasses", "\"sep=\"")]
     #[case::the_same_in_quotes(b"\"sep=,\"\n", "\"sep=\"")]
@@ -155,7 +188,7 @@ mod tests {
     #[case("nfeatures\n")]
     #[case("")]
     #[case("\0\0\0\0")]
-    #[case("a;b\n")]
+    #[case("a;b,c\n")]
     #[case("<x>,nfeatures,targetclasses\n")]
     fn passes_what_may_be_a_dataset(#[case] start: &str) {
         assert_eq!(recognise(start.as_bytes()), None);

@@ -19,7 +19,7 @@ pub(super) const BATCH: usize = 256;
 
 /// The sizes of batches, ascending, each with the maximum number of samples for which it is chosen. Up to four single rows
 /// take less time than 32; a plan for eight would save less than making it costs.
-const SIZES: [(usize, usize); 3] = [(1, 4), (32, 32), (BATCH, usize::MAX)];
+const SIZES: [(usize, usize); 4] = [(1, 4), (32, 32), (64, 64), (BATCH, usize::MAX)];
 
 /// A plan for batches of one size.
 pub(super) struct Plan {

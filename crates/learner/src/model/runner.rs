@@ -161,11 +161,14 @@ impl Model {
         }
         let view = output.to_plain_array_view::<f32>().map_err(ModelError::Runtime)?;
         let values: Vec<f32> = view.iter().copied().take(rows.len() * self.metadata.classes.len()).collect();
-        if values.iter().all(|value| value.is_finite()) {
-            Ok(values)
+        let problem = if values.iter().any(|value| value.is_nan()) {
+            "its output for some samples is not a number (NaN), as of a logarithm or a root of a negative number"
+        } else if values.iter().any(|value| value.is_infinite()) {
+            "its output for some samples is infinite"
         } else {
-            Err(ModelError::Output("its output holds a value that is not finite".to_owned()))
-        }
+            return Ok(values);
+        };
+        Err(ModelError::Output(problem.to_owned()))
     }
 }
 

@@ -106,7 +106,21 @@ impl Builder {
         self.missing_lost |= x.may_be_missing && !matches!(op, "Abs" | "IsNaN");
         self.count(1, 0)?;
         let name = self.graph.op(op, &[&x.name]);
-        Ok(Computed { name, integers: false, flags_missing: false, ..x.clone() })
+        let may_be_undefined = x.may_be_undefined || matches!(op, "Exp" | "Log" | "Sqrt");
+        let done = Computed { name, may_be_undefined, integers: false, flags_missing: false, ..x.clone() };
+        if matches!(op, "Relu" | "Sigmoid" | "Tanh") { self.keep_undefined(&[x], done) } else { Ok(done) }
+    }
+
+    /// NaN where an input is NaN by a calculation. The operators of ONNX compute NaN from NaN; tract's `Sigmoid`, for
+    /// example, computes 0, which would be a confident class.
+    fn keep_undefined(&mut self, inputs: &[&Computed], mut done: Computed) -> Result<Computed> {
+        for input in inputs.iter().filter(|input| input.may_be_undefined) {
+            self.count(1, 0)?;
+            self.count_growing(&done.shape)?;
+            let undefined = self.graph.op("IsNaN", &[&input.name]);
+            done.name = self.graph.op("Where", &[&undefined, &input.name, &done.name]);
+        }
+        Ok(done)
     }
 
     /// An operator on two values whose shapes broadcast.
@@ -117,7 +131,10 @@ impl Builder {
         self.count_growing(&shape)?;
         let name = self.graph.op(op, &[&a.name, &b.name]);
         let done = Computed::from_inputs(name, shape, [a, b]);
-        Ok(Computed { integers: done.integers && !matches!(op, "Div" | "Pow"), ..done })
+        let may_be_undefined = done.may_be_undefined || matches!(op, "Div" | "Pow");
+        let integers = done.integers && !matches!(op, "Div" | "Pow");
+        let done = Computed { may_be_undefined, integers, ..done };
+        if matches!(op, "Max" | "Min") { self.keep_undefined(&[a, b], done) } else { Ok(done) }
     }
 
     pub(crate) fn with_number(&mut self, op: &str, a: &Computed, number: f32) -> Result<Computed> {
@@ -135,7 +152,7 @@ impl Builder {
     pub(crate) fn is_missing(&mut self, x: &Computed) -> Result<Computed> {
         let truth = self.unary("IsNaN", x)?;
         let flag = self.as_flag(truth)?;
-        Ok(Computed { may_be_missing: false, flags_missing: true, ..flag })
+        Ok(Computed { may_be_missing: false, may_be_undefined: false, flags_missing: true, ..flag })
     }
 
     fn as_flag(&mut self, truth: Computed) -> Result<Computed> {

@@ -197,7 +197,7 @@ impl<'a> Names<'a> {
     }
 
     /// The only feature that a column is named as: with its whole name, with the end of it, or with more before its last
-    /// part. Letters' cases and characters between words do not matter.
+    /// part. Letters' cases and characters between words do not matter, nor what Keras appends to the name of an input.
     fn feature_of(&self, name: &str) -> Option<usize> {
         if let Some(&at) = self.whole.get(name) {
             return Some(at);
@@ -207,17 +207,33 @@ impl<'a> Names<'a> {
             Some((before, number)) if number.bytes().all(|byte| byte.is_ascii_digit()) => before,
             _ => name,
         };
-        let column = words(name);
-        let is_number = |word: &String| word.bytes().all(|byte| byte.is_ascii_digit());
-        if column.len() > MAX_WORDS || column.iter().all(is_number) {
+        let mut column = words(name);
+        if column.len() > MAX_WORDS {
             return None;
         }
-        if let Some(found) = self.ends.get(&column.join(" ")) {
-            return *found;
+        while !column.iter().all(|word| is_number(word)) {
+            let found = self.feature_of_words(&column);
+            if found.is_some() {
+                return found.flatten();
+            }
+            // Keras makes `grade_input`, `grade_1` or `grade_input_1` of the name of a feature.
+            column.pop_if(|word| is_number(word) || word == "input")?;
+        }
+        None
+    }
+
+    /// The feature that these words name; `Some(None)` when they name several.
+    fn feature_of_words(&self, column: &[String]) -> Option<Option<usize>> {
+        if let Some(&found) = self.ends.get(&column.join(" ")) {
+            return Some(found);
         }
         // The longest last part: a shorter one may be the end of it.
-        (0..column.len()).find_map(|from| self.last_parts.get(&column[from..].join(" ")).copied()).flatten()
+        (0..column.len()).find_map(|from| self.last_parts.get(&column[from..].join(" ")).copied())
     }
+}
+
+fn is_number(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Its words; no more than are needed to see that there are too many.
@@ -253,12 +269,15 @@ mod tests {
         for name in names.into_iter().chain(["serving_default_read_actions", "core_read_actions"]) {
             assert_eq!(found(name), Some(2), "{name}");
         }
+        for name in ["read_actions_input", "read_actions_2", "read_actions_input_1", "Read_Actions_input:0"] {
+            assert_eq!(found(name), Some(2), "{name}");
+        }
         assert_eq!((found("quiz_cognitive_depth"), found("mod_forum_cognitive_depth")), (Some(0), Some(1)));
     }
 
     #[test]
     fn a_column_is_not_matched_by_a_part_of_a_word_a_number_or_an_ambiguous_name() {
-        for name in ["actions", "depth", "cognitive_depth", "input_1", "0", "x", "", "read_actions_2"] {
+        for name in ["actions", "depth", "cognitive_depth", "input_1", "0", "x", "", "input"] {
             assert_eq!(found(name), None, "{name}");
         }
     }

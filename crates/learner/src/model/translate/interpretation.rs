@@ -55,6 +55,12 @@ impl Interpreter<'_> {
         if self.gives.is_some() || (columns > 1 && self.has_label()) {
             return Ok(());
         }
+        if matches!(self.last_operator(), Some("Tanh" | "Softsign")) {
+            return refused(
+                "its output ends with a function of values from -1 to 1, which are no probabilities; end it with a sigmoid \
+                 or a softmax, or declare \"output\": {\"gives\": \"logits\"} in model.json if they are logits",
+            );
+        }
         let Some(name) = self.regressor() else { return Ok(()) };
         refused(format!(
             "it is a regressor ({name}): it gives a number, not the probability of each class; train and export a \
@@ -84,7 +90,30 @@ impl Interpreter<'_> {
         // The name that skl2onnx and onnxmltools give to the only output of a regressor.
         let named = matches!(self.outputs, [name] if name.starts_with("variable"));
         let alone = self.graph.output.len() == 1 && self.is_of_onnxmltools();
-        regressors.first().copied().or((named && alone).then_some("its output is called variable"))
+        let clipped = matches!(self.last_operator(), Some("Clip" | "Min" | "Max"));
+        let clipped = clipped.then_some("its output is a number that is cut to a range");
+        regressors
+            .first()
+            .copied()
+            .or(clipped)
+            .or((named && alone).then_some("its output is called variable"))
+    }
+
+    /// The operator that computes the only output, before a few that only move or convert it.
+    fn last_operator(&self) -> Option<&str> {
+        const MAX_MOVES: usize = 8;
+        let [output] = self.outputs else { return None };
+        let mut name = output;
+        for _ in 0..MAX_MOVES {
+            let node = self.graph.node.iter().find(|node| node.output.contains(name))?;
+            match node.op_type.as_str() {
+                "Identity" | "Cast" | "Reshape" | "Squeeze" | "Unsqueeze" | "Flatten" => {
+                    name = node.input.first()?
+                }
+                op => return Some(op),
+            }
+        }
+        None
     }
 
     fn is_of_onnxmltools(&self) -> bool {

@@ -45,6 +45,8 @@ pub(crate) struct Computed {
     pub shape: Shape,
     /// Whether it may be NaN because a cell of the sample is missing.
     pub may_be_missing: bool,
+    /// Whether it may be NaN because of a calculation, such as the logarithm of a negative number.
+    pub may_be_undefined: bool,
     /// Whether it is a flag for missing cells.
     pub flags_missing: bool,
     /// Whether all its values are integers.
@@ -53,18 +55,26 @@ pub(crate) struct Computed {
 
 impl Computed {
     pub(crate) fn new(name: String, shape: Shape) -> Self {
-        Self { name, shape, may_be_missing: false, flags_missing: false, integers: false }
+        Self {
+            name,
+            shape,
+            may_be_missing: false,
+            may_be_undefined: false,
+            flags_missing: false,
+            integers: false,
+        }
     }
 
-    /// A value calculated from `inputs`: missing where one of them may be, of integers when all are.
+    /// A value calculated from `inputs`: missing or undefined where one of them may be, of integers when all are.
     pub(crate) fn from_inputs<'a>(
         name: String,
         shape: Shape,
         inputs: impl IntoIterator<Item = &'a Self> + Clone,
     ) -> Self {
         let may_be_missing = inputs.clone().into_iter().any(|input| input.may_be_missing);
+        let may_be_undefined = inputs.clone().into_iter().any(|input| input.may_be_undefined);
         let integers = inputs.into_iter().all(|input| input.integers);
-        Self { name, shape, may_be_missing, flags_missing: false, integers }
+        Self { name, shape, may_be_missing, may_be_undefined, flags_missing: false, integers }
     }
 }
 
