@@ -5,11 +5,11 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::{Args as _, Command};
 use ureq::Agent;
 
 use super::exit_code::exit_code;
-use super::subcommand;
-use crate::config::{CommandLine, Config, ConfigError};
+use crate::config::{CommandLine, Config, ConfigError, ServeArgs};
 
 /// Check that a server is ready, for containers and scripts.
 ///
@@ -48,7 +48,7 @@ pub fn run(args: &Args) -> ExitCode {
 fn ask(args: &Args) -> Result<String, HealthError> {
     let url = match &args.url {
         Some(url) => with_path(url),
-        None => with_path(&Config::health_url(&CommandLine::new(|| subcommand("serve"), Vec::new()))?),
+        None => with_path(&Config::health_url(&CommandLine::new(serve, Vec::new()))?),
     };
     let agent = Agent::config_builder()
         .timeout_global(Some(Duration::from_secs(args.timeout)))
@@ -62,6 +62,11 @@ fn ask(args: &Args) -> Result<String, HealthError> {
         Ok(response) => Err(HealthError::NotReady { url, status: response.status().as_u16() }),
         Err(source) => Err(HealthError::NoResponse { url, source }),
     }
+}
+
+/// The settings of the server.
+fn serve() -> Command {
+    ServeArgs::augment_args(Command::new("serve"))
 }
 
 /// The URL itself if it has a path, otherwise that of the health check.
