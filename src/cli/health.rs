@@ -5,17 +5,18 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::{Args as _, Command};
 use ureq::Agent;
 
 use super::exit_code::exit_code;
-use crate::config::{Config, ConfigError};
+use crate::config::{CommandLine, Config, ConfigError, ServeArgs};
 
 /// Check that a server is ready, for containers and scripts.
 ///
 /// Exits with 0 when it is, and with 1 when it is not ready or does not respond. The server's log says why it is not ready.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The server [default: the address of the metrics or of the first port in the settings of the environment and of files]. Without a path,
+    /// The server [default: the address that the settings name: that of the metrics, if there is one]. Without a path,
     /// /health/ready is requested.
     url: Option<String>,
 
@@ -47,7 +48,7 @@ pub fn run(args: &Args) -> ExitCode {
 fn ask(args: &Args) -> Result<String, HealthError> {
     let url = match &args.url {
         Some(url) => with_path(url),
-        None => with_path(&Config::local_url()?),
+        None => with_path(&Config::health_url(&CommandLine::new(serve, Vec::new()))?),
     };
     let agent = Agent::config_builder()
         .timeout_global(Some(Duration::from_secs(args.timeout)))
@@ -61,6 +62,11 @@ fn ask(args: &Args) -> Result<String, HealthError> {
         Ok(response) => Err(HealthError::NotReady { url, status: response.status().as_u16() }),
         Err(source) => Err(HealthError::NoResponse { url, source }),
     }
+}
+
+/// The settings of the server.
+fn serve() -> Command {
+    ServeArgs::augment_args(Command::new("serve"))
 }
 
 /// The URL itself if it has a path, otherwise that of the health check.

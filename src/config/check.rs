@@ -4,7 +4,7 @@
 
 use std::env;
 use std::fs;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
 use clap::FromArgMatches as _;
@@ -13,7 +13,7 @@ use super::error::ConfigError;
 use super::origin::Origin;
 use super::settings::Settings;
 use super::variables::{DATA_DIR, S3_BUCKET, STASH_DIR, TEMP_DIR};
-use super::{Config, ServeArgs};
+use super::{CommandLine, Config, Endpoint, ServeArgs};
 use crate::auth::{Users, Weakness};
 
 impl Config {
@@ -91,6 +91,28 @@ impl Config {
         }
     }
 
+    /// Where this machine reaches the health checks of the server with these settings.
+    ///
+    /// # Errors
+    /// When the settings cannot be used, or plain HTTP does not reach it.
+    pub fn health_url(line: &CommandLine) -> Result<String, ConfigError> {
+        let config = Self::unchecked(&Settings::read(line)?, None)?;
+        let has_tls = config.tls.files()?.is_some();
+        let main = config.endpoints().into_iter().find_map(|endpoint| match endpoint {
+            Endpoint::Tcp(address) if !has_tls => Some(address),
+            _ => None,
+        });
+        let mut address = config.monitoring.listen().or(main).ok_or(ConfigError::NoHealthAddress)?;
+        if address.ip().is_unspecified() {
+            address.set_ip(if address.is_ipv4() {
+                Ipv4Addr::LOCALHOST.into()
+            } else {
+                Ipv6Addr::LOCALHOST.into()
+            });
+        }
+        Ok(format!("http://{address}"))
+    }
+
     /// Refuses well-known passwords of a server that other machines can reach at an address.
     ///
     /// # Errors
@@ -129,7 +151,7 @@ fn check_directory(variable: &'static str, path: &Path, settings: &Settings) -> 
 mod tests {
     use super::*;
     use crate::backend::{ImportLimits, USUAL_BUDGET};
-    use crate::config::{CommandLine, Endpoints};
+    use crate::config::Endpoints;
     use clap::{Args as _, Command};
     use std::ffi::OsString;
 

@@ -80,7 +80,7 @@ fn users() -> Definition {
         .value_parser(ValueParser::os_string());
     let arg = arg.action(ArgAction::Append).help(
         "Users and their passwords: user:password or user:SCHEME:SALT:HASH, several separated by commas. `moodle-mlbackend \
-         passwd` makes hashed entries. Without users, every request except /version is refused",
+         passwd` makes hashed entries. Without users, every request except /version and health checks is refused",
     );
     Definition::new(arg, true)
 }

@@ -87,6 +87,18 @@ pub enum ConfigError {
         /// The address to listen on.
         host: IpAddr,
     },
+    /// The server listens on no address that plain HTTP reaches.
+    #[error(
+        "the settings name no address with plain HTTP: set MOODLE_MLBACKEND_METRICS_LISTEN, for example to \
+         127.0.0.1:9464, or name the URL of the server"
+    )]
+    NoHealthAddress,
+    /// The user of the metrics does not exist.
+    #[error(
+        "{METRICS_USER} is set to {0:?}, which is not a user: add it to {USERS}, for example with an entry of \
+         `moodle-mlbackend passwd --generate`, or set {METRICS_USER} to one of the users there"
+    )]
+    MetricsUser(String),
     /// Only one of the two files of TLS is set.
     #[error(
         "{set} is set, but {missing} is not: set both, for example to /etc/moodle-mlbackend/tls/fullchain.pem and \
@@ -98,18 +110,6 @@ pub enum ConfigError {
         /// The other one.
         missing: &'static str,
     },
-    /// The user of the metrics does not exist.
-    #[error(
-        "{METRICS_USER} is set to {0:?}, which is not a user: add it to {USERS}, for example with an entry of \
-         `moodle-mlbackend passwd --generate`, or set {METRICS_USER} to one of the users there"
-    )]
-    MetricsUser(String),
-    /// A health check cannot speak TLS, nor use a Unix socket.
-    #[error(
-        "the settings have no port without TLS for health checks: set MOODLE_MLBACKEND_METRICS_LISTEN, for example to \
-         127.0.0.1:9464, or give the command the URL of the server"
-    )]
-    NoPlainPort,
     /// Storage in S3 was requested.
     #[error(
         "{S3_BUCKET} is set, but this version keeps models on a local disk only: unset it and set {DATA_DIR} to a \

@@ -13,7 +13,6 @@ mod layers;
 mod limits;
 mod listen;
 mod live;
-mod local_url;
 mod monitoring;
 mod origin;
 mod parsers;

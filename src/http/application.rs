@@ -20,7 +20,7 @@ use super::startup_warnings::log_warnings;
 use super::state::AppState;
 use crate::backend;
 use crate::config::{CommandLine, Config, Endpoint, Reloader, Settings};
-use crate::telemetry::{self, LogSettings};
+use crate::telemetry::{self, LogSettings, Telemetry};
 
 /// How often the retention settings are applied.
 const RETENTION_INTERVAL: Duration = Duration::from_hours(1);
@@ -72,7 +72,7 @@ fn run(
     config: Config,
     inherited: Vec<ListeningSocket>,
     reloader: Reloader,
-    log: telemetry::Telemetry,
+    log: Telemetry,
 ) -> Result<(), StartError> {
     rt::System::new().block_on(async move {
         let tls = config.tls.files()?.map(Tls::new).transpose()?;
@@ -87,8 +87,8 @@ fn run(
         log_warnings(&state.config, exposed, tls.is_some());
         let urls: io::Result<Vec<_>> = sockets.iter().map(|socket| socket.url(tls.is_some())).collect();
         let urls = urls.map_err(StartError::Server)?;
-        let monitoring = serve_monitoring(&state)?;
         let heartbeats = Heartbeats::new();
+        let monitoring = serve_monitoring(&state)?;
         let server = listener::serve(sockets, tls.clone(), &state, heartbeats.clone());
         let server = server.map_err(StartError::Server)?;
         // From here on, no signal ends the process: it can be sent as soon as the server says that it is ready.

@@ -5,7 +5,7 @@
 //! machine's name, no environment. The crate `sentry` has transports of its own, but they bring a second HTTP client and
 //! runtime; ureq is here already.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -36,7 +36,9 @@ impl ErrorReports {
         let dsn: Dsn = match dsn.parse() {
             Ok(dsn) => dsn,
             Err(error) => {
-                eprintln!(
+                // The log is not there yet, and standard error may be closed.
+                let _ = writeln!(
+                    io::stderr(),
                     "moodle-mlbackend: MOODLE_MLBACKEND_SENTRY_DSN cannot be used ({error}): errors are not reported"
                 );
                 return None;

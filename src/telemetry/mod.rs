@@ -11,7 +11,7 @@ pub(crate) mod metrics;
 mod panic_hook;
 pub(crate) mod span_times;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 
 use clap::ValueEnum;
 use tracing::Subscriber;
@@ -32,6 +32,9 @@ const DEBUG_FILTER: &str = "info,moodle_mlbackend=debug";
 
 /// The maximum number of queued lines, some 2 MiB. When the queue is full, further lines are dropped and counted.
 const QUEUE_LINES: usize = 1 << 13;
+
+/// The size of the buffer in front of standard error.
+const BUFFER_BYTES: usize = 1 << 15;
 
 /// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -68,7 +71,8 @@ pub(crate) struct Telemetry {
 /// If the format is that of the journal, and there is none.
 pub(crate) fn start(settings: &LogSettings<'_>) -> io::Result<Telemetry> {
     let out: Box<dyn Write + Send> = match settings.format {
-        LogFormat::Text | LogFormat::Json => Box::new(io::stderr()),
+        // The thread that writes flushes whenever its queue is empty: lines that wait take one system call together.
+        LogFormat::Text | LogFormat::Json => Box::new(BufWriter::with_capacity(BUFFER_BYTES, io::stderr())),
         LogFormat::Journald => Box::new(JournalSocket::open()?),
     };
     let (log, writer) = Log::start(out, QUEUE_LINES, |lines| {

@@ -23,6 +23,9 @@ use crate::config::Connections;
 use crate::net::per_client_limit::ConnectionPermit;
 use crate::telemetry::metrics::{Guard, OpenConnection, metrics};
 
+/// The HTTP library reads the time in steps, so its timeouts can be early by one.
+const CLOCK_STEP: Duration = Duration::from_millis(500);
+
 /// Unread bytes of a client that are discarded when its connection is closed.
 const MAX_DRAINED_BYTES: usize = 256 << 10;
 
@@ -102,12 +105,6 @@ impl<S: DrainableStream> GuardedStream<S> {
         &self.stream
     }
 
-    fn count_slow_head(&mut self) {
-        if self.reading.take_slow_head(self.read_gate.state().requests) {
-            metrics().connection_closed(Guard::SlowHead);
-        }
-    }
-
     /// The bytes so far were a handshake, which has ended: the timeout of a head begins with the next ones.
     pub(crate) fn end_handshake(&mut self) {
         self.reading.timer = None;
@@ -127,14 +124,20 @@ impl Reading {
         self.timer.as_mut().map_or(Poll::Pending, |(_, timer)| timer.as_mut().poll(cx))
     }
 
-    /// Whether the head after `received` requests did not arrive in time. Ends its timeout.
-    fn take_slow_head(&mut self, received: u64) -> bool {
-        let Some((requests, timer)) = self.timer.take() else { return false };
-        if requests != received {
+    /// Counts a head that did not arrive in time, when the connection ends or the library responds with 408.
+    fn count_slow_head(&self, state: State) {
+        if self.has_slow_head(state) {
+            metrics().connection_closed(Guard::SlowHead);
+        }
+    }
+
+    fn has_slow_head(&self, state: State) -> bool {
+        let Some((requests, timer)) = &self.timer else { return false };
+        if *requests != state.requests {
             return false;
         }
-        let since = if requests == 0 { self.opened } else { timer.deadline() - self.timeout };
-        since.elapsed() >= self.max_head
+        let since = if *requests == 0 { self.opened } else { timer.deadline() - self.timeout };
+        since.elapsed() + CLOCK_STEP >= self.max_head
     }
 }
 
@@ -167,9 +170,9 @@ impl<S: DrainableStream> AsyncWrite for GuardedStream<S> {
         this.read_gate.set_write_blocked(written.is_pending());
         if written.is_ready() {
             this.writing.timer = None;
-            // While the client reads its response, the timeout of its next request does not run. A response without a
-            // request is the library's 408.
-            this.count_slow_head();
+            this.reading.count_slow_head(this.read_gate.state());
+            // While the client reads its response, the timeout of its next request does not run.
+            this.reading.timer = None;
             return written;
         }
         let timeout = this.writing.timeout;
@@ -191,7 +194,7 @@ impl<S: DrainableStream> AsyncWrite for GuardedStream<S> {
 /// If bytes are unread when a connection is closed, the system resets it, and the client may never see its response.
 impl<S: DrainableStream> Drop for GuardedStream<S> {
     fn drop(&mut self) {
-        self.count_slow_head();
+        self.reading.count_slow_head(self.read_gate.state());
         let mut buffer = [0; 8 << 10];
         let mut drained = 0;
         while drained < MAX_DRAINED_BYTES {
