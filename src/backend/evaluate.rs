@@ -6,9 +6,11 @@
 use std::str::FromStr;
 
 use jiff::Timestamp;
+use tracing::info_span;
 
 use super::current_model::CurrentModel;
 use super::learning_threads::on_learning_threads;
+use super::observation::{Facts, observe};
 use super::reply::{EvaluationFigures, EvaluationReply, Status};
 use super::score::probabilities;
 use super::{BackendError, NOT_TRAINED, Upload, open};
@@ -17,6 +19,7 @@ use crate::learning::{self, Evaluation, Progress};
 use crate::model::Model;
 use crate::report::{self, DatasetFacts, ReportError, RunReport};
 use crate::store::{ModelDir, NewRun, Run, RunId};
+use crate::telemetry::metrics::{Operation, Outcome as Ending};
 
 /// The parameters of an evaluation.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,10 +69,30 @@ pub fn evaluate(
     limits: &Limits,
     progress: &dyn Progress,
 ) -> Result<EvaluationReply, BackendError> {
+    let ending = |reply: &EvaluationReply| {
+        if reply.figures.is_some() { Ending::Done } else { Ending::NoResult }
+    };
+    let dataset = dataset.into();
+    observe(Operation::Evaluation, ending, |observed| {
+        evaluate_observed(model_dir, trained, dataset, request, limits, progress, observed)
+    })
+}
+
+fn evaluate_observed(
+    model_dir: &ModelDir,
+    trained: Option<&ModelDir>,
+    dataset: Upload,
+    request: &EvaluationRequest,
+    limits: &Limits,
+    progress: &dyn Progress,
+    observed: &mut Facts,
+) -> Result<EvaluationReply, BackendError> {
     let started = Timestamp::now();
     // Before anything else, so that a deletion during the evaluation also deletes this run.
     let run = model_dir.begin_run()?;
-    let file = read_labelled(open(dataset)?, limits)?;
+    let file =
+        info_span!("parse").in_scope(|| Ok::<_, BackendError>(read_labelled(open(dataset)?, limits)?))?;
+    observed.samples = file.features().rows();
     let mut facts = DatasetFacts {
         samples: file.features().rows(),
         features: file.features().columns().len(),
@@ -85,6 +108,7 @@ pub fn evaluate(
         tracing::info!(samples = rows, features, iterations, "evaluation started");
         let labels = samples.classes().iter().map(ToString::to_string);
         facts.class_counts = labels.zip(samples.class_counts()).collect();
+        let _evaluate = info_span!("evaluate").entered();
         match trained {
             Some(trained) => evaluate_trained(trained, &samples)?,
             None => on_learning_threads(|| learning::evaluate(&samples, iterations, progress)).map_or_else(
@@ -97,7 +121,9 @@ pub fn evaluate(
         Outcome::none(Status::GENERAL_ERROR, mismatch)
     }
     .compared(request);
+    observed.score = outcome.measured.as_ref().map(|evaluation| evaluation.mean.f1);
 
+    let _publish = info_span!("publish").entered();
     let report = RunReport {
         run: run.id.to_string(),
         started,

@@ -18,6 +18,7 @@ use super::BackendError;
 use super::current_model::CurrentModel;
 use crate::model::Model;
 use crate::store::{ModelDir, ModelIdentity};
+use crate::telemetry::metrics::{CacheState, metrics};
 
 /// How long a request waits for another one that loads the same model. Requests for a model that cannot be kept would otherwise
 /// load it one after another.
@@ -70,6 +71,15 @@ impl LoadedModels {
         Self(None)
     }
 
+    /// The number and size of the models in memory.
+    pub(crate) fn state(&self) -> CacheState {
+        self.0.as_ref().map_or_else(CacheState::default, |cache| CacheState {
+            models: cache.len(),
+            bytes: cache.weight(),
+            max_bytes: cache.capacity(),
+        })
+    }
+
     /// Whether the last model that a prediction used was trained elsewhere; `None` if it is not in memory. The current one may
     /// be another by now.
     #[must_use]
@@ -83,17 +93,24 @@ impl LoadedModels {
         model_dir: &ModelDir,
         samples: usize,
     ) -> Result<Option<Arc<Loaded>>, BackendError> {
-        let load = || Ok(Loaded::read(model_dir, samples)?.map(Arc::new));
+        let load = || {
+            metrics().cache_missed();
+            Ok(Loaded::read(model_dir, samples)?.map(Arc::new))
+        };
         let Some(cache) = &self.0 else { return load() };
         let directory = model_dir.path();
         if let Some(loaded) = cache.get(&directory) {
             if loaded.is_current(model_dir)? {
+                metrics().cache_hit();
                 return Ok(Some(loaded));
             }
             cache.remove_if(&directory, |other| Arc::ptr_eq(other, &loaded));
         }
         match cache.get_value_or_guard(&directory, Some(MAX_WAIT)) {
-            GuardResult::Value(loaded) if loaded.is_current(model_dir)? => Ok(Some(loaded)),
+            GuardResult::Value(loaded) if loaded.is_current(model_dir)? => {
+                metrics().cache_hit();
+                Ok(Some(loaded))
+            }
             // It was loaded by another request, and replaced since; or other requests cannot load it.
             GuardResult::Value(_) | GuardResult::Timeout => load(),
             GuardResult::Guard(guard) => {

@@ -10,6 +10,7 @@ mod inspect;
 mod learning_threads;
 mod loaded_models;
 mod migrate;
+mod observation;
 mod predict;
 mod reply;
 mod score;

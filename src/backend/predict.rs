@@ -4,11 +4,13 @@
 
 use super::learning_threads::on_imported_threads;
 use super::loaded_models::LoadedModels;
+use super::observation::{Facts, observe};
 use super::reply::{Prediction, Status};
 use super::{BackendError, NOT_TRAINED, Upload, open};
 use crate::dataset::{Limits, read_unlabelled};
 use crate::learning::most_probable;
 use crate::store::ModelDir;
+use crate::telemetry::metrics::{Operation, Outcome};
 
 /// Predicts the samples of an unlabelled dataset; status 2 when the model has not been trained.
 ///
@@ -20,8 +22,25 @@ pub fn predict(
     dataset: impl Into<Upload>,
     limits: &Limits,
 ) -> Result<Prediction, BackendError> {
+    let outcome = |prediction: &Prediction| {
+        if prediction.status == Status::OK { Outcome::Done } else { Outcome::NoResult }
+    };
+    let dataset = dataset.into();
+    observe(Operation::Prediction, outcome, |facts| {
+        predict_observed(model_dir, models, dataset, limits, facts)
+    })
+}
+
+fn predict_observed(
+    model_dir: &ModelDir,
+    models: &LoadedModels,
+    dataset: Upload,
+    limits: &Limits,
+    observed: &mut Facts,
+) -> Result<Prediction, BackendError> {
     let samples = read_unlabelled(open(dataset)?, limits);
     let count = samples.as_ref().map_or(0, |samples| samples.ids.len());
+    observed.samples = count;
     // Before the file is judged, as the Python server does it.
     let Some(loaded) = models.current(model_dir, count)? else {
         tracing::warn!(

@@ -1,8 +1,12 @@
 //! The time limits of trainings and evaluations, and the progress reports of these, because `learning` must not use a clock.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::learning::{Progress, TrainingTime};
+use tracing::Span;
+
+use crate::learning::{Progress, TrainingPhase, TrainingTime};
 
 /// Allows an evaluation to start iterations until a time limit, and reports how many are done.
 pub struct TimeBudget<F> {
@@ -36,24 +40,85 @@ impl<F: Fn(usize, usize) + Sync> Progress for TimeBudget<F> {
     }
 }
 
-/// The time limit of a training from its start on.
+/// The time between two log lines of a long training.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(30);
+
+/// The time limit of a training from its start on. Opens a span for each phase, and logs that a long training continues.
 #[derive(Debug)]
 pub(super) struct TrainingClock {
     started: Instant,
     limit: Duration,
+    interval: Duration,
+    /// The span of the operation, which the threads of the training are not in.
+    operation: Span,
+    phase: Mutex<Option<(&'static str, Span)>>,
+    /// Progress lines so far.
+    lines: AtomicU32,
 }
 
 impl TrainingClock {
-    /// The time starts now.
+    /// The time starts now, in the current span.
     pub(super) fn start(limit: Duration) -> Self {
-        Self { started: Instant::now(), limit }
+        Self {
+            started: Instant::now(),
+            limit,
+            interval: PROGRESS_INTERVAL,
+            operation: Span::current(),
+            phase: Mutex::new(None),
+            lines: AtomicU32::new(0),
+        }
+    }
+
+    /// Logs a line if an interval has passed since the last one.
+    fn log_progress(&self, elapsed: Duration) {
+        let lines = self.lines.load(Ordering::Relaxed);
+        if elapsed < self.interval.saturating_mul(lines + 1) {
+            return;
+        }
+        let due = u32::try_from(elapsed.as_nanos() / self.interval.as_nanos().max(1)).unwrap_or(u32::MAX - 1);
+        // Only one of several threads logs it.
+        if self.lines.compare_exchange(lines, due, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            let phase =
+                self.phase.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|phase| phase.0);
+            let (seconds, limit) = (elapsed.as_secs(), self.limit.as_secs());
+            self.operation.in_scope(|| tracing::info!(phase, seconds, limit, "training: still running"));
+        }
     }
 }
 
 impl TrainingTime for TrainingClock {
     fn used(&self) -> f64 {
-        let used = self.started.elapsed().as_secs_f64() / self.limit.as_secs_f64();
+        let elapsed = self.started.elapsed();
+        self.log_progress(elapsed);
+        let used = elapsed.as_secs_f64() / self.limit.as_secs_f64();
         // Without any time, 0/0 at once.
         if used.is_nan() { f64::INFINITY } else { used }
+    }
+
+    fn begins(&self, phase: TrainingPhase) {
+        let parent = &self.operation;
+        let phase = match phase {
+            TrainingPhase::Select => ("select", tracing::info_span!(parent: parent, "select")),
+            TrainingPhase::Fit => ("fit", tracing::info_span!(parent: parent, "fit")),
+        };
+        // Ends the span of the phase before.
+        *self.phase.lock().unwrap_or_else(PoisonError::into_inner) = Some(phase);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_training_logs_one_line_per_interval() {
+        let clock = TrainingClock::start(Duration::from_mins(30));
+        let lines_after = |seconds| {
+            clock.log_progress(Duration::from_secs(seconds));
+            clock.lines.load(Ordering::Relaxed)
+        };
+        assert_eq!([29, 30, 31, 59].map(lines_after), [0, 1, 1, 1]);
+        // Where nothing asked for the time in between, there is one line for several intervals.
+        assert_eq!([125, 149, 150].map(lines_after), [4, 4, 5]);
     }
 }

@@ -5,9 +5,11 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tracing::info_span;
 
 use super::current_model::{CurrentModel, IMPORTED};
 use super::learning_threads::on_learning_threads;
+use super::observation::{Facts, observe};
 use super::reply::{Status, Training};
 use super::score::probabilities;
 use super::time_budget::{TrainingClock, USUAL_TRAINING_TIME};
@@ -16,6 +18,7 @@ use crate::dataset::{Class, Labelled, Limits, StoredSamples, read_labelled};
 use crate::learning::{self, TrainedModel};
 use crate::model::{self, Model};
 use crate::store::{ModelDir, NewGeneration};
+use crate::telemetry::metrics::{Operation, Outcome, metrics};
 
 /// Whether samples are counted again when a batch of earlier samples is sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,11 +55,28 @@ pub fn train(
     model_dir: &ModelDir,
     dataset: impl Into<Upload>,
     limits: &Limits,
-    TrainingOptions { repeated, time }: TrainingOptions,
+    options: TrainingOptions,
 ) -> Result<Training, BackendError> {
-    let file = read_labelled(open(dataset)?, limits)?;
-    let header = file.header.clone();
-    let batch = file.into_samples()?;
+    let outcome = |training: &Training| {
+        if training.status == Status::OK { Outcome::Done } else { Outcome::NoResult }
+    };
+    let dataset = dataset.into();
+    observe(Operation::Training, outcome, |facts| train_observed(model_dir, dataset, limits, options, facts))
+}
+
+fn train_observed(
+    model_dir: &ModelDir,
+    dataset: Upload,
+    limits: &Limits,
+    TrainingOptions { repeated, time }: TrainingOptions,
+    observed: &mut Facts,
+) -> Result<Training, BackendError> {
+    let (header, batch) = info_span!("parse").in_scope(|| {
+        let file = read_labelled(open(dataset)?, limits)?;
+        let header = file.header.clone();
+        Ok::<_, BackendError>((header, file.into_samples()?))
+    })?;
+    observed.samples = batch.targets().len();
     if batch.class_counts().contains(&0) {
         return Ok(Training {
             status: Status::NOT_ENOUGH_DATA,
@@ -68,13 +88,16 @@ pub fn train(
 
     let batch_rows = batch.targets().len();
     let lock = model_dir.lock()?;
+    let merge = info_span!("merge").entered();
     let (current, stored) = CurrentModel::with_samples(model_dir)?.unzip();
     let stored = stored.flatten().map(|bytes| StoredSamples::from_bytes(&bytes)).transpose()?;
     let mut stored = stored.unwrap_or_default();
     let stored_rows = stored.samples().map_or(0, |samples| samples.targets().len());
     let added = stored.add(batch, limits.kept_rows, repeated == RepeatedBatches::Count)?;
     let repeated_rows = batch_rows - added;
+    observed.new_samples = Some(added);
     if repeated_rows > 0 {
+        metrics().batch_repeated(repeated_rows);
         tracing::info!(samples = repeated_rows, new = added, "samples of earlier batches do not count again");
     }
     let Some(samples) = stored.samples().filter(|_| added > 0) else { return Ok(trained) };
@@ -90,9 +113,15 @@ pub fn train(
     if classes > limits.classes {
         return Err(BackendError::TooManyClasses { classes, max: limits.classes });
     }
+    drop(merge);
     let (rows, features) = (samples.targets().len(), samples.features().names().len());
     tracing::info!(new = added, samples = rows, features, "training started");
-    let mut model = on_learning_threads(|| learning::train_within(&samples, &TrainingClock::start(time)))?;
+    observed.samples = rows;
+    let clock = TrainingClock::start(time);
+    let mut model = on_learning_threads(|| learning::train_within(&samples, &clock))?;
+    // Ends the span of its last phase.
+    drop(clock);
+    observed.log_loss = model.log_loss;
     if !set_aside.is_empty() {
         let rows: usize = set_aside.iter().map(|(_, samples)| samples).sum();
         tracing::warn!(samples = rows, classes = set_aside.len(), "samples of former classes are set aside");
@@ -103,6 +132,7 @@ pub fn train(
         None => None,
     };
 
+    let _publish = info_span!("publish").entered();
     let former: Vec<Value> = set_aside
         .iter()
         .take(limits.classes)

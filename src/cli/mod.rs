@@ -8,6 +8,7 @@ pub mod config;
 mod data_directory;
 pub mod demo;
 mod exit_code;
+pub mod health;
 pub mod inspect;
 pub mod local;
 mod malloc;
@@ -53,6 +54,7 @@ enum Command {
     Completions(completions::Args),
     Config(Box<config::Args>),
     Demo(demo::Args),
+    Health(health::Args),
     Inspect(inspect::Args),
     Man(man::Args),
     Migrate(migrate::Args),
@@ -90,6 +92,7 @@ pub fn run() -> ExitCode {
         }
         Ok(Cli { command: Command::Config(args) }) => config::run(&args),
         Ok(Cli { command: Command::Demo(args) }) => demo::run(&args),
+        Ok(Cli { command: Command::Health(args) }) => health::run(&args),
         Ok(Cli { command: Command::Inspect(args) }) => inspect::run(&args),
         Ok(Cli { command: Command::Migrate(args) }) => migrate::run(&args),
         Ok(Cli { command: Command::Passwd(args) }) => passwd::run(&args),

@@ -30,6 +30,7 @@ impl Config {
             check_directory(variable, path, settings)?;
         }
         config.tls.files()?;
+        config.refuse_unknown_metrics_user()?;
         config.refuse_well_known_passwords(config.exposed_address())?;
         Ok(config)
     }
@@ -73,6 +74,7 @@ impl Config {
             }
         }
         self.tls.files()?;
+        self.refuse_unknown_metrics_user()?;
         self.refuse_well_known_passwords(exposed.or_else(|| self.exposed_address()))
     }
 
@@ -80,6 +82,16 @@ impl Config {
     fn directories(&self) -> impl Iterator<Item = (&'static str, &Path)> {
         let stash = self.stash_dir.as_deref().map(|dir| (STASH_DIR, dir));
         [(DATA_DIR, self.data_dir.as_path()), (TEMP_DIR, &self.temp_dir)].into_iter().chain(stash)
+    }
+
+    fn refuse_unknown_metrics_user(&self) -> Result<(), ConfigError> {
+        let live = self.live();
+        match self.monitoring.user() {
+            Some(user) if !live.users.iter().flat_map(|users| users.names()).any(|name| name == user) => {
+                Err(ConfigError::MetricsUser(user.to_owned()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Refuses well-known passwords of a server that other machines can reach at an address.

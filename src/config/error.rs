@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::origin::Origin;
-use super::variables::{DATA_DIR, S3_BUCKET, USERS};
+use super::variables::{DATA_DIR, METRICS_USER, S3_BUCKET, USERS};
 use crate::auth::UsersError;
 
 /// Why the settings cannot be used. Every message names the variable and says what to set it to.
@@ -98,6 +98,18 @@ pub enum ConfigError {
         /// The other one.
         missing: &'static str,
     },
+    /// The user of the metrics does not exist.
+    #[error(
+        "{METRICS_USER} is set to {0:?}, which is not a user: add it to {USERS}, for example with an entry of \
+         `moodle-mlbackend passwd --generate`, or set {METRICS_USER} to one of the users there"
+    )]
+    MetricsUser(String),
+    /// A health check cannot speak TLS, nor use a Unix socket.
+    #[error(
+        "the settings have no port without TLS for health checks: set MOODLE_MLBACKEND_METRICS_LISTEN, for example to \
+         127.0.0.1:9464, or give the command the URL of the server"
+    )]
+    NoPlainPort,
     /// Storage in S3 was requested.
     #[error(
         "{S3_BUCKET} is set, but this version keeps models on a local disk only: unset it and set {DATA_DIR} to a \

@@ -13,6 +13,8 @@ mod layers;
 mod limits;
 mod listen;
 mod live;
+mod local_url;
+mod monitoring;
 mod origin;
 mod parsers;
 mod reload;
@@ -34,6 +36,7 @@ pub use error::ConfigError;
 pub use limits::{DatasetLimits, KeepAlive, UploadLimits};
 pub use listen::{Endpoint, Endpoints, Listen, UrlPrefix, exposed};
 pub use live::Live;
+pub use monitoring::{Dsn, Monitoring};
 pub use origin::Origin;
 pub use reload::{Changes, Reloader};
 pub use removed::warn_about_removed_variables;
@@ -41,7 +44,9 @@ pub use retention::RetentionArgs;
 pub use setting::Setting;
 pub use settings::{CommandLine, Settings, without_empty_variables};
 pub use tls::{TlsArgs, TlsFiles};
-pub use variables::{EVALUATION_INFO, LOGIN_FAILURES, TEMP_DIR, TLS_CERT, TLS_KEY, TRUSTED_PROXIES, USERS};
+pub use variables::{
+    EVALUATION_INFO, LOGIN_FAILURES, METRICS_USER, TEMP_DIR, TLS_CERT, TLS_KEY, TRUSTED_PROXIES, USERS,
+};
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -102,7 +107,7 @@ pub struct Config {
     /// Log in more detail; responses to clients stay the same
     #[arg(long, env = "MOODLE_MLBACKEND_DEBUG_MODE", value_parser = switch)]
     pub debug_mode: bool,
-    /// Format of log lines: text, or json with one object per line
+    /// Format of log lines: text, json with one object per line, or journald for entries with fields in systemd's journal
     #[arg(long, env = "MOODLE_MLBACKEND_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
     /// Maximum number of concurrent trainings and evaluations [default: the number of cores]
@@ -145,6 +150,9 @@ pub struct Config {
     /// Settings about retention.
     #[command(flatten)]
     pub retention: RetentionArgs,
+    /// Settings about monitoring.
+    #[command(flatten)]
+    pub monitoring: Monitoring,
 }
 
 impl Config {

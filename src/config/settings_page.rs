@@ -65,7 +65,7 @@ fn sections() -> Vec<(String, Vec<Definition>)> {
         definitions().into_iter().partition(|definition| definition.arg().is_hide_set());
     for definition in usual {
         let is_about_users = definition.is_secret() || definition.is_secret_file;
-        let default = if is_about_users { "Users" } else { "General" };
+        let default = if is_about_users { "Users and secrets" } else { "General" };
         let heading = definition.arg().get_help_heading().unwrap_or(default).to_owned();
         match sections.iter_mut().find(|(known, _)| *known == heading) {
             Some((_, list)) => list.push(definition),

@@ -18,6 +18,8 @@ pub(super) const S3_BUCKET: &str = "MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME";
 pub const TRUSTED_PROXIES: &str = "MOODLE_MLBACKEND_TRUSTED_PROXIES";
 /// What the reply to a good evaluation says.
 pub const EVALUATION_INFO: &str = "MOODLE_MLBACKEND_EVALUATION_INFO";
+/// The user that may read the metrics.
+pub const METRICS_USER: &str = "MOODLE_MLBACKEND_METRICS_USER";
 /// The limit of failed logins.
 pub const LOGIN_FAILURES: &str = "MOODLE_MLBACKEND_LOGIN_FAILURES";
 /// The certificate of TLS.

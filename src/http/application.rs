@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use actix_web::dev::ServerHandle;
 use actix_web::rt::task::JoinHandle;
 use actix_web::{rt, web};
 
@@ -11,6 +12,7 @@ use super::connection::listener;
 use super::connection::sockets::{self, ListeningSocket, SocketFile};
 use super::connection::tls::Tls;
 use super::error::{StartError, chain};
+use super::monitoring;
 use super::reload::{Reload, on_hangup};
 use super::service_manager::{self, Heartbeats};
 use super::shutdown::{StopSignals, stop_on_signal};
@@ -18,7 +20,7 @@ use super::startup_warnings::log_warnings;
 use super::state::AppState;
 use crate::backend;
 use crate::config::{CommandLine, Config, Endpoint, Reloader, Settings};
-use crate::telemetry;
+use crate::telemetry::{self, LogSettings};
 
 /// How often the retention settings are applied.
 const RETENTION_INTERVAL: Duration = Duration::from_hours(1);
@@ -55,7 +57,12 @@ fn start(line: &CommandLine) -> Result<(), StartError> {
     let inherited = sockets::inherited().map_err(StartError::Inherited)?;
     let settings = Settings::read(line)?;
     let config = Config::new(&settings)?;
-    let log = telemetry::start(config.log_format, config.debug_mode);
+    let log = telemetry::start(&LogSettings {
+        format: config.log_format,
+        debug: config.debug_mode,
+        sentry_dsn: config.monitoring.dsn(),
+    });
+    let log = log.map_err(StartError::Journal)?;
     settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     run(config, inherited, Reloader::new(line.clone(), &settings), log)
 }
@@ -65,7 +72,7 @@ fn run(
     config: Config,
     inherited: Vec<ListeningSocket>,
     reloader: Reloader,
-    log: telemetry::Log,
+    log: telemetry::Telemetry,
 ) -> Result<(), StartError> {
     rt::System::new().block_on(async move {
         let tls = config.tls.files()?.map(Tls::new).transpose()?;
@@ -80,6 +87,7 @@ fn run(
         log_warnings(&state.config, exposed, tls.is_some());
         let urls: io::Result<Vec<_>> = sockets.iter().map(|socket| socket.url(tls.is_some())).collect();
         let urls = urls.map_err(StartError::Server)?;
+        let monitoring = serve_monitoring(&state)?;
         let heartbeats = Heartbeats::new();
         let server = listener::serve(sockets, tls.clone(), &state, heartbeats.clone());
         let server = server.map_err(StartError::Server)?;
@@ -94,6 +102,9 @@ fn run(
         announce(&urls);
         let ended = server.await.map_err(StartError::Server);
         tasks.iter().for_each(JoinHandle::abort);
+        if let Some(monitoring) = monitoring {
+            monitoring.stop(false).await;
+        }
         let jobs_are_running = !state.jobs.is_idle();
         if jobs_are_running {
             tracing::warn!("shutdown timeout reached: unfinished jobs were discarded, no model was changed");
@@ -109,6 +120,14 @@ fn run(
         }
         Ok(())
     })
+}
+
+/// Starts the listener of the metrics, if one is configured.
+fn serve_monitoring(state: &web::Data<AppState>) -> Result<Option<ServerHandle>, StartError> {
+    let Some(address) = state.config.monitoring.listen() else { return Ok(None) };
+    let listener =
+        sockets::open_port(address).map_err(|source| StartError::BindMetrics { address, source })?;
+    monitoring::listener::start(listener, state).map(Some).map_err(StartError::Server)
 }
 
 /// The sockets that the service manager passed, or else those of the settings, and the files of the latter.

@@ -17,7 +17,7 @@ use super::connection::tls::TlsError;
 use super::response::text;
 use crate::auth::throttle::Wait;
 use crate::backend::{self, BackendError};
-use crate::config::{BodyRate, ConfigError, LOGIN_FAILURES, TEMP_DIR, USERS};
+use crate::config::{BodyRate, ConfigError, LOGIN_FAILURES, METRICS_USER, TEMP_DIR, USERS};
 use crate::dataset::{DatasetError, Dimension};
 use crate::fs::is_no_space;
 use crate::jobs::JobError;
@@ -64,6 +64,20 @@ pub enum StartError {
         /// The configured address.
         address: SocketAddr,
     },
+    /// The log cannot be written to the journal.
+    #[error(
+        "MOODLE_MLBACKEND_LOG_FORMAT is set to journald, but systemd's journal cannot be reached: set it to text or json, \
+         for example, or make /run/systemd/journal/socket accessible"
+    )]
+    Journal(#[source] io::Error),
+    /// The port of the metrics cannot be opened.
+    #[error("cannot serve metrics on {address} (choose another one with MOODLE_MLBACKEND_METRICS_LISTEN)")]
+    BindMetrics {
+        /// The configured address.
+        address: SocketAddr,
+        /// The system's error.
+        source: io::Error,
+    },
     /// The server failed.
     #[error("the server failed")]
     Server(#[source] io::Error),
@@ -93,6 +107,11 @@ pub(crate) enum HttpError {
     TooManyFailures(Wait),
     #[error("{USERS} environment var is not set in the server")]
     NoUsers,
+    #[error(
+        "This user may not read the metrics. Set {METRICS_USER} to the user that may, or \
+         MOODLE_MLBACKEND_METRICS_LISTEN to an address for them."
+    )]
+    NotMetricsUser,
     #[error("The requested key {0} is not available.")]
     MissingParameter(&'static str),
     #[error("{0}")]
@@ -225,6 +244,7 @@ impl ResponseError for HttpError {
     fn status_code(&self) -> StatusCode {
         match self {
             Self::NoCredentials | Self::WrongCredentials => StatusCode::UNAUTHORIZED,
+            Self::NotMetricsUser => StatusCode::FORBIDDEN,
             Self::TooManyFailures(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::BadRequest(_)
             | Self::BadId(_)

@@ -10,6 +10,7 @@ pub(crate) mod error;
 pub(crate) mod extract;
 mod long_reply;
 pub(crate) mod middleware;
+mod monitoring;
 mod reload;
 mod response;
 mod routes;

@@ -92,6 +92,11 @@ impl Shutdown {
         lock(&self.state).phase != Phase::Serving
     }
 
+    /// The number of requests that are being answered.
+    pub(super) fn requests_in_progress(&self) -> usize {
+        lock(&self.state).requests.iter().sum()
+    }
+
     /// An evaluation was answered: its log will be requested.
     pub(super) fn expect_follow_up(&self, model: ModelKey, run: RunId) {
         let now = Instant::now();
@@ -135,9 +140,11 @@ impl RequestGuard {
     /// Whether the request, of this path and with a body of this length, is refused.
     pub(super) fn refuses(&self, path: &str, body: Option<u64>) -> bool {
         match (self.phase, path) {
+            // Monitoring sees that the server is stopping.
             (Phase::Serving | Phase::HandingOver, _)
-            | (_, "/version")
+            | (_, "/version" | "/metrics" | "/healthz" | "/ready")
             | (Phase::Draining, "/evaluationlog" | "/export") => false,
+            (_, path) if path.starts_with("/health/") || path.starts_with("/v2/health/") => false,
             (Phase::Draining, "/prediction") => body.is_none_or(|bytes| bytes > MAX_QUICK_BODY),
             _ => true,
         }

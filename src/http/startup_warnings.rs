@@ -25,7 +25,7 @@ pub(super) fn log_user_warnings(config: &Config, is_exposed: bool) {
     let live = config.live();
     let Some(users) = &live.users else {
         return tracing::warn!(
-            "{USERS} is not set: every request except /version will be refused; set it to user:password"
+            "{USERS} is not set: every request except /version and health checks will be refused; set it to user:password"
         );
     };
     for correction in users.corrections() {

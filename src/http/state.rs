@@ -2,6 +2,7 @@
 
 use super::connection::new_connections::NewConnections;
 use super::error::{HttpError, StartError};
+use super::monitoring::{Readiness, StoreCount};
 use super::shutdown::Shutdown;
 use super::uploads::Uploads;
 use crate::auth::throttle::Throttle;
@@ -18,6 +19,8 @@ pub(crate) struct AppState {
     pub(super) uploads: Uploads,
     pub(super) models: LoadedModels,
     pub(super) shutdown: Shutdown,
+    pub(super) readiness: Readiness,
+    pub(super) store_count: StoreCount,
     pub(super) config: Config,
 }
 
@@ -30,6 +33,8 @@ impl AppState {
             uploads: Uploads::open(&config.temp_dir),
             models: LoadedModels::new(config.model_cache),
             shutdown: Shutdown::default(),
+            readiness: Readiness::default(),
+            store_count: StoreCount::default(),
             config,
         })
     }

@@ -7,11 +7,14 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, spawn_blocking};
+
+use crate::telemetry::metrics::{Queue, QueueState, Refusal, metrics};
 
 /// Why a job did not run to its end.
 #[derive(Debug, thiserror::Error)]
@@ -93,12 +96,13 @@ impl<K: Eq + Hash> JobQueues<K> {
     /// have `queue_bytes` together. Every job waits at most `queue_timeout`.
     pub(crate) fn new(jobs: usize, queue_length: usize, queue_bytes: u64, queue_timeout: Duration) -> Self {
         let fixed = "a fixed limit";
-        let queue = |capacity, length, limit| JobQueue::new(capacity, length, limit, queue_timeout);
+        let queue =
+            |name, capacity, length, limit| JobQueue::new(name, capacity, length, limit, queue_timeout);
         Self {
-            heavy: queue(jobs, queue_length, "MOODLE_MLBACKEND_QUEUE_LENGTH"),
-            quick: queue(QUICK_CAPACITY.max(2 * jobs), QUICK_QUEUE_LENGTH, fixed),
-            imported: queue(IMPORTED_CAPACITY.max(jobs), IMPORTED_QUEUE_LENGTH, fixed),
-            passwords: queue(PASSWORD_CAPACITY, PASSWORD_QUEUE_LENGTH, fixed),
+            heavy: queue(Queue::Heavy, jobs, queue_length, "MOODLE_MLBACKEND_QUEUE_LENGTH"),
+            quick: queue(Queue::Quick, QUICK_CAPACITY.max(2 * jobs), QUICK_QUEUE_LENGTH, fixed),
+            imported: queue(Queue::Imported, IMPORTED_CAPACITY.max(jobs), IMPORTED_QUEUE_LENGTH, fixed),
+            passwords: queue(Queue::Passwords, PASSWORD_CAPACITY, PASSWORD_QUEUE_LENGTH, fixed),
             model_locks: Mutex::default(),
             trainings: Arc::new(Trainings { held: Mutex::default(), max_bytes: queue_bytes }),
         }
@@ -114,6 +118,12 @@ impl<K: Eq + Hash> JobQueues<K> {
         self.heavy.is_idle() && self.trainings.is_idle()
     }
 
+    /// The running and waiting jobs of each queue.
+    pub(crate) fn states(&self) -> Vec<(Queue, QueueState)> {
+        let queues = [&self.heavy, &self.quick, &self.imported, &self.passwords];
+        queues.into_iter().map(|queue| (queue.name, queue.state())).collect()
+    }
+
     /// Runs a training on an upload of `bytes`, one of a model at a time.
     pub(crate) async fn train<T: Send + 'static>(
         &self,
@@ -121,7 +131,8 @@ impl<K: Eq + Hash> JobQueues<K> {
         bytes: u64,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, JobError> {
-        let admitted = Trainings::admit(&self.trainings, bytes)?;
+        let admitted = Trainings::admit(&self.trainings, bytes)
+            .inspect_err(|_| metrics().job_refused(self.heavy.name, Refusal::Bytes))?;
         self.heavy.run_admitted(admitted, Some(self.lock_of(model)), job).await
     }
 
@@ -143,11 +154,16 @@ impl<K: Eq + Hash> JobQueues<K> {
 }
 
 pub(crate) struct JobQueue {
+    /// Its name in the metrics.
+    name: Queue,
     /// One permit per running job.
     running: Arc<Semaphore>,
     /// One permit per job that runs or waits.
     accepted: Arc<Semaphore>,
     max_accepted: usize,
+    capacity: usize,
+    /// The number of jobs that wait.
+    waiting: AtomicUsize,
     length: usize,
     /// The name of the setting that limits the length.
     limit: &'static str,
@@ -155,12 +171,23 @@ pub(crate) struct JobQueue {
 }
 
 impl JobQueue {
-    fn new(capacity: usize, length: usize, limit: &'static str, queue_timeout: Duration) -> Self {
+    fn new(
+        name: Queue,
+        capacity: usize,
+        length: usize,
+        limit: &'static str,
+        queue_timeout: Duration,
+    ) -> Self {
         let max_accepted = capacity.saturating_add(length).min(Semaphore::MAX_PERMITS);
+        // As many permits as tokio's semaphore can have.
+        let capacity = capacity.min(Semaphore::MAX_PERMITS);
         Self {
+            name,
             running: Arc::new(Semaphore::new(capacity)),
             accepted: Arc::new(Semaphore::new(max_accepted)),
             max_accepted,
+            capacity,
+            waiting: AtomicUsize::new(0),
             length,
             limit,
             queue_timeout,
@@ -171,11 +198,20 @@ impl JobQueue {
         self.accepted.available_permits() == self.max_accepted
     }
 
+    fn state(&self) -> QueueState {
+        QueueState {
+            running: self.capacity.saturating_sub(self.running.available_permits()),
+            waiting: self.waiting.load(Ordering::Relaxed),
+        }
+    }
+
     /// Waits for the lock of the model, then for capacity.
     async fn wait(
         &self,
         lock: Option<ModelLock>,
     ) -> (Option<OwnedMutexGuard<()>>, Option<OwnedSemaphorePermit>) {
+        // Dropped with this future, also when the client disconnects.
+        let _waiting = Waiting::begin(&self.waiting);
         let lock = match lock {
             Some(lock) => Some(lock.lock_owned().await),
             None => None,
@@ -199,7 +235,10 @@ impl JobQueue {
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, JobError> {
         let full = JobError::Full { waiting: self.length, limit: self.limit };
-        let Ok(accepted) = Arc::clone(&self.accepted).try_acquire_owned() else { return Err(full) };
+        let Ok(accepted) = Arc::clone(&self.accepted).try_acquire_owned() else {
+            metrics().job_refused(self.name, Refusal::Full);
+            return Err(full);
+        };
         self.run_admitted(accepted, lock, job).await
     }
 
@@ -210,8 +249,13 @@ impl JobQueue {
         lock: Option<ModelLock>,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, JobError> {
+        let queued = Instant::now();
         let waited = tokio::time::timeout(self.queue_timeout, self.wait(lock)).await;
-        let (lock, running) = waited.map_err(|_| JobError::TimedOut(self.queue_timeout))?;
+        let (lock, running) = waited.map_err(|_| {
+            metrics().job_refused(self.name, Refusal::Timeout);
+            JobError::TimedOut(self.queue_timeout)
+        })?;
+        metrics().job_started(self.name, queued.elapsed());
         let span = tracing::Span::current();
         let guarded = move || {
             // Held by the job, not by the request: the job continues when the client disconnects.
@@ -220,6 +264,22 @@ impl JobQueue {
         };
         // Tokio catches a panic of the job.
         spawn_blocking(guarded).await.map_err(|error| JobError::Panicked(message(error)))
+    }
+}
+
+/// A job that waits.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn begin(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -49,6 +49,7 @@ mod python_files;
 mod retention;
 mod run;
 mod symlinks;
+mod usage;
 mod workspace;
 
 pub use data_dir::Store;
@@ -63,3 +64,4 @@ pub use prune::{Outdated, Pruned};
 pub use publish::NewGeneration;
 pub use retention::Retention;
 pub use run::{NewRun, Run};
+pub use usage::Usage;

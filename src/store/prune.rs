@@ -76,7 +76,7 @@ impl ModelDir {
 }
 
 /// The size of all files below a path; without those that cannot be read.
-fn size(path: &NoFollowPath) -> u64 {
+pub(super) fn size(path: &NoFollowPath) -> u64 {
     match path.metadata() {
         Ok(Some(metadata)) if metadata.kind == Kind::Directory => {
             path.list().unwrap_or_default().iter().map(|entry| size(&path.join(&entry.name))).sum()

@@ -132,7 +132,8 @@ impl Workspace {
         Ok(temporary)
     }
 
-    fn new_temporary(&self) -> Result<Temporary, StoreError> {
+    /// A free name for a file or a directory.
+    pub fn new_temporary(&self) -> Result<Temporary, StoreError> {
         let session = self.session()?;
         let path = session.dir.join(session.next_number().to_string());
         Ok(Temporary { path, session })

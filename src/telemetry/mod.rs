@@ -1,16 +1,29 @@
-//! Logging to stderr.
+//! What operators see: log lines on standard error or in the journal, metrics, the times of spans, and error reports.
 //!
-//! Owns the filter, the format and the writer of log lines. Must not know what is logged.
+//! Owns the filter, the format and the writer of log lines, and the list of metrics. Must not know why something is logged
+//! or counted.
 
+#[cfg(feature = "sentry")]
+mod error_reports;
+mod journal;
 mod log_writer;
+pub(crate) mod metrics;
 mod panic_hook;
+pub(crate) mod span_times;
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 
 use clap::ValueEnum;
+use tracing::Subscriber;
+use tracing_appender::non_blocking::NonBlocking;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::{Layer, SubscriberExt as _};
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
-pub(crate) use log_writer::Log;
+use journal::{JournalLayer, JournalSocket};
+use log_writer::Log;
+use span_times::SpanTimes;
 
 /// The default filter. The HTTP library logs malformed requests as errors; those lines are off, because otherwise any
 /// client could trigger alarms.
@@ -27,21 +40,79 @@ pub enum LogFormat {
     Text,
     /// One JSON object per line.
     Json,
+    /// Entries of systemd's journal.
+    Journald,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LogSettings<'a> {
+    pub(crate) format: LogFormat,
+    /// Log in more detail.
+    pub(crate) debug: bool,
+    /// The receiver of error reports.
+    pub(crate) sentry_dsn: Option<&'a str>,
+}
+
+/// The running log and, with the feature `sentry`, the reports of its errors. Dropping it waits for a short time until all is
+/// written and sent.
+pub(crate) struct Telemetry {
+    #[cfg(feature = "sentry")]
+    _reports: Option<error_reports::ErrorReports>,
+    _log: Log,
 }
 
 /// Starts logging. A subscriber that is already set stays in place.
-pub(crate) fn start(format: LogFormat, debug: bool) -> Log {
-    let (log, writer) = Log::start(io::stderr(), QUEUE_LINES, |lines| {
+///
+/// # Errors
+/// If the format is that of the journal, and there is none.
+pub(crate) fn start(settings: &LogSettings<'_>) -> io::Result<Telemetry> {
+    let out: Box<dyn Write + Send> = match settings.format {
+        LogFormat::Text | LogFormat::Json => Box::new(io::stderr()),
+        LogFormat::Journald => Box::new(JournalSocket::open()?),
+    };
+    let (log, writer) = Log::start(out, QUEUE_LINES, |lines| {
+        metrics::metrics().lines_dropped(lines);
         tracing::warn!(lines, "log lines were dropped: they could not be written fast enough");
     });
-    let filter = EnvFilter::new(if debug { DEBUG_FILTER } else { DEFAULT_FILTER });
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
-    // A report about a failed write would go to the same writer and make the request fail.
-    let lines = lines.log_internal_errors(false);
-    let _ = match format {
-        LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+    let lines = layer(settings.format, writer);
+    let filter = EnvFilter::new(if settings.debug { DEBUG_FILTER } else { DEFAULT_FILTER });
+    let subscriber = tracing_subscriber::registry().with(lines).with(SpanTimes).with(filter);
+    #[cfg(feature = "sentry")]
+    let reports = {
+        let reports = settings.sentry_dsn.and_then(error_reports::ErrorReports::start);
+        let layer = reports.as_ref().map(|_| error_reports::ErrorReports::layer());
+        let _ = subscriber.with(layer).try_init();
+        reports
     };
-    panic_hook::install(debug);
-    log
+    #[cfg(not(feature = "sentry"))]
+    let _ = subscriber.try_init();
+    if settings.sentry_dsn.is_some() && !cfg!(feature = "sentry") {
+        tracing::warn!(
+            "MOODLE_MLBACKEND_SENTRY_DSN is ignored: this program was built without error reports (cargo build \
+             --features sentry)"
+        );
+    }
+    panic_hook::install(settings.debug);
+    Ok(Telemetry {
+        #[cfg(feature = "sentry")]
+        _reports: reports,
+        _log: log,
+    })
+}
+
+/// The layer that encodes log lines.
+fn layer<S>(format: LogFormat, writer: NonBlocking) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    if format == LogFormat::Journald {
+        return Box::new(JournalLayer::new(writer));
+    }
+    // A report about a failed write would go to the same writer and make the request fail.
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer).log_internal_errors(false);
+    match format {
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+        _ => lines.with_ansi(io::stderr().is_terminal()).boxed(),
+    }
 }

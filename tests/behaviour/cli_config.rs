@@ -9,6 +9,9 @@ use serde_json::Value;
 
 use crate::common::{Output, program};
 
+/// The settings that are never shown.
+const SECRETS: [&str; 2] = ["users", "sentry-dsn"];
+
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// A command with an existing data directory, and no file but those of the test.
@@ -38,7 +41,7 @@ fn flags() -> BTreeSet<String> {
     let rows = page.lines().filter(|line| line.starts_with("| `MOODLE_"));
     let flags = rows.filter_map(|row| Some(row.split("| `--").nth(1)?.split('`').next()?.to_owned()));
     // The file cannot name itself.
-    flags.filter(|flag| flag != "config").collect()
+    flags.filter(|flag| flag != "config" && !SECRETS.contains(&flag.as_str())).collect()
 }
 
 /// All examples of deploy/config.toml, with directories and files that exist.
@@ -46,10 +49,13 @@ fn all_examples(directory: &Path) -> String {
     let example = fs::read_to_string(Path::new(ROOT).join("deploy/config.toml")).expect("the example");
     let lines =
         example.lines().filter_map(|line| line.strip_prefix('#')).filter(|line| !line.starts_with(' '));
-    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with("users = "));
+    let is_secret = |line: &str| line.split_once(" = ").is_some_and(|(key, _)| SECRETS.contains(&key));
+    let lines = lines.filter(|line| !line.is_empty() && !is_secret(line));
     let lines: Vec<String> = lines
         .map(|line| match line.split_once(" = ") {
-            Some(("users-file", _)) => format!("users-file = \"{}\"", directory.join("users").display()),
+            Some((key, _)) if SECRETS.iter().any(|secret| key == format!("{secret}-file")) => {
+                format!("{key} = \"{}\"", directory.join(key).display())
+            }
             Some((key, _)) if key.ends_with("-dir") => format!("{key} = \"{}\"", directory.display()),
             _ => line.to_owned(),
         })
@@ -61,7 +67,11 @@ fn all_examples(directory: &Path) -> String {
 #[allow(clippy::disallowed_methods, reason = "a file in a temporary directory")]
 fn every_flag_can_be_set_in_the_file_as_the_example_shows() {
     let directory = tempfile::tempdir().expect("a directory");
-    fs::write(directory.path().join("users"), "ann:pw-of-ann\n").expect("written");
+    for (secret, value) in
+        SECRETS.into_iter().zip(["moodle:pw-of-moodle\n", "https://key@sentry.example.org/1\n"])
+    {
+        fs::write(directory.path().join(format!("{secret}-file")), value).expect("written");
+    }
     let examples = all_examples(directory.path());
     let mut command = program(&["config", "--json", "--config", &file(directory.path(), &examples)]);
     let output = Output::of(&mut command);
@@ -76,9 +86,11 @@ fn every_flag_can_be_set_in_the_file_as_the_example_shows() {
         let expected = value.trim_matches(['[', ']']).trim_matches('"');
         assert_eq!((key, settings[flag]["value"].as_str()), (flag.as_str(), Some(expected)));
     }
-    assert_eq!(settings["users"]["source"], "toml-file");
+    for secret in SECRETS {
+        assert_eq!(settings[secret]["source"], "toml-file", "{secret}: {}", settings[secret]);
+    }
     let shown: BTreeSet<String> = settings.as_object().expect("an object").keys().cloned().collect();
-    assert_eq!(shown, flags.into_iter().chain(["users".to_owned()]).collect());
+    assert_eq!(shown, flags.into_iter().chain(SECRETS.map(str::to_owned)).collect());
 }
 
 #[test]

@@ -56,7 +56,8 @@ fn head_works_where_get_does() {
     let reply = server.send(&Request::new("HEAD", "/version"));
     assert_eq!((reply.status, reply.body.len()), (200, 0));
     assert_eq!(reply.header("content-length"), Some("5"));
-    for Route { path, .. } in protected_routes().filter(|route| route.method == "GET") {
+    let reads_a_model = |route: &Route| route.method == "GET" && !route.parameters.is_empty();
+    for Route { path, .. } in protected_routes().filter(reads_a_model) {
         assert_eq!(server.send(&Request::new("HEAD", path)).status, 401, "{path}");
         let reply = server.send(&Request::new("HEAD", path).credentials("a", "b"));
         assert_eq!(reply.status, 500, "{path}: uniqueid is missing");

@@ -73,9 +73,14 @@ impl Scene {
 
     /// Starts a server on a copy, with fault injection.
     pub fn server(&self) -> TestServer {
+        self.server_with(|launch| launch)
+    }
+
+    /// The same with other settings.
+    pub fn server_with(&self, settings: impl FnOnce(Launch) -> Launch) -> TestServer {
         let dir = tempfile::tempdir().expect("a directory");
         copy(self.dir.path(), dir.path());
-        start_and_prune(Launch::again(dir).with_faults())
+        start_and_prune(settings(Launch::again(dir).with_faults()))
     }
 
     /// Copies the model into the data directory of a server.

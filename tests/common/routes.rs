@@ -30,8 +30,11 @@ const POST: Route = Route { method: "POST", allow: "OPTIONS, POST", file: Some("
 
 /// One entry for each file of `src/http/routes` that registers a route; a test of `methods_and_paths` compares them. Tests
 /// of methods, credentials, parameters and isolation send requests to each of them.
-pub const ROUTES: [Route; 8] = [
+pub const ROUTES: [Route; 11] = [
     Route { path: "/version", protected: false, parameters: &[], ..GET },
+    Route { path: "/health/live", protected: false, parameters: &[], ..GET },
+    Route { path: "/health/ready", protected: false, parameters: &[], ..GET },
+    Route { path: "/metrics", parameters: &[], ..GET },
     Route { path: "/evaluationlog", parameters: &["uniqueid", "dirhash", "runid"], ..GET },
     Route { path: "/export", ..GET },
     Route { path: "/training", ..POST },

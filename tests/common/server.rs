@@ -112,17 +112,29 @@ impl Launch {
     }
 
     /// Sets the limit of open files, soft and hard.
-    pub fn with_open_files(mut self, max: usize) -> Self {
+    pub fn with_open_files(self, max: usize) -> Self {
         let mut limited = Command::new("prlimit");
         limited.arg(format!("--nofile={max}"));
-        limited.arg(self.command.get_program()).args(self.command.get_args());
+        self.through(limited)
+    }
+
+    /// Runs the server from a shell script, whose arguments `"$@"` are its command, through a command such as that of
+    /// [`super::tools::namespaces`].
+    pub fn inside(self, mut command: Command, script: &str) -> Self {
+        command.args(["sh", "-c", script, "sh"]);
+        self.through(command)
+    }
+
+    /// Runs the server through a command that takes it as its last arguments.
+    fn through(mut self, mut command: Command) -> Self {
+        command.arg(self.command.get_program()).args(self.command.get_args());
         for (name, value) in self.command.get_envs() {
             match value {
-                Some(value) => limited.env(name, value),
-                None => limited.env_remove(name),
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
             };
         }
-        self.command = limited;
+        self.command = command;
         self
     }
 

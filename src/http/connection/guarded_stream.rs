@@ -16,11 +16,12 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::backpressure::{ReadGate, State};
 use crate::config::Connections;
 use crate::net::per_client_limit::ConnectionPermit;
+use crate::telemetry::metrics::{Guard, OpenConnection, metrics};
 
 /// Unread bytes of a client that are discarded when its connection is closed.
 const MAX_DRAINED_BYTES: usize = 256 << 10;
@@ -51,11 +52,16 @@ pub(crate) struct GuardedStream<S: DrainableStream> {
     writing: Writing,
     /// Counts this connection for its client; the peer of a Unix socket is not counted.
     _permit: Option<ConnectionPermit>,
+    /// Counts it for the metrics.
+    _open: OpenConnection,
 }
 
 /// The timeout of bytes that belong to no request.
 struct Reading {
     timeout: Duration,
+    /// The HTTP library ends a request whose head takes longer. It does not say so.
+    max_head: Duration,
+    opened: Instant,
     /// The number of requests when the timer was started, and the timer.
     timer: Option<(u64, Timer)>,
 }
@@ -81,9 +87,10 @@ impl<S: DrainableStream> GuardedStream<S> {
         Self {
             stream,
             read_gate,
-            reading: Reading { timeout, timer: None },
+            reading: Reading { timeout, max_head: limits.head, opened: Instant::now(), timer: None },
             writing: Writing { timeout: limits.answer, timer: None },
             _permit: permit,
+            _open: metrics().connection_opened(),
         }
     }
 
@@ -93,6 +100,12 @@ impl<S: DrainableStream> GuardedStream<S> {
 
     pub(crate) fn stream(&self) -> &S {
         &self.stream
+    }
+
+    fn count_slow_head(&mut self) {
+        if self.reading.take_slow_head(self.read_gate.state().requests) {
+            metrics().connection_closed(Guard::SlowHead);
+        }
     }
 
     /// The bytes so far were a handshake, which has ended: the timeout of a head begins with the next ones.
@@ -112,6 +125,16 @@ impl Reading {
             self.timer = Some((state.requests, Box::pin(sleep(self.timeout))));
         }
         self.timer.as_mut().map_or(Poll::Pending, |(_, timer)| timer.as_mut().poll(cx))
+    }
+
+    /// Whether the head after `received` requests did not arrive in time. Ends its timeout.
+    fn take_slow_head(&mut self, received: u64) -> bool {
+        let Some((requests, timer)) = self.timer.take() else { return false };
+        if requests != received {
+            return false;
+        }
+        let since = if requests == 0 { self.opened } else { timer.deadline() - self.timeout };
+        since.elapsed() >= self.max_head
     }
 }
 
@@ -144,13 +167,15 @@ impl<S: DrainableStream> AsyncWrite for GuardedStream<S> {
         this.read_gate.set_write_blocked(written.is_pending());
         if written.is_ready() {
             this.writing.timer = None;
-            // While the client reads its response, the timeout of its next request does not run.
-            this.reading.timer = None;
+            // While the client reads its response, the timeout of its next request does not run. A response without a
+            // request is the library's 408.
+            this.count_slow_head();
             return written;
         }
         let timeout = this.writing.timeout;
         let timer = this.writing.timer.get_or_insert_with(|| Box::pin(sleep(timeout)));
         ready!(timer.as_mut().poll(cx));
+        metrics().connection_closed(Guard::UnreadResponse);
         Poll::Ready(Err(timed_out()))
     }
 
@@ -166,6 +191,7 @@ impl<S: DrainableStream> AsyncWrite for GuardedStream<S> {
 /// If bytes are unread when a connection is closed, the system resets it, and the client may never see its response.
 impl<S: DrainableStream> Drop for GuardedStream<S> {
     fn drop(&mut self) {
+        self.count_slow_head();
         let mut buffer = [0; 8 << 10];
         let mut drained = 0;
         while drained < MAX_DRAINED_BYTES {

@@ -24,6 +24,7 @@ use crate::http::routes::fallback;
 use crate::http::service_manager::Heartbeats;
 use crate::http::state::AppState;
 use crate::net::per_client_limit::PerClientLimit;
+use crate::telemetry::metrics::{Guard, metrics};
 
 /// The product's own version; the body of `/version` is the version of the protocol.
 const SERVER: &str = concat!("moodle-mlbackend/", env!("CARGO_PKG_VERSION"));
@@ -121,7 +122,13 @@ impl Layers {
     ) -> Result<(GatedStream<TcpStream>, Option<SocketAddr>), DispatchError> {
         let client = stream.peer_addr().ok();
         // A connection that is closed already has no address.
-        let permit = client.and_then(|client| self.per_client.count(client.ip()));
+        let permit = client.and_then(|client| {
+            let permit = self.per_client.count(client.ip());
+            if permit.is_none() {
+                metrics().connection_closed(Guard::PerClientLimit);
+            }
+            permit
+        });
         let permit = permit.ok_or(DispatchError::Io(ErrorKind::ConnectionRefused.into()))?;
         let stream = GuardedStream::new(stream, &self.limits, self.read_gate(), Some(permit));
         let stream = match &self.tls {

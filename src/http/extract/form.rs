@@ -18,6 +18,7 @@ use crate::http::connection::backpressure::{ReadGate, gated};
 use crate::http::connection::body_rate::{is_too_slow, with_min_rate};
 use crate::http::error::HttpError;
 use crate::http::uploads::Uploads;
+use crate::telemetry::metrics::{Guard, metrics};
 use crate::units::ByteSize;
 
 /// The size of one form field.
@@ -196,7 +197,10 @@ impl Body<'_> {
     fn payload_error(&self, error: &PayloadError) -> HttpError {
         match error {
             PayloadError::Overflow => self.too_large(),
-            error if is_too_slow(error) => HttpError::TooSlow(self.min_rate),
+            error if is_too_slow(error) => {
+                metrics().connection_closed(Guard::SlowBody);
+                HttpError::TooSlow(self.min_rate)
+            }
             _ => HttpError::Incomplete,
         }
     }

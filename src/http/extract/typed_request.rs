@@ -1,4 +1,4 @@
-//! Typed requests: the steps of all routes but `/version` before their handlers run.
+//! Typed requests: the steps of the routes of Moodle but `/version` before their handlers run.
 //!
 //! Owns these steps and their order: read the form, note the model's id for the log, keep the debug copy, check the
 //! parameters. Must not know what a handler does with them.

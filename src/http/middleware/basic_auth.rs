@@ -1,4 +1,4 @@
-//! HTTP Basic authentication in front of every route but `/version`.
+//! HTTP Basic authentication in front of every route but `/version` and the health checks.
 
 use std::net::IpAddr;
 use std::time::Instant;
@@ -17,6 +17,7 @@ use crate::auth::users::of_latin1;
 use crate::http::error::HttpError;
 use crate::http::extract::tenant::Tenant;
 use crate::http::state::AppState;
+use crate::telemetry::metrics::{LoginFailure, metrics};
 
 /// Authenticates a request before its body is read, and notes its [`Tenant`] for the handler.
 pub(crate) async fn check(
@@ -25,7 +26,13 @@ pub(crate) async fn check(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    match authenticate(&state, client.0, read(request.headers())).await {
+    let authenticated = authenticate(&state, client.0, read(request.headers())).await;
+    match &authenticated {
+        Err(HttpError::WrongCredentials) => metrics().login_failed(LoginFailure::Wrong),
+        Err(HttpError::TooManyFailures(_)) => metrics().login_failed(LoginFailure::Throttled),
+        _ => {}
+    }
+    match authenticated {
         Ok(tenant) => {
             request.extensions_mut().insert(tenant);
             Ok(next.call(request).await?.map_into_boxed_body())

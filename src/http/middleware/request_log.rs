@@ -21,8 +21,15 @@ use crate::http::extract::form::content_length;
 use crate::http::shutdown::RequestGuard;
 use crate::http::state::AppState;
 use crate::store::ModelId;
+use crate::telemetry::metrics::metrics;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The maximum length of an id that a proxy gives.
+const MAX_GIVEN_ID: usize = 128;
+
+/// The routes of monitoring systems.
+const MONITORING: [&str; 3] = ["/health/live", "/health/ready", "/metrics"];
 
 /// The warning about an untrusted proxy is logged once per process.
 static PROXY_WARNING: Once = Once::new();
@@ -45,7 +52,7 @@ pub(crate) async fn log_request(
     // Counted before the connection's request begins: a shutdown waits for one of the two.
     let in_progress = state.shutdown.begin();
     url_prefix::strip(&mut request, &state.config.listen.url_prefix);
-    let id = new_id();
+    let id = given_id(&request, &state).map_or_else(new_id, str::to_owned);
     request.extensions_mut().insert(RequestId(id.clone()));
     let span = tracing::info_span!("request", id);
     let response_pending = request.request().conn_data::<ReadGate>().map(ReadGate::begin);
@@ -136,23 +143,30 @@ impl LogLine {
         }
     }
 
-    /// Logs it. After a failure that the sent status could not report, `late_status` is the status that it has otherwise.
+    /// Logs and counts it. After a failure that the sent status could not report, `late_status` is the status that it has
+    /// otherwise.
     fn log(&self, ending: Ending) {
         let (late_status, disconnected) = match ending {
             Ending::Complete(late_status) => (late_status.map(|status| status.as_u16()), None),
             Ending::Dropped => (None, Some(true)),
         };
+        let (route, status, elapsed) = (self.route.as_str(), self.status.as_u16(), self.started.elapsed());
+        metrics().request_completed(route, late_status.unwrap_or(status), elapsed);
+        // Checks and scrapes that succeed every few seconds would hide the rest.
+        if self.status.is_success() && MONITORING.contains(&route) {
+            return tracing::debug!(id = self.id, route, status, "request completed");
+        }
         tracing::info!(
             id = self.id,
             client = %self.client.0,
             // The same: only known methods.
             method = known_method(&self.method),
-            route = self.route,
+            route,
             uniqueid = self.model.as_ref().map(ModelId::as_str),
-            status = self.status.as_u16(),
+            status,
             late_status,
             disconnected,
-            ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
             "request completed"
         );
     }
@@ -172,6 +186,16 @@ fn known_method(method: &Method) -> &str {
         | Method::TRACE => method.as_str(),
         _ => "other",
     }
+}
+
+/// The id that a trusted proxy gave the request, so that its log and this one have the same. It goes into log lines and
+/// responses, hence the few characters: those of nginx' and Apache's ids, of UUIDs and of base64.
+fn given_id<'a>(request: &'a ServiceRequest, state: &AppState) -> Option<&'a str> {
+    let peer = request.peer_addr()?.ip().to_canonical();
+    let id = request.headers().get(REQUEST_ID)?.to_str().ok()?;
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.@+/=:".contains(&byte);
+    let is_valid = (1..=MAX_GIVEN_ID).contains(&id.len()) && id.bytes().all(allowed);
+    (is_valid && state.config.access.trusted_proxies.trusts(peer)).then_some(id)
 }
 
 /// 16 hexadecimal digits. Ids need not be secret: without randomness the process id is used.

@@ -59,10 +59,8 @@ async fn evaluated(
     let live = state.config.live();
     let (limits, time) = (live.dataset.into(), live.evaluation_time);
     let job = move || {
-        job_log::with_duration("evaluation", || {
-            let budget = TimeBudget::new(time, job_log::iterations());
-            backend::evaluate(&model, trained.as_ref(), upload.dataset, &upload.request, &limits, &budget)
-        })
+        let budget = TimeBudget::new(time, job_log::iterations());
+        backend::evaluate(&model, trained.as_ref(), upload.dataset, &upload.request, &limits, &budget)
     };
     let reply = state.jobs.heavy.run(job).await??;
     state.shutdown.expect_follow_up(upload.key, reply.runid);

@@ -1,14 +1,4 @@
-//! The log lines of long jobs.
-
-use std::time::Instant;
-
-/// Runs a job, then logs how long it took and whether it succeeded.
-pub(super) fn with_duration<T, E>(name: &str, job: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-    let started = Instant::now();
-    let result = job();
-    tracing::info!(seconds = started.elapsed().as_secs_f64(), done = result.is_ok(), "{name} ended");
-    result
-}
+//! The log lines about the progress of evaluations.
 
 /// Logs each tenth of the iterations under the request's id, also from other threads.
 pub(super) fn iterations() -> impl Fn(usize, usize) + Sync {

@@ -5,8 +5,11 @@ mod evaluation;
 mod evaluation_log;
 mod export;
 pub(super) mod fallback;
+pub(super) mod health_live;
+pub(super) mod health_ready;
 mod import;
 mod job_log;
+mod metrics;
 mod prediction;
 mod resource;
 mod training;
@@ -18,6 +21,9 @@ use actix_web::web::ServiceConfig;
 pub(super) fn register(config: &mut ServiceConfig) {
     config
         .service(version::service())
+        .service(health_live::service())
+        .service(health_ready::service())
+        .service(metrics::service())
         .service(training::service())
         .service(prediction::service())
         .service(evaluation::service())

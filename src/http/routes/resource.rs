@@ -10,12 +10,22 @@ use crate::http::middleware::basic_auth;
 
 /// A resource for GET and HEAD.
 pub(super) fn get(path: &str, route: Route) -> Resource {
-    resource(path, route, guard::Any(guard::Get()).or(guard::Head()), "GET, HEAD, OPTIONS")
+    get_any(&[path], route)
+}
+
+/// The same at several paths; logs and metrics have the first one.
+pub(super) fn get_any(paths: &[&str], route: Route) -> Resource {
+    resource(paths, route, guard::Any(guard::Get()).or(guard::Head()), "GET, HEAD, OPTIONS")
+}
+
+/// Whether a health check uses the path of the Open Inference Protocol (`KServe`, version 2), whose responses are JSON.
+pub(super) fn is_kserve(request: &HttpRequest) -> bool {
+    request.path().contains("/v2/health/")
 }
 
 /// A resource for POST.
 pub(super) fn post(path: &str, route: Route) -> Resource {
-    resource(path, route, guard::Post(), "OPTIONS, POST")
+    resource(&[path], route, guard::Post(), "OPTIONS, POST")
 }
 
 /// A route that needs credentials.
@@ -28,8 +38,8 @@ where
 }
 
 /// Credentials are checked for the right method only: a wrong one gets its 405 first, and `OPTIONS` needs none.
-fn resource(path: &str, route: Route, methods: impl Guard + 'static, allow: &'static str) -> Resource {
+fn resource(paths: &[&str], route: Route, methods: impl Guard + 'static, allow: &'static str) -> Resource {
     let other_methods =
         web::to(move |request: HttpRequest| async move { method_not_allowed(&request, allow) });
-    web::resource(path).route(route.guard(methods)).default_service(other_methods)
+    web::resource(paths.to_vec()).route(route.guard(methods)).default_service(other_methods)
 }

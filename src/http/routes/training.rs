@@ -2,7 +2,6 @@
 
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
-use super::job_log;
 use super::resource::{post, protected};
 use crate::backend::{self, Training, Upload};
 use crate::http::error::HttpError;
@@ -33,7 +32,6 @@ async fn trained(
     let model = state.begin(&key).await?;
     let live = state.config.live();
     let (limits, options) = (live.dataset.into(), live.training_options());
-    let job =
-        move || job_log::with_duration("training", || backend::train(&model, dataset, &limits, options));
+    let job = move || backend::train(&model, dataset, &limits, options);
     Ok(state.jobs.train(key, bytes, job).await??)
 }

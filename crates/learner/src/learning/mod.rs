@@ -36,7 +36,7 @@ pub use linfa_models::{LearnerParams, LearnerValidParams, LinfaError};
 pub use metrics::{ClassMetrics, Metrics, RocCurve, most_probable};
 pub use progress::Progress;
 pub use temperature::temperature_scaled_log_loss;
-pub use time_limit::TrainingTime;
+pub use time_limit::{TrainingPhase, TrainingTime};
 pub use train::{train, train_within};
 pub use trained_model::TrainedModel;
 

@@ -29,6 +29,20 @@ pub trait TrainingTime: Sync + Debug {
     fn used(&self) -> f64 {
         0.0
     }
+
+    /// Called when a phase of the training begins, so that a caller with a clock can measure it.
+    fn begins(&self, phase: TrainingPhase) {
+        let _ = phase;
+    }
+}
+
+/// The phases of a training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrainingPhase {
+    /// Candidates are compared by cross-validation, and an ensemble is selected.
+    Select,
+    /// The selected ones are fitted on all samples.
+    Fit,
 }
 
 /// No limit.

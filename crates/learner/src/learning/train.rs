@@ -12,7 +12,7 @@ use super::ensemble::Ensemble;
 use super::learner::{Hyperparameters, TrainingSet};
 use super::preprocessing::{Input, choose_inputs};
 use super::search_space::{FOR_FEW_SAMPLES, LEARNERS};
-use super::time_limit::{TimeLimit, TrainingTime};
+use super::time_limit::{TimeLimit, TrainingPhase, TrainingTime};
 use super::trained_model::TrainedModel;
 use crate::dataset::Labelled;
 
@@ -71,6 +71,7 @@ pub fn train_within(samples: &Labelled, time: &dyn TrainingTime) -> Result<Train
 
 /// Trains on some of the samples; a class without one gets a small probability everywhere.
 pub(super) fn train_on(samples: &Labelled, rows: &[u32], time: &dyn TrainingTime) -> TrainedModel {
+    time.begins(TrainingPhase::Select);
     let mut class_counts = vec![0; samples.classes().len()];
     rows.iter().for_each(|&row| class_counts[samples.targets()[row as usize] as usize] += 1);
     let comparable = class_counts.iter().filter(|&&count| count >= MIN_OF_A_CLASS).count();
@@ -92,6 +93,7 @@ pub(super) fn train_on(samples: &Labelled, rows: &[u32], time: &dyn TrainingTime
         let candidates = comparison.candidates.into_iter();
         (candidates.map(|one| (one.hyperparameters, Some(one.log_loss))).collect(), ensemble)
     };
+    time.begins(TrainingPhase::Fit);
     let model = fit(&training, &candidates, &ensemble);
     let mut decisions = explain(&training, &candidates, &ensemble, &class_counts, &model);
     if of_comparison.has_ended_something() || of_fit.has_ended_something() {

@@ -1,0 +1,23 @@
+//! `GET /health/ready`: whether the server can do its work now. It says no more than that, because it needs no credentials:
+//! the log says why it is not ready.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, Resource, web};
+use serde_json::json;
+
+use super::resource;
+use crate::http::response::{ok, text};
+use crate::http::state::AppState;
+
+pub(crate) fn service() -> Resource {
+    resource::get_any(&["/health/ready", "/ready", "/v2/health/ready"], web::to(ready))
+}
+
+async fn ready(state: web::Data<AppState>, request: HttpRequest) -> HttpResponse {
+    let ready = state.readiness.is_ready(&state).await;
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    if resource::is_kserve(&request) {
+        return HttpResponse::build(status).json(json!({"ready": ready}));
+    }
+    if ready { ok() } else { text(status, "The server is not ready. Its log says why.") }
+}

@@ -1,0 +1,331 @@
+//! The counters, gauges and histograms of this process, and their text for Prometheus.
+//!
+//! Owns the names, the help texts and the labels. A label has few values: route templates, statuses, and names that are
+//! listed here; never an id, a user or an address. Must not know why something is counted.
+//!
+//! There is one set per process: modules count where something happens, without a handle that all their callers would have
+//! to pass on.
+
+mod labels;
+mod process;
+mod snapshot;
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use prometheus_client::encoding::prometheus_text;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+use labels::{
+    ByGuard, ByLoginFailure, ByOperation, ByOperationAndOutcome, ByQueue, ByQueueAndRefusal, ByRoute,
+    ByRouteAndStatus,
+};
+pub(crate) use labels::{Check, Guard, LoginFailure, Operation, Outcome, Queue, Refusal};
+use snapshot::SnapshotGauges;
+pub(crate) use snapshot::{CacheState, QueueState, Snapshot, StoreState};
+
+/// The content type of [`Metrics::text`].
+pub(crate) const CONTENT_TYPE: &str = prometheus_text::CONTENT_TYPE;
+
+/// Whether what each request counts is left out, to measure what it costs.
+const UNMONITORED: bool = cfg!(feature = "unmonitored");
+
+/// Requests and short operations take milliseconds, trainings up to half an hour.
+const SECONDS: [f64; 15] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 120.0, 600.0, 1800.0];
+
+static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
+
+/// The metrics of this process.
+pub(crate) fn metrics() -> &'static Metrics {
+    &METRICS
+}
+
+type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
+
+/// All metrics.
+pub(crate) struct Metrics {
+    registry: Registry,
+    requests: Family<ByRouteAndStatus, Counter>,
+    request_seconds: Histograms<ByRoute>,
+    queue_wait: Histograms<ByQueue>,
+    refused_jobs: Family<ByQueueAndRefusal, Counter>,
+    operations: Family<ByOperationAndOutcome, Counter>,
+    operation_seconds: Histograms<ByOperation>,
+    operation_samples: Family<ByOperation, Counter>,
+    repeated_batches: Counter,
+    repeated_samples: Counter,
+    cache_hits: Counter,
+    cache_misses: Counter,
+    login_failures: Family<ByLoginFailure, Counter>,
+    connections: Gauge,
+    closed_connections: Family<ByGuard, Counter>,
+    dropped_lines: Counter,
+    snapshot: SnapshotGauges,
+}
+
+impl Metrics {
+    #[allow(clippy::too_many_lines, reason = "a list of names and help texts")]
+    fn new() -> Self {
+        let mut registry = Registry::default();
+        process::register(&mut registry);
+        let own = registry.sub_registry_with_prefix("moodle_mlbackend");
+        own.register(
+            "build",
+            "The version of the program",
+            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
+        );
+        let metrics = Self {
+            requests: Family::default(),
+            request_seconds: Family::new_with_constructor(seconds),
+            queue_wait: Family::new_with_constructor(seconds),
+            refused_jobs: Family::default(),
+            operations: Family::default(),
+            operation_seconds: Family::new_with_constructor(seconds),
+            operation_samples: Family::default(),
+            repeated_batches: Counter::default(),
+            repeated_samples: Counter::default(),
+            cache_hits: Counter::default(),
+            cache_misses: Counter::default(),
+            login_failures: Family::default(),
+            connections: Gauge::default(),
+            closed_connections: Family::default(),
+            dropped_lines: Counter::default(),
+            snapshot: SnapshotGauges::register(own),
+            registry: Registry::default(),
+        };
+        own.register(
+            "requests",
+            "Requests that were answered, by route template and status",
+            metrics.requests.clone(),
+        );
+        own.register(
+            "request_duration_seconds",
+            "Time from the head of a request to its response, including the time in a queue",
+            metrics.request_seconds.clone(),
+        );
+        own.register(
+            "queue_wait_seconds",
+            "Time that jobs waited before they started",
+            metrics.queue_wait.clone(),
+        );
+        own.register(
+            "jobs_refused",
+            "Jobs that a full queue or its timeout refused",
+            metrics.refused_jobs.clone(),
+        );
+        own.register(
+            "operations",
+            "Trainings, evaluations and predictions that ended",
+            metrics.operations.clone(),
+        );
+        own.register(
+            "operation_duration_seconds",
+            "Time that trainings, evaluations and predictions took, without the queue",
+            metrics.operation_seconds.clone(),
+        );
+        own.register(
+            "operation_samples",
+            "Samples of trainings (stored ones included), evaluations and predictions",
+            metrics.operation_samples.clone(),
+        );
+        own.register(
+            "repeated_batches",
+            "Training uploads with samples of earlier uploads, which count once",
+            metrics.repeated_batches.clone(),
+        );
+        own.register(
+            "repeated_samples",
+            "Samples of training uploads that were sent before",
+            metrics.repeated_samples.clone(),
+        );
+        own.register("model_cache_hits", "Predictions with a model in memory", metrics.cache_hits.clone());
+        own.register(
+            "model_cache_misses",
+            "Predictions that read their model from the disk",
+            metrics.cache_misses.clone(),
+        );
+        own.register("login_failures", "Refused logins", metrics.login_failures.clone());
+        own.register("connections", "Open connections", metrics.connections.clone());
+        own.register(
+            "connections_closed",
+            "Connections that a guard closed: slow clients and the limit per client",
+            metrics.closed_connections.clone(),
+        );
+        own.register(
+            "log_lines_dropped",
+            "Log lines that could not be written fast enough",
+            metrics.dropped_lines.clone(),
+        );
+        metrics.create_series();
+        Self { registry, ..metrics }
+    }
+
+    /// Creates the series whose labels are known, so that an alert about the first event sees a rise from 0.
+    fn create_series(&self) {
+        for &queue in Queue::ALL {
+            drop(self.queue_wait.get_or_create(&ByQueue { queue }));
+            for &reason in Refusal::ALL {
+                drop(self.refused_jobs.get_or_create(&ByQueueAndRefusal { queue, reason }));
+            }
+        }
+        for &operation in Operation::ALL {
+            drop(self.operation_seconds.get_or_create(&ByOperation { operation }));
+            drop(self.operation_samples.get_or_create(&ByOperation { operation }));
+            for &outcome in Outcome::ALL {
+                drop(self.operations.get_or_create(&ByOperationAndOutcome { operation, outcome }));
+            }
+        }
+        for &reason in LoginFailure::ALL {
+            drop(self.login_failures.get_or_create(&ByLoginFailure { reason }));
+        }
+        for &guard in Guard::ALL {
+            drop(self.closed_connections.get_or_create(&ByGuard { guard }));
+        }
+    }
+
+    /// A request was answered. `route` is the template of its route.
+    pub(crate) fn request_completed(&self, route: &str, status: u16, elapsed: Duration) {
+        if UNMONITORED {
+            return;
+        }
+        let by_route = ByRoute { route: route.to_owned() };
+        self.request_seconds.get_or_create(&by_route).observe(elapsed.as_secs_f64());
+        self.requests.get_or_create(&ByRouteAndStatus { route: by_route.route, status }).inc();
+    }
+
+    /// A job starts after this time in its queue.
+    pub(crate) fn job_started(&self, queue: Queue, waited: Duration) {
+        if UNMONITORED {
+            return;
+        }
+        self.queue_wait.get_or_create(&ByQueue { queue }).observe(waited.as_secs_f64());
+    }
+
+    /// A job was refused.
+    pub(crate) fn job_refused(&self, queue: Queue, reason: Refusal) {
+        self.refused_jobs.get_or_create(&ByQueueAndRefusal { queue, reason }).inc();
+    }
+
+    /// A training, evaluation or prediction ended.
+    pub(crate) fn operation_ended(
+        &self,
+        operation: Operation,
+        outcome: Outcome,
+        elapsed: Duration,
+        samples: usize,
+    ) {
+        if UNMONITORED {
+            return;
+        }
+        self.operations.get_or_create(&ByOperationAndOutcome { operation, outcome }).inc();
+        let by_operation = ByOperation { operation };
+        self.operation_seconds.get_or_create(&by_operation).observe(elapsed.as_secs_f64());
+        self.operation_samples.get_or_create(&by_operation).inc_by(samples as u64);
+    }
+
+    /// A training upload had samples that were sent before.
+    pub(crate) fn batch_repeated(&self, samples: usize) {
+        self.repeated_batches.inc();
+        self.repeated_samples.inc_by(samples as u64);
+    }
+
+    /// A prediction used a model in memory.
+    pub(crate) fn cache_hit(&self) {
+        if UNMONITORED {
+            return;
+        }
+        self.cache_hits.inc();
+    }
+
+    /// A prediction read its model from the disk.
+    pub(crate) fn cache_missed(&self) {
+        if UNMONITORED {
+            return;
+        }
+        self.cache_misses.inc();
+    }
+
+    /// A login was refused.
+    pub(crate) fn login_failed(&self, reason: LoginFailure) {
+        self.login_failures.get_or_create(&ByLoginFailure { reason }).inc();
+    }
+
+    /// Counts an open connection until the guard is dropped.
+    pub(crate) fn connection_opened(&self) -> OpenConnection {
+        self.connections.inc();
+        OpenConnection(())
+    }
+
+    /// A guard closed a connection.
+    pub(crate) fn connection_closed(&self, guard: Guard) {
+        self.closed_connections.get_or_create(&ByGuard { guard }).inc();
+    }
+
+    /// Log lines were dropped.
+    pub(crate) fn lines_dropped(&self, lines: usize) {
+        self.dropped_lines.inc_by(lines as u64);
+    }
+
+    /// All metrics in Prometheus' text format, with the state of the server now.
+    pub(crate) fn text(&self, snapshot: &Snapshot) -> String {
+        self.snapshot.set(snapshot);
+        let mut text = String::with_capacity(1 << 14);
+        // Writing to a String cannot fail.
+        let _ = prometheus_text::encode(&mut text, &self.registry);
+        text
+    }
+}
+
+/// An open connection.
+pub(crate) struct OpenConnection(());
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        metrics().connections.dec();
+    }
+}
+
+fn seconds() -> Histogram {
+    Histogram::new(SECONDS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_known_series_is_there_before_anything_happened() {
+        let text = Metrics::new().text(&Snapshot::default());
+        for line in [
+            "moodle_mlbackend_operations_total{operation=\"training\",outcome=\"done\"} 0",
+            "moodle_mlbackend_jobs_refused_total{queue=\"heavy\",reason=\"full\"} 0",
+            "moodle_mlbackend_login_failures_total{reason=\"throttled\"} 0",
+            "moodle_mlbackend_connections_closed_total{guard=\"per_client_limit\"} 0",
+            "moodle_mlbackend_log_lines_dropped_total 0",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_request_counts_by_route_and_status_and_its_time_by_route() {
+        let metrics = Metrics::new();
+        metrics.request_completed("/training", 200, Duration::from_millis(20));
+        metrics.request_completed("/training", 503, Duration::from_millis(300));
+        let text = metrics.text(&Snapshot::default());
+        for line in [
+            "moodle_mlbackend_requests_total{route=\"/training\",status=\"200\"} 1",
+            "moodle_mlbackend_requests_total{route=\"/training\",status=\"503\"} 1",
+            "moodle_mlbackend_request_duration_seconds_count{route=\"/training\"} 2",
+            "moodle_mlbackend_request_duration_seconds_bucket{route=\"/training\",le=\"0.025\"} 1",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The metrics that are read when Prometheus asks: queues, the model cache, the store, readiness.
+//!
+//! Must not know where the values come from.
+
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use super::labels::{ByCheck, ByQueue, Check, Queue};
+
+/// The state of the server at one time.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Snapshot {
+    /// The requests that are being answered.
+    pub(crate) requests_in_flight: usize,
+    pub(crate) queues: Vec<(Queue, QueueState)>,
+    pub(crate) cache: CacheState,
+    /// `None` if the store was not counted yet.
+    pub(crate) store: Option<StoreState>,
+    pub(crate) checks: Vec<(Check, bool)>,
+}
+
+/// The jobs of one queue.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct QueueState {
+    pub(crate) running: usize,
+    pub(crate) waiting: usize,
+}
+
+/// The models in memory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct CacheState {
+    pub(crate) models: usize,
+    pub(crate) bytes: u64,
+    pub(crate) max_bytes: u64,
+}
+
+/// The data directory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct StoreState {
+    pub(crate) models: usize,
+    /// The size of the files of all models.
+    pub(crate) bytes: u64,
+    /// What can still be written to its file system.
+    pub(crate) free_bytes: u64,
+    /// When this was counted, in seconds since 1970.
+    pub(crate) counted: u64,
+}
+
+pub(super) struct SnapshotGauges {
+    in_flight: Gauge,
+    running: Family<ByQueue, Gauge>,
+    waiting: Family<ByQueue, Gauge>,
+    cached_models: Gauge,
+    cached_bytes: Gauge,
+    max_cached_bytes: Gauge,
+    models: Gauge,
+    store_bytes: Gauge,
+    free_bytes: Gauge,
+    counted: Gauge,
+    ready: Gauge,
+    checks: Family<ByCheck, Gauge>,
+}
+
+impl SnapshotGauges {
+    pub(super) fn register(registry: &mut Registry) -> Self {
+        let mut gauge = |name: &str, help: &str| {
+            let gauge = Gauge::default();
+            registry.register(name, help, gauge.clone());
+            gauge
+        };
+        let gauges = Self {
+            in_flight: gauge("requests_in_flight", "Requests that are being answered"),
+            running: Family::default(),
+            waiting: Family::default(),
+            cached_models: gauge("model_cache_models", "Models in memory"),
+            cached_bytes: gauge("model_cache_bytes", "Size of the models in memory"),
+            max_cached_bytes: gauge("model_cache_max_bytes", "Maximum size of the models in memory"),
+            models: gauge("models", "Stored models; counted at most once a minute"),
+            store_bytes: gauge(
+                "store_bytes",
+                "Size of the files of all models; counted at most once a minute",
+            ),
+            free_bytes: gauge("store_free_bytes", "Free space on the disk of the data directory"),
+            counted: gauge("store_counted_timestamp_seconds", "When the models were counted"),
+            ready: gauge("ready", "Whether the server is ready (1) or not (0)"),
+            checks: Family::default(),
+        };
+        // A query finds them before the first check.
+        Queue::ALL.iter().for_each(|&queue| drop(gauges.waiting.get_or_create(&ByQueue { queue })));
+        Check::ALL.iter().for_each(|&check| drop(gauges.checks.get_or_create(&ByCheck { check })));
+        registry.register("jobs_running", "Jobs that run", gauges.running.clone());
+        registry.register("queue_length", "Jobs that wait", gauges.waiting.clone());
+        registry.register(
+            "ready_check",
+            "The parts of readiness: passed (1) or not (0)",
+            gauges.checks.clone(),
+        );
+        gauges
+    }
+
+    pub(super) fn set(&self, snapshot: &Snapshot) {
+        self.in_flight.set(snapshot.requests_in_flight as i64);
+        for &(queue, state) in &snapshot.queues {
+            self.running.get_or_create(&ByQueue { queue }).set(state.running as i64);
+            self.waiting.get_or_create(&ByQueue { queue }).set(state.waiting as i64);
+        }
+        self.cached_models.set(snapshot.cache.models as i64);
+        self.cached_bytes.set(snapshot.cache.bytes as i64);
+        self.max_cached_bytes.set(snapshot.cache.max_bytes as i64);
+        if let Some(store) = snapshot.store {
+            self.models.set(store.models as i64);
+            self.store_bytes.set(store.bytes as i64);
+            self.free_bytes.set(store.free_bytes as i64);
+            self.counted.set(store.counted as i64);
+        }
+        self.ready.set(i64::from(snapshot.checks.iter().all(|(_, passed)| *passed)));
+        for &(check, passed) in &snapshot.checks {
+            self.checks.get_or_create(&ByCheck { check }).set(i64::from(passed));
+        }
+    }
+}
