@@ -143,27 +143,31 @@ impl LogLine {
         }
     }
 
-    /// Logs and counts it. After a failure that the sent status could not report, `late_status` is the status that it has
-    /// otherwise.
+    /// Logs it. After a failure that the sent status could not report, `late_status` is the status that it has otherwise.
     fn log(&self, ending: Ending) {
         let (late_status, disconnected) = match ending {
             Ending::Complete(late_status) => (late_status.map(|status| status.as_u16()), None),
             Ending::Dropped => (None, Some(true)),
         };
-        let (route, status, elapsed) = (self.route.as_str(), self.status.as_u16(), self.started.elapsed());
-        metrics().request_completed(route, late_status.unwrap_or(status), elapsed);
+        let elapsed = self.started.elapsed();
+        metrics().request_completed(&self.route, late_status.unwrap_or(self.status.as_u16()), elapsed);
         // Checks and scrapes that succeed every few seconds would hide the rest.
-        if self.status.is_success() && MONITORING.contains(&route) {
-            return tracing::debug!(id = self.id, route, status, "request completed");
+        if self.status.is_success() && MONITORING.contains(&self.route.as_str()) {
+            return tracing::debug!(
+                id = self.id,
+                route = self.route,
+                status = self.status.as_u16(),
+                "request completed"
+            );
         }
         tracing::info!(
             id = self.id,
             client = %self.client.0,
             // The same: only known methods.
             method = known_method(&self.method),
-            route,
+            route = self.route,
             uniqueid = self.model.as_ref().map(ModelId::as_str),
-            status,
+            status = self.status.as_u16(),
             late_status,
             disconnected,
             ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
