@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::common::{
-    Form, Launch, Reply, Request, TestServer, leftovers, rest_of_response, separable, unlabelled, until,
+    Authority, Form, Launch, Reply, Request, TestServer, leftovers, rest_of_response, separable, unlabelled,
+    until,
 };
 
 /// White space after one second; one job at a time.
@@ -97,7 +98,8 @@ fn a_long_evaluation_begins_with_white_space_and_ends_with_its_result() {
 
 #[test]
 fn quick_replies_and_those_without_the_setting_have_a_length_and_no_white_space() {
-    let with = start();
+    // The default interval: one second can be too short for a training on a busy machine.
+    let with = TestServer::start();
     let without = Launch::new()
         .env("MOODLE_MLBACKEND_KEEPALIVE_SECONDS", "0")
         .env("MOODLE_MLBACKEND_EVALUATION_SECONDS", "3")
@@ -124,6 +126,23 @@ fn http_1_0_clients_get_no_chunks_and_the_end_of_the_connection() {
     assert!(bytes.starts_with(line));
     let reply = server.raw(&[line, &b"0"[..], &bytes[line.len() + 1..]].concat());
     assert_eq!((reply.header("connection"), reply.header("transfer-encoding")), (None, None));
+    assert_eq!(late_json(&reply)["status"], json!(0));
+}
+
+#[test]
+fn a_response_begins_in_time_over_tls_too() {
+    let Some(authority) = Authority::new("a_response_begins_in_time_over_tls_too") else { return };
+    let launch = launch().env("MOODLE_MLBACKEND_EVALUATION_SECONDS", "4");
+    let server = launch.with_tls(&authority, &authority.issue("server", 90)).start();
+    let mut stream = authority.client().connect(server.address).expect("a connection");
+    stream.write_all(&evaluation("m").bytes()).expect("sent");
+    stream.flush().expect("sent");
+    let mut begun = [0; 15];
+    stream.read_exact(&mut begun).expect("the response begins");
+    assert_eq!(&begun, b"HTTP/1.1 200 OK");
+    let log = server.log();
+    assert!(log.contains("evaluation started") && !log.contains("evaluation ended"), "{log}");
+    let reply = rest_of_response(&begun, stream).expect("a whole response");
     assert_eq!(late_json(&reply)["status"], json!(0));
 }
 
@@ -307,6 +326,7 @@ fn signal_after_white_space(server: &TestServer, signals: &str, request: &Reques
 
 fn sent(server: &TestServer, request: &Request) -> TcpStream {
     let mut stream = TcpStream::connect(server.address).expect("a connection");
+    stream.set_read_timeout(Some(Duration::from_mins(2))).expect("a timeout");
     stream.write_all(&request.bytes()).expect("sent");
     stream
 }

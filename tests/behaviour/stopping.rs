@@ -144,6 +144,7 @@ fn predict_until_refused(server: &TestServer, served: &AtomicUsize) {
     // `None` if the server has ended.
     let begin = || {
         let mut stream = TcpStream::connect(server.address).ok()?;
+        stream.set_read_timeout(Some(Duration::from_mins(2))).ok()?;
         stream.write_all(head).ok()?;
         let mut interim = [0; b"HTTP/1.1 100 Continue\r\n\r\n".len()];
         stream.read_exact(&mut interim).ok()?;
