@@ -78,6 +78,7 @@ fn completed(bash: &Path, script: &Path, typed: &[&str]) -> Vec<String> {
     String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
 }
 
+#[allow(clippy::disallowed_methods, reason = "a file in a temporary directory")]
 #[rstest]
 #[case::a_command(&["moodle-mlbackend", "mig"], "migrate")]
 #[case::a_flag(&["moodle-mlbackend", "serve", "--queue-l"], "--queue-length")]

@@ -212,9 +212,10 @@ impl<'a> Names<'a> {
             return None;
         }
         while !column.iter().all(|word| is_number(word)) {
-            let found = self.feature_of_words(&column);
-            if found.is_some() {
-                return found.flatten();
+            match self.named_by(&column) {
+                Named::One(feature) => return Some(feature),
+                Named::Several => return None,
+                Named::None => {}
             }
             // Keras makes `grade_input`, `grade_1` or `grade_input_1` of the name of a feature.
             column.pop_if(|word| is_number(word) || word == "input")?;
@@ -222,14 +223,24 @@ impl<'a> Names<'a> {
         None
     }
 
-    /// The feature that these words name; `Some(None)` when they name several.
-    fn feature_of_words(&self, column: &[String]) -> Option<Option<usize>> {
-        if let Some(&found) = self.ends.get(&column.join(" ")) {
-            return Some(found);
-        }
+    fn named_by(&self, column: &[String]) -> Named {
+        let found = self.ends.get(&column.join(" "));
         // The longest last part: a shorter one may be the end of it.
-        (0..column.len()).find_map(|from| self.last_parts.get(&column[from..].join(" ")).copied())
+        let found = found
+            .or_else(|| (0..column.len()).find_map(|from| self.last_parts.get(&column[from..].join(" "))));
+        match found {
+            Some(Some(feature)) => Named::One(*feature),
+            Some(None) => Named::Several,
+            None => Named::None,
+        }
     }
+}
+
+/// The features that some words name.
+enum Named {
+    None,
+    One(usize),
+    Several,
 }
 
 fn is_number(word: &str) -> bool {

@@ -108,7 +108,7 @@ impl Interpreter<'_> {
             let node = self.graph.node.iter().find(|node| node.output.contains(name))?;
             match node.op_type.as_str() {
                 "Identity" | "Cast" | "Reshape" | "Squeeze" | "Unsqueeze" | "Flatten" => {
-                    name = node.input.first()?
+                    name = node.input.first()?;
                 }
                 op => return Some(op),
             }

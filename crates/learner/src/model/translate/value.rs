@@ -40,6 +40,7 @@ pub(crate) enum Value {
 
 /// A value of the translated graph. All are 32-bit floats, also integers, and flags as 0 and 1.
 #[derive(Debug, Clone)]
+#[allow(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 pub(crate) struct Computed {
     pub name: String,
     pub shape: Shape,
