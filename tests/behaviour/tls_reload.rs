@@ -17,6 +17,8 @@ use crate::common::{
 /// In the long form, as in the acceptance of a release; otherwise what some seconds allow.
 const REQUESTS: (usize, usize) = (10_000, 400);
 const CLIENTS: usize = 4;
+/// On fast machines, there are more requests until the certificate has changed this often.
+const MIN_CHANGES: usize = 5;
 
 const HOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/certbot-deploy-hook.sh");
 
@@ -125,7 +127,7 @@ fn no_request_is_lost_while_the_certificate_changes() {
                     let mut failures = Vec::new();
                     let mut open = None;
                     while let at = next.fetch_add(1, Ordering::SeqCst)
-                        && at < requests
+                        && (at < requests || reloads.load(Ordering::SeqCst) < MIN_CHANGES)
                     {
                         // Ten requests on each connection.
                         if at.is_multiple_of(10) {
@@ -151,10 +153,9 @@ fn no_request_is_lost_while_the_certificate_changes() {
         is_over.store(true, Ordering::SeqCst);
         failures
     });
-    let reloads = reloads.into_inner();
+    let (reloads, requests) = (reloads.into_inner(), next.into_inner() - CLIENTS);
     println!("{requests} requests, {reloads} changes, {} lost", failures.len());
     assert!(failures.is_empty(), "{failures:?}");
-    assert!(reloads >= 3, "only {reloads} changes");
     let loaded = || server.log().matches("TLS certificate loaded").count();
     // The system may deliver two signals as one.
     until("certificates were loaded", || loaded() >= 3);
