@@ -77,7 +77,7 @@ impl TransportFactory for Factory {
 }
 
 enum Message {
-    Report(Envelope),
+    Report(Box<Envelope>),
     /// Answered when all reports before it were sent.
     Flush(SyncSender<()>),
 }
@@ -101,7 +101,7 @@ impl Sender {
 
 impl Transport for Sender {
     fn send_envelope(&self, envelope: Envelope) {
-        let _ = self.send(Message::Report(envelope));
+        let _ = self.send(Message::Report(Box::new(envelope)));
     }
 
     fn flush(&self, timeout: Duration) -> bool {

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use rstest::rstest;
 
+use super::inspect::written;
 use crate::common::{Output, program, run_on, tool};
 
 /// The words at the start of the lines of a part of `--help`.
@@ -78,7 +79,6 @@ fn completed(bash: &Path, script: &Path, typed: &[&str]) -> Vec<String> {
     String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
 }
 
-#[allow(clippy::disallowed_methods, reason = "a file in a temporary directory")]
 #[rstest]
 #[case::a_command(&["moodle-mlbackend", "mig"], "migrate")]
 #[case::a_flag(&["moodle-mlbackend", "serve", "--queue-l"], "--queue-length")]
@@ -86,8 +86,8 @@ fn completed(bash: &Path, script: &Path, typed: &[&str]) -> Vec<String> {
 fn bash_completes_commands_flags_and_values(#[case] typed: &[&str], #[case] expected: &str) {
     let Some(bash) = tool("bash_completes_commands_flags_and_values", "bash") else { return };
     let dir = tempfile::tempdir().expect("a directory");
-    let script = dir.path().join("completions.bash");
-    fs::write(&script, Output::of(&mut program(&["completions", "bash"])).expect_code(0)).expect("written");
+    let script = Output::of(&mut program(&["completions", "bash"])).expect_code(0);
+    let script = written(dir.path(), "completions.bash", script.as_bytes());
     assert_eq!(completed(&bash, &script, typed), [expected]);
 }
 
