@@ -69,10 +69,11 @@ pub enum CertificateError {
     NotYetValid(Timestamp),
 }
 
-/// A certificate that is valid now, and its key.
+/// A certificate, which need not be valid now, and its key.
 #[derive(Debug)]
 pub(super) struct Certificate {
     pub(super) key: Arc<CertifiedKey>,
+    not_before: Timestamp,
     /// When it ends.
     pub(super) not_after: Timestamp,
 }
@@ -108,10 +109,15 @@ impl Certificate {
         })?;
         let (not_before, not_after) = validity(key.end_entity_cert().map_err(CertificateError::Unusable)?)
             .map_err(|error| CertificateError::Unusable(rustls::Error::General(error.to_string())))?;
+        Ok(Self { key: Arc::new(key), not_before, not_after })
+    }
+
+    /// Why clients that check certificates refuse it now.
+    pub(super) fn problem(&self) -> Option<CertificateError> {
         match Timestamp::now() {
-            now if now > not_after => Err(CertificateError::Expired(not_after)),
-            now if now < not_before => Err(CertificateError::NotYetValid(not_before)),
-            _ => Ok(Self { key: Arc::new(key), not_after }),
+            now if now > self.not_after => Some(CertificateError::Expired(self.not_after)),
+            now if now < self.not_before => Some(CertificateError::NotYetValid(self.not_before)),
+            _ => None,
         }
     }
 }

@@ -71,7 +71,8 @@ pub enum TlsError {
 }
 
 impl Tls {
-    /// Reads and checks the files.
+    /// Reads and checks the files. With a certificate that has expired the server starts nevertheless: Moodle accepts any
+    /// certificate, and a reboot must not turn a forgotten renewal into an outage.
     pub(crate) fn new(files: TlsFiles) -> Result<Self, TlsError> {
         let provider = Arc::new(ring::default_provider());
         let certificate = Certificate::read(&files, &provider)?;
@@ -89,7 +90,9 @@ impl Tls {
 
     /// Reads the files again. If they cannot be used, the log says why, and the current certificate stays.
     pub(crate) fn reload(&self) {
-        match Certificate::read(&self.files, &self.provider) {
+        let is_valid = || self.current.read(|certificate| certificate.problem().is_none());
+        let read = Certificate::read(&self.files, &self.provider);
+        match read.and_then(|new| new.problem().filter(|_| is_valid()).map_or(Ok(new), Err)) {
             Ok(certificate) => {
                 *self.current.0.write().unwrap_or_else(PoisonError::into_inner) = certificate;
                 tracing::info!(until = %self.not_after(), "TLS certificate loaded");
@@ -103,13 +106,12 @@ impl Tls {
         }
     }
 
-    /// Logs a line if the certificate ends soon or has ended.
+    /// Logs a line if the certificate ends soon or is not valid.
     pub(crate) fn log_end(&self) {
         let not_after = self.not_after();
-        let days = days_until(not_after);
-        if not_after <= Timestamp::now() {
-            tracing::error!(until = %not_after, "the TLS certificate has expired: clients refuse it; renew it");
-        } else if days < MIN_DAYS {
+        if let Some(problem) = self.current.read(Certificate::problem) {
+            tracing::error!("{problem}; clients that check certificates refuse it");
+        } else if days_until(not_after) < MIN_DAYS {
             tracing::warn!(
                 until = %not_after,
                 "the TLS certificate ends in less than {MIN_DAYS} days: renew it and reload the server"
