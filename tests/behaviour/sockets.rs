@@ -73,7 +73,8 @@ fn the_client_of_a_unix_socket_is_the_one_that_the_proxy_names() {
     };
     assert_eq!([wrong("192.0.2.7"), wrong("192.0.2.7"), wrong("192.0.2.7")], [401, 401, 429]);
     assert_eq!(wrong("198.51.100.9, 192.0.2.7"), 429, "what the client itself wrote is not believed");
-    send(&socket, &version());
+    let named = send(&socket, &version().header("X-Request-Id", "of-the-proxy"));
+    assert_eq!(named.header("x-request-id"), Some("of-the-proxy"));
     until("the last request is logged", || server.log().contains("client=127.0.0.1"));
     let log = server.log();
     assert!(log.contains("client=192.0.2.7"), "{log}");

@@ -195,11 +195,14 @@ fn known_method(method: &Method) -> &str {
 /// The id that a trusted proxy gave the request, so that its log and this one have the same. It goes into log lines and
 /// responses, hence the few characters: those of nginx' and Apache's ids, of UUIDs and of base64.
 fn given_id<'a>(request: &'a ServiceRequest, state: &AppState) -> Option<&'a str> {
-    let peer = request.peer_addr()?.ip().to_canonical();
+    // Only a proxy on this machine connects to a Unix socket, which has no address.
+    let is_trusted = request
+        .peer_addr()
+        .is_none_or(|peer| state.config.access.trusted_proxies.trusts(peer.ip().to_canonical()));
     let id = request.headers().get(REQUEST_ID)?.to_str().ok()?;
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.@+/=:".contains(&byte);
     let is_valid = (1..=MAX_GIVEN_ID).contains(&id.len()) && id.bytes().all(allowed);
-    (is_valid && state.config.access.trusted_proxies.trusts(peer)).then_some(id)
+    (is_valid && is_trusted).then_some(id)
 }
 
 /// 16 hexadecimal digits. Ids need not be secret: without randomness the process id is used.
