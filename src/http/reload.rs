@@ -32,7 +32,6 @@ async fn reload_on(mut hangup: Signal, state: web::Data<AppState>, reloader: Rel
     while hangup.recv().await.is_some() {
         service_manager::reloading();
         let (state, parts) = (state.clone(), parts.clone());
-        service_manager::reloading();
         // A file can be on a slow network file system.
         let reload = web::block(move || {
             let (reloader, others) = &**parts;

@@ -89,7 +89,8 @@ fn a_response_that_does_not_come_is_one_sentence_of_the_proxy(
     let test = "a_response_that_does_not_come_is_one_sentence_of_the_proxy";
     let server = Launch::new().env("MOODLE_MLBACKEND_KEEPALIVE_SECONDS", "0").start();
     let Some(site) = SiteProxy::before(test, kind, &server.address.to_string(), timeout) else { return };
-    let samples = labelled(&rows(60));
+    // Enough that all iterations take far longer than the timeout.
+    let samples = labelled(&rows(600));
     let fields = ["dirhash=e", "minscore=0.6", "maxdeviation=0.5", "niterations=1000"];
     thread::scope(|scope| {
         let response = scope.spawn(|| site.form("/evaluation", "a:b", &fields, Some(("dataset", &samples))));

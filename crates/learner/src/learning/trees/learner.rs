@@ -75,7 +75,13 @@ fn tree_params(rows: usize, inputs: usize, classes: usize, seed: u64) -> Vec<Tre
         margins >= MIN_MARGINS_FOR_SHARED_SPLITS && rows >= MIN_SAMPLES_FOR_SHARED_SPLITS * margins;
     let max_trees = if shares_splits { MAX_TREES_OF_SHARED_SPLITS } else { MAX_TREES };
     let max_rounds = 1_000.min((max_trees / margins).max(10));
-    let learning_rate = if classes == 2 { 0.1 } else { (150.0 / max_rounds as f64).clamp(0.2, 0.5) };
+    let learning_rate = match (classes, rows) {
+        (2, 0..25_000) => 0.1,
+        // With more samples, fewer rounds suffice: they raised the log-loss by 0.1 to 0.3 % and took two thirds of the time.
+        (2, 25_000..100_000) => 0.15,
+        (2, _) => 0.2,
+        _ => (150.0 / max_rounds as f64).clamp(0.2, 0.5),
+    };
     let of_depth = |depth| TreeParams {
         max_rounds,
         early_stopping_rounds: if classes == 2 { 40 } else { 20 },
