@@ -57,7 +57,7 @@ impl Layers<'_> {
         let mut warnings = Vec::new();
         for definition in definitions.into_iter().filter(|definition| !definition.is_secret_file) {
             let id = definition.id().to_owned();
-            let is_argument = given.try_contains_id(&id).is_ok();
+            let is_argument = self.has_argument(&id);
             let source = is_argument.then(|| given.value_source(&id)).flatten();
             let Resolved { setting, defaults, secret } = self.resolve(definition, source, toml);
             if let (Some(defaults), true) = (defaults, is_argument) {
@@ -70,8 +70,15 @@ impl Layers<'_> {
             list.push(setting);
         }
         let matches = self.parse(command)?;
-        list.iter_mut().for_each(|setting| setting.complete(&matches));
+        let arguments = list.iter_mut().filter(|setting| self.has_argument(setting.definition.id()));
+        arguments.for_each(|setting| setting.complete(&matches));
         Ok(Merged { list, matches, users, warnings })
+    }
+
+    /// Whether the command has this argument: the users are none, and `prune` has only some of the settings. The matches
+    /// cannot tell: clap checks names of arguments only with debug assertions.
+    fn has_argument(&self, id: &str) -> bool {
+        self.command.get_arguments().any(|arg| arg.get_id().as_str() == id)
     }
 
     fn resolve(

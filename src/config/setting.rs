@@ -59,13 +59,10 @@ impl Setting {
         self.value.as_ref().map(|value| Sha256::digest(value.as_bytes()).into())
     }
 
-    /// Takes the value that clap has in the end: of a flag, a variable, the TOML file or the default.
+    /// Takes the value that clap has in the end: of a flag, a variable, the TOML file or the default. For arguments of the
+    /// command only.
     pub(super) fn complete(&mut self, matches: &ArgMatches) {
         let id = self.definition.id();
-        // The users are no argument, and `prune` has only some of the settings.
-        if matches.try_contains_id(id).is_err() {
-            return;
-        }
         let raw = matches.get_raw(id).map(|values| values.collect::<Vec<_>>().join(",".as_ref()));
         let path = matches.try_get_one::<PathBuf>(id).ok().flatten();
         self.value = match self.definition.kind() {
