@@ -141,6 +141,15 @@ impl Activated {
         Self { service: command.spawn().expect("it starts"), dir }
     }
 
+    /// On a free port; waits until the service is ready.
+    fn on_a_port(activate: &Path) -> (Self, SocketAddr) {
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let service = Self::start(activate, &address.to_string());
+        until("the socket is open", || TcpStream::connect(address).is_ok());
+        until("the service is ready", || service.starts() == 1);
+        (service, address)
+    }
+
     fn log(&self) -> String {
         fs::read_to_string(self.dir.path().join("log")).expect("the log is text")
     }
@@ -173,11 +182,7 @@ fn a_restart_with_an_inherited_socket_refuses_no_request() {
     let test = "a_restart_with_an_inherited_socket_refuses_no_request";
     let Some(activate) = tool(test, "systemd-socket-activate") else { return };
     let restarts = if long() { RESTARTS.0 } else { RESTARTS.1 };
-    let port = free_port();
-    let service = Activated::start(&activate, &format!("127.0.0.1:{port}"));
-    let address = SocketAddr::from(([127, 0, 0, 1], port));
-    until("the socket is open", || TcpStream::connect(address).is_ok());
-    until("the service is ready", || service.starts() == 1);
+    let (service, address) = Activated::on_a_port(&activate);
 
     let train = Form::model("m", "d").file("dataset", &separable(40, false));
     let train = Request::new("POST", "/training").credentials("a", "b").form(&train);
@@ -229,11 +234,7 @@ fn a_restart_with_an_inherited_socket_refuses_no_request() {
 fn a_connection_that_was_accepted_before_a_restart_is_served() {
     let test = "a_connection_that_was_accepted_before_a_restart_is_served";
     let Some(activate) = tool(test, "systemd-socket-activate") else { return };
-    let port = free_port();
-    let service = Activated::start(&activate, &format!("127.0.0.1:{port}"));
-    let address = SocketAddr::from(([127, 0, 0, 1], port));
-    until("the socket is open", || TcpStream::connect(address).is_ok());
-    until("the service is ready", || service.starts() == 1);
+    let (service, address) = Activated::on_a_port(&activate);
     let accepted = TcpStream::connect(address).expect("a connection");
     thread::sleep(Duration::from_millis(300));
     service.signal("TERM");
@@ -269,11 +270,7 @@ fn serves_on_an_inherited_unix_socket() {
 fn an_idle_connection_does_not_hold_up_a_restart() {
     let test = "an_idle_connection_does_not_hold_up_a_restart";
     let Some(activate) = tool(test, "systemd-socket-activate") else { return };
-    let port = free_port();
-    let service = Activated::start(&activate, &format!("127.0.0.1:{port}"));
-    let address = SocketAddr::from(([127, 0, 0, 1], port));
-    until("the socket is open", || TcpStream::connect(address).is_ok());
-    until("the service is ready", || service.starts() == 1);
+    let (service, address) = Activated::on_a_port(&activate);
     let mut idle = TcpStream::connect(address).expect("a connection");
     thread::sleep(Duration::from_millis(300));
     let begun = Instant::now();

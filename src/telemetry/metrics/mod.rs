@@ -19,7 +19,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Metric, Registry};
 
 use labels::{
     ByGuard, ByLoginFailure, ByOperation, ByOperationAndOutcome, ByQueue, ByQueueAndRefusal, ByRoute,
@@ -70,7 +70,6 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    #[allow(clippy::too_many_lines, reason = "a list of names and help texts")]
     fn new() -> Self {
         let mut registry = Registry::default();
         process::register(&mut registry);
@@ -80,90 +79,93 @@ impl Metrics {
             "The version of the program",
             Info::new([("version", env!("CARGO_PKG_VERSION"))]),
         );
+        let snapshot = SnapshotGauges::register(own);
         let metrics = Self {
-            requests: Family::default(),
-            request_seconds: Family::new_with_constructor(seconds),
-            queue_wait: Family::new_with_constructor(seconds),
-            refused_jobs: Family::default(),
-            operations: Family::default(),
-            operation_seconds: Family::new_with_constructor(seconds),
-            operation_samples: Family::default(),
-            repeated_batches: Counter::default(),
-            repeated_samples: Counter::default(),
-            cache_hits: Counter::default(),
-            cache_misses: Counter::default(),
-            login_failures: Family::default(),
-            connections: Gauge::default(),
-            closed_connections: Family::default(),
-            dropped_lines: Counter::default(),
-            snapshot: SnapshotGauges::register(own),
-            registry: Registry::default(),
+            requests: registered(
+                own,
+                "requests",
+                "Requests that were answered, by route template and status",
+                Family::default(),
+            ),
+            request_seconds: registered(
+                own,
+                "request_duration_seconds",
+                "Time from the head of a request to its response, including the time in a queue",
+                Family::new_with_constructor(seconds),
+            ),
+            queue_wait: registered(
+                own,
+                "queue_wait_seconds",
+                "Time that jobs waited before they started",
+                Family::new_with_constructor(seconds),
+            ),
+            refused_jobs: registered(
+                own,
+                "jobs_refused",
+                "Jobs that a full queue or its timeout refused",
+                Family::default(),
+            ),
+            operations: registered(
+                own,
+                "operations",
+                "Trainings, evaluations and predictions that ended",
+                Family::default(),
+            ),
+            operation_seconds: registered(
+                own,
+                "operation_duration_seconds",
+                "Time that trainings, evaluations and predictions took, without the queue",
+                Family::new_with_constructor(seconds),
+            ),
+            operation_samples: registered(
+                own,
+                "operation_samples",
+                "Samples of trainings (stored ones included), evaluations and predictions",
+                Family::default(),
+            ),
+            repeated_batches: registered(
+                own,
+                "repeated_batches",
+                "Training uploads with samples of earlier uploads, which count once",
+                Counter::default(),
+            ),
+            repeated_samples: registered(
+                own,
+                "repeated_samples",
+                "Samples of training uploads that were sent before",
+                Counter::default(),
+            ),
+            cache_hits: registered(
+                own,
+                "model_cache_hits",
+                "Predictions with a model in memory",
+                Counter::default(),
+            ),
+            cache_misses: registered(
+                own,
+                "model_cache_misses",
+                "Predictions that read their model from the disk",
+                Counter::default(),
+            ),
+            login_failures: registered(own, "login_failures", "Refused logins", Family::default()),
+            connections: registered(own, "connections", "Open connections", Gauge::default()),
+            closed_connections: registered(
+                own,
+                "connections_closed",
+                "Connections that a guard closed: slow clients and the limit per client",
+                Family::default(),
+            ),
+            dropped_lines: registered(
+                own,
+                "log_lines_dropped",
+                "Log lines that could not be written fast enough",
+                Counter::default(),
+            ),
+            snapshot,
+            registry,
         };
-        own.register(
-            "requests",
-            "Requests that were answered, by route template and status",
-            metrics.requests.clone(),
-        );
-        own.register(
-            "request_duration_seconds",
-            "Time from the head of a request to its response, including the time in a queue",
-            metrics.request_seconds.clone(),
-        );
-        own.register(
-            "queue_wait_seconds",
-            "Time that jobs waited before they started",
-            metrics.queue_wait.clone(),
-        );
-        own.register(
-            "jobs_refused",
-            "Jobs that a full queue or its timeout refused",
-            metrics.refused_jobs.clone(),
-        );
-        own.register(
-            "operations",
-            "Trainings, evaluations and predictions that ended",
-            metrics.operations.clone(),
-        );
-        own.register(
-            "operation_duration_seconds",
-            "Time that trainings, evaluations and predictions took, without the queue",
-            metrics.operation_seconds.clone(),
-        );
-        own.register(
-            "operation_samples",
-            "Samples of trainings (stored ones included), evaluations and predictions",
-            metrics.operation_samples.clone(),
-        );
-        own.register(
-            "repeated_batches",
-            "Training uploads with samples of earlier uploads, which count once",
-            metrics.repeated_batches.clone(),
-        );
-        own.register(
-            "repeated_samples",
-            "Samples of training uploads that were sent before",
-            metrics.repeated_samples.clone(),
-        );
-        own.register("model_cache_hits", "Predictions with a model in memory", metrics.cache_hits.clone());
-        own.register(
-            "model_cache_misses",
-            "Predictions that read their model from the disk",
-            metrics.cache_misses.clone(),
-        );
-        own.register("login_failures", "Refused logins", metrics.login_failures.clone());
-        own.register("connections", "Open connections", metrics.connections.clone());
-        own.register(
-            "connections_closed",
-            "Connections that a guard closed: slow clients and the limit per client",
-            metrics.closed_connections.clone(),
-        );
-        own.register(
-            "log_lines_dropped",
-            "Log lines that could not be written fast enough",
-            metrics.dropped_lines.clone(),
-        );
         metrics.create_series();
-        Self { registry, ..metrics }
+        metrics
     }
 
     /// Creates the series whose labels are known, so that an alert about the first event sees a rise from 0.
@@ -289,6 +291,12 @@ impl Drop for OpenConnection {
     fn drop(&mut self) {
         metrics().connections.dec();
     }
+}
+
+/// Registers a metric, of which the registry keeps a clone.
+fn registered<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
+    registry.register(name, help, metric.clone());
+    metric
 }
 
 fn seconds() -> Histogram {

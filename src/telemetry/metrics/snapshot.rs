@@ -7,6 +7,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::labels::{ByCheck, ByQueue, Check, Queue};
+use super::registered;
 
 /// The state of the server at one time.
 #[derive(Debug, Clone, Default)]
@@ -64,15 +65,15 @@ pub(super) struct SnapshotGauges {
 
 impl SnapshotGauges {
     pub(super) fn register(registry: &mut Registry) -> Self {
-        let mut gauge = |name: &str, help: &str| {
-            let gauge = Gauge::default();
-            registry.register(name, help, gauge.clone());
-            gauge
-        };
+        let running = registered(registry, "jobs_running", "Jobs that run", Family::default());
+        let waiting = registered(registry, "queue_length", "Jobs that wait", Family::default());
+        let help = "The parts of readiness: passed (1) or not (0)";
+        let checks = registered(registry, "ready_check", help, Family::default());
+        let mut gauge = |name: &str, help: &str| registered(registry, name, help, Gauge::default());
         let gauges = Self {
             in_flight: gauge("requests_in_flight", "Requests that are being answered"),
-            running: Family::default(),
-            waiting: Family::default(),
+            running,
+            waiting,
             cached_models: gauge("model_cache_models", "Models in memory"),
             cached_bytes: gauge("model_cache_bytes", "Size of the models in memory"),
             max_cached_bytes: gauge("model_cache_max_bytes", "Maximum size of the models in memory"),
@@ -84,18 +85,11 @@ impl SnapshotGauges {
             free_bytes: gauge("store_free_bytes", "Free space on the disk of the data directory"),
             counted: gauge("store_counted_timestamp_seconds", "When the models were counted"),
             ready: gauge("ready", "Whether the server is ready (1) or not (0)"),
-            checks: Family::default(),
+            checks,
         };
         // A query finds them before the first check.
         Queue::ALL.iter().for_each(|&queue| drop(gauges.waiting.get_or_create(&ByQueue { queue })));
         Check::ALL.iter().for_each(|&check| drop(gauges.checks.get_or_create(&ByCheck { check })));
-        registry.register("jobs_running", "Jobs that run", gauges.running.clone());
-        registry.register("queue_length", "Jobs that wait", gauges.waiting.clone());
-        registry.register(
-            "ready_check",
-            "The parts of readiness: passed (1) or not (0)",
-            gauges.checks.clone(),
-        );
         gauges
     }
 
