@@ -3,8 +3,7 @@
 //! Owns the order of these sources. Must not know what a secret means. No error contains a secret.
 
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::Read as _;
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +11,7 @@ use super::definition::Definition;
 use super::origin::Origin;
 use super::toml_file::TomlFile;
 use super::variables::USERS;
+use crate::fs::read_small;
 
 /// The directory of the credentials that systemd passes to a service (systemd.exec(5), `LoadCredential`).
 const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
@@ -92,13 +92,12 @@ fn in_toml(secret: &Definition, toml: &TomlFile) -> Option<(Origin, Source)> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
-        .map_err(|error| format!("the file cannot be read ({error}): name a file that this user can read"))?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err("the file is larger than 2 MiB: name the file with the value alone".to_owned());
-    }
+    let bytes = read_small(path, MAX_BYTES).map_err(|error| match error.kind() {
+        ErrorKind::FileTooLarge => {
+            "the file is larger than 2 MiB: name the file with the value alone".to_owned()
+        }
+        _ => format!("the file cannot be read ({error}): name a file that this user can read"),
+    })?;
     if bytes.trim_ascii().is_empty() {
         return Err("the file is empty: write the value into it".to_owned());
     }

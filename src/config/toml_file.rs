@@ -3,8 +3,7 @@
 //! Owns the checks of the file, and errors with line and example. Must not know where a setting can be set besides, nor
 //! a particular setting. No error repeats a value, which may be a password.
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -13,6 +12,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::definition::{CONFIG_FLAG, Definition, Kind};
 use super::error::ConfigError;
+use crate::fs::read_small;
 use crate::text::Untrusted;
 
 /// A file of settings has a few KiB.
@@ -42,19 +42,12 @@ impl TomlFile {
 
     /// Reads and checks a file.
     pub(super) fn read(path: &Path, definitions: &[Definition]) -> Result<Self, ConfigError> {
-        let cannot_be_read = |problem: io::Error| ConfigError::TomlFile {
-            path: path.to_owned(),
-            problem: format!("cannot be read ({problem})"),
-        };
-        let mut bytes = Vec::new();
-        File::open(path)
-            .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
-            .map_err(cannot_be_read)?;
         let refuse =
             |problem: &str| ConfigError::TomlFile { path: path.to_owned(), problem: problem.to_owned() };
-        if bytes.len() as u64 > MAX_BYTES {
-            return Err(refuse("is larger than 1 MiB, so it is no file of settings"));
-        }
+        let bytes = read_small(path, MAX_BYTES).map_err(|error| match error.kind() {
+            io::ErrorKind::FileTooLarge => refuse("is larger than 1 MiB, so it is no file of settings"),
+            _ => refuse(&format!("cannot be read ({error})")),
+        })?;
         let text = String::from_utf8(bytes).map_err(|_| refuse("is not UTF-8: save it in UTF-8"))?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         let entries = Reader { path, text, definitions }.entries()?;

@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rstest::rstest;
 
-use crate::common::{Form, Launch, Request, TestServer, labelled, long, repeat_during, until};
+use crate::common::{Form, Launch, Output, Request, TestServer, labelled, long, repeat_during, tool, until};
 
 const USERS: &str = "MOODLE_MLBACKEND_PYTHON_USERS";
 
@@ -164,6 +165,24 @@ fn wrong_users_change_nothing(#[case] users: &str, #[case] problem: &str) {
     fs::remove_file(server.path("users")).expect("removed");
     assert!(hang_up(&server).contains("the file cannot be read"), "{}", server.log());
     assert_eq!(status(&server, "a", "b"), 500);
+}
+
+/// Opening a pipe waits for its writer, and a server that waits reloads nothing more and does not end.
+#[test]
+fn a_pipe_without_a_writer_does_not_block_the_server() {
+    let test = "a_pipe_without_a_writer_does_not_block_the_server";
+    let Some(mkfifo) = tool(test, "mkfifo") else { return };
+    let server = launch("ann:pw", "").start();
+    fs::remove_file(server.path("users")).expect("removed");
+    Output::of(Command::new(mkfifo).arg(server.path("users"))).expect_code(0);
+    assert!(hang_up(&server).contains("the file is empty"), "{}", server.log());
+    assert_eq!(status(&server, "ann", "pw"), 500);
+    fs::remove_file(server.path("users")).expect("removed");
+    write(&server.path("users"), "bob:pw");
+    hang_up(&server);
+    assert_eq!([status(&server, "ann", "pw"), status(&server, "bob", "pw")], [401, 500]);
+    server.signal("TERM");
+    assert_eq!(server.ended().0, Some(0));
 }
 
 #[test]

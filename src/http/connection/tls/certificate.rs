@@ -2,8 +2,7 @@
 //!
 //! Owns the checks and their messages. Must not know how the certificate is used.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +16,7 @@ use tokio_rustls::rustls::{self, InconsistentKeys};
 use webpki::{EndEntityCert, KeyUsage};
 
 use crate::config::{TLS_CERT, TLS_KEY, TlsFiles};
+use crate::fs::read_small;
 
 /// Far longer than any chain of certificates.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -123,10 +123,8 @@ impl Certificate {
 }
 
 fn read(setting: &'static str, path: &Path) -> Result<Vec<u8>, CertificateError> {
-    let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MAX_FILE_BYTES).read_to_end(&mut bytes));
-    read.map_err(|source| CertificateError::Read { setting, path: path.to_owned(), source })?;
-    Ok(bytes)
+    let read = read_small(path, MAX_FILE_BYTES);
+    read.map_err(|source| CertificateError::Read { setting, path: path.to_owned(), source })
 }
 
 fn contains(bytes: &[u8], word: &[u8]) -> bool {
