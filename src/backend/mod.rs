@@ -14,6 +14,7 @@ mod observation;
 mod predict;
 mod reply;
 mod score;
+mod temporary_model;
 mod time_budget;
 mod train;
 mod transfer;
@@ -23,16 +24,19 @@ pub use check::check;
 pub use current_model::uses_imported_model;
 pub use error::{BackendError, ErrorKind};
 pub use evaluate::{EvaluationInfo, EvaluationRequest, evaluate, evaluation_log};
-pub use inspect::{DatasetReport, DirectoryReport, Found, InspectError, ModelReport, StoredModel, inspect};
+pub use inspect::{
+    DatasetReport, DirectoryReport, Found, InspectError, ModelReport, StoredModel, describe_onnx, inspect,
+};
 pub use loaded_models::LoadedModels;
 pub use migrate::{PythonServerState, convert_python_server, look_at_python_server, remove_python_server};
 pub use predict::predict;
 pub use reply::{EvaluationFigures, EvaluationReply, Failure, Prediction, Status, Training};
+pub use temporary_model::{Remover, TemporaryModel, export_onnx};
 pub use time_budget::{TimeBudget, USUAL_BUDGET};
 pub use train::{RepeatedBatches, TrainingOptions, train};
 pub use transfer::{
     ImportError, ImportLimits, NameProblem, ZipDirectoryError, export, export_to, import, import_from,
-    read_archive, read_directory,
+    import_path, read_archive, read_directory,
 };
 pub use upload::Upload;
 

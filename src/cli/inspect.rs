@@ -56,7 +56,7 @@ pub fn run(args: &Args) -> ExitCode {
     if printed.is_ok() && is_sound { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn model_text(model: &ModelReport) -> String {
+pub(super) fn model_text(model: &ModelReport) -> String {
     let mut text = key_value_table(&model_facts(model));
     if !model.decisions.is_empty() {
         // Only models of this program have the numbers of samples.

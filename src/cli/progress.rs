@@ -13,3 +13,10 @@ pub(super) fn bar(template: &str) -> ProgressBar {
         Err(_) => bar,
     }
 }
+
+/// A spinner with the elapsed time, for work whose end is not known.
+pub(super) fn spinner(message: &'static str) -> ProgressBar {
+    let spinner = bar("  {spinner:.cyan} {msg}, {elapsed}").with_message(message);
+    spinner.enable_steady_tick(std::time::Duration::from_millis(100));
+    spinner
+}

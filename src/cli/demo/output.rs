@@ -2,13 +2,13 @@
 //!
 //! Owns colours and symbols, which only a terminal gets. Must not know what the steps do.
 
-use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
 use comfy_table::{Cell, CellAlignment, Table};
 use indicatif::ProgressBar;
 
 use super::error::DemoError;
+use crate::cli::output::has_colours;
 use crate::cli::progress;
 use crate::cli::table::table;
 
@@ -41,8 +41,7 @@ impl Output {
     pub(super) fn new(steps: u64) -> Self {
         let bar = progress::bar("  {spinner:.cyan} {bar:24.cyan/240} {pos}/{len}  {msg} {elapsed:.dim}");
         bar.set_length(steps);
-        let allowed = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        let colours = std::io::stdout().is_terminal() && allowed;
+        let colours = has_colours();
         Self { bar, table: table(&["Step", "Response", "Meaning", "Time"]), colours }
     }
 
