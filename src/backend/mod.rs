@@ -2,6 +2,7 @@
 //!
 //! Owns the combination of all modules below it. `http` and `cli` call it; it must not know either of them.
 
+mod anonymize;
 mod check;
 mod current_model;
 mod error;
@@ -20,6 +21,7 @@ mod train;
 mod transfer;
 mod upload;
 
+pub use anonymize::{AnonymizeOptions, Anonymized, Learnability, Learned, anonymize};
 pub use check::check;
 pub use current_model::uses_imported_model;
 pub use error::{BackendError, ErrorKind};

@@ -4,8 +4,11 @@
 
 use std::process::ExitCode;
 
+use serde_json::{Value, json};
+
 use super::data_directory::{DataDirectory, OpenError};
 use super::exit_code::exit_code;
+use super::output::{print, print_json};
 use super::table::{counted, table};
 use crate::backend::check;
 use crate::store::{Finding, Listing, Repair};
@@ -23,12 +26,24 @@ pub struct Args {
     /// damaged files aside, and remove files that a crash left behind.
     #[arg(long)]
     repair: bool,
+
+    /// Print JSON, for programs
+    #[arg(long)]
+    json: bool,
 }
 
 /// Checks and prints a table. Fails when a problem remains.
 #[must_use]
 pub fn run(args: &Args) -> ExitCode {
-    exit_code(check_all(args), |(models, findings)| print(*models, findings))
+    exit_code(check_all(args), |(models, findings)| {
+        let remaining = findings.iter().filter(|finding| is_problem(finding)).count();
+        if args.json {
+            print_json(&document(*models, remaining, findings));
+        } else {
+            print_table(*models, remaining, findings);
+        }
+        remaining == 0
+    })
 }
 
 /// The number of models, and the findings.
@@ -52,10 +67,27 @@ fn check_all(args: &Args) -> Result<(usize, Vec<Finding>), OpenError> {
     Ok((count, findings))
 }
 
-/// Returns whether no problem remains.
-fn print(models: usize, findings: &[Finding]) -> bool {
+fn is_problem(finding: &Finding) -> bool {
+    matches!(finding.repair, Repair::Possible(_) | Repair::Manual(_))
+}
+
+fn document(models: usize, problems: usize, findings: &[Finding]) -> Value {
+    let finding = |finding: &Finding| {
+        let (state, remedy) = match finding.repair {
+            Repair::NotNeeded => ("harmless", None),
+            Repair::Possible(remedy) => ("repairable", Some(remedy)),
+            Repair::Done(remedy) => ("repaired", Some(remedy)),
+            Repair::Manual(remedy) => ("manual", Some(remedy)),
+        };
+        json!({ "path": finding.path, "problem": finding.problem, "state": state, "remedy": remedy })
+    };
+    let findings: Vec<Value> = findings.iter().map(finding).collect();
+    json!({ "models": models, "problems": problems, "findings": findings })
+}
+
+fn print_table(models: usize, remaining: usize, findings: &[Finding]) {
     let mut table = table(&["path", "problem", "remedy"]);
-    let (mut remaining, mut repaired) = (0, 0);
+    let mut repaired = 0;
     for finding in findings {
         let remedy = match finding.repair {
             Repair::NotNeeded => "none is needed".to_owned(),
@@ -63,14 +95,12 @@ fn print(models: usize, findings: &[Finding]) -> bool {
             Repair::Done(remedy) => format!("done: {remedy}"),
             Repair::Manual(remedy) => remedy.to_owned(),
         };
-        remaining += usize::from(matches!(finding.repair, Repair::Possible(_) | Repair::Manual(_)));
         repaired += usize::from(matches!(finding.repair, Repair::Done(_)));
         table.add_row([&finding.path, &finding.problem, &remedy]);
     }
     if !findings.is_empty() {
-        println!("{table}");
+        print(&table);
     }
     let (models, problems) = (counted(models, "model"), counted(remaining, "problem"));
-    println!("{models} checked: {problems}, {repaired} repaired.");
-    remaining == 0
+    print(&format!("{models} checked: {problems}, {repaired} repaired."));
 }

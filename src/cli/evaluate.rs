@@ -12,7 +12,7 @@ use super::exit_code::{Exit, exit_with};
 use super::input::{self, InputError};
 use super::model_choice::{ChosenModel, ModelError};
 use super::output::{Force, Output, OutputError, check_directory, print, print_json, write_directory};
-use super::progress;
+use super::progress::Quiet;
 use super::table::key_value_table;
 use super::train::is_zip;
 use crate::backend::{
@@ -67,6 +67,9 @@ pub struct Args {
 
     #[command(flatten)]
     force: Force,
+
+    #[command(flatten)]
+    quiet: Quiet,
 
     /// Print JSON, for programs
     #[arg(long)]
@@ -170,7 +173,7 @@ fn evaluate(args: &Args) -> Result<Evaluated, EvaluateError> {
         iterations: usize::try_from(args.iterations).unwrap_or(usize::MAX),
         info: EvaluationInfo::Result,
     };
-    let bar = progress::bar("  evaluating {bar:24.cyan/240} {pos} of {len} iterations, {elapsed}");
+    let bar = args.quiet.bar("  evaluating {bar:24.cyan/240} {pos} of {len} iterations, {elapsed}");
     let budget = TimeBudget::new(Duration::from_secs(args.evaluation_seconds), |done, requested| {
         bar.set_length(requested as u64);
         // Threads may report out of order.

@@ -5,6 +5,8 @@
 use std::fmt::{Display, Write as _};
 use std::process::ExitCode;
 
+use super::output::is_incomplete;
+
 /// The meaning of an exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Exit {
@@ -83,7 +85,10 @@ pub(super) fn exit_code<T>(result: Result<T, impl Display>, print: impl FnOnce(&
 /// Prints a result: `print` prints the value and says how the command ends; an error goes to standard error.
 pub(super) fn exit_with<T>(result: Result<T, impl Display>, print: impl FnOnce(&T) -> Exit) -> ExitCode {
     match result {
-        Ok(value) => print(&value).into(),
+        Ok(value) => match print(&value) {
+            Exit::Success if is_incomplete() => Exit::Failure.into(),
+            exit => exit.into(),
+        },
         Err(error) => {
             eprintln!("{error}");
             Exit::Failure.into()

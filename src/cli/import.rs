@@ -2,12 +2,12 @@
 //!
 //! Owns the arguments and the question before a model is replaced. Must not know what is checked: [`crate::backend`] does.
 
-use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde_json::json;
 
+use super::confirm::confirmed;
 use super::data_directory::OpenError;
 use super::exit_code::exit_code;
 use super::model_choice::{ChosenModel, StoredModelId};
@@ -82,7 +82,12 @@ fn import(args: &Args) -> Result<bool, ImportError> {
     let model_dir = chosen.model_dir().clone().begin_job()?;
     let exists = is_trained(&model_dir)?;
     if exists && !args.yes {
-        confirm(&args.model.path())?;
+        let model = args.model.path();
+        match confirmed(&format!("{model} is trained already. Replace it?")) {
+            Some(true) => {}
+            Some(false) => return Err(ImportError::Declined),
+            None => return Err(ImportError::Exists(model)),
+        }
     }
     import_path(&model_dir, &args.file, &Limits::default())?;
     Ok(exists)
@@ -95,17 +100,4 @@ fn is_trained(model_dir: &ModelDir) -> Result<bool, StoreError> {
         Err(StoreError::Corrupt { .. }) => Ok(true),
         Err(error) => Err(error),
     }
-}
-
-/// Asks on a terminal; elsewhere --yes is needed.
-fn confirm(model: &str) -> Result<(), ImportError> {
-    let refused = || ImportError::Exists(model.to_owned());
-    if !io::stdin().is_terminal() {
-        return Err(refused());
-    }
-    eprint!("{model} is trained already. Replace it? [y/N] ");
-    let _ = io::stderr().flush();
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer).map_err(|_| refused())?;
-    if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(ImportError::Declined) }
 }

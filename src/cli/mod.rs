@@ -2,9 +2,11 @@
 //!
 //! Owns the subcommands, one file each, and their output. Must not know how the work is done.
 
+pub mod anonymize;
 pub mod check;
 pub mod completions;
 pub mod config;
+mod confirm;
 mod data_directory;
 pub mod demo;
 pub mod evaluate;
@@ -24,6 +26,7 @@ pub mod passwd;
 pub mod predict;
 mod progress;
 pub mod prune;
+pub mod replay;
 mod signals;
 mod table;
 pub mod train;
@@ -61,6 +64,7 @@ enum Command {
     /// Serve Moodle over HTTP
     #[command(after_help = advanced())]
     Serve(Box<ServeArgs>),
+    Anonymize(anonymize::Args),
     Check(check::Args),
     Completions(completions::Args),
     Config(Box<config::Args>),
@@ -75,6 +79,7 @@ enum Command {
     Passwd(passwd::Args),
     Predict(predict::Args),
     Prune(prune::Args),
+    Replay(replay::Args),
     Train(train::Args),
 }
 
@@ -110,10 +115,12 @@ pub fn run() -> ExitCode {
             config::run(&args, &command_line(|| subcommand("config")))
         }
         Ok(Cli { command: Command::Demo(args) }) => demo::run(&args),
+        Ok(Cli { command: Command::Anonymize(args) }) => anonymize::run(&args),
         Ok(Cli { command: Command::Evaluate(args) }) => evaluate::run(&args),
         Ok(Cli { command: Command::Export(args) }) => export::run(&args),
         Ok(Cli { command: Command::Import(args) }) => import::run(&args),
         Ok(Cli { command: Command::Predict(args) }) => predict::run(&args),
+        Ok(Cli { command: Command::Replay(args) }) => replay::run(&args),
         Ok(Cli { command: Command::Train(args) }) => train::run(&args),
         Ok(Cli { command: Command::Health(args) }) => health::run(&args),
         Ok(Cli { command: Command::Inspect(args) }) => inspect::run(&args),

@@ -7,6 +7,7 @@ use std::fs::{self, Permissions};
 use std::io::{self, IsTerminal as _, Write as _, stdout};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
@@ -144,9 +145,24 @@ pub(super) fn write_directory<'a>(
     Ok(())
 }
 
-/// Prints a line, or several. A closed standard output (`| head`) is no error.
+/// Whether something that was printed is lost, so that the command must fail.
+static IS_INCOMPLETE: AtomicBool = AtomicBool::new(false);
+
+/// Prints a line, or several. A closed standard output (`| head`) is no error; after another one, such as a full disk, the
+/// command fails ([`is_incomplete`]).
 pub(super) fn print(text: &impl Display) {
-    let _ = writeln!(stdout(), "{text}");
+    match writeln!(stdout(), "{text}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            eprintln!("{}", OutputError::Stdout(error));
+            IS_INCOMPLETE.store(true, Ordering::Relaxed);
+        }
+        _ => {}
+    }
+}
+
+/// Whether something that was printed is lost.
+pub(super) fn is_incomplete() -> bool {
+    IS_INCOMPLETE.load(Ordering::Relaxed)
 }
 
 /// Prints JSON for programs.

@@ -14,7 +14,7 @@ use super::input::{self, InputError};
 use super::inspect::model_text;
 use super::model_choice::{ChosenModel, StoredModelId};
 use super::output::{Force, Output, OutputError, print, print_json};
-use super::progress;
+use super::progress::Quiet;
 use crate::backend::{
     self, BackendError, ModelReport, Status, TrainingOptions, describe_onnx, export, export_onnx,
 };
@@ -60,6 +60,9 @@ pub struct Args {
     /// Seconds after which the training ends with what it has learned so far
     #[arg(long, value_name = "SECONDS", default_value_t = 1800, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     training_seconds: u64,
+
+    #[command(flatten)]
+    quiet: Quiet,
 
     /// Print JSON, for programs
     #[arg(long)]
@@ -129,7 +132,7 @@ fn train(args: &Args) -> Result<Trained, TrainError> {
     };
     // The job begins here: a deletion from now on also deletes its result.
     let model_dir = chosen.model_dir().clone().begin_job()?;
-    let spinner = progress::spinner("training");
+    let spinner = args.quiet.spinner("training");
     let time = Duration::from_secs(args.training_seconds);
     let options = TrainingOptions { time, ..TrainingOptions::default() };
     let training = backend::train(&model_dir, dataset, &Limits::default(), options)?;

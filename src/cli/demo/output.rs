@@ -8,7 +8,7 @@ use comfy_table::{Cell, CellAlignment, Table};
 use indicatif::ProgressBar;
 
 use super::error::DemoError;
-use crate::cli::output::has_colours;
+use crate::cli::output::{has_colours, print};
 use crate::cli::progress;
 use crate::cli::table::table;
 
@@ -47,7 +47,7 @@ impl Output {
 
     /// Prints a line above the progress bar.
     pub(super) fn line(&self, line: &str) {
-        self.bar.suspend(|| println!("{line}"));
+        self.bar.suspend(|| print(&line));
     }
 
     /// Runs one step and measures its time.
@@ -86,7 +86,7 @@ impl Output {
     /// Removes the progress bar and prints the table.
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
-        println!("\n{}\n", self.table);
+        print(&format!("\n{}\n", self.table));
     }
 
     pub(super) fn bold(&self, text: &str) -> String {
