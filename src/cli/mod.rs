@@ -4,6 +4,8 @@
 
 pub mod anonymize;
 pub mod check;
+#[cfg(test)]
+mod command_line_page;
 pub mod completions;
 pub mod config;
 mod confirm;
@@ -16,6 +18,8 @@ pub mod health;
 pub mod import;
 mod input;
 pub mod inspect;
+#[cfg(test)]
+mod json_shapes;
 pub mod local;
 mod malloc;
 pub mod man;

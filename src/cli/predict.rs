@@ -25,7 +25,7 @@ use crate::dataset::Limits;
 Examples:
   moodle-mlbackend predict model.onnx prediction.csv
   moodle-mlbackend predict model.onnx prediction.csv --csv | sort -t, -k3 -g
-  moodle-mlbackend predict --data-dir /var/lib/moodle-mlbackend UNIQUEID/DIRHASH prediction.csv --json")]
+  moodle-mlbackend predict --data-dir DIR UNIQUEID/DIRHASH prediction.csv --json")]
 pub struct Args {
     /// The model: a file or directory; with --data-dir UNIQUEID/DIRHASH
     model: PathBuf,
