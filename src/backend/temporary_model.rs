@@ -3,7 +3,8 @@
 //! Owns the directory, which only this user can enter and which is removed with the value. So files get the same training,
 //! prediction, evaluation and import as the models of a server. Must not know which operation uses it.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -27,7 +28,10 @@ impl TemporaryModel {
     /// # Errors
     /// [`BackendError::TemporaryDirectory`].
     pub fn new() -> Result<Self, BackendError> {
-        let created = tempfile::Builder::new().prefix("moodle-mlbackend-").tempdir();
+        let created = tempfile::Builder::new()
+            .prefix("moodle-mlbackend-")
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir();
         let directory = created.map_err(BackendError::TemporaryDirectory)?;
         let model_dir = ModelDir::at(&directory.path().join("model"));
         Ok(Self { directory, model_dir })

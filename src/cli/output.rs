@@ -73,12 +73,17 @@ impl Output {
     /// standard output is no error.
     pub(super) fn write(&self, force: Force, bytes: &[u8]) -> Result<(), OutputError> {
         match self {
-            Self::Stdout => match stdout().write_all(bytes).and_then(|()| stdout().flush()) {
-                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(OutputError::Stdout(error)),
-                _ => Ok(()),
-            },
+            Self::Stdout => write_stdout(bytes).map_err(OutputError::Stdout),
             Self::File(path) => write_file(path, force, bytes),
         }
+    }
+}
+
+/// Writes everything to standard output. A closed one (`| head`) is no error.
+pub(super) fn write_stdout(bytes: &[u8]) -> io::Result<()> {
+    match stdout().write_all(bytes).and_then(|()| stdout().flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -151,12 +156,9 @@ static IS_INCOMPLETE: AtomicBool = AtomicBool::new(false);
 /// Prints a line, or several. A closed standard output (`| head`) is no error; after another one, such as a full disk, the
 /// command fails ([`is_incomplete`]).
 pub(super) fn print(text: &impl Display) {
-    match writeln!(stdout(), "{text}") {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            eprintln!("{}", OutputError::Stdout(error));
-            IS_INCOMPLETE.store(true, Ordering::Relaxed);
-        }
-        _ => {}
+    if let Err(error) = write_stdout(format!("{text}\n").as_bytes()) {
+        eprintln!("{}", OutputError::Stdout(error));
+        IS_INCOMPLETE.store(true, Ordering::Relaxed);
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Must not know what a command has to clean up.
 
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::exit_code::Exit;
@@ -22,12 +24,26 @@ pub(super) fn wait() -> std::io::Result<()> {
     })
 }
 
-/// Runs `clean_up` and ends the program if one of these signals arrives.
+/// What is to be done before a signal ends the program.
+type CleanUp = Box<dyn FnOnce() + Send>;
+
+static CLEAN_UPS: Mutex<Vec<CleanUp>> = Mutex::new(Vec::new());
+static THREAD: Once = Once::new();
+
+/// Runs `clean_up`, and those of earlier calls, and ends the program if one of these signals arrives.
 pub(super) fn clean_up_when_interrupted(clean_up: impl FnOnce() + Send + 'static) {
-    std::thread::spawn(move || {
-        if wait().is_ok() {
-            clean_up();
-            std::process::exit(i32::from(Exit::Interrupted.code()));
-        }
+    lock().push(Box::new(clean_up));
+    THREAD.call_once(|| {
+        std::thread::spawn(|| {
+            if wait().is_ok() {
+                lock().drain(..).for_each(|clean_up| clean_up());
+                std::process::exit(i32::from(Exit::Interrupted.code()));
+            }
+        });
     });
+}
+
+/// A panic in another thread must not keep the files.
+fn lock() -> MutexGuard<'static, Vec<CleanUp>> {
+    CLEAN_UPS.lock().unwrap_or_else(PoisonError::into_inner)
 }

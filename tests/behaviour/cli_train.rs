@@ -3,8 +3,10 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use moodle_mlbackend::cli::demo::students::Campus;
 use rstest::rstest;
@@ -188,32 +190,46 @@ fn the_dataset_can_come_from_standard_input_and_the_model_go_to_standard_output(
     assert!(output.stdout == files.read("model.onnx"), "nothing but the model is printed");
 }
 
-/// Runs a training with a directory for temporary files.
-fn training(files: &Files, temporary: &Path) -> std::process::Command {
-    let mut command = program(&["train", "training.csv", "--output", "model.onnx"]);
+/// Runs a command with a directory for temporary files.
+fn with_temporary(files: &Files, arguments: &[&str], temporary: &Path) -> Command {
+    let mut command = program(arguments);
     command.current_dir(files.dir.path()).env("TMPDIR", temporary);
     command
 }
 
-#[test]
-fn temporary_files_are_private_and_removed_also_when_a_signal_ends_the_command() {
-    let files = Files::of(Campus::new(1).training_csv(0, 20_000).as_bytes(), b"");
+#[rstest]
+#[case::train(&["train", "training.csv", "--output", "out.onnx"], 1)]
+#[case::evaluate(&["evaluate", "training.csv"], 1)]
+#[case::with_a_model(&["evaluate", "training.csv", "--model", "model.onnx"], 2)]
+fn temporary_files_are_private_and_removed_also_when_a_signal_ends_the_command(
+    #[case] arguments: &[&str],
+    #[case] directories: usize,
+) {
+    let files = Files::new();
+    files.train();
+    // Reading it and working on it take seconds.
+    fs::write(files.path("training.csv"), Campus::new(1).training_csv(0, 40_000)).unwrap();
     let temporary = tempfile::tempdir().unwrap();
     let entries =
         || fs::read_dir(temporary.path()).unwrap().flatten().map(|entry| entry.path()).collect::<Vec<_>>();
-    let mut child = training(&files, temporary.path()).stdout(Stdio::null()).spawn().unwrap();
-    until("the training has a temporary directory", || !entries().is_empty());
-    let mode = std::os::unix::fs::PermissionsExt::mode(&entries()[0].metadata().unwrap().permissions());
-    assert_eq!(mode & 0o777, 0o700);
-    // The handler of signals is installed just after the directory is made.
-    std::thread::sleep(std::time::Duration::from_millis(300));
-    let killed = std::process::Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    let mut child =
+        with_temporary(&files, arguments, temporary.path()).stdout(Stdio::null()).spawn().unwrap();
+    until("the command has its temporary directories", || entries().len() >= directories);
+    for entry in entries() {
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    }
+    // The handler of signals is installed just after the first directory is made.
+    std::thread::sleep(Duration::from_millis(200));
+    let killed = Command::new("kill").arg(child.id().to_string()).status().unwrap();
     assert!(killed.success());
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert_eq!(entries(), Vec::<PathBuf>::new());
-    assert!(!files.path("model.onnx").exists());
+    assert!(!files.path("out.onnx").exists());
 
-    let small = Files::of(&separable(40, false), b"");
-    assert!(training(&small, temporary.path()).output().unwrap().status.success());
+    fs::write(files.path("training.csv"), separable(40, false)).unwrap();
+    with_temporary(&files, &["train", "training.csv", "--output", "out.onnx"], temporary.path())
+        .output()
+        .unwrap();
+    assert!(files.path("out.onnx").exists());
     assert_eq!(entries(), Vec::<PathBuf>::new());
 }
