@@ -2,6 +2,7 @@
 //!
 //! Owns the arguments, the output and how much may be lost. Must not know what is replaced: [`crate::backend`] does.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -159,7 +160,7 @@ fn text(result: &Anonymized, kept: Option<bool>, args: &Args) -> String {
             format!("{:.4}", after.log_loss),
         ]);
         table.add_row(["AUC".to_owned(), auc(before.auc), auc(after.auc)]);
-        text += &format!("{table}\n");
+        let _ = writeln!(text, "{table}");
     }
     text += match kept {
         Some(true) => "A model learns the same from it, within the permitted change.\n",
@@ -170,7 +171,7 @@ fn text(result: &Anonymized, kept: Option<bool>, args: &Args) -> String {
         None => "What a model learns from it was not measured.\n",
     };
     if Output::named(&args.output) != Output::Stdout {
-        text += &format!("Written: {}\n", args.output.display());
+        let _ = writeln!(text, "Written: {}", args.output.display());
     }
     text +=
         "Rows still describe single students: read the warning in --help before you give the file to others.";

@@ -2,6 +2,7 @@
 //!
 //! Owns the arguments and the output. Must not know how the figures are computed: [`crate::backend`] does.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -232,7 +233,7 @@ fn verdict(status: Status) -> &'static str {
 fn text(result: &Evaluated, args: &Args) -> String {
     let mut text = format!("{}\n", result.verdict.to_uppercase());
     for sentence in &result.info {
-        text += &format!("{sentence}\n");
+        let _ = writeln!(text, "{sentence}");
     }
     if let Some(figures) = &result.figures {
         let with = |value: f64, deviation: f64| match &args.model {
@@ -251,10 +252,10 @@ fn text(result: &Evaluated, args: &Args) -> String {
             ]
             .map(|(name, value)| (name, format!("{value:.4}"))),
         );
-        text += &format!("\n{}", key_value_table(&rows));
+        let _ = write!(text, "\n{}", key_value_table(&rows));
     }
     if let Some(path) = args.output.as_deref().filter(|path| Output::named(path) != Output::Stdout) {
-        text += &format!("\nReport: {}\n", path.display());
+        let _ = writeln!(text, "\nReport: {}", path.display());
     }
     text.trim_end().to_owned()
 }

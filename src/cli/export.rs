@@ -66,7 +66,7 @@ pub fn run(args: &Args) -> ExitCode {
         match () {
             () if Output::named(&args.output) == Output::Stdout => {}
             () if args.json => {
-                print_json(&json!({ "model": args.model.path(), "output": args.output, "bytes": bytes }))
+                print_json(&json!({ "model": args.model.path(), "output": args.output, "bytes": bytes }));
             }
             () => print(&format!("Written: {}, {:.1}", args.output.display(), ByteSize(*bytes as u64))),
         }

@@ -1,6 +1,6 @@
 //! What `--json` prints, by command: an example for docs/command-line.md with every field.
 //!
-//! tests/behaviour/cli_json.rs compares the examples with what the program prints.
+//! `tests/behaviour/cli_json.rs` compares the examples with what the program prints.
 
 /// The output of one command.
 pub(super) struct Shape {

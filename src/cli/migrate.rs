@@ -48,9 +48,9 @@ pub struct Args {
 pub fn run(args: &Args) -> ExitCode {
     exit_code(migrate(args), |rows| {
         if args.json {
-            print_json(&document(rows, args))
+            print_json(&document(rows, args));
         } else {
-            print_table(rows, args)
+            print_table(rows, args);
         }
         rows.iter().all(|row| row.outcome.is_ok())
     })

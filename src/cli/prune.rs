@@ -69,7 +69,7 @@ fn prune(line: &CommandLine) -> Result<(Vec<Pruned>, Args), PruneError> {
     let settings = Settings::read(line)?;
     let args = Args::from_arg_matches(&settings.matches)
         .map_err(|error| ConfigError::Arguments(error.to_string()))?;
-    let store = args.data.open("prune", args.dry_run)?.with_retention(args.retention.clone().into());
+    let store = args.data.open("prune", args.dry_run)?.with_retention(args.retention.into());
     Ok((store.prune(args.dry_run)?, args))
 }
 

@@ -23,7 +23,7 @@ impl Retention {
     pub const USUAL: Self = Self { runs: 100, run_days: 365, generations: 2 };
 
     /// Removes nothing: for commands beside a server, which does not tell them its settings.
-    pub const ALL: Self = Self { runs: 0, run_days: 0, generations: u32::MAX as usize, ..Self::USUAL };
+    pub const ALL: Self = Self { runs: 0, run_days: 0, generations: u32::MAX as usize };
 
     /// The runs that are no longer kept, oldest first, with the reason. Takes all runs with their times, in milliseconds
     /// since 1970.

@@ -35,7 +35,7 @@ fn undocumented(path: &str, printed: &Value, example: &Value, found: &mut BTreeS
         }
         (Value::Array(printed), Value::Array(example)) => {
             for (value, example) in
-                printed.iter().flat_map(|value| example.first().map(|first| (value, first)))
+                printed.iter().filter_map(|value| example.first().map(|first| (value, first)))
             {
                 undocumented(&format!("{path}[]"), value, example, found);
             }

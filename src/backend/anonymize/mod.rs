@@ -6,6 +6,8 @@
 mod column;
 mod random;
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
 use super::learning_threads::on_learning_threads;
@@ -168,7 +170,7 @@ fn unlabelled_csv(header: &Header, rows: usize, columns: &[Vec<f32>], random: &m
     let order = random.order(columns.len());
     let mut csv = format!("{}sampleid,{}\n", head(header, columns.len()), names(columns.len()));
     for (number, row) in random.order(rows).into_iter().enumerate() {
-        csv.push_str(&format!("{}-0,", number + 1));
+        let _ = write!(csv, "{}-0,", number + 1);
         push_cells(&mut csv, order.iter().map(|&column| columns[column][row]));
         csv.pop();
         csv.push('\n');

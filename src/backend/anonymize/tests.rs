@@ -1,6 +1,7 @@
 //! Anonymized datasets: what is gone, and what is kept.
 
 use super::*;
+use crate::dataset::LabelledFile;
 
 const OPTIONS: AnonymizeOptions = AnonymizeOptions { seed: 1, min_count: 5, iterations: 3 };
 
@@ -13,7 +14,7 @@ fn dataset() -> Vec<u8> {
     for n in 0..200 {
         let value = f64::from(n % 20) / 20.0;
         let second = if n % 3 == 0 { String::new() } else { format!("{}", f64::from(n % 7) / 7.0) };
-        text += &format!("{value},{value},{second},{}\n", i32::from(n % 20 > 9));
+        let _ = writeln!(text, "{value},{value},{second},{}", i32::from(n % 20 > 9));
     }
     text.into_bytes()
 }
@@ -41,7 +42,7 @@ fn names_versions_and_the_order_are_gone_and_learnability_is_kept() {
 fn rows_ties_copies_and_empty_cells_are_kept() {
     let result = anonymized(OPTIONS);
     let read = |bytes: &[u8]| {
-        read_labelled(bytes, &Limits::default()).and_then(|file| file.into_samples()).expect("a dataset")
+        read_labelled(bytes, &Limits::default()).and_then(LabelledFile::into_samples).expect("a dataset")
     };
     let (before, after) = (read(&dataset()), read(&result.csv));
     assert_eq!(before.class_counts(), after.class_counts());

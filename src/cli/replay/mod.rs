@@ -6,6 +6,7 @@ mod error;
 mod reply;
 mod request;
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -25,11 +26,11 @@ use request::StashedRequest;
 /// The variable with the password: an argument could be read by other users of the machine.
 const PASSWORD: &str = "MOODLE_MLBACKEND_REPLAY_PASSWORD";
 
-/// Send a request that a server kept in MOODLE_ML_STASH_DIR again.
+/// Send a request that a server kept in `MOODLE_ML_STASH_DIR` again.
 ///
 /// Shows status, time and body of the reply, and compares it with the recorded one, if --record stored one before: for example
 /// before and after an update. The time of a run and its number (runid, dir) are not compared. The password comes from the
-/// variable MOODLE_MLBACKEND_REPLAY_PASSWORD or is prompted for. Requests that change a model need --yes, or are asked for. Exits
+/// variable `MOODLE_MLBACKEND_REPLAY_PASSWORD` or is prompted for. Requests that change a model need --yes, or are asked for. Exits
 /// with 3 when the reply differs, or without a recorded one when it is an error.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -41,11 +42,11 @@ pub struct Args {
     #[arg(value_name = "DIR")]
     directory: PathBuf,
 
-    /// The server, without TLS, such as http://127.0.0.1:5000
+    /// The server, without TLS, such as `http://127.0.0.1:5000`
     #[arg(long, value_name = "URL", value_parser = server)]
     url: String,
 
-    /// The user, as in MOODLE_MLBACKEND_PYTHON_USERS; without it, no credentials are sent
+    /// The user, as in `MOODLE_MLBACKEND_PYTHON_USERS`; without it, no credentials are sent
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
 
@@ -110,15 +111,14 @@ struct Replayed {
 pub fn run(args: &Args) -> ExitCode {
     exit_with(replay(args), |replayed| {
         if args.json {
-            print_json(&document(replayed))
+            print_json(&document(replayed));
         } else {
-            print(&text(replayed, args))
+            print(&text(replayed, args));
         }
         match &replayed.comparison {
             Some(Comparison::Same) => Exit::Success,
-            Some(Comparison::Different(_)) => Exit::Negative,
             None if replayed.reply.status < 400 => Exit::Success,
-            None => Exit::Negative,
+            Some(Comparison::Different(_)) | None => Exit::Negative,
         }
     })
 }
@@ -209,8 +209,8 @@ fn text(replayed: &Replayed, args: &Args) -> String {
         reply.body.len()
     );
     match (reply.text(), &args.output) {
-        (_, Some(path)) => text += &format!("Written: {}\n", path.display()),
-        (Some(body), None) => text += &format!("{}\n", sanitized(body.trim())),
+        (_, Some(path)) => drop(writeln!(text, "Written: {}", path.display())),
+        (Some(body), None) => drop(writeln!(text, "{}", sanitized(body.trim()))),
         (None, None) => text += "The body is binary: --output writes it to a file.\n",
     }
     match comparison {
@@ -219,7 +219,9 @@ fn text(replayed: &Replayed, args: &Args) -> String {
         Some(Comparison::Same) => text += "The reply is the same as the recorded one.",
         Some(Comparison::Different(differences)) => {
             text += "The reply differs from the recorded one:";
-            differences.iter().for_each(|difference| text += &format!("\n- {}", sanitized(difference)));
+            differences.iter().for_each(|difference| {
+                let _ = write!(text, "\n- {}", sanitized(difference));
+            });
         }
     }
     text

@@ -2,6 +2,7 @@
 //!
 //! Must not know what the parameters mean. The file may have been changed by others: what it names is checked.
 
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{Cursor, Read as _};
 use std::path::Path;
@@ -123,19 +124,21 @@ impl StashedRequest {
     fn form(&self, boundary: &str) -> (Vec<u8>, Vec<u8>) {
         let mut head = String::new();
         for (name, value) in &self.parameters {
-            head += &format!(
+            let _ = write!(
+                head,
                 "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
             );
         }
         let mut tail = String::new();
         if let Some(name) = &self.file {
-            head += &format!(
+            let _ = write!(
+                head,
                 "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{name}\"\r\n\
                  Content-Type: application/octet-stream\r\n\r\n"
             );
             tail += "\r\n";
         }
-        tail += &format!("--{boundary}--\r\n");
+        let _ = write!(tail, "--{boundary}--\r\n");
         (head.into_bytes(), tail.into_bytes())
     }
 }
