@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use crate::cli::output::OutputError;
 
+/// The variable with the password: an argument could be read by other users of the machine.
+pub(super) const PASSWORD: &str = "MOODLE_MLBACKEND_REPLAY_PASSWORD";
+
 /// Why a request could not be replayed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ReplayError {
@@ -22,9 +25,9 @@ pub(super) enum ReplayError {
     NeedsYes(String),
     #[error("Nothing was sent.")]
     Declined,
-    #[error("There is no password: {source}. Set the variable {variable}.", variable = super::PASSWORD)]
+    #[error("There is no password: {source}. Set the variable {variable}.", variable = PASSWORD)]
     NoPassword { source: io::Error },
-    #[error("The variable {} is not UTF-8 text.", super::PASSWORD)]
+    #[error("The variable {PASSWORD} is not UTF-8 text.")]
     PasswordText,
     #[error("{url} does not respond: {source}. Check that the server runs, and its address and port.")]
     NoResponse { url: String, source: Box<ureq::Error> },

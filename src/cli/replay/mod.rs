@@ -19,12 +19,9 @@ use super::exit_code::{Exit, exit_with};
 use super::output::{Force, Output, print, print_json};
 use super::progress::Quiet;
 use super::table::sanitized;
-use error::ReplayError;
+use error::{PASSWORD, ReplayError};
 use reply::{Comparison, Reply};
 use request::StashedRequest;
-
-/// The variable with the password: an argument could be read by other users of the machine.
-const PASSWORD: &str = "MOODLE_MLBACKEND_REPLAY_PASSWORD";
 
 /// Send a request that a server kept in `MOODLE_ML_STASH_DIR` again.
 ///
