@@ -25,9 +25,10 @@ use crate::learning::Progress;
 /// that fewer than --min-count samples of a column have are merged with their neighbours.
 ///
 /// It does NOT make the data anonymous in the sense of data protection law. Each row still describes one student: a person who
-/// has the original data, or knows many facts about a student, may recognise a row by its combination of values. The numbers of
-/// samples and features, the classes and their shares, and the relations between columns stay visible. Give the file only to
-/// those who need it, and delete it afterwards.
+/// has the original data, or knows many facts about a student, may recognise a row by its combination of values. Where a column
+/// has few values, as most indicators do, the original ones can be guessed from their order. --min-count counts samples: with
+/// several time ranges, one student has several. The numbers of samples and features, the classes and their shares, and the
+/// relations between columns stay visible. Give the file only to those who need it, and delete it afterwards.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::data_directory::{DataDirectory, OpenError};
 use super::exit_code::exit_code;
 use super::output::{print, print_json};
+use super::progress::Quiet;
 use super::table::{counted, table};
 use crate::backend::check;
 use crate::store::{Finding, Listing, Repair};
@@ -26,6 +27,9 @@ pub struct Args {
     /// damaged files aside, and remove files that a crash left behind.
     #[arg(long)]
     repair: bool,
+
+    #[command(flatten)]
+    quiet: Quiet,
 
     /// Print JSON, for programs
     #[arg(long)]
@@ -53,7 +57,9 @@ fn check_all(args: &Args) -> Result<(usize, Vec<Finding>), OpenError> {
     // `examine` has reported unreadable models.
     let Listing { models, .. } = store.model_dirs()?;
     let count = models.len();
-    for (id, hash, model_dir) in models {
+    let bar = args.quiet.bar("  checking {bar:24.cyan/240} {pos} of {len} models, {elapsed}");
+    bar.set_length(count as u64);
+    for (id, hash, model_dir) in bar.wrap_iter(models.into_iter()) {
         let model = format!("{}/{}", id.as_str(), hash.as_str());
         match check(&model_dir, args.repair) {
             Ok(found) => findings.extend(

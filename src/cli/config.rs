@@ -16,7 +16,7 @@ use crate::config::{CommandLine, Config, ConfigError, Origin, ServeArgs, Setting
 /// not start. To see the settings of a service, run this command with its environment and as its user.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Print JSON.
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 

@@ -159,6 +159,11 @@ pub(super) const SHAPES: &[Shape] = &[
 }"#,
     },
     Shape {
+        command: "inspect",
+        title: "Of anything else, with exit code 1:",
+        example: r#"{ "kind": "unknown", "problem": "The file is empty." }"#,
+    },
+    Shape {
         command: "migrate",
         title: "With `--json`; `outcome` is `converted`, `already_converted`, `removed` (the old files) or `refused`, with \
                 `problem`. After a dry run it is what would be done:",

@@ -1,8 +1,10 @@
 //! `moodle-mlbackend export` and `import`: models of a data directory as files, beside the server.
 #![allow(clippy::disallowed_methods, reason = "these tests prepare files of their own")]
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 
+use super::cli_rights::{change_owner, without_privileges};
 use super::cli_train::Files;
 use crate::common::{Output, TestServer, contents, program, unzipped};
 
@@ -54,4 +56,64 @@ fn what_is_not_a_model_is_refused_and_the_model_kept() {
         on(&server, &files, &["import", file, "--model", "m/d", "--yes"]).expect_code(1);
     }
     assert_eq!(contents(&server.data_dir().join("m")), before);
+}
+
+#[test]
+fn root_must_work_on_a_data_directory_as_its_owner() {
+    let files = Files::new();
+    files.train();
+    let data = tempfile::tempdir().unwrap();
+    if !change_owner("root_must_work_on_a_data_directory_as_its_owner", data.path()) {
+        return;
+    }
+    let data = data.path().to_str().unwrap();
+    for arguments in [
+        &["train", "training.csv", "--model", "m/d"][..],
+        &["predict", "m/d", "prediction.csv"],
+        &["evaluate", "training.csv", "--model", "m/d"],
+        &["export", "m/d", "--output", "model.zip"],
+        &["import", "model.onnx", "--model", "m/d"],
+    ] {
+        let output = files.run(&[arguments, &["--data-dir", data]].concat());
+        output.expect_code(1);
+        assert!(output.stderr.contains(&format!("moodle-mlbackend {} …", arguments[0])), "{output:?}");
+    }
+    assert_eq!(fs::read_dir(data).unwrap().count(), 0, "nothing is created");
+}
+
+#[test]
+fn read_only_directories_can_be_read_from_and_are_reported_when_written_to() {
+    let test = "read_only_directories_can_be_read_from_and_are_reported_when_written_to";
+    let (server, files) = (TestServer::start(), Files::new());
+    server.train("m", &files.read("training.csv"));
+    let expected = server.predictions("m", &files.read("prediction.csv"));
+    let directory = server.kill();
+    let data = directory.path().join("data");
+    let locked = files.path("locked");
+    fs::create_dir(&locked).unwrap();
+    for path in [&data, &locked] {
+        fs::set_permissions(path, Permissions::from_mode(0o500)).unwrap();
+    }
+    let run = |arguments: &[&str]| {
+        let mut program = without_privileges(test, &files.path("nothing"))?;
+        Some(Output::of(program.args(arguments).current_dir(files.dir.path())))
+    };
+    let data = data.to_str().unwrap();
+    if let Some(output) = run(&["predict", "--data-dir", data, "m/d", "prediction.csv", "--csv"]) {
+        output.expect_code(0);
+        assert_eq!(output.stdout.lines().count(), expected.as_array().unwrap().len() + 1);
+        for arguments in [
+            &["export", "--data-dir", data, "m/d", "--output", "locked/model.zip"][..],
+            &["train", "training.csv", "--output", "locked/model.onnx"],
+            &["evaluate", "training.csv", "--iterations", "1", "--output", "locked/report"],
+        ] {
+            let output = run(arguments).unwrap();
+            output.expect_code(1);
+            assert!(output.stderr.contains("cannot be written"), "{output:?}");
+        }
+        assert_eq!(fs::read_dir(&locked).unwrap().count(), 0);
+    }
+    for path in [data.as_ref(), locked.as_path()] {
+        fs::set_permissions(path, Permissions::from_mode(0o700)).unwrap();
+    }
 }
