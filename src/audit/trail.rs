@@ -1,0 +1,234 @@
+//! The trail of a data directory: what callers use.
+//!
+//! Owns which lines an operation has, and in which order they are written. Must not know how lines are stored.
+
+use std::collections::BTreeMap;
+use std::path::{self, Path};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+
+use super::days::{self, RemovedDay, day_of};
+use super::error::AuditError;
+use super::interrupted::{self, Process};
+use super::line::{Event, Line, Subject};
+use super::outcome::{Outcome, Verdict};
+use super::writer::{Durability, Writer};
+use crate::fs::nofollow::NoFollowPath;
+use crate::store::{Store, WORKSPACE};
+
+/// The directory of the trail.
+fn below(root: &NoFollowPath) -> NoFollowPath {
+    root.join(WORKSPACE).join("audit")
+}
+
+pub(super) fn directory(store: &Store) -> NoFollowPath {
+    below(store.root())
+}
+
+/// The audit trail of a data directory. Nothing is created before the first line is written.
+#[derive(Debug, Clone)]
+pub struct Trail(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    dir: NoFollowPath,
+    writer: Writer,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    process: Option<Process>,
+    /// The lines of operations whose last line is not written yet: the first one while the operation runs, or the last
+    /// one, if writing it failed.
+    running: BTreeMap<u64, Line>,
+    next: u64,
+}
+
+impl Trail {
+    /// The trail of a data directory.
+    #[must_use]
+    pub fn of(store: &Store) -> Self {
+        Self::new(directory(store))
+    }
+
+    /// The trail of a directory that is no [`Store`], as Moodle's local mode uses it.
+    #[must_use]
+    pub fn at(root: &Path) -> Self {
+        // Fails only without a working directory, and then all that follows fails, too.
+        let root = path::absolute(root).unwrap_or_else(|_| root.to_owned());
+        Self::new(below(&NoFollowPath::root(&root)))
+    }
+
+    fn new(dir: NoFollowPath) -> Self {
+        Self(Arc::new(Inner { writer: Writer::new(dir.clone()), dir, state: Mutex::default() }))
+    }
+
+    /// Writes that an operation begins, and syncs it. Call this before the operation changes anything, and not on an
+    /// async worker.
+    ///
+    /// # Errors
+    /// [`AuditError`]; the operation must not begin then.
+    pub fn begin(&self, subject: Subject) -> Result<Recording, AuditError> {
+        let (number, id) = self.0.next_id()?;
+        let mut line = Line::new(subject, Event::Began, None, Some(id));
+        self.0.writer.write(&mut line, Durability::Synced)?;
+        self.0.state().running.insert(number, line);
+        Ok(Recording(Arc::new(Running { trail: self.clone(), number })))
+    }
+
+    /// Writes the only line of an operation that changes nothing.
+    ///
+    /// # Errors
+    /// [`AuditError`]; [`Operation::needs_line`](super::Operation::needs_line) says whether the operation must fail then.
+    pub fn record(&self, subject: Subject, outcome: Outcome) -> Result<(), AuditError> {
+        let mut line = Line::new(subject, Event::Done, Some(outcome), None);
+        self.0.writer.write(&mut line, Durability::Written)
+    }
+
+    /// Runs an operation and records it, before and after or only after it. `outcome` takes its result.
+    ///
+    /// # Errors
+    /// [`AuditError`] if a line that the operation needs cannot be written. The result of an operation that needs none is
+    /// returned all the same, and the error is logged.
+    pub fn run<T>(
+        &self,
+        subject: Subject,
+        operation: impl FnOnce() -> T,
+        outcome: impl FnOnce(&T) -> Outcome,
+    ) -> Result<T, AuditError> {
+        if subject.operation.is_change() {
+            let recording = self.begin(subject)?;
+            let result = operation();
+            recording.end(outcome(&result));
+            return Ok(result);
+        }
+        let needs_line = subject.operation.needs_line();
+        let result = operation();
+        match self.record(subject, outcome(&result)) {
+            Err(error) if needs_line => Err(error),
+            Err(error) => {
+                log_unwritten(&error);
+                Ok(result)
+            }
+            Ok(()) => Ok(result),
+        }
+    }
+
+    /// Reports the operations of processes that have ended before them: with a line each, and in the log. Returns their
+    /// number. Operations of running processes are not affected.
+    ///
+    /// # Errors
+    /// [`AuditError`]; the next call then reports the rest.
+    pub fn report_interrupted(&self) -> Result<usize, AuditError> {
+        let mut count = 0;
+        interrupted::find(&self.0.dir, |began| {
+            tracing::warn!(
+                operation = %began.operation,
+                model = began.model(),
+                began = %began.time,
+                id = began.request,
+                "an operation was interrupted: its process ended before it. It was completed, or it changed nothing"
+            );
+            let mut line = began.ended(Event::Interrupted, Outcome::of(Verdict::Interrupted));
+            self.0.writer.write(&mut line, Durability::Synced)?;
+            count += 1;
+            Ok(())
+        })?;
+        Ok(count)
+    }
+
+    /// Removes the lines of days that ended more than `keep` days ago; 0 keeps all. With `dry_run`, removes nothing.
+    ///
+    /// # Errors
+    /// [`AuditError`] when a file cannot be removed.
+    pub fn remove_outdated(&self, keep: u32, dry_run: bool) -> Result<Vec<RemovedDay>, AuditError> {
+        days::remove_outdated(&self.0.dir, keep, day_of(Timestamp::now()), dry_run)
+    }
+
+    /// Ends the use of the trail by this process. Call it after [`Store::close`]: operations that still run can no longer
+    /// publish and are recorded as interrupted.
+    pub fn close(&self) {
+        let mut state = self.0.state();
+        let running = std::mem::take(&mut state.running);
+        let process = state.process.take();
+        drop(state);
+        let mut unwritten = None;
+        for line in running.into_values() {
+            let mut line = match line.event {
+                Event::Began => line.ended(Event::Interrupted, Outcome::of(Verdict::Interrupted)),
+                _ => line,
+            };
+            unwritten = unwritten.or(self.0.writer.write(&mut line, Durability::Synced).err());
+        }
+        if let Some(error) = unwritten {
+            log_unwritten(&error);
+            // The next start reports them.
+            process.into_iter().for_each(Process::leave_behind);
+        }
+    }
+}
+
+impl Inner {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A new operation of this process.
+    fn next_id(&self) -> Result<(u64, String), AuditError> {
+        let mut state = self.state();
+        let number = state.next;
+        state.next += 1;
+        if state.process.is_none() {
+            state.process = Some(Process::start(&self.dir)?);
+        }
+        let process = state.process.as_ref().map(|process| process.name.as_str()).unwrap_or_default();
+        Ok((number, format!("{process}.{number}")))
+    }
+}
+
+/// An operation that has begun. When the last clone is dropped before [`Self::end`], it is recorded as abandoned.
+#[derive(Debug, Clone)]
+pub struct Recording(Arc<Running>);
+
+#[derive(Debug)]
+struct Running {
+    trail: Trail,
+    number: u64,
+}
+
+impl Recording {
+    /// Writes how the operation ended; only the first call has an effect. If the line cannot be written, that is logged,
+    /// because the change is already made; [`Trail::close`] tries again.
+    pub fn end(&self, outcome: Outcome) {
+        self.0.end(outcome);
+    }
+}
+
+impl Running {
+    fn end(&self, outcome: Outcome) {
+        let inner = &self.trail.0;
+        let mut state = inner.state();
+        if state.running.get(&self.number).is_none_or(|line| line.event != Event::Began) {
+            return;
+        }
+        let Some(line) = state.running.remove(&self.number) else { return };
+        drop(state);
+        let mut line = line.ended(Event::Ended, outcome);
+        if let Err(error) = inner.writer.write(&mut line, Durability::Written) {
+            log_unwritten(&error);
+            inner.state().running.insert(self.number, line);
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end(Outcome::of(Verdict::Abandoned));
+    }
+}
+
+fn log_unwritten(error: &AuditError) {
+    tracing::error!(%error, "a line of the audit trail could not be written");
+}
