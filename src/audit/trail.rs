@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::{self, Path};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use jiff::Timestamp;
 
@@ -225,7 +226,11 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.end(Outcome::of(Verdict::Abandoned));
+        self.end(if thread::panicking() {
+            Outcome::error(Verdict::Failed, "internal error")
+        } else {
+            Outcome::of(Verdict::Abandoned)
+        });
     }
 }
 

@@ -82,9 +82,17 @@ fn train_observed(
             status: Status::NOT_ENOUGH_DATA,
             info: Vec::new(),
             errors: Some("Training data needs to include samples belonging to all classes".to_owned()),
+            samples: observed.samples,
+            generation: None,
         });
     }
-    let trained = Training { status: Status::OK, info: Vec::new(), errors: None };
+    let trained = |samples, generation| Training {
+        status: Status::OK,
+        info: Vec::new(),
+        errors: None,
+        samples,
+        generation,
+    };
 
     let batch_rows = batch.targets().len();
     let lock = model_dir.lock()?;
@@ -100,7 +108,7 @@ fn train_observed(
         metrics().batch_repeated(repeated_rows);
         tracing::info!(samples = repeated_rows, new = added, "samples of earlier batches do not count again");
     }
-    let Some(samples) = stored.samples().filter(|_| added > 0) else { return Ok(trained) };
+    let Some(samples) = stored.samples().filter(|_| added > 0) else { return Ok(trained(batch_rows, None)) };
     if samples.targets().len() < stored_rows + added {
         tracing::warn!(
             samples = stored_rows + added,
@@ -158,8 +166,9 @@ fn train_observed(
         onnx
     };
     let samples = stored.to_bytes()?;
-    model_dir.publish(&lock, &NewGeneration { model: &model, samples: Some(&samples), facts: &facts })?;
-    Ok(trained)
+    let new = NewGeneration { model: &model, samples: Some(&samples), facts: &facts };
+    let generation = model_dir.publish(&lock, &new)?;
+    Ok(trained(rows, Some(generation.number())))
 }
 
 /// Names a few of the classes: the metadata of a model has room for a limited number of sentences.

@@ -212,7 +212,7 @@ fn import(args: &[&str]) -> Output {
         return Output::missing("the model's unique id, its directory, the directory to import from");
     };
     match backend::import_from(&model_dir(directory), Path::new(source), &Limits::default()) {
-        Ok(()) => Output::text("Ok\nOk\n"),
+        Ok(_) => Output::text("Ok\nOk\n"),
         Err(error) => Output::failed(Some(error.to_string())),
     }
 }
