@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::days::day_of;
-use super::line::{Event, Line};
+use super::line::Line;
 use super::operation::Operation;
 use super::outcome::Verdict;
 
@@ -23,7 +23,7 @@ pub struct Filter {
     pub model: Option<String>,
     /// One of these operations.
     pub operations: Vec<Operation>,
-    /// One of these results. The first line of an operation has none and passes.
+    /// One of these results, which the first line of an operation does not have.
     pub results: Vec<Verdict>,
     /// The id of the request.
     pub request: Option<String>,
@@ -45,13 +45,7 @@ impl Filter {
             && is(&self.request, line.request.as_ref())
             && (is(&self.model, line.uniqueid.as_ref()) || is(&self.model, line.model().as_ref()))
             && (self.operations.is_empty() || self.operations.contains(&line.operation))
-            && (self.results.is_empty() || self.has_result(line))
-    }
-
-    fn has_result(&self, line: &Line) -> bool {
-        match &line.outcome {
-            Some(outcome) => self.results.contains(&outcome.result),
-            None => line.event == Event::Began,
-        }
+            && (self.results.is_empty()
+                || line.outcome.as_ref().is_some_and(|is| self.results.contains(&is.result)))
     }
 }

@@ -45,8 +45,8 @@ impl Audited for Imported {
     }
 }
 
-/// An export.
-impl Audited for Option<Vec<u8>> {
+/// An export: `None` if there is no model.
+impl<T> Audited for Option<T> {
     fn outcome(&self) -> Outcome {
         Outcome::of(if self.is_some() { Verdict::Ok } else { Verdict::NoResult })
     }
