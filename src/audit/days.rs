@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 
 use jiff::civil::Date;
 use jiff::tz::Offset;
-use jiff::{Timestamp, ToSpan};
+use jiff::{SignedDuration, Timestamp};
 
 use super::error::AuditError;
 use crate::fs::failpoints::failpoint;
@@ -80,7 +80,8 @@ pub(super) fn remove_outdated(
 
 /// The first day that is kept; `None` if all are.
 fn first_kept(keep: u32, today: Date) -> Option<Date> {
-    if keep == 0 { None } else { today.checked_sub(i64::from(keep).days()).ok() }
+    let days = SignedDuration::from_hours(24 * i64::from(keep));
+    if keep == 0 { None } else { today.checked_sub(days).ok() }
 }
 
 #[cfg(test)]

@@ -12,11 +12,3 @@ pub enum AuditError {
     #[error("a line of the audit trail cannot be encoded")]
     Encoding(#[from] serde_json::Error),
 }
-
-impl AuditError {
-    /// Whether free space on the disk would help (HTTP status 507).
-    #[must_use]
-    pub const fn is_no_space(&self) -> bool {
-        matches!(self, Self::Store(error) if error.is_no_space())
-    }
-}

@@ -38,6 +38,14 @@ impl Process {
         Ok(Self { name, lock })
     }
 
+    /// Ends it as the end of the process does.
+    #[cfg(test)]
+    pub(super) fn crash(self) {
+        let path = self.lock.path().clone();
+        drop(self.lock);
+        path.create_new().expect("created");
+    }
+
     /// Ends it so that the next process looks for its operations.
     pub(super) fn leave_behind(self) {
         // Dropping the lock would remove its file.

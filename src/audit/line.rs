@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::operation::Operation;
 use super::outcome::Outcome;
@@ -107,6 +107,7 @@ pub enum Event {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
     /// UTC, in milliseconds.
+    #[serde(serialize_with = "in_milliseconds")]
     pub time: Timestamp,
     /// What it says.
     pub event: Event,
@@ -170,6 +171,11 @@ impl Line {
         let id = self.uniqueid.as_ref()?;
         Some(self.dirhash.as_ref().map_or_else(|| id.clone(), |hash| format!("{id}/{hash}")))
     }
+}
+
+/// Always three digits, so that texts have the order of times.
+fn in_milliseconds<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{time:.3}"))
 }
 
 #[cfg(test)]

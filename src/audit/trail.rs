@@ -237,3 +237,119 @@ impl Drop for Running {
 fn log_unwritten(error: &AuditError) {
     tracing::error!(%error, "a line of the audit trail could not be written");
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::audit::{Actor, Operation};
+
+    struct Scene {
+        dir: tempfile::TempDir,
+        trail: Trail,
+    }
+
+    impl Scene {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().expect("a directory");
+            Self { trail: Trail::at(dir.path()), dir }
+        }
+
+        fn begin(&self) -> Recording {
+            self.trail.begin(training()).expect("written")
+        }
+
+        /// The event and the result of each line.
+        fn lines(&self) -> Vec<(Event, Option<Verdict>)> {
+            let file = days::file_of(&self.trail.0.dir, day_of(Timestamp::now()));
+            let text = fs::read_to_string(file.path()).unwrap_or_default();
+            let lines = text.lines().map(|line| serde_json::from_str::<Line>(line).expect("a line"));
+            lines.map(|line| (line.event, line.outcome.map(|outcome| outcome.result))).collect()
+        }
+    }
+
+    fn training() -> Subject {
+        Subject::new(Operation::Training, Actor::local("me".to_owned()))
+    }
+
+    const BEGAN: (Event, Option<Verdict>) = (Event::Began, None);
+
+    #[test]
+    fn an_operation_ends_once_and_is_abandoned_when_its_last_clone_is_dropped() {
+        let scene = Scene::new();
+        let recording = scene.begin();
+        recording.end(Outcome::ok());
+        recording.end(Outcome::of(Verdict::Failed));
+        drop(recording);
+        let clone = scene.begin().clone();
+        assert_eq!(scene.lines().len(), 3);
+        drop(clone);
+        let ended = |verdict| (Event::Ended, Some(verdict));
+        assert_eq!(scene.lines(), [BEGAN, ended(Verdict::Ok), BEGAN, ended(Verdict::Abandoned)]);
+    }
+
+    #[test]
+    fn a_panic_is_a_failure() {
+        let scene = Scene::new();
+        let run = || scene.trail.run(training(), || panic!("on purpose"), |()| Outcome::ok());
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_err());
+        assert_eq!(scene.lines(), [BEGAN, (Event::Ended, Some(Verdict::Failed))]);
+    }
+
+    #[test]
+    fn closing_records_what_runs_as_interrupted_and_removes_the_lock() {
+        let scene = Scene::new();
+        let recording = scene.begin();
+        scene.trail.close();
+        recording.end(Outcome::ok());
+        assert_eq!(scene.lines(), [BEGAN, (Event::Interrupted, Some(Verdict::Interrupted))]);
+        assert_eq!(Trail::at(scene.dir.path()).report_interrupted().expect("read"), 0);
+    }
+
+    #[test]
+    fn a_process_reports_the_operations_of_those_that_have_ended_only() {
+        let scene = Scene::new();
+        let _running = scene.begin();
+        let ended = Trail::at(scene.dir.path());
+        let recording = ended.begin(training()).expect("written");
+        let finished = ended.begin(training()).expect("written");
+        finished.end(Outcome::ok());
+        assert_eq!(scene.trail.report_interrupted().expect("read"), 0);
+        // As a crash does: without lines, but with the release of the lock.
+        let process = ended.0.state().process.take().expect("it has begun something");
+        process.crash();
+        ended.0.state().running.clear();
+        drop(recording);
+        assert_eq!(Trail::at(scene.dir.path()).report_interrupted().expect("read"), 1);
+        assert_eq!(scene.lines().last(), Some(&(Event::Interrupted, Some(Verdict::Interrupted))));
+        assert_eq!(Trail::at(scene.dir.path()).report_interrupted().expect("read"), 0);
+    }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    fn a_line_that_fails_leaves_nothing_and_a_last_line_is_written_at_the_end() {
+        use crate::fs::failpoints::{Fault, arm, disarm};
+
+        const ENOSPC: i32 = 28;
+        let scene = Scene::new();
+        let recording = scene.begin();
+        let mut failed = 0;
+        for step in 0.. {
+            arm(step, Fault::Error(ENOSPC));
+            let began = scene.trail.begin(training());
+            if disarm() {
+                break;
+            }
+            failed += usize::from(matches!(began, Err(AuditError::Store(error)) if error.is_no_space()));
+        }
+        assert!(failed >= 2, "{failed}");
+        arm(0, Fault::Error(ENOSPC));
+        recording.end(Outcome::ok());
+        assert!(!disarm());
+        let ok = (Event::Ended, Some(Verdict::Ok));
+        assert!(!scene.lines().contains(&ok));
+        scene.trail.close();
+        assert!(scene.lines().contains(&ok), "{:?}", scene.lines());
+    }
+}

@@ -63,7 +63,7 @@ impl Upload {
     /// Whether it is in memory.
     #[cfg(test)]
     pub(crate) fn is_in_memory(&self) -> bool {
-        matches!(self.0, Content::Memory(_))
+        matches!(self.content, Content::Memory(_))
     }
 }
 

@@ -140,7 +140,7 @@ impl Found {
         let mut table = table(&["time", "operation", "model", "user", "address", "result", "request"]);
         for line in &self.lines {
             table.add_row([
-                line.time.to_string(),
+                format!("{:.3}", line.time),
                 line.operation.to_string(),
                 sanitized(&line.model().unwrap_or_default()),
                 sanitized(&line.user),
@@ -239,7 +239,10 @@ mod tests {
 
     #[test]
     fn an_age_is_a_time_in_the_past() {
-        let seconds = |text| Timestamp::now().duration_since(since(text).expect("a time")).as_secs();
+        let seconds = |text| {
+            let time = since(text).expect("a time");
+            Timestamp::now().duration_since(time).as_secs()
+        };
         assert_eq!([seconds("2d"), seconds("3h"), seconds("4m")].map(|age| age / 10), [17_280, 1_080, 24]);
     }
 

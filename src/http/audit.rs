@@ -14,7 +14,7 @@ use super::state::AppState;
 use crate::audit::{AuditError, Outcome, Recording, Subject, Trail, Verdict};
 use crate::backend::{Audited, BackendError};
 use crate::jobs::JobError;
-use crate::store::{ModelDir, ModelKey};
+use crate::store::{ModelDir, ModelKey, StoreError};
 
 /// A job that does one operation and records it, as [`Trail::run`] does.
 pub(super) fn recorded<T, F>(
@@ -90,10 +90,12 @@ impl Audited for HttpError {
 
 impl From<AuditError> for HttpError {
     fn from(error: AuditError) -> Self {
-        if error.is_no_space() {
-            tracing::error!(%error, "the disk is full: an operation cannot be recorded in the audit trail");
-            return Self::Backend(BackendError::NoSpace);
+        match error {
+            // The administrator of the site can act on these.
+            AuditError::Store(error @ (StoreError::NoSpace { .. } | StoreError::Link { .. })) => {
+                Self::Backend(error.into())
+            }
+            error => Self::internal("recording an operation in the audit trail", error),
         }
-        Self::internal("recording an operation in the audit trail", error)
     }
 }

@@ -8,8 +8,10 @@ mod common;
 mod fuzz_targets;
 
 mod any_bytes;
+mod audit_trail;
 mod authentication;
 mod calibration;
+mod cli_audit;
 mod cli_check;
 mod cli_config;
 mod cli_demo;
