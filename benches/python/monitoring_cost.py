@@ -90,7 +90,7 @@ class Server:
 def main():
     if len(sys.argv) < 3:
         sys.exit(__doc__)
-    starts = int(sys.argv[3]) if len(sys.argv) > 3 else 20
+    starts = max(2, int(sys.argv[3])) if len(sys.argv) > 3 else 20
     means, costs = [], []
     for number in range(starts):
         with tempfile.TemporaryDirectory() as temporary:
