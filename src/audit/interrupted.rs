@@ -1,7 +1,7 @@
 //! Finds operations that have begun and not ended because their process has.
 //!
 //! A process that changes something holds the lock of a file with its name in `processes/`; the system releases it when
-//! the process ends. Whoever finds such a file without its lock reads the lines that this process may have written. So the
+//! the process ends. A process that finds such a file without its lock reads the lines that this process may have written. So the
 //! start of a process never calls an operation of a running one interrupted. Must not know how lines are written.
 
 use std::process;

@@ -108,7 +108,7 @@ fn refusals_and_results_that_are_none_are_recorded() {
     server.get("/export?uniqueid=m&dirhash=d");
     server.predict("m", &samples());
     server.import("m", b"no zip");
-    // Nobody whose password is wrong is a user.
+    // Not with a wrong password.
     server.send(&Request::new("GET", "/export?uniqueid=m&dirhash=d").credentials("a", "x"));
     // Nothing begins without a model.
     server.post("/training", &Form::new().file("dataset", b""));
@@ -154,16 +154,16 @@ fn hostile_names_stay_inside_of_their_line() {
     assert!(shown.contains("meventdonex/d"), "{shown}");
 }
 
-/// Holds a training before its publication while `meanwhile` runs.
+/// Holds a training before its publication and runs `action` during it.
 #[cfg(debug_assertions)]
-fn during_a_training(server: &TestServer, meanwhile: impl FnOnce()) -> Option<Reply> {
+fn during_a_training(server: &TestServer, action: impl FnOnce()) -> Option<Reply> {
     server.hold("make a file");
     let form = Form::model("m", "d").file("dataset", &separable(40, false));
     let request = Request::new("POST", "/training").credentials("a", "b").form(&form).bytes();
     thread::scope(|scope| {
         let training = scope.spawn(|| server.try_raw(&request));
         server.wait_until_held();
-        meanwhile();
+        action();
         training.join().expect("no panic")
     })
 }

@@ -38,7 +38,7 @@ fn filters_select_lines_and_json_has_them_as_they_are_stored() {
     assert_eq!(json_lines(&data, &["--limit", "2"]), all[4..]);
     let count = |flags: &[&str]| json_lines(&data, flags).len();
     assert_eq!(count(&["--user", "c"]), 2);
-    assert_eq!(count(&["--user", "nobody"]), 0);
+    assert_eq!(count(&["--user", "unknown"]), 0);
     assert_eq!(
         [count(&["--model", "m1"]), count(&["--model", "m1/d"]), count(&["--model", "m1/e"])],
         [3, 3, 0]
