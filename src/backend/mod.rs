@@ -14,6 +14,7 @@ mod migrate;
 mod observation;
 mod predict;
 mod reply;
+mod samples_age;
 mod score;
 mod time_budget;
 mod train;

@@ -93,7 +93,7 @@ impl Removed {
         let dry_run = *dry_run;
         let mut table =
             table(&["model", if dry_run { "would be removed" } else { "removed" }, "size", "reason"]);
-        let (mut count, mut bytes) = (0, 0);
+        let (mut count, mut bytes, mut samples) = (0, 0, 0);
         for model in pruned {
             match &model.outcome {
                 Ok(removed) => {
@@ -104,7 +104,12 @@ impl Removed {
                             &ByteSize(part.bytes).to_string(),
                             part.reason,
                         ]);
-                        (count, bytes) = (count + 1, bytes + part.bytes);
+                        if part.is_samples() {
+                            samples += 1;
+                        } else {
+                            count += 1;
+                        }
+                        bytes += part.bytes;
                     }
                 }
                 Err(error) => {
@@ -127,6 +132,9 @@ impl Removed {
         let directories = if count == 1 { "1 directory".to_owned() } else { format!("{count} directories") };
         let done = if dry_run { "would be removed" } else { "removed" };
         println!("{directories} {done}, {}.", ByteSize(bytes));
+        if samples > 0 {
+            println!("The outdated samples of {} {done}.", counted(samples, "earlier generation"));
+        }
         if !days.is_empty() {
             println!("{} of the audit trail {done}.", counted(days.len(), "day"));
         }

@@ -81,6 +81,7 @@ mod route_prediction;
 mod route_serial;
 mod route_training;
 mod route_wire;
+mod sample_age;
 mod sent_ahead;
 mod service_manager;
 mod settings_file;
