@@ -42,7 +42,7 @@ impl TemporaryModel {
     /// # Errors
     /// [`ErrorKind::BadInput`](super::ErrorKind) for anything but a model.
     pub fn import(&self, path: &Path, limits: &Limits) -> Result<(), BackendError> {
-        import_path(&self.model_dir, path, limits)
+        import_path(&self.model_dir, path, limits).map(drop)
     }
 
     /// The model.

@@ -6,13 +6,15 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use super::actor::operation;
 use super::data_directory::{DataDirectory, OpenError};
 use super::exit_code::exit_code;
 use super::output::{print, print_json};
 use super::progress::Quiet;
 use super::table::{counted, table};
+use crate::audit::{self, AuditError, Operation, Outcome, Trail, Verdict};
 use crate::backend::check;
-use crate::store::{Finding, Listing, Repair};
+use crate::store::{Finding, Listing, Repair, Store, StoreError};
 
 /// Check the models of a data directory, and repair damage.
 ///
@@ -36,6 +38,17 @@ pub struct Args {
     json: bool,
 }
 
+/// Why nothing could be checked.
+#[derive(Debug, thiserror::Error)]
+enum CheckError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+}
+
 /// Checks and prints a table. Fails when a problem remains.
 #[must_use]
 pub fn run(args: &Args) -> ExitCode {
@@ -51,9 +64,24 @@ pub fn run(args: &Args) -> ExitCode {
 }
 
 /// The number of models, and the findings.
-fn check_all(args: &Args) -> Result<(usize, Vec<Finding>), OpenError> {
+fn check_all(args: &Args) -> Result<(usize, Vec<Finding>), CheckError> {
     let store = args.data.open("check", true)?;
+    if !args.repair {
+        return find(&store, args);
+    }
+    let outcome = |result: &Result<_, _>| match result {
+        Ok(_) => Outcome::ok(),
+        Err(_) => Outcome::error(Verdict::Failed, "internal error"),
+    };
+    Trail::of(&store).run(operation(Operation::Repair), || find(&store, args), outcome)?
+}
+
+fn find(store: &Store, args: &Args) -> Result<(usize, Vec<Finding>), CheckError> {
     let mut findings = store.examine(args.repair)?;
+    match audit::check(store) {
+        Ok(found) => findings.extend(found),
+        Err(error) => findings.push(Finding::unreadable(".mlbackend/audit", error)),
+    }
     // `examine` has reported unreadable models.
     let Listing { models, .. } = store.model_dirs()?;
     let count = models.len();

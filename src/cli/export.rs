@@ -9,15 +9,15 @@ use serde_json::json;
 
 use super::data_directory::OpenError;
 use super::exit_code::exit_code;
-use super::model_choice::{ChosenModel, StoredModelId};
+use super::model_choice::{ChosenModel, RecordedError, StoredModelId};
 use super::output::{Force, Output, OutputError, print, print_json};
-use crate::backend::{self, BackendError, export_onnx};
+use crate::audit::Operation;
+use crate::backend::{self, export_onnx};
 use crate::units::ByteSize;
 
 /// Export a model of a data directory.
 ///
-/// Writes the same zip as Moodle's export of a model, or the ONNX file alone. This command is safe while a server is running,
-/// and changes nothing in the data directory.
+/// Writes the same zip as Moodle's export of a model, or the ONNX file alone. This command is safe while a server is running.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -52,7 +52,7 @@ enum ExportError {
     #[error(transparent)]
     Output(#[from] OutputError),
     #[error(transparent)]
-    Backend(#[from] BackendError),
+    Recorded(#[from] RecordedError),
     #[error(
         "There is no trained model {0} in the data directory. `moodle-mlbackend inspect DIR` lists its models."
     )]
@@ -80,8 +80,9 @@ fn export(args: &Args) -> Result<usize, ExportError> {
     output.check_binary(args.force)?;
     let chosen = ChosenModel::stored(&args.data_dir, &args.model, "export", true)?;
     let is_onnx = args.output.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("onnx"));
-    let model_dir = chosen.model_dir();
-    let bytes = if is_onnx { export_onnx(model_dir)? } else { backend::export(model_dir)? };
+    let bytes = chosen.recorded(Operation::Export, None, |model_dir| {
+        if is_onnx { export_onnx(model_dir) } else { backend::export(model_dir) }
+    })?;
     let bytes = bytes.ok_or_else(|| ExportError::NotTrained(args.model.path()))?;
     output.write(args.force, &bytes)?;
     Ok(bytes.len())

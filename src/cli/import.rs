@@ -10,11 +10,11 @@ use serde_json::json;
 use super::confirm::confirmed;
 use super::data_directory::OpenError;
 use super::exit_code::exit_code;
-use super::model_choice::{ChosenModel, StoredModelId};
+use super::model_choice::{ChosenModel, RecordedError, StoredModelId, is_trained};
 use super::output::{print, print_json};
+use crate::audit::Operation;
 use crate::backend::{BackendError, import_path};
 use crate::dataset::Limits;
-use crate::store::{ModelDir, StoreError};
 
 /// Import a model into a data directory.
 ///
@@ -53,9 +53,9 @@ enum ImportError {
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
     Backend(#[from] BackendError),
+    #[error(transparent)]
+    Recorded(#[from] RecordedError),
     #[error("{0} is trained already. Replace it with --yes.")]
     Exists(String),
     #[error("Nothing was imported.")]
@@ -79,8 +79,7 @@ pub fn run(args: &Args) -> ExitCode {
 /// Whether a model was replaced.
 fn import(args: &Args) -> Result<bool, ImportError> {
     let chosen = ChosenModel::stored(&args.data_dir, &args.model, "import", false)?;
-    let model_dir = chosen.model_dir().clone().begin_job()?;
-    let exists = is_trained(&model_dir)?;
+    let exists = is_trained(chosen.model_dir())?;
     if exists && !args.yes {
         let model = args.model.path();
         match confirmed(&format!("{model} is trained already. Replace it?")) {
@@ -89,15 +88,10 @@ fn import(args: &Args) -> Result<bool, ImportError> {
             None => return Err(ImportError::Exists(model)),
         }
     }
-    import_path(&model_dir, &args.file, &Limits::default())?;
+    chosen.recorded(Operation::Import, None, |model_dir| {
+        // A deletion from now on also deletes the imported model.
+        let model_dir = model_dir.clone().begin_job()?;
+        import_path(&model_dir, &args.file, &Limits::default())
+    })?;
     Ok(exists)
-}
-
-fn is_trained(model_dir: &ModelDir) -> Result<bool, StoreError> {
-    match model_dir.current() {
-        Ok(current) => Ok(current.is_some() || model_dir.has_python_server_files()),
-        // It is there, and an import replaces it.
-        Err(StoreError::Corrupt { .. }) => Ok(true),
-        Err(error) => Err(error),
-    }
 }

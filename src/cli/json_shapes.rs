@@ -31,6 +31,31 @@ pub(super) const SHAPES: &[Shape] = &[
 }"#,
     },
     Shape {
+        command: "audit",
+        title: "With `--json`, one object per line, as the trail has them; an operation that changes something has one with the event \
+                `began` and one with `ended` or `interrupted`, others one with `done`:",
+        example: r#"
+{
+  "time": "2026-11-27T18:00:00.123Z",
+  "event": "ended",
+  "operation": "training",
+  "user": "moodle",
+  "address": "192.0.2.7",
+  "uniqueid": "2355ab7dda5e2a8bb1273041e8ad1be10a65215f",
+  "dirhash": "8f2c6b1d8d3c4e5f8f2c6b1d8d3c4e5f",
+  "result": "ok",
+  "status": 400,
+  "reason": "bad input",
+  "samples": 960,
+  "generation": 2,
+  "run": 1795231887000,
+  "bytes": 140835,
+  "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+  "request": "0123456789abcdef",
+  "id": "4f2a.7"
+}"#,
+    },
+    Shape {
         command: "check",
         title: "With `--json`; `state` is `harmless`, `repairable` (with `--repair`), `repaired` or `manual`, and `problems` counts \
                 those that remain:",
@@ -189,6 +214,7 @@ pub(super) const SHAPES: &[Shape] = &[
   "removed": [
     { "model": "UNIQUEID/DIRHASH", "path": "logs/1795231887000", "bytes": 51200, "reason": "more runs than are kept" }
   ],
+  "audit_days": [{ "file": "2026-05-31.jsonl", "bytes": 20480 }],
   "problems": [{ "model": "UNIQUEID/DIRHASH", "problem": "it cannot be read" }]
 }"#,
     },

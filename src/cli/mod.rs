@@ -2,7 +2,9 @@
 //!
 //! Owns the subcommands, one file each, and their output. Must not know how the work is done.
 
+mod actor;
 pub mod anonymize;
+pub mod audit;
 pub mod check;
 #[cfg(test)]
 mod command_line_page;
@@ -69,6 +71,7 @@ enum Command {
     #[command(after_help = advanced())]
     Serve(Box<ServeArgs>),
     Anonymize(anonymize::Args),
+    Audit(audit::Args),
     Check(check::Args),
     Completions(completions::Args),
     Config(Box<config::Args>),
@@ -115,6 +118,7 @@ pub fn run() -> ExitCode {
             malloc::restart_with_settings();
             crate::http::serve(&command_line(|| subcommand("serve")))
         }
+        Ok(Cli { command: Command::Audit(args) }) => audit::run(args),
         Ok(Cli { command: Command::Config(args) }) => {
             config::run(&args, &command_line(|| subcommand("config")))
         }

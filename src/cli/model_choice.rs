@@ -2,13 +2,19 @@
 //!
 //! Owns the flags that name it, and the life of the temporary directory of a file. Must not know what is done with a model.
 
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
+
+use super::actor;
 use super::data_directory::{OpenError, open};
 use super::signals;
-use crate::backend::{BackendError, TemporaryModel};
+use crate::audit::{AuditError, Operation, Trail};
+use crate::backend::{Audited, BackendError, TemporaryModel};
 use crate::dataset::Limits;
-use crate::store::{DirHash, ModelDir, ModelId, Retention};
+use crate::store::{DirHash, ModelDir, ModelId, Retention, StoreError};
 
 /// A model of a data directory, as Moodle identifies it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,11 +58,19 @@ pub(super) enum ModelError {
     Backend(#[from] BackendError),
 }
 
+/// A model of a data directory.
+#[derive(Debug)]
+pub(super) struct StoredModel {
+    model_dir: ModelDir,
+    trail: Trail,
+    id: StoredModelId,
+}
+
 /// A model to work with.
 #[derive(Debug)]
 pub(super) enum ChosenModel {
     /// Of a data directory.
-    Stored(ModelDir),
+    Stored(StoredModel),
     /// Of files, as long as this value exists.
     Temporary(TemporaryModel),
 }
@@ -71,7 +85,11 @@ impl ChosenModel {
     ) -> Result<Self, OpenError> {
         // A server's settings are not known here: it removes what exceeds them.
         let store = open(directory, command, read_only)?.with_retention(Retention::ALL);
-        Ok(Self::Stored(store.model(&model.id, &model.hash)))
+        Ok(Self::Stored(StoredModel {
+            model_dir: store.model(&model.id, &model.hash),
+            trail: Trail::of(&store),
+            id: model.clone(),
+        }))
     }
 
     /// A model that was not trained yet.
@@ -105,13 +123,73 @@ impl ChosenModel {
         Ok(Self::stored(directory, &id, command, true)?)
     }
 
+    /// Runs an operation, and records it in the audit trail of the data directory, if the model is in one. `dataset` is the
+    /// operation's upload.
+    pub(super) fn recorded<T: Audited>(
+        &self,
+        operation: Operation,
+        dataset: Option<&File>,
+        run: impl FnOnce(&ModelDir) -> Result<T, BackendError>,
+    ) -> Result<T, RecordedError> {
+        let Self::Stored(StoredModel { model_dir, trail, id }) = self else {
+            return Ok(run(self.model_dir())?);
+        };
+        // A mistyped directory must not get a trail.
+        if !operation.is_change() && !is_trained(model_dir)? {
+            return Ok(run(model_dir)?);
+        }
+        // A failure is that of the next line.
+        let _ = trail.report_interrupted();
+        let mut subject = actor::operation(operation).with_model(&id.id, &id.hash);
+        if let Some(dataset) = dataset {
+            let (bytes, sha256) = hashed(dataset).map_err(RecordedError::Read)?;
+            subject = subject.with_upload(Some(bytes), Some(&sha256));
+        }
+        Ok(trail.run(subject, || run(model_dir), Audited::outcome)??)
+    }
+
     /// Its directory.
     pub(super) fn model_dir(&self) -> &ModelDir {
         match self {
-            Self::Stored(model_dir) => model_dir,
+            Self::Stored(stored) => &stored.model_dir,
             Self::Temporary(model) => model.model_dir(),
         }
     }
+}
+
+/// Whether there is a model. Changes nothing.
+pub(super) fn is_trained(model_dir: &ModelDir) -> Result<bool, BackendError> {
+    match model_dir.current_read_only() {
+        Ok(current) => Ok(current.is_some() || model_dir.has_python_server_files()),
+        // It is there.
+        Err(StoreError::Corrupt { .. }) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The size of a file in bytes, and its SHA-256.
+fn hashed(mut file: &File) -> io::Result<(u64, [u8; 32])> {
+    file.rewind()?;
+    let (mut hash, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; 1 << 16]);
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            return Ok((bytes, hash.finalize().into()));
+        }
+        hash.update(&buffer[..read]);
+        bytes += read as u64;
+    }
+}
+
+/// Why a recorded operation failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RecordedError {
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    #[error("The dataset cannot be read: {0}.")]
+    Read(#[source] io::Error),
 }
 
 #[cfg(test)]

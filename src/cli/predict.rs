@@ -9,10 +9,11 @@ use serde::Serialize;
 
 use super::exit_code::exit_code;
 use super::input::{self, InputError};
-use super::model_choice::{ChosenModel, ModelError};
+use super::model_choice::{ChosenModel, ModelError, RecordedError};
 use super::output::{Force, Output, OutputError, STANDARD};
 use super::table::{sanitized, table};
-use crate::backend::{self, BackendError, LoadedModels, Prediction};
+use crate::audit::Operation;
+use crate::backend::{self, LoadedModels, Prediction};
 use crate::dataset::Limits;
 
 /// Predict the samples of a dataset.
@@ -63,7 +64,7 @@ enum PredictError {
     #[error(transparent)]
     Model(#[from] ModelError),
     #[error(transparent)]
-    Backend(#[from] BackendError),
+    Recorded(#[from] RecordedError),
     #[error(
         "There is no trained model {0} in the data directory. `moodle-mlbackend inspect DIR` lists its models."
     )]
@@ -104,8 +105,11 @@ fn predict(args: &Args) -> Result<(), PredictError> {
     output.check(args.force)?;
     let chosen = ChosenModel::named(&args.model, args.data_dir.as_deref(), "predict")?;
     let dataset = input::open(&args.dataset)?;
+    let hashed = dataset.try_clone().map_err(|error| InputError::Open(args.dataset.clone(), error))?;
     let Prediction { predictions, .. } =
-        backend::predict(chosen.model_dir(), &LoadedModels::none(), dataset, &Limits::default())?;
+        chosen.recorded(Operation::Prediction, Some(&hashed), |model_dir| {
+            backend::predict(model_dir, &LoadedModels::none(), dataset, &Limits::default())
+        })?;
     let predictions =
         predictions.ok_or_else(|| PredictError::NotTrained(sanitized(&args.model.to_string_lossy())))?;
     let format = match output {

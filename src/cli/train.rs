@@ -12,14 +12,14 @@ use super::data_directory::OpenError;
 use super::exit_code::{Exit, exit_with};
 use super::input::{self, InputError};
 use super::inspect::model_text;
-use super::model_choice::{ChosenModel, StoredModelId};
+use super::model_choice::{ChosenModel, RecordedError, StoredModelId};
 use super::output::{Force, Output, OutputError, print, print_json};
 use super::progress::Quiet;
+use crate::audit::Operation;
 use crate::backend::{
     self, BackendError, ModelReport, Status, TrainingOptions, describe_onnx, export, export_onnx,
 };
 use crate::dataset::Limits;
-use crate::store::StoreError;
 
 /// Train a model on a dataset.
 ///
@@ -79,7 +79,7 @@ enum TrainError {
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Recorded(#[from] RecordedError),
     #[error(transparent)]
     Backend(#[from] BackendError),
     #[error("The trained model was removed by another program.")]
@@ -130,12 +130,16 @@ fn train(args: &Args) -> Result<Trained, TrainError> {
         (Some(directory), Some(model)) => ChosenModel::stored(directory, model, "train", false)?,
         _ => ChosenModel::new()?,
     };
-    // The job begins here: a deletion from now on also deletes its result.
-    let model_dir = chosen.model_dir().clone().begin_job()?;
     let spinner = args.quiet.spinner("training");
     let time = Duration::from_secs(args.training_seconds);
     let options = TrainingOptions { time, ..TrainingOptions::default() };
-    let training = backend::train(&model_dir, dataset, &Limits::default(), options)?;
+    let hashed = dataset.try_clone().map_err(|error| InputError::Open(args.dataset.clone(), error))?;
+    let training = chosen.recorded(Operation::Training, Some(&hashed), |model_dir| {
+        // The job begins here: a deletion from now on also deletes its result.
+        let model_dir = model_dir.clone().begin_job()?;
+        backend::train(&model_dir, dataset, &Limits::default(), options)
+    })?;
+    let model_dir = chosen.model_dir();
     spinner.finish_and_clear();
     let stored = args.model.as_ref().map(StoredModelId::path);
     if training.status != Status::OK {
@@ -147,9 +151,9 @@ fn train(args: &Args) -> Result<Trained, TrainError> {
             model: None,
         });
     }
-    let onnx = export_onnx(&model_dir)?.ok_or(TrainError::Gone)?;
+    let onnx = export_onnx(model_dir)?.ok_or(TrainError::Gone)?;
     if let (Some(output), Some(path)) = (&output, &args.output) {
-        let bytes = if is_zip(path) { export(&model_dir)?.ok_or(TrainError::Gone)? } else { onnx.clone() };
+        let bytes = if is_zip(path) { export(model_dir)?.ok_or(TrainError::Gone)? } else { onnx.clone() };
         output.write(args.force, &bytes)?;
     }
     let model = Some(describe_onnx(onnx));

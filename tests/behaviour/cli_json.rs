@@ -92,6 +92,20 @@ fn every_field_of_json_is_documented() {
 }
 
 #[test]
+fn every_field_of_the_audit_trail_is_documented() {
+    let server = TestServer::start();
+    server.train("m", &separable(60, false));
+    server.predictions("m", &unlabelled(&["a,1,2,-1"]));
+    server.import("m", b"no archive");
+    let output = Output::of(program(&["audit", "--json"]).arg(server.data_dir()));
+    output.expect_code(0);
+    assert!(output.stdout.lines().count() >= 4, "{output:?}");
+    for line in output.stdout.lines() {
+        assert_documented("audit", &Output { stdout: line.to_owned(), stderr: String::new(), code: Some(0) });
+    }
+}
+
+#[test]
 fn a_server_that_is_not_ready_is_json_too() {
     let address = format!("http://127.0.0.1:{}", crate::common::free_port());
     let output = Output::of(&mut program(&["health", &address, "--json"]));

@@ -14,7 +14,7 @@ fn on(server: &TestServer, files: &Files, arguments: &[&str]) -> Output {
 }
 
 #[test]
-fn exports_the_same_zip_as_the_server_and_changes_nothing() {
+fn exports_the_same_zip_as_the_server_and_changes_no_model() {
     let (server, files) = (TestServer::start(), Files::new());
     server.train("m", &files.read("training.csv"));
     let before = contents(&server.data_dir().join("m"));
@@ -56,6 +56,41 @@ fn what_is_not_a_model_is_refused_and_the_model_kept() {
         on(&server, &files, &["import", file, "--model", "m/d", "--yes"]).expect_code(1);
     }
     assert_eq!(contents(&server.data_dir().join("m")), before);
+}
+
+#[test]
+fn operations_on_a_data_directory_are_in_its_audit_trail_and_those_on_files_in_none() {
+    let (server, files) = (TestServer::start(), Files::new());
+    files.train();
+    files.run(&["predict", "model.onnx", "prediction.csv"]).expect_code(0);
+    for arguments in [
+        &["train", "training.csv", "--model", "m/d"][..],
+        &["predict", "m/d", "prediction.csv"],
+        &["export", "m/d", "--output", "model.zip"],
+        &["import", "model.zip", "--model", "m/d", "--yes"],
+    ] {
+        on(&server, &files, arguments).expect_code(0);
+    }
+    let trail = on(&server, &files, &["audit", "--json"]).stdout;
+    let lines: Vec<serde_json::Value> =
+        trail.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let text = |line: &serde_json::Value, key: &str| line[key].as_str().unwrap_or_default().to_owned();
+    let events: Vec<String> =
+        lines.iter().map(|line| format!("{} {}", text(line, "operation"), text(line, "event"))).collect();
+    assert_eq!(
+        events,
+        [
+            "training began",
+            "training ended",
+            "prediction done",
+            "export done",
+            "import began",
+            "import ended"
+        ]
+    );
+    assert!(lines.iter().all(|line| line["uniqueid"] == "m" && line["address"] == "local"), "{trail}");
+    assert_eq!(lines[0]["bytes"], files.read("training.csv").len());
+    assert_eq!((text(&lines[1], "result"), text(&lines[0], "sha256").len()), ("ok".to_owned(), 64));
 }
 
 #[test]
