@@ -5,8 +5,10 @@
 pub mod check;
 pub mod completions;
 pub mod config;
+pub mod connect;
 mod data_directory;
 pub mod demo;
+pub mod doctor;
 mod exit_code;
 pub mod health;
 pub mod inspect;
@@ -14,10 +16,12 @@ pub mod local;
 mod malloc;
 pub mod man;
 pub mod migrate;
+mod moodle;
 pub mod passwd;
 mod progress;
 pub mod prune;
 mod table;
+mod users_entry;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -53,7 +57,9 @@ enum Command {
     Check(check::Args),
     Completions(completions::Args),
     Config(Box<config::Args>),
+    Connect(connect::Args),
     Demo(demo::Args),
+    Doctor(doctor::Args),
     Health(health::Args),
     Inspect(inspect::Args),
     Man(man::Args),
@@ -93,7 +99,9 @@ pub fn run() -> ExitCode {
         Ok(Cli { command: Command::Config(args) }) => {
             config::run(&args, &command_line(|| subcommand("config")))
         }
+        Ok(Cli { command: Command::Connect(args) }) => connect::run(&args),
         Ok(Cli { command: Command::Demo(args) }) => demo::run(&args),
+        Ok(Cli { command: Command::Doctor(args) }) => doctor::run(&args),
         Ok(Cli { command: Command::Health(args) }) => health::run(&args),
         Ok(Cli { command: Command::Inspect(args) }) => inspect::run(&args),
         Ok(Cli { command: Command::Migrate(args) }) => migrate::run(&args),

@@ -12,6 +12,7 @@ mod authentication;
 mod calibration;
 mod cli_check;
 mod cli_config;
+mod cli_connect;
 mod cli_demo;
 mod cli_health;
 mod cli_local;
