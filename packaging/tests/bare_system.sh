@@ -31,8 +31,8 @@ main() {
 new_system() {
     local archive="$SYSTEMS/$1.tar"
     if [ ! -e "$archive" ]; then
-        mmdebstrap --quiet --variant=minbase --include=ca-certificates,systemd,python3-venv,wget "$1" "$archive.new"
-        mv "$archive.new" "$archive"
+        mmdebstrap --quiet --variant=minbase --include=ca-certificates,systemd,python3-venv,wget "$1" "$SYSTEMS/new-$1.tar"
+        mv "$SYSTEMS/new-$1.tar" "$archive"
     fi
     remove_system
     root=$(mktemp -d "$SYSTEMS/system.XXXXXX")
