@@ -63,6 +63,7 @@ mod promises;
 mod proxy_shipped;
 mod proxy_timeouts;
 mod python_onnxruntime;
+mod python_package;
 mod python_server;
 mod python_server_hostile;
 mod python_server_in_place;
