@@ -26,6 +26,7 @@ pub(super) const PLUGIN: &str = "mlbackend_python";
 /// processor, and clears the models if another processor trained them, as Moodle's own page does. Writes the user's entry for the
 /// server where you say, or prints it. The password is asked for, or is the first line of standard input.
 #[derive(Debug, clap::Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct Args {
     /// Moodle's folder, which has its config.php.
     #[arg(long, value_name = "DIR")]

@@ -1,4 +1,4 @@
-//! Checks of the machine that the server runs on: settings, directories, disk, users, SELinux.
+//! Checks of the machine that the server runs on: settings, directories, disk, users, and `SELinux`.
 //!
 //! Must not know how the server uses them.
 
@@ -75,8 +75,8 @@ fn disk(directory: &Path) -> Finding {
         Ok(free) => {
             let detail = format!("{:.1} free for {}", ByteSize(free), directory.display());
             match free {
-                ..TOO_FEW_BYTES => Finding::red(&DISK, detail),
-                ..ENOUGH_BYTES => Finding::yellow(&DISK, detail),
+                _ if free < TOO_FEW_BYTES => Finding::red(&DISK, detail),
+                _ if free < ENOUGH_BYTES => Finding::yellow(&DISK, detail),
                 _ => Finding::green(&DISK, detail),
             }
         }
@@ -98,7 +98,7 @@ fn users(config: &Config) -> Finding {
     }
 }
 
-/// Nothing on a machine without SELinux.
+/// Nothing on a machine without `SELinux`.
 pub(super) fn selinux() -> Option<Finding> {
     let directory = Path::new("/sys/fs/selinux");
     let mode = fs::read_to_string(directory.join("enforce")).ok()?;

@@ -115,7 +115,7 @@ impl Target {
         stream.write_all(request.as_bytes())?;
         stream.flush()?;
         let mut response = read(stream.as_mut())?;
-        response.certificate = certificate.map(|seen| seen.take());
+        response.certificate = certificate.map(tls::Recorded::take);
         Ok(response)
     }
 
