@@ -15,18 +15,21 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use super::request_log::ClientAddress;
 use crate::auth::users::of_latin1;
 use crate::http::error::HttpError;
+use crate::http::extract::caller::UserName;
 use crate::http::extract::tenant::Tenant;
 use crate::http::state::AppState;
 use crate::telemetry::metrics::{LoginFailure, metrics};
 
-/// Authenticates a request before its body is read, and notes its [`Tenant`] for the handler.
+/// Authenticates a request before its body is read, and notes its [`Tenant`] and [`UserName`] for the handler.
 pub(crate) async fn check(
     state: web::Data<AppState>,
     client: web::ReqData<ClientAddress>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let authenticated = authenticate(&state, client.0, read(request.headers())).await;
+    let credentials = read(request.headers());
+    let name = credentials.as_ref().map(|credentials| UserName(credentials.name.clone()));
+    let authenticated = authenticate(&state, client.0, credentials).await;
     match &authenticated {
         Err(HttpError::WrongCredentials) => metrics().login_failed(LoginFailure::Wrong),
         Err(HttpError::TooManyFailures(_)) => metrics().login_failed(LoginFailure::Throttled),
@@ -35,6 +38,7 @@ pub(crate) async fn check(
     match authenticated {
         Ok(tenant) => {
             request.extensions_mut().insert(tenant);
+            name.and_then(|name| request.extensions_mut().insert(name));
             Ok(next.call(request).await?.map_into_boxed_body())
         }
         Err(error) => Ok(request.error_response(error)),

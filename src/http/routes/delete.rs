@@ -3,8 +3,11 @@
 use actix_web::{HttpResponse, Resource, web};
 
 use super::resource::{post, protected};
+use crate::audit::Operation;
 use crate::backend;
+use crate::http::audit::recorded;
 use crate::http::error::HttpError;
+use crate::http::extract::caller::Caller;
 use crate::http::extract::typed_request::Parsed;
 use crate::http::response::ok;
 use crate::http::state::AppState;
@@ -14,8 +17,14 @@ pub(super) fn service() -> Resource {
     post("/deletemodel", protected(delete))
 }
 
-async fn delete(state: web::Data<AppState>, Parsed(id): Parsed<ModelId>) -> Result<HttpResponse, HttpError> {
+async fn delete(
+    state: web::Data<AppState>,
+    caller: Caller,
+    Parsed(id): Parsed<ModelId>,
+) -> Result<HttpResponse, HttpError> {
     let store = state.store.clone();
-    state.jobs.quick.run(move || backend::delete(&store, &id)).await??;
+    let subject = caller.operation(Operation::Deletion).with_id(&id);
+    let job = recorded(&state.trail, subject, move || backend::delete(&store, &id));
+    state.jobs.quick.run(job).await??;
     Ok(ok())
 }
