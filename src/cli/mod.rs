@@ -11,8 +11,10 @@ mod command_line_page;
 pub mod completions;
 pub mod config;
 mod confirm;
+pub mod connect;
 mod data_directory;
 pub mod demo;
+pub mod doctor;
 pub mod evaluate;
 mod exit_code;
 pub mod export;
@@ -27,6 +29,7 @@ mod malloc;
 pub mod man;
 pub mod migrate;
 mod model_choice;
+mod moodle;
 mod output;
 pub mod passwd;
 pub mod predict;
@@ -36,6 +39,7 @@ pub mod replay;
 mod signals;
 mod table;
 pub mod train;
+mod users_entry;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -75,9 +79,11 @@ enum Command {
     Check(check::Args),
     Completions(completions::Args),
     Config(Box<config::Args>),
+    Connect(connect::Args),
     Demo(demo::Args),
     Evaluate(evaluate::Args),
     Export(export::Args),
+    Doctor(doctor::Args),
     Health(health::Args),
     Import(import::Args),
     Inspect(inspect::Args),
@@ -122,6 +128,7 @@ pub fn run() -> ExitCode {
         Ok(Cli { command: Command::Config(args) }) => {
             config::run(&args, &command_line(|| subcommand("config")))
         }
+        Ok(Cli { command: Command::Connect(args) }) => connect::run(&args),
         Ok(Cli { command: Command::Demo(args) }) => demo::run(&args),
         Ok(Cli { command: Command::Anonymize(args) }) => anonymize::run(&args),
         Ok(Cli { command: Command::Evaluate(args) }) => evaluate::run(&args),
@@ -130,6 +137,7 @@ pub fn run() -> ExitCode {
         Ok(Cli { command: Command::Predict(args) }) => predict::run(&args),
         Ok(Cli { command: Command::Replay(args) }) => replay::run(&args),
         Ok(Cli { command: Command::Train(args) }) => train::run(&args),
+        Ok(Cli { command: Command::Doctor(args) }) => doctor::run(&args),
         Ok(Cli { command: Command::Health(args) }) => health::run(&args),
         Ok(Cli { command: Command::Inspect(args) }) => inspect::run(&args),
         Ok(Cli { command: Command::Migrate(args) }) => migrate::run(&args),

@@ -51,7 +51,7 @@ enum Scheme {
 
 /// Why the value could not be made.
 #[derive(Debug, thiserror::Error)]
-enum PasswdError {
+pub(super) enum PasswdError {
     #[error("{0} is named twice: name each user once.")]
     DuplicateUser(String),
     #[error("The two passwords for {0} differ: start again.")]
@@ -131,6 +131,11 @@ impl Source {
     }
 }
 
+/// Asks for a user's password, or reads the next line of standard input.
+pub(super) fn ask(user: &str) -> Result<String, PasswdError> {
+    Source::choose(false).password(user)
+}
+
 fn prompt_twice(user: &str) -> Result<String, PasswdError> {
     let password = rpassword::prompt_password(format!("Password for {user}: "))?;
     let again = rpassword::prompt_password(format!("Password for {user}, again: "))?;
@@ -180,7 +185,8 @@ fn salted<H: Digest>(scheme: &str, user: &str, password: &str) -> Result<String,
     Ok(format!("{user}:{scheme}:{salt}:{}", hex::encode(hash)))
 }
 
-fn user(name: &str) -> Result<String, String> {
+/// A user's name that Moodle accepts.
+pub(super) fn user(name: &str) -> Result<String, String> {
     if !name.is_empty() && name.bytes().all(|byte| ALPHABET.contains(&byte)) {
         Ok(name.to_owned())
     } else {

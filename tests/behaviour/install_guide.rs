@@ -57,6 +57,29 @@ fn the_marked_commands_of_the_guides_work_and_print_the_shown_output() {
     assert!(output.status.success(), "the last command failed: {stderr}");
 }
 
+/// Blocks that no test runs, because they need a machine of their own, are at least shell. `packaging/tests/new_user.py` runs those
+/// marked `sh bare` in bare systems.
+#[test]
+fn every_other_block_of_the_installation_guide_is_valid_shell_and_names_existing_files() {
+    let guide = read("INSTALL.md");
+    let blocks: Vec<&str> = guide
+        .split("\n```sh")
+        .skip(1)
+        .filter(|block| !block.starts_with(" test"))
+        .map(|block| block.split_once('\n').unwrap().1.split("\n```").next().unwrap())
+        .collect();
+    assert!(blocks.len() > 12, "{blocks:?}");
+    for block in blocks {
+        let output = Command::new("sh").args(["-n", "-c", block]).output().unwrap();
+        assert!(output.status.success(), "{block}: {output:?}");
+        let words = block.split([' ', '\n']).filter(|word| word.starts_with("deploy/"));
+        // The administrator makes this one.
+        for word in words.filter(|word| *word != "deploy/users.env") {
+            assert!(Path::new(ROOT).join(word).exists(), "{block} names {word}");
+        }
+    }
+}
+
 #[test]
 fn the_commands_for_an_own_model_import_a_model_of_scikit_learn() {
     let test = "the_commands_for_an_own_model";
@@ -119,7 +142,14 @@ fn every_variable_in_the_guides_and_deployment_files_is_a_setting() {
     known.insert("MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME".to_owned()); // only refused
     known.insert("MOODLE_MLBACKEND_REPLAY_PASSWORD".to_owned()); // of a command
     let mut files = vec![Path::new(ROOT).join("INSTALL.md"), Path::new(ROOT).join("README.md")];
-    for directory in ["deploy", "deploy/systemd"] {
+    for directory in [
+        "deploy",
+        "deploy/systemd",
+        "deploy/kubernetes",
+        "deploy/terraform",
+        "deploy/fail2ban",
+        "packaging/debian",
+    ] {
         files.extend(files_in(directory));
     }
     // Without the changelog, which also names removed settings.
