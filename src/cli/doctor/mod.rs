@@ -18,6 +18,7 @@ use std::process::ExitCode;
 use clap::Args as _;
 
 use super::moodle::{Moodle, MoodleError, PhpArgs};
+use super::output::print;
 use crate::config::{CommandLine, Config, ServeArgs};
 use finding::{Finding, Level};
 use probe::Target;
@@ -63,7 +64,7 @@ pub fn run(args: &Args) -> ExitCode {
         }
     };
     if args.json {
-        println!("{}", finding::as_json(&findings));
+        print(&finding::as_json(&findings));
     } else {
         finding::print(&findings);
     }
