@@ -11,6 +11,7 @@ use clap::ValueEnum;
 use sha2::{Digest, Sha256, Sha512};
 
 use super::exit_code::exit_code;
+use super::output::print;
 use crate::auth::{self, Weakness};
 
 /// Passwords below this length get a warning.
@@ -82,7 +83,7 @@ pub fn run(args: &Args) -> ExitCode {
         if std::io::stdout().is_terminal() {
             eprintln!("\nSet this for the server, quoted:\n");
         }
-        println!("{value}");
+        print(&value);
         true
     })
 }
