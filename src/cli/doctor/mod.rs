@@ -44,7 +44,7 @@ pub struct Args {
     #[command(flatten)]
     php: PhpArgs,
 
-    /// Print JSON.
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
