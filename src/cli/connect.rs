@@ -72,7 +72,7 @@ pub struct Args {
     #[arg(long)]
     dry_run: bool,
 
-    /// Print JSON.
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
