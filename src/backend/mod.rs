@@ -10,6 +10,7 @@ mod inspect;
 mod learning_threads;
 mod loaded_models;
 mod migrate;
+mod models;
 mod observation;
 mod predict;
 mod reply;
@@ -26,6 +27,10 @@ pub use evaluate::{EvaluationInfo, EvaluationRequest, evaluate, evaluation_log};
 pub use inspect::{DatasetReport, DirectoryReport, Found, InspectError, ModelReport, StoredModel, inspect};
 pub use loaded_models::LoadedModels;
 pub use migrate::{PythonServerState, convert_python_server, look_at_python_server, remove_python_server};
+pub use models::{
+    Cursor, Detail, Direction, EvaluationResult, ListQuery, ModelOrigin, Page, Place, RolledBack, Sort,
+    SortBy, StoredEvaluation, Summary, detail, is_stored, list, roll_back, samples,
+};
 pub use predict::predict;
 pub use reply::{EvaluationFigures, EvaluationReply, Failure, Prediction, Status, Training};
 pub use time_budget::{TimeBudget, USUAL_BUDGET};

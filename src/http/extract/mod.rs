@@ -1,5 +1,6 @@
 //! From a request to typed values: forms, parameters, uploads and the tenant.
 
+pub(crate) mod caller;
 mod disk_space;
 pub(crate) mod form;
 pub(crate) mod params;

@@ -15,12 +15,15 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use super::request_log::ClientAddress;
 use crate::auth::users::of_latin1;
 use crate::http::error::HttpError;
+use crate::http::extract::caller::{Access, Caller};
+use crate::http::extract::form::Form;
 use crate::http::extract::tenant::Tenant;
 use crate::http::state::AppState;
 use crate::telemetry::metrics::{LoginFailure, metrics};
 
-/// Authenticates a request before its body is read, and notes its [`Tenant`] for the handler.
+/// Authenticates a request before its body is read, and notes its [`Caller`] and its [`Tenant`] for the handler.
 pub(crate) async fn check(
+    access: Access,
     state: web::Data<AppState>,
     client: web::ReqData<ClientAddress>,
     request: ServiceRequest,
@@ -33,26 +36,44 @@ pub(crate) async fn check(
         _ => {}
     }
     match authenticated {
-        Ok(tenant) => {
-            request.extensions_mut().insert(tenant);
-            Ok(next.call(request).await?.map_into_boxed_body())
-        }
+        Ok(caller) => match permitted(access, &state, &caller, request.query_string()) {
+            Ok(tenant) => {
+                request.extensions_mut().insert(caller);
+                request.extensions_mut().insert(tenant);
+                Ok(next.call(request).await?.map_into_boxed_body())
+            }
+            Err(error) => Ok(request.error_response(error)),
+        },
         Err(error) => Ok(request.error_response(error)),
     }
+}
+
+/// Whether the user may use the route, and the tenant of a request of Moodle.
+fn permitted(
+    access: Access,
+    state: &web::Data<AppState>,
+    caller: &Caller,
+    query: &str,
+) -> Result<Tenant, HttpError> {
+    access.check(caller.role())?;
+    if access != Access::Moodle {
+        return caller.tenant(&state.config, None);
+    }
+    caller.tenant(&state.config, Form::of_query(query.as_bytes()).value("user"))
 }
 
 async fn authenticate(
     state: &web::Data<AppState>,
     client: IpAddr,
     credentials: Option<Credentials>,
-) -> Result<Tenant, HttpError> {
+) -> Result<Caller, HttpError> {
     let users = state.config.live().users.clone().ok_or(HttpError::NoUsers)?;
     let Credentials { name, passwords } = credentials.ok_or(HttpError::NoCredentials)?;
     // Before the password is compared: a throttled client must not learn whether its guess was right.
     state.throttle.admit(client, &name, Instant::now())?;
-    let tenant = if state.config.access.isolate_users { Tenant::isolated(&name) } else { Tenant::shared() };
+    let caller = Caller::new(&state.config, &name);
     if passwords.iter().any(|password| users.remembered(&name, password)) {
-        return Ok(tenant);
+        return Ok(caller);
     }
     let attempt = state.throttle.begin(client, &name, Instant::now())?;
     let verify = {
@@ -65,7 +86,7 @@ async fn authenticate(
         right_or_unknown => {
             attempt.forgive();
             right_or_unknown?;
-            Ok(tenant)
+            Ok(caller)
         }
     }
 }

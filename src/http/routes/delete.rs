@@ -6,6 +6,7 @@ use super::resource::{post, protected};
 use crate::backend;
 use crate::http::error::HttpError;
 use crate::http::extract::typed_request::Parsed;
+use crate::http::openapi::forms::{DeletionForm, OtherUser};
 use crate::http::response::ok;
 use crate::http::state::AppState;
 use crate::store::ModelId;
@@ -14,7 +15,17 @@ pub(super) fn service() -> Resource {
     post("/deletemodel", protected(delete))
 }
 
-async fn delete(state: web::Data<AppState>, Parsed(id): Parsed<ModelId>) -> Result<HttpResponse, HttpError> {
+/// Deletes everything under a `uniqueid`
+///
+/// That succeeds if there is nothing, too.
+#[utoipa::path(post, path = "/deletemodel", tag = "Moodle", params(OtherUser),
+    request_body(content = DeletionForm, content_type = "multipart/form-data"),
+    responses((status = 200, description = "`Ok`", body = String, content_type = "text/plain"),
+))]
+pub(in crate::http) async fn delete(
+    state: web::Data<AppState>,
+    Parsed(id): Parsed<ModelId>,
+) -> Result<HttpResponse, HttpError> {
     let store = state.store.clone();
     state.jobs.quick.run(move || backend::delete(&store, &id)).await??;
     Ok(ok())

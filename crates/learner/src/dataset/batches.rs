@@ -32,6 +32,11 @@ impl Batches {
         self.0.is_empty()
     }
 
+    /// The number of samples of each batch.
+    pub fn sizes(&self) -> impl Iterator<Item = usize> {
+        self.0.iter().map(|batch| batch.0.len())
+    }
+
     /// The positions of the samples of a batch that remain after every remembered batch that it contains completely is taken
     /// out of it. `hashes` has the hash of each sample.
     pub fn new_samples(&self, hashes: &[u64]) -> Vec<u32> {

@@ -36,6 +36,12 @@ impl StoredSamples {
         self.samples.as_ref()
     }
 
+    /// The number of samples of each remembered batch, oldest first. Small and very old batches are not remembered.
+    #[must_use]
+    pub fn batch_sizes(&self) -> Vec<usize> {
+        self.batches.sizes().collect()
+    }
+
     /// Adds a batch and returns the number of its samples that were added; afterwards about `max` samples are kept.
     ///
     /// Unless `count_repeated`, a batch that was added before is not added again, in whatever order its samples are; of a
