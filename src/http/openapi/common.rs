@@ -3,10 +3,11 @@
 //! Must not know a particular route, apart from those that need no credentials.
 
 use utoipa::Modify;
+use utoipa::openapi::encoding::EncodingBuilder;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{
-    ContentBuilder, HeaderBuilder, ObjectBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder,
+    ContentBuilder, HeaderBuilder, ObjectBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder, Schema,
     SecurityRequirement, Type,
 };
 
@@ -60,6 +61,15 @@ impl Modify for Common {
         let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Basic));
         let components = document.components.get_or_insert_default();
         components.security_schemes.insert(SCHEME.to_owned(), scheme.into());
+        if let Some(RefOr::T(Schema::AllOf(reply))) = components.schemas.get_mut("EvaluationReply")
+            && let Some(figures) = reply.items.first_mut()
+        {
+            *figures = Ref::from_schema_name("EvaluationFigures").into();
+        }
+        // The figures of an evaluation are fields of its reply, and absent if nothing could be measured.
+        if let Some(RefOr::T(Schema::Object(figures))) = components.schemas.get_mut("EvaluationFigures") {
+            figures.required.clear();
+        }
         for (path, item) in &mut document.paths.paths {
             let operations = [item.get.as_mut(), item.post.as_mut()];
             operations.into_iter().flatten().for_each(|operation| describe(path, operation));
@@ -81,6 +91,7 @@ fn describe(path: &str, operation: &mut Operation) {
         errors.extend(OF_CREDENTIALS);
         errors.push(BUSY);
     }
+    name_the_files(operation);
     operation.security =
         Some(if is_protected { vec![SecurityRequirement::new(SCHEME, [""; 0])] } else { Vec::new() });
     let responses = &mut operation.responses.responses;
@@ -97,6 +108,23 @@ fn describe(path: &str, operation: &mut Operation) {
         let id = HeaderBuilder::new().schema(Some(string()));
         let id = id.description(Some("The id of the request in the server's log."));
         response.headers.insert("X-Request-Id".to_owned(), id.build().into());
+    }
+}
+
+/// Says what the files of a form are.
+fn name_the_files(operation: &mut Operation) {
+    let Some(body) = &mut operation.request_body else { return };
+    let RefOr::T(body) = body else { return };
+    for content in body.content.values_mut() {
+        let RefOr::T(content) = content else { continue };
+        let Some(RefOr::Ref(form)) = &content.schema else { continue };
+        let file = match form.ref_location.rsplit('/').next() {
+            Some("TrainingForm" | "PredictionForm" | "EvaluationForm") => ("dataset", "text/csv"),
+            Some("ImportForm") => ("importzip", "application/zip"),
+            _ => continue,
+        };
+        let encoding = EncodingBuilder::new().content_type(Some(file.1)).build();
+        content.encoding.insert(file.0.to_owned(), encoding);
     }
 }
 

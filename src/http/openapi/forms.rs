@@ -9,14 +9,10 @@ use utoipa::{IntoParams, ToSchema};
 #[derive(ToSchema)]
 pub(in crate::http) struct TrainingForm {
     /// Moodle's id of the model. Other characters than `A-Z a-z 0-9 _ - $` are deleted; 1 to 200 must be left.
-    #[schema(
-        pattern = "[A-Za-z0-9_$-]",
-        max_length = 200,
-        example = "3f7c0e0d9a6b4c1e8f2a5d7b9c0e1f2a3b4c5d6e"
-    )]
+    #[schema(pattern = "^[^A-Za-z0-9_$-]*([A-Za-z0-9_$-][^A-Za-z0-9_$-]*){1,200}$")]
     uniqueid: String,
     /// Moodle's id of the model's use, like `uniqueid`.
-    #[schema(pattern = "[A-Za-z0-9_$-]", max_length = 200, example = "0b7e4c1a9d2f4e6a8c3b5d7f9e1a2c4b")]
+    #[schema(pattern = "^[^A-Za-z0-9_$-]*([A-Za-z0-9_$-][^A-Za-z0-9_$-]*){1,200}$")]
     dirhash: String,
     /// The dataset in Moodle's CSV format, with its file name: three header lines, and a line for each sample with its target
     /// last.
@@ -28,10 +24,10 @@ pub(in crate::http) struct TrainingForm {
 #[derive(ToSchema)]
 pub(in crate::http) struct PredictionForm {
     /// Moodle's id of the model, as in `/training`.
-    #[schema(pattern = "[A-Za-z0-9_$-]", max_length = 200)]
+    #[schema(pattern = "^[^A-Za-z0-9_$-]*([A-Za-z0-9_$-][^A-Za-z0-9_$-]*){1,200}$")]
     uniqueid: String,
     /// Moodle's id of the model's use.
-    #[schema(pattern = "[A-Za-z0-9_$-]", max_length = 200)]
+    #[schema(pattern = "^[^A-Za-z0-9_$-]*([A-Za-z0-9_$-][^A-Za-z0-9_$-]*){1,200}$")]
     dirhash: String,
     /// The dataset in Moodle's CSV format, with its file name: the id of the sample first, and no target.
     #[schema(value_type = String, format = Binary, content_media_type = "text/csv")]
@@ -42,22 +38,26 @@ pub(in crate::http) struct PredictionForm {
 #[derive(ToSchema)]
 pub(in crate::http) struct EvaluationForm {
     /// Moodle's id of the model, as in `/training`.
-    #[schema(pattern = "[A-Za-z0-9_$-]", max_length = 200)]
+    #[schema(pattern = "^[^A-Za-z0-9_$-]*([A-Za-z0-9_$-][^A-Za-z0-9_$-]*){1,200}$")]
     uniqueid: String,
     /// Moodle's id of the evaluation's use of the model.
-    #[schema(pattern = "[A-Za-z0-9_$-]", max_length = 200)]
+    #[schema(pattern = "^[^A-Za-z0-9_$-]*([A-Za-z0-9_$-][^A-Za-z0-9_$-]*){1,200}$")]
     dirhash: String,
     /// A score below it sets the status bit 4: a number from 0 to 1 in digits.
-    #[schema(pattern = "^(0*\\.[0-9]+|0+(\\.[0-9]*)?|0*1(\\.0*)?)$", example = "0.7")]
+    #[schema(pattern = "^(0*\\.[0-9]+|0+(\\.[0-9]*)?|0*1(\\.0*)?)$")]
     minscore: String,
     /// A larger standard deviation of the score sets the status bit 8: a number from 0 to 1 in digits.
-    #[schema(pattern = "^(0*\\.[0-9]+|0+(\\.[0-9]*)?|0*1(\\.0*)?)$", example = "0.05")]
+    #[schema(pattern = "^(0*\\.[0-9]+|0+(\\.[0-9]*)?|0*1(\\.0*)?)$")]
     maxdeviation: String,
     /// The number of training and test splits, at most MOODLE_MLBACKEND_MAX_ITERATIONS (1000).
-    #[schema(pattern = "^0*([1-9][0-9]{0,2}|1000)$", example = "10")]
+    #[schema(pattern = "^0*([1-9][0-9]{0,2}|1000)$")]
     niterations: String,
     /// The `dirhash` of a trained model, which is then rated instead of new ones.
-    #[schema(required = false, nullable = false, pattern = "[A-Za-z0-9_$-]", max_length = 200)]
+    #[schema(
+        required = false,
+        nullable = false,
+        pattern = "^[^A-Za-z0-9_$-]*([A-Za-z0-9_$-][^A-Za-z0-9_$-]*){1,200}$"
+    )]
     trainedmodeldirhash: Option<String>,
     /// A dataset as for `/training`.
     #[schema(value_type = String, format = Binary, content_media_type = "text/csv")]
@@ -68,10 +68,10 @@ pub(in crate::http) struct EvaluationForm {
 #[derive(ToSchema)]
 pub(in crate::http) struct ImportForm {
     /// Moodle's id of the model, as in `/training`.
-    #[schema(pattern = "[A-Za-z0-9_$-]", max_length = 200)]
+    #[schema(pattern = "^[^A-Za-z0-9_$-]*([A-Za-z0-9_$-][^A-Za-z0-9_$-]*){1,200}$")]
     uniqueid: String,
     /// Moodle's id of the model's use.
-    #[schema(pattern = "[A-Za-z0-9_$-]", max_length = 200)]
+    #[schema(pattern = "^[^A-Za-z0-9_$-]*([A-Za-z0-9_$-][^A-Za-z0-9_$-]*){1,200}$")]
     dirhash: String,
     /// The archive of `/export`, of Moodle or of another tool, with its file name.
     #[schema(value_type = String, format = Binary, content_media_type = "application/zip")]
@@ -82,7 +82,7 @@ pub(in crate::http) struct ImportForm {
 #[derive(ToSchema)]
 pub(in crate::http) struct DeletionForm {
     /// Moodle's id of the model, as in `/training`: everything under it is deleted.
-    #[schema(pattern = "[A-Za-z0-9_$-]", max_length = 200)]
+    #[schema(pattern = "^[^A-Za-z0-9_$-]*([A-Za-z0-9_$-][^A-Za-z0-9_$-]*){1,200}$")]
     uniqueid: String,
 }
 
@@ -97,13 +97,15 @@ pub(in crate::http) struct Zip(Vec<u8>);
 pub(in crate::http) struct ModelQuery {
     /// Moodle's id of the model, as in `/training`.
     #[param(
-        pattern = "[A-Za-z0-9_$-]",
-        max_length = 200,
+        pattern = "^[^A-Za-z0-9_$-]*([A-Za-z0-9_$-][^A-Za-z0-9_$-]*){1,200}$",
         example = "3f7c0e0d9a6b4c1e8f2a5d7b9c0e1f2a3b4c5d6e"
     )]
     uniqueid: String,
     /// Moodle's id of the model's use.
-    #[param(pattern = "[A-Za-z0-9_$-]", max_length = 200, example = "0b7e4c1a9d2f4e6a8c3b5d7f9e1a2c4b")]
+    #[param(
+        pattern = "^[^A-Za-z0-9_$-]*([A-Za-z0-9_$-][^A-Za-z0-9_$-]*){1,200}$",
+        example = "0b7e4c1a9d2f4e6a8c3b5d7f9e1a2c4b"
+    )]
     dirhash: String,
 }
 

@@ -17,12 +17,12 @@ pub(in crate::http) use served::{Served, served};
 
 use utoipa::OpenApi;
 
-use common::Common;
 use super::problem::Problem;
 use super::routes::{
     delete, docs, evaluation, evaluation_log, export, health_live, health_ready, import, metrics, models,
     openapi_json, prediction, training, version,
 };
+use common::Common;
 
 /// The tag of Moodle's routes.
 const MOODLE: &str = "Moodle";

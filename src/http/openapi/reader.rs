@@ -74,7 +74,7 @@ impl Api {
             tags: tags.collect(),
             schemas: schemas
                 .filter(|(name, _)| !is_form(document, name))
-                .map(|(name, schema)| self::schema(name, schema))
+                .map(|(name, schema)| self::schema(document, name, schema))
                 .collect(),
         }
     }
@@ -111,7 +111,7 @@ fn route(document: &Value, method: &str, path: &str, operation: &Value) -> Route
                 description: text(parameter, "description"),
             })
             .collect(),
-        body: body.map(|(media, body)| (media.clone(), fields(resolved(document, &body["schema"])))),
+        body: body.map(|(media, body)| (media.clone(), fields(document, &body["schema"]))),
         responses: responses
             .map(|(status, response)| Response {
                 status: status.clone(),
@@ -132,20 +132,21 @@ fn content(response: &Value) -> Vec<String> {
         .collect()
 }
 
-fn schema(name: &str, schema: &Value) -> Schema {
+fn schema(document: &Value, name: &str, schema: &Value) -> Schema {
     Schema {
         name: name.to_owned(),
         description: text(schema, "description"),
         kind: kind(schema),
-        fields: fields(schema),
+        fields: fields(document, schema),
         example: schema.get("example").and_then(|example| serde_json::to_string_pretty(example).ok()),
     }
 }
 
 /// The fields of an object, also of one that is put together.
-fn fields(schema: &Value) -> Vec<Field> {
+fn fields(document: &Value, schema: &Value) -> Vec<Field> {
+    let schema = resolved(document, schema);
     if let Some(parts) = schema["allOf"].as_array() {
-        return parts.iter().flat_map(fields).collect();
+        return parts.iter().flat_map(|part| fields(document, part)).collect();
     }
     let required =
         |name: &str| schema["required"].as_array().into_iter().flatten().any(|known| known == name);
