@@ -73,8 +73,8 @@ fn schemathesis_finds_no_difference_from_the_document(#[case] user: &str) {
         .expect("schemathesis starts");
     let printed = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{printed}");
-    // It has tested every route.
-    assert!(printed.contains("Tested: 17"), "{printed}");
+    // It has tested every route but that of the document itself.
+    assert!(printed.contains("Tested: 16"), "{printed}");
     let log = server.log();
     assert!(!log.contains("request failed"), "an internal error: {log}");
 }

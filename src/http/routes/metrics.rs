@@ -17,7 +17,7 @@ pub(super) fn service() -> Resource {
 ///
 /// For the user that MOODLE_MLBACKEND_METRICS_USER names.
 #[utoipa::path(get, path = "/metrics", tag = "Monitoring", responses(
-    (status = 200, description = "The metrics in Prometheus' text format.", body = String, content_type = "application/openmetrics-text"),
+    (status = 200, description = "The metrics in Prometheus' text format.", body = String, content_type = "text/plain"),
     (status = 403, description = "Another user may read the metrics, or none."),
 ))]
 // The credentials are right; other users may not see the numbers of all models.
