@@ -9,7 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use moodle_mlbackend::auth::users::Users;
 use moodle_mlbackend::backend::{ImportLimits, read_archive};
-use moodle_mlbackend::dataset::{Limits, StoredSamples, read_labelled, read_unlabelled};
+use moodle_mlbackend::dataset::{Day, Limits, StoredSamples, read_labelled, read_unlabelled};
 use moodle_mlbackend::fuzzing;
 use moodle_mlbackend::model::{self, CLASSIFIER, MODEL, MODEL_JSON, ModelFiles, ModelMetadata};
 
@@ -90,7 +90,7 @@ pub fn dataset(data: &[u8]) {
         Ok(samples) => {
             let rows = samples.targets().len();
             let mut stored = StoredSamples::default();
-            assert_eq!(stored.add(samples, limits.rows, false).expect("the first batch fits"), rows);
+            assert_eq!(stored.add(samples, Day(1), limits.rows, false).expect("the first batch fits"), rows);
             let bytes = stored.to_bytes().expect("samples can be encoded");
             // Missing values are NaN, which no assertion of equality accepts.
             let decoded = StoredSamples::from_bytes(&bytes).expect("encoded samples can be decoded");

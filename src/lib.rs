@@ -4,6 +4,7 @@
 //! A request passes through `http` or `cli`, [`backend`], [`dataset`], [`learning`], [`model`] and [`store`]. [`dataset`]
 //! and [`learning`] are usable as a library on their own.
 
+pub mod audit;
 pub mod auth;
 pub mod backend;
 pub mod cli;

@@ -2,15 +2,17 @@
 
     cargo build --release --features unmonitored && cp target/release/moodle-mlbackend /tmp/unmonitored
     cargo build --release
-    python3 benches/python/monitoring_cost.py /tmp/unmonitored target/release/moodle-mlbackend [ROUNDS]
+    python3 benches/python/monitoring_cost.py /tmp/unmonitored target/release/moodle-mlbackend [STARTS]
 
-Both servers run at the same time, and get blocks of requests in turn, so that the load of the machine affects both. The
-log goes to a file. Compared is the processor time of a request, user and system.
-Prints the median ratio of the blocks. Needs Python 3.8 and nothing else.
+Both servers run at the same time, and get short blocks of requests in turn, so that the load of the machine affects both.
+The log goes to a file. Compared is the processor time of a request, user and system. This is repeated with new servers,
+because two processes of the same program differ by some percent (the state of their memory allocator).
+Prints the mean of the ratios with its 95 % interval. Needs Python 3.8 and nothing else.
 """
 
 import base64
 import http.client
+import math
 import os
 import pathlib
 import random
@@ -20,7 +22,8 @@ import sys
 import tempfile
 import time
 
-REQUESTS = 2_000
+REQUESTS = 100
+ROUNDS = 40
 COLUMNS = 100
 
 
@@ -66,44 +69,58 @@ class Server:
         assert response.status == 200, answer
 
     def processor_seconds(self):
-        """User and system time of all threads, also of those that have ended (proc_pid_stat(5), fields 14 and 15)."""
-        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Time on a processor of all threads that run now, which schedstat has in nanoseconds (proc(5))."""
+        nanoseconds = 0
+        for task in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir():
+            try:
+                nanoseconds += int((task / "schedstat").read_text().split()[0])
+            except (FileNotFoundError, ProcessLookupError):
+                pass
+        return nanoseconds / 1e9
 
     def block(self):
         row = dataset(1, False)
-        # The server closed the connection while the other one was measured.
-        self.connection.close()
         before = self.processor_seconds()
         for _ in range(REQUESTS):
             self.post("/prediction", row)
-        time.sleep(0.1)  # the last log lines
+        time.sleep(0.02)  # the last log lines
         return (self.processor_seconds() - before) / REQUESTS
 
 
 def main():
     if len(sys.argv) < 3:
         sys.exit(__doc__)
-    without, with_monitoring = sys.argv[1:3]
-    rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 15
-    with tempfile.TemporaryDirectory() as temporary:
-        directory = pathlib.Path(temporary)
-        servers = [Server(without, directory / "without"), Server(with_monitoring, directory / "with")]
-        for server in servers:
-            server.block()
-        ratios, costs, sums = [], [], [0, 0]
-        for number in range(rounds):
-            order = servers if number % 2 == 0 else servers[::-1]
-            seconds = {id(server): server.block() for server in order}
-            base, full = (seconds[id(server)] for server in servers)
-            ratios.append(full / base)
-            sums = [sums[0] + base, sums[1] + full]
-            costs.append((full - base) * 1e6)
-            print(f"{base * 1e6:.0f} µs without, {full * 1e6:.0f} µs with: {ratios[-1]:.4f}", flush=True)
-        for server in servers:
-            server.process.terminate()
-        print(f"median of {rounds} rounds: {statistics.median(ratios):.4f}, {statistics.median(costs):.1f} µs a request")
-        print(f"all rounds together: {sums[1] / sums[0]:.4f}")
+    starts = max(2, int(sys.argv[3])) if len(sys.argv) > 3 else 20
+    means, costs = [], []
+    for number in range(starts):
+        with tempfile.TemporaryDirectory() as temporary:
+            ratio, cost = one_start(sys.argv[1:3], pathlib.Path(temporary), number)
+        means.append(ratio)
+        costs.append(cost)
+        print(f"start {number + 1}: {math.exp(ratio):.4f}, {cost:.1f} µs a request", flush=True)
+    mean, half = statistics.mean(means), 1.96 * statistics.stdev(means) / math.sqrt(starts)
+    print(f"mean of {starts} starts: {math.exp(mean):.4f}, {statistics.mean(costs):.1f} µs a request")
+    print(f"95 % interval: {math.exp(mean - half):.4f} to {math.exp(mean + half):.4f}")
+
+
+def one_start(binaries, directory, number):
+    """The median of the logarithms of ratios, and of the differences in microseconds, between two new servers."""
+    names = ["without", "with"]
+    # Which of them starts first matters, too.
+    order = [0, 1] if number % 2 == 0 else [1, 0]
+    servers = {at: Server(binaries[at], directory / names[at]) for at in order}
+    for at in order * 5:
+        servers[at].block()
+    logs, costs = [], []
+    for round_number in range(ROUNDS):
+        turn = order if round_number % 2 == 0 else order[::-1]
+        seconds = {at: servers[at].block() for at in turn}
+        logs.append(math.log(seconds[1] / seconds[0]))
+        costs.append((seconds[1] - seconds[0]) * 1e6)
+    for server in servers.values():
+        server.process.terminate()
+        server.process.wait()
+    return statistics.median(logs), statistics.median(costs)
 
 
 if __name__ == "__main__":

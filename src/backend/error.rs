@@ -27,6 +27,20 @@ pub enum ErrorKind {
     Internal,
 }
 
+impl ErrorKind {
+    /// The name in the audit trail.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::BadInput => "bad input",
+            Self::UnusableModel => "unusable model",
+            Self::Conflict => "no such generation",
+            Self::NoSpace => "no space",
+            Self::Internal => "internal error",
+        }
+    }
+}
+
 /// Why an operation failed, with its cause.
 #[derive(Debug, thiserror::Error)]
 pub enum BackendError {

@@ -137,7 +137,7 @@ fn evaluate_observed(
         rated_trained_model: trained.is_some(),
     };
     report::write(&report, |name, bytes| run.write(name, bytes))?;
-    let mut reply = reply(&outcome, request, &run);
+    let mut reply = reply(&outcome, request, &run, observed.samples);
     if request.info == EvaluationInfo::Full {
         reply.info.extend(report::moodle_info(&report));
     }
@@ -204,7 +204,7 @@ impl Outcome {
     }
 }
 
-fn reply(outcome: &Outcome, request: &EvaluationRequest, run: &NewRun) -> EvaluationReply {
+fn reply(outcome: &Outcome, request: &EvaluationRequest, run: &NewRun, samples: usize) -> EvaluationReply {
     let figures = outcome.measured.as_ref().map(|evaluation| EvaluationFigures {
         auc: evaluation.mean.auc,
         auc_deviation: evaluation.auc_deviation,
@@ -220,7 +220,7 @@ fn reply(outcome: &Outcome, request: &EvaluationRequest, run: &NewRun) -> Evalua
         // Identifies the run without the path on the server.
         dir: format!("logs/{}", run.id),
     });
-    EvaluationReply { figures, status: outcome.status, info: outcome.info.clone(), runid: run.id }
+    EvaluationReply { figures, status: outcome.status, info: outcome.info.clone(), runid: run.id, samples }
 }
 
 /// The report of an evaluation run as a zip; an empty zip for an unknown run. `None` is an id that is not a number.

@@ -2,6 +2,7 @@
 //!
 //! Owns the combination of all modules below it. `http` and `cli` call it; it must not know either of them.
 
+mod audited;
 mod check;
 mod current_model;
 mod error;
@@ -14,12 +15,14 @@ mod models;
 mod observation;
 mod predict;
 mod reply;
+mod samples_age;
 mod score;
 mod time_budget;
 mod train;
 mod transfer;
 mod upload;
 
+pub use audited::Audited;
 pub use check::check;
 pub use current_model::uses_imported_model;
 pub use error::{BackendError, ErrorKind};
@@ -28,11 +31,11 @@ pub use inspect::{DatasetReport, DirectoryReport, Found, InspectError, ModelRepo
 pub use loaded_models::LoadedModels;
 pub use migrate::{PythonServerState, convert_python_server, look_at_python_server, remove_python_server};
 pub use models::{
-    Cursor, Detail, Direction, EvaluationResult, ListQuery, ModelOrigin, Page, Place, RolledBack, Sort,
-    SortBy, StoredEvaluation, Summary, detail, is_stored, list, roll_back, samples,
+    Cursor, Detail, Direction, EvaluationResult, KeptSamples, ListQuery, ModelOrigin, Page, Place,
+    RolledBack, Sort, SortBy, StoredEvaluation, Summary, detail, is_stored, list, roll_back, samples,
 };
 pub use predict::predict;
-pub use reply::{EvaluationFigures, EvaluationReply, Failure, Prediction, Status, Training};
+pub use reply::{EvaluationFigures, EvaluationReply, Failure, Imported, Prediction, Status, Training};
 pub use time_budget::{TimeBudget, USUAL_BUDGET};
 pub use train::{RepeatedBatches, TrainingOptions, train};
 pub use transfer::{
@@ -41,8 +44,10 @@ pub use transfer::{
 };
 pub use upload::Upload;
 
+use std::fmt::Display;
 use std::io::Seek;
 
+use crate::audit::Trail;
 use crate::fs::failpoints::failpoint;
 use crate::store::{ModelDir, ModelId, ModelKey, Pruned, RunId, Store};
 
@@ -62,18 +67,27 @@ pub fn delete(store: &Store, id: &ModelId) -> Result<(), BackendError> {
     Ok(store.delete(id)?)
 }
 
-/// Removes what exceeds the retention settings. Failures are only logged.
-pub fn apply_retention(store: &Store) {
-    let pruned = match store.prune(false) {
-        Ok(pruned) => pruned,
-        Err(error) => return tracing::warn!(%error, "the retention settings could not be applied"),
-    };
+/// Removes what exceeds the retention settings, and the lines of the audit trail that are older than `audit_days`. Failures
+/// are only logged.
+pub fn apply_retention(store: &Store, trail: &Trail, audit_days: u32) {
+    let failed = |error: &dyn Display| tracing::warn!(%error, "the retention settings could not be applied");
     let mut removed = 0;
-    for Pruned { model, outcome } in pruned {
-        match outcome {
-            Ok(entries) => removed += entries.len(),
-            Err(error) => tracing::warn!(model, %error, "the retention settings could not be applied"),
+    match store.prune(false) {
+        Ok(pruned) => {
+            for Pruned { model, outcome } in pruned {
+                match outcome {
+                    Ok(entries) => removed += entries.len(),
+                    Err(error) => {
+                        tracing::warn!(model, %error, "the retention settings could not be applied");
+                    }
+                }
+            }
         }
+        Err(error) => failed(&error),
+    }
+    match trail.remove_outdated(audit_days, false) {
+        Ok(days) => removed += days.len(),
+        Err(error) => failed(&error),
     }
     tracing::info!(removed, "retention settings applied");
 }

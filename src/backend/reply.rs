@@ -41,6 +41,19 @@ pub struct Training {
     /// Why nothing was trained.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<String>,
+    /// The samples of the model, or of the dataset if nothing was trained; not part of the reply.
+    #[serde(skip)]
+    pub samples: usize,
+    /// The generation that was published, if one was; not part of the reply.
+    #[serde(skip)]
+    pub generation: Option<u64>,
+}
+
+/// The result of an import.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Imported {
+    /// The generation that was published.
+    pub generation: u64,
 }
 
 /// The reply to a request that failed after its response had begun, so that the HTTP status cannot say it.
@@ -91,6 +104,9 @@ pub struct EvaluationReply {
     /// The run whose log can be fetched.
     #[schema(value_type = u64)]
     pub runid: RunId,
+    /// The samples of the dataset; not part of the reply.
+    #[serde(skip)]
+    pub samples: usize,
 }
 
 /// The measured part of an [`EvaluationReply`].

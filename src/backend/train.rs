@@ -13,11 +13,11 @@ use super::observation::{Facts, observe};
 use super::reply::{Status, Training};
 use super::score::probabilities;
 use super::time_budget::{TrainingClock, USUAL_TRAINING_TIME};
-use super::{BackendError, Upload, open};
+use super::{BackendError, Upload, open, samples_age};
 use crate::dataset::{Class, Labelled, Limits, StoredSamples, read_labelled};
 use crate::learning::{self, TrainedModel};
 use crate::model::{self, Model};
-use crate::store::{ModelDir, NewGeneration};
+use crate::store::{ModelDir, NewGeneration, SAMPLES_SINCE};
 use crate::telemetry::metrics::{Operation, Outcome, metrics};
 
 /// Whether samples are counted again when a batch of earlier samples is sent again.
@@ -82,25 +82,40 @@ fn train_observed(
             status: Status::NOT_ENOUGH_DATA,
             info: Vec::new(),
             errors: Some("Training data needs to include samples belonging to all classes".to_owned()),
+            samples: observed.samples,
+            generation: None,
         });
     }
-    let trained = Training { status: Status::OK, info: Vec::new(), errors: None };
+    let trained = |samples, generation| Training {
+        status: Status::OK,
+        info: Vec::new(),
+        errors: None,
+        samples,
+        generation,
+    };
 
     let batch_rows = batch.targets().len();
     let lock = model_dir.lock()?;
     let merge = info_span!("merge").entered();
     let (current, stored) = CurrentModel::with_samples(model_dir)?.unzip();
+    let today = samples_age::today();
     let stored = stored.flatten().map(|bytes| StoredSamples::from_bytes(&bytes)).transpose()?;
-    let mut stored = stored.unwrap_or_default();
+    // Samples of earlier versions are as old as their generation.
+    let published =
+        current.as_ref().and_then(|current| current.generation.as_ref()).and_then(samples_age::published);
+    let mut stored = stored.unwrap_or_default().with_unknown_days(published.unwrap_or(today));
+    let forgotten = samples_age::forget(&mut stored, model_dir.retention().sample_days, today);
     let stored_rows = stored.samples().map_or(0, |samples| samples.targets().len());
-    let added = stored.add(batch, limits.kept_rows, repeated == RepeatedBatches::Count)?;
+    let added = stored.add(batch, today, limits.kept_rows, repeated == RepeatedBatches::Count)?;
     let repeated_rows = batch_rows - added;
     observed.new_samples = Some(added);
     if repeated_rows > 0 {
         metrics().batch_repeated(repeated_rows);
         tracing::info!(samples = repeated_rows, new = added, "samples of earlier batches do not count again");
     }
-    let Some(samples) = stored.samples().filter(|_| added > 0) else { return Ok(trained) };
+    let Some(samples) = stored.samples().filter(|_| added > 0 || forgotten > 0) else {
+        return Ok(trained(batch_rows, None));
+    };
     if samples.targets().len() < stored_rows + added {
         tracing::warn!(
             samples = stored_rows + added,
@@ -148,6 +163,7 @@ fn train_observed(
         "target": header.target,
         "time_splitting": header.time_splitting,
         IMPORTED: imported.is_some(),
+        SAMPLES_SINCE: stored.first_day().and_then(samples_age::date),
     });
     let model = if let Some(imported) = imported {
         imported
@@ -158,8 +174,9 @@ fn train_observed(
         onnx
     };
     let samples = stored.to_bytes()?;
-    model_dir.publish(&lock, &NewGeneration { model: &model, samples: Some(&samples), facts: &facts })?;
-    Ok(trained)
+    let new = NewGeneration { model: &model, samples: Some(&samples), facts: &facts };
+    let generation = model_dir.publish(&lock, &new)?;
+    Ok(trained(rows, Some(generation.number())))
 }
 
 /// Names a few of the classes: the metadata of a model has room for a limited number of sentences.

@@ -8,7 +8,11 @@ use std::path::Path;
 
 /// A dataset or an archive to read, at an undefined position.
 #[derive(Debug)]
-pub struct Upload(Content);
+pub struct Upload {
+    content: Content,
+    /// Computed while it was received.
+    sha256: Option<[u8; 32]>,
+}
 
 #[derive(Debug)]
 enum Content {
@@ -22,10 +26,22 @@ impl Upload {
     /// # Errors
     /// Those of reading the metadata of a file.
     pub fn bytes(&self) -> io::Result<u64> {
-        match &self.0 {
+        match &self.content {
             Content::File(file) => Ok(file.metadata()?.len()),
             Content::Memory(bytes) => Ok(bytes.get_ref().len() as u64),
         }
+    }
+
+    /// The same with its SHA-256.
+    #[must_use]
+    pub fn with_sha256(self, sha256: [u8; 32]) -> Self {
+        Self { sha256: Some(sha256), ..self }
+    }
+
+    /// Its SHA-256, if that was computed while it was received.
+    #[must_use]
+    pub fn sha256(&self) -> Option<&[u8; 32]> {
+        self.sha256.as_ref()
     }
 
     /// Copies it to a new file.
@@ -34,7 +50,7 @@ impl Upload {
     /// Those of reading and writing; also when the file exists.
     pub fn copy_to(&self, path: &Path) -> io::Result<()> {
         let mut copy = File::create_new(path)?;
-        match &self.0 {
+        match &self.content {
             Content::File(file) => {
                 let mut file = file;
                 file.rewind()?;
@@ -47,25 +63,25 @@ impl Upload {
     /// Whether it is in memory.
     #[cfg(test)]
     pub(crate) fn is_in_memory(&self) -> bool {
-        matches!(self.0, Content::Memory(_))
+        matches!(self.content, Content::Memory(_))
     }
 }
 
 impl From<File> for Upload {
     fn from(file: File) -> Self {
-        Self(Content::File(file))
+        Self { content: Content::File(file), sha256: None }
     }
 }
 
 impl From<Vec<u8>> for Upload {
     fn from(bytes: Vec<u8>) -> Self {
-        Self(Content::Memory(Cursor::new(bytes)))
+        Self { content: Content::Memory(Cursor::new(bytes)), sha256: None }
     }
 }
 
 impl Read for Upload {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match &mut self.0 {
+        match &mut self.content {
             Content::File(file) => file.read(buffer),
             Content::Memory(bytes) => bytes.read(buffer),
         }
@@ -74,7 +90,7 @@ impl Read for Upload {
 
 impl Seek for Upload {
     fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
-        match &mut self.0 {
+        match &mut self.content {
             Content::File(file) => file.seek(position),
             Content::Memory(bytes) => bytes.seek(position),
         }

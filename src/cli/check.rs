@@ -4,11 +4,13 @@
 
 use std::process::ExitCode;
 
+use super::actor::operation;
 use super::data_directory::{DataDirectory, OpenError};
 use super::exit_code::exit_code;
 use super::table::{counted, table};
+use crate::audit::{self, AuditError, Operation, Outcome, Trail, Verdict};
 use crate::backend::check;
-use crate::store::{Finding, Listing, Repair};
+use crate::store::{Finding, Listing, Repair, Store, StoreError};
 
 /// Check the models of a data directory, and repair damage.
 ///
@@ -25,6 +27,17 @@ pub struct Args {
     repair: bool,
 }
 
+/// Why nothing could be checked.
+#[derive(Debug, thiserror::Error)]
+enum CheckError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+}
+
 /// Checks and prints a table. Fails when a problem remains.
 #[must_use]
 pub fn run(args: &Args) -> ExitCode {
@@ -32,15 +45,30 @@ pub fn run(args: &Args) -> ExitCode {
 }
 
 /// The number of models, and the findings.
-fn check_all(args: &Args) -> Result<(usize, Vec<Finding>), OpenError> {
+fn check_all(args: &Args) -> Result<(usize, Vec<Finding>), CheckError> {
     let store = args.data.open("check", true)?;
-    let mut findings = store.examine(args.repair)?;
+    if !args.repair {
+        return find(&store, false);
+    }
+    let outcome = |result: &Result<_, _>| match result {
+        Ok(_) => Outcome::ok(),
+        Err(_) => Outcome::error(Verdict::Failed, "internal error"),
+    };
+    Trail::of(&store).run(operation(Operation::Repair), || find(&store, true), outcome)?
+}
+
+fn find(store: &Store, repair: bool) -> Result<(usize, Vec<Finding>), CheckError> {
+    let mut findings = store.examine(repair)?;
+    match audit::check(store) {
+        Ok(found) => findings.extend(found),
+        Err(error) => findings.push(Finding::unreadable(".mlbackend/audit", error)),
+    }
     // `examine` has reported unreadable models.
     let Listing { models, .. } = store.model_dirs()?;
     let count = models.len();
     for (id, hash, model_dir) in models {
         let model = format!("{}/{}", id.as_str(), hash.as_str());
-        match check(&model_dir, args.repair) {
+        match check(&model_dir, repair) {
             Ok(found) => findings.extend(
                 found
                     .into_iter()

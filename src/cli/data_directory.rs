@@ -2,9 +2,9 @@
 //!
 //! Owns the check of the directory's owner. Must not know what a command does.
 
-use std::fs;
 use std::path::PathBuf;
 
+use super::actor::name_of;
 use crate::store::{Store, StoreError};
 
 /// The argument for the data directory.
@@ -36,20 +36,13 @@ impl DataDirectory {
         let owner = store.owner()?;
         if rustix::process::geteuid().is_root() && owner != 0 {
             let directory = self.directory.clone();
-            return Err(OpenError::NotTheOwner { directory, owner: name_of(owner), command });
+            return Err(OpenError::NotTheOwner { directory, owner: sudo_user(owner), command });
         }
         if read_only { Ok(store) } else { Ok(Store::open(&self.directory)?) }
     }
 }
 
 /// The argument of `sudo -u`: the name of a user, or the number of a user without a name.
-fn name_of(user: u32) -> String {
-    let list = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let number = user.to_string();
-    let name = list.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)? == number).then(|| name.to_owned())
-    });
-    name.unwrap_or_else(|| format!("'#{number}'"))
+fn sudo_user(user: u32) -> String {
+    name_of(user).unwrap_or_else(|| format!("'#{user}'"))
 }

@@ -5,9 +5,10 @@
 //! or stored: [`crate::backend`] does.
 
 use std::error::Error;
+use std::ffi::OsStr;
 use std::fmt::Display;
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::ExitCode;
@@ -16,14 +17,17 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 
-use super::progress;
+use super::{actor, progress};
+use crate::audit::{Operation, Trail};
 use crate::backend::{
-    self, EvaluationInfo, EvaluationRequest, LoadedModels, Status, TimeBudget, TrainingOptions, USUAL_BUDGET,
+    self, Audited, BackendError, EvaluationInfo, EvaluationRequest, LoadedModels, Status, TimeBudget,
+    TrainingOptions, USUAL_BUDGET,
 };
 use crate::config::EVALUATION_INFO;
 use crate::dataset::Limits;
-use crate::store::ModelDir;
+use crate::store::{DirHash, ModelDir, ModelId};
 use crate::text::Untrusted;
 
 /// The version of the protocol; Moodle requires at least 3.0.5 and less than 4.
@@ -112,40 +116,105 @@ fn run_module(args: &[&str]) -> Output {
     result.unwrap_or_else(|error| Output::refused(&error.to_string()))
 }
 
-// The first argument of every module is the model's unique id, which is ignored: the directory identifies the model.
+// The first argument of every module is the model's unique id, which only the audit trail uses: the directory identifies
+// the model.
+
+/// Runs an operation on the model in a directory and records it. `dataset` is the path of its upload.
+fn recorded<T: Audited>(
+    operation: Operation,
+    (id, directory): (&str, &str),
+    dataset: Option<&str>,
+    run: impl FnOnce(ModelDir) -> Result<T, BackendError>,
+) -> Result<T, Box<dyn Error>> {
+    let trail = trail(id, directory);
+    // A failure is that of the next line.
+    let _ = trail.report_interrupted();
+    let mut subject = actor::operation(operation);
+    if let Ok(id) = ModelId::new(id) {
+        subject = match DirHash::new("directory", last_name(directory)) {
+            Ok(hash) => subject.with_model(&id, &hash),
+            Err(_) => subject.with_id(&id),
+        };
+    }
+    if let Some(dataset) = dataset {
+        let (bytes, sha256) = hashed(dataset)?;
+        subject = subject.with_upload(Some(bytes), Some(&sha256));
+    }
+    Ok(trail.run(subject, || run(model_dir(directory)), Audited::outcome)??)
+}
+
+/// The trail of a model. Moodle's output directory contains a directory with the unique id of each model, so the trail is
+/// there, as in the data directory of a server; Moodle deletes only what is below the unique id. Another directory has a
+/// trail of its own.
+fn trail(id: &str, directory: &str) -> Trail {
+    let directory = Path::new(directory);
+    let of_id = directory.ancestors().find(|path| path.file_name().is_some_and(|name| name == id));
+    match of_id.and_then(Path::parent) {
+        Some(output) if output.as_os_str().is_empty() => Trail::at(Path::new(".")),
+        Some(output) => Trail::at(output),
+        None => Trail::at(directory),
+    }
+}
+
+fn last_name(directory: &str) -> &str {
+    Path::new(directory).file_name().and_then(OsStr::to_str).unwrap_or_default()
+}
+
+/// The size of a file in bytes, and its SHA-256.
+fn hashed(path: &str) -> Result<(u64, [u8; 32]), String> {
+    let mut sha256 = HashWriter::default();
+    let copied = io::copy(&mut open(path)?, &mut sha256);
+    let bytes =
+        copied.map_err(|error| format!("The dataset file {} cannot be read: {error}.", shown(path)))?;
+    Ok((bytes, sha256.0.finalize().into()))
+}
+
+/// Hashes what is written.
+#[derive(Default)]
+struct HashWriter(Sha256);
+
+impl Write for HashWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
 
 fn train(args: &[&str]) -> ModuleResult {
-    let &[_, directory, dataset, ..] = args else {
+    let &[id, directory, dataset, ..] = args else {
         return Ok(Output::missing("the model's unique id, its directory, the training dataset's file"));
     };
-    let training = backend::train(
-        &model_dir(directory),
-        open(dataset)?,
-        &Limits::default(),
-        TrainingOptions::default(),
-    )?;
+    let file = open(dataset)?;
+    let training = recorded(Operation::Training, (id, directory), Some(dataset), |model| {
+        backend::train(&model, file, &Limits::default(), TrainingOptions::default())
+    })?;
     Ok(Output::json(training.status, &training))
 }
 
 fn predict(args: &[&str]) -> ModuleResult {
-    let &[_, directory, dataset, ..] = args else {
+    let &[id, directory, dataset, ..] = args else {
         return Ok(Output::missing("the model's unique id, its directory, the prediction dataset's file"));
     };
-    let (model, models) = (model_dir(directory), LoadedModels::none());
-    let prediction = backend::predict(&model, &models, open(dataset)?, &Limits::default())?;
+    let (file, models) = (open(dataset)?, LoadedModels::none());
+    let prediction = recorded(Operation::Prediction, (id, directory), Some(dataset), |model| {
+        backend::predict(&model, &models, file, &Limits::default())
+    })?;
     Ok(Output::json(prediction.status, &prediction))
 }
 
 fn evaluate(args: &[&str]) -> ModuleResult {
-    let &[_, directory, dataset, min_score, max_deviation, iterations, ref rest @ ..] = args else {
+    let &[id, directory, dataset, min_score, max_deviation, iterations, ref rest @ ..] = args else {
         return Ok(Output::missing(
             "the model's unique id, its directory, the evaluation dataset's file, the minimum score, the maximum \
              deviation, the number of iterations, optionally the trained model's directory",
         ));
     };
     let request = evaluation_request(min_score, max_deviation, iterations)?;
-    let dataset = open(dataset)?;
-    let model = model_dir(directory);
+    let file = open(dataset)?;
     let trained =
         rest.first().filter(|directory| !directory.is_empty()).map(|directory| model_dir(directory));
     let bar = progress::bar("  evaluating {bar:24.cyan/240} {pos} of {len} iterations, {elapsed}");
@@ -154,10 +223,11 @@ fn evaluate(args: &[&str]) -> ModuleResult {
         // Threads may report out of order.
         bar.set_position(bar.position().max(done as u64));
     });
-    let mut reply =
-        backend::evaluate(&model, trained.as_ref(), dataset, &request, &Limits::default(), &budget)?;
+    let mut reply = recorded(Operation::Evaluation, (id, directory), Some(dataset), |model| {
+        backend::evaluate(&model, trained.as_ref(), file, &request, &Limits::default(), &budget)
+    })?;
     // In local mode the reply has the real path of the run: Moodle shows it to its administrator.
-    if let (Some(figures), Ok(Some(run))) = (&mut reply.figures, model.run(reply.runid)) {
+    if let (Some(figures), Ok(Some(run))) = (&mut reply.figures, model_dir(directory).run(reply.runid)) {
         figures.dir = run.path().display().to_string();
     }
     Ok(Output::json(reply.status, &reply))
@@ -197,22 +267,28 @@ where
 }
 
 fn export(args: &[&str]) -> Output {
-    let &[_, directory, target, ..] = args else {
+    let &[id, directory, target, ..] = args else {
         return Output::missing("the model's unique id, its directory, the directory to export to");
     };
-    match backend::export_to(&model_dir(directory), Path::new(target)) {
-        Ok(true) => Output::text(format!("{target}\n")),
-        Ok(false) => Output::failed(None),
+    let exported = recorded(Operation::Export, (id, directory), None, |model| {
+        backend::export_to(&model, Path::new(target)).map(|exported| exported.then_some(()))
+    });
+    match exported {
+        Ok(Some(())) => Output::text(format!("{target}\n")),
+        Ok(None) => Output::failed(None),
         Err(error) => Output::failed(Some(error.to_string())),
     }
 }
 
 fn import(args: &[&str]) -> Output {
-    let &[_, directory, source, ..] = args else {
+    let &[id, directory, source, ..] = args else {
         return Output::missing("the model's unique id, its directory, the directory to import from");
     };
-    match backend::import_from(&model_dir(directory), Path::new(source), &Limits::default()) {
-        Ok(()) => Output::text("Ok\nOk\n"),
+    let imported = recorded(Operation::Import, (id, directory), None, |model| {
+        backend::import_from(&model, Path::new(source), &Limits::default())
+    });
+    match imported {
+        Ok(_) => Output::text("Ok\nOk\n"),
         Err(error) => Output::failed(Some(error.to_string())),
     }
 }

@@ -5,12 +5,15 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
+use super::actor::operation;
 use super::data_directory::{DataDirectory, OpenError};
 use super::exit_code::exit_code;
 use super::progress;
 use super::table::{counted, model_path, table};
+use crate::audit::{self, Operation, Subject, Trail};
 use crate::backend::{
-    BackendError, PythonServerState, convert_python_server, look_at_python_server, remove_python_server,
+    Audited as _, BackendError, PythonServerState, convert_python_server, look_at_python_server,
+    remove_python_server,
 };
 use crate::model::ModelMetadata;
 use crate::store::{Listing, ModelDir};
@@ -60,6 +63,7 @@ enum Outcome {
 
 fn migrate(args: &Args) -> Result<Vec<Row>, OpenError> {
     let store = args.data.open("migrate", args.dry_run)?;
+    let trail = Trail::of(&store);
     let Listing { models, unreadable } = store.models()?;
     let bar = progress::bar("  {bar:24.cyan/240} {pos}/{len}  {msg}");
     bar.set_length(models.len() as u64);
@@ -69,10 +73,19 @@ fn migrate(args: &Args) -> Result<Vec<Row>, OpenError> {
         bar.set_message(model_path(&uniqueid, &dirhash));
         let (found, outcome) = match look_at_python_server(&model_dir) {
             Ok(None) => continue,
-            Ok(Some(state)) => (description(&state), convert(&model_dir, &state, args)),
-            Err(error) => ("a model of the Python server".to_owned(), Err(error)),
+            Ok(Some(state)) => {
+                let subject = operation(Operation::Migration).with_model(&id, &hash);
+                let convert = || convert(&model_dir, &state, args);
+                let outcome = if args.dry_run {
+                    convert().map_err(|error| error.to_string())
+                } else {
+                    recorded(&trail, subject, convert)
+                };
+                (description(&state), outcome)
+            }
+            Err(error) => ("a model of the Python server".to_owned(), Err(error.to_string())),
         };
-        rows.push(Row { uniqueid, dirhash, found, outcome: outcome.map_err(|error| error.to_string()) });
+        rows.push(Row { uniqueid, dirhash, found, outcome });
     }
     rows.extend(unreadable.into_iter().map(|(id, error)| Row {
         uniqueid: id.as_str().to_owned(),
@@ -81,6 +94,20 @@ fn migrate(args: &Args) -> Result<Vec<Row>, OpenError> {
         outcome: Err(error.to_string()),
     }));
     Ok(rows)
+}
+
+/// Converts a model and records it.
+fn recorded(
+    trail: &Trail,
+    subject: Subject,
+    convert: impl FnOnce() -> Result<Outcome, BackendError>,
+) -> Result<Outcome, String> {
+    let outcome = |result: &Result<_, BackendError>| match result {
+        Ok(_) => audit::Outcome::ok(),
+        Err(error) => error.outcome(),
+    };
+    let result = trail.run(subject, convert, outcome).map_err(|error| error.to_string())?;
+    result.map_err(|error| error.to_string())
 }
 
 fn convert(model_dir: &ModelDir, state: &PythonServerState, args: &Args) -> Result<Outcome, BackendError> {

@@ -2,6 +2,8 @@
 //!
 //! Owns the subcommands, one file each, and their output. Must not know how the work is done.
 
+mod actor;
+pub mod audit;
 pub mod check;
 pub mod completions;
 pub mod config;
@@ -50,6 +52,7 @@ enum Command {
     /// Serve Moodle over HTTP
     #[command(after_help = advanced())]
     Serve(Box<ServeArgs>),
+    Audit(audit::Args),
     Check(check::Args),
     Completions(completions::Args),
     Config(Box<config::Args>),
@@ -90,6 +93,7 @@ pub fn run() -> ExitCode {
             malloc::restart_with_settings();
             crate::http::serve(&command_line(|| subcommand("serve")))
         }
+        Ok(Cli { command: Command::Audit(args) }) => audit::run(args),
         Ok(Cli { command: Command::Config(args) }) => {
             config::run(&args, &command_line(|| subcommand("config")))
         }

@@ -6,14 +6,17 @@ use std::process::ExitCode;
 
 use clap::FromArgMatches as _;
 
+use super::actor::operation;
 use super::data_directory::{DataDirectory, OpenError};
 use super::exit_code::exit_code;
-use super::table::table;
+use super::table::{counted, table};
+use crate::audit::{AuditError, Operation, Outcome, RemovedDay, Trail, Verdict};
 use crate::config::{CommandLine, ConfigError, ConfigFile, RetentionArgs, Settings};
 use crate::store::{Pruned, StoreError};
 use crate::units::ByteSize;
 
-/// Remove evaluation reports and old versions (generations) of models beyond the retention settings.
+/// Remove evaluation reports, old versions (generations) of models, samples and lines of the audit trail beyond the
+/// retention settings.
 ///
 /// The server does the same after each publication and every hour. This command is safe while a server is running. It
 /// never removes a current model.
@@ -42,47 +45,98 @@ enum PruneError {
     Open(#[from] OpenError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Audit(#[from] AuditError),
 }
 
 /// Prunes and prints a table. Fails when a model could not be pruned.
 #[must_use]
 pub fn run(line: &CommandLine) -> ExitCode {
-    exit_code(prune(line), |(pruned, dry_run)| {
-        print(pruned, *dry_run);
-        pruned.iter().all(|model| model.outcome.is_ok())
+    exit_code(prune(line), |removed| {
+        removed.print();
+        removed.models.iter().all(|model| model.outcome.is_ok())
     })
 }
 
-/// The models, and whether nothing was changed.
-fn prune(line: &CommandLine) -> Result<(Vec<Pruned>, bool), PruneError> {
+/// What was removed, or would be.
+struct Removed {
+    models: Vec<Pruned>,
+    /// Files of the audit trail.
+    days: Vec<RemovedDay>,
+    dry_run: bool,
+}
+
+fn prune(line: &CommandLine) -> Result<Removed, PruneError> {
     // With the TOML file of the server: without it, more would be removed than the server is set to keep.
     let settings = Settings::read(line)?;
     let args = Args::from_arg_matches(&settings.matches)
         .map_err(|error| ConfigError::Arguments(error.to_string()))?;
     let store = args.data.open("prune", args.dry_run)?.with_retention(args.retention.into());
-    Ok((store.prune(args.dry_run)?, args.dry_run))
+    let (dry_run, trail) = (args.dry_run, Trail::of(&store));
+    let prune = || -> Result<Removed, PruneError> {
+        let days = trail.remove_outdated(args.retention.audit_days(), dry_run)?;
+        Ok(Removed { models: store.prune(dry_run)?, days, dry_run })
+    };
+    if dry_run {
+        return prune();
+    }
+    let outcome = |removed: &Result<Removed, PruneError>| match removed {
+        Ok(removed) if removed.models.iter().all(|model| model.outcome.is_ok()) => Outcome::ok(),
+        _ => Outcome::error(Verdict::Failed, "internal error"),
+    };
+    trail.run(operation(Operation::Pruning), prune, outcome)?
 }
 
-fn print(pruned: &[Pruned], dry_run: bool) {
-    let mut table = table(&["model", if dry_run { "would be removed" } else { "removed" }, "size", "reason"]);
-    let (mut count, mut bytes) = (0, 0);
-    for model in pruned {
-        match &model.outcome {
-            Ok(removed) => {
-                for part in removed {
-                    table.add_row([&model.model, &part.path, &ByteSize(part.bytes).to_string(), part.reason]);
-                    (count, bytes) = (count + 1, bytes + part.bytes);
+impl Removed {
+    fn print(&self) {
+        let Self { models: pruned, days, dry_run } = self;
+        let dry_run = *dry_run;
+        let mut table =
+            table(&["model", if dry_run { "would be removed" } else { "removed" }, "size", "reason"]);
+        let (mut count, mut bytes, mut samples) = (0, 0, 0);
+        for model in pruned {
+            match &model.outcome {
+                Ok(removed) => {
+                    for part in removed {
+                        table.add_row([
+                            &model.model,
+                            &part.path,
+                            &ByteSize(part.bytes).to_string(),
+                            part.reason,
+                        ]);
+                        if part.is_samples() {
+                            samples += 1;
+                        } else {
+                            count += 1;
+                        }
+                        bytes += part.bytes;
+                    }
+                }
+                Err(error) => {
+                    table.add_row([&model.model, "", "", &format!("could not be pruned: {error}")]);
                 }
             }
-            Err(error) => {
-                table.add_row([&model.model, "", "", &format!("could not be pruned: {error}")]);
-            }
+        }
+        for day in days {
+            let path = format!("audit/{}", day.name);
+            table.add_row([
+                ".mlbackend",
+                &path,
+                &ByteSize(day.bytes).to_string(),
+                "older than audit lines are kept",
+            ]);
+        }
+        if !table.is_empty() {
+            println!("{table}");
+        }
+        let directories = if count == 1 { "1 directory".to_owned() } else { format!("{count} directories") };
+        let done = if dry_run { "would be removed" } else { "removed" };
+        println!("{directories} {done}, {}.", ByteSize(bytes));
+        if samples > 0 {
+            println!("The outdated samples of {} {done}.", counted(samples, "earlier generation"));
+        }
+        if !days.is_empty() {
+            println!("{} of the audit trail {done}.", counted(days.len(), "day"));
         }
     }
-    if !pruned.is_empty() {
-        println!("{table}");
-    }
-    let directories = if count == 1 { "1 directory".to_owned() } else { format!("{count} directories") };
-    let done = if dry_run { "would be removed" } else { "removed" };
-    println!("{directories} {done}, {}.", ByteSize(bytes));
 }

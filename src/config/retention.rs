@@ -22,10 +22,25 @@ pub struct RetentionArgs {
     /// the server uses the one before
     #[arg(long = "keep-generations", env = "MOODLE_MLBACKEND_KEEP_GENERATIONS", value_name = "N", default_value_t = Retention::USUAL.generations, value_parser = at_least_one)]
     generations: usize,
+    /// Days after which a stored sample is forgotten: the next training of its model leaves out the samples of older
+    /// batches, and earlier generations lose theirs; 0 means never
+    #[arg(long = "keep-sample-days", env = "MOODLE_MLBACKEND_KEEP_SAMPLE_DAYS", value_name = "DAYS", default_value_t = Retention::USUAL.sample_days, value_parser = whole::<u32>)]
+    sample_days: u32,
+    /// Days after which the lines of the audit trail are removed; 0 means never
+    #[arg(long = "keep-audit-days", env = "MOODLE_MLBACKEND_KEEP_AUDIT_DAYS", value_name = "DAYS", default_value_t = 180, value_parser = whole::<u32>)]
+    audit_days: u32,
+}
+
+impl RetentionArgs {
+    /// Days after which the lines of the audit trail are removed; 0 means never.
+    #[must_use]
+    pub fn audit_days(self) -> u32 {
+        self.audit_days
+    }
 }
 
 impl From<RetentionArgs> for Retention {
-    fn from(RetentionArgs { runs, run_days, generations }: RetentionArgs) -> Self {
-        Self { runs, run_days, generations }
+    fn from(RetentionArgs { runs, run_days, generations, sample_days, .. }: RetentionArgs) -> Self {
+        Self { runs, run_days, generations, sample_days }
     }
 }

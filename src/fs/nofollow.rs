@@ -178,6 +178,11 @@ impl NoFollowPath {
         self.open_with(OFlags::RDWR | OFlags::CREATE)
     }
 
+    /// Opens a file for reading and for writing at its end, or creates it with mode 0600.
+    pub(crate) fn open_for_appending(&self) -> io::Result<File> {
+        self.open_with(OFlags::RDWR | OFlags::APPEND | OFlags::CREATE)
+    }
+
     /// Creates a file with mode 0600.
     pub(crate) fn create_new(&self) -> io::Result<File> {
         self.open_with(OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)

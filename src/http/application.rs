@@ -11,7 +11,7 @@ use actix_web::{rt, web};
 use super::connection::listener;
 use super::connection::sockets::{self, ListeningSocket, SocketFile};
 use super::connection::tls::Tls;
-use super::error::{StartError, chain};
+use super::error::{HttpError, StartError, chain};
 use super::monitoring;
 use super::reload::{Reload, on_hangup};
 use super::service_manager::{self, Heartbeats};
@@ -28,11 +28,24 @@ const RETENTION_INTERVAL: Duration = Duration::from_hours(1);
 /// How often the end of the certificate is compared with the clock.
 const CERTIFICATE_INTERVAL: Duration = Duration::from_hours(12);
 
+/// Reports the operations that the end of another process interrupted.
+async fn report_interrupted(state: web::Data<AppState>) {
+    let trail = state.trail.clone();
+    let reported = state.jobs.quick.run(move || trail.report_interrupted()).await;
+    if let Err(error) =
+        reported.map_err(HttpError::from).and_then(|reported| reported.map_err(HttpError::from))
+    {
+        tracing::warn!(error = chain(&error), "interrupted operations could not be looked for");
+    }
+}
+
 /// Applies the retention settings, again and again.
 async fn apply_retention(state: web::Data<AppState>) {
     loop {
-        let store = state.store.clone();
-        if let Err(error) = state.jobs.quick.run(move || backend::apply_retention(&store)).await {
+        let (store, trail, days) =
+            (state.store.clone(), state.trail.clone(), state.config.retention.audit_days());
+        let apply = move || backend::apply_retention(&store, &trail, days);
+        if let Err(error) = state.jobs.quick.run(apply).await {
             tracing::warn!(%error, "the retention settings could not be applied");
         }
         tokio::time::sleep(RETENTION_INTERVAL).await;
@@ -97,6 +110,7 @@ fn run(
         }
         let certificate = tls.clone().map(|tls| -> Reload { Box::new(move || tls.reload()) });
         on_hangup(state.clone(), reloader.exposed_at(exposed), certificate.into_iter().collect());
+        rt::spawn(report_interrupted(state.clone()));
         let mut tasks = vec![rt::spawn(apply_retention(state.clone())), rt::spawn(heartbeats.report())];
         tasks.extend(tls.map(|tls| rt::spawn(watch_certificate(tls))));
         announce(&urls);
@@ -111,6 +125,7 @@ fn run(
         }
         // At the end of the process, values that the workers share are not dropped.
         state.store.close();
+        state.trail.close();
         drop(files);
         ended?;
         if jobs_are_running {

@@ -4,6 +4,7 @@
 //! Must not know how a dataset is read, what a model is or how it is stored.
 
 mod application;
+mod audit;
 pub(crate) mod connection;
 mod debug_copy;
 pub(crate) mod error;

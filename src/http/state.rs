@@ -1,12 +1,13 @@
 //! The state that all request handlers share.
 
 use super::connection::new_connections::NewConnections;
-use super::error::{HttpError, StartError};
+use super::error::StartError;
 use super::monitoring::{Readiness, StoreCount};
 use super::shutdown::Shutdown;
 use super::uploads::Uploads;
+use crate::audit::Trail;
 use crate::auth::throttle::Throttle;
-use crate::backend::{self, LoadedModels};
+use crate::backend::LoadedModels;
 use crate::config::Config;
 use crate::jobs::JobQueues;
 use crate::store::{ModelDir, ModelKey, Store};
@@ -14,6 +15,7 @@ use crate::store::{ModelDir, ModelKey, Store};
 /// The state that all request handlers share.
 pub(crate) struct AppState {
     pub(super) store: Store,
+    pub(super) trail: Trail,
     pub(super) throttle: Throttle,
     pub(super) jobs: JobQueues<ModelKey>,
     pub(super) uploads: Uploads,
@@ -26,8 +28,10 @@ pub(crate) struct AppState {
 
 impl AppState {
     pub(super) fn new(config: Config) -> Result<Self, StartError> {
+        let store = Store::open(&config.data_dir)?.with_retention(config.retention.into());
         Ok(Self {
-            store: Store::open(&config.data_dir)?.with_retention(config.retention.into()),
+            trail: Trail::of(&store),
+            store,
             throttle: Throttle::new(config.access.login_failures),
             jobs: JobQueues::new(config.jobs, config.queue_length, config.queue_bytes, config.queue_time),
             uploads: Uploads::open(&config.temp_dir),
@@ -47,12 +51,5 @@ impl AppState {
     /// Where a model is stored.
     pub(super) fn model(&self, key: &ModelKey) -> ModelDir {
         self.store.model(&key.id, &key.dir)
-    }
-
-    /// The same for a job that will change the model. The job counts as started now, before it is queued: a later
-    /// deletion also deletes what the job stores.
-    pub(super) async fn begin(&self, key: &ModelKey) -> Result<ModelDir, HttpError> {
-        let (store, key) = (self.store.clone(), key.clone());
-        Ok(self.jobs.quick.run(move || backend::begin(&store, &key)).await??)
     }
 }

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use actix_web::web;
+use sha2::{Digest as _, Sha256};
 
 use crate::backend::Upload;
 use crate::fs::failpoints::failpoint;
@@ -33,7 +34,7 @@ impl Uploads {
 
     /// Starts a new upload.
     pub(crate) fn create(&self) -> UploadWriter<'_> {
-        UploadWriter { uploads: self, file: None, buffer: Vec::new(), bytes: 0 }
+        UploadWriter { uploads: self, file: None, buffer: Vec::new(), bytes: 0, sha256: Sha256::new() }
     }
 
     /// A new file, readable by this user only.
@@ -52,6 +53,8 @@ pub(crate) struct UploadWriter<'a> {
     buffer: Vec<u8>,
     /// The number of bytes received.
     pub(crate) bytes: u64,
+    /// The hash of what is written to the file.
+    sha256: Sha256,
 }
 
 impl UploadWriter<'_> {
@@ -63,17 +66,17 @@ impl UploadWriter<'_> {
 
     pub(crate) async fn finish(self) -> io::Result<Upload> {
         if self.file.is_none() && self.buffer.len() <= MAX_IN_MEMORY {
-            return Ok(self.buffer.into());
+            let sha256 = Sha256::digest(&self.buffer);
+            return Ok(Upload::from(self.buffer).with_sha256(sha256.into()));
         }
-        match self.flush().await?.file {
-            Some(file) => Ok(file.into()),
-            None => Err(io::Error::other("the upload has no file")),
-        }
+        let Self { file, sha256, .. } = self.flush().await?;
+        let file = file.ok_or_else(|| io::Error::other("the upload has no file"))?;
+        Ok(Upload::from(file).with_sha256(sha256.finalize().into()))
     }
 
-    /// Writes to disk on a blocking thread, because an async worker must not wait for the disk.
+    /// Hashes and writes to disk on a blocking thread, because an async worker must not wait for the disk.
     async fn flush(self) -> io::Result<Self> {
-        let Self { uploads, file, mut buffer, bytes } = self;
+        let Self { uploads, file, mut buffer, bytes, mut sha256 } = self;
         let directory = uploads.clone();
         let write = move || {
             let mut file = match file {
@@ -82,11 +85,12 @@ impl UploadWriter<'_> {
             };
             failpoint("write an upload")?;
             file.write_all(&buffer)?;
+            sha256.update(&buffer);
             buffer.clear();
-            io::Result::Ok((file, buffer))
+            io::Result::Ok((file, buffer, sha256))
         };
-        let (file, buffer) = web::block(write).await.map_err(io::Error::other)??;
-        Ok(Self { uploads, file: Some(file), buffer, bytes })
+        let (file, buffer, sha256) = web::block(write).await.map_err(io::Error::other)??;
+        Ok(Self { uploads, file: Some(file), buffer, bytes, sha256 })
     }
 }
 
@@ -162,6 +166,7 @@ mod tests {
         let content: Vec<u8> = (0..length).map(|at| at as u8).collect();
         let mut upload = uploaded(&Uploads::open(dir.path()), &content).await;
         assert_eq!(upload.is_in_memory(), in_memory);
+        assert_eq!(upload.sha256(), Some(&Sha256::digest(&content).into()));
         assert_eq!(fs::read_dir(dir.path()).expect("readable").count(), 0);
         upload.copy_to(&copies.path().join("copy")).expect("copied");
         assert_eq!(fs::read(copies.path().join("copy")).expect("readable"), content);

@@ -20,7 +20,7 @@ use crate::fs::nofollow::{Kind, NoFollowPath};
 use crate::python_server_files::{CHECKPOINT, CLASSIFIER};
 
 /// The directory for damaged generations, below that of the model.
-const DAMAGED: &str = "damaged";
+pub(super) const DAMAGED: &str = "damaged";
 
 const UNKNOWN: &str = "unknown; not part of a model";
 const RESTORE: &str = "restore it from a backup, or delete the model (Clear predictions) and train it anew";

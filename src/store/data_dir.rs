@@ -54,6 +54,11 @@ impl Store {
         Ok(Self { root, workspace, retention: Retention::USUAL })
     }
 
+    /// The data directory itself.
+    pub(crate) fn root(&self) -> &NoFollowPath {
+        &self.root
+    }
+
     /// The user id of the server that uses this directory, or else that of the directory's owner.
     pub fn owner(&self) -> Result<u32, StoreError> {
         let workspace = self.root.join(NAME);

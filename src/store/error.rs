@@ -79,7 +79,7 @@ impl StoreError {
         matches!(self, Self::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied)
     }
 
-    pub(super) fn corrupt(path: &NoFollowPath, problem: impl Into<String>) -> Self {
+    pub(crate) fn corrupt(path: &NoFollowPath, problem: impl Into<String>) -> Self {
         Self::Corrupt { path: path.path(), problem: problem.into() }
     }
 
@@ -89,7 +89,7 @@ impl StoreError {
 }
 
 /// Adds an action and a path to an error of the system.
-pub(super) trait IoContext<T> {
+pub(crate) trait IoContext<T> {
     /// `action` is a verb that fits before the path: "write", "lock".
     fn context(self, action: &'static str, path: &NoFollowPath) -> Result<T, StoreError>;
 }

@@ -45,6 +45,14 @@ impl FileLock {
     }
 }
 
+#[cfg(test)]
+impl FileLock {
+    /// Its file.
+    pub(crate) fn path(&self) -> &NoFollowPath {
+        &self.path
+    }
+}
+
 impl Drop for FileLock {
     fn drop(&mut self) {
         // An administrator may have removed the file, and another process created a new one.

@@ -9,7 +9,7 @@
 //! DIR/<uniqueid>/<dirhash>/classifier/classifier.pkl, model.ckpt/   written by the Python server, only read
 //! DIR/<uniqueid>/<dirhash>/logs/<runid>/                    one evaluation run
 //! DIR/<uniqueid>/<dirhash>/damaged/                         damaged generations, set aside by a repair
-//! DIR/.mlbackend/                                           locks and everything incomplete
+//! DIR/.mlbackend/                                           locks and everything incomplete; the audit trail
 //! ```
 //!
 //! No symbolic link below the data directory is followed, see `fs/nofollow.rs`. The path of the data directory itself may
@@ -35,6 +35,7 @@ mod error;
 mod failpoint_tests;
 mod files;
 mod finding;
+mod forget;
 mod generation;
 mod generation_info;
 mod generations;
@@ -55,13 +56,17 @@ mod usage;
 mod workspace;
 
 pub use data_dir::Store;
+pub(crate) use error::IoContext;
 pub use error::StoreError;
+pub(crate) use files::{create_dir_all, entries, sync_dir};
 pub use finding::{Finding, Repair};
+pub use forget::SAMPLES_SINCE;
 pub use generation::Generation;
 pub use generation_info::{GenerationInfo, StoredFile};
 pub use identity::ModelIdentity;
 pub use key::{DirHash, IdError, ModelId, ModelKey, RunId};
 pub use listing::Listing;
+pub(crate) use lock::FileLock;
 pub use model_dir::{ModelDir, ModelLock};
 pub use prune::{Outdated, Pruned};
 pub use publish::NewGeneration;
@@ -69,3 +74,4 @@ pub use retention::Retention;
 pub use rollback::RollbackError;
 pub use run::{NewRun, Run};
 pub use usage::Usage;
+pub(crate) use workspace::NAME as WORKSPACE;

@@ -6,19 +6,28 @@
 use super::data_dir::Store;
 use super::error::StoreError;
 use super::listing::Listing;
+use super::manifest::SAMPLES;
 use super::model_dir::ModelDir;
 use super::workspace::Temporary;
 use crate::fs::nofollow::{Kind, NoFollowPath};
 
-/// A run or generation that is no longer kept.
+/// A run, a generation or samples that are no longer kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outdated {
-    /// `classifier/NUMBER` or `logs/RUN`, relative to the directory of the model.
+    /// `classifier/NUMBER`, `classifier/NUMBER/samples.bin` or `logs/RUN`, relative to the directory of the model.
     pub path: String,
     /// Why it is not kept.
     pub reason: &'static str,
     /// The size of its files.
     pub bytes: u64,
+}
+
+impl Outdated {
+    /// Whether these are only the samples of a generation, whose model is kept.
+    #[must_use]
+    pub fn is_samples(&self) -> bool {
+        self.path.ends_with(SAMPLES)
+    }
 }
 
 /// The result for one model.
@@ -71,6 +80,7 @@ impl ModelDir {
         }
         drop(tree);
         taken.into_iter().try_for_each(Temporary::remove)?;
+        outdated.extend(self.forget_samples(dry_run)?);
         Ok(outdated)
     }
 }

@@ -20,7 +20,8 @@ pub struct NewGeneration<'a> {
     pub model: &'a [u8],
     /// The encoded samples that it was trained on; an imported model has none.
     pub samples: Option<&'a [u8]>,
-    /// Metadata for administrators and tools, stored in the pointer.
+    /// Metadata for administrators and tools, stored in the pointer. [`SAMPLES_SINCE`](super::SAMPLES_SINCE) among them says
+    /// how old the samples are.
     pub facts: &'a serde_json::Value,
 }
 
@@ -57,6 +58,9 @@ impl ModelDir {
         drop((publishing, tree));
         if let Err(error) = outdated {
             tracing::warn!(%error, "outdated generations stay until the next training");
+        }
+        if let Err(error) = self.forget_samples(false) {
+            tracing::warn!(%error, "outdated samples of earlier generations stay until the retention settings are applied");
         }
         Ok(generation)
     }

@@ -16,11 +16,13 @@ pub struct Retention {
     pub run_days: u32,
     /// Generations of a model including the current one; at least 1.
     pub generations: usize,
+    /// Days to keep samples; 0 keeps them for ever. The current generation keeps its samples until the next training.
+    pub sample_days: u32,
 }
 
 impl Retention {
-    /// The default: a hundred runs of the last year, and one previous generation.
-    pub const USUAL: Self = Self { runs: 100, run_days: 365, generations: 2 };
+    /// The default: a hundred runs of the last year, one previous generation, and all samples.
+    pub const USUAL: Self = Self { runs: 100, run_days: 365, generations: 2, sample_days: 0 };
 
     /// The runs that are no longer kept, oldest first, with the reason. Takes all runs with their times, in milliseconds
     /// since 1970.

@@ -50,7 +50,10 @@ impl ModelDir {
         };
         let mut facts = earlier.facts().clone();
         if let Value::Object(facts) = &mut facts {
-            let origin = json!({"generation": earlier.number(), "when": earlier.created_at()});
+            // Of a copy, the time of its original: the age of samples may be counted from it.
+            let when = facts.get(RESTORED).and_then(|origin| origin["when"].as_str());
+            let when = when.unwrap_or(earlier.created_at()).to_owned();
+            let origin = json!({"generation": earlier.number(), "when": when});
             facts.insert(RESTORED.to_owned(), origin);
         }
         let new = NewGeneration { model: &model, samples: samples.as_deref(), facts: &facts };
@@ -73,6 +76,15 @@ impl ModelDir {
 
 /// The fact of a generation that is a copy of an earlier one.
 const RESTORED: &str = "restored";
+
+impl Generation {
+    /// When its content was published first (RFC 3339, UTC): of a copy that a rollback made, when the original was.
+    #[must_use]
+    pub fn first_published_at(&self) -> &str {
+        let original = self.facts().get(RESTORED).and_then(|origin| origin["when"].as_str());
+        original.unwrap_or(self.created_at())
+    }
+}
 
 /// A generation with its model and samples.
 type Parts = (Generation, Vec<u8>, Option<Vec<u8>>);
@@ -121,8 +133,13 @@ mod tests {
         assert_eq!(current(&model_dir), (3, b"one".to_vec()));
         assert_eq!(new.samples().expect("intact").as_deref(), Some(&b"one"[..]));
         assert_eq!((&new.facts()["samples"], &new.facts()[RESTORED]["generation"]), (&json!(3), &json!(1)));
+        let first = new.first_published_at().to_owned();
+        assert!(*first < *new.created_at());
         let (_, copied) = roll_back(&model_dir, None).expect("rolled back");
         assert_eq!((copied, current(&model_dir)), (2, (4, b"second".to_vec())));
+        // A copy of a copy is as old as the original.
+        let (again, _) = roll_back(&model_dir, Some(3)).expect("rolled back");
+        assert_eq!(again.first_published_at(), first);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! .mlbackend/gate             lock: one process at a time creates or clears sessions
 //! .mlbackend/locks/*          locks of models, see `lock`
 //! .mlbackend/last-run         the id of the newest evaluation run
+//! .mlbackend/audit/           the audit trail, which the module `audit` owns
 //! .mlbackend/sessions/*/      one per open store; its file `alive` is locked while the session is in use
 //! .mlbackend/sessions/*/N     something incomplete, or to be removed
 //! .mlbackend/sessions/*/ID.N  the mark of a running job of a model id, see `deletion_guard`

@@ -8,8 +8,10 @@ mod common;
 mod fuzz_targets;
 
 mod any_bytes;
+mod audit_trail;
 mod authentication;
 mod calibration;
+mod cli_audit;
 mod cli_check;
 mod cli_config;
 mod cli_demo;
@@ -85,6 +87,7 @@ mod route_samples;
 mod route_serial;
 mod route_training;
 mod route_wire;
+mod sample_age;
 mod sent_ahead;
 mod service_manager;
 mod settings_file;

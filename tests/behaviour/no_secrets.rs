@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::common::{
     DATA, Entry, Form, Launch, Network, PICKLE, RawZip, Reply, Request, TestServer, inject_fault, labelled,
-    start_and_prune, unlabelled,
+    start_and_prune, trail_text, unlabelled,
 };
 
 const SECRET: &str = "Zq7-not-for-others";
@@ -68,6 +68,14 @@ impl Checked {
         for hidden in [SECRET, ENCODED, STUDENT].into_iter().chain(INTERNALS) {
             let line = log.lines().find(|line| line.contains(hidden));
             assert!(line.is_none(), "{hidden:?} is in the log: {line:?}");
+        }
+        let trail = trail_text(&self.server.data_dir());
+        for hidden in [SECRET, ENCODED, STUDENT].into_iter().chain(INTERNALS).chain(ROWS) {
+            let line = trail.lines().find(|line| line.contains(hidden));
+            assert!(line.is_none(), "{hidden:?} is in the audit trail: {line:?}");
+        }
+        for path in &self.paths {
+            assert!(!trail.contains(path), "{path:?} is in the audit trail: {trail}");
         }
     }
 

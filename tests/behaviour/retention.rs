@@ -23,7 +23,7 @@ fn model_dir(store: &Store) -> ModelDir {
 }
 
 fn store_keeping(dir: &Path, runs: usize, run_days: u32, generations: usize) -> Store {
-    Store::open(dir).unwrap().with_retention(Retention { runs, run_days, generations })
+    Store::open(dir).unwrap().with_retention(Retention { runs, run_days, generations, ..Retention::USUAL })
 }
 
 /// Creates a run that was published `days` ago; returns its number.

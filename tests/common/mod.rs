@@ -21,6 +21,7 @@ mod table;
 mod test_model;
 mod tls;
 mod tools;
+mod trail;
 #[cfg(target_os = "linux")]
 mod watch;
 mod zips;
@@ -45,6 +46,7 @@ pub use table::{Dice, Table, waves};
 pub use test_model::{Prediction, TestModel};
 pub use tls::{Authority, CertificateFiles, Transport, certificate_in};
 pub use tools::{find, free_port, namespaces, repeat_during, tool, until, untouched};
+pub use trail::{trail, trail_dir, trail_of_today, trail_text};
 #[cfg(target_os = "linux")]
 pub use watch::Watch;
 pub use zips::{Entry, RawZip, unzipped};

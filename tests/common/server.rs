@@ -145,6 +145,11 @@ impl Launch {
         self.dir.path().join("stash")
     }
 
+    /// Its directories, without a start.
+    pub fn into_dir(self) -> TempDir {
+        self.dir
+    }
+
     /// A path for a file of the test, which the server keeps too: [`TestServer::path`].
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)

@@ -124,7 +124,7 @@ impl TestModel {
     }
 
     pub fn try_import(&self, archive: &[u8]) -> Result<(), BackendError> {
-        backend::import(&self.model_dir(), self.file(archive), &self.limits, &ImportLimits::USUAL)
+        backend::import(&self.model_dir(), self.file(archive), &self.limits, &ImportLimits::USUAL).map(drop)
     }
 
     /// The stored ONNX file.

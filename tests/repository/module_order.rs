@@ -13,7 +13,7 @@ use super::imports::{File, Import, cycles, imports};
 use super::root;
 
 /// The top-level modules of both crates, lowest first: each may import those before it.
-const ORDER: [&str; 18] = [
+const ORDER: [&str; 19] = [
     "text",
     "python_server_files",
     "units",
@@ -27,6 +27,7 @@ const ORDER: [&str; 18] = [
     "model",
     "report",
     "store",
+    "audit",
     "backend",
     "config",
     "http",

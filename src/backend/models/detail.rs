@@ -5,7 +5,8 @@
 use super::evaluation::{self, StoredEvaluation};
 use super::summary::Summary;
 use crate::backend::BackendError;
-use crate::dataset::StoredSamples;
+use crate::backend::samples_age::date;
+use crate::dataset::{Day, StoredSamples};
 use crate::store::{GenerationInfo, ModelKey, Store, StoreError};
 
 /// At most this many evaluations are read, the newest ones.
@@ -20,8 +21,8 @@ pub struct Detail {
     pub generations: Vec<GenerationInfo>,
     /// The evaluations of the model id under any dirhash, newest first.
     pub evaluations: Vec<StoredEvaluation>,
-    /// The number of samples of each remembered batch, oldest first.
-    pub batches: Vec<usize>,
+    /// The day (such as 2026-11-27, if it is known) and the number of samples of each remembered batch, oldest first.
+    pub batches: Vec<(Option<String>, usize)>,
 }
 
 /// Whether anything is stored under an id and dirhash.
@@ -53,5 +54,12 @@ pub fn detail(store: &Store, key: &ModelKey) -> Result<Option<Detail>, BackendEr
     };
     let samples = samples.and_then(|bytes| StoredSamples::from_bytes(&bytes).ok());
     let batches = samples.map(|samples| samples.batch_sizes()).unwrap_or_default();
+    let batches = batches
+        .into_iter()
+        .map(|(day, samples)| {
+            let known = Some(day).filter(|day| *day != Day::UNKNOWN);
+            (known.and_then(date), samples)
+        })
+        .collect();
     Ok(Some(Detail { summary, generations: model_dir.generations()?, evaluations, batches }))
 }

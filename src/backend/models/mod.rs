@@ -13,5 +13,5 @@ pub use detail::{Detail, detail, is_stored};
 pub use evaluation::{EvaluationResult, StoredEvaluation};
 pub use list::{Cursor, Direction, ListQuery, Page, Place, Sort, SortBy, list};
 pub use rollback::{RolledBack, roll_back};
-pub use samples::samples;
+pub use samples::{KeptSamples, samples};
 pub use summary::{ModelOrigin, Summary};

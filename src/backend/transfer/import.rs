@@ -9,7 +9,7 @@ use serde_json::json;
 use super::description::Claims;
 use super::{ImportLimits, read_archive, read_directory};
 use crate::backend::current_model::imported_facts;
-use crate::backend::{BackendError, Upload, open};
+use crate::backend::{BackendError, Imported, Upload, open};
 use crate::dataset::Limits;
 use crate::model::{self, ModelFiles, ModelMetadata};
 use crate::store::{ModelDir, NewGeneration};
@@ -27,7 +27,7 @@ pub fn import(
     archive: impl Into<Upload>,
     limits: &Limits,
     import_limits: &ImportLimits,
-) -> Result<(), BackendError> {
+) -> Result<Imported, BackendError> {
     publish(model_dir, read_archive(open(archive)?, import_limits)?, limits)
 }
 
@@ -35,11 +35,15 @@ pub fn import(
 ///
 /// # Errors
 /// [`ErrorKind::BadInput`](crate::backend::ErrorKind) for anything but a model; the stored model is then unchanged.
-pub fn import_from(model_dir: &ModelDir, directory: &Path, limits: &Limits) -> Result<(), BackendError> {
+pub fn import_from(
+    model_dir: &ModelDir,
+    directory: &Path,
+    limits: &Limits,
+) -> Result<Imported, BackendError> {
     publish(model_dir, read_directory(directory)?, limits)
 }
 
-fn publish(model_dir: &ModelDir, files: ModelFiles, limits: &Limits) -> Result<(), BackendError> {
+fn publish(model_dir: &ModelDir, files: ModelFiles, limits: &Limits) -> Result<Imported, BackendError> {
     let claims = Claims::of(&files);
     claims.check(&files)?;
     let model = model::import(files).map_err(BackendError::ImportedModel)?;
@@ -59,6 +63,6 @@ fn publish(model_dir: &ModelDir, files: ModelFiles, limits: &Limits) -> Result<(
     facts["target"] = json!(claims.target);
     facts["time_splitting"] = json!(claims.time_splitting);
     let lock = model_dir.lock()?;
-    model_dir.publish(&lock, &NewGeneration { model: &model, samples: None, facts: &facts })?;
-    Ok(())
+    let new = NewGeneration { model: &model, samples: None, facts: &facts };
+    Ok(Imported { generation: model_dir.publish(&lock, &new)?.number() })
 }

@@ -15,13 +15,14 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use super::request_log::ClientAddress;
 use crate::auth::users::of_latin1;
 use crate::http::error::HttpError;
-use crate::http::extract::caller::{Access, Caller};
+use crate::http::extract::account::{Access, Account};
+use crate::http::extract::caller::UserName;
 use crate::http::extract::form::Form;
 use crate::http::extract::tenant::Tenant;
 use crate::http::state::AppState;
 use crate::telemetry::metrics::{LoginFailure, metrics};
 
-/// Authenticates a request before its body is read, and notes its [`Caller`] and its [`Tenant`] for the handler.
+/// Authenticates a request before its body is read, and notes its [`Account`], [`Tenant`] and [`UserName`] for the handler.
 pub(crate) async fn check(
     access: Access,
     state: web::Data<AppState>,
@@ -36,9 +37,10 @@ pub(crate) async fn check(
         _ => {}
     }
     match authenticated {
-        Ok(caller) => match permitted(access, &state, &caller, request.query_string()) {
+        Ok(account) => match permitted(access, &state, &account, request.query_string()) {
             Ok(tenant) => {
-                request.extensions_mut().insert(caller);
+                request.extensions_mut().insert(UserName(account.name().to_owned()));
+                request.extensions_mut().insert(account);
                 request.extensions_mut().insert(tenant);
                 Ok(next.call(request).await?.map_into_boxed_body())
             }
@@ -52,28 +54,28 @@ pub(crate) async fn check(
 fn permitted(
     access: Access,
     state: &web::Data<AppState>,
-    caller: &Caller,
+    account: &Account,
     query: &str,
 ) -> Result<Tenant, HttpError> {
-    access.check(caller.role())?;
+    access.check(account.role())?;
     if access != Access::Moodle {
-        return caller.tenant(&state.config, None);
+        return account.tenant(&state.config, None);
     }
-    caller.tenant(&state.config, Form::of_query(query.as_bytes()).value("user"))
+    account.tenant(&state.config, Form::of_query(query.as_bytes()).value("user"))
 }
 
 async fn authenticate(
     state: &web::Data<AppState>,
     client: IpAddr,
     credentials: Option<Credentials>,
-) -> Result<Caller, HttpError> {
+) -> Result<Account, HttpError> {
     let users = state.config.live().users.clone().ok_or(HttpError::NoUsers)?;
     let Credentials { name, passwords } = credentials.ok_or(HttpError::NoCredentials)?;
     // Before the password is compared: a throttled client must not learn whether its guess was right.
     state.throttle.admit(client, &name, Instant::now())?;
-    let caller = Caller::new(&state.config, &name);
+    let account = Account::new(&state.config, &name);
     if passwords.iter().any(|password| users.remembered(&name, password)) {
-        return Ok(caller);
+        return Ok(account);
     }
     let attempt = state.throttle.begin(client, &name, Instant::now())?;
     let verify = {
@@ -86,7 +88,7 @@ async fn authenticate(
         right_or_unknown => {
             attempt.forgive();
             right_or_unknown?;
-            Ok(caller)
+            Ok(account)
         }
     }
 }

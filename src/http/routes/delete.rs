@@ -3,8 +3,11 @@
 use actix_web::{HttpResponse, Resource, web};
 
 use super::resource::{post, protected};
+use crate::audit::Operation;
 use crate::backend;
+use crate::http::audit::recorded;
 use crate::http::error::HttpError;
+use crate::http::extract::caller::Caller;
 use crate::http::extract::typed_request::Parsed;
 use crate::http::openapi::forms::{DeletionForm, OtherUser};
 use crate::http::response::ok;
@@ -24,9 +27,12 @@ pub(super) fn service() -> Resource {
 ))]
 pub(in crate::http) async fn delete(
     state: web::Data<AppState>,
+    caller: Caller,
     Parsed(id): Parsed<ModelId>,
 ) -> Result<HttpResponse, HttpError> {
     let store = state.store.clone();
-    state.jobs.quick.run(move || backend::delete(&store, &id)).await??;
+    let subject = caller.operation(Operation::Deletion).with_id(&id);
+    let job = recorded(&state.trail, subject, move || backend::delete(&store, &id));
+    state.jobs.quick.run(job).await??;
     Ok(ok())
 }

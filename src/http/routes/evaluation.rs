@@ -4,9 +4,12 @@ use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::job_log;
 use super::resource::{post, protected};
+use crate::audit::{Operation, Subject};
 use crate::backend::{self, EvaluationReply, EvaluationRequest, TimeBudget, Upload};
 use crate::config::{Config, UploadLimits};
+use crate::http::audit::{ended, ending};
 use crate::http::error::HttpError;
+use crate::http::extract::caller::Caller;
 use crate::http::extract::form::{FilePart, Form};
 use crate::http::extract::params;
 use crate::http::extract::tenant::Tenant;
@@ -54,17 +57,21 @@ pub(super) fn service() -> Resource {
 pub(in crate::http) async fn evaluate(
     request: HttpRequest,
     state: web::Data<AppState>,
+    caller: Caller,
     Parsed(upload): Parsed<EvaluationUpload>,
 ) -> Result<HttpResponse, HttpError> {
+    let subject = caller.operation(Operation::Evaluation).with_key(&upload.key);
+    let subject = subject.with_upload(upload.dataset.bytes().ok(), upload.dataset.sha256());
     let failed_run = Box::pin(failed_run(state.clone(), upload.key.clone()));
-    long_reply::json_with_run(&request, &state, evaluated(state.clone(), upload), failed_run).await
+    long_reply::json_with_run(&request, &state, evaluated(state.clone(), subject, upload), failed_run).await
 }
 
 async fn evaluated(
     state: web::Data<AppState>,
+    subject: Subject,
     upload: EvaluationUpload,
 ) -> Result<EvaluationReply, HttpError> {
-    let model = state.begin(&upload.key).await?;
+    let (model, recording) = state.begin(&upload.key, subject).await?;
     let trained = upload.trained.map(|key| state.model(&key));
     let live = state.config.live();
     let (limits, time) = (live.dataset.into(), live.evaluation_time);
@@ -72,7 +79,7 @@ async fn evaluated(
         let budget = TimeBudget::new(time, job_log::iterations());
         backend::evaluate(&model, trained.as_ref(), upload.dataset, &upload.request, &limits, &budget)
     };
-    let reply = state.jobs.heavy.run(job).await??;
+    let reply = ended(&recording, state.jobs.heavy.run(ending(&recording, job)).await)?;
     state.shutdown.expect_follow_up(upload.key, reply.runid);
     Ok(reply)
 }

@@ -3,8 +3,11 @@
 use actix_web::{HttpResponse, Resource, web};
 
 use super::resource::{get, protected};
+use crate::audit::Operation;
 use crate::backend;
+use crate::http::audit::recorded;
 use crate::http::error::HttpError;
+use crate::http::extract::caller::Caller;
 use crate::http::extract::typed_request::Parsed;
 use crate::http::openapi::forms::{ModelQuery, OtherUser, Zip};
 use crate::http::response::zip;
@@ -23,9 +26,12 @@ pub(super) fn service() -> Resource {
 ))]
 pub(in crate::http) async fn export(
     state: web::Data<AppState>,
+    caller: Caller,
     Parsed(key): Parsed<ModelKey>,
 ) -> Result<HttpResponse, HttpError> {
     let model = state.model(&key);
-    let archive = state.jobs.quick.run(move || backend::export(&model)).await??;
+    let subject = caller.operation(Operation::Export).with_key(&key);
+    let job = recorded(&state.trail, subject, move || backend::export(&model));
+    let archive = state.jobs.quick.run(job).await??;
     archive.map(zip).ok_or(HttpError::NothingToExport)
 }

@@ -3,8 +3,11 @@
 use actix_web::{HttpResponse, Resource, web};
 
 use super::resource::{post, protected};
+use crate::audit::Operation;
 use crate::backend;
+use crate::http::audit::{ended, ending};
 use crate::http::error::HttpError;
+use crate::http::extract::caller::Caller;
 use crate::http::extract::typed_request::{ArchiveUpload, Parsed};
 use crate::http::openapi::forms::{ImportForm, OtherUser};
 use crate::http::response::ok;
@@ -23,12 +26,15 @@ pub(super) fn service() -> Resource {
 ))]
 pub(in crate::http) async fn import(
     state: web::Data<AppState>,
+    caller: Caller,
     Parsed(ArchiveUpload { key, archive }): Parsed<ArchiveUpload>,
 ) -> Result<HttpResponse, HttpError> {
-    let model = state.begin(&key).await?;
+    let subject = caller.operation(Operation::Import).with_key(&key);
+    let subject = subject.with_upload(archive.bytes().ok(), archive.sha256());
+    let (model, recording) = state.begin(&key, subject).await?;
     let live = state.config.live();
     let (limits, import) = (live.dataset.into(), live.import);
-    let job = move || backend::import(&model, archive, &limits, &import);
-    state.jobs.replace(key, job).await??;
+    let job = ending(&recording, move || backend::import(&model, archive, &limits, &import));
+    ended(&recording, state.jobs.replace(key, job).await)?;
     Ok(ok())
 }

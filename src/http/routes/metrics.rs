@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::resource::{get, protected_for};
 use crate::http::error::HttpError;
-use crate::http::extract::caller::Access;
+use crate::http::extract::account::Access;
 use crate::http::middleware::basic_auth;
 use crate::http::monitoring::metrics_response;
 use crate::http::state::AppState;

@@ -3,8 +3,11 @@
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::resource::{post, protected};
+use crate::audit::{Operation, Subject};
 use crate::backend::{self, Prediction, Upload};
+use crate::http::audit::recorded;
 use crate::http::error::HttpError;
+use crate::http::extract::caller::Caller;
 use crate::http::extract::typed_request::{DatasetUpload, Parsed};
 use crate::http::long_reply;
 use crate::http::openapi::forms::{OtherUser, PredictionForm};
@@ -27,14 +30,18 @@ pub(super) fn service() -> Resource {
 pub(in crate::http) async fn predict(
     request: HttpRequest,
     state: web::Data<AppState>,
-    Parsed(DatasetUpload { key, dataset, .. }): Parsed<DatasetUpload>,
+    caller: Caller,
+    Parsed(DatasetUpload { key, dataset, bytes }): Parsed<DatasetUpload>,
 ) -> Result<HttpResponse, HttpError> {
-    let work = predicted(state.clone(), key, dataset);
+    let subject =
+        caller.operation(Operation::Prediction).with_key(&key).with_upload(Some(bytes), dataset.sha256());
+    let work = predicted(state.clone(), subject, key, dataset);
     long_reply::json(&request, &state, work).await
 }
 
 async fn predicted(
     state: web::Data<AppState>,
+    subject: Subject,
     key: ModelKey,
     dataset: Upload,
 ) -> Result<Prediction, HttpError> {
@@ -50,5 +57,6 @@ async fn predicted(
         let state = state.clone();
         move || backend::predict(&model, &state.models, dataset, &limits)
     };
+    let predict = recorded(&state.trail, subject, predict);
     Ok(queue.run(predict).await??)
 }

@@ -7,7 +7,7 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::{FromRequest, HttpRequest, Resource, Responder, Route, web};
 
 use super::fallback::method_not_allowed;
-use crate::http::extract::caller::Access;
+use crate::http::extract::account::Access;
 use crate::http::middleware::basic_auth;
 
 /// A resource for GET and HEAD.

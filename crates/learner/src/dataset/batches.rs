@@ -7,15 +7,21 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-/// The fingerprints of earlier batches, oldest first.
+use super::day::Day;
+
+/// The fingerprints of earlier batches, oldest first, and the days on which they came.
 ///
 /// A fingerprint is the multiset of the hashes of a batch's samples, so it does not depend on their order.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Batches(Vec<Fingerprint>);
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Batches {
+    fingerprints: Vec<Fingerprint>,
+    /// As many as fingerprints.
+    days: Vec<Day>,
+}
 
 /// The sorted hashes of the samples of a batch, each as the difference from the one before: these are shorter when stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Fingerprint(Vec<u64>);
+pub(super) struct Fingerprint(Vec<u64>);
 
 /// At most this many batches are remembered, the newest ones,
 const MAX_BATCHES: usize = 64;
@@ -27,14 +33,44 @@ const MAX_SAMPLES: usize = 500_000;
 const MIN_DISTINCT: usize = 20;
 
 impl Batches {
-    /// Whether no batch is remembered.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// The parts as they are stored; `None` if their numbers differ.
+    pub fn new(fingerprints: Vec<Fingerprint>, days: Vec<Day>) -> Option<Self> {
+        (fingerprints.len() == days.len()).then_some(Self { fingerprints, days })
     }
 
-    /// The number of samples of each batch.
-    pub fn sizes(&self) -> impl Iterator<Item = usize> {
-        self.0.iter().map(|batch| batch.0.len())
+    /// Batches of an unknown day.
+    pub fn undated(fingerprints: Vec<Fingerprint>) -> Self {
+        Self { days: vec![Day::UNKNOWN; fingerprints.len()], fingerprints }
+    }
+
+    /// Replaces the unknown day.
+    pub fn set_unknown_days(&mut self, day: Day) {
+        self.days.iter_mut().filter(|known| **known == Day::UNKNOWN).for_each(|unknown| *unknown = day);
+    }
+
+    pub fn fingerprints(&self) -> &[Fingerprint] {
+        &self.fingerprints
+    }
+
+    /// The day of each batch.
+    pub fn days(&self) -> &[Day] {
+        &self.days
+    }
+
+    /// Whether no batch is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.fingerprints.is_empty()
+    }
+
+    /// Forgets the batches before a day.
+    pub fn forget_before(&mut self, first: Day) {
+        let all = std::mem::take(&mut self.fingerprints).into_iter().zip(std::mem::take(&mut self.days));
+        (self.fingerprints, self.days) = all.filter(|(_, day)| *day >= first).unzip();
+    }
+
+    /// The day and the number of samples of each batch.
+    pub fn sizes(&self) -> impl Iterator<Item = (Day, usize)> {
+        self.days.iter().copied().zip(self.fingerprints.iter().map(|batch| batch.0.len()))
     }
 
     /// The positions of the samples of a batch that remain after every remembered batch that it contains completely is taken
@@ -45,7 +81,7 @@ impl Batches {
             *left.entry(hash).or_default() += 1;
         }
         // A merged batch before its parts.
-        let mut largest_first: Vec<&Fingerprint> = self.0.iter().collect();
+        let mut largest_first: Vec<&Fingerprint> = self.fingerprints.iter().collect();
         largest_first.sort_by_key(|batch| std::cmp::Reverse(batch.0.len()));
         for batch in largest_first {
             if batch.counts().all(|(hash, count)| left.get(&hash).is_some_and(|&left| left >= count)) {
@@ -61,21 +97,27 @@ impl Batches {
         (0..).zip(hashes).filter(|&(_, &hash)| take_one(hash)).map(|(at, _)| at).collect()
     }
 
-    /// Remembers a batch, and forgets the oldest ones beyond the limits.
-    pub fn remember(&mut self, mut hashes: Vec<u64>) {
+    /// Remembers a batch of a day, and forgets the oldest ones beyond the limits.
+    pub fn remember(&mut self, mut hashes: Vec<u64>, day: Day) {
         hashes.sort_unstable();
         if hashes.chunk_by(|a, b| a == b).take(MIN_DISTINCT).count() < MIN_DISTINCT {
             return;
         }
         let batch = Fingerprint::of_sorted(hashes);
-        self.0.retain(|other| *other != batch);
-        self.0.push(batch);
+        if let Some(at) = self.fingerprints.iter().position(|other| *other == batch) {
+            self.fingerprints.remove(at);
+            self.days.remove(at);
+        }
+        self.fingerprints.push(batch);
+        self.days.push(day);
         let mut samples = 0;
-        let within = self.0.iter().rev().take(MAX_BATCHES).take_while(|batch| {
+        let within = self.fingerprints.iter().rev().take(MAX_BATCHES).take_while(|batch| {
             samples += batch.0.len();
             samples <= MAX_SAMPLES
         });
-        self.0.drain(..self.0.len() - within.count());
+        let forgotten = self.fingerprints.len() - within.count();
+        self.fingerprints.drain(..forgotten);
+        self.days.drain(..forgotten);
     }
 }
 
@@ -107,7 +149,7 @@ mod tests {
 
     fn remembering(batches: &[Vec<u64>]) -> Batches {
         let mut all = Batches::default();
-        batches.iter().for_each(|batch| all.remember(batch.clone()));
+        batches.iter().for_each(|batch| all.remember(batch.clone(), Day(0)));
         all
     }
 
@@ -158,5 +200,18 @@ mod tests {
         let batches = remembering(&[large(0), large(1_000_000)]);
         assert_eq!(batches.new_samples(&large(0)).len(), 300_000);
         assert!(batches.new_samples(&large(1_000_000)).is_empty());
+    }
+
+    #[test]
+    fn batches_before_a_day_are_forgotten_and_one_that_comes_again_is_of_its_last_day() {
+        let batch = |at: u64| -> Vec<u64> { (at * 100..at * 100 + 20).collect() };
+        let mut batches = Batches::default();
+        for (day, at) in [(1, 1), (2, 2), (3, 1), (4, 4)] {
+            batches.remember(batch(at), Day(day));
+        }
+        assert_eq!(batches.days(), [2, 3, 4].map(Day));
+        batches.forget_before(Day(3));
+        assert_eq!(batches.days(), [3, 4].map(Day));
+        assert_eq!([1, 2, 4].map(|at| batches.new_samples(&batch(at)).len()), [0, 20, 0]);
     }
 }

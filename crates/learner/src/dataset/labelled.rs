@@ -178,13 +178,18 @@ impl Labelled {
     /// with every further batch, because their repetitions are counted anew.)
     #[must_use]
     pub fn canonical(self, max: usize) -> Self {
+        self.select(&self.canonical_rows(max))
+    }
+
+    /// The positions of the samples of [`Labelled::canonical`]. Equal samples stay in their order.
+    pub(super) fn canonical_rows(&self, max: usize) -> Vec<u32> {
         let hashes = self.row_hashes();
         let mut rows: Vec<u32> = (0..self.targets.len() as u32).collect();
         rows.sort_by_key(|&row| hashes[row as usize]);
         if rows.len() > max {
             rows = self.subsample(&rows, &hashes, max);
         }
-        self.select(&rows)
+        rows
     }
 
     /// A hash of each sample's values and class that depends neither on which columns vary nor on the order of the

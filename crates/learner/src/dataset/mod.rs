@@ -20,6 +20,7 @@ mod archive;
 mod batches;
 mod builder;
 mod column;
+mod day;
 mod error;
 mod features;
 mod foreign_format;
@@ -36,6 +37,7 @@ mod writer;
 
 pub use archive::ArchiveError;
 pub use column::Column;
+pub use day::Day;
 pub use error::{DatasetError, Dimension, Mismatch, Position};
 pub use features::Features;
 pub use header::{Class, Header};

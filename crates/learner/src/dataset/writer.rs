@@ -45,6 +45,12 @@ impl CsvWriter {
         Self { samples, header: Some(header), labels, cells, row: 0 }
     }
 
+    /// The number of samples in the file.
+    #[must_use]
+    pub fn samples(&self) -> usize {
+        self.samples.targets().len()
+    }
+
     /// The header, and then the lines of up to `samples` further samples; `None` at the end.
     pub fn next_part(&mut self, samples: usize) -> Option<Vec<u8>> {
         if let Some(header) = self.header.take() {

@@ -6,7 +6,7 @@ use super::path::Named;
 use super::view::ModelDetail;
 use crate::backend;
 use crate::http::error::HttpError;
-use crate::http::extract::caller::Access;
+use crate::http::extract::account::Access;
 use crate::http::openapi::forms::{ModelPath, OtherUser};
 use crate::http::routes::resource::{get, protected_for};
 use crate::http::state::AppState;

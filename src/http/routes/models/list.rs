@@ -9,7 +9,7 @@ use super::query::Parameters;
 use super::view::{ModelItem, ModelList};
 use crate::backend::{self, ListQuery, Page};
 use crate::http::error::HttpError;
-use crate::http::extract::caller::{Access, Caller, Owners};
+use crate::http::extract::account::{Access, Account, Owners};
 use crate::http::extract::form::Form;
 use crate::http::extract::tenant::Tenant;
 use crate::http::openapi::forms::ListParameters;
@@ -34,10 +34,10 @@ pub(in crate::http) async fn list(
     request: HttpRequest,
 ) -> Result<HttpResponse, HttpError> {
     let query = Form::of_query(request.query_string().as_bytes());
-    let (caller, user) = (Caller::of(&request)?, query.value("user"));
-    let owners = caller.owners(&state.config, user)?;
+    let (account, user) = (Account::of(&request)?, query.value("user"));
+    let owners = account.owners(&state.config, user)?;
     let parameters = Parameters::read(&query)?;
-    let names = Names { owners, caller, user: user.map(str::to_owned), tenants: tenants(&state) };
+    let names = Names { owners, account, user: user.map(str::to_owned), tenants: tenants(&state) };
     let prefix = state.config.listen.url_prefix.as_str().to_owned();
     let store = state.store.clone();
     let page = move || {
@@ -72,7 +72,7 @@ fn tenants(state: &web::Data<AppState>) -> HashMap<String, String> {
 /// How the models of a list are called.
 struct Names {
     owners: Owners,
-    caller: Caller,
+    account: Account,
     /// The parameter `user`.
     user: Option<String>,
     tenants: HashMap<String, String>,
@@ -89,7 +89,7 @@ impl Names {
         match &self.owners {
             Owners::All => owned().or(Some(("", on_disk))),
             // Models without an owner among the users.
-            Owners::One(tenant) if tenant.prefix().is_empty() && self.caller.sees_owners() => {
+            Owners::One(tenant) if tenant.prefix().is_empty() && self.account.sees_owners() => {
                 owned().is_none().then_some(("", on_disk))
             }
             Owners::One(tenant) => Some((self.user.as_deref().unwrap_or_default(), tenant.visible(on_disk)?)),
@@ -114,7 +114,7 @@ impl Names {
     fn view(&self, page: &Page) -> ModelList {
         let item = |model: &backend::Summary| {
             let (user, name) = self.of(model.id.as_str())?;
-            let user = self.caller.sees_owners().then(|| user.to_owned());
+            let user = self.account.sees_owners().then(|| user.to_owned());
             Some(ModelItem::new(user, name.to_owned(), model))
         };
         ModelList { models: page.models.iter().filter_map(|(_, model)| item(model)).collect() }

@@ -5,7 +5,7 @@
 use actix_web::{HttpMessage, HttpRequest, web};
 
 use crate::http::error::HttpError;
-use crate::http::extract::caller::Caller;
+use crate::http::extract::account::Account;
 use crate::http::extract::form::Form;
 use crate::http::extract::tenant::Tenant;
 use crate::http::state::AppState;
@@ -23,13 +23,13 @@ impl Named {
     /// The model of a path with `{uniqueid}` and `{dirhash}`, and of the parameter `user`. Notes its id for the log.
     pub(super) fn of(request: &HttpRequest, state: &web::Data<AppState>) -> Result<Self, HttpError> {
         let (id, dir) = (segment(request, "uniqueid")?, segment(request, "dirhash")?);
-        let caller = Caller::of(request)?;
+        let account = Account::of(request)?;
         let query = Form::of_query(request.query_string().as_bytes());
         let user = query.value("user");
-        let tenant = caller.owner(&state.config, user)?;
+        let tenant = account.owner(&state.config, user)?;
         let key = ModelKey { id: tenant.model(id)?, dir: DirHash::new("dirhash", dir)? };
         request.extensions_mut().insert(key.id.clone());
-        let user = caller.sees_owners().then(|| user.unwrap_or(caller.name()).to_owned());
+        let user = account.sees_owners().then(|| user.unwrap_or(account.name()).to_owned());
         Ok(Self { key, tenant, user })
     }
 }

@@ -4,9 +4,12 @@ use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::path::Named;
 use super::view::Rollback;
+use crate::audit::Operation;
 use crate::backend;
+use crate::http::audit::{ended, ending};
 use crate::http::error::HttpError;
-use crate::http::extract::caller::Access;
+use crate::http::extract::account::Access;
+use crate::http::extract::caller::Caller;
 use crate::http::extract::form::Form;
 use crate::http::openapi::forms::{ModelPath, OtherUser};
 use crate::http::routes::resource::{post, protected_for};
@@ -37,6 +40,7 @@ pub(in crate::http::routes) fn service() -> Resource {
 ))]
 pub(in crate::http) async fn roll_back(
     state: web::Data<AppState>,
+    caller: Caller,
     request: HttpRequest,
 ) -> Result<HttpResponse, HttpError> {
     let Named { key, .. } = Named::of(&request, &state)?;
@@ -47,9 +51,11 @@ pub(in crate::http) async fn roll_back(
     if !state.jobs.quick.run(exists).await?? {
         return Err(HttpError::NoSuchModel);
     }
-    let model = state.begin(&key).await?;
+    let subject = caller.operation(Operation::Rollback).with_key(&key);
+    let (model, recording) = state.begin(&key, subject).await?;
+    let job = ending(&recording, move || backend::roll_back(&model, number));
     // Not during a training of this model, which would publish what it began with.
-    let done = state.jobs.replace(key, move || backend::roll_back(&model, number)).await??;
+    let done = ended(&recording, state.jobs.replace(key, job).await)?;
     Ok(HttpResponse::Ok().json(Rollback::new(&done)))
 }
 

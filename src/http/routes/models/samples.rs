@@ -9,9 +9,12 @@ use actix_web::{HttpRequest, HttpResponse, Resource, error, web};
 use futures_util::stream;
 
 use super::path::Named;
+use crate::audit::Operation;
 use crate::backend;
+use crate::http::audit::recorded;
 use crate::http::error::HttpError;
-use crate::http::extract::caller::Access;
+use crate::http::extract::account::Access;
+use crate::http::extract::caller::Caller;
 use crate::http::openapi::forms::{ModelPath, OtherUser};
 use crate::http::routes::resource::{get, protected_for};
 use crate::http::state::AppState;
@@ -34,17 +37,19 @@ pub(in crate::http::routes) fn service() -> Resource {
 ))]
 pub(in crate::http) async fn samples(
     state: web::Data<AppState>,
+    caller: Caller,
     request: HttpRequest,
 ) -> Result<HttpResponse, HttpError> {
     let Named { key, .. } = Named::of(&request, &state)?;
-    let store = state.store.clone();
-    let read = move || {
-        if !backend::is_stored(&store, &key)? {
-            return Err(HttpError::NoSuchModel);
-        }
-        backend::samples(&store.model(&key.id, &key.dir))?.ok_or(HttpError::NoSamples)
-    };
-    let writer = state.jobs.quick.run(read).await??;
+    let (store, looked_up) = (state.store.clone(), key.clone());
+    let exists = move || backend::is_stored(&store, &looked_up);
+    if !state.jobs.quick.run(exists).await?? {
+        return Err(HttpError::NoSuchModel);
+    }
+    let subject = caller.operation(Operation::SampleDownload).with_key(&key);
+    let model = state.model(&key);
+    let read = recorded(&state.trail, subject, move || backend::samples(&model));
+    let writer = state.jobs.quick.run(read).await??.0.ok_or(HttpError::NoSamples)?;
     let parts = stream::try_unfold(writer, |mut writer| async {
         let next = web::block(move || Some((writer.next_part(SAMPLES_OF_A_PART)?, writer)));
         let next = next.await.map_err(error::ErrorInternalServerError)?;

@@ -142,6 +142,9 @@ pub(in crate::http) struct GenerationItem {
 /// A batch of samples.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http) struct BatchItem {
+    /// The day on which it came (UTC), if it is known.
+    #[schema(example = "2026-11-27", format = Date)]
+    day: Option<String>,
     /// The number of its samples.
     samples: usize,
 }
@@ -231,7 +234,11 @@ impl ModelDetail {
             model: ModelItem::new(user, uniqueid, &detail.summary),
             generations: detail.generations.iter().map(generation).collect(),
             evaluations: detail.evaluations.iter().map(EvaluationItem::new).collect(),
-            batches: detail.batches.iter().map(|&samples| BatchItem { samples }).collect(),
+            batches: detail
+                .batches
+                .iter()
+                .map(|(day, samples)| BatchItem { day: day.clone(), samples: *samples })
+                .collect(),
         }
     }
 }
