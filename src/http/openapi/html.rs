@@ -85,7 +85,7 @@ fn route(page: &mut String, route: &Route) {
         route.method,
         escaped(&route.path)
     );
-    page.push_str(&paragraphs(&route.summary));
+    page.push_str(&paragraphs(&format!("{}.", route.summary)));
     page.push_str(&paragraphs(&route.description));
     if !route.needs_credentials {
         page.push_str("<p>Needs no credentials.</p>\n");

@@ -31,7 +31,7 @@ pub(super) fn page(api: &Api) -> String {
 }
 
 fn route(page: &mut String, route: &Route) {
-    let _ = write!(page, "\n### {} {}\n\n{}", route.method, route.path, route.summary);
+    let _ = write!(page, "\n### {} {}\n\n{}.", route.method, route.path, route.summary);
     if !route.description.is_empty() {
         let _ = write!(page, "\n\n{}", route.description);
     }

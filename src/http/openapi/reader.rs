@@ -1,8 +1,10 @@
 //! The document as the pages need it: routes by tag, and tables of names, types and descriptions.
 //!
-//! Owns the reading of the document's JSON. Must not know how a page is rendered.
+//! Owns the reading of the document: its JSON, in the order of the routes and fields in the source, which JSON objects lose
+//! when they are parsed. Must not know how a page is rendered.
 
 use serde_json::{Map, Value};
+use utoipa::openapi::{OpenApi, RefOr, Schema as OpenApiSchema};
 
 /// What a page shows.
 pub(super) struct Api {
@@ -59,12 +61,14 @@ pub(super) struct Schema {
 }
 
 impl Api {
-    /// Reads a document, as this program writes it.
-    pub(super) fn read(document: &Value) -> Self {
+    /// Reads a document.
+    pub(super) fn read(document: &OpenApi) -> Self {
+        let source = Source { api: document, json: serde_json::to_value(document).unwrap_or_default() };
+        let document = &source.json;
         let info = &document["info"];
         let tags = document["tags"].as_array().into_iter().flatten().map(|tag| {
             let name = text(tag, "name");
-            Tag { routes: routes(document, &name), description: text(tag, "description"), name }
+            Tag { routes: routes(&source, &name), description: text(tag, "description"), name }
         });
         let schemas = document["components"]["schemas"].as_object().into_iter().flatten();
         Self {
@@ -74,25 +78,42 @@ impl Api {
             tags: tags.collect(),
             schemas: schemas
                 .filter(|(name, _)| !is_form(document, name))
-                .map(|(name, schema)| self::schema(document, name, schema))
+                .map(|(name, schema)| self::schema(&source, name, schema))
                 .collect(),
         }
     }
 }
 
-fn routes(document: &Value, tag: &str) -> Vec<Route> {
+/// A document in both forms.
+struct Source<'a> {
+    api: &'a OpenApi,
+    json: Value,
+}
+
+impl Source<'_> {
+    /// The names of an object's fields, in order.
+    fn field_names(&self, schema: &str) -> Vec<String> {
+        let schemas = self.api.components.as_ref().map(|components| &components.schemas);
+        match schemas.and_then(|schemas| schemas.get(schema)) {
+            Some(RefOr::T(OpenApiSchema::Object(object))) => object.properties.keys().cloned().collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn routes(source: &Source<'_>, tag: &str) -> Vec<Route> {
     let mut routes = Vec::new();
-    for (path, item) in document["paths"].as_object().into_iter().flatten() {
-        for (method, operation) in item.as_object().into_iter().flatten() {
+    for path in source.api.paths.paths.keys() {
+        for (method, operation) in source.json["paths"][path].as_object().into_iter().flatten() {
             if operation["tags"][0] == tag {
-                routes.push(route(document, method, path, operation));
+                routes.push(route(source, method, path, operation));
             }
         }
     }
     routes
 }
 
-fn route(document: &Value, method: &str, path: &str, operation: &Value) -> Route {
+fn route(source: &Source<'_>, method: &str, path: &str, operation: &Value) -> Route {
     let parameters = operation["parameters"].as_array().into_iter().flatten();
     let responses = operation["responses"].as_object().into_iter().flatten();
     let body = operation["requestBody"]["content"].as_object().and_then(|content| content.iter().next());
@@ -111,7 +132,7 @@ fn route(document: &Value, method: &str, path: &str, operation: &Value) -> Route
                 description: text(parameter, "description"),
             })
             .collect(),
-        body: body.map(|(media, body)| (media.clone(), fields(document, &body["schema"]))),
+        body: body.map(|(media, body)| (media.clone(), fields(source, &body["schema"]))),
         responses: responses
             .map(|(status, response)| Response {
                 status: status.clone(),
@@ -132,26 +153,35 @@ fn content(response: &Value) -> Vec<String> {
         .collect()
 }
 
-fn schema(document: &Value, name: &str, schema: &Value) -> Schema {
+fn schema(source: &Source<'_>, name: &str, schema: &Value) -> Schema {
     Schema {
         name: name.to_owned(),
         description: text(schema, "description"),
         kind: kind(schema),
-        fields: fields(document, schema),
+        fields: named_fields(source, schema, &source.field_names(name)),
         example: schema.get("example").and_then(|example| serde_json::to_string_pretty(example).ok()),
     }
 }
 
-/// The fields of an object, also of one that is put together.
-fn fields(document: &Value, schema: &Value) -> Vec<Field> {
-    let schema = resolved(document, schema);
+/// The fields of an object that a reference names.
+fn fields(source: &Source<'_>, schema: &Value) -> Vec<Field> {
+    match reference(schema) {
+        Some(name) => {
+            named_fields(source, &source.json["components"]["schemas"][name], &source.field_names(name))
+        }
+        None => named_fields(source, schema, &[]),
+    }
+}
+
+/// The fields of an object, also of one that is put together. Those in `order` come first.
+fn named_fields(source: &Source<'_>, schema: &Value, order: &[String]) -> Vec<Field> {
     if let Some(parts) = schema["allOf"].as_array() {
-        return parts.iter().flat_map(|part| fields(document, part)).collect();
+        return parts.iter().flat_map(|part| fields(source, part)).collect();
     }
     let required =
         |name: &str| schema["required"].as_array().into_iter().flatten().any(|known| known == name);
     let properties = schema["properties"].as_object().into_iter().flatten();
-    properties
+    let mut fields: Vec<Field> = properties
         .map(|(name, property)| Field {
             name: name.clone(),
             place: String::new(),
@@ -159,7 +189,9 @@ fn fields(document: &Value, schema: &Value) -> Vec<Field> {
             kind: kind(property),
             description: text(property, "description"),
         })
-        .collect()
+        .collect();
+    fields.sort_by_key(|field| order.iter().position(|name| *name == field.name).unwrap_or(usize::MAX));
+    fields
 }
 
 /// Forms are shown with their routes.
@@ -168,10 +200,6 @@ fn is_form(document: &Value, name: &str) -> bool {
     let operations = operations.flat_map(|(_, item)| item.as_object().into_iter().flatten());
     let mut bodies = operations.filter_map(|(_, operation)| operation["requestBody"]["content"].as_object());
     bodies.any(|content| content.values().any(|body| reference(&body["schema"]) == Some(name)))
-}
-
-fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
-    reference(schema).map_or(schema, |name| &document["components"]["schemas"][name])
 }
 
 fn reference(schema: &Value) -> Option<&str> {

@@ -23,6 +23,6 @@ pub(in crate::http) fn served(prefix: &str) -> Served {
     let document = document(prefix);
     // Its keys are texts, so that writing it cannot fail.
     let json = document.to_pretty_json().unwrap_or_default();
-    let page = html::page(&Api::read(&serde_json::from_str(&json).unwrap_or_default()));
+    let page = html::page(&Api::read(&document));
     Served { json: json.into(), page: page.into(), policy: html::policy() }
 }

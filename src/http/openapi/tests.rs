@@ -17,7 +17,7 @@ fn json(prefix: &str) -> Value {
 #[test]
 #[allow(clippy::disallowed_methods, reason = "it is a file of the source tree")]
 fn the_page_of_the_documentation_matches_the_document() {
-    let text = markdown::page(&Api::read(&json("")));
+    let text = markdown::page(&Api::read(&document("")));
     if env::var_os("REGENERATE").is_some() {
         fs::write(PAGE, &text).expect("the file is writable");
     }
@@ -27,7 +27,7 @@ fn the_page_of_the_documentation_matches_the_document() {
 
 #[test]
 fn every_route_has_a_summary_and_every_field_a_description() {
-    let api = Api::read(&json(""));
+    let api = Api::read(&document(""));
     let routes: Vec<_> = api.tags.iter().flat_map(|tag| &tag.routes).collect();
     assert_eq!(routes.len(), 17);
     for route in &routes {
