@@ -14,7 +14,7 @@ use super::reply::{Status, Training};
 use super::score::probabilities;
 use super::time_budget::{TrainingClock, USUAL_TRAINING_TIME};
 use super::{BackendError, Upload, open, samples_age};
-use crate::dataset::{Class, Labelled, Limits, StoredSamples, read_labelled};
+use crate::dataset::{Class, Day, Labelled, Limits, StoredSamples, read_labelled};
 use crate::learning::{self, TrainedModel};
 use crate::model::{self, Model};
 use crate::store::{ModelDir, NewGeneration, SAMPLES_SINCE};
@@ -99,12 +99,7 @@ fn train_observed(
     let merge = info_span!("merge").entered();
     let (current, stored) = CurrentModel::with_samples(model_dir)?.unzip();
     let today = samples_age::today();
-    let stored = stored.flatten().map(|bytes| StoredSamples::from_bytes(&bytes)).transpose()?;
-    // Samples of earlier versions are as old as their generation.
-    let published =
-        current.as_ref().and_then(|current| current.generation.as_ref()).and_then(samples_age::published);
-    let mut stored = stored.unwrap_or_default().with_unknown_days(published.unwrap_or(today));
-    let forgotten = samples_age::forget(&mut stored, model_dir.retention().sample_days, today);
+    let (mut stored, forgotten) = kept_samples(model_dir, current.as_ref(), stored.flatten(), today)?;
     let stored_rows = stored.samples().map_or(0, |samples| samples.targets().len());
     let added = stored.add(batch, today, limits.kept_rows, repeated == RepeatedBatches::Count)?;
     let repeated_rows = batch_rows - added;
@@ -177,6 +172,21 @@ fn train_observed(
     let new = NewGeneration { model: &model, samples: Some(&samples), facts: &facts };
     let generation = model_dir.publish(&lock, &new)?;
     Ok(trained(rows, Some(generation.number())))
+}
+
+/// The stored samples without outdated ones, and the number of these.
+fn kept_samples(
+    model_dir: &ModelDir,
+    current: Option<&CurrentModel>,
+    bytes: Option<Vec<u8>>,
+    today: Day,
+) -> Result<(StoredSamples, usize), BackendError> {
+    let stored = bytes.map(|bytes| StoredSamples::from_bytes(&bytes)).transpose()?.unwrap_or_default();
+    // Samples of earlier versions are as old as their generation.
+    let published = current.and_then(|current| current.generation.as_ref()).and_then(samples_age::published);
+    let mut stored = stored.with_unknown_days(published.unwrap_or(today));
+    let forgotten = samples_age::forget(&mut stored, model_dir.retention().sample_days, today);
+    Ok((stored, forgotten))
 }
 
 /// Names a few of the classes: the metadata of a model has room for a limited number of sentences.

@@ -79,7 +79,7 @@ fn each_operation_has_its_lines_in_order() {
             (&json!("a"), &json!("127.0.0.1"), &json!("m"))
         );
     }
-    let sha256 = |bytes: &[u8]| json!(hex(&Sha256::digest(bytes)));
+    let sha256 = |bytes: &[u8]| json!(hex::encode(Sha256::digest(bytes)));
     for line in &lines[..4] {
         assert_eq!((&line["sha256"], &line["bytes"]), (&sha256(&dataset), &json!(dataset.len())));
     }
@@ -94,10 +94,6 @@ fn each_operation_has_its_lines_in_order() {
     assert_eq!((&lines[5]["samples"], &lines[5]["sha256"]), (&json!(2), &sha256(&samples())));
     assert_eq!((&lines[7]["generation"], &lines[7]["sha256"]), (&json!(2), &sha256(&archive)));
     assert_eq!(lines[9]["dirhash"], Value::Null, "a deletion concerns all models of the id");
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[test]

@@ -58,5 +58,5 @@ async fn predicted(
         move || backend::predict(&model, &state.models, dataset, &limits)
     };
     let predict = recorded(&state.trail, subject, predict);
-    Ok(queue.run(predict).await??)
+    queue.run(predict).await?
 }

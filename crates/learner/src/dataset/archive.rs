@@ -47,13 +47,13 @@ struct Stored<'a> {
 
 /// The days of the samples and of the batches, each as a position in `days`: most samples share a few days.
 #[derive(Serialize, Deserialize)]
-struct Days {
+struct DayTable {
     days: Vec<Day>,
     samples: Vec<u32>,
     batches: Vec<u32>,
 }
 
-impl Days {
+impl DayTable {
     fn of(samples: &[Day], batches: &[Day]) -> Self {
         let mut days = [samples, batches].concat();
         days.sort_unstable();
@@ -87,7 +87,7 @@ impl StoredSamples {
         };
         let plain = postcard::to_stdvec(&stored).map_err(damaged)?;
         let plain = postcard::to_extend(self.batches.fingerprints(), plain).map_err(damaged)?;
-        let days = Days::of(&self.days, self.batches.days());
+        let days = DayTable::of(&self.days, self.batches.days());
         let plain = postcard::to_extend(&days, plain).map_err(damaged)?;
         let mut encoder = DeflateEncoder::new(vec![VERSION], Compression::new(3));
         encoder.write_all(&plain).map_err(damaged)?;
@@ -130,7 +130,7 @@ fn read_stored(deflated: &[u8]) -> Result<StoredSamples, ArchiveError> {
         let batches = Batches::undated(fingerprints);
         return Ok(StoredSamples { samples: Some(samples), days: vec![Day::UNKNOWN; rows], batches });
     }
-    let days: Days = postcard::from_bytes(rest).map_err(damaged)?;
+    let days: DayTable = postcard::from_bytes(rest).map_err(damaged)?;
     let (days, of_batches) = days.read().unwrap_or_default();
     let batches = Batches::new(fingerprints, of_batches).filter(|_| days.len() == rows);
     let batches =
