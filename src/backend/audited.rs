@@ -3,6 +3,7 @@
 //! Must not know who requested the operation, nor where its lines are written.
 
 use super::error::{BackendError, ErrorKind};
+use super::models::{KeptSamples, RolledBack};
 use super::reply::{EvaluationReply, Imported, Prediction, Status, Training};
 use crate::audit::{Outcome, Verdict};
 
@@ -45,6 +46,23 @@ impl Audited for Imported {
     }
 }
 
+impl Audited for RolledBack {
+    fn outcome(&self) -> Outcome {
+        let samples = self.generation.facts().get("samples").and_then(serde_json::Value::as_u64);
+        let outcome = Outcome::ok().with_generation(Some(self.generation.number()));
+        samples.map_or(outcome.clone(), |samples| outcome.with_samples(samples as usize))
+    }
+}
+
+impl Audited for KeptSamples {
+    fn outcome(&self) -> Outcome {
+        match &self.0 {
+            Some(writer) => Outcome::ok().with_samples(writer.samples()),
+            None => Outcome::of(Verdict::NoResult),
+        }
+    }
+}
+
 /// An export: `None` if there is no model.
 impl<T> Audited for Option<T> {
     fn outcome(&self) -> Outcome {
@@ -56,7 +74,7 @@ impl Audited for BackendError {
     fn outcome(&self) -> Outcome {
         let kind = self.kind();
         let result = match kind {
-            ErrorKind::BadInput | ErrorKind::NoSpace => Verdict::Refused,
+            ErrorKind::BadInput | ErrorKind::Conflict | ErrorKind::NoSpace => Verdict::Refused,
             ErrorKind::UnusableModel | ErrorKind::Internal => Verdict::Failed,
         };
         Outcome::error(result, kind.name())

@@ -10,7 +10,7 @@ use crate::dataset::{ArchiveError, DatasetError, Mismatch};
 use crate::learning::LearningError;
 use crate::model::ModelError;
 use crate::report::ReportError;
-use crate::store::StoreError;
+use crate::store::{RollbackError, StoreError};
 
 /// The group of an error; `http` maps it to a status, `cli` to an exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub enum ErrorKind {
     BadInput,
     /// The stored model cannot be used; the message may be shown to the client.
     UnusableModel,
+    /// What the request names does not exist or is in the way; the message may be shown to the client.
+    Conflict,
     /// The disk is full; nothing was changed.
     NoSpace,
     /// The program or the machine failed; the message is for the log, never for the client.
@@ -32,6 +34,7 @@ impl ErrorKind {
         match self {
             Self::BadInput => "bad input",
             Self::UnusableModel => "unusable model",
+            Self::Conflict => "no such generation",
             Self::NoSpace => "no space",
             Self::Internal => "internal error",
         }
@@ -125,6 +128,9 @@ pub enum BackendError {
          server's log and \"moodle-mlbackend check\" name the link: remove it, or replace it by its target."
     )]
     SymbolicLink(#[source] StoreError),
+    /// There is no generation to roll back to.
+    #[error("There was no rollback: {0}.")]
+    Rollback(#[source] RollbackError),
     /// The disk is full; nothing was changed.
     #[error(
         "The server's disk is full. Nothing was changed. Free some space, and repeat an evaluation or import. Moodle \
@@ -173,6 +179,7 @@ impl BackendError {
             | Self::UnverifiedMigration(_)
             | Self::DamagedModel(_)
             | Self::SymbolicLink(_) => ErrorKind::UnusableModel,
+            Self::Rollback(_) => ErrorKind::Conflict,
             Self::NoSpace => ErrorKind::NoSpace,
             Self::UnreadableUpload(_)
             | Self::UnopenableUpload(_)

@@ -12,6 +12,7 @@ mod inspect;
 mod learning_threads;
 mod loaded_models;
 mod migrate;
+mod models;
 mod observation;
 mod predict;
 mod reply;
@@ -34,6 +35,10 @@ pub use inspect::{
 };
 pub use loaded_models::LoadedModels;
 pub use migrate::{PythonServerState, convert_python_server, look_at_python_server, remove_python_server};
+pub use models::{
+    Cursor, Detail, Direction, EvaluationResult, KeptSamples, ListQuery, ModelOrigin, Page, Place,
+    RolledBack, Sort, SortBy, StoredEvaluation, Summary, detail, is_stored, list, roll_back, samples,
+};
 pub use predict::predict;
 pub use reply::{EvaluationFigures, EvaluationReply, Failure, Imported, Prediction, Status, Training};
 pub use temporary_model::{Remover, TemporaryModel, export_onnx};

@@ -3,11 +3,12 @@
 //! Owns their fields, in the order of the JSON. Must not know how the values are computed.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::store::RunId;
 
 /// Moodle's status bits; a strict integer on the wire, and the exit code of the command line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(transparent)]
 pub struct Status(pub u8);
 
@@ -31,7 +32,7 @@ impl Status {
 }
 
 /// The reply to a training.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Training {
     /// 0, or 8 if a class has no sample.
     pub status: Status,
@@ -79,7 +80,7 @@ impl Failure {
 }
 
 /// The reply to a prediction.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Prediction {
     /// 0, or 2 if the model has not been trained.
     pub status: Status,
@@ -91,7 +92,7 @@ pub struct Prediction {
 }
 
 /// The reply to an evaluation.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct EvaluationReply {
     /// Absent if nothing could be measured.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
@@ -101,6 +102,7 @@ pub struct EvaluationReply {
     /// Sentences for the administrator.
     pub info: Vec<String>,
     /// The run whose log can be fetched.
+    #[schema(value_type = u64)]
     pub runid: RunId,
     /// The samples of the dataset; not part of the reply.
     #[serde(skip)]
@@ -108,7 +110,7 @@ pub struct EvaluationReply {
 }
 
 /// The measured part of an [`EvaluationReply`].
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct EvaluationFigures {
     /// Mean area under the ROC curve; two classes only.
     #[serde(skip_serializing_if = "Option::is_none")]

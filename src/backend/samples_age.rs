@@ -15,7 +15,7 @@ pub(super) fn today() -> Day {
 
 /// The day on which a generation was published.
 pub(super) fn published(generation: &Generation) -> Option<Day> {
-    generation.created_at().parse().ok().map(day_of)
+    generation.first_published_at().parse().ok().map(day_of)
 }
 
 /// In seconds.

@@ -5,7 +5,7 @@
 use clap::Args;
 
 use super::parsers::{switch, whole};
-use super::variables::{LOGIN_FAILURES, TRUSTED_PROXIES};
+use super::variables::{ISOLATE_USERS, LOGIN_FAILURES, TRUSTED_PROXIES};
 use crate::net::TrustedProxies;
 
 /// Settings about clients.
@@ -20,6 +20,6 @@ pub struct Access {
     #[arg(long, env = TRUSTED_PROXIES, value_name = "ADDRESSES", default_value = "", hide_default_value = true)]
     pub trusted_proxies: TrustedProxies,
     /// Isolate users: each user can access only the models that it created
-    #[arg(long, env = "MOODLE_MLBACKEND_ISOLATE_USERS", value_parser = switch)]
+    #[arg(long, env = ISOLATE_USERS, value_parser = switch)]
     pub isolate_users: bool,
 }

@@ -12,7 +12,7 @@ use clap::FromArgMatches as _;
 use super::error::ConfigError;
 use super::origin::Origin;
 use super::settings::Settings;
-use super::variables::{DATA_DIR, S3_BUCKET, STASH_DIR, TEMP_DIR};
+use super::variables::{ADMINS, DATA_DIR, S3_BUCKET, STASH_DIR, TEMP_DIR, VIEWERS};
 use super::{CommandLine, Config, Endpoint, ServeArgs};
 use crate::auth::{Users, Weakness};
 
@@ -28,6 +28,7 @@ impl Config {
         }
         config.tls.files()?;
         config.refuse_unknown_metrics_user()?;
+        config.refuse_roles_of_no_user()?;
         config.refuse_well_known_passwords(config.exposed_address())?;
         Ok(config)
     }
@@ -72,6 +73,7 @@ impl Config {
         }
         self.tls.files()?;
         self.refuse_unknown_metrics_user()?;
+        self.refuse_roles_of_no_user()?;
         self.refuse_well_known_passwords(exposed.or_else(|| self.exposed_address()))
     }
 
@@ -88,6 +90,20 @@ impl Config {
                 Err(ConfigError::MetricsUser(user.to_owned()))
             }
             _ => Ok(()),
+        }
+    }
+
+    fn refuse_roles_of_no_user(&self) -> Result<(), ConfigError> {
+        let live = self.live();
+        for (variable, names) in [(ADMINS, &live.admins), (VIEWERS, &live.viewers)] {
+            let exists = |name: &&str| live.users.iter().any(|users| users.names().any(|user| user == *name));
+            if let Some(name) = names.iter().find(|name| !exists(name)) {
+                return Err(ConfigError::RoleOfNoUser { variable, name: name.to_owned() });
+            }
+        }
+        match live.admins.iter().find(|name| live.viewers.contains(name)) {
+            Some(name) => Err(ConfigError::TwoRoles(name.to_owned())),
+            None => Ok(()),
         }
     }
 

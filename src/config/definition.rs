@@ -149,7 +149,7 @@ impl Definition {
         let is_one_of = |types: &[TypeId]| types.iter().any(|known| type_id == *known);
         if is_one_of(&[TypeId::of::<bool>()]) {
             Kind::Switch
-        } else if self.takes_several() || matches!(self.value_name(), "ADDRESSES" | "SOCKETS") {
+        } else if self.takes_several() || matches!(self.value_name(), "ADDRESSES" | "SOCKETS" | "USERS") {
             Kind::List
         } else if self.value_name() == "BYTES" {
             Kind::Size
@@ -220,6 +220,7 @@ impl Definition {
             (_, "ADDRESS:PORT") => &["127.0.0.1:9464"],
             (_, "URL") => &["https://example.org", "https://KEY@sentry.example.org/1"],
             (_, "USER") => &["moodle"],
+            (_, "USERS") => &["admin"],
             _ if self.variable() == USERS => &["moodle:argon2id:…"],
             _ => &[],
         };

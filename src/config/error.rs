@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::origin::Origin;
-use super::variables::{DATA_DIR, METRICS_USER, S3_BUCKET, USERS};
+use super::variables::{ADMINS, DATA_DIR, METRICS_USER, S3_BUCKET, USERS, VIEWERS};
 use crate::auth::UsersError;
 
 /// Why the settings cannot be used. Every message names the variable and says what to set it to.
@@ -99,6 +99,20 @@ pub enum ConfigError {
          `moodle-mlbackend passwd --generate`, or set {METRICS_USER} to one of the users there"
     )]
     MetricsUser(String),
+    /// A user with a role does not exist.
+    #[error(
+        "{variable} names {name:?}, which is not a user: add it to {USERS}, for example with an entry of \
+         `moodle-mlbackend passwd --generate`, or remove it from {variable}"
+    )]
+    RoleOfNoUser {
+        /// The variable of the role.
+        variable: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// A user has two roles.
+    #[error("{ADMINS} and {VIEWERS} both name {0:?}: remove it from one of them")]
+    TwoRoles(String),
     /// Only one of the two files of TLS is set.
     #[error(
         "{set} is set, but {missing} is not: set both, for example to /etc/moodle-mlbackend/tls/fullchain.pem and \

@@ -115,6 +115,12 @@ fn mode(text: &str) -> Result<u32, String> {
 pub struct UrlPrefix(String);
 
 impl UrlPrefix {
+    /// Empty, or a path such as `/mlbackend`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The rest of a path that begins with the prefix, such as `/version`; `None` for other paths, and without a prefix.
     #[must_use]
     pub fn strip<'a>(&self, path: &'a str) -> Option<&'a str> {

@@ -11,7 +11,8 @@ use clap::{ArgMatches, Args, Command, Error, FromArgMatches};
 
 use super::limits::{DatasetLimits, UploadLimits, unpacked_bytes};
 use super::parsers::{DAY, at_least_one, seconds, switch, version};
-use super::variables::EVALUATION_INFO;
+use super::user_names::UserNames;
+use super::variables::{ADMINS, EVALUATION_INFO, VIEWERS};
 use crate::auth::Users;
 use crate::backend::{EvaluationInfo, ImportLimits, RepeatedBatches, TrainingOptions};
 
@@ -21,6 +22,12 @@ pub struct Live {
     /// The users of the server; `None` when there are none.
     #[arg(skip)]
     pub users: Option<Arc<Users>>,
+    /// Users that can see and change the models of all users, separated by commas
+    #[arg(long, env = ADMINS, value_name = "USERS", default_value = "", hide_default_value = true, help_heading = "Access")]
+    pub admins: UserNames,
+    /// Users that can only look at the list of models, of all users, and cannot train, predict or export, separated by commas
+    #[arg(long, env = VIEWERS, value_name = "USERS", default_value = "", hide_default_value = true, help_heading = "Access")]
+    pub viewers: UserNames,
     /// Maximum number of iterations (training and test splits) that Moodle may request for an evaluation
     #[arg(long, env = "MOODLE_MLBACKEND_MAX_ITERATIONS", value_name = "N", default_value = "1000", value_parser = at_least_one)]
     pub max_iterations: usize,

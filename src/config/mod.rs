@@ -26,6 +26,7 @@ mod settings;
 mod settings_page;
 mod tls;
 mod toml_file;
+mod user_names;
 mod variables;
 
 pub use access::Access;
@@ -43,8 +44,10 @@ pub use retention::RetentionArgs;
 pub use setting::Setting;
 pub use settings::{CommandLine, Settings, without_empty_variables};
 pub use tls::{TlsArgs, TlsFiles};
+pub use user_names::UserNames;
 pub use variables::{
-    EVALUATION_INFO, LOGIN_FAILURES, METRICS_USER, TEMP_DIR, TLS_CERT, TLS_KEY, TRUSTED_PROXIES, USERS,
+    ADMINS, EVALUATION_INFO, ISOLATE_USERS, LOGIN_FAILURES, METRICS_USER, TEMP_DIR, TLS_CERT, TLS_KEY,
+    TRUSTED_PROXIES, USERS, VIEWERS,
 };
 
 use std::net::IpAddr;

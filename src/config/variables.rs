@@ -20,6 +20,12 @@ pub const TRUSTED_PROXIES: &str = "MOODLE_MLBACKEND_TRUSTED_PROXIES";
 pub const EVALUATION_INFO: &str = "MOODLE_MLBACKEND_EVALUATION_INFO";
 /// The user that may read the metrics.
 pub const METRICS_USER: &str = "MOODLE_MLBACKEND_METRICS_USER";
+/// The users that may see and change the models of all users.
+pub const ADMINS: &str = "MOODLE_MLBACKEND_ADMINS";
+/// The users that may only look.
+pub const VIEWERS: &str = "MOODLE_MLBACKEND_VIEWERS";
+/// Whether each user can access only its own models.
+pub const ISOLATE_USERS: &str = "MOODLE_MLBACKEND_ISOLATE_USERS";
 /// The limit of failed logins.
 pub const LOGIN_FAILURES: &str = "MOODLE_MLBACKEND_LOGIN_FAILURES";
 /// The certificate of TLS.

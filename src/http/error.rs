@@ -17,7 +17,9 @@ use super::connection::tls::TlsError;
 use super::response::text;
 use crate::auth::throttle::Wait;
 use crate::backend::{self, BackendError};
-use crate::config::{BodyRate, ConfigError, LOGIN_FAILURES, METRICS_USER, TEMP_DIR, USERS};
+use crate::config::{
+    ADMINS, BodyRate, ConfigError, ISOLATE_USERS, LOGIN_FAILURES, METRICS_USER, TEMP_DIR, USERS, VIEWERS,
+};
 use crate::dataset::{DatasetError, Dimension};
 use crate::fs::is_no_space;
 use crate::jobs::JobError;
@@ -112,6 +114,31 @@ pub(crate) enum HttpError {
          MOODLE_MLBACKEND_METRICS_LISTEN to an address for them."
     )]
     NotMetricsUser,
+    #[error(
+        "This user may only look at the list of models (GET /models): it is one of {VIEWERS}. Use another user, or remove it \
+         there."
+    )]
+    Viewer,
+    #[error("This needs a user that {ADMINS} names.")]
+    NotAdmin,
+    #[error(
+        "This user may only see its own models: leave out the parameter user, or use a user that {ADMINS} names."
+    )]
+    OtherUser,
+    #[error("The parameter user names no user of this server.")]
+    NoSuchUser,
+    #[error(
+        "All users share all models on this server ({ISOLATE_USERS} is off): leave out the parameter user."
+    )]
+    SharedModels,
+    #[error("No model is stored under this uniqueid and dirhash.")]
+    NoSuchModel,
+    #[error("No samples of this model are kept: it was imported, or never trained.")]
+    NoSamples,
+    #[error("There is nothing at this address. Give Moodle the server's host and port, without a path.")]
+    NotFound,
+    #[error("This address only accepts {0} requests.")]
+    MethodNotAllowed(&'static str),
     #[error("The requested key {0} is not available.")]
     MissingParameter(&'static str),
     #[error("{0}")]
@@ -224,11 +251,16 @@ impl HttpError {
 
     /// The response; `request_id` is the request's name in the log.
     pub(crate) fn response(&self, request_id: &str) -> HttpResponse {
-        let mut response = text(self.status_code(), self.message(request_id));
+        self.with_headers(text(self.status_code(), self.message(request_id)))
+    }
+
+    /// Adds the headers that belong to the error.
+    pub(super) fn with_headers(&self, mut response: HttpResponse) -> HttpResponse {
         let (name, value) = match self {
             Self::NoCredentials | Self::WrongCredentials => {
                 (header::WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE))
             }
+            Self::MethodNotAllowed(allow) => (header::ALLOW, HeaderValue::from_static(allow)),
             Self::TooManyFailures(wait) => (header::RETRY_AFTER, HeaderValue::from(wait.seconds())),
             Self::QueueFull { .. } | Self::QueueBytes(_) | Self::QueueTimeout(_) | Self::Stopping => {
                 (header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER))
@@ -244,7 +276,11 @@ impl ResponseError for HttpError {
     fn status_code(&self) -> StatusCode {
         match self {
             Self::NoCredentials | Self::WrongCredentials => StatusCode::UNAUTHORIZED,
-            Self::NotMetricsUser => StatusCode::FORBIDDEN,
+            Self::NotMetricsUser | Self::Viewer | Self::NotAdmin | Self::OtherUser => StatusCode::FORBIDDEN,
+            Self::NoSuchUser | Self::SharedModels | Self::NoSuchModel | Self::NoSamples | Self::NotFound => {
+                StatusCode::NOT_FOUND
+            }
+            Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooManyFailures(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::BadRequest(_)
             | Self::BadId(_)
@@ -265,6 +301,7 @@ impl ResponseError for HttpError {
             | Self::NothingToExport => StatusCode::SERVICE_UNAVAILABLE,
             Self::Backend(error) => match error.kind() {
                 backend::ErrorKind::BadInput => StatusCode::BAD_REQUEST,
+                backend::ErrorKind::Conflict => StatusCode::CONFLICT,
                 backend::ErrorKind::NoSpace => StatusCode::INSUFFICIENT_STORAGE,
                 backend::ErrorKind::UnusableModel | backend::ErrorKind::Internal => {
                     StatusCode::INTERNAL_SERVER_ERROR

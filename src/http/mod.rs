@@ -12,6 +12,8 @@ pub(crate) mod extract;
 mod long_reply;
 pub(crate) mod middleware;
 mod monitoring;
+mod openapi;
+mod problem;
 mod reload;
 mod response;
 mod routes;

@@ -36,6 +36,9 @@ use std::io;
 
 use crate::fs::failpoints::failpoint;
 
+/// The file of a run with its figures.
+pub const REPORT_JSON: &str = "report.json";
+
 /// Makes the report's files and passes each to `store` with its name, which has `/` between directories.
 ///
 /// # Errors
@@ -50,7 +53,7 @@ pub fn write(
         store(name, bytes)
     };
     save("info.log", info_log::text(report).as_bytes())?;
-    save("report.json", &report_json::json(report)?)?;
+    save(REPORT_JSON, &report_json::json(report)?)?;
     save(&tensorboard::file_name(report.started), &tensorboard::events(report))?;
     store("roc-curve.png", &roc_chart::draw(report)?)?;
     store("calibration.png", &calibration_chart::draw(report)?)

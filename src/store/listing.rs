@@ -29,6 +29,20 @@ impl Store {
         self.list_models(&["classifier", "logs"])
     }
 
+    /// The ids that have a directory, sorted. Looks at one directory only: an id may have no model.
+    pub fn ids(&self) -> Result<Vec<ModelId>, StoreError> {
+        Ok(directories(&self.root)?.iter().filter_map(|name| ModelId::of_directory(name)).collect())
+    }
+
+    /// The models and evaluation runs of one id, sorted by hash; none if its directory does not exist.
+    pub fn model_dirs_of(&self, id: &ModelId) -> Result<Vec<(DirHash, ModelDir)>, StoreError> {
+        let tree = self.root.join(id.as_str());
+        let hashes = directories(&tree)?;
+        let hashes = hashes.iter().filter_map(|name| DirHash::of_directory(name));
+        let used = hashes.filter(|hash| has_any(&tree.join(hash.as_str()), &["classifier", "logs"]));
+        Ok(used.map(|hash| (hash.clone(), self.model(id, &hash))).collect())
+    }
+
     fn list_models(&self, parts: &[&str]) -> Result<Listing, StoreError> {
         let mut listing = Listing::default();
         for id in directories(&self.root)?.iter().filter_map(|name| ModelId::of_directory(name)) {

@@ -342,3 +342,25 @@ fn lines_are_removed_after_the_days_of_the_setting() {
     let server = start_and_prune(Launch::again(server.terminate().1));
     assert_eq!(days(&server), [recent]);
 }
+
+#[test]
+fn a_rollback_and_a_download_of_samples_have_their_lines() {
+    let server = Launch::new().env("MOODLE_MLBACKEND_ADMINS", "a").start();
+    train(&server, &separable(40, false));
+    train(&server, &separable(60, true));
+    assert_eq!(server.post("/models/m/d/rollback", &Form::new()).status, 200);
+    assert_eq!(server.post("/models/m/d/rollback?generation=9", &Form::new()).status, 409);
+    assert_eq!(server.get("/models/m/d/samples").status, 200);
+    let lines = trail(&server.data_dir());
+    let lines = &lines[4..];
+    let expected = [
+        "began rollback -",
+        "ended rollback ok",
+        "began rollback -",
+        "ended rollback refused",
+        "done sample-download ok",
+    ];
+    assert_eq!(summary(lines), expected);
+    assert_eq!((&lines[1]["generation"], &lines[1]["samples"]), (&json!(3), &json!(40)));
+    assert_eq!((&lines[4]["uniqueid"], &lines[4]["samples"]), (&json!("m"), &json!(40)));
+}

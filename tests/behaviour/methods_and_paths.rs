@@ -1,7 +1,7 @@
 //! The paths that exist, and their methods.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::common::{ROUTES, Request, Route, TestServer, protected_routes};
 
@@ -36,16 +36,22 @@ fn a_wrong_method_is_405_with_the_allowed_ones_before_credentials_are_checked() 
 #[test]
 fn the_list_of_routes_has_each_file_that_registers_one() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http/routes");
-    let sources =
-        fs::read_dir(directory).unwrap().map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap());
+    let files = |directory: &Path| -> Vec<PathBuf> {
+        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect()
+    };
+    let (directories, mut sources): (Vec<_>, Vec<_>) =
+        files(&directory).into_iter().partition(|path| path.is_dir());
+    sources.extend(directories.iter().flat_map(|directory| files(directory)));
     let mut registered: Vec<String> = sources
-        .filter_map(|source| {
+        .iter()
+        .filter_map(|path| {
+            let source = fs::read_to_string(path).unwrap();
             let (_, service) = source.split_once("fn service() -> Resource")?;
             Some(service.split('"').nth(1).expect("a path")[..].to_owned())
         })
         .collect();
     registered.sort();
-    let mut listed = ROUTES.map(|route| route.path);
+    let mut listed = ROUTES.map(|route| route.pattern.unwrap_or(route.path));
     listed.sort_unstable();
     assert_eq!(registered, listed);
 }

@@ -126,7 +126,7 @@ fn every_route_is_answered_with_and_without_the_url_prefix() {
             (reply.status, body)
         };
         assert_eq!(request("/moodle/mlbackend"), request(""), "{route:?}");
-        assert_ne!(request("").0, 404, "{route:?}");
+        assert!(!request("").1.contains("nothing at this address"), "{route:?}");
     }
     for path in ["/moodle/mlbackend", "/moodle/mlbackendversion", "/mlbackend/version", "/moodle/version"] {
         assert_eq!(server.get(path).status, 404, "{path}");

@@ -141,6 +141,20 @@ impl Reply {
         serde_json::from_str(self.text()).unwrap_or_else(|error| panic!("{error} in {:?}", self.text()))
     }
 
+    /// The sentence of an error, which problem details have in a field.
+    pub fn sentence(&self) -> String {
+        if self.header("content-type") == Some("application/problem+json") {
+            return self.json()["detail"].as_str().expect("a sentence").to_owned();
+        }
+        self.text().to_owned()
+    }
+
+    /// Checks the status and the sentence of an error, plain or in problem details.
+    #[track_caller]
+    pub fn expect_error(&self, status: u16, sentence: &str) {
+        assert_eq!((self.status, self.sentence().as_str()), (status, sentence));
+    }
+
     /// Checks status and body together, so that a failure shows both.
     #[track_caller]
     pub fn expect(&self, status: u16, body: &str) {

@@ -7,7 +7,10 @@ use super::data::{separable, unlabelled};
 #[derive(Debug, Clone, Copy)]
 pub struct Route {
     pub method: &'static str,
+    /// With ids of a model in the place of `{…}`.
     pub path: &'static str,
+    /// The path as it is registered, where that is another.
+    pub pattern: Option<&'static str>,
     /// The header `Allow` of responses about methods.
     pub allow: &'static str,
     /// Whether it needs credentials.
@@ -21,6 +24,7 @@ pub struct Route {
 const GET: Route = Route {
     method: "GET",
     path: "",
+    pattern: None,
     allow: "GET, HEAD, OPTIONS",
     protected: true,
     parameters: &["uniqueid", "dirhash"],
@@ -30,7 +34,7 @@ const POST: Route = Route { method: "POST", allow: "OPTIONS, POST", file: Some("
 
 /// One entry for each file of `src/http/routes` that registers a route; a test of `methods_and_paths` compares them. Tests
 /// of methods, credentials, parameters and isolation send requests to each of them.
-pub const ROUTES: [Route; 11] = [
+pub const ROUTES: [Route; 17] = [
     Route { path: "/version", protected: false, parameters: &[], ..GET },
     Route { path: "/health/live", protected: false, parameters: &[], ..GET },
     Route { path: "/health/ready", protected: false, parameters: &[], ..GET },
@@ -46,6 +50,23 @@ pub const ROUTES: [Route; 11] = [
     },
     Route { path: "/import", file: Some("importzip"), ..POST },
     Route { path: "/deletemodel", parameters: &["uniqueid"], file: None, ..POST },
+    Route { path: "/openapi.json", protected: false, parameters: &[], ..GET },
+    Route { path: "/docs", protected: false, parameters: &[], ..GET },
+    Route { path: "/models", parameters: &[], ..GET },
+    Route { path: "/models/m/d", pattern: Some("/models/{uniqueid}/{dirhash}"), parameters: &[], ..GET },
+    Route {
+        path: "/models/m/d/samples",
+        pattern: Some("/models/{uniqueid}/{dirhash}/samples"),
+        parameters: &[],
+        ..GET
+    },
+    Route {
+        path: "/models/m/d/rollback",
+        pattern: Some("/models/{uniqueid}/{dirhash}/rollback"),
+        parameters: &[],
+        file: None,
+        ..POST
+    },
 ];
 
 /// The routes that need credentials.
@@ -54,6 +75,11 @@ pub fn protected_routes() -> impl Iterator<Item = Route> {
 }
 
 impl Route {
+    /// Whether its errors are problem details instead of plain sentences.
+    pub fn has_problems(&self) -> bool {
+        self.path.starts_with("/models")
+    }
+
     /// A request without credentials, with the first `count` parameters and without a file.
     pub fn request_with(&self, count: usize) -> Request {
         let parameters = self.parameters[..count].iter().map(|&name| (name, value(name)));

@@ -19,6 +19,7 @@ use super::sockets::ListeningSocket;
 use super::tls::Tls;
 use crate::config::Connections;
 use crate::http::middleware::request_log::log_request;
+use crate::http::openapi::{self, Served};
 use crate::http::routes;
 use crate::http::routes::fallback;
 use crate::http::service_manager::Heartbeats;
@@ -63,6 +64,7 @@ fn affordable(configured: usize) -> usize {
 #[derive(Clone)]
 struct Layers {
     state: web::Data<AppState>,
+    documents: web::Data<Served>,
     tls: Option<Tls>,
     limits: Connections,
     per_client: PerClientLimit,
@@ -88,7 +90,8 @@ pub(crate) fn serve(
         .disable_signals();
     let per_client = PerClientLimit::new(max_connections, state.config.access.trusted_proxies.clone());
     let shutdown = builder.graceful_shutdown_signal();
-    let layers = Layers { state: state.clone(), tls, limits, per_client, shutdown, heartbeats };
+    let documents = web::Data::new(openapi::served(state.config.listen.url_prefix.as_str()));
+    let layers = Layers { state: state.clone(), documents, tls, limits, per_client, shutdown, heartbeats };
     for socket in sockets {
         builder = layers.clone().listen(builder, socket)?;
     }
@@ -169,6 +172,7 @@ impl Layers {
             .h1(map_config(
                 App::new()
                     .app_data(self.state.clone())
+                    .app_data(self.documents.clone())
                     .wrap(middleware::from_fn(log_request))
                     .wrap(middleware::DefaultHeaders::new().add(("Server", SERVER)))
                     .configure(routes::register)

@@ -1,5 +1,6 @@
 //! From a request to typed values: forms, parameters, uploads, the tenant and the caller.
 
+pub(crate) mod account;
 pub(crate) mod caller;
 mod disk_space;
 pub(crate) mod form;

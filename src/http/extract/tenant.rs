@@ -39,6 +39,18 @@ impl Tenant {
         tenant.ok_or_else(|| HttpError::internal("finding the tenant", "the request is not authenticated"))
     }
 
+    /// The tenant's own name of a model with this id on disk; `None` for models of others. Of an id whose name on disk is its
+    /// hash, that is the hash, which names the same model.
+    pub(crate) fn visible<'a>(&self, on_disk: &'a str) -> Option<&'a str> {
+        let name = on_disk.strip_prefix(self.prefix.as_deref().unwrap_or_default())?;
+        (!name.is_empty()).then_some(name)
+    }
+
+    /// The beginning of the ids on disk of its models.
+    pub(crate) fn prefix(&self) -> &str {
+        self.prefix.as_deref().unwrap_or_default()
+    }
+
     /// The id on disk of the tenant's model `raw`.
     pub(crate) fn model(&self, raw: &str) -> Result<ModelId, IdError> {
         let id = ModelId::new(raw)?;

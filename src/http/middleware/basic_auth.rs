@@ -15,48 +15,67 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use super::request_log::ClientAddress;
 use crate::auth::users::of_latin1;
 use crate::http::error::HttpError;
+use crate::http::extract::account::{Access, Account};
 use crate::http::extract::caller::UserName;
+use crate::http::extract::form::Form;
 use crate::http::extract::tenant::Tenant;
 use crate::http::state::AppState;
 use crate::telemetry::metrics::{LoginFailure, metrics};
 
-/// Authenticates a request before its body is read, and notes its [`Tenant`] and [`UserName`] for the handler.
+/// Authenticates a request before its body is read, and notes its [`Account`], [`Tenant`] and [`UserName`] for the handler.
 pub(crate) async fn check(
+    access: Access,
     state: web::Data<AppState>,
     client: web::ReqData<ClientAddress>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let credentials = read(request.headers());
-    let name = credentials.as_ref().map(|credentials| UserName(credentials.name.clone()));
-    let authenticated = authenticate(&state, client.0, credentials).await;
+    let authenticated = authenticate(&state, client.0, read(request.headers())).await;
     match &authenticated {
         Err(HttpError::WrongCredentials) => metrics().login_failed(LoginFailure::Wrong),
         Err(HttpError::TooManyFailures(_)) => metrics().login_failed(LoginFailure::Throttled),
         _ => {}
     }
     match authenticated {
-        Ok(tenant) => {
-            request.extensions_mut().insert(tenant);
-            name.and_then(|name| request.extensions_mut().insert(name));
-            Ok(next.call(request).await?.map_into_boxed_body())
-        }
+        Ok(account) => match permitted(access, &state, &account, request.query_string()) {
+            Ok(tenant) => {
+                request.extensions_mut().insert(UserName(account.name().to_owned()));
+                request.extensions_mut().insert(account);
+                request.extensions_mut().insert(tenant);
+                Ok(next.call(request).await?.map_into_boxed_body())
+            }
+            Err(error) => Ok(request.error_response(error)),
+        },
         Err(error) => Ok(request.error_response(error)),
     }
+}
+
+/// Whether the user may use the route, and the tenant of a request of Moodle.
+fn permitted(
+    access: Access,
+    state: &web::Data<AppState>,
+    account: &Account,
+    query: &str,
+) -> Result<Tenant, HttpError> {
+    access.check(account.role())?;
+    if access != Access::Moodle {
+        return account.tenant(&state.config, None);
+    }
+    account.tenant(&state.config, Form::of_query(query.as_bytes()).value("user"))
 }
 
 async fn authenticate(
     state: &web::Data<AppState>,
     client: IpAddr,
     credentials: Option<Credentials>,
-) -> Result<Tenant, HttpError> {
+) -> Result<Account, HttpError> {
     let users = state.config.live().users.clone().ok_or(HttpError::NoUsers)?;
     let Credentials { name, passwords } = credentials.ok_or(HttpError::NoCredentials)?;
     // Before the password is compared: a throttled client must not learn whether its guess was right.
     state.throttle.admit(client, &name, Instant::now())?;
-    let tenant = if state.config.access.isolate_users { Tenant::isolated(&name) } else { Tenant::shared() };
+    let account = Account::new(&state.config, &name);
     if passwords.iter().any(|password| users.remembered(&name, password)) {
-        return Ok(tenant);
+        return Ok(account);
     }
     let attempt = state.throttle.begin(client, &name, Instant::now())?;
     let verify = {
@@ -69,7 +88,7 @@ async fn authenticate(
         right_or_unknown => {
             attempt.forgive();
             right_or_unknown?;
-            Ok(tenant)
+            Ok(account)
         }
     }
 }

@@ -9,7 +9,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, web};
+use actix_web::{Error, HttpMessage, HttpResponse, web};
 use tracing::Instrument;
 
 use super::streamed_body::{Ending, watched};
@@ -18,6 +18,7 @@ use crate::config::TRUSTED_PROXIES;
 use crate::http::connection::backpressure::ReadGate;
 use crate::http::error::HttpError;
 use crate::http::extract::form::content_length;
+use crate::http::problem;
 use crate::http::shutdown::RequestGuard;
 use crate::http::state::AppState;
 use crate::store::ModelId;
@@ -58,9 +59,13 @@ pub(crate) async fn log_request(
     let response_pending = request.request().conn_data::<ReadGate>().map(ReadGate::begin);
     let client = client_address(&request, &state);
     request.extensions_mut().insert(client);
+    let errors = Errors { id: &id, prefix: state.config.listen.url_prefix.as_str() };
     let mut response = match refuse(&request, &in_progress) {
-        Err(error) => request.into_response(error.response(&id)),
-        Ok(()) => with_error_response(next.call(request).instrument(span).await?.map_into_boxed_body(), &id),
+        Err(error) => {
+            let response = errors.response(&error, request.path());
+            request.into_response(response)
+        }
+        Ok(()) => errors.named(next.call(request).instrument(span).await?.map_into_boxed_body()),
     };
     if let Ok(value) = HeaderValue::try_from(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
@@ -107,14 +112,32 @@ fn client_address(request: &ServiceRequest, state: &AppState) -> ClientAddress {
     ClientAddress(proxies.client(peer, request.headers()))
 }
 
-/// Replaces the response to an error by one that names the request's id, and logs internal errors.
-fn with_error_response(response: ServiceResponse, id: &str) -> ServiceResponse {
-    let Some(error) = response.response().error().and_then(|error| error.as_error::<HttpError>()) else {
-        return response;
-    };
-    error.log(id);
-    let error_response = error.response(id);
-    response.into_response(error_response)
+/// How errors of a request are answered.
+struct Errors<'a> {
+    /// The id of the request.
+    id: &'a str,
+    /// The path below which a proxy publishes the server.
+    prefix: &'a str,
+}
+
+impl Errors<'_> {
+    /// Replaces the response to an error by one that names the request's id, and logs internal errors.
+    fn named(&self, response: ServiceResponse) -> ServiceResponse {
+        let Some(error) = response.response().error().and_then(|error| error.as_error::<HttpError>()) else {
+            return response;
+        };
+        error.log(self.id);
+        let error_response = self.response(error, response.request().path());
+        response.into_response(error_response)
+    }
+
+    fn response(&self, error: &HttpError, path: &str) -> HttpResponse {
+        if problem::applies_to(path) {
+            problem::response(error, self.id, self.prefix)
+        } else {
+            error.response(self.id)
+        }
+    }
 }
 
 /// The log line of a request.

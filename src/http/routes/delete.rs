@@ -9,6 +9,7 @@ use crate::http::audit::recorded;
 use crate::http::error::HttpError;
 use crate::http::extract::caller::Caller;
 use crate::http::extract::typed_request::Parsed;
+use crate::http::openapi::forms::{DeletionForm, OtherUser};
 use crate::http::response::ok;
 use crate::http::state::AppState;
 use crate::store::ModelId;
@@ -17,7 +18,14 @@ pub(super) fn service() -> Resource {
     post("/deletemodel", protected(delete))
 }
 
-async fn delete(
+/// Deletes everything under a `uniqueid`
+///
+/// That succeeds if there is nothing, too.
+#[utoipa::path(post, path = "/deletemodel", tag = "Moodle", params(OtherUser),
+    request_body(content = DeletionForm, content_type = "multipart/form-data"),
+    responses((status = 200, description = "`Ok`", body = String, content_type = "text/plain"),
+))]
+pub(in crate::http) async fn delete(
     state: web::Data<AppState>,
     caller: Caller,
     Parsed(id): Parsed<ModelId>,

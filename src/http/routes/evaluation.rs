@@ -15,10 +15,11 @@ use crate::http::extract::params;
 use crate::http::extract::tenant::Tenant;
 use crate::http::extract::typed_request::{FromForm, Parsed};
 use crate::http::long_reply;
+use crate::http::openapi::forms::{EvaluationForm, OtherUser};
 use crate::http::state::AppState;
 use crate::store::{ModelKey, RunId};
 
-pub(super) struct EvaluationUpload {
+pub(in crate::http) struct EvaluationUpload {
     key: ModelKey,
     request: EvaluationRequest,
     trained: Option<ModelKey>,
@@ -44,7 +45,16 @@ pub(super) fn service() -> Resource {
     post("/evaluation", protected(evaluate))
 }
 
-async fn evaluate(
+/// Evaluates a model
+///
+/// Trains models on 80 % of the samples and tests them on the rest, again and again; with `trainedmodeldirhash`, it tests that
+/// model on all samples. The parameters may also be in the query string.
+#[utoipa::path(post, path = "/evaluation", tag = "Moodle", params(OtherUser),
+    request_body(content = EvaluationForm, content_type = "multipart/form-data"),
+    responses(
+    (status = 200, description = "The result. The figures are absent if nothing could be measured.", body = EvaluationReply),
+))]
+pub(in crate::http) async fn evaluate(
     request: HttpRequest,
     state: web::Data<AppState>,
     caller: Caller,

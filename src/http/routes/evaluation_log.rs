@@ -10,11 +10,12 @@ use crate::http::extract::form::Form;
 use crate::http::extract::params;
 use crate::http::extract::tenant::Tenant;
 use crate::http::extract::typed_request::{FromForm, Parsed};
+use crate::http::openapi::forms::{ModelQuery, OtherUser, Zip};
 use crate::http::response::zip;
 use crate::http::state::AppState;
 use crate::store::{ModelKey, RunId};
 
-pub(super) struct RunQuery {
+pub(in crate::http) struct RunQuery {
     key: ModelKey,
     run: Option<RunId>,
 }
@@ -29,7 +30,14 @@ pub(super) fn service() -> Resource {
     get("/evaluationlog", protected(evaluation_log))
 }
 
-async fn evaluation_log(
+/// The report of an evaluation
+#[utoipa::path(get, path = "/evaluationlog", tag = "Moodle",
+    params(ModelQuery, ("runid" = String, Query, description = "The `runid` of the evaluation's reply."), OtherUser),
+    responses(
+    (status = 200, description = "The files of the report; an empty archive of 22 bytes if there is no such run.",
+                   body = inline(Zip), content_type = "application/zip"),
+))]
+pub(in crate::http) async fn evaluation_log(
     state: web::Data<AppState>,
     Parsed(RunQuery { key, run }): Parsed<RunQuery>,
 ) -> Result<HttpResponse, HttpError> {

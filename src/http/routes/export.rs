@@ -9,6 +9,7 @@ use crate::http::audit::recorded;
 use crate::http::error::HttpError;
 use crate::http::extract::caller::Caller;
 use crate::http::extract::typed_request::Parsed;
+use crate::http::openapi::forms::{ModelQuery, OtherUser, Zip};
 use crate::http::response::zip;
 use crate::http::state::AppState;
 use crate::store::ModelKey;
@@ -17,7 +18,13 @@ pub(super) fn service() -> Resource {
     get("/export", protected(export))
 }
 
-async fn export(
+/// Exports a model
+#[utoipa::path(get, path = "/export", tag = "Moodle", params(ModelQuery, OtherUser), responses(
+    (status = 200, description = "The files of the model.", body = inline(Zip), content_type = "application/zip"),
+    (status = 503, description = "There is no trained model (`There is nothing to export.`), or the server is busy or \
+                                  stopping, with the header Retry-After."),
+))]
+pub(in crate::http) async fn export(
     state: web::Data<AppState>,
     caller: Caller,
     Parsed(key): Parsed<ModelKey>,

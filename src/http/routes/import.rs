@@ -9,6 +9,7 @@ use crate::http::audit::{ended, ending};
 use crate::http::error::HttpError;
 use crate::http::extract::caller::Caller;
 use crate::http::extract::typed_request::{ArchiveUpload, Parsed};
+use crate::http::openapi::forms::{ImportForm, OtherUser};
 use crate::http::response::ok;
 use crate::http::state::AppState;
 
@@ -16,7 +17,14 @@ pub(super) fn service() -> Resource {
     post("/import", protected(import))
 }
 
-async fn import(
+/// Imports a model
+///
+/// It replaces the stored one.
+#[utoipa::path(post, path = "/import", tag = "Moodle", params(OtherUser),
+    request_body(content = ImportForm, content_type = "multipart/form-data"),
+    responses((status = 200, description = "`Ok`", body = String, content_type = "text/plain"),
+))]
+pub(in crate::http) async fn import(
     state: web::Data<AppState>,
     caller: Caller,
     Parsed(ArchiveUpload { key, archive }): Parsed<ArchiveUpload>,

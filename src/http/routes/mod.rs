@@ -1,19 +1,22 @@
 //! The routes, one file each.
 
-mod delete;
-mod evaluation;
-mod evaluation_log;
-mod export;
+pub(super) mod delete;
+pub(super) mod docs;
+pub(super) mod evaluation;
+pub(super) mod evaluation_log;
+pub(super) mod export;
 pub(super) mod fallback;
 pub(super) mod health_live;
 pub(super) mod health_ready;
-mod import;
+pub(super) mod import;
 mod job_log;
-mod metrics;
-mod prediction;
+pub(super) mod metrics;
+pub(super) mod models;
+pub(super) mod openapi_json;
+pub(super) mod prediction;
 mod resource;
-mod training;
-mod version;
+pub(super) mod training;
+pub(super) mod version;
 
 use actix_web::web::ServiceConfig;
 
@@ -30,5 +33,11 @@ pub(super) fn register(config: &mut ServiceConfig) {
         .service(evaluation_log::service())
         .service(export::service())
         .service(import::service())
-        .service(delete::service());
+        .service(delete::service())
+        .service(openapi_json::service())
+        .service(docs::service())
+        .service(models::list::service())
+        .service(models::detail::service())
+        .service(models::rollback::service())
+        .service(models::samples::service());
 }

@@ -10,6 +10,7 @@ use crate::http::error::HttpError;
 use crate::http::extract::caller::Caller;
 use crate::http::extract::typed_request::{DatasetUpload, Parsed};
 use crate::http::long_reply;
+use crate::http::openapi::forms::{OtherUser, PredictionForm};
 use crate::http::state::AppState;
 use crate::store::ModelKey;
 
@@ -17,7 +18,16 @@ pub(super) fn service() -> Resource {
     post("/prediction", protected(predict))
 }
 
-async fn predict(
+/// Predicts samples
+///
+/// The parameters may also be in the query string.
+#[utoipa::path(post, path = "/prediction", tag = "Moodle", params(OtherUser),
+    request_body(content = PredictionForm, content_type = "multipart/form-data"),
+    responses(
+    (status = 200, description = "The predictions (status 0), or there is no trained model (status 2).", body = Prediction,
+                   example = json!({"status": 0, "info": [], "predictions": [["183021-0", "1", "0.8952252"]]})),
+))]
+pub(in crate::http) async fn predict(
     request: HttpRequest,
     state: web::Data<AppState>,
     caller: Caller,

@@ -1,11 +1,13 @@
 //! The two kinds of resources: those that are read and those that take a body.
 
+use actix_web::body::BoxBody;
 use actix_web::dev::Handler;
 use actix_web::guard::{self, Guard};
-use actix_web::middleware::from_fn;
+use actix_web::middleware::{Next, from_fn};
 use actix_web::{FromRequest, HttpRequest, Resource, Responder, Route, web};
 
 use super::fallback::method_not_allowed;
+use crate::http::extract::account::Access;
 use crate::http::middleware::basic_auth;
 
 /// A resource for GET and HEAD.
@@ -28,13 +30,24 @@ pub(super) fn post(path: &str, route: Route) -> Resource {
     resource(&[path], route, guard::Post(), "OPTIONS, POST")
 }
 
-/// A route that needs credentials.
+/// A route of Moodle, which needs credentials.
 pub(super) fn protected<F, Args>(handler: F) -> Route
 where
     F: Handler<Args, Output: Responder + 'static>,
     Args: FromRequest + 'static,
 {
-    web::to(handler).wrap(from_fn(basic_auth::check))
+    protected_for(Access::Moodle, handler)
+}
+
+/// A route that needs credentials of certain users.
+pub(super) fn protected_for<F, Args>(access: Access, handler: F) -> Route
+where
+    F: Handler<Args, Output: Responder + 'static>,
+    Args: FromRequest + 'static,
+{
+    web::to(handler).wrap(from_fn(move |state, client, request, next: Next<BoxBody>| {
+        basic_auth::check(access, state, client, request, next)
+    }))
 }
 
 /// Credentials are checked for the right method only: a wrong one gets its 405 first, and `OPTIONS` needs none.

@@ -10,6 +10,7 @@ use crate::http::error::HttpError;
 use crate::http::extract::caller::Caller;
 use crate::http::extract::typed_request::{DatasetUpload, Parsed};
 use crate::http::long_reply;
+use crate::http::openapi::forms::{OtherUser, TrainingForm};
 use crate::http::state::AppState;
 use crate::store::ModelKey;
 
@@ -17,7 +18,19 @@ pub(super) fn service() -> Resource {
     post("/training", protected(train))
 }
 
-async fn train(
+/// Trains a model
+///
+/// The new samples are added to those of earlier trainings, and the model is trained on all of them. A batch that was sent
+/// before counts once. The parameters may also be in the query string.
+#[utoipa::path(post, path = "/training", tag = "Moodle", params(OtherUser),
+    request_body(content = TrainingForm, content_type = "multipart/form-data"),
+    responses(
+    (status = 200, description = "The model is trained (status 0), or the samples do not suffice (status 8). After \
+                                  MOODLE_MLBACKEND_KEEPALIVE_SECONDS the response begins with white space, and an error is a \
+                                  reply with status 1.", body = Training,
+                   example = json!({"status": 0, "info": []})),
+))]
+pub(in crate::http) async fn train(
     request: HttpRequest,
     state: web::Data<AppState>,
     caller: Caller,

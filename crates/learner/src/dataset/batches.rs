@@ -68,6 +68,11 @@ impl Batches {
         (self.fingerprints, self.days) = all.filter(|(_, day)| *day >= first).unzip();
     }
 
+    /// The day and the number of samples of each batch.
+    pub fn sizes(&self) -> impl Iterator<Item = (Day, usize)> {
+        self.days.iter().copied().zip(self.fingerprints.iter().map(|batch| batch.0.len()))
+    }
+
     /// The positions of the samples of a batch that remain after every remembered batch that it contains completely is taken
     /// out of it. `hashes` has the hash of each sample.
     pub fn new_samples(&self, hashes: &[u64]) -> Vec<u32> {

@@ -33,6 +33,7 @@ mod reader;
 mod stored_samples;
 mod table;
 mod target_classes;
+mod writer;
 
 pub use archive::ArchiveError;
 pub use column::Column;
@@ -45,3 +46,4 @@ pub use limits::Limits;
 pub use reader::{Unlabelled, read_labelled, read_unlabelled};
 pub use stored_samples::StoredSamples;
 pub use table::{Table, read_table};
+pub use writer::CsvWriter;

@@ -42,6 +42,12 @@ impl StoredSamples {
         self.samples.as_ref()
     }
 
+    /// The day and the number of samples of each remembered batch, oldest first. Small and very old batches are not remembered.
+    #[must_use]
+    pub fn batch_sizes(&self) -> Vec<(Day, usize)> {
+        self.batches.sizes().collect()
+    }
+
     /// The day on which the oldest sample came; `None` before the first batch.
     #[must_use]
     pub fn first_day(&self) -> Option<Day> {

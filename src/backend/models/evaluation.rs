@@ -1,0 +1,88 @@
+//! The stored evaluations of a model id.
+//!
+//! Owns what is read from a report. Must not know how a report is written.
+
+use serde::Deserialize;
+
+use crate::report::REPORT_JSON;
+use crate::store::{DirHash, ModelId, Run, RunId, Store, StoreError};
+
+/// A stored evaluation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredEvaluation {
+    /// Its run, the time of its beginning in milliseconds since 1970.
+    pub run: RunId,
+    /// The dirhash under which it is stored.
+    pub dir: DirHash,
+    /// What its report says; `None` if the report cannot be read.
+    pub result: Option<EvaluationResult>,
+}
+
+/// What the report of an evaluation says.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(from = "Report")]
+pub struct EvaluationResult {
+    /// RFC 3339.
+    pub finished: String,
+    /// Moodle's status bits.
+    pub status: u8,
+    /// The mean weighted F1 score, if it was measured.
+    pub score: Option<f64>,
+    /// The number of samples.
+    pub samples: Option<u64>,
+    /// Whether the trained model was rated, instead of new ones.
+    pub rated_trained_model: bool,
+}
+
+/// The fields of `report.json` that are read here.
+#[derive(Deserialize)]
+struct Report {
+    finished: String,
+    status: u8,
+    #[serde(default)]
+    rated_trained_model: bool,
+    evaluation: Option<Evaluation>,
+    dataset: Option<Dataset>,
+}
+
+#[derive(Deserialize)]
+struct Evaluation {
+    score: Option<f64>,
+}
+
+#[derive(Deserialize)]
+struct Dataset {
+    samples: Option<u64>,
+}
+
+impl From<Report> for EvaluationResult {
+    fn from(report: Report) -> Self {
+        Self {
+            finished: report.finished,
+            status: report.status,
+            score: report.evaluation.and_then(|evaluation| evaluation.score),
+            samples: report.dataset.and_then(|dataset| dataset.samples),
+            rated_trained_model: report.rated_trained_model,
+        }
+    }
+}
+
+/// The newest evaluations of a model id, at most `max`, newest first.
+pub(super) fn newest(store: &Store, id: &ModelId, max: usize) -> Result<Vec<StoredEvaluation>, StoreError> {
+    let mut runs = Vec::new();
+    for (hash, model_dir) in store.model_dirs_of(id)? {
+        runs.extend(model_dir.runs()?.into_iter().map(|run| (run, hash.clone(), model_dir.clone())));
+    }
+    runs.sort_unstable_by_key(|(run, ..)| std::cmp::Reverse(*run));
+    runs.truncate(max);
+    let read = |(run, dir, model_dir): (RunId, DirHash, crate::store::ModelDir)| {
+        let result = model_dir.run(run)?.as_ref().and_then(result);
+        Ok(StoredEvaluation { run, dir, result })
+    };
+    runs.into_iter().map(read).collect()
+}
+
+/// A run may be deleted at any time, and one of an earlier version may have no report.
+fn result(run: &Run) -> Option<EvaluationResult> {
+    serde_json::from_slice(&run.read(REPORT_JSON).ok()?).ok()
+}

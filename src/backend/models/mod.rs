@@ -1,0 +1,17 @@
+//! What is stored, for the list of models, and changes to a stored model that are no training.
+//!
+//! Must not know users, pages or how anything is shown.
+
+mod detail;
+mod evaluation;
+mod list;
+mod rollback;
+mod samples;
+mod summary;
+
+pub use detail::{Detail, detail, is_stored};
+pub use evaluation::{EvaluationResult, StoredEvaluation};
+pub use list::{Cursor, Direction, ListQuery, Page, Place, Sort, SortBy, list};
+pub use rollback::{RolledBack, roll_back};
+pub use samples::{KeptSamples, samples};
+pub use summary::{ModelOrigin, Summary};

@@ -1,0 +1,46 @@
+//! The model that a path names.
+//!
+//! Must not know what is done with it.
+
+use actix_web::{HttpMessage, HttpRequest, web};
+
+use crate::http::error::HttpError;
+use crate::http::extract::account::Account;
+use crate::http::extract::form::Form;
+use crate::http::extract::tenant::Tenant;
+use crate::http::state::AppState;
+use crate::store::{DirHash, ModelId, ModelKey};
+
+/// A model of a request, and the tenant that it belongs to.
+pub(super) struct Named {
+    pub(super) key: ModelKey,
+    pub(super) tenant: Tenant,
+    /// The parameter `user`, for those that see whose a model is.
+    pub(super) user: Option<String>,
+}
+
+impl Named {
+    /// The model of a path with `{uniqueid}` and `{dirhash}`, and of the parameter `user`. Notes its id for the log.
+    pub(super) fn of(request: &HttpRequest, state: &web::Data<AppState>) -> Result<Self, HttpError> {
+        let (id, dir) = (segment(request, "uniqueid")?, segment(request, "dirhash")?);
+        let account = Account::of(request)?;
+        let query = Form::of_query(request.query_string().as_bytes());
+        let user = query.value("user");
+        let tenant = account.owner(&state.config, user)?;
+        let key = ModelKey { id: tenant.model(id)?, dir: DirHash::new("dirhash", dir)? };
+        request.extensions_mut().insert(key.id.clone());
+        let user = account.sees_owners().then(|| user.unwrap_or(account.name()).to_owned());
+        Ok(Self { key, tenant, user })
+    }
+}
+
+/// A segment of the path that is an id as it is: a guess could name another model.
+fn segment<'a>(request: &'a HttpRequest, name: &'static str) -> Result<&'a str, HttpError> {
+    let raw = request.match_info().get(name).unwrap_or_default();
+    if ModelId::new(raw).is_ok_and(|id| id.as_str() == raw) {
+        return Ok(raw);
+    }
+    Err(HttpError::BadRequest(format!(
+        "{name} in the path is no id of a model: send 1 to 200 of the characters A-Z a-z 0-9 _ - $."
+    )))
+}

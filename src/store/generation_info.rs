@@ -1,0 +1,88 @@
+//! What the records of a generation say, without its files.
+//!
+//! Owns the cheap view for lists: one small file for each model, and no model or samples are read. Must not know how it is
+//! shown.
+
+use serde_json::Value;
+
+use super::error::StoreError;
+use super::manifest::{Manifest, Pointer};
+use super::model_dir::ModelDir;
+use super::prune::size;
+
+/// What the record of a generation says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GenerationInfo {
+    /// Counts from 1.
+    pub number: u64,
+    /// The time of its publication (RFC 3339, UTC).
+    pub created_at: String,
+    /// The facts that it was published with.
+    pub facts: Value,
+    /// The model file.
+    pub model: StoredFile,
+    /// The samples that the model was trained on, if they are stored.
+    pub samples: Option<StoredFile>,
+}
+
+/// A file as it was published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredFile {
+    /// In bytes.
+    pub size: u64,
+    /// In lower-case hexadecimal digits.
+    pub sha256: String,
+}
+
+impl GenerationInfo {
+    /// The size of its files in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.model.size + self.samples.as_ref().map_or(0, |samples| samples.size)
+    }
+
+    pub(super) fn of(manifest: &Manifest) -> Self {
+        let file = |checksum: &super::manifest::Checksum| StoredFile {
+            size: checksum.size,
+            sha256: checksum.sha256.clone(),
+        };
+        Self {
+            number: manifest.generation,
+            created_at: manifest.created_at.clone(),
+            facts: manifest.facts.clone(),
+            model: file(&manifest.files.model),
+            samples: manifest.files.samples.as_ref().map(file),
+        }
+    }
+}
+
+impl ModelDir {
+    /// What the pointer says about the current generation; `None` if nothing was published. Reads one file, unless the
+    /// pointer is missing or damaged. Takes no lock.
+    pub fn current_info(&self) -> Result<Option<GenerationInfo>, StoreError> {
+        let classifier = self.classifier();
+        let pointer = classifier.pointer_bytes()?;
+        if let Some(pointer) = pointer.and_then(|bytes| Pointer::parse(&bytes, &classifier.pointer())) {
+            return Ok(Some(GenerationInfo::of(&pointer.manifest)));
+        }
+        Ok(self.current_read_only()?.map(|generation| GenerationInfo::of(&generation.manifest)))
+    }
+
+    /// The generations with an intact record, newest first. Their files are not looked at.
+    pub fn generations(&self) -> Result<Vec<GenerationInfo>, StoreError> {
+        let classifier = self.classifier();
+        let mut generations = Vec::new();
+        for number in classifier.numbers()?.into_iter().rev() {
+            let manifest = Manifest::read(&classifier.generation(number))?;
+            let manifest = manifest.filter(|manifest| manifest.generation == number);
+            generations.extend(manifest.as_ref().map(GenerationInfo::of));
+        }
+        Ok(generations)
+    }
+
+    /// The size of all files of the model, evaluation runs included; without those that cannot be read.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        size(&self.dir)
+    }
+}
