@@ -82,6 +82,20 @@ pub enum BackendError {
         /// The limit of classes.
         max_classes: usize,
     },
+    /// A named model file cannot be opened or read.
+    #[error("The model cannot be read: {source}.")]
+    UnreadableModelFile {
+        /// The cause.
+        source: io::Error,
+    },
+    /// A named file is not a model.
+    #[error("This is not a model: expected an ONNX file, or an export (a zip or its directory).")]
+    NotAModelFile,
+    /// The directory for the files of one command cannot be created.
+    #[error(
+        "No temporary directory can be created: {0}. Set TMPDIR to a directory that this user can write to."
+    )]
+    TemporaryDirectory(#[source] io::Error),
     /// `inspect` does not recognise the file or directory.
     #[error(transparent)]
     NotInspectable(#[from] InspectError),
@@ -152,6 +166,8 @@ impl BackendError {
             | Self::InvalidImport(_)
             | Self::ImportedModel(_)
             | Self::ImportTooLarge { .. }
+            | Self::UnreadableModelFile { .. }
+            | Self::NotAModelFile
             | Self::NotInspectable(_) => ErrorKind::BadInput,
             Self::UnusablePythonModel { .. }
             | Self::UnverifiedMigration(_)
@@ -160,6 +176,7 @@ impl BackendError {
             Self::NoSpace => ErrorKind::NoSpace,
             Self::UnreadableUpload(_)
             | Self::UnopenableUpload(_)
+            | Self::TemporaryDirectory(_)
             | Self::Model(_)
             | Self::Archive(_)
             | Self::Store(_)

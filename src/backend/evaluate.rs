@@ -40,6 +40,8 @@ pub enum EvaluationInfo {
     /// The result in a few sentences.
     #[default]
     Full,
+    /// The result without the place of the report, for a terminal.
+    Result,
     /// Nothing, as the Python server sends it.
     Bare,
 }
@@ -138,8 +140,10 @@ fn evaluate_observed(
     };
     report::write(&report, |name, bytes| run.write(name, bytes))?;
     let mut reply = reply(&outcome, request, &run, observed.samples);
-    if request.info == EvaluationInfo::Full {
-        reply.info.extend(report::moodle_info(&report));
+    match request.info {
+        EvaluationInfo::Full => reply.info.extend(report::moodle_info(&report)),
+        EvaluationInfo::Result => reply.info.extend(report::result_sentences(&report)),
+        EvaluationInfo::Bare => {}
     }
     run.publish()?;
     Ok(reply)

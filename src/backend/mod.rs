@@ -2,6 +2,7 @@
 //!
 //! Owns the combination of all modules below it. `http` and `cli` call it; it must not know either of them.
 
+mod anonymize;
 mod audited;
 mod check;
 mod current_model;
@@ -16,26 +17,31 @@ mod predict;
 mod reply;
 mod samples_age;
 mod score;
+mod temporary_model;
 mod time_budget;
 mod train;
 mod transfer;
 mod upload;
 
+pub use anonymize::{AnonymizeOptions, Anonymized, Learnability, Learned, anonymize};
 pub use audited::Audited;
 pub use check::check;
 pub use current_model::uses_imported_model;
 pub use error::{BackendError, ErrorKind};
 pub use evaluate::{EvaluationInfo, EvaluationRequest, evaluate, evaluation_log};
-pub use inspect::{DatasetReport, DirectoryReport, Found, InspectError, ModelReport, StoredModel, inspect};
+pub use inspect::{
+    DatasetReport, DirectoryReport, Found, InspectError, ModelReport, StoredModel, describe_onnx, inspect,
+};
 pub use loaded_models::LoadedModels;
 pub use migrate::{PythonServerState, convert_python_server, look_at_python_server, remove_python_server};
 pub use predict::predict;
 pub use reply::{EvaluationFigures, EvaluationReply, Failure, Imported, Prediction, Status, Training};
+pub use temporary_model::{Remover, TemporaryModel, export_onnx};
 pub use time_budget::{TimeBudget, USUAL_BUDGET};
 pub use train::{RepeatedBatches, TrainingOptions, train};
 pub use transfer::{
     ImportError, ImportLimits, NameProblem, ZipDirectoryError, export, export_to, import, import_from,
-    read_archive, read_directory,
+    import_path, read_archive, read_directory,
 };
 pub use upload::Upload;
 

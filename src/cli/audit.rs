@@ -3,7 +3,6 @@
 //! Owns the output and the forms of times. Must not know how lines are stored.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io::{Write as _, stdout};
 use std::process::ExitCode;
 
 use jiff::civil::Date;
@@ -12,6 +11,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use super::data_directory::{DataDirectory, OpenError};
 use super::exit_code::exit_code;
+use super::output::print;
 use super::table::{counted, sanitized, table};
 use crate::audit::{AuditError, Damaged, Event, Filter, Line, Operation, Outcome, Verdict, read};
 
@@ -122,9 +122,9 @@ fn find(args: Args) -> Result<(Found, bool), ShowError> {
 }
 
 fn print_json(line: &Line) {
-    // It consists of texts and numbers, of which JSON is always made. A reader may have closed the pipe.
+    // It consists of texts and numbers, of which JSON is always made.
     let json = serde_json::to_string(line).unwrap_or_default();
-    let _ = writeln!(stdout(), "{json}");
+    print(&json);
 }
 
 impl Found {
@@ -150,13 +150,13 @@ impl Found {
             ]);
         }
         if !self.lines.is_empty() {
-            println!("{table}");
+            print(&table);
         }
         let operations = counted(self.lines.len(), "operation");
         if self.more == 0 {
-            println!("{operations}.");
+            print(&format!("{operations}."));
         } else {
-            println!("{operations}, the newest; --limit 0 shows {} more.", self.more);
+            print(&format!("{operations}, the newest; --limit 0 shows {} more.", self.more));
         }
     }
 

@@ -2,13 +2,13 @@
 //!
 //! Must not know any command: the script is made of clap's definitions.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::CommandFactory as _;
 use clap_complete::{Shell, generate};
 
 use super::Cli;
+use super::output::write_stdout;
 
 /// Print the script with which a shell completes commands and flags.
 ///
@@ -29,7 +29,7 @@ pub fn run(args: &Args) -> ExitCode {
     // clap_complete 4.6.11 writes the labels of bash's cases otherwise than it looks them up when the program's name has a
     // hyphen, so that no flag of a command would be completed (clap's issue 6421).
     let script = String::from_utf8_lossy(&script).replace("moodle__subcmd__mlbackend", "moodle__mlbackend");
-    match std::io::stdout().write_all(script.as_bytes()) {
+    match write_stdout(script.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }

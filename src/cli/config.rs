@@ -2,12 +2,11 @@
 //!
 //! Owns the output. Must not know what a setting means. Secrets are never printed.
 
-use std::fmt::Display;
-use std::io::{Write as _, stdout};
 use std::process::ExitCode;
 
 use serde_json::{Map, Value, json};
 
+use super::output::print;
 use super::table::{counted, sanitized, table};
 use crate::config::{CommandLine, Config, ConfigError, Origin, ServeArgs, Setting, Settings, USERS};
 
@@ -17,7 +16,7 @@ use crate::config::{CommandLine, Config, ConfigError, Origin, ServeArgs, Setting
 /// not start. To see the settings of a service, run this command with its environment and as its user.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Print JSON.
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 
@@ -59,11 +58,6 @@ fn print_table(settings: &Settings, users: Option<usize>) {
         table.add_row([setting.key(), &shown(setting, users), &sanitized(&from), reload]);
     }
     print(&table);
-}
-
-/// A closed standard output is no error.
-fn print(text: &impl Display) {
-    let _ = writeln!(stdout(), "{text}");
 }
 
 fn shown(setting: &Setting, users: Option<usize>) -> String {

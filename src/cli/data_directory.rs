@@ -2,18 +2,23 @@
 //!
 //! Owns the check of the directory's owner. Must not know what a command does.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::actor::name_of;
 use crate::store::{Store, StoreError};
 
-/// The argument for the data directory.
+/// The argument for the data directory, with or without the flag.
 #[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
 pub(super) struct DataDirectory {
     /// The data directory of the server (its `MOODLE_MLBACKEND_PYTHON_DIR`). If the server runs as another user, run
     /// this command as that user, not as root.
     #[arg(value_name = "DIR")]
-    directory: PathBuf,
+    directory: Option<PathBuf>,
+
+    /// The same as DIR
+    #[arg(long = "data-dir", value_name = "DIR")]
+    named_directory: Option<PathBuf>,
 }
 
 /// Why the data directory cannot be opened.
@@ -32,14 +37,21 @@ pub(super) enum OpenError {
 impl DataDirectory {
     /// Opens the directory for the subcommand `command`. With `read_only`, creates nothing in it.
     pub(super) fn open(&self, command: &'static str, read_only: bool) -> Result<Store, OpenError> {
-        let store = Store::open_read_only(&self.directory)?;
-        let owner = store.owner()?;
-        if rustix::process::geteuid().is_root() && owner != 0 {
-            let directory = self.directory.clone();
-            return Err(OpenError::NotTheOwner { directory, owner: sudo_user(owner), command });
-        }
-        if read_only { Ok(store) } else { Ok(Store::open(&self.directory)?) }
+        // Clap makes sure that one of them is given.
+        let directory = self.directory.as_deref().or(self.named_directory.as_deref());
+        open(directory.unwrap_or(Path::new("")), command, read_only)
     }
+}
+
+/// Opens a data directory for the subcommand `command`. With `read_only`, creates nothing in it.
+pub(super) fn open(directory: &Path, command: &'static str, read_only: bool) -> Result<Store, OpenError> {
+    let store = Store::open_read_only(directory)?;
+    let owner = store.owner()?;
+    if rustix::process::geteuid().is_root() && owner != 0 {
+        let directory = directory.to_owned();
+        return Err(OpenError::NotTheOwner { directory, owner: sudo_user(owner), command });
+    }
+    if read_only { Ok(store) } else { Ok(Store::open(directory)?) }
 }
 
 /// The argument of `sudo -u`: the name of a user, or the number of a user without a name.

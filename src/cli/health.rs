@@ -6,9 +6,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args as _, Command};
+use serde_json::json;
 use ureq::Agent;
 
-use super::exit_code::exit_code;
+use super::exit_code::{Exit, exit_code};
+use super::output::{print, print_json};
 use crate::config::{CommandLine, Config, ConfigError, ServeArgs};
 
 /// Check that a server is ready, for containers and scripts.
@@ -23,6 +25,10 @@ pub struct Args {
     /// Seconds to wait for the response.
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: u64,
+
+    /// Print JSON, for programs
+    #[arg(long)]
+    json: bool,
 }
 
 /// Why the server cannot be used.
@@ -39,8 +45,14 @@ enum HealthError {
 /// Asks and prints the result.
 #[must_use]
 pub fn run(args: &Args) -> ExitCode {
-    exit_code(ask(args), |url| {
-        println!("{url}: ready");
+    let answer = ask(args);
+    if args.json {
+        let problem = answer.as_ref().err().map(ToString::to_string);
+        print_json(&json!({ "ready": answer.is_ok(), "url": answer.as_ref().ok(), "problem": problem }));
+        return if answer.is_ok() { Exit::Success } else { Exit::Failure }.into();
+    }
+    exit_code(answer, |url| {
+        print(&format!("{url}: ready"));
         true
     })
 }

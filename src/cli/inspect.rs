@@ -3,12 +3,12 @@
 //! Owns the output, as tables and as JSON. Must not know how files are read: [`crate::backend`] does that.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use super::output::{is_incomplete, print};
 use super::table::{bar, counted, key_value_table, model_path, sanitized, table};
 use crate::backend::{DatasetReport, DirectoryReport, Found, ModelReport, StoredModel, inspect};
 use crate::dataset::Limits;
@@ -52,11 +52,11 @@ pub fn run(args: &Args) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let printed = std::io::stdout().write_all(text.as_bytes());
-    if printed.is_ok() && is_sound { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    print(&text.trim_end_matches('\n'));
+    if is_sound && !is_incomplete() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn model_text(model: &ModelReport) -> String {
+pub(super) fn model_text(model: &ModelReport) -> String {
     let mut text = key_value_table(&model_facts(model));
     if !model.decisions.is_empty() {
         // Only models of this program have the numbers of samples.

@@ -2,7 +2,7 @@
 //!
 //! Must not know any command: the pages are made of clap's definitions.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -10,6 +10,7 @@ use clap::CommandFactory as _;
 use clap_mangen::Man;
 
 use super::Cli;
+use super::output::write_stdout;
 
 /// Write the manual pages of this program.
 ///
@@ -25,7 +26,7 @@ pub struct Args {
 #[must_use]
 pub fn run(args: &Args) -> ExitCode {
     let written = match &args.directory {
-        None => page(Cli::command()).and_then(|page| io::stdout().write_all(&page)),
+        None => page(Cli::command()).and_then(|page| write_stdout(&page)),
         Some(directory) => clap_mangen::generate_to(Cli::command(), directory),
     };
     match written {

@@ -5,10 +5,13 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
+use serde_json::{Value, json};
+
 use super::actor::operation;
 use super::data_directory::{DataDirectory, OpenError};
 use super::exit_code::exit_code;
-use super::progress;
+use super::output::{print, print_json};
+use super::progress::Quiet;
 use super::table::{counted, model_path, table};
 use crate::audit::{self, Operation, Subject, Trail};
 use crate::backend::{
@@ -34,13 +37,24 @@ pub struct Args {
     /// Remove the Python server's files of each converted model, after checking that its predictions are the same.
     #[arg(long)]
     remove_old: bool,
+
+    #[command(flatten)]
+    quiet: Quiet,
+
+    /// Print JSON, for programs
+    #[arg(long)]
+    json: bool,
 }
 
 /// Converts and prints a table. Fails when a model was refused.
 #[must_use]
 pub fn run(args: &Args) -> ExitCode {
     exit_code(migrate(args), |rows| {
-        print(rows, args);
+        if args.json {
+            print_json(&document(rows, args));
+        } else {
+            print_table(rows, args);
+        }
         rows.iter().all(|row| row.outcome.is_ok())
     })
 }
@@ -65,7 +79,7 @@ fn migrate(args: &Args) -> Result<Vec<Row>, OpenError> {
     let store = args.data.open("migrate", args.dry_run)?;
     let trail = Trail::of(&store);
     let Listing { models, unreadable } = store.models()?;
-    let bar = progress::bar("  {bar:24.cyan/240} {pos}/{len}  {msg}");
+    let bar = args.quiet.bar("  {bar:24.cyan/240} {pos}/{len}  {msg}");
     bar.set_length(models.len() as u64);
     let mut rows = Vec::new();
     for (id, hash, model_dir) in bar.wrap_iter(models.into_iter()) {
@@ -147,21 +161,39 @@ impl Row {
     }
 }
 
-fn print(rows: &[Row], args: &Args) {
+fn document(rows: &[Row], args: &Args) -> Value {
+    let row = |row: &Row| {
+        let outcome = match row.outcome {
+            Ok(Outcome::Converted) => "converted",
+            Ok(Outcome::AlreadyConverted) => "already_converted",
+            Ok(Outcome::Removed) => "removed",
+            Err(_) => "refused",
+        };
+        json!({
+            "model": format!("{}/{}", row.uniqueid, row.dirhash),
+            "found": row.found,
+            "outcome": outcome,
+            "problem": row.outcome.as_ref().err(),
+        })
+    };
+    json!({ "dry_run": args.dry_run, "models": rows.iter().map(row).collect::<Vec<_>>() })
+}
+
+fn print_table(rows: &[Row], args: &Args) {
     let mut table = table(&["model", "found", "outcome"]);
     for row in rows {
         let outcome = row.outcome_text(args.dry_run);
         table.add_row([&model_path(&row.uniqueid, &row.dirhash), &row.found, outcome]);
     }
     if !rows.is_empty() {
-        println!("{table}");
+        print(&table);
     }
     for row in rows {
         if let Err(reason) = &row.outcome {
-            println!("{}/{}: {reason}", row.uniqueid, row.dirhash);
+            print(&format!("{}/{}: {reason}", row.uniqueid, row.dirhash));
         }
     }
-    println!("{}", summary(rows, args.dry_run));
+    print(&summary(rows, args.dry_run));
 }
 
 /// The number of models per outcome.

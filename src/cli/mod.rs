@@ -3,34 +3,56 @@
 //! Owns the subcommands, one file each, and their output. Must not know how the work is done.
 
 mod actor;
+pub mod anonymize;
 pub mod audit;
 pub mod check;
+#[cfg(test)]
+mod command_line_page;
 pub mod completions;
 pub mod config;
+mod confirm;
+pub mod connect;
 mod data_directory;
 pub mod demo;
+pub mod doctor;
+pub mod evaluate;
 mod exit_code;
+pub mod export;
 pub mod health;
+pub mod import;
+mod input;
 pub mod inspect;
+#[cfg(test)]
+mod json_shapes;
 pub mod local;
 mod malloc;
 pub mod man;
 pub mod migrate;
+mod model_choice;
+mod moodle;
+mod output;
 pub mod passwd;
+pub mod predict;
 mod progress;
 pub mod prune;
+pub mod replay;
+mod signals;
 mod table;
+pub mod train;
+mod users_entry;
 
 use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use exit_code::Exit;
+
 use crate::config::{CommandLine, ServeArgs, explain, without_empty_variables};
 
 /// A machine-learning backend for Moodle analytics, in one binary.
 #[derive(Debug, Parser)]
-#[command(version, arg_required_else_help = true, disable_help_subcommand = true)]
+#[command(version, arg_required_else_help = true, disable_help_subcommand = true, after_help = exit_code::help())]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -52,17 +74,26 @@ enum Command {
     /// Serve Moodle over HTTP
     #[command(after_help = advanced())]
     Serve(Box<ServeArgs>),
+    Anonymize(anonymize::Args),
     Audit(audit::Args),
     Check(check::Args),
     Completions(completions::Args),
     Config(Box<config::Args>),
+    Connect(connect::Args),
     Demo(demo::Args),
+    Evaluate(evaluate::Args),
+    Export(export::Args),
+    Doctor(doctor::Args),
     Health(health::Args),
+    Import(import::Args),
     Inspect(inspect::Args),
     Man(man::Args),
     Migrate(migrate::Args),
     Passwd(passwd::Args),
+    Predict(predict::Args),
     Prune(prune::Args),
+    Replay(replay::Args),
+    Train(train::Args),
 }
 
 /// The definition of a command.
@@ -97,7 +128,16 @@ pub fn run() -> ExitCode {
         Ok(Cli { command: Command::Config(args) }) => {
             config::run(&args, &command_line(|| subcommand("config")))
         }
+        Ok(Cli { command: Command::Connect(args) }) => connect::run(&args),
         Ok(Cli { command: Command::Demo(args) }) => demo::run(&args),
+        Ok(Cli { command: Command::Anonymize(args) }) => anonymize::run(&args),
+        Ok(Cli { command: Command::Evaluate(args) }) => evaluate::run(&args),
+        Ok(Cli { command: Command::Export(args) }) => export::run(&args),
+        Ok(Cli { command: Command::Import(args) }) => import::run(&args),
+        Ok(Cli { command: Command::Predict(args) }) => predict::run(&args),
+        Ok(Cli { command: Command::Replay(args) }) => replay::run(&args),
+        Ok(Cli { command: Command::Train(args) }) => train::run(&args),
+        Ok(Cli { command: Command::Doctor(args) }) => doctor::run(&args),
         Ok(Cli { command: Command::Health(args) }) => health::run(&args),
         Ok(Cli { command: Command::Inspect(args) }) => inspect::run(&args),
         Ok(Cli { command: Command::Migrate(args) }) => migrate::run(&args),
@@ -108,7 +148,9 @@ pub fn run() -> ExitCode {
         Ok(Cli { command: Command::Man(args) }) => man::run(&args),
         Err(error) if error.use_stderr() => {
             let _ = write!(std::io::stderr(), "{}", explain(&error, &program));
-            ExitCode::FAILURE
+            // Unit files and scripts of the Python server know 1 for settings that cannot be used.
+            let has_settings = args.get(1).is_some_and(|name| name == "serve" || name == "config");
+            if has_settings { Exit::Failure } else { Exit::Usage }.into()
         }
         Err(message) => {
             // Help and version: clap colours them. A closed stdout is no error.

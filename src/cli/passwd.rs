@@ -11,6 +11,7 @@ use clap::ValueEnum;
 use sha2::{Digest, Sha256, Sha512};
 
 use super::exit_code::exit_code;
+use super::output::print;
 use crate::auth::{self, Weakness};
 
 /// Passwords below this length get a warning.
@@ -50,7 +51,7 @@ enum Scheme {
 
 /// Why the value could not be made.
 #[derive(Debug, thiserror::Error)]
-enum PasswdError {
+pub(super) enum PasswdError {
     #[error("{0} is named twice: name each user once.")]
     DuplicateUser(String),
     #[error("The two passwords for {0} differ: start again.")]
@@ -82,7 +83,7 @@ pub fn run(args: &Args) -> ExitCode {
         if std::io::stdout().is_terminal() {
             eprintln!("\nSet this for the server, quoted:\n");
         }
-        println!("{value}");
+        print(&value);
         true
     })
 }
@@ -128,6 +129,11 @@ impl Source {
         check(user, &password)?;
         Ok(password)
     }
+}
+
+/// Asks for a user's password, or reads the next line of standard input.
+pub(super) fn ask(user: &str) -> Result<String, PasswdError> {
+    Source::choose(false).password(user)
 }
 
 fn prompt_twice(user: &str) -> Result<String, PasswdError> {
@@ -179,7 +185,8 @@ fn salted<H: Digest>(scheme: &str, user: &str, password: &str) -> Result<String,
     Ok(format!("{user}:{scheme}:{salt}:{}", hex::encode(hash)))
 }
 
-fn user(name: &str) -> Result<String, String> {
+/// A user's name that Moodle accepts.
+pub(super) fn user(name: &str) -> Result<String, String> {
     if !name.is_empty() && name.bytes().all(|byte| ALPHABET.contains(&byte)) {
         Ok(name.to_owned())
     } else {

@@ -5,10 +5,12 @@
 use std::process::ExitCode;
 
 use clap::FromArgMatches as _;
+use serde_json::{Value, json};
 
 use super::actor::operation;
 use super::data_directory::{DataDirectory, OpenError};
 use super::exit_code::exit_code;
+use super::output::{print, print_json};
 use super::table::{counted, table};
 use crate::audit::{AuditError, Operation, Outcome, RemovedDay, Trail, Verdict};
 use crate::config::{CommandLine, ConfigError, ConfigFile, RetentionArgs, Settings};
@@ -28,6 +30,10 @@ pub struct Args {
     /// Show what would be removed, without removing it.
     #[arg(long)]
     dry_run: bool,
+
+    /// Print JSON, for programs
+    #[arg(long)]
+    json: bool,
 
     #[command(flatten)]
     file: ConfigFile,
@@ -52,8 +58,12 @@ enum PruneError {
 /// Prunes and prints a table. Fails when a model could not be pruned.
 #[must_use]
 pub fn run(line: &CommandLine) -> ExitCode {
-    exit_code(prune(line), |removed| {
-        removed.print();
+    exit_code(prune(line), |(removed, json)| {
+        if *json {
+            print_json(&removed.document())
+        } else {
+            removed.print()
+        }
         removed.models.iter().all(|model| model.outcome.is_ok())
     })
 }
@@ -66,7 +76,8 @@ struct Removed {
     dry_run: bool,
 }
 
-fn prune(line: &CommandLine) -> Result<Removed, PruneError> {
+/// What was removed, and whether it is printed as JSON.
+fn prune(line: &CommandLine) -> Result<(Removed, bool), PruneError> {
     // With the TOML file of the server: without it, more would be removed than the server is set to keep.
     let settings = Settings::read(line)?;
     let args = Args::from_arg_matches(&settings.matches)
@@ -78,16 +89,35 @@ fn prune(line: &CommandLine) -> Result<Removed, PruneError> {
         Ok(Removed { models: store.prune(dry_run)?, days, dry_run })
     };
     if dry_run {
-        return prune();
+        return Ok((prune()?, args.json));
     }
     let outcome = |removed: &Result<Removed, PruneError>| match removed {
         Ok(removed) if removed.models.iter().all(|model| model.outcome.is_ok()) => Outcome::ok(),
         _ => Outcome::error(Verdict::Failed, "internal error"),
     };
-    trail.run(operation(Operation::Pruning), prune, outcome)?
+    Ok((trail.run(operation(Operation::Pruning), prune, outcome)??, args.json))
 }
 
 impl Removed {
+    fn document(&self) -> Value {
+        let (mut removed, mut problems) = (Vec::new(), Vec::new());
+        for model in &self.models {
+            match &model.outcome {
+                Ok(parts) => removed.extend(parts.iter().map(|part| {
+                    json!({ "model": model.model, "path": part.path, "bytes": part.bytes, "reason": part.reason })
+                })),
+                Err(error) => problems.push(json!({ "model": model.model, "problem": error.to_string() })),
+            }
+        }
+        let days = self.days.iter().map(|day| json!({ "file": day.name, "bytes": day.bytes }));
+        json!({
+            "dry_run": self.dry_run,
+            "removed": removed,
+            "audit_days": days.collect::<Vec<_>>(),
+            "problems": problems,
+        })
+    }
+
     fn print(&self) {
         let Self { models: pruned, days, dry_run } = self;
         let dry_run = *dry_run;
@@ -127,16 +157,16 @@ impl Removed {
             ]);
         }
         if !table.is_empty() {
-            println!("{table}");
+            print(&table);
         }
         let directories = if count == 1 { "1 directory".to_owned() } else { format!("{count} directories") };
         let done = if dry_run { "would be removed" } else { "removed" };
-        println!("{directories} {done}, {}.", ByteSize(bytes));
+        print(&format!("{directories} {done}, {}.", ByteSize(bytes)));
         if samples > 0 {
-            println!("The outdated samples of {} {done}.", counted(samples, "earlier generation"));
+            print(&format!("The outdated samples of {} {done}.", counted(samples, "earlier generation")));
         }
         if !days.is_empty() {
-            println!("{} of the audit trail {done}.", counted(days.len(), "day"));
+            print(&format!("{} of the audit trail {done}.", counted(days.len(), "day")));
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use std::env;
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
 use clap::FromArgMatches as _;
@@ -102,15 +102,22 @@ impl Config {
             Endpoint::Tcp(address) if !has_tls => Some(address),
             _ => None,
         });
-        let mut address = config.monitoring.listen().or(main).ok_or(ConfigError::NoHealthAddress)?;
-        if address.ip().is_unspecified() {
-            address.set_ip(if address.is_ipv4() {
-                Ipv4Addr::LOCALHOST.into()
-            } else {
-                Ipv6Addr::LOCALHOST.into()
-            });
-        }
-        Ok(format!("http://{address}"))
+        let address = config.monitoring.listen().or(main).ok_or(ConfigError::NoHealthAddress)?;
+        Ok(format!("http://{}", from_this_machine(address)))
+    }
+
+    /// Where this machine reaches the server itself with these settings, over plain HTTP or HTTPS.
+    ///
+    /// # Errors
+    /// When the settings cannot be used, or it listens on no port.
+    pub fn main_url(line: &CommandLine) -> Result<String, ConfigError> {
+        let config = Self::unchecked(&Settings::read(line)?, None)?;
+        let scheme = if config.tls.files()?.is_some() { "https" } else { "http" };
+        let address = config.endpoints().into_iter().find_map(|endpoint| match endpoint {
+            Endpoint::Tcp(address) => Some(address),
+            Endpoint::Unix(_) => None,
+        });
+        Ok(format!("{scheme}://{}", from_this_machine(address.ok_or(ConfigError::NoHealthAddress)?)))
     }
 
     /// Refuses well-known passwords of a server that other machines can reach at an address.
@@ -129,6 +136,16 @@ impl Config {
 }
 
 /// Checks that files can be created. Only the directory of the models has no default.
+/// An address to connect to: a server that listens on all addresses is reached at loopback.
+fn from_this_machine(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        let loopback: IpAddr =
+            if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
+        address.set_ip(loopback);
+    }
+    address
+}
+
 fn check_directory(variable: &'static str, path: &Path, settings: &Settings) -> Result<(), ConfigError> {
     if path.as_os_str().is_empty() {
         return Err(ConfigError::NoDataDir);

@@ -29,7 +29,7 @@ mod tensorboard;
 
 pub use archive::{EMPTY_ZIP, zip};
 pub use error::ReportError;
-pub use moodle_info::moodle_info;
+pub use moodle_info::{moodle_info, result_sentences};
 pub use run_report::{DatasetFacts, RunReport};
 
 use std::io;

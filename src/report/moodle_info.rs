@@ -12,18 +12,26 @@ use crate::text::Untrusted;
 /// With an AUC that is less than this above that of guessing, 0.5, a model is of little use whatever its score is.
 const MIN_AUC_ABOVE_GUESSING: f64 = 0.05;
 
-/// Three sentences about a result with status 0: the verdict, the figures beside guessing, and where the report is.
-/// Empty for any other result, which has sentences of its own.
+/// The verdict and the figures beside guessing, for a result with status 0. Empty for any other result, which has sentences
+/// of its own.
+#[must_use]
+pub fn result_sentences(report: &RunReport<'_>) -> Vec<String> {
+    let Some(evaluation) = report.evaluation.filter(|_| report.status == 0) else { return Vec::new() };
+    vec![verdict(report, evaluation), figures(evaluation)]
+}
+
+/// The same sentences and where the report is, as Moodle shows them.
 #[must_use]
 pub fn moodle_info(report: &RunReport<'_>) -> Vec<String> {
-    let Some(evaluation) = report.evaluation.filter(|_| report.status == 0) else { return Vec::new() };
-    vec![
-        verdict(report, evaluation),
-        figures(evaluation),
-        "The report with all figures and charts (info.log, roc-curve.png, calibration.png) is in the directory that \
-         Moodle names below."
-            .to_owned(),
-    ]
+    let mut sentences = result_sentences(report);
+    if !sentences.is_empty() {
+        sentences.push(
+            "The report with all figures and charts (info.log, roc-curve.png, calibration.png) is in the directory \
+             that Moodle names below."
+                .to_owned(),
+        );
+    }
+    sentences
 }
 
 fn verdict(report: &RunReport<'_>, evaluation: &Evaluation) -> String {

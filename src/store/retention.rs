@@ -24,6 +24,9 @@ impl Retention {
     /// The default: a hundred runs of the last year, one previous generation, and all samples.
     pub const USUAL: Self = Self { runs: 100, run_days: 365, generations: 2, sample_days: 0 };
 
+    /// Removes nothing: for commands beside a server, which does not tell them its settings.
+    pub const ALL: Self = Self { runs: 0, run_days: 0, generations: u32::MAX as usize, sample_days: 0 };
+
     /// The runs that are no longer kept, oldest first, with the reason. Takes all runs with their times, in milliseconds
     /// since 1970.
     pub(super) fn outdated_runs(

@@ -93,7 +93,7 @@ fn does_not_touch_a_configured_installation() {
 
 #[test]
 fn refuses_too_few_samples_with_the_allowed_range() {
-    let printed = Output::of(&mut program(&["demo", "--samples", "10"])).expect_code(1);
+    let printed = Output::of(&mut program(&["demo", "--samples", "10"])).expect_code(2);
     assert!(printed.contains("500"), "{printed}");
 }
 

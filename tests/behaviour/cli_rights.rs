@@ -17,7 +17,7 @@ use crate::common::{
 const OTHER_USER: u32 = 54_321;
 
 /// Makes another user the owner of a directory; where that is not allowed, reports a skipped test and returns false.
-fn change_owner(test: &str, directory: &Path) -> bool {
+pub(super) fn change_owner(test: &str, directory: &Path) -> bool {
     let is_changed = chown(directory, Some(OTHER_USER), Some(OTHER_USER)).is_ok();
     if !is_changed {
         skip(test, "this user may not change the owner of a directory");
@@ -73,7 +73,7 @@ fn commands_that_only_report_change_nothing(#[case] command: &str, #[case] flags
 }
 
 /// The program as a user to whom permissions apply, unlike root.
-fn without_privileges(test: &str, unreadable: &Path) -> Option<Command> {
+pub(super) fn without_privileges(test: &str, unreadable: &Path) -> Option<Command> {
     if fs::read_dir(unreadable).is_err() {
         return Some(program(&[]));
     }

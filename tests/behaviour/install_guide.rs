@@ -25,7 +25,7 @@ const GUIDES: [&str; 4] =
 const SETTINGS: &str = "docs/settings.md";
 
 /// The marked blocks of all guides. Without this number, a block that loses its mark would silently not be tested.
-const MARKED_BLOCKS: usize = 22;
+const MARKED_BLOCKS: usize = 23;
 
 #[test]
 fn the_marked_commands_of_the_guides_work_and_print_the_shown_output() {
@@ -55,6 +55,29 @@ fn the_marked_commands_of_the_guides_work_and_print_the_shown_output() {
         }
     }
     assert!(output.status.success(), "the last command failed: {stderr}");
+}
+
+/// Blocks that no test runs, because they need a machine of their own, are at least shell. `packaging/tests/new_user.py` runs those
+/// marked `sh bare` in bare systems.
+#[test]
+fn every_other_block_of_the_installation_guide_is_valid_shell_and_names_existing_files() {
+    let guide = read("INSTALL.md");
+    let blocks: Vec<&str> = guide
+        .split("\n```sh")
+        .skip(1)
+        .filter(|block| !block.starts_with(" test"))
+        .map(|block| block.split_once('\n').unwrap().1.split("\n```").next().unwrap())
+        .collect();
+    assert!(blocks.len() > 12, "{blocks:?}");
+    for block in blocks {
+        let output = Command::new("sh").args(["-n", "-c", block]).output().unwrap();
+        assert!(output.status.success(), "{block}: {output:?}");
+        let words = block.split([' ', '\n']).filter(|word| word.starts_with("deploy/"));
+        // The administrator makes this one.
+        for word in words.filter(|word| *word != "deploy/users.env") {
+            assert!(Path::new(ROOT).join(word).exists(), "{block} names {word}");
+        }
+    }
 }
 
 #[test]
@@ -117,8 +140,16 @@ fn the_tables_of_settings_match_serve_help() {
 fn every_variable_in_the_guides_and_deployment_files_is_a_setting() {
     let mut known: BTreeSet<String> = settings_tables(&read(SETTINGS)).into_keys().collect();
     known.insert("MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME".to_owned()); // only refused
+    known.insert("MOODLE_MLBACKEND_REPLAY_PASSWORD".to_owned()); // of a command
     let mut files = vec![Path::new(ROOT).join("INSTALL.md"), Path::new(ROOT).join("README.md")];
-    for directory in ["deploy", "deploy/systemd"] {
+    for directory in [
+        "deploy",
+        "deploy/systemd",
+        "deploy/kubernetes",
+        "deploy/terraform",
+        "deploy/fail2ban",
+        "packaging/debian",
+    ] {
         files.extend(files_in(directory));
     }
     // Without the changelog, which also names removed settings.

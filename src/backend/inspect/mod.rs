@@ -57,6 +57,12 @@ pub fn inspect(path: &Path, limits: &Limits) -> Result<Found, BackendError> {
     if metadata.is_dir() { directory(path) } else { file(path, limits) }
 }
 
+/// Describes a model file of this program.
+#[must_use]
+pub fn describe_onnx(bytes: Vec<u8>) -> ModelReport {
+    ModelReport::of_files("an ONNX file", ModelFiles::from([(MODEL.to_owned(), bytes)]))
+}
+
 fn directory(path: &Path) -> Result<Found, BackendError> {
     if path.join("classifier").is_dir() {
         return Ok(Found::Models(DirectoryReport::of_model(path)));

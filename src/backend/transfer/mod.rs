@@ -21,5 +21,5 @@ pub use error::{ImportError, NameProblem};
 pub use export::{export, export_to};
 pub(super) use files::identifies_a_model;
 pub use files::{ImportLimits, read_directory};
-pub use import::{import, import_from};
+pub use import::{import, import_from, import_path};
 pub use zip_directory::ZipDirectoryError;

@@ -15,6 +15,8 @@ pub mod students;
 use std::path::Path;
 use std::process::ExitCode;
 
+use super::exit_code::Exit;
+use super::output::print;
 use error::DemoError;
 use moodle::Moodle;
 use output::{Output, done};
@@ -50,7 +52,7 @@ pub fn run(args: &Args) -> ExitCode {
         Ok(Outcome::Success) => ExitCode::SUCCESS,
         Ok(Outcome::Interrupted) => {
             eprintln!("\nInterrupted; the server was stopped.");
-            ExitCode::from(130) // the exit status of a program that Ctrl-C ended, by the convention of shells
+            Exit::Interrupted.into()
         }
         Err(error) => {
             eprintln!("\nThe demo failed. {error}");
@@ -111,17 +113,20 @@ fn run_steps(args: &Args, directory: &Path, work: &Path) -> Result<Outcome, Demo
 
 fn print_paths(output: &Output, directory: &Path) {
     let report = directory.join("report");
-    println!("Evaluation report   {}", output.bold(&report.display().to_string()));
-    println!("  ROC curve         {}", report.join("roc-curve.png").display());
-    println!("  calibration       {}", report.join("calibration.png").display());
-    println!("Datasets            {}", directory.join("datasets").display());
-    println!("Server log          {}", directory.join("server.log").display());
+    print(&format!("Evaluation report   {}", output.bold(&report.display().to_string())));
+    print(&format!("  ROC curve         {}", report.join("roc-curve.png").display()));
+    print(&format!("  calibration       {}", report.join("calibration.png").display()));
+    print(&format!("Datasets            {}", directory.join("datasets").display()));
+    print(&format!("Server log          {}", directory.join("server.log").display()));
 }
 
 fn print_settings(output: &Output, address: &str, password: &str) {
     let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
-    println!("\n{}", output.bold(&format!("The server keeps running at http://{address} until Ctrl-C.")));
-    println!("In Moodle, Site administration > Plugins > Machine learning backends > Python:");
+    print(&format!(
+        "\n{}",
+        output.bold(&format!("The server keeps running at http://{address} until Ctrl-C."))
+    ));
+    print(&"In Moodle, Site administration > Plugins > Machine learning backends > Python:");
     for (setting, value) in [
         ("Use a server", "yes"),
         ("Host", host),
@@ -130,7 +135,7 @@ fn print_settings(output: &Output, address: &str, password: &str) {
         ("Username", USER),
         ("Password", password),
     ] {
-        println!("  {setting:<14}{value}");
+        print(&format!("  {setting:<14}{value}"));
     }
-    println!("And, under Analytics > Analytics settings, Python as the predictions processor.");
+    print(&"And, under Analytics > Analytics settings, Python as the predictions processor.");
 }

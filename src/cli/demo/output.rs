@@ -2,13 +2,13 @@
 //!
 //! Owns colours and symbols, which only a terminal gets. Must not know what the steps do.
 
-use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
 use comfy_table::{Cell, CellAlignment, Table};
 use indicatif::ProgressBar;
 
 use super::error::DemoError;
+use crate::cli::output::{has_colours, print};
 use crate::cli::progress;
 use crate::cli::table::table;
 
@@ -41,14 +41,13 @@ impl Output {
     pub(super) fn new(steps: u64) -> Self {
         let bar = progress::bar("  {spinner:.cyan} {bar:24.cyan/240} {pos}/{len}  {msg} {elapsed:.dim}");
         bar.set_length(steps);
-        let allowed = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        let colours = std::io::stdout().is_terminal() && allowed;
+        let colours = has_colours();
         Self { bar, table: table(&["Step", "Response", "Meaning", "Time"]), colours }
     }
 
     /// Prints a line above the progress bar.
     pub(super) fn line(&self, line: &str) {
-        self.bar.suspend(|| println!("{line}"));
+        self.bar.suspend(|| print(&line));
     }
 
     /// Runs one step and measures its time.
@@ -87,7 +86,7 @@ impl Output {
     /// Removes the progress bar and prints the table.
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
-        println!("\n{}\n", self.table);
+        print(&format!("\n{}\n", self.table));
     }
 
     pub(super) fn bold(&self, text: &str) -> String {

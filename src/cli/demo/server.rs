@@ -9,9 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::signal::unix::{SignalKind, signal};
-
 use super::error::DemoError;
+use crate::cli::signals;
 
 /// The log message of a server that is ready, before its address.
 const LISTENING: &str = "listening on http://";
@@ -101,7 +100,7 @@ impl Server {
         let child = Arc::clone(&self.child);
         let interrupted = Arc::clone(&self.interrupted);
         std::thread::spawn(move || {
-            if wait_for_signal().is_ok() {
+            if signals::wait().is_ok() {
                 interrupted.store(true, Ordering::SeqCst);
                 let _ = lock(&child).kill(); // it may have exited already
             }
@@ -152,21 +151,6 @@ fn logged_address(log: &[u8]) -> Option<String> {
     let address: String =
         line.chars().take_while(|c| c.is_ascii_alphanumeric() || ".:-".contains(*c)).collect();
     address.contains(':').then_some(address)
-}
-
-fn wait_for_signal() -> std::io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut hang_up = signal(SignalKind::hangup())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = hang_up.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        Ok(())
-    })
 }
 
 /// A panic in another thread must not keep the server alive.

@@ -1,0 +1,6 @@
+"""``python3 -m moodlemlbackend.version``, as Moodle's local mode runs it."""
+
+from moodlemlbackend._program import run
+
+if __name__ == "__main__":
+    run("version")

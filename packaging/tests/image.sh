@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# Builds the container image of deploy/Dockerfile around a program that exists, on a base of mmdebstrap, and runs it: as a user
+# without a name, with a read-only root and without a network.
+# Usage: image.sh PROGRAM ARCHIVE, or image.sh --can-run, which prints the reason if it cannot.
+set -euo pipefail
+
+readonly HERE=$(cd "$(dirname "$0")" && pwd)
+readonly NAME=localhost/moodle-mlbackend:release
+export PATH="$PATH:/usr/sbin:/sbin"
+
+can_run() {
+    local tool
+    for tool in podman runc mmdebstrap; do
+        command -v "$tool" >/dev/null || { echo "$tool is not installed"; return 1; }
+    done
+    [ "$(id -u)" -eq 0 ] || { echo "needs root"; return 1; }
+    settings
+    podman info >/dev/null 2>&1 || { echo "podman does not run in this environment"; return 1; }
+}
+
+# Its own storage, so that no image of this machine is touched; limits that fit into a container.
+settings() {
+    work=$(mktemp -d /var/tmp/mlbackend-image.XXXXXX)
+    trap 'clean' EXIT
+    export CONTAINERS_CONF="$work/containers.conf" CONTAINERS_STORAGE_CONF="$work/storage.conf"
+    cat >"$CONTAINERS_CONF" <<END
+[containers]
+default_ulimits = ["nofile=16384:16384", "nproc=4096:4096"]
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+END
+    cat >"$CONTAINERS_STORAGE_CONF" <<END
+[storage]
+driver = "vfs"
+runroot = "$work/run"
+graphroot = "$work/storage"
+END
+}
+
+clean() {
+    podman system reset --force >/dev/null 2>&1 || true
+    rm -rf "$work"
+}
+
+# The last stage of the Dockerfile, with the program from the context instead of the first stage.
+last_stage() {
+    sed -n '/^FROM \${BASE}/,$p' "$HERE/../../deploy/Dockerfile" |
+        sed -e "s#^FROM .*#FROM $1#" -e 's#--from=build ##' -e 's# /out/# #'
+}
+
+build() {
+    mmdebstrap --quiet --variant=extract --include=libc6,libgcc-s1 bookworm "$work/base.tar"
+    podman import --quiet "$work/base.tar" localhost/base:1 >/dev/null
+    mkdir -p "$work/context/empty"
+    cp "$1" "$work/context/moodle-mlbackend"
+    last_stage localhost/base:1 >"$work/context/Dockerfile"
+    # The other format has no health check.
+    podman build --quiet --format docker --timestamp "${SOURCE_DATE_EPOCH:-0}" --tag "$NAME" "$work/context" >/dev/null
+}
+
+run() {
+    podman run --rm --read-only --tmpfs /tmp --cap-drop all --security-opt no-new-privileges --network none "$@"
+}
+
+check() {
+    [ "$(podman inspect --format '{{.Config.User}}' "$NAME")" = 10001:10001 ]
+    ! podman inspect --format '{{.Config.Env}}' "$NAME" | grep -q USERS
+    podman inspect --format '{{json .}}' "$NAME" | grep -q '"Healthcheck"'
+    run "$NAME" demo >"$work/log" 2>&1 || { cat "$work/log"; return 1; }
+    # A server, with its volumes and its health check.
+    local server state=""
+    server=$(podman run --detach --read-only --cap-drop all --network none --env MOODLE_MLBACKEND_PYTHON_USERS=moodle:a-long-password "$NAME")
+    for _ in $(seq 50); do
+        if podman healthcheck run "$server" >/dev/null 2>&1; then state=healthy; break; fi
+        sleep 0.2
+    done
+    podman logs "$server" >"$work/log" 2>&1
+    podman rm --force --volumes "$server" >/dev/null
+    [ "$state" = healthy ] || { cat "$work/log"; echo "the server in the container did not become healthy"; return 1; }
+}
+
+if [ "$1" = --can-run ]; then
+    can_run
+else
+    settings
+    build "$1"
+    check
+    podman save --quiet --format docker-archive --output "$work/image.tar" "$NAME" >/dev/null
+    gzip -9n <"$work/image.tar" >"$2"
+    echo "image: $(podman inspect --format '{{.Size}}' "$NAME") bytes, runs the demo and is healthy"
+fi

@@ -1,0 +1,98 @@
+//! `moodle-mlbackend doctor`: checks an installation as an administrator would.
+//!
+//! Owns which checks run. Must not know how one is made: `local` checks the server's machine, `remote` an address, and `site` a
+//! Moodle. Changes nothing.
+
+mod checks;
+mod environment;
+mod finding;
+mod local;
+mod probe;
+mod remote;
+mod site;
+mod tls;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args as _;
+
+use super::moodle::{Moodle, MoodleError, PhpArgs};
+use crate::config::{CommandLine, Config, ServeArgs};
+use finding::{Finding, Level};
+use probe::Target;
+
+/// Check an installation: the server, its proxy, and Moodle.
+///
+/// Prints a line for each check, green, yellow or red, with the remedy. Exits with 1 if a line is red. Run it as root on the server's
+/// machine, to check its settings and files; with --moodle on Moodle's machine; and with --url anywhere.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Check the Moodle in this folder, which has its config.php.
+    #[arg(long, value_name = "DIR")]
+    moodle: Option<PathBuf>,
+
+    /// Check the server at this address, such as <https://mlbackend.example.org> [default: that of Moodle's settings, or that of
+    /// the server's settings].
+    #[arg(long, value_name = "URL", value_parser = Target::parse)]
+    url: Option<Target>,
+
+    /// The file with the variables of the service, if it exists.
+    #[arg(long, value_name = "FILE", default_value = environment::DEFAULT)]
+    environment_file: PathBuf,
+
+    #[command(flatten)]
+    php: PhpArgs,
+
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Checks everything. Fails when Moodle could not use the server.
+#[must_use]
+pub fn run(args: &Args) -> ExitCode {
+    if let Some(code) = environment::restart_with(&args.environment_file) {
+        return code;
+    }
+    let findings = match examine(args) {
+        Ok(findings) => findings,
+        Err(error) => {
+            eprintln!("{error}.");
+            return ExitCode::FAILURE;
+        }
+    };
+    if args.json {
+        println!("{}", finding::as_json(&findings));
+    } else {
+        finding::print(&findings);
+    }
+    if finding::worst(&findings) == Level::Red { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn examine(args: &Args) -> Result<Vec<Finding>, MoodleError> {
+    let moodle = args.moodle.as_deref().map(|directory| Moodle::at(directory, &args.php)).transpose()?;
+    let only_elsewhere = (moodle.is_some() || args.url.is_some()) && !local::is_here();
+    let mut findings = if only_elsewhere { Vec::new() } else { local::examine() };
+    findings.extend(local::selinux());
+    let site = moodle.as_ref().map(site::Site::read).transpose()?;
+    let target = args.url.clone().or_else(|| site.as_ref()?.target()).or_else(own_address);
+    let login = site.as_ref().and_then(site::Site::login);
+    match &target {
+        Some(target) => findings.extend(remote::examine(target, login.as_ref())),
+        None => findings.push(Finding::yellow(
+            &checks::SERVER,
+            "the settings name no address of plain HTTP: give the server's address with --url",
+        )),
+    }
+    if let (Some(moodle), Some(site)) = (&moodle, &site) {
+        findings.extend(site.examine(moodle, target.as_ref()));
+    }
+    Ok(findings)
+}
+
+/// The address in the settings of the server.
+fn own_address() -> Option<Target> {
+    let line = CommandLine::new(|| ServeArgs::augment_args(clap::Command::new("serve")), Vec::new());
+    Target::parse(&Config::main_url(&line).ok()?).ok()
+}
