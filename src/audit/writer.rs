@@ -29,11 +29,13 @@ pub(super) struct Writer {
 }
 
 /// The open file of a day.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct DayFile {
     day: Date,
     path: NoFollowPath,
     file: Arc<File>,
+    /// The length after the last line of this process; another length is that of another process, or of a crash.
+    end: u64,
 }
 
 /// Whether a line must be on the disk when it is written.
@@ -55,24 +57,29 @@ impl Writer {
         line.time = now();
         let mut bytes = serde_json::to_vec(line)?;
         bytes.push(b'\n');
-        let day_file = loop {
+        let (file, path) = loop {
             let day_file = self.day_file(&mut open, day_of(line.time))?;
             if day_file.append(&bytes)? {
-                break day_file;
+                break (Arc::clone(&day_file.file), day_file.path.clone());
             }
             // It was removed.
             *open = None;
         };
         drop(open);
         // Other lines need not wait for the disk.
-        if durability == Durability::Synced { day_file.sync() } else { Ok(()) }
+        if durability == Durability::Synced { sync(&file, &path) } else { Ok(()) }
     }
 
     /// The file of a day, which is created if it is missing.
-    fn day_file(&self, open: &mut Option<DayFile>, day: Date) -> Result<DayFile, StoreError> {
-        if let Some(current) = open.as_ref().filter(|current| current.day == day) {
-            return Ok(current.clone());
-        }
+    fn day_file<'a>(&self, open: &'a mut Option<DayFile>, day: Date) -> Result<&'a mut DayFile, StoreError> {
+        let current = match open.take() {
+            Some(current) if current.day == day => current,
+            _ => self.open(day)?,
+        };
+        Ok(open.insert(current))
+    }
+
+    fn open(&self, day: Date) -> Result<DayFile, StoreError> {
         let path = file_of(&self.dir, day);
         let create = || failpoint("open the audit trail").and_then(|()| path.open_for_appending());
         let file = match create() {
@@ -90,15 +97,13 @@ impl Writer {
         if metadata.len() == 0 {
             sync_dir(&self.dir)?;
         }
-        let day_file = DayFile { day, path, file: Arc::new(file) };
-        *open = Some(day_file.clone());
-        Ok(day_file)
+        Ok(DayFile { day, path, file: Arc::new(file), end: 0 })
     }
 }
 
 impl DayFile {
     /// Appends whole lines; false if the file was removed.
-    fn append(&self, bytes: &[u8]) -> Result<bool, StoreError> {
+    fn append(&mut self, bytes: &[u8]) -> Result<bool, StoreError> {
         retry_on_intr(|| flock(&*self.file, FlockOperation::LockExclusive))
             .map_err(Into::into)
             .context("lock", &self.path)?;
@@ -108,27 +113,30 @@ impl DayFile {
         appended
     }
 
-    fn append_locked(&self, bytes: &[u8]) -> Result<bool, StoreError> {
+    fn append_locked(&mut self, bytes: &[u8]) -> Result<bool, StoreError> {
         let metadata = self.file.metadata().context("look at", &self.path)?;
         if metadata.nlink() == 0 {
             return Ok(false);
         }
         let length = metadata.len();
-        let written = self
-            .is_incomplete(length)
+        let incomplete = if length == self.end { Ok(false) } else { self.is_incomplete(length) };
+        let written = incomplete
             .and_then(|incomplete| {
                 failpoint("write to the audit trail")?;
                 if incomplete {
                     (&*self.file).write_all(b"\n")?;
                 }
-                (&*self.file).write_all(bytes)
+                (&*self.file).write_all(bytes)?;
+                Ok(u64::from(incomplete) + bytes.len() as u64)
             })
             .context("write", &self.path);
-        if written.is_err() {
+        if let Ok(written) = &written {
+            self.end = length + written;
+        } else {
             // Nothing else is written while it is locked. If this fails, too, the next line begins a new one.
             let _ = self.file.set_len(length);
         }
-        written.map(|()| true)
+        written.map(|_| true)
     }
 
     /// Whether a crash left a line without its end.
@@ -138,11 +146,11 @@ impl DayFile {
         self.file.read_exact_at(&mut byte, last)?;
         Ok(byte != [b'\n'])
     }
+}
 
-    fn sync(&self) -> Result<(), AuditError> {
-        let synced = failpoint("sync the audit trail").and_then(|()| self.file.sync_data());
-        Ok(synced.context("sync", &self.path)?)
-    }
+fn sync(file: &File, path: &NoFollowPath) -> Result<(), AuditError> {
+    let synced = failpoint("sync the audit trail").and_then(|()| file.sync_data());
+    Ok(synced.context("sync", path)?)
 }
 
 /// The time in milliseconds.

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use super::{DirHash, ModelDir, ModelId, NewGeneration, NewRun, Store, StoreError};
+use super::{DirHash, ModelDir, ModelId, NewGeneration, NewRun, Retention, SAMPLES_SINCE, Store, StoreError};
 use crate::fs::failpoints::{Fault, arm, disarm};
 
 /// The system's error for a full disk.
@@ -211,6 +211,42 @@ fn a_process_that_dies_before_any_step_leaves_all_or_nothing(
         assert!(next > u64::from(generations) || found.is_none());
         if survived {
             assert_eq!(found.as_deref(), *legal.last().expect("one is legal"));
+            return;
+        }
+    }
+}
+
+#[rstest::rstest]
+#[case::a_disk_error(DISK_FULL)]
+#[case::a_panic(Fault::Panic)]
+fn forgetting_samples_at_any_failpoint_keeps_both_models(#[case] fault: Fault) {
+    let since = json!({ SAMPLES_SINCE: "2020-01-01" });
+    for steps in 0.. {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Store::open(dir.path()).expect("the store opens");
+        for model in ["one", "two"] {
+            let new = NewGeneration { model: model.as_bytes(), samples: Some(b"samples"), facts: &since };
+            let model_dir = model_dir(&store);
+            model_dir.publish(&model_dir.lock().expect("locked"), &new).expect("published");
+        }
+        let store = store.with_retention(Retention { sample_days: 1, ..Retention::USUAL });
+        let model_dir = model_dir(&store);
+        arm(steps, fault);
+        let forgotten = std::panic::catch_unwind(|| model_dir.forget_samples(false));
+        let complete = disarm();
+        let current = model_dir.current().expect("readable").expect("published");
+        assert_eq!(current.samples().expect("readable").as_deref(), Some(&b"samples"[..]), "at step {steps}");
+        let earlier = model_dir.classifier().open(1).expect("readable");
+        match (&fault, earlier) {
+            (_, Some(earlier)) => assert_eq!(earlier.model().expect("readable"), b"one"),
+            // The process ends between two renames; the current generation is not affected.
+            (Fault::Panic | Fault::Abort, None) => {}
+            (Fault::Error(_), None) => panic!("the earlier generation is lost at step {steps}"),
+        }
+        if complete {
+            assert_eq!(forgotten.expect("no panic").expect("forgotten").len(), 1);
+            assert!(!dir.path().join("model/hash/classifier/1/samples.bin").exists());
+            assert!(steps > 5, "only {steps} failpoints");
             return;
         }
     }
