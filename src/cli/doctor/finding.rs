@@ -2,8 +2,6 @@
 //!
 //! Must not know how it was found.
 
-use std::io::IsTerminal as _;
-
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -67,7 +65,7 @@ pub(super) fn worst(findings: &[Finding]) -> Level {
 
 /// One line for each finding, and a second one with the remedy.
 pub(super) fn print(findings: &[Finding]) {
-    let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let colours = output::has_colours();
     for Finding { check, level, detail } in findings {
         let (word, colour) = match level {
             Level::Green => ("green", 32),
