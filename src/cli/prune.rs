@@ -60,9 +60,9 @@ enum PruneError {
 pub fn run(line: &CommandLine) -> ExitCode {
     exit_code(prune(line), |(removed, json)| {
         if *json {
-            print_json(&removed.document())
+            print_json(&removed.document());
         } else {
-            removed.print()
+            removed.print();
         }
         removed.models.iter().all(|model| model.outcome.is_ok())
     })

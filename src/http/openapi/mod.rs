@@ -1,4 +1,4 @@
-//! The OpenAPI document of all routes, and the pages that are rendered from it.
+//! The `OpenAPI` document of all routes, and the pages that are rendered from it.
 //!
 //! Owns what belongs to all routes of a kind: the credentials and the responses to errors. Each route describes itself, beside
 //! its handler. Must not know how a request is handled.
