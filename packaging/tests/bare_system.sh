@@ -9,6 +9,8 @@ readonly HERE=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$2"
 readonly SYSTEMS=$(realpath "$2")
 # The oldest release that Debian still serves, and the one that most sites run.
+# What the tests and the guide use beside the packages.
+readonly INCLUDED=ca-certificates,systemd,python3-venv,wget,curl
 readonly RELEASES=${MLBACKEND_TEST_RELEASES:-bullseye bookworm}
 
 root=""
@@ -33,9 +35,10 @@ main() {
 }
 
 new_system() {
-    local archive="$SYSTEMS/$1.tar"
+    local archive
+    archive="$SYSTEMS/$1-$(printf %s "$INCLUDED" | sha256sum | cut -c1-8).tar"
     if [ ! -e "$archive" ]; then
-        mmdebstrap --quiet --variant=minbase --include=ca-certificates,systemd,python3-venv,wget,curl "$1" "$SYSTEMS/new-$1.tar"
+        mmdebstrap --quiet --variant=minbase --include="$INCLUDED" "$1" "$SYSTEMS/new-$1.tar"
         mv "$SYSTEMS/new-$1.tar" "$archive"
     fi
     remove_system

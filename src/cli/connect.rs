@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::moodle::{Moodle, MoodleError, PhpArgs};
+use super::output::print;
 use super::passwd::{self, PasswdError};
 use super::users_entry::Destination;
 use crate::auth;
@@ -71,7 +72,7 @@ pub struct Args {
     #[arg(long)]
     dry_run: bool,
 
-    /// Print JSON.
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
@@ -125,9 +126,9 @@ pub fn run(args: &Args) -> ExitCode {
     match connect(args) {
         Ok(report) => {
             if args.json {
-                println!("{}", json!(report));
+                print(&json!(report));
             } else {
-                print(&report);
+                print_report(&report);
             }
             if report.steps.iter().all(|step| step.problem.is_none()) {
                 ExitCode::SUCCESS
@@ -137,7 +138,7 @@ pub fn run(args: &Args) -> ExitCode {
         }
         Err(error) => {
             if args.json {
-                println!("{}", json!({ "problem": error.to_string() }));
+                print(&json!({ "problem": error.to_string() }));
             }
             eprintln!("{error}.");
             ExitCode::FAILURE
@@ -262,19 +263,19 @@ fn next(args: &Args) -> Vec<String> {
     next
 }
 
-fn print(report: &Report) {
+fn print_report(report: &Report) {
     for step in &report.steps {
         match &step.problem {
-            None if report.dry_run => println!("would: {}", step.what),
-            None => println!("done: {}", step.what),
-            Some(problem) => println!("problem: {}: {problem}", step.what),
+            None if report.dry_run => print(&format!("would: {}", step.what)),
+            None => print(&format!("done: {}", step.what)),
+            Some(problem) => print(&format!("problem: {}: {problem}", step.what)),
         }
     }
     if let Some(entry) = &report.users_entry {
-        println!("\nSet this for the server, quoted:\n\n{}={entry}", crate::config::USERS);
+        print(&format!("\nSet this for the server, quoted:\n\n{}={entry}", crate::config::USERS));
     }
-    println!("\nNext:");
-    report.next.iter().for_each(|step| println!("- {step}"));
+    print(&"\nNext:");
+    report.next.iter().for_each(|step| print(&format!("- {step}")));
 }
 
 /// What Moodle's setting accepts: no scheme, port or path.

@@ -38,7 +38,7 @@ impl Exit {
         match self {
             Self::Success => "The command did what it was asked to, and found no problem.",
             Self::Failure => {
-                "It failed, and standard error has the reason; or check, config, health, inspect, migrate or prune found a \
+                "It failed, and standard error has the reason; or check, config, doctor, health, inspect, migrate or prune found a \
                  problem. Also wrong arguments and settings of serve and config."
             }
             Self::Usage => "The arguments are wrong; nothing was done.",

@@ -109,6 +109,35 @@ pub(super) const SHAPES: &[Shape] = &[
         example: r#"{ "model": "UNIQUEID/DIRHASH", "output": "model.zip", "bytes": 8715 }"#,
     },
     Shape {
+        command: "connect",
+        title: "With `--json`; `users_entry` is there if the entry was not written to a file, a `problem` in a step that failed; if \
+                nothing could be done, there is only `problem`:",
+        example: r#"
+{
+  "dry_run": false,
+  "steps": [{ "what": "set mlbackend_python/host to 127.0.0.1", "problem": "…" }],
+  "users_entry": "moodle:argon2id:…",
+  "next": ["start the server or restart it (systemctl restart moodle-mlbackend)"],
+  "problem": "…"
+}"#,
+    },
+    Shape {
+        command: "doctor",
+        title: "With `--json`; a level is `green`, `yellow` or `red`, and all but green ones have a `remedy`:",
+        example: r#"
+{
+  "worst": "red",
+  "checks": [
+    {
+      "check": "users",
+      "level": "red",
+      "detail": "the server has no users, so it refuses every request of Moodle",
+      "remedy": "moodle-mlbackend connect, or moodle-mlbackend passwd --generate moodle, and put the entry into the server's settings"
+    }
+  ]
+}"#,
+    },
+    Shape {
         command: "health",
         title: "With `--json`; `url` is null when the server is not ready, `problem` when it is:",
         example: r#"{ "ready": true, "url": "http://127.0.0.1:5000/health/ready", "problem": null }"#,

@@ -24,8 +24,9 @@ use crate::dataset::Limits;
 /// Train a model on a dataset.
 ///
 /// Writes the model to a file, without a data directory; or trains a model of a data directory further, as the server does
-/// when Moodle sends it the dataset. This is safe while a server is running. The dataset is a file of Moodle's format with a
-/// target in the last column. Exits with 3 when a class has no sample.
+/// when Moodle sends it the dataset. This is safe while a server is running; limits have their defaults, and the server removes
+/// what its retention settings do not keep. The dataset is a file of Moodle's format with a target in the last column. Exits
+/// with 3 when a class has no sample.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -126,11 +126,14 @@ fn read_only_directories_can_be_read_from_and_are_reported_when_written_to() {
     let data = directory.path().join("data");
     let locked = files.path("locked");
     fs::create_dir(&locked).unwrap();
+    let unreadable = files.path("unreadable");
+    fs::create_dir(&unreadable).unwrap();
+    fs::set_permissions(&unreadable, Permissions::from_mode(0o000)).unwrap();
     for path in [&data, &locked] {
         fs::set_permissions(path, Permissions::from_mode(0o500)).unwrap();
     }
     let run = |arguments: &[&str]| {
-        let mut program = without_privileges(test, &files.path("nothing"))?;
+        let mut program = without_privileges(test, &unreadable)?;
         Some(Output::of(program.args(arguments).current_dir(files.dir.path())))
     };
     let data = data.to_str().unwrap();

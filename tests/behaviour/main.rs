@@ -73,6 +73,7 @@ mod planted_links;
 mod promises;
 mod proxy_shipped;
 mod proxy_timeouts;
+mod proxy_variants;
 mod python_onnxruntime;
 mod python_package;
 mod python_server;

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::checks::Check;
+use crate::cli::output;
 
 /// How good it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -75,9 +76,9 @@ pub(super) fn print(findings: &[Finding]) {
         };
         let word = format!("{word:<6}");
         let word = if colours { format!("\x1b[{colour}m{word}\x1b[0m") } else { word };
-        println!("{word}  {}: {}", check.name, super::super::table::sanitized(detail));
+        output::print(&format!("{word}  {}: {}", check.name, super::super::table::sanitized(detail)));
         if *level != Level::Green {
-            println!("        remedy: {}", check.remedy);
+            output::print(&format!("        remedy: {}", check.remedy));
         }
     }
 }

@@ -18,6 +18,7 @@ use std::process::ExitCode;
 use clap::Args as _;
 
 use super::moodle::{Moodle, MoodleError, PhpArgs};
+use super::output::print;
 use crate::config::{CommandLine, Config, ServeArgs};
 use finding::{Finding, Level};
 use probe::Target;
@@ -44,7 +45,7 @@ pub struct Args {
     #[command(flatten)]
     php: PhpArgs,
 
-    /// Print JSON.
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
@@ -63,7 +64,7 @@ pub fn run(args: &Args) -> ExitCode {
         }
     };
     if args.json {
-        println!("{}", finding::as_json(&findings));
+        print(&finding::as_json(&findings));
     } else {
         finding::print(&findings);
     }
@@ -77,9 +78,8 @@ fn examine(args: &Args) -> Result<Vec<Finding>, MoodleError> {
     findings.extend(local::selinux());
     let site = moodle.as_ref().map(site::Site::read).transpose()?;
     let target = args.url.clone().or_else(|| site.as_ref()?.target()).or_else(own_address);
-    let login = site.as_ref().and_then(site::Site::login);
     match &target {
-        Some(target) => findings.extend(remote::examine(target, login.as_ref())),
+        Some(target) => findings.extend(remote::examine(target)),
         None => findings.push(Finding::yellow(
             &checks::SERVER,
             "the settings name no address of plain HTTP: give the server's address with --url",

@@ -91,16 +91,11 @@ impl Target {
     }
 
     /// `POST` that announces a body of a length but sends none: the response is the refusal, or 100.
-    pub(super) fn announce(
-        &self,
-        path: &str,
-        login: Option<&Login<'_>>,
-        length: u64,
-    ) -> io::Result<Response> {
+    pub(super) fn announce(&self, path: &str, login: &Login<'_>, length: u64) -> io::Result<Response> {
         let headers = format!(
             "Content-Type: multipart/form-data; boundary=doctor\r\nContent-Length: {length}\r\nExpect: 100-continue\r\n"
         );
-        self.send("POST", path, &[authorization(login), headers])
+        self.send("POST", path, &[authorization(Some(login)), headers])
     }
 
     fn send(&self, method: &str, path: &str, headers: &[String]) -> io::Result<Response> {

@@ -44,7 +44,7 @@ impl Site {
     }
 
     /// What Moodle logs in with.
-    pub(super) fn login(&self) -> Option<Login<'_>> {
+    fn login(&self) -> Option<Login<'_>> {
         let (user, password) = (text(&self.plugin, "username"), text(&self.plugin, "password"));
         (!user.is_empty() && !password.is_empty()).then_some(Login { user, password })
     }

@@ -1,7 +1,6 @@
 //! The certificate of a server, whether or not it is valid.
 //!
-//! Owns reading the authorities of this system. Must not know what an administrator should do about a problem. No secret is
-//! sent over these connections before the caller has looked at the certificate.
+//! Owns reading the authorities of this system. Must not know what an administrator should do about a problem.
 
 use std::fs;
 use std::io;
