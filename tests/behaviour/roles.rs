@@ -109,7 +109,7 @@ fn users_see_their_own_models_and_admins_and_viewers_those_of_all() {
         assert_eq!(seen(&server, user, "?user=bob"), [(json!("bob"), json!("m"))]);
         assert_eq!(get(&server, user, "/models/m/d?user=ann").json()["model"]["user"], "ann");
         assert_eq!(get(&server, user, "/models/m/d").status, 404, "{user} has no model");
-        assert_eq!(get(&server, user, "/models?user=nobody-of-them").status, 404);
+        assert_eq!(get(&server, user, "/models?user=ghost").status, 404);
     }
     for path in ["/models?user=bob", "/models?user=", "/models/m/d?user=bob"] {
         assert_eq!(get(&server, "ann", path).status, 403, "{path}");
@@ -158,7 +158,7 @@ fn an_admin_names_the_user_whose_model_a_request_is_about() {
     assert_eq!((samples.status, samples.text().lines().count()), (200, 43));
     let export = get(&server, "root", "/export?user=ann&uniqueid=m&dirhash=d");
     assert_eq!(export.status, 200);
-    let reply = get(&server, "root", "/export?user=nobody&uniqueid=m&dirhash=d");
+    let reply = get(&server, "root", "/export?user=ghost&uniqueid=m&dirhash=d");
     reply.expect(404, "The parameter user names no user of this server.");
     post(&server, "root", "/deletemodel?user=ann", &Form::new().field("uniqueid", "m")).expect(200, "Ok");
     assert_eq!(ask("ann", "/prediction")["status"], 2);

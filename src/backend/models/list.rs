@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::evaluation;
 use super::summary::{ModelOrigin, Summary};
 use crate::backend::BackendError;
-use crate::store::{DirHash, ModelId, Store};
+use crate::store::{DirHash, GenerationInfo, ModelId, Store};
 
 /// The order of a list. Models without the value come first; those with the same value are in the order of their ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +103,7 @@ impl Place {
             SortBy::Trained => current
                 .and_then(|current| current.created_at.parse::<Timestamp>().ok())
                 .map(Timestamp::as_microsecond),
-            SortBy::Samples => current.and_then(|current| current.sample_count()).and_then(count),
+            SortBy::Samples => current.and_then(GenerationInfo::sample_count).and_then(count),
             // A score is from 0 to 1.
             SortBy::Score => {
                 let score =
@@ -135,7 +135,7 @@ pub fn list(store: &Store, query: &ListQuery<'_>) -> Result<Page, BackendError> 
     let mut ids = store.ids()?;
     ids.retain(|id| (query.has_id)(id.as_str()));
     let list = List { store, query, ids };
-    let page = if query.sort.by == SortBy::Id { list.by_id()? } else { list.by_value()? };
+    let page = if query.sort.by == SortBy::Id { list.by_id() } else { list.by_value() };
     Ok(list.with_evaluations(page))
 }
 
@@ -148,9 +148,9 @@ struct List<'a> {
 
 impl List<'_> {
     /// Reads the records of the models on the page, and of one beyond each of its ends.
-    fn by_id(&self) -> Result<Page, BackendError> {
+    fn by_id(&self) -> Page {
         let Cursor { direction, place } = &self.query.cursor;
-        let mut models = self.scan(*direction, place.as_ref(), self.query.limit + 1)?;
+        let mut models = self.scan(*direction, place.as_ref(), self.query.limit + 1);
         let more = models.len() > self.query.limit;
         models.truncate(self.query.limit);
         let back = match direction {
@@ -159,21 +159,16 @@ impl List<'_> {
         };
         // Beyond the end of the list, every model is on the other side.
         let nearest = models.first().map(|(place, _)| place);
-        let has_other_side = place.is_some() && !self.scan(back, nearest, 1)?.is_empty();
+        let has_other_side = place.is_some() && !self.scan(back, nearest, 1).is_empty();
         if *direction == Direction::Before {
             models.reverse();
-            return Ok(Page { models, has_previous: more, has_next: has_other_side });
+            return Page { models, has_previous: more, has_next: has_other_side };
         }
-        Ok(Page { models, has_previous: has_other_side, has_next: more })
+        Page { models, has_previous: has_other_side, has_next: more }
     }
 
     /// Up to `max` models on one side of a place, the nearest first.
-    fn scan(
-        &self,
-        direction: Direction,
-        place: Option<&Place>,
-        max: usize,
-    ) -> Result<Vec<(Place, Summary)>, BackendError> {
+    fn scan(&self, direction: Direction, place: Option<&Place>, max: usize) -> Vec<(Place, Summary)> {
         let ascending = (direction == Direction::After) != self.query.sort.descending;
         let beyond = if ascending { Ordering::Greater } else { Ordering::Less };
         let ids: Box<dyn Iterator<Item = &ModelId>> =
@@ -196,15 +191,15 @@ impl List<'_> {
                 let Some(model) = self.model(id, dir) else { continue };
                 found.push((Place::of(&model, SortBy::Id), model));
                 if found.len() == max {
-                    return Ok(found);
+                    return found;
                 }
             }
         }
-        Ok(found)
+        found
     }
 
     /// Reads the records of all models.
-    fn by_value(&self) -> Result<Page, BackendError> {
+    fn by_value(&self) -> Page {
         let sort = self.query.sort;
         let mut models = Vec::new();
         for id in &self.ids {
@@ -234,7 +229,7 @@ impl List<'_> {
             }
         };
         let models = models.drain(start..end).collect();
-        Ok(Page { models, has_previous: start > 0, has_next: end < count })
+        Page { models, has_previous: start > 0, has_next: end < count }
     }
 
     /// The directories of an id; none, with a log line, if they cannot be read.

@@ -11,7 +11,10 @@ use utoipa::openapi::{
     SecurityRequirement, Type,
 };
 
-use super::{MODELS, MOODLE};
+/// The tag of Moodle's routes.
+const MOODLE: &str = "Moodle";
+/// The tag of the routes about stored models.
+const MODELS: &str = "Models";
 
 const SCHEME: &str = "basic";
 

@@ -2,6 +2,7 @@
 //!
 //! Must not know how forms are read: `http/extract` does.
 #![allow(dead_code, reason = "only their description is used")]
+#![allow(clippy::doc_markdown, reason = "the description is shown as it is")]
 
 use utoipa::{IntoParams, ToSchema};
 

@@ -148,7 +148,9 @@ fn table(page: &mut String, caption: &str, columns: &[&str]) {
         "<div class=\"table\" role=\"region\" aria-label=\"{0}\" tabindex=\"0\"><table><caption>{0}</caption><thead><tr>",
         escaped(caption)
     );
-    columns.iter().for_each(|column| page.push_str(&format!("<th scope=\"col\">{column}</th>")));
+    for column in columns {
+        let _ = write!(page, "<th scope=\"col\">{column}</th>");
+    }
     page.push_str("</tr></thead><tbody>\n");
 }
 
@@ -158,7 +160,11 @@ fn code(text: &str) -> String {
 
 fn paragraphs(text: &str) -> String {
     let paragraphs = text.split("\n\n").filter(|paragraph| !paragraph.trim().is_empty());
-    paragraphs.map(|paragraph| format!("<p>{}</p>\n", inline(paragraph))).collect()
+    let mut html = String::new();
+    for paragraph in paragraphs {
+        let _ = writeln!(html, "<p>{}</p>", inline(paragraph));
+    }
+    html
 }
 
 /// Text with `code` and *emphasis*.

@@ -1,4 +1,4 @@
-//! The OpenAPI document of all routes, and the pages that are rendered from it.
+//! The `OpenAPI` document of all routes, and the pages that are rendered from it.
 //!
 //! Owns what belongs to all routes of a kind: the credentials and the responses to errors. Each route describes itself, beside
 //! its handler. Must not know how a request is handled.
@@ -13,7 +13,7 @@ mod served;
 #[cfg(test)]
 mod tests;
 
-pub(in crate::http) use served::{Served, served};
+pub(in crate::http) use served::Served;
 
 use utoipa::OpenApi;
 
@@ -23,11 +23,7 @@ use super::routes::{
     openapi_json, prediction, training, version,
 };
 use common::Common;
-
-/// The tag of Moodle's routes.
-const MOODLE: &str = "Moodle";
-/// The tag of the routes about stored models.
-const MODELS: &str = "Models";
+use reader::Api;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -79,4 +75,12 @@ fn document(prefix: &str) -> utoipa::openapi::OpenApi {
     let url = if prefix.is_empty() { "/" } else { prefix };
     document.servers = Some(vec![utoipa::openapi::Server::new(url)]);
     document
+}
+
+/// Renders both texts for a server that a proxy publishes below a path, which is empty for the root.
+pub(in crate::http) fn served(prefix: &str) -> Served {
+    let document = document(prefix);
+    // Its keys are texts, so that writing it cannot fail.
+    let json = document.to_pretty_json().unwrap_or_default();
+    Served { json: json.into(), page: html::page(&Api::read(&document)).into(), policy: html::policy() }
 }

@@ -1,11 +1,8 @@
-//! The texts that are served, rendered once when the server starts.
+//! The texts that are served.
 //!
-//! Must not know their routes.
+//! Must not know how they are rendered, nor their routes.
 
 use actix_web::web::Bytes;
-
-use super::reader::Api;
-use super::{document, html};
 
 /// The document and its page.
 #[derive(Debug)]
@@ -16,13 +13,4 @@ pub(in crate::http) struct Served {
     pub(in crate::http) page: Bytes,
     /// The Content-Security-Policy of the page.
     pub(in crate::http) policy: String,
-}
-
-/// Renders both for a server that a proxy publishes below a path, which is empty for the root.
-pub(in crate::http) fn served(prefix: &str) -> Served {
-    let document = document(prefix);
-    // Its keys are texts, so that writing it cannot fail.
-    let json = document.to_pretty_json().unwrap_or_default();
-    let page = html::page(&Api::read(&document));
-    Served { json: json.into(), page: page.into(), policy: html::policy() }
 }

@@ -1,4 +1,5 @@
 //! `GET /metrics` at the address where Moodle is served: for one user that the settings name.
+#![allow(clippy::doc_markdown, reason = "the text of a route is shown as it is")]
 
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
 

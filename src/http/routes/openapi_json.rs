@@ -2,6 +2,7 @@
 //!
 //! It needs no credentials, like the page: it is the same for every server of this version, and a browser that has none cannot
 //! be made to send them.
+#![allow(clippy::doc_markdown, reason = "the text of a route is shown as it is")]
 
 use actix_web::{HttpResponse, Resource, web};
 

@@ -1,4 +1,5 @@
 //! `POST /models/{uniqueid}/{dirhash}/rollback`: an earlier generation becomes the current one.
+#![allow(clippy::doc_markdown, reason = "the text of a route is shown as it is")]
 
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
 

@@ -2,6 +2,7 @@
 //!
 //! Samples are about students, so only admins may read them. The text is made in parts, on threads for blocking work: a dataset
 //! of a million samples is never in memory as text.
+#![allow(clippy::doc_markdown, reason = "the text of a route is shown as it is")]
 
 use actix_web::http::header::CONTENT_DISPOSITION;
 use actix_web::web::Bytes;

@@ -82,7 +82,7 @@ pub(in crate::http) enum Origin {
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http) struct EvaluationItem {
     /// The id of its run, as in `GET /evaluationlog`.
-    #[schema(example = 1795802048123_u64)]
+    #[schema(example = 1_795_802_048_123_u64)]
     runid: u64,
     /// The `dirhash` under which it is stored.
     dirhash: String,
