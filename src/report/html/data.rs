@@ -101,7 +101,8 @@ pub(super) fn confusion(evaluation: &Evaluation, names: &Names) -> Option<Markup
         let cells = matrices.filter_map(|matrix| matrix.get(actual)?.get(predicted).copied());
         cells.fold(0, usize::saturating_add)
     };
-    let row_sum = |actual: usize| (0..classes).map(|predicted| cell(actual, predicted)).sum::<usize>();
+    let row_sum =
+        |actual: usize| (0..classes).map(|predicted| cell(actual, predicted)).fold(0, usize::saturating_add);
     let share =
         |actual: usize, predicted: usize| cell(actual, predicted) as f64 / row_sum(actual).max(1) as f64;
     Some(html! {
