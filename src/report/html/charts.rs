@@ -171,7 +171,7 @@ pub(super) fn probabilities(evaluation: &Evaluation, names: &Names) -> Markup {
         ),
     };
     let mut y = Axis::up_to("Share of the samples", highest.max(0.01));
-    y.ticks.iter_mut().for_each(|(at, label)| *label = percent(*at));
+    y.ticks.iter_mut().for_each(|(at, label)| *label = format!("{:.0} %", *at * 100.0));
     let mut plot = Plot::new(Axis::share(x), y);
     let width = 1.0 / GROUPS as f64;
     for at in 0..members.len().min(others.len()) {

@@ -36,7 +36,7 @@ pub(super) fn section(report: &RunReport<'_>, names: &Names) -> Markup {
                                 svg class="meter" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true" {
                                     rect class="bar c0" x="0" y="0" width=(format!("{:.1}", share * 100.0)) height="10" {}
                                 }
-                                (percent(share))
+                                span { (percent(share)) }
                             }
                             td { (samples) }
                         }

@@ -40,7 +40,7 @@ pub(super) fn section(evaluation: &Evaluation, names: &Names) -> Option<Markup> 
                             svg class="meter" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true" {
                                 rect class="bar c0" x="0" y="0" width=(format!("{width:.1}")) height="10" {}
                             }
-                            (format!("{:.4} ± {:.4}", one.loss_increase, one.deviation))
+                            span { (format!("{:.4} ± {:.4}", one.loss_increase, one.deviation)) }
                         }
                         td { (direction(one)) }
                     }

@@ -11,8 +11,8 @@ use maud::{Markup, html};
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 400.0;
 /// The sides of the area of the data.
-const LEFT: f64 = 62.0;
-const RIGHT: f64 = 622.0;
+const LEFT: f64 = 76.0;
+const RIGHT: f64 = 612.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 340.0;
 
@@ -157,7 +157,7 @@ impl Plot {
                 }
                 @for mark in &self.marks { (mark) }
                 text class="axis" x=(middle.0) y=(HEIGHT - 14.0) text-anchor="middle" { (self.x.name) }
-                text class="axis" x="0" y="0" transform={"translate(15 " (middle.1) ") rotate(-90)"} text-anchor="middle" { (self.y.name) }
+                text class="axis" x="0" y="0" transform={"translate(16 " (middle.1) ") rotate(-90)"} text-anchor="middle" { (self.y.name) }
             }
         }
     }

@@ -11,6 +11,8 @@ use crate::learning::{Evaluation, Flagged, ProbabilityCounts};
 
 /// Moodle ignores predictions below this probability (its `PREDICTION_MIN_SCORE`).
 const MOODLES: usize = 60;
+/// With fewer flagged samples, precision is chance, and is not drawn.
+const MIN_FLAGGED: usize = 10;
 /// The rows of the table.
 const TABLE: [usize; 7] = [30, 40, 50, MOODLES, 70, 80, 90];
 
@@ -60,7 +62,10 @@ fn curves(counts: &ProbabilityCounts) -> Markup {
     let mut plot =
         Plot::new(Axis::share("Threshold: probability from which a sample is flagged"), Axis::share("Share"));
     plot.limit(Limit::X(MOODLES as f64 / 100.0), "Moodle");
-    plot.line(at(Flagged::precision), "c0");
+    let precision = |flagged: Flagged| {
+        (flagged.rightly + flagged.wrongly >= MIN_FLAGGED).then(|| flagged.precision()).flatten()
+    };
+    plot.line(at(precision), "c0");
     plot.line(at(Flagged::recall), "c1");
     html! {
         (plot.draw("Precision and recall for each threshold; the table has the numbers."))

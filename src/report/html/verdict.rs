@@ -6,6 +6,9 @@ use super::super::format::{percent, short};
 use super::super::{RunReport, summary};
 use crate::learning::Evaluation;
 
+/// From this area under the ROC curve on, a model ranks well (Hosmer, Lemeshow and Sturdivant 2013 call it acceptable).
+const RANKS_WELL: f64 = 0.7;
+
 /// How good the result is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Level {
@@ -78,6 +81,18 @@ pub(super) fn of(report: &RunReport<'_>) -> Verdict {
 fn enough(report: &RunReport<'_>, evaluation: &Evaluation, required: String) -> Verdict {
     let guessing = percent(evaluation.mean.majority_accuracy);
     if summary::is_no_better_than_guessing(&evaluation.mean) {
+        if let Some(auc) = evaluation.mean.auc.filter(|auc| *auc >= RANKS_WELL) {
+            return Verdict {
+                level: Level::Care,
+                headline: "Use with care: it ranks well, but seldom flags",
+                reason: format!(
+                    "{required} It ranks the samples well (AUC {}), but as it decides it is right hardly more often than \
+                     always guessing the most frequent class ({guessing}).",
+                    short(auc)
+                ),
+                next: "Look below at what a threshold does: use the model if what it finds helps you.",
+            };
+        }
         return Verdict {
             level: Level::Care,
             headline: "Use with care: hardly better than guessing",
@@ -127,7 +142,7 @@ mod tests {
 
     #[rstest]
     #[case::good(0, 0.9, Level::Good, "Good enough to use")]
-    #[case::no_better_than_guessing(0, 0.857, Level::Care, "Use with care: hardly better than guessing")]
+    #[case::no_better_than_guessing(0, 0.857, Level::Care, "Use with care: it ranks well, but seldom flags")]
     #[case::low(4, 0.9, Level::Bad, "Not good enough to use")]
     #[case::unstable(8, 0.9, Level::Care, "Too few samples to be sure")]
     #[case::both(12, 0.9, Level::Bad, "Not good enough to use, and unstable")]
@@ -154,6 +169,11 @@ mod tests {
     fn a_model_that_hardly_ranks_is_not_called_good() {
         let mut evaluation = fixtures::evaluation(2, 2);
         (evaluation.mean.accuracy, evaluation.mean.auc) = (0.9, Some(0.52));
-        assert_eq!(of(&fixtures::report(Some(&evaluation), 0)).level, Level::Care);
+        let ranks = of(&fixtures::report(Some(&evaluation), 0));
+        evaluation.mean.accuracy = evaluation.mean.majority_accuracy;
+        let guesses = of(&fixtures::report(Some(&evaluation), 0));
+        assert_eq!((ranks.level, guesses.level), (Level::Care, Level::Care));
+        assert!(ranks.headline.ends_with("ranks better than chance"), "{}", ranks.headline);
+        assert!(guesses.headline.ends_with("better than guessing"), "{}", guesses.headline);
     }
 }
