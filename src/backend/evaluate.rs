@@ -14,12 +14,15 @@ use super::observation::{Facts, observe};
 use super::reply::{EvaluationFigures, EvaluationReply, Status};
 use super::score::probabilities;
 use super::{BackendError, NOT_TRAINED, Upload, open};
-use crate::dataset::{Labelled, Limits, read_labelled};
+use crate::dataset::{DataQuality, Labelled, Limits, read_labelled};
 use crate::learning::{self, Evaluation, Progress};
 use crate::model::Model;
-use crate::report::{self, DatasetFacts, ReportError, RunReport};
+use crate::report::{self, DatasetFacts, PreviousRun, ReportError, RunReport};
 use crate::store::{ModelDir, NewRun, Run, RunId};
 use crate::telemetry::metrics::{Operation, Outcome as Ending};
+
+/// The number of earlier runs among which one with a result is looked for.
+const MAX_RUNS_TO_LOOK_AT: usize = 5;
 
 /// The parameters of an evaluation.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,6 +106,7 @@ fn evaluate_observed(
         time_splitting: file.header.time_splitting.clone(),
         target: file.header.target.clone(),
     };
+    let mut quality = None;
     let outcome = if file.labels_match_header() {
         // The splits then depend on the samples alone, not on the order in which they were sent.
         let samples = file.into_samples()?.canonical(usize::MAX);
@@ -111,6 +115,7 @@ fn evaluate_observed(
         let labels = samples.classes().iter().map(ToString::to_string);
         facts.class_counts = labels.zip(samples.class_counts()).collect();
         let _evaluate = info_span!("evaluate").entered();
+        quality = Some(on_learning_threads(|| DataQuality::of(&samples)));
         match trained {
             Some(trained) => evaluate_trained(trained, &samples)?,
             None => on_learning_threads(|| learning::evaluate(&samples, iterations, progress)).map_or_else(
@@ -126,11 +131,14 @@ fn evaluate_observed(
     observed.score = outcome.measured.as_ref().map(|evaluation| evaluation.mean.f1);
 
     let _publish = info_span!("publish").entered();
+    let previous = previous_run(model_dir);
     let report = RunReport {
         run: run.id.to_string(),
         started,
         finished: Timestamp::now(),
         dataset: facts,
+        quality: quality.as_ref(),
+        previous: previous.as_ref(),
         min_score: request.min_score,
         max_deviation: request.max_deviation,
         evaluation: outcome.measured.as_ref(),
@@ -147,6 +155,13 @@ fn evaluate_observed(
     }
     run.publish()?;
     Ok(reply)
+}
+
+/// The newest run with a result. The report is complete without it, so one that cannot be read is left out.
+fn previous_run(model_dir: &ModelDir) -> Option<PreviousRun> {
+    let newest_first = model_dir.runs().ok()?.into_iter().rev().take(MAX_RUNS_TO_LOOK_AT);
+    let read = |run| model_dir.run(run).ok()??.read(report::REPORT_JSON).ok();
+    newest_first.filter_map(read).find_map(|bytes| PreviousRun::read(&bytes))
 }
 
 fn evaluate_trained(trained: &ModelDir, samples: &Labelled) -> Result<Outcome, BackendError> {

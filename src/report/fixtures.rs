@@ -1,7 +1,10 @@
 //! Synthetic evaluations for the tests of reports.
 
 use super::{DatasetFacts, RunReport};
-use crate::learning::{Calibration, CalibrationBin, ClassMetrics, Evaluation, Iteration, Metrics, RocCurve};
+use crate::learning::{
+    Calibration, CalibrationBin, ClassMetrics, Evaluation, FeatureImportance, Iteration, Metrics,
+    ProbabilityCounts, RocCurve,
+};
 
 pub(super) const INFO: &str = "A sentence for the administrator.";
 
@@ -20,6 +23,8 @@ pub(super) fn report(evaluation: Option<&Evaluation>, status: u8) -> RunReport<'
             time_splitting: Some("\\core\\analytics\\time_splitting\\quarters".to_owned()),
             target: Some("\\core_course\\analytics\\target\\course_dropout".to_owned()),
         },
+        quality: None,
+        previous: None,
         min_score: 0.7,
         max_deviation: 0.05,
         evaluation,
@@ -38,6 +43,13 @@ pub(super) fn evaluation(classes: usize, iterations: usize) -> Evaluation {
         requested_iterations: iterations.len(),
         per_class: per_class(classes),
         calibration: calibration(),
+        probabilities: probabilities(),
+        importance: vec![FeatureImportance {
+            feature: r"\mod_forum\analytics\indicator\cognitive_depth".to_owned(),
+            loss_increase: 0.2,
+            deviation: 0.01,
+            direction: Some(-0.6),
+        }],
         auc_deviation: (classes == 2).then_some(0.021),
         score_deviation: 0.0123,
         grouped_score: None,
@@ -72,6 +84,13 @@ fn iteration(classes: usize, n: usize) -> Iteration {
             .collect(),
         decisions: vec!["Penalty 0.3, chosen by 5-fold cross-validated log-loss.".to_owned()],
     }
+}
+
+/// 10 members and 30 others with 25 %, 20 members and 5 others with 75 %.
+fn probabilities() -> ProbabilityCounts {
+    let mut counts = ProbabilityCounts { members: vec![0; 100], others: vec![0; 100] };
+    (counts.members[25], counts.others[25], counts.members[75], counts.others[75]) = (10, 30, 20, 5);
+    counts
 }
 
 fn per_class(classes: usize) -> Vec<ClassMetrics> {

@@ -1,4 +1,4 @@
-//! Writes the report of an evaluation: `info.log` (plain text), `roc-curve.png` and `calibration.png` (charts),
+//! Writes the report of an evaluation: `report.html` (a page for people), `info.log` (plain text), `roc-curve.png` and `calibration.png` (charts),
 //! `tensor/` (`TensorBoard` event files, to which Moodle refers its administrator), `report.json` (figures for
 //! tools); and packs the files for a download.
 //!
@@ -15,8 +15,10 @@ mod error;
 mod fixtures;
 mod font;
 mod format;
+mod html;
 mod info_log;
 mod moodle_info;
+mod previous_run;
 mod raster;
 mod report_json;
 mod roc;
@@ -30,6 +32,7 @@ mod tensorboard;
 pub use archive::{EMPTY_ZIP, zip};
 pub use error::ReportError;
 pub use moodle_info::{moodle_info, result_sentences};
+pub use previous_run::PreviousRun;
 pub use run_report::{DatasetFacts, RunReport};
 
 use std::io;
@@ -53,6 +56,7 @@ pub fn write(
         store(name, bytes)
     };
     save("info.log", info_log::text(report).as_bytes())?;
+    save("report.html", html::page(report).as_bytes())?;
     save(REPORT_JSON, &report_json::json(report)?)?;
     save(&tensorboard::file_name(report.started), &tensorboard::events(report))?;
     store("roc-curve.png", &roc_chart::draw(report)?)?;

@@ -9,9 +9,6 @@ use super::{RunReport, summary};
 use crate::learning::Evaluation;
 use crate::text::Untrusted;
 
-/// With an AUC that is less than this above that of guessing, 0.5, a model is of little use whatever its score is.
-const MIN_AUC_ABOVE_GUESSING: f64 = 0.05;
-
 /// The verdict and the figures beside guessing, for a result with status 0. Empty for any other result, which has sentences
 /// of its own.
 #[must_use]
@@ -26,7 +23,7 @@ pub fn moodle_info(report: &RunReport<'_>) -> Vec<String> {
     let mut sentences = result_sentences(report);
     if !sentences.is_empty() {
         sentences.push(
-            "The report with all figures and charts (info.log, roc-curve.png, calibration.png) is in the directory \
+            "The report with all figures and charts (report.html, a page for your browser) is in the directory \
              that Moodle names below."
                 .to_owned(),
         );
@@ -43,7 +40,7 @@ fn verdict(report: &RunReport<'_>, evaluation: &Evaluation) -> String {
             "Use with care: {score}, but always guessing the most frequent class is right about as often."
         );
     }
-    if evaluation.mean.auc.is_some_and(|auc| auc - 0.5 < MIN_AUC_ABOVE_GUESSING) {
+    if summary::hardly_ranks(&evaluation.mean) {
         return format!("Use with care: {score}, but it hardly ranks the samples better than guessing.");
     }
     format!("Good enough to use: {score}.")

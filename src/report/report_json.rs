@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{ReportError, RunReport, roc};
+use crate::dataset::DataQuality;
 use crate::learning::{Evaluation, Iteration};
 
 /// The version of the format; it increases when a field is removed or changes its meaning.
@@ -37,6 +38,7 @@ pub(super) fn json(report: &RunReport<'_>) -> Result<Vec<u8>, ReportError> {
             "classes": classes,
             "time_splitting": data.time_splitting,
             "target": data.target,
+            "quality": report.quality.map(quality),
         }),
         evaluation: report.evaluation.map(evaluation),
     };
@@ -72,9 +74,22 @@ fn evaluation(evaluation: &Evaluation) -> Value {
         "macro_auc": roc::overall_auc(evaluation).map(|auc| auc.mean),
         "mean": evaluation.mean,
         "per_class": evaluation.per_class,
+        "probabilities": evaluation.probabilities,
+        "importance": evaluation.importance,
         "calibration": {"expected_error": evaluation.calibration.error, "bins": evaluation.calibration.bins},
         "iterations_asked": evaluation.requested_iterations,
         "iterations": evaluation.iterations.iter().map(iteration).collect::<Vec<_>>(),
+    })
+}
+
+fn quality(quality: &DataQuality) -> Value {
+    json!({
+        "missing_cells": quality.missing_cells,
+        "columns_with_missing": quality.columns_with_missing,
+        "duplicate_columns": quality.duplicate_columns,
+        "repeated_rows": quality.repeated_rows,
+        "contradicting_rows": quality.contradicting_rows,
+        "best_accuracy": quality.best_accuracy,
     })
 }
 

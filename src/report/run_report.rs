@@ -2,6 +2,8 @@
 //!
 //! Must not know how a part shows them.
 
+use super::previous_run::PreviousRun;
+use crate::dataset::DataQuality;
 use crate::learning::Evaluation;
 
 /// The facts of a report.
@@ -15,6 +17,10 @@ pub struct RunReport<'a> {
     pub finished: jiff::Timestamp,
     /// The evaluated dataset.
     pub dataset: DatasetFacts,
+    /// What is remarkable about the dataset; `None` when it could not be evaluated.
+    pub quality: Option<&'a DataQuality>,
+    /// The model's run before this one.
+    pub previous: Option<&'a PreviousRun>,
     /// The minimum score (weighted F1) of a good model.
     pub min_score: f64,
     /// The maximum standard deviation of the score of a stable result.

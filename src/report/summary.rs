@@ -9,6 +9,8 @@ use crate::text::Untrusted;
 
 /// An accuracy that is higher than the balanced accuracy by this much hides a class with a low recall.
 const MAX_ACCURACY_GAP: f64 = 0.1;
+/// With an AUC that is less than this above that of guessing, 0.5, a model is of little use whatever its score is.
+const MIN_AUC_ABOVE_GUESSING: f64 = 0.05;
 
 /// The result of the run, and what to do next.
 pub(super) fn of(report: &RunReport<'_>) -> String {
@@ -83,6 +85,11 @@ fn no_result(status: u8) -> &'static str {
     } else {
         "NO RESULT. The message below gives the reason."
     }
+}
+
+/// Whether a model ranks the samples hardly better than chance; two classes only.
+pub(super) fn hardly_ranks(mean: &Metrics) -> bool {
+    mean.auc.is_some_and(|auc| auc - 0.5 < MIN_AUC_ABOVE_GUESSING)
 }
 
 /// Whether always guessing the most frequent class is about as accurate.

@@ -8,7 +8,10 @@ use rstest::rstest;
 
 use super::svg::Colour;
 use super::*;
-use crate::learning::{Calibration, CalibrationBin, ClassMetrics, Evaluation, Iteration, Metrics, RocCurve};
+use crate::learning::{
+    Calibration, CalibrationBin, ClassMetrics, Evaluation, FeatureImportance, Iteration, Metrics,
+    ProbabilityCounts, RocCurve,
+};
 
 /// The report's files by their names.
 fn written(report: &RunReport<'_>) -> BTreeMap<String, Vec<u8>> {
@@ -34,13 +37,13 @@ fn share_of(Colour(red, green, blue): Colour, pixels: &[[u8; 3]]) -> f64 {
 }
 
 #[test]
-fn a_report_has_an_info_log_two_charts_report_json_and_events() {
+fn a_report_has_a_page_an_info_log_two_charts_report_json_and_events() {
     let evaluation = fixtures::evaluation(2, 10);
     let files = written(&fixtures::report(Some(&evaluation), 0));
     let events = "tensor/train/events.out.tfevents.1795241643.moodle-mlbackend";
     assert_eq!(
         files.keys().collect::<Vec<_>>(),
-        ["calibration.png", "info.log", "report.json", "roc-curve.png", events]
+        ["calibration.png", "info.log", "report.html", "report.json", "roc-curve.png", events]
     );
 }
 
@@ -175,6 +178,22 @@ prop_compose! {
     }
 }
 
+fn any_counts() -> impl Strategy<Value = ProbabilityCounts> {
+    let counts = || proptest::collection::vec(0_usize..1_000_000, 0..120);
+    (counts(), counts()).prop_map(|(members, others)| ProbabilityCounts { members, others })
+}
+
+fn any_importance() -> impl Strategy<Value = FeatureImportance> {
+    (any::<String>(), any_number(), any_number(), proptest::option::of(any_number())).prop_map(
+        |(feature, loss_increase, deviation, direction)| FeatureImportance {
+            feature,
+            loss_increase,
+            deviation,
+            direction,
+        },
+    )
+}
+
 prop_compose! {
     fn any_evaluation()(
         classes in proptest::collection::vec(any::<String>(), 0..4),
@@ -183,12 +202,15 @@ prop_compose! {
         mean in any_metrics(),
         per_class in proptest::collection::vec(any_class(), 0..4),
         calibration in any_calibration(),
+        probabilities in any_counts(),
+        importance in proptest::collection::vec(any_importance(), 0..3),
         auc_deviation in proptest::option::of(any_number()),
         score_deviation in any_number(),
         grouped_score in proptest::option::of(any_number()),
     ) -> Evaluation {
         Evaluation {
-            classes, requested_iterations, iterations, mean, per_class, calibration, auc_deviation, score_deviation,
+            classes, requested_iterations, iterations, mean, per_class, calibration, probabilities,
+            importance, auc_deviation, score_deviation,
             grouped_score,
         }
     }

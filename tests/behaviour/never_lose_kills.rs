@@ -125,7 +125,7 @@ fn reports(server: &TestServer, when: &str) -> Vec<String> {
         let reply = server.get(&format!("/evaluationlog?uniqueid=m&dirhash=d&runid={run}"));
         assert_eq!(reply.status, 200, "{when}: {}", reply.text());
         let files = unzipped(&reply.body);
-        for name in ["info.log", "report.json", "roc-curve.png", "calibration.png"] {
+        for name in ["info.log", "report.html", "report.json", "roc-curve.png", "calibration.png"] {
             assert!(files.get(name).is_some_and(|bytes| bytes.len() > 100), "{when}: {name} of {files:?}");
         }
         assert!(files.len() > 4, "{when}: no TensorBoard files among {:?}", files.keys());

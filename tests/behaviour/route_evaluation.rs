@@ -66,7 +66,7 @@ fn the_info_of_a_good_evaluation_is_the_result_in_three_sentences() {
         "Good enough to use: a model trained on this data scored 1.000, and the minimum is 0.7.",
         "Its AUC is 1.000 (0.5 is guessing, 1 is perfect); of 100 samples that it flags as class \"1\", about 100 are \
          flagged rightly, and of 100 samples picked by chance 50 would be.",
-        "The report with all figures and charts (info.log, roc-curve.png, calibration.png) is in the directory that \
+        "The report with all figures and charts (report.html, a page for your browser) is in the directory that \
          Moodle names below.",
     ];
     assert_eq!((&reply["status"], &reply["info"]), (&json!(0), &json!(expected)));
@@ -188,7 +188,7 @@ fn the_log_of_a_run_is_a_zip_with_the_report_charts_and_tensorboard_files() {
     let reply = server.get(&format!("/evaluationlog?uniqueid=m&dirhash=e&runid={run}"));
     assert_eq!((reply.status, reply.header("content-type")), (200, Some("application/zip")));
     let names: Vec<String> = unzipped(&reply.body).into_keys().collect();
-    for expected in ["info.log", "roc-curve.png", "calibration.png", "tensor/"] {
+    for expected in ["info.log", "report.html", "roc-curve.png", "calibration.png", "tensor/"] {
         assert!(names.iter().any(|name| name.starts_with(expected)), "{expected}: {names:?}");
     }
 }

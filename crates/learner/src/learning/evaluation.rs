@@ -12,6 +12,8 @@ use super::metrics::{
     ClassMetrics, Metrics, RocCurve, class_metrics, confusion, mean_and_deviation, mean_class_metrics,
     overall_metrics, roc_curves,
 };
+use super::permutation::{FeatureImportance, mean_importance, shuffle_features};
+use super::probability_counts::ProbabilityCounts;
 use super::progress::{Progress, run_iterations};
 use super::repeated_rows::RepeatedRows;
 use super::train::train_on;
@@ -32,6 +34,10 @@ pub struct Evaluation {
     pub per_class: Vec<ClassMetrics>,
     /// Of the probabilities of all iterations together: chance adds less to the error of more samples.
     pub calibration: Calibration,
+    /// The probabilities of all iterations together.
+    pub probabilities: ProbabilityCounts,
+    /// The features on which the models rely most, most important first; empty when a trained model was evaluated.
+    pub importance: Vec<FeatureImportance>,
     /// Population standard deviation of the AUC over the iterations; two classes only.
     pub auc_deviation: Option<f64>,
     /// Population standard deviation of the score (weighted F1) over the iterations.
@@ -102,30 +108,37 @@ pub fn evaluate(
     let probabilities = |split: &Holdout| {
         let model = train_on(samples, &split.train, &());
         let probabilities = model.probabilities(samples.features(), &split.test);
-        (probabilities, targets_of(samples, &split.test), model.decisions)
+        (probabilities, targets_of(samples, &split.test), model)
     };
     let done = run_iterations(iterations, progress, |seed| {
         let split = hold_out(&rows, samples.targets(), samples.classes().len(), seed)?;
-        let (probabilities, targets, decisions) = probabilities(&split);
+        let (probabilities, targets, model) = probabilities(&split);
+        let shuffled =
+            shuffle_features(&model, samples.features(), &split.test, &targets, &probabilities, seed);
         let unseen = repeated.unseen(&split);
         let of_unseen: Vec<usize> = unseen.iter().map(|&at| targets[at]).collect();
         let unseen = (!unseen.is_empty()).then(|| score(&probabilities.select(Axis(0), &unseen), &of_unseen));
-        Some((measure(split.train.len(), &probabilities, &targets, decisions), unseen))
+        Some((measure(split.train.len(), &probabilities, &targets, model.decisions), unseen, shuffled))
     });
-    let (measured, unseen): (Vec<_>, Vec<Option<f64>>) = done.into_iter().flatten().unzip();
-    let unseen: Vec<f64> = unseen.into_iter().flatten().collect();
+    let mut measured = Vec::new();
+    let (mut unseen, mut shuffled) = (Vec::new(), Vec::new());
+    for (iteration, score_of_unseen, features) in done.into_iter().flatten() {
+        measured.push(iteration);
+        unseen.extend(score_of_unseen);
+        shuffled.push(features);
+    }
     let evaluation = summarise(samples.classes(), iterations, measured);
     let found = (evaluation.mean.f1, evaluation.score_deviation);
     let grouped_score = repeated.grouped_score(found, &unseen, progress, |split| {
         let (probabilities, targets, _) = probabilities(split);
         score(&probabilities, &targets)
     });
-    Ok(Evaluation { grouped_score, ..evaluation })
+    Ok(Evaluation { grouped_score, importance: mean_importance(&shuffled), ..evaluation })
 }
 
 /// Weighted F1.
 fn score(probabilities: &Array2<f64>, targets: &[usize]) -> f64 {
-    measure(0, probabilities, targets, Vec::new()).0.metrics.f1
+    measure(0, probabilities, targets, Vec::new()).iteration.metrics.f1
 }
 
 /// Evaluates the predictions of a trained model: `probabilities` is samples × classes, in the order of the samples and of
@@ -158,13 +171,19 @@ fn targets_of(samples: &Labelled, rows: &[u32]) -> Vec<usize> {
     rows.iter().map(|&row| samples.targets()[row as usize] as usize).collect()
 }
 
-/// One iteration, and the calibration data of its probabilities.
+/// One iteration, and what is merged over the iterations.
+struct Measured {
+    iteration: Iteration,
+    calibration: CalibrationData,
+    probabilities: ProbabilityCounts,
+}
+
 fn measure(
     training_samples: usize,
     probabilities: &Array2<f64>,
     targets: &[usize],
     decisions: Vec<String>,
-) -> (Iteration, CalibrationData) {
+) -> Measured {
     let confusion = confusion(probabilities, targets);
     let roc = roc_curves(probabilities, targets);
     let per_class = class_metrics(&confusion, &roc);
@@ -182,16 +201,21 @@ fn measure(
         confusion,
         decisions,
     };
-    (iteration, data.coarse(MAX_CALIBRATION_ENTRIES))
+    Measured {
+        iteration,
+        calibration: data.coarse(MAX_CALIBRATION_ENTRIES),
+        probabilities: ProbabilityCounts::of(probabilities, targets),
+    }
 }
 
-fn summarise(
-    classes: &[Class],
-    requested_iterations: usize,
-    measured: Vec<(Iteration, CalibrationData)>,
-) -> Evaluation {
-    let (iterations, data): (Vec<Iteration>, Vec<CalibrationData>) = measured.into_iter().unzip();
-    let all = data.into_iter().fold(CalibrationData::default(), CalibrationData::merged_with);
+fn summarise(classes: &[Class], requested_iterations: usize, measured: Vec<Measured>) -> Evaluation {
+    let (mut iterations, mut all) = (Vec::new(), CalibrationData::default());
+    let mut counts = ProbabilityCounts::empty();
+    for one in measured {
+        iterations.push(one.iteration);
+        all = all.merged_with(one.calibration);
+        counts = counts.merged_with(&one.probabilities);
+    }
     let each: Vec<&[ClassMetrics]> = iterations.iter().map(|one| &one.per_class[..]).collect();
     let per_class = mean_class_metrics(&each);
     let over_iterations = |metric: fn(&Metrics) -> f64| {
@@ -220,6 +244,8 @@ fn summarise(
         mean,
         per_class,
         calibration: all.calibration(),
+        probabilities: counts,
+        importance: Vec::new(),
         auc_deviation: auc.map(|(_, deviation)| deviation),
         score_deviation,
         grouped_score: None,

@@ -90,6 +90,12 @@ pub(crate) fn confusion(probabilities: &Array2<f64>, targets: &[usize]) -> Vec<V
     counts
 }
 
+/// Mean of −ln(probability of the true class), with probabilities of at least 1e-15.
+pub(super) fn log_loss(probabilities: &Array2<f64>, targets: &[usize]) -> f64 {
+    let losses = probabilities.outer_iter().zip(targets).map(|(row, &target)| -row[target].max(1e-15).ln());
+    losses.sum::<f64>() / targets.len().max(1) as f64
+}
+
 /// The metrics of each class, of the results of [`confusion`] and [`roc_curves`].
 pub(crate) fn class_metrics(confusion: &[Vec<usize>], roc: &[RocCurve]) -> Vec<ClassMetrics> {
     let classes = confusion.len();
@@ -158,8 +164,8 @@ pub(crate) fn overall_metrics(
     metrics.balanced_accuracy = if present > 0.0 { recalls / present } else { 0.0 };
     metrics.accuracy = right as f64 / n;
     metrics.majority_accuracy = largest as f64 / n;
+    metrics.log_loss = log_loss(probabilities, targets);
     for (row, &target) in probabilities.outer_iter().zip(targets) {
-        metrics.log_loss -= row[target].max(1e-15).ln() / n;
         let distance: f64 =
             row.iter().enumerate().map(|(c, p)| (p - f64::from(u8::from(c == target))).powi(2)).sum();
         metrics.brier += distance / 2.0 / n;
