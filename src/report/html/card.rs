@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use super::super::RunReport;
 use super::super::format::{count, seconds, time};
-use super::Names;
+use super::names::Names;
 use crate::learning::Evaluation;
 use crate::text::Untrusted;
 
@@ -25,12 +25,12 @@ pub(super) fn section(report: &RunReport<'_>, evaluation: &Evaluation, names: &N
                 dt { "Intended use" }
                 dd {
                     "Moodle analytics asks for the probability of \u{201c}" (names.target) "\u{201d} to show staff where a look may help. \
-                     It is not made to grade, admit, exclude or sanction anybody, nor to act without a person."
+                     It is not made to grade, admit, exclude or sanction people, nor to act without a person."
                 }
                 dt { "Human oversight" }
                 dd {
                     "A person who knows the course reads a prediction, can ask why it was made, and decides. Precision above says how \
-                     often the model is wrong when it flags somebody; tell those who use it."
+                     often the model is wrong when it flags a sample; tell those who use it."
                 }
                 dt { "Limits" }
                 dd {

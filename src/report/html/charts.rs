@@ -8,8 +8,9 @@ use maud::{Markup, html};
 use super::super::format::{percent, short};
 use super::super::roc::{self, ClassCurves};
 use super::super::{RunReport, calibration};
+use super::figure::figure;
+use super::names::Names;
 use super::plot::{Axis, Limit, Plot};
-use super::{Names, figure};
 use crate::learning::Evaluation;
 
 /// Further curves would not be told apart.
@@ -54,12 +55,12 @@ pub(super) fn roc(evaluation: &Evaluation, names: &Names) -> Option<Markup> {
                  another class. 0.5 is guessing, 1 is perfect."
             }
             (figure(
-                html! {
+                &html! {
                     (plot.draw(&format!("ROC curve; the area under it is {}.", short(overall.mean))))
                     @if curves.len() > 1 { (legend(curves.iter().take(MAX_CURVES).map(|class| names.class(&class.label)))) }
                 },
                 &table,
-                html! { "The closer to the upper left corner, the better; the dashed line is guessing."
+                &html! { "The closer to the upper left corner, the better; the dashed line is guessing."
                     @if curves.len() == 1 && evaluation.iterations.len() > 1 { " The band is one standard deviation over the iterations." }
                 },
             ))
@@ -104,7 +105,7 @@ pub(super) fn precision_recall(evaluation: &Evaluation, names: &Names) -> Option
     Some(html! {
         section id="precision-recall" {
             h2 { "Precision and recall" }
-            (figure(plot.draw("Precision over recall for all thresholds; the table has the numbers."), &table, html! {
+            (figure(&plot.draw("Precision over recall for all thresholds; the table has the numbers."), &table, &html! {
                 "Each point is a threshold. Finding more of the samples that are " (class) " costs more false alarms."
             }))
         }
@@ -144,7 +145,7 @@ pub(super) fn calibration_curve(report: &RunReport<'_>, evaluation: &Evaluation)
                 "Calibration error (ECE) " (short(evaluation.calibration.error)) ", Brier score " (short(evaluation.mean.brier))
                 "; 0 is perfect."
             }
-            (figure(plot.draw("Observed frequency over predicted probability; the table has the numbers."), &table, html! {
+            (figure(&plot.draw("Observed frequency over predicted probability; the table has the numbers."), &table, &html! {
                 "On the dashed line, a probability means what it says; bars are one standard error. Below the line, \
                  probabilities are too high."
             }))
@@ -192,9 +193,9 @@ pub(super) fn probabilities(evaluation: &Evaluation, names: &Names) -> Markup {
         section id="probabilities" {
             h2 { "What it predicts" }
             (figure(
-                html! { (plot.draw("Histogram of the predicted probabilities for each class.")) (legend(labels.iter().cloned())) },
+                &html! { (plot.draw("Histogram of the predicted probabilities for each class.")) (legend(labels.iter().cloned())) },
                 &table,
-                html! { "The further apart the two colours, the better the model separates them." },
+                &html! { "The further apart the two colours, the better the model separates them." },
             ))
         }
     }
@@ -245,7 +246,7 @@ pub(super) fn iterations(report: &RunReport<'_>, evaluation: &Evaluation) -> Mar
                 ". Moodle requires at least " (report.min_score) ", and a deviation of at most " (report.max_deviation) ". "
                 "The score is the weighted F1, which combines precision and recall of all classes."
             }
-            (figure(plot.draw("The score of each iteration; the table has the numbers."), &table, html! {
+            (figure(&plot.draw("The score of each iteration; the table has the numbers."), &table, &html! {
                 @if report.rated_trained_model { "The trained model was tested once, on all samples." }
                 @else { "In each iteration a new model learns four fifths of the samples, and is tested on the rest." }
             }))

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::super::RunReport;
 use super::super::format::{count, percent};
-use super::Names;
+use super::names::Names;
 use super::words::words;
 use crate::dataset::DataQuality;
 use crate::learning::Evaluation;

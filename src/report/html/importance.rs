@@ -4,7 +4,7 @@
 
 use maud::{Markup, html};
 
-use super::Names;
+use super::names::Names;
 use super::words::words;
 use crate::learning::{Evaluation, FeatureImportance};
 

@@ -6,7 +6,9 @@
 mod card;
 mod charts;
 mod data;
+mod figure;
 mod importance;
+mod names;
 mod plot;
 mod previous;
 mod thresholds;
@@ -19,33 +21,10 @@ use super::RunReport;
 use super::format::{percent, short, time};
 use super::roc;
 use crate::learning::Evaluation;
-use crate::text::Untrusted;
+use names::Names;
 use words::words;
 
 const STYLE: &str = include_str!("page.css");
-
-/// The names of the dataset, fit to be shown.
-struct Names {
-    /// What is predicted, in words.
-    target: String,
-    /// The classes in the order of the evaluation.
-    classes: Vec<String>,
-}
-
-impl Names {
-    fn of(report: &RunReport<'_>) -> Self {
-        let target = report.dataset.target.as_deref().map_or_else(|| "the target".to_owned(), words);
-        let labels = report.evaluation.map_or(&[][..], |evaluation| &evaluation.classes);
-        let mut names = Self { target, classes: Vec::new() };
-        names.classes = labels.iter().map(|label| names.class(label)).collect();
-        names
-    }
-
-    /// A class by its label, which is a number in Moodle's datasets.
-    fn class(&self, label: &str) -> String {
-        format!("class {}", Untrusted(label).line(24))
-    }
-}
 
 /// The page.
 pub(super) fn page(report: &RunReport<'_>) -> String {
@@ -132,17 +111,6 @@ fn tiles(report: &RunReport<'_>, evaluation: &Evaluation) -> Markup {
 
 fn tile(name: &str, value: &str, beside: &str) -> Markup {
     html! { div class="tile" { p class="small" { (name) } p class="value" { (value) } p class="small" { (beside) } } }
-}
-
-/// A picture, its caption, and the table behind it.
-fn figure(picture: Markup, table: &Markup, caption: Markup) -> Markup {
-    html! {
-        figure {
-            (picture)
-            figcaption { (caption) }
-            details { summary { "The numbers" } div class="scroll" { (table) } }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -5,8 +5,9 @@
 use maud::{Markup, html};
 
 use super::super::format::percent;
+use super::figure::figure;
+use super::names::Names;
 use super::plot::{Axis, Limit, Plot};
-use super::{Names, figure};
 use crate::learning::{Evaluation, Flagged, ProbabilityCounts};
 
 /// Moodle ignores predictions below this probability (its `PREDICTION_MIN_SCORE`).
@@ -27,7 +28,7 @@ pub(super) fn section(evaluation: &Evaluation, names: &Names) -> Option<Markup> 
         section id="thresholds" {
             h2 { "What a threshold does" }
             p { (sentence(counts, class)) }
-            (figure(curves(counts), &table(counts, class), html! {
+            (figure(&curves(counts), &table(counts, class), &html! {
                 "The higher the threshold, the fewer samples are flagged: more of them rightly, but more are missed."
             }))
         }

@@ -1,4 +1,4 @@
-//! The verdict of an evaluation for somebody who decides whether a model is used, and knows no statistics.
+//! The verdict of an evaluation, for people who decide whether a model is used and know no statistics.
 //!
 //! Owns the wording and the level. The sentences that Moodle shows are in `moodle_info`, those of the log in `summary`.
 

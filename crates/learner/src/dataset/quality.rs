@@ -85,7 +85,7 @@ fn duplicate_columns(samples: &Labelled, rows: &[u32]) -> Vec<(String, String)> 
         let column = &features.columns()[at];
         let mut hash = 0;
         column.for_each_code(rows, |_, code| {
-            hash = splitmix(hash ^ u64::from(column.values()[code].to_bits()))
+            hash = splitmix(hash ^ u64::from(column.values()[code].to_bits()));
         });
         hash
     };
@@ -97,7 +97,7 @@ fn duplicate_columns(samples: &Labelled, rows: &[u32]) -> Vec<(String, String)> 
     for (&at, hash) in varying.iter().zip(hashes) {
         match first.get(&hash) {
             Some(&earlier) => {
-                duplicates.push((features.names()[at].clone(), features.names()[earlier].clone()))
+                duplicates.push((features.names()[at].clone(), features.names()[earlier].clone()));
             }
             None => {
                 first.insert(hash, at);

@@ -1,0 +1,30 @@
+//! The names of the dataset as the page shows them.
+//!
+//! Must not know where they are shown.
+
+use super::super::RunReport;
+use super::words::words;
+use crate::text::Untrusted;
+
+/// The names of the dataset, fit to be shown.
+pub(super) struct Names {
+    /// What is predicted, in words.
+    pub(super) target: String,
+    /// The classes in the order of the evaluation.
+    pub(super) classes: Vec<String>,
+}
+
+impl Names {
+    pub(super) fn of(report: &RunReport<'_>) -> Self {
+        let target = report.dataset.target.as_deref().map_or_else(|| "the target".to_owned(), words);
+        let labels = report.evaluation.map_or(&[][..], |evaluation| &evaluation.classes);
+        let mut names = Self { target, classes: Vec::new() };
+        names.classes = labels.iter().map(|label| names.class(label)).collect();
+        names
+    }
+
+    /// A class by its label, which is a number in Moodle's datasets.
+    pub(super) fn class(&self, label: &str) -> String {
+        format!("class {}", Untrusted(label).line(24))
+    }
+}
