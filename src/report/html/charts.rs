@@ -19,7 +19,7 @@ const MAX_CURVES: usize = 6;
 const STEP: usize = 5;
 
 /// The ROC curves with their areas.
-pub(super) fn roc(evaluation: &Evaluation, names: &Names) -> Option<Markup> {
+pub(super) fn roc(evaluation: &Evaluation) -> Option<Markup> {
     let curves = roc::by_class(evaluation);
     let overall = roc::overall_auc(evaluation)?;
     let mut plot = Plot::new(Axis::share("False positive rate"), Axis::share("True positive rate"));
@@ -39,7 +39,7 @@ pub(super) fn roc(evaluation: &Evaluation, names: &Names) -> Option<Markup> {
             thead { tr { th scope="col" { "Class" } th scope="col" { "AUC" } th scope="col" { "±" } } }
             tbody { @for class in &curves {
                 tr {
-                    th scope="row" { (names.class(&class.label)) }
+                    th scope="row" { (Names::class(&class.label)) }
                     td { (class.auc.map_or("-".to_owned(), |auc| short(auc.mean))) }
                     td { (class.auc.and_then(|auc| auc.deviation).map_or("-".to_owned(), short)) }
                 }
@@ -57,7 +57,7 @@ pub(super) fn roc(evaluation: &Evaluation, names: &Names) -> Option<Markup> {
             (figure(
                 &html! {
                     (plot.draw(&format!("ROC curve; the area under it is {}.", short(overall.mean))))
-                    @if curves.len() > 1 { (legend(curves.iter().take(MAX_CURVES).map(|class| names.class(&class.label)))) }
+                    @if curves.len() > 1 { (legend(curves.iter().take(MAX_CURVES).map(|class| Names::class(&class.label)))) }
                 },
                 &table,
                 &html! { "The closer to the upper left corner, the better; the dashed line is guessing."

@@ -15,7 +15,7 @@ use crate::learning::Evaluation;
 const MAX_CLASSES_IN_MATRIX: usize = 12;
 
 /// Samples, classes and quality.
-pub(super) fn section(report: &RunReport<'_>, names: &Names) -> Markup {
+pub(super) fn section(report: &RunReport<'_>) -> Markup {
     let data = &report.dataset;
     let all = data.class_counts.iter().fold(0_usize, |sum, (_, samples)| sum.saturating_add(*samples)).max(1);
     html! {
@@ -31,7 +31,7 @@ pub(super) fn section(report: &RunReport<'_>, names: &Names) -> Markup {
                     tbody { @for (label, samples) in &data.class_counts {
                         @let share = *samples as f64 / all as f64;
                         tr {
-                            th scope="row" { (names.class(label)) }
+                            th scope="row" { (Names::class(label)) }
                             td {
                                 svg class="meter" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true" {
                                     rect class="bar c0" x="0" y="0" width=(format!("{:.1}", share * 100.0)) height="10" {}

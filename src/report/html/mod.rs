@@ -57,10 +57,10 @@ pub(super) fn page(report: &RunReport<'_>) -> String {
                         (charts::calibration_curve(report, evaluation).unwrap_or_default())
                         (data::confusion(evaluation, &names).unwrap_or_default())
                         (charts::iterations(report, evaluation))
-                        (charts::roc(evaluation, &names).unwrap_or_default())
+                        (charts::roc(evaluation).unwrap_or_default())
                         (charts::precision_recall(evaluation, &names).unwrap_or_default())
                     }
-                    (data::section(report, &names))
+                    (data::section(report))
                     @if let Some(evaluation) = report.evaluation { (card::section(report, evaluation, &names)) }
                     footer class="small" {
                         p { "The same figures for programs: report.json. As text, with an explanation of each: info.log." }

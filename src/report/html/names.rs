@@ -18,13 +18,11 @@ impl Names {
     pub(super) fn of(report: &RunReport<'_>) -> Self {
         let target = report.dataset.target.as_deref().map_or_else(|| "the target".to_owned(), words);
         let labels = report.evaluation.map_or(&[][..], |evaluation| &evaluation.classes);
-        let mut names = Self { target, classes: Vec::new() };
-        names.classes = labels.iter().map(|label| names.class(label)).collect();
-        names
+        Self { target, classes: labels.iter().map(|label| Self::class(label)).collect() }
     }
 
     /// A class by its label, which is a number in Moodle's datasets.
-    pub(super) fn class(&self, label: &str) -> String {
+    pub(super) fn class(label: &str) -> String {
         format!("class {}", Untrusted(label).line(24))
     }
 }

@@ -21,9 +21,8 @@ const TABLE: [usize; 7] = [30, 40, 50, MOODLES, 70, 80, 90];
 pub(super) fn section(evaluation: &Evaluation, names: &Names) -> Option<Markup> {
     let [_, class] = &names.classes[..] else { return None };
     let counts = &evaluation.probabilities;
-    if counts.flagged(0).recall().is_none() {
-        return None;
-    }
+    // Without a sample of the class there is nothing to say.
+    counts.flagged(0).recall()?;
     Some(html! {
         section id="thresholds" {
             h2 { "What a threshold does" }

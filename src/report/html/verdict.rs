@@ -73,12 +73,12 @@ pub(super) fn of(report: &RunReport<'_>) -> Verdict {
             ),
             next: "Wait until more courses have finished, and evaluate again.",
         },
-        (false, false) => enough(report, evaluation, required),
+        (false, false) => enough(report, evaluation, &required),
     }
 }
 
 /// The score is high enough. That alone says little where one class is rare.
-fn enough(report: &RunReport<'_>, evaluation: &Evaluation, required: String) -> Verdict {
+fn enough(report: &RunReport<'_>, evaluation: &Evaluation, required: &str) -> Verdict {
     let guessing = percent(evaluation.mean.majority_accuracy);
     if summary::is_no_better_than_guessing(&evaluation.mean) {
         if let Some(auc) = evaluation.mean.auc.filter(|auc| *auc >= RANKS_WELL) {

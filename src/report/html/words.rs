@@ -25,7 +25,7 @@ pub(super) fn words(name: &str) -> String {
     let mut words = component.map_or_else(String::new, |component| format!("{component}: "));
     words.push_str(&plain(last));
     if let Some(value) = value {
-        words.push_str(&format!(" ({})", plain(value)));
+        words = format!("{words} ({})", plain(value));
     }
     Untrusted(&words).line(MAX_NAME)
 }
