@@ -1,4 +1,4 @@
-//! schemathesis sends thousands of requests that the OpenAPI document describes, valid and invalid ones, and compares the
+//! schemathesis sends thousands of requests that the `OpenAPI` document describes, valid and invalid ones, and compares the
 //! responses with the document.
 
 use std::fs;
