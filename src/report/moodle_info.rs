@@ -115,7 +115,7 @@ mod tests {
         // 100 of 107 in each of the two matrices.
         assert!(info[1].contains("of 100 samples that it flags as class \"1\", about 93 are"), "{}", info[1]);
         assert!(info[1].contains("picked by chance 50 would"), "{}", info[1]);
-        assert!(info[2].contains("info.log") && info[2].contains("Moodle names below"), "{}", info[2]);
+        assert!(info[2].contains("report.html") && info[2].contains("Moodle names below"), "{}", info[2]);
     }
 
     #[test]
