@@ -19,6 +19,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use rustix::fs::{RenameFlags, renameat_with};
 use rustix::fs::{fstat, mkdirat, openat, renameat, statat, unlinkat};
 use rustix::io::{Errno, retry_on_intr};
 
@@ -210,6 +212,25 @@ impl NoFollowPath {
     pub(crate) fn rename(&self, to: &Self) -> io::Result<()> {
         let ((parent, name), (new_parent, new_name)) = (self.resolve()?, to.resolve()?);
         Ok(renameat(parent, name, new_parent, new_name)?)
+    }
+
+    /// Exchanges two entries below the same root in one step. `false`, without a change, where the system or the file system
+    /// cannot do that.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(crate) fn exchange(&self, other: &Self) -> io::Result<bool> {
+        let ((parent, name), (other_parent, other_name)) = (self.resolve()?, other.resolve()?);
+        match renameat_with(parent, name, other_parent, other_name, RenameFlags::EXCHANGE) {
+            Ok(()) => Ok(true),
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Other systems cannot.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    #[allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "as on Linux")]
+    pub(crate) fn exchange(&self, _: &Self) -> io::Result<bool> {
+        Ok(false)
     }
 
     /// Removes anything but a directory.
@@ -410,6 +431,18 @@ mod tests {
         symlink("file", dir.path().join("alias")).expect("a link");
         let root = NoFollowPath::root(dir.path());
         (dir, outside, root)
+    }
+
+    #[test]
+    fn two_directories_are_exchanged_in_one_step() {
+        let (_dir, _outside, root) = directories();
+        root.join("inside").join("one").create_new().expect("created");
+        root.join("other").create_directory().expect("created");
+        if root.join("inside").exchange(&root.join("other")).expect("exchanged") {
+            assert!(root.join("other").join("one").kind().expect("readable").is_some());
+            assert!(root.join("inside").join("one").kind().expect("readable").is_none());
+        }
+        assert!(root.join("inside").exchange(&root.join("missing")).is_err());
     }
 
     #[rstest::rstest]

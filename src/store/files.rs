@@ -35,6 +35,12 @@ pub fn rename(from: &NoFollowPath, to: &NoFollowPath) -> Result<(), StoreError> 
     failpoint("rename").and_then(|()| from.rename(to)).context("move a file or directory to", to)
 }
 
+/// Exchanges two entries in one step, so that a crash leaves one of them or the other. `false`, without a change, where the
+/// file system cannot do that, as some network file systems. As for [`rename`], sync the parent.
+pub fn exchange(one: &NoFollowPath, other: &NoFollowPath) -> Result<bool, StoreError> {
+    failpoint("exchange").and_then(|()| one.exchange(other)).context("replace", other)
+}
+
 /// Replaces a file in one rename; the new one is written to `temporary` first.
 pub fn replace(path: &NoFollowPath, bytes: &[u8], temporary: &NoFollowPath) -> Result<(), StoreError> {
     write_new(temporary, bytes)?;

@@ -98,6 +98,14 @@ impl ModelDir {
         if !is_same || is_current {
             return Ok(());
         }
+        if let Some(new) = &new
+            && files::exchange(new, &path)?
+        {
+            files::sync_dir(&classifier.0)?;
+            drop(tree);
+            return staged.remove();
+        }
+        // Between these two renames, a crash would lose this earlier model.
         let old = self.workspace.take(&path)?;
         if let Some(new) = new
             && let Err(error) = files::rename(&new, &path)

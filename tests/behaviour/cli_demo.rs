@@ -69,6 +69,10 @@ fn runs_a_moodle_session_and_leaves_a_report() {
     let chart = fs::read(directory.join("report/roc-curve.png")).expect("a chart");
     assert!(chart.starts_with(b"\x89PNG"));
     assert!(fs::read_to_string(directory.join("report/info.log")).is_ok_and(|log| !log.is_empty()));
+    assert!(
+        fs::read_to_string(directory.join("report/report.html")).is_ok_and(|page| page.contains("</html>"))
+    );
+    assert!(stdout.contains("report/report.html"), "{stdout}");
     assert!(directory.join("report/tensor").is_dir());
     assert!(directory.join("datasets/training-1.csv").is_file());
 }

@@ -114,6 +114,7 @@ fn run_steps(args: &Args, directory: &Path, work: &Path) -> Result<Outcome, Demo
 fn print_paths(output: &Output, directory: &Path) {
     let report = directory.join("report");
     print(&format!("Evaluation report   {}", output.bold(&report.display().to_string())));
+    print(&format!("  for a browser     {}", report.join("report.html").display()));
     print(&format!("  ROC curve         {}", report.join("roc-curve.png").display()));
     print(&format!("  calibration       {}", report.join("calibration.png").display()));
     print(&format!("Datasets            {}", directory.join("datasets").display()));
