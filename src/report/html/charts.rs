@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use super::super::format::{percent, short};
 use super::super::roc::{self, ClassCurves};
 use super::super::{RunReport, calibration};
-use super::figure::figure;
+use super::figure::{figure, legend};
 use super::names::Names;
 use super::plot::{Axis, Limit, Plot};
 use crate::learning::Evaluation;
@@ -251,11 +251,5 @@ pub(super) fn iterations(report: &RunReport<'_>, evaluation: &Evaluation) -> Mar
                 @else { "In each iteration a new model learns four fifths of the samples, and is tested on the rest." }
             }))
         }
-    }
-}
-
-fn legend(names: impl Iterator<Item = String>) -> Markup {
-    html! {
-        p class="legend" { @for (at, name) in names.enumerate() { span class={"key c" (at)} {} (name) } }
     }
 }

@@ -6,6 +6,7 @@ use maud::{Markup, html};
 
 use super::super::RunReport;
 use super::super::format::{count, percent};
+use super::figure::scrolling;
 use super::names::Names;
 use super::words::words;
 use crate::dataset::DataQuality;
@@ -26,7 +27,7 @@ pub(super) fn section(report: &RunReport<'_>) -> Markup {
                 (data.features - data.varying_features.min(data.features)) " of them have the same value in all samples and say nothing."
             }
             @if !data.class_counts.is_empty() {
-                div class="scroll" { table class="bars" {
+                (scrolling(&html! { table class="bars" {
                     thead { tr { th scope="col" { "Class" } th scope="col" { "Share" } th scope="col" { "Samples" } } }
                     tbody { @for (label, samples) in &data.class_counts {
                         @let share = *samples as f64 / all as f64;
@@ -41,7 +42,7 @@ pub(super) fn section(report: &RunReport<'_>) -> Markup {
                             td { (samples) }
                         }
                     } }
-                } }
+                } }))
             }
             @if let Some(quality) = report.quality {
                 ul { @for sentence in sentences(quality, report) { li { (sentence) } } }
@@ -108,7 +109,7 @@ pub(super) fn confusion(evaluation: &Evaluation, names: &Names) -> Option<Markup
     Some(html! {
         section id="confusion" {
             h2 { "Which class is taken for which" }
-            div class="scroll" { table class="matrix" {
+            (scrolling(&html! { table class="matrix" {
                 caption { "All test samples of all iterations; rows are the true classes." }
                 thead { tr {
                     td {}
@@ -125,7 +126,7 @@ pub(super) fn confusion(evaluation: &Evaluation, names: &Names) -> Option<Markup
                         }
                     }
                 } }
-            } }
+            } }))
         }
     })
 }

@@ -4,6 +4,7 @@
 
 use maud::{Markup, html};
 
+use super::figure::scrolling;
 use super::names::Names;
 use super::words::words;
 use crate::learning::{Evaluation, FeatureImportance};
@@ -30,7 +31,7 @@ pub(super) fn section(evaluation: &Evaluation, names: &Names) -> Option<Markup> 
                 "How much worse the predictions become when the values of one indicator are shuffled among the samples. It says \
                  what the model relies on, not what causes the result; of two indicators that say the same, it may rely on either."
             }
-            div class="scroll" { table class="bars" {
+            (scrolling(&html! { table class="bars" {
                 thead { tr { th scope="col" { "Indicator" } th scope="col" { "Log-loss gets worse by" } th scope="col" { "Effect" } } }
                 tbody { @for one in shown {
                     @let width = (one.loss_increase / largest * 100.0).clamp(0.0, 100.0);
@@ -45,7 +46,7 @@ pub(super) fn section(evaluation: &Evaluation, names: &Names) -> Option<Markup> 
                         td { (direction(one)) }
                     }
                 } }
-            } }
+            } }))
         }
     })
 }

@@ -7,6 +7,7 @@ use maud::{Markup, html};
 use super::super::RunReport;
 use super::super::format::short;
 use super::super::previous_run::PreviousRun;
+use super::figure::scrolling;
 use crate::learning::Evaluation;
 
 /// The section.
@@ -24,7 +25,7 @@ pub(super) fn section(previous: &PreviousRun, report: &RunReport<'_>, evaluation
         section id="previous" {
             h2 { "Since the previous evaluation" }
             p { "The result is " strong { (change) } " that of the run before." }
-            div class="scroll" { table {
+            (scrolling(&html! { table {
                 thead { tr { td {} th scope="col" { "Score" } th scope="col" { "±" } th scope="col" { "AUC" } th scope="col" { "Samples" } } }
                 tbody {
                     tr {
@@ -38,7 +39,7 @@ pub(super) fn section(previous: &PreviousRun, report: &RunReport<'_>, evaluation
                         td { (evaluation.mean.auc.map_or("-".to_owned(), short)) } td { (report.dataset.samples) }
                     }
                 }
-            } }
+            } }))
         }
     }
 }

@@ -5,7 +5,7 @@
 use maud::{Markup, html};
 
 use super::super::format::percent;
-use super::figure::figure;
+use super::figure::{figure, legend};
 use super::names::Names;
 use super::plot::{Axis, Limit, Plot};
 use crate::learning::{Evaluation, Flagged, ProbabilityCounts};
@@ -69,10 +69,7 @@ fn curves(counts: &ProbabilityCounts) -> Markup {
     plot.line(at(Flagged::recall), "c1");
     html! {
         (plot.draw("Precision and recall for each threshold; the table has the numbers."))
-        p class="legend" {
-            span class="key c0" {} "flagged rightly (precision)"
-            span class="key c1" {} "found (recall)"
-        }
+        (legend(["flagged rightly (precision)", "found (recall)"].map(str::to_owned)))
     }
 }
 
