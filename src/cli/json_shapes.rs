@@ -122,6 +122,17 @@ pub(super) const SHAPES: &[Shape] = &[
 }"#,
     },
     Shape {
+        command: "demo",
+        title: "With `--json`; the paths stay after the demo:",
+        example: r#"
+{
+  "steps": [{ "step": "check the version", "response": "3.0.5", "meaning": "as Moodle requires", "seconds": 0.002 }],
+  "report": "/tmp/moodle-mlbackend-demo-x/report",
+  "datasets": "/tmp/moodle-mlbackend-demo-x/datasets",
+  "log": "/tmp/moodle-mlbackend-demo-x/server.log"
+}"#,
+    },
+    Shape {
         command: "doctor",
         title: "With `--json`; a level is `green`, `yellow` or `red`, and all but green ones have a `remedy`:",
         example: r#"
@@ -228,6 +239,11 @@ pub(super) const SHAPES: &[Shape] = &[
     { "model": "UNIQUEID/DIRHASH", "found": "the Python server, 98 features, 2 classes", "outcome": "converted", "problem": null }
   ]
 }"#,
+    },
+    Shape {
+        command: "passwd",
+        title: "With `--json`; generated passwords are on standard error alone:",
+        example: r#"{ "variable": "MOODLE_MLBACKEND_PYTHON_USERS", "value": "moodle:argon2id:…" }"#,
     },
     Shape {
         command: "predict",

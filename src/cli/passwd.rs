@@ -8,11 +8,13 @@ use std::io::{BufRead, IsTerminal};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
+use serde_json::json;
 use sha2::{Digest, Sha256, Sha512};
 
 use super::exit_code::exit_code;
-use super::output::print;
+use super::output::{print, print_json};
 use crate::auth::{self, Weakness};
+use crate::config::USERS;
 
 /// Passwords below this length get a warning.
 const SHORT: usize = 12;
@@ -40,6 +42,10 @@ pub struct Args {
     /// The hash function. The Python server accepts sha256 and sha512, but not argon2id.
     #[arg(long, value_enum, default_value_t = Scheme::Argon2id)]
     scheme: Scheme,
+
+    /// Print JSON, for programs
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -80,6 +86,10 @@ pub(super) enum PasswdError {
 #[must_use]
 pub fn run(args: &Args) -> ExitCode {
     exit_code(value(args), |value| {
+        if args.json {
+            print_json(&json!({ "variable": USERS, "value": value }));
+            return true;
+        }
         if std::io::stdout().is_terminal() {
             eprintln!("\nSet this for the server, quoted:\n");
         }

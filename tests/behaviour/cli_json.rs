@@ -106,6 +106,25 @@ fn every_field_of_the_audit_trail_is_documented() {
 }
 
 #[test]
+fn the_demo_and_new_entries_of_users_are_json_too() {
+    let files = Files::of(&separable(60, false), &unlabelled(&["a,1,2,-1"]));
+    let demo = Output::of(program(&["demo", "--samples", "500", "--json"]).env("TMPDIR", files.path("")));
+    demo.expect_code(0);
+    assert_documented("demo", &demo);
+    let printed: Value = serde_json::from_str(&demo.stdout).expect("JSON");
+    assert!(printed["steps"].as_array().is_some_and(|steps| steps.len() > 8), "{printed}");
+    let report = printed["report"].as_str().expect("a path");
+    assert!(std::path::Path::new(report).join("report.html").is_file(), "{report}");
+
+    let entry =
+        Output::of(program(&["passwd", "--json", "--generate", "moodle"]).stdin(std::process::Stdio::null()));
+    entry.expect_code(0);
+    let password = entry.stderr.trim().strip_prefix("moodle: ").expect("the password").to_owned();
+    assert!(!entry.stdout.contains(&password), "{entry:?}");
+    assert_documented("passwd", &Output { stderr: String::new(), ..entry });
+}
+
+#[test]
 fn a_server_that_is_not_ready_is_json_too() {
     let address = format!("http://127.0.0.1:{}", crate::common::free_port());
     let output = Output::of(&mut program(&["health", &address, "--json"]));

@@ -16,7 +16,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::exit_code::Exit;
-use super::output::print;
+use super::output::{print, print_json};
+use serde_json::json;
+
 use error::DemoError;
 use moodle::Moodle;
 use output::{Output, done};
@@ -35,6 +37,10 @@ pub struct Args {
     /// Keep the server running until Ctrl-C, and print the settings to connect a Moodle site to it.
     #[arg(long)]
     keep: bool,
+
+    /// Print JSON, for programs
+    #[arg(long, conflicts_with = "keep")]
+    json: bool,
 
     /// The number of training samples.
     #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(500..=1_000_000))]
@@ -82,7 +88,7 @@ fn run_in_new_directory(args: &Args) -> Result<Outcome, DemoError> {
 /// From the server's start to its end.
 fn run_steps(args: &Args, directory: &Path, work: &Path) -> Result<Outcome, DemoError> {
     let password = super::passwd::generate()?;
-    let mut output = Output::new(session::STEPS);
+    let mut output = Output::new(session::STEPS, args.json);
     output.line(&format!(
         "\n{}\n",
         output.bold("moodle-mlbackend demo: a Moodle site and its students at risk")
@@ -103,6 +109,15 @@ fn run_steps(args: &Args, directory: &Path, work: &Path) -> Result<Outcome, Demo
         return Err(error);
     }
     output.finish();
+    if args.json {
+        print_json(&json!({
+            "steps": output.steps(),
+            "report": directory.join("report"),
+            "datasets": directory.join("datasets"),
+            "log": directory.join("server.log"),
+        }));
+        return Ok(Outcome::Success);
+    }
     print_paths(&output, directory);
     if args.keep {
         print_settings(&output, &server.address, &password);

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use comfy_table::{Cell, CellAlignment, Table};
 use indicatif::ProgressBar;
 
+use serde::Serialize;
+
 use super::error::DemoError;
 use crate::cli::output::{has_colours, print};
 use crate::cli::progress;
@@ -29,25 +31,45 @@ pub(super) fn done<T>(value: T, response: impl Into<String>, meaning: impl Into<
     (value, StepResult { response: response.into(), meaning: meaning.into() })
 }
 
+/// A finished step, as JSON has it.
+#[derive(Debug, Serialize)]
+pub(super) struct Step {
+    step: &'static str,
+    response: String,
+    meaning: String,
+    seconds: f64,
+}
+
 /// Progress and results of a fixed number of steps.
 pub(super) struct Output {
     bar: ProgressBar,
     table: Table,
+    steps: Vec<Step>,
+    /// Whether standard output is for JSON alone.
+    json: bool,
     /// Only a terminal gets colours and symbols, and only if `NO_COLOR` is not set.
     colours: bool,
 }
 
 impl Output {
-    pub(super) fn new(steps: u64) -> Self {
+    pub(super) fn new(steps: u64, json: bool) -> Self {
         let bar = progress::bar("  {spinner:.cyan} {bar:24.cyan/240} {pos}/{len}  {msg} {elapsed:.dim}");
         bar.set_length(steps);
         let colours = has_colours();
-        Self { bar, table: table(&["Step", "Response", "Meaning", "Time"]), colours }
+        let table = table(&["Step", "Response", "Meaning", "Time"]);
+        Self { bar, table, steps: Vec::new(), json, colours }
     }
 
     /// Prints a line above the progress bar.
     pub(super) fn line(&self, line: &str) {
-        self.bar.suspend(|| print(&line));
+        if !self.json {
+            self.bar.suspend(|| print(&line));
+        }
+    }
+
+    /// The finished steps.
+    pub(super) fn steps(&self) -> &[Step] {
+        &self.steps
     }
 
     /// Runs one step and measures its time.
@@ -60,17 +82,19 @@ impl Output {
         self.bar.enable_steady_tick(Duration::from_millis(80));
         let started = Instant::now();
         let outcome = work();
-        let time = duration(started.elapsed());
+        let elapsed = started.elapsed();
+        let time = duration(elapsed);
         match outcome {
             Ok((value, StepResult { response, meaning })) => {
                 let symbol = if self.colours { self.styled("32", "✓") } else { "ok  ".to_owned() };
                 self.line(&format!("  {symbol} {step:<32} {}", self.styled("2", &time)));
                 self.table.add_row([
                     Cell::new(step),
-                    Cell::new(response),
-                    Cell::new(meaning),
+                    Cell::new(&response),
+                    Cell::new(&meaning),
                     Cell::new(time).set_alignment(CellAlignment::Right),
                 ]);
+                self.steps.push(Step { step, response, meaning, seconds: elapsed.as_secs_f64() });
                 self.bar.inc(1);
                 Ok(value)
             }
@@ -86,7 +110,9 @@ impl Output {
     /// Removes the progress bar and prints the table.
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
-        print(&format!("\n{}\n", self.table));
+        if !self.json {
+            print(&format!("\n{}\n", self.table));
+        }
     }
 
     pub(super) fn bold(&self, text: &str) -> String {
@@ -125,7 +151,7 @@ mod tests {
 
     #[test]
     fn returns_the_error_of_a_failed_step_and_adds_no_row() {
-        let mut output = Output::new(2);
+        let mut output = Output::new(2, false);
         output.step("works", || Ok(done((), "0", "fine"))).expect("works");
         let failed = output.step::<()>("fails", || unexpected("odd"));
         assert!(matches!(failed, Err(DemoError::Unexpected(text)) if text == "odd"));

@@ -29,7 +29,7 @@ pub(super) fn section(report: &RunReport<'_>, evaluation: &Evaluation, names: &N
                 }
                 dt { "Human oversight" }
                 dd {
-                    "A person who knows the course reads a prediction, can ask why it was made, and decides. Precision above says how \
+                    "A person who knows the course reads a prediction and decides. Precision above says how \
                      often the model is wrong when it flags a sample; tell those who use it."
                 }
                 dt { "Limits" }
