@@ -13,6 +13,8 @@ readonly SYSTEMS=$(realpath "$2")
 readonly INCLUDED=ca-certificates,systemd,python3-venv,wget,curl
 readonly RELEASES=${MLBACKEND_TEST_RELEASES:-bullseye bookworm}
 
+readonly NO_DEBIAN=75 # the exit code if Debian cannot be downloaded here
+
 root=""
 trap 'remove_system' EXIT
 
@@ -38,7 +40,7 @@ new_system() {
     local archive
     archive="$SYSTEMS/$1-$(printf %s "$INCLUDED" | sha256sum | cut -c1-8).tar"
     if [ ! -e "$archive" ]; then
-        mmdebstrap --quiet --variant=minbase --include="$INCLUDED" "$1" "$SYSTEMS/new-$1.tar"
+        mmdebstrap --quiet --variant=minbase --include="$INCLUDED" "$1" "$SYSTEMS/new-$1.tar" || exit "$NO_DEBIAN"
         mv "$SYSTEMS/new-$1.tar" "$archive"
     fi
     remove_system

@@ -5,6 +5,7 @@
 set -euo pipefail
 
 readonly HERE=$(cd "$(dirname "$0")" && pwd)
+readonly NO_DEBIAN=75 # the exit code if Debian cannot be downloaded here
 readonly NAME=localhost/moodle-mlbackend:release
 export PATH="$PATH:/usr/sbin:/sbin"
 
@@ -51,7 +52,7 @@ last_stage() {
 }
 
 build() {
-    mmdebstrap --quiet --variant=extract --include=libc6,libgcc-s1 bookworm "$work/base.tar"
+    mmdebstrap --quiet --variant=extract --include=libc6,libgcc-s1 bookworm "$work/base.tar" || exit "$NO_DEBIAN"
     podman import --quiet "$work/base.tar" localhost/base:1 >/dev/null
     mkdir -p "$work/context/empty"
     cp "$1" "$work/context/moodle-mlbackend"
