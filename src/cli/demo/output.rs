@@ -33,7 +33,7 @@ pub(super) fn done<T>(value: T, response: impl Into<String>, meaning: impl Into<
 
 /// A finished step, as JSON has it.
 #[derive(Debug, Serialize)]
-pub(super) struct Step {
+pub(super) struct Finished {
     step: &'static str,
     response: String,
     meaning: String,
@@ -44,7 +44,7 @@ pub(super) struct Step {
 pub(super) struct Output {
     bar: ProgressBar,
     table: Table,
-    steps: Vec<Step>,
+    steps: Vec<Finished>,
     /// Whether standard output is for JSON alone.
     json: bool,
     /// Only a terminal gets colours and symbols, and only if `NO_COLOR` is not set.
@@ -68,7 +68,7 @@ impl Output {
     }
 
     /// The finished steps.
-    pub(super) fn steps(&self) -> &[Step] {
+    pub(super) fn steps(&self) -> &[Finished] {
         &self.steps
     }
 
@@ -94,7 +94,7 @@ impl Output {
                     Cell::new(&meaning),
                     Cell::new(time).set_alignment(CellAlignment::Right),
                 ]);
-                self.steps.push(Step { step, response, meaning, seconds: elapsed.as_secs_f64() });
+                self.steps.push(Finished { step, response, meaning, seconds: elapsed.as_secs_f64() });
                 self.bar.inc(1);
                 Ok(value)
             }
