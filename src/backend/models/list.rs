@@ -40,7 +40,7 @@ pub enum SortBy {
 /// A place in the order: just beyond a model that need not exist any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// The value that the list is sorted by, see [`Place::of`].
+    /// The value that the list is sorted by.
     pub value: Option<i64>,
     /// The id on the disk.
     pub id: String,
