@@ -141,11 +141,20 @@ def supervisor(program):
             wait_for(lambda: try_request(port, "a-long-password"))
             for _ in range(3):
                 assert request(port, "wrong-password") == 401
-            log = open(home + "/moodle-mlbackend.log", encoding="utf-8").read()
+            # Under load, lines are written some milliseconds after their requests.
+            log = wait_for(lambda: log_with(home + "/moodle-mlbackend.log", "status=401", 3))
+            assert log, "the log has a line for each failed login"
         finally:
             subprocess.run(control + ["shutdown"], env=environment, check=False, stdout=subprocess.DEVNULL)
         print("supervisord: started, started again after a kill, stopped")
         return log
+
+
+def log_with(path, text, times):
+    """The log if it has the text that often."""
+    with open(path, encoding="utf-8") as file:
+        log = file.read()
+    return log if log.count(text) >= times else None
 
 
 def try_request(port, password):
