@@ -15,6 +15,7 @@ can_run() {
         command -v "$tool" >/dev/null || { echo "$tool is not installed"; return 1; }
     done
     [ "$(id -u)" -eq 0 ] || { echo "needs root"; return 1; }
+    unshare --fork --pid --mount --net true 2>/dev/null || { echo "this environment permits no namespaces"; return 1; }
     settings
     podman info >/dev/null 2>&1 || { echo "podman does not run in this environment"; return 1; }
 }
