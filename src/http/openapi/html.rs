@@ -145,7 +145,7 @@ fn fields(page: &mut String, caption: &str, fields: &[Field]) {
 fn table(page: &mut String, caption: &str, columns: &[&str]) {
     let _ = write!(
         page,
-        "<div class=\"table\" role=\"region\" aria-label=\"{0}\" tabindex=\"0\"><table><caption>{0}</caption><thead><tr>",
+        "<div class=\"table\" role=\"group\" aria-label=\"{0}\" tabindex=\"0\"><table><caption>{0}</caption><thead><tr>",
         escaped(caption)
     );
     for column in columns {

@@ -13,7 +13,7 @@ use super::names::Names;
 use super::plot::{Axis, Limit, Plot};
 use crate::learning::Evaluation;
 
-/// Further curves would not be told apart.
+/// More curves could not be distinguished.
 const MAX_CURVES: usize = 6;
 /// Of a mean curve of 250 points, each fifth is drawn: the picture is 560 units wide.
 const STEP: usize = 5;

@@ -27,7 +27,7 @@ impl Level {
         }
     }
 
-    /// A sign that can be told apart without colours.
+    /// A sign that distinguishes the levels without colours.
     pub(super) fn sign(self) -> &'static str {
         match self {
             Self::Good => "✓",
