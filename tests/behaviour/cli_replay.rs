@@ -24,7 +24,11 @@ fn stashed() -> (TestServer, Vec<(String, PathBuf)>) {
         let request: Value = serde_json::from_slice(&fs::read(dir.join("request.json")).unwrap()).unwrap();
         (request["route"].as_str().unwrap().to_owned(), dir)
     };
-    let requests = fs::read_dir(&stash).unwrap().map(|entry| route(entry.unwrap().path())).collect();
+    let mut requests: Vec<_> =
+        fs::read_dir(&stash).unwrap().map(|entry| route(entry.unwrap().path())).collect();
+    // As they were sent: the names of one second are in any order, and a training changes the next export.
+    let sent = ["/training", "/prediction", "/evaluation", "/export"];
+    requests.sort_by_key(|(route, _)| sent.iter().position(|known| known == route));
     (server, requests)
 }
 
@@ -52,8 +56,6 @@ fn every_request_is_sent_as_it_was_and_compared_with_its_recorded_reply() {
         assert!(output.expect_code(1).contains("--force"), "{output:?}");
     }
     let export = of_route(&requests, "/export");
-    // Requests of the same second are in any order, so a training can have come after the export.
-    replay(&server, export, &["--record", "--force"]).expect_code(0);
     replay(&server, export, &["--output", export.join("model.zip").to_str().unwrap()]).expect_code(0);
     assert!(fs::read(export.join("model.zip")).unwrap() == server.export("m"));
 }
