@@ -3,6 +3,7 @@
 //!
 //! Must not assert what a route or a command does: the tests do.
 
+mod browser;
 mod client;
 mod damage;
 mod data;
@@ -26,6 +27,7 @@ mod trail;
 mod watch;
 mod zips;
 
+pub use browser::{Browser, Media, Page, Validators};
 pub use client::{Connection, Form, Reply, Request, exchange, exchange_over, rest_of_response, try_exchange};
 pub use damage::{Damage, damage, damages};
 pub use data::{labelled, labelled_with_classes, legacy_files, legacy_zip, separable, shared, unlabelled};
