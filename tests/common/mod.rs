@@ -23,6 +23,7 @@ mod test_model;
 mod tls;
 mod tools;
 mod trail;
+mod visitor;
 #[cfg(target_os = "linux")]
 mod watch;
 mod zips;
@@ -49,6 +50,7 @@ pub use test_model::{Prediction, TestModel};
 pub use tls::{Authority, CertificateFiles, Transport, certificate_in};
 pub use tools::{find, free_port, namespaces, repeat_during, tool, until, untouched};
 pub use trail::{trail, trail_dir, trail_of_today, trail_text};
+pub use visitor::{Visitor, cookie, sign_in};
 #[cfg(target_os = "linux")]
 pub use watch::Watch;
 pub use zips::{Entry, RawZip, unzipped};
