@@ -38,8 +38,9 @@ pub use inspect::{
 pub use loaded_models::LoadedModels;
 pub use migrate::{PythonServerState, convert_python_server, look_at_python_server, remove_python_server};
 pub use models::{
-    Cursor, Detail, Direction, EvaluationResult, KeptSamples, ListQuery, ModelOrigin, Page, Place,
-    RolledBack, Sort, SortBy, StoredEvaluation, Summary, detail, is_stored, list, roll_back, samples,
+    Cursor, Detail, Direction, EvaluationResult, ImportantFeature, KeptSamples, ListQuery, ModelOrigin, Page,
+    Place, RolledBack, Sort, SortBy, StoredEvaluation, Summary, count as count_models, detail, is_stored,
+    list, roll_back, samples,
 };
 pub use predict::predict;
 pub use reply::{EvaluationFigures, EvaluationReply, Failure, Imported, Prediction, Status, Training};

@@ -6,11 +6,12 @@ use super::monitoring::{Readiness, StoreCount};
 use super::shutdown::Shutdown;
 use super::uploads::Uploads;
 use crate::audit::Trail;
+use crate::auth::session_file::SessionFile;
 use crate::auth::throttle::Throttle;
 use crate::backend::LoadedModels;
 use crate::config::Config;
 use crate::jobs::JobQueues;
-use crate::store::{ModelDir, ModelKey, Store};
+use crate::store::{ModelDir, ModelKey, Store, WORKSPACE};
 
 /// The state that all request handlers share.
 pub(crate) struct AppState {
@@ -23,12 +24,15 @@ pub(crate) struct AppState {
     pub(super) shutdown: Shutdown,
     pub(super) readiness: Readiness,
     pub(super) store_count: StoreCount,
+    /// The keys of the dashboard's sessions.
+    pub(super) sessions: SessionFile,
     pub(super) config: Config,
 }
 
 impl AppState {
     pub(super) fn new(config: Config) -> Result<Self, StartError> {
         let store = Store::open(&config.data_dir)?.with_retention(config.retention.into());
+        let sessions = SessionFile::in_dir(store.root().join(WORKSPACE).join("dashboard"));
         Ok(Self {
             trail: Trail::of(&store),
             store,
@@ -39,6 +43,7 @@ impl AppState {
             shutdown: Shutdown::default(),
             readiness: Readiness::default(),
             store_count: StoreCount::default(),
+            sessions,
             config,
         })
     }

@@ -31,6 +31,7 @@ mod tensorboard;
 
 pub use archive::{EMPTY_ZIP, zip};
 pub use error::ReportError;
+pub use html::words;
 pub use moodle_info::{moodle_info, result_sentences};
 pub use previous_run::PreviousRun;
 pub use run_report::{DatasetFacts, RunReport};
@@ -38,6 +39,9 @@ pub use run_report::{DatasetFacts, RunReport};
 use std::io;
 
 use crate::fs::failpoints::failpoint;
+
+/// The file of a run that people read.
+pub const REPORT_HTML: &str = "report.html";
 
 /// The file of a run with its figures.
 pub const REPORT_JSON: &str = "report.json";
@@ -56,7 +60,7 @@ pub fn write(
         store(name, bytes)
     };
     save("info.log", info_log::text(report).as_bytes())?;
-    save("report.html", html::page(report).as_bytes())?;
+    save(REPORT_HTML, html::page(report).as_bytes())?;
     save(REPORT_JSON, &report_json::json(report)?)?;
     save(&tensorboard::file_name(report.started), &tensorboard::events(report))?;
     store("roc-curve.png", &roc_chart::draw(report)?)?;

@@ -6,7 +6,7 @@ pub(super) mod docs;
 pub(super) mod evaluation;
 pub(super) mod evaluation_log;
 pub(super) mod export;
-pub(super) mod fallback;
+pub(in crate::http) mod fallback;
 pub(super) mod health_live;
 pub(super) mod health_ready;
 pub(super) mod import;

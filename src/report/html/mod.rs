@@ -22,7 +22,7 @@ use super::format::{percent, short, time};
 use super::roc;
 use crate::learning::Evaluation;
 use names::Names;
-use words::words;
+pub use words::words;
 
 const STYLE: &str = include_str!("page.css");
 

@@ -6,8 +6,8 @@
 pub(in crate::http) mod audit_bundle;
 pub(in crate::http) mod detail;
 pub(in crate::http) mod list;
-mod path;
-mod query;
+pub(in crate::http) mod path;
+pub(in crate::http) mod query;
 pub(in crate::http) mod rollback;
 pub(in crate::http) mod samples;
 pub(in crate::http) mod view;
