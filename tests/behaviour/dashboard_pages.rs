@@ -13,12 +13,14 @@ fn isolated() -> TestServer {
 }
 
 /// The pages of a server with a model m/d.
-const PAGES: [&str; 7] = [
+const PAGES: [&str; 9] = [
     "/dashboard",
     "/dashboard/models",
     "/dashboard/models/m/d",
     "/dashboard/models/m/d/delete",
     "/dashboard/models/m/d/rollback?generation=1",
+    "/dashboard/live",
+    "/dashboard/models/m/d/predictions",
     "/dashboard/import",
     "/dashboard/sign-in",
 ];
