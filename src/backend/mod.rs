@@ -3,6 +3,7 @@
 //! Owns the combination of all modules below it. `http` and `cli` call it; it must not know either of them.
 
 mod anonymize;
+mod audit_bundle;
 mod audited;
 mod check;
 mod current_model;
@@ -25,6 +26,7 @@ mod transfer;
 mod upload;
 
 pub use anonymize::{AnonymizeOptions, Anonymized, Learnability, Learned, anonymize};
+pub use audit_bundle::audit_bundle;
 pub use audited::Audited;
 pub use check::check;
 pub use current_model::uses_imported_model;

@@ -8,6 +8,7 @@ mod common;
 mod fuzz_targets;
 
 mod any_bytes;
+mod audit_bundle;
 mod audit_trail;
 mod authentication;
 mod browser;
@@ -97,6 +98,7 @@ mod retention;
 mod rezipped_exports;
 mod roles;
 mod route_deletemodel;
+mod route_diagnostics;
 mod route_evaluation;
 mod route_export_import;
 mod route_models;

@@ -91,7 +91,7 @@ fn top(visit: &Visit, section: Section) -> Markup {
                     }
                     form class="out" method="post" action=(visit.addresses.of("/dashboard/sign-out")) {
                         span class="who" { span class="unseen" { (texts.text("signed-in-as")) " " } (foreign(account.name())) }
-                        button class="quiet" type="submit" { (texts.text("sign-out")) }
+                        button class="quiet small" type="submit" { (texts.text("sign-out")) }
                     }
                 }
             }
