@@ -92,7 +92,7 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// Waits until a JavaScript expression is true, also on a page that is loaded meanwhile.
+    /// Waits until a JavaScript expression is true, also if another page is being loaded.
     #[track_caller]
     pub fn until(&self, expression: &str) {
         let begun = Instant::now();
