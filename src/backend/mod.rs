@@ -46,6 +46,7 @@ pub use predict::predict;
 pub use reply::{EvaluationFigures, EvaluationReply, Failure, Imported, Prediction, Status, Training};
 pub use temporary_model::{Remover, TemporaryModel, export_onnx};
 pub use time_budget::{TimeBudget, USUAL_BUDGET};
+pub(crate) use train::train_reporting;
 pub use train::{RepeatedBatches, TrainingOptions, train};
 pub use transfer::{
     ImportError, ImportLimits, NameProblem, ZipDirectoryError, export, export_to, import, import_from,

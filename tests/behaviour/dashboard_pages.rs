@@ -13,12 +13,14 @@ fn isolated() -> TestServer {
 }
 
 /// The pages of a server with a model m/d.
-const PAGES: [&str; 7] = [
+const PAGES: [&str; 9] = [
     "/dashboard",
     "/dashboard/models",
     "/dashboard/models/m/d",
     "/dashboard/models/m/d/delete",
     "/dashboard/models/m/d/rollback?generation=1",
+    "/dashboard/live",
+    "/dashboard/models/m/d/predictions",
     "/dashboard/import",
     "/dashboard/sign-in",
 ];
@@ -42,9 +44,15 @@ fn every_page_has_strict_headers_and_loads_nothing_from_elsewhere() {
         assert_eq!(reply.header("cache-control"), Some("no-store"), "{path}");
         let page = reply.text();
         for forbidden in ["http://", "https://", "style=\"", "onclick", "<script>", "<style>"] {
-            assert!(!page.replace("http://www.w3.org/2000/svg", "").contains(forbidden), "{path}: {forbidden}");
+            assert!(
+                !page.replace("http://www.w3.org/2000/svg", "").contains(forbidden),
+                "{path}: {forbidden}"
+            );
         }
-        assert!(page.contains("<html lang=\"en\">") && page.contains("class=\"skip\" href=\"#content\""), "{path}");
+        assert!(
+            page.contains("<html lang=\"en\">") && page.contains("class=\"skip\" href=\"#content\""),
+            "{path}"
+        );
         assert_eq!(page.matches("<h1>").count(), 1, "{path}");
     }
 }
@@ -81,13 +89,18 @@ fn a_page_is_in_the_language_of_the_browser_or_the_chosen_one(
         assert!(reply.text().contains(&format!("<html lang=\"{code}\">")), "{}", reply.text());
         assert!(reply.text().contains(title) && reply.text().contains(sign_out), "{}", reply.text());
     };
-    shows(&visitor.send(Request::new("GET", "/dashboard").header("Accept-Language", &format!("{code}-XX,en;q=0.5"))));
+    shows(
+        &visitor.send(
+            Request::new("GET", "/dashboard").header("Accept-Language", &format!("{code}-XX,en;q=0.5")),
+        ),
+    );
     let chosen = visitor.get(&format!("/dashboard?lang={code}"));
     shows(&chosen);
     let cookie = chosen.header("set-cookie").expect("the choice is kept");
     assert!(cookie.starts_with(&format!("mlbackend_language={code}; Path=/dashboard; ")), "{cookie}");
     let cookies = format!("mlbackend_language={code}; {}", visitor.cookie);
-    let request = Request::new("GET", "/dashboard").header("Accept-Language", "zh").header("Cookie", &cookies);
+    let request =
+        Request::new("GET", "/dashboard").header("Accept-Language", "zh").header("Cookie", &cookies);
     shows(&server.send(&request));
     let error = server.send(&Request::new("GET", "/dashboard/nothing").header("Accept-Language", code));
     assert_eq!(error.status, 404);
@@ -149,7 +162,7 @@ fn an_isolated_user_sees_its_own_operations_and_nothing_of_the_server() {
 
 #[test]
 fn hostile_text_is_inert() {
-    let user = "<b>x</b>\"'&";
+    let user = "x<b>x</b>\"'&";
     let server = Launch::new().env("MOODLE_MLBACKEND_PYTHON_USERS", &format!("{user}:pw")).start();
     let fields = serde_urlencoded_pair("user", user) + "&password=wrong&next=%22%3E%3Cscript%3E";
     let reply = server.send(&Request::new("POST", "/dashboard/sign-in").urlencoded(&fields));
@@ -157,9 +170,17 @@ fn hostile_text_is_inert() {
     let fields = serde_urlencoded_pair("user", user) + "&password=pw";
     let reply = server.send(&Request::new("POST", "/dashboard/sign-in").urlencoded(&fields));
     let cookie = crate::common::cookie(&reply).expect("a session");
-    for path in ["/dashboard", "/dashboard/models?q=%3Cscript%3Ealert(1)%3C/script%3E", "/dashboard/models?sort=%3Cb%3E"] {
+    for path in [
+        "/dashboard",
+        "/dashboard/models?q=%3Cscript%3Ealert(1)%3C/script%3E",
+        "/dashboard/models?sort=%3Cb%3E",
+    ] {
         let reply = server.send(&Request::new("GET", path).header("Cookie", &cookie));
-        assert!(!reply.text().contains("<b>") && !reply.text().contains("<script>"), "{path}: {}", reply.text());
+        assert!(
+            !reply.text().contains("<b>") && !reply.text().contains("<script>"),
+            "{path}: {}",
+            reply.text()
+        );
     }
 }
 

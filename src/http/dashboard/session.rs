@@ -54,8 +54,10 @@ pub(super) async fn check(
         }
         Err(error) => request.error_response(error),
     };
-    // A page that has set the cookie itself, such as the end of the session, decides.
-    if let Some(cookie) = renewed.filter(|_| !response.headers().contains_key(SET_COOKIE)) {
+    // A page that has set the cookie itself, such as the end of the session, decides. A page that follows a stream of events is
+    // no sign of its reader.
+    let is_stream = is_stream(response.request());
+    if let Some(cookie) = renewed.filter(|_| !is_stream && !response.headers().contains_key(SET_COOKIE)) {
         response.headers_mut().append(SET_COOKIE, cookie);
     }
     Ok(response)
@@ -149,7 +151,7 @@ fn cookie_of(token: &str, seconds: u64, request: &HttpRequest, state: &AppState)
 /// What a page answers without a session: the way to the form, and back afterwards.
 fn without_session(state: &AppState, request: &HttpRequest) -> HttpResponse {
     let header = |name: &HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
-    if header(&ACCEPT).is_some_and(|accept| accept.contains("text/event-stream")) {
+    if is_stream(request) {
         return HttpResponse::build(StatusCode::UNAUTHORIZED).finish();
     }
     let addresses = Addresses::new(state.config.listen.url_prefix.as_str());
@@ -162,6 +164,12 @@ fn without_session(state: &AppState, request: &HttpRequest) -> HttpResponse {
     let parameters = if is_read && path != "/dashboard" { vec![("next", path)] } else { Vec::new() };
     let sign_in = addresses.with_query("/dashboard/sign-in", &parameters);
     HttpResponse::SeeOther().insert_header((LOCATION, sign_in)).finish()
+}
+
+/// Whether a script asks for a stream of events.
+fn is_stream(request: &HttpRequest) -> bool {
+    let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/event-stream"))
 }
 
 /// The time in seconds since 1970.

@@ -116,6 +116,22 @@ impl<'a> Page<'a> {
         self.value("location.href").as_str().unwrap_or_default().to_owned()
     }
 
+    /// The source of the page, as the server sent it.
+    #[track_caller]
+    pub fn source(&self) -> String {
+        let address = self.address();
+        let is_it = |event: &&Value| {
+            let params = &event["params"];
+            event["method"] == "Network.responseReceived"
+                && params["type"] == "Document"
+                && params["response"]["url"] == address.as_str()
+        };
+        let events = self.devtools.events(&self.session);
+        let response = events.iter().rev().find(is_it).expect("the response of the page");
+        let request = json!({"requestId": response["params"]["requestId"]});
+        self.call("Network.getResponseBody", request)["body"].as_str().expect("text").to_owned()
+    }
+
     /// Whether the page has an element.
     #[track_caller]
     pub fn has(&self, selector: &str) -> bool {

@@ -10,6 +10,7 @@ mod cross_validation;
 mod decisions;
 mod ensemble;
 mod evaluation;
+mod explanation;
 mod folds;
 mod importance;
 mod learner;
@@ -34,6 +35,7 @@ mod trees;
 
 pub use calibration::{Calibration, CalibrationBin, CalibrationData};
 pub use evaluation::{Evaluation, Iteration, evaluate, evaluate_predictions};
+pub use explanation::{Contribution, Contributions, Method, OutputExplanation, Sampling};
 pub use linfa_models::{LearnerParams, LearnerValidParams, LinfaError};
 pub use metrics::{ClassMetrics, Metrics, RocCurve, most_probable};
 pub use permutation::FeatureImportance;
@@ -44,8 +46,9 @@ pub use time_limit::{TrainingPhase, TrainingTime};
 pub use train::{train, train_within};
 pub use trained_model::TrainedModel;
 
-pub(crate) use basis::{RandomFeatures, Term};
-pub(crate) use preprocessing::CLIP;
+pub(crate) use additive_model::{AdditiveModel, LinearModel, margin_count};
+pub(crate) use basis::{Basis, RandomFeatures, Term};
+pub(crate) use preprocessing::{CLIP, Input};
 pub(crate) use trees::{Forest, Tree, TreeSplit};
 
 use crate::dataset::Class;
