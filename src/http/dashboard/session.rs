@@ -168,8 +168,8 @@ fn without_session(state: &AppState, request: &HttpRequest) -> HttpResponse {
 
 /// Whether a script asks for a stream of events.
 fn is_stream(request: &HttpRequest) -> bool {
-    let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
-    accept.is_some_and(|accept| accept.contains("text/event-stream"))
+    let mut accepted = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok());
+    accepted.any(|accept| accept.contains("text/event-stream"))
 }
 
 /// The time in seconds since 1970.

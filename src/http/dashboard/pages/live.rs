@@ -54,9 +54,10 @@ async fn live(state: web::Data<AppState>, visit: Visit) -> Result<HttpResponse, 
     let title = texts.text("live-title");
     let content = html! {
         div class="head" {
-            div { h1 { (title) } p class="lead" { (texts.text("live-lead")) } }
+            h1 { (title) }
             a class="button quiet" href=(visit.addresses.of("/dashboard/live")) { (texts.text("live-refresh")) }
         }
+        p class="lead" { (texts.text("live-lead")) }
         div data-events=(visit.addresses.of("/dashboard/live/events")) { (list(texts, &state, &names)) }
     };
     Ok(page(&visit, Section::Live, &title, &content))
@@ -167,7 +168,7 @@ fn item(texts: Texts, names: &Names, work: &Work<ModelKey>) -> Markup {
                 span class={"badge" @if work.phase != Phase::Waiting { " good" }} { (texts.text(phase(work.phase))) }
             }
             progress max="100" value=(percent) aria-labelledby=(heading) { (percent) " %" }
-            p class="small" { (foreign(&work.user)) " · " (at(texts, work.since)) " · " (texts.text_with("live-progress", &[("percent", count(percent))])) }
+            p class="small" { (foreign(&work.user)) " · " (at(texts, work.since)) " · " (texts.text_with("percent", &[("percent", count(percent))])) }
         }
     }
 }

@@ -69,8 +69,9 @@ fn ranges(texts: Texts, shown: &str, rows: &[Row<'_>]) -> Markup {
     for row in rows {
         counts[((row.probability * RANGES as f64) as usize).min(RANGES - 1)] += 1;
     }
-    let percent = |at: usize| texts.whole((at * 100 / RANGES) as u64);
-    let names = (0..RANGES).map(|at| format!("{}–{} %", percent(at), percent(at + 1)));
+    let percent = |at: usize| at * 100 / RANGES;
+    let to = |at| texts.text_with("percent", &[("percent", count(percent(at)))]);
+    let names = (0..RANGES).map(|at| format!("{}–{}", percent(at), to(at + 1)));
     let head = texts.text_with("predictions-probability", &[("class", shown.to_owned().into())]);
     distribution(texts, &head, names.zip(counts).collect())
 }
