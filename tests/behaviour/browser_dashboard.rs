@@ -1,7 +1,7 @@
 //! The dashboard in a real browser: every page, what can be done on it, and what other sites cannot.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::thread;
@@ -312,8 +312,8 @@ fn other_site(page: &str) -> String {
     thread::spawn(move || {
         for stream in listener.incoming().take(20) {
             let Ok(mut stream) = stream else { return };
-            let mut request = [0; 4096];
-            let _ = stream.read(&mut request);
+            // The buffer takes the whole request.
+            let _ = BufReader::new(&stream).read_line(&mut String::new());
             let _ = stream.write_all(response.as_bytes());
         }
     });
