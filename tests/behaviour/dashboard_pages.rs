@@ -166,7 +166,7 @@ fn hostile_text_is_inert() {
     let server = Launch::new().env("MOODLE_MLBACKEND_PYTHON_USERS", &format!("{user}:pw")).start();
     let fields = serde_urlencoded_pair("user", user) + "&password=wrong&next=%22%3E%3Cscript%3E";
     let reply = server.send(&Request::new("POST", "/dashboard/sign-in").urlencoded(&fields));
-    assert!(!reply.text().contains("<b>") && !reply.text().contains("\"><script"), "{}", reply.text());
+    assert!(!reply.text().contains("<b>") && !reply.text().contains("<script>"), "{}", reply.text());
     let fields = serde_urlencoded_pair("user", user) + "&password=pw";
     let reply = server.send(&Request::new("POST", "/dashboard/sign-in").urlencoded(&fields));
     let cookie = crate::common::cookie(&reply).expect("a session");

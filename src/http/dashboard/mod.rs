@@ -16,6 +16,7 @@ mod chart;
 mod cookie;
 mod errors;
 mod frame;
+mod go_on;
 mod layout;
 mod pages;
 mod routing;

@@ -13,7 +13,7 @@ use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
 
 use super::addresses::Addresses;
 use super::cookie::{self, CookieScope};
-use super::errors;
+use super::go_on::go_on;
 use crate::auth::session::Session;
 use crate::http::error::HttpError;
 use crate::http::extract::account::{Access, Account};
@@ -159,7 +159,7 @@ fn without_session(state: &AppState, request: &HttpRequest) -> HttpResponse {
     let path = request.uri().path_and_query().map_or("/dashboard", |target| target.as_str());
     // A browser does not send the cookie with a link on another site, such as Moodle: it does when this page goes on.
     if is_read && header(&FETCH_SITE) == Some("cross-site") {
-        return errors::go_on(&addresses.of(path));
+        return go_on(&addresses.of(path));
     }
     let parameters = if is_read && path != "/dashboard" { vec![("next", path)] } else { Vec::new() };
     let sign_in = addresses.with_query("/dashboard/sign-in", &parameters);

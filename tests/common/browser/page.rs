@@ -93,7 +93,7 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// Waits until a JavaScript expression is true, also if another page is being loaded.
+    /// Waits until a JavaScript expression is true, also while a page is being loaded.
     #[track_caller]
     pub fn until(&self, expression: &str) {
         let begun = Instant::now();
