@@ -50,6 +50,7 @@ impl<'a> Page<'a> {
     }
 
     #[track_caller]
+    #[allow(clippy::needless_pass_by_value, reason = "callers write the parameters in place")]
     fn call(&self, method: &str, params: Value) -> Value {
         self.devtools.call(Some(&self.session), method, &params)
     }
