@@ -83,7 +83,8 @@ fn a_model_is_exported_and_imported_under_another_id() {
     assert!(page.text().contains("The model was imported.") && page.text().contains("imported</span>"));
     let samples = unlabelled(&["1-0,1,3,-1"]);
     assert_eq!(server.predictions("copy", &samples), server.predictions("m", &samples));
-    let refused = visitor.upload("/dashboard/import", &Form::model("bad", "d").file("importzip", b"nonsense"));
+    let refused =
+        visitor.upload("/dashboard/import", &Form::model("bad", "d").file("importzip", b"nonsense"));
     assert_eq!(refused.status, 400);
     assert!(refused.text().contains("The request cannot be used") && refused.text().contains("<html"));
     assert_eq!(server.get("/models/bad/d").status, 404);

@@ -128,8 +128,11 @@ fn names_of_columns_targets_and_users_are_inert() {
     let server = TestServer::start();
     let hostile = "<img src=x onerror=alert(1)>\u{202e}'&";
     let data = String::from_utf8(separable(200, false)).expect("text");
-    let data = ["\\target", "\\ind_name", "\\quarters"].iter().fold(data, |data, name| data.replace(name, hostile));
-    for (path, form) in [("/training", Form::model("m", "d")), ("/evaluation", Form::model("m", "e").evaluation(2))] {
+    let data =
+        ["\\target", "\\ind_name", "\\quarters"].iter().fold(data, |data, name| data.replace(name, hostile));
+    for (path, form) in
+        [("/training", Form::model("m", "d")), ("/evaluation", Form::model("m", "e").evaluation(2))]
+    {
         let reply = server.post(path, &form.file("dataset", data.as_bytes()));
         assert_eq!((reply.status, &reply.json()["status"]), (200, &serde_json::json!(0)), "{}", reply.text());
     }

@@ -42,9 +42,15 @@ fn every_page_has_strict_headers_and_loads_nothing_from_elsewhere() {
         assert_eq!(reply.header("cache-control"), Some("no-store"), "{path}");
         let page = reply.text();
         for forbidden in ["http://", "https://", "style=\"", "onclick", "<script>", "<style>"] {
-            assert!(!page.replace("http://www.w3.org/2000/svg", "").contains(forbidden), "{path}: {forbidden}");
+            assert!(
+                !page.replace("http://www.w3.org/2000/svg", "").contains(forbidden),
+                "{path}: {forbidden}"
+            );
         }
-        assert!(page.contains("<html lang=\"en\">") && page.contains("class=\"skip\" href=\"#content\""), "{path}");
+        assert!(
+            page.contains("<html lang=\"en\">") && page.contains("class=\"skip\" href=\"#content\""),
+            "{path}"
+        );
         assert_eq!(page.matches("<h1>").count(), 1, "{path}");
     }
 }
@@ -81,13 +87,18 @@ fn a_page_is_in_the_language_of_the_browser_or_the_chosen_one(
         assert!(reply.text().contains(&format!("<html lang=\"{code}\">")), "{}", reply.text());
         assert!(reply.text().contains(title) && reply.text().contains(sign_out), "{}", reply.text());
     };
-    shows(&visitor.send(Request::new("GET", "/dashboard").header("Accept-Language", &format!("{code}-XX,en;q=0.5"))));
+    shows(
+        &visitor.send(
+            Request::new("GET", "/dashboard").header("Accept-Language", &format!("{code}-XX,en;q=0.5")),
+        ),
+    );
     let chosen = visitor.get(&format!("/dashboard?lang={code}"));
     shows(&chosen);
     let cookie = chosen.header("set-cookie").expect("the choice is kept");
     assert!(cookie.starts_with(&format!("mlbackend_language={code}; Path=/dashboard; ")), "{cookie}");
     let cookies = format!("mlbackend_language={code}; {}", visitor.cookie);
-    let request = Request::new("GET", "/dashboard").header("Accept-Language", "zh").header("Cookie", &cookies);
+    let request =
+        Request::new("GET", "/dashboard").header("Accept-Language", "zh").header("Cookie", &cookies);
     shows(&server.send(&request));
     let error = server.send(&Request::new("GET", "/dashboard/nothing").header("Accept-Language", code));
     assert_eq!(error.status, 404);
@@ -157,9 +168,17 @@ fn hostile_text_is_inert() {
     let fields = serde_urlencoded_pair("user", user) + "&password=pw";
     let reply = server.send(&Request::new("POST", "/dashboard/sign-in").urlencoded(&fields));
     let cookie = crate::common::cookie(&reply).expect("a session");
-    for path in ["/dashboard", "/dashboard/models?q=%3Cscript%3Ealert(1)%3C/script%3E", "/dashboard/models?sort=%3Cb%3E"] {
+    for path in [
+        "/dashboard",
+        "/dashboard/models?q=%3Cscript%3Ealert(1)%3C/script%3E",
+        "/dashboard/models?sort=%3Cb%3E",
+    ] {
         let reply = server.send(&Request::new("GET", path).header("Cookie", &cookie));
-        assert!(!reply.text().contains("<b>") && !reply.text().contains("<script>"), "{path}: {}", reply.text());
+        assert!(
+            !reply.text().contains("<b>") && !reply.text().contains("<script>"),
+            "{path}: {}",
+            reply.text()
+        );
     }
 }
 

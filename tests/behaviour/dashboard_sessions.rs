@@ -3,9 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::common::{
-    Authority, Launch, Request, TestServer, Visitor, cookie, sign_in, until,
-};
+use crate::common::{Authority, Launch, Request, TestServer, Visitor, cookie, sign_in, until};
 
 const FORM: &str = "name=\"password\"";
 
@@ -39,9 +37,14 @@ fn a_page_without_a_session_leads_to_the_form_and_back() {
 fn a_link_on_another_site_reaches_the_page_of_a_user_that_is_signed_in() {
     let server = TestServer::start();
     // The browser leaves the cookie out.
-    let reply = server.send(&Request::new("GET", "/dashboard/models?q=a&sort=-id").header("Sec-Fetch-Site", "cross-site"));
+    let reply = server
+        .send(&Request::new("GET", "/dashboard/models?q=a&sort=-id").header("Sec-Fetch-Site", "cross-site"));
     assert_eq!(reply.status, 200);
-    assert!(reply.text().contains("http-equiv=\"refresh\" content=\"0; url=/dashboard/models?q=a&amp;sort=-id\""), "{}", reply.text());
+    assert!(
+        reply.text().contains("http-equiv=\"refresh\" content=\"0; url=/dashboard/models?q=a&amp;sort=-id\""),
+        "{}",
+        reply.text()
+    );
 }
 
 #[test]
@@ -54,7 +57,8 @@ fn the_cookie_is_unreadable_for_scripts_and_other_sites() {
     }
     assert!(!line.contains("Secure"), "a browser would not send it over plain HTTP: {line}");
     assert_eq!(reply.header("location"), Some("/ml/dashboard"));
-    let with_prefix = Request::new("GET", "/ml/dashboard").header("Cookie", &cookie(&reply).expect("a session"));
+    let with_prefix =
+        Request::new("GET", "/ml/dashboard").header("Cookie", &cookie(&reply).expect("a session"));
     assert!(server.send(&with_prefix).text().contains("href=\"/ml/dashboard/models\""));
 }
 
@@ -109,7 +113,9 @@ fn signing_out_ends_the_session_for_copies_of_the_cookie_too_and_after_a_restart
     let other = Visitor::new(&server, "a").cookie;
     let reply = visitor.post("/dashboard/sign-out", "");
     assert_eq!((reply.status, reply.header("location")), (303, Some("/dashboard/sign-in?done=sign-out")));
-    assert!(set_cookie(&reply).starts_with("mlbackend_session=; ") && set_cookie(&reply).contains("Max-Age=0"));
+    assert!(
+        set_cookie(&reply).starts_with("mlbackend_session=; ") && set_cookie(&reply).contains("Max-Age=0")
+    );
     assert_eq!(visitor.get("/dashboard").status, 303);
     let ended = visitor.cookie.clone();
     let (_, dir) = server.terminate();

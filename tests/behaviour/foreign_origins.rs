@@ -31,7 +31,8 @@ fn every_route_that_changes_something_refuses_a_foreign_page(#[case] header: &st
         assert!(reply.sentence().starts_with(SENTENCE), "{}", reply.text());
     }
     for path in FORMS {
-        let request = Request::new("POST", path).header(header, value).urlencoded("confirm=m&user=a&password=b");
+        let request =
+            Request::new("POST", path).header(header, value).urlencoded("confirm=m&user=a&password=b");
         let reply = visitor.send(request);
         assert_eq!(reply.status, 403, "{path}");
         assert!(reply.text().starts_with(SENTENCE), "{}", reply.text());
@@ -76,8 +77,13 @@ fn the_address_that_browsers_use_can_be_that_of_a_proxy() {
     let plain = TestServer::start();
     let form = crate::common::Form::new().field("uniqueid", "m");
     let request = Request::new("POST", "/deletemodel").credentials("a", "b").form(&form);
-    let request = request.header("Origin", "https://ml.example.org").header("X-Forwarded-Host", "ml.example.org");
-    assert_eq!(plain.send(&request).status, 403, "the header of a peer that is no trusted proxy means nothing");
+    let request =
+        request.header("Origin", "https://ml.example.org").header("X-Forwarded-Host", "ml.example.org");
+    assert_eq!(
+        plain.send(&request).status,
+        403,
+        "the header of a peer that is no trusted proxy means nothing"
+    );
     let trusted = Launch::new().env("MOODLE_MLBACKEND_TRUSTED_PROXIES", "127.0.0.1").start();
     assert_eq!(trusted.send(&request).status, 200);
 }

@@ -33,7 +33,12 @@ impl Addresses {
     }
 
     /// The same with parameters.
-    pub(in crate::http) fn model_with(&self, model: &ModelName, below: &str, parameters: &[(&str, &str)]) -> String {
+    pub(in crate::http) fn model_with(
+        &self,
+        model: &ModelName,
+        below: &str,
+        parameters: &[(&str, &str)],
+    ) -> String {
         let user = model.user.as_deref().map(|user| ("user", user));
         let query: Vec<(&str, &str)> = user.into_iter().chain(parameters.iter().copied()).collect();
         self.with_query(&format!("/dashboard/models/{}/{}{below}", model.id, model.dir), &query)

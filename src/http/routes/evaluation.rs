@@ -66,7 +66,13 @@ pub(in crate::http) async fn evaluate(
     let subject = subject.with_upload(upload.dataset.bytes().ok(), upload.dataset.sha256());
     let address = report_address(&request, &state, &upload.key)?;
     let failed_run = Box::pin(failed_run(state.clone(), upload.key.clone()));
-    long_reply::json_with_run(&request, &state, evaluated(state.clone(), subject, upload, address), failed_run).await
+    long_reply::json_with_run(
+        &request,
+        &state,
+        evaluated(state.clone(), subject, upload, address),
+        failed_run,
+    )
+    .await
 }
 
 async fn evaluated(

@@ -4,6 +4,7 @@ pub(super) mod delete;
 pub(super) mod docs;
 pub(super) mod evaluation;
 pub(super) mod evaluation_log;
+pub(super) mod explanation;
 pub(super) mod export;
 pub(in crate::http) mod fallback;
 pub(super) mod health_live;
@@ -31,6 +32,7 @@ pub(super) fn register(config: &mut ServiceConfig) {
         .service(prediction::service())
         .service(evaluation::service())
         .service(evaluation_log::service())
+        .service(explanation::service())
         .service(export::service())
         .service(import::service())
         .service(delete::service())
