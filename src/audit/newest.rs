@@ -60,6 +60,7 @@ mod tests {
     use crate::store::ModelId;
 
     #[test]
+    #[allow(clippy::disallowed_methods, reason = "a file in a temporary directory")]
     fn lines_come_newest_first_until_the_limit_and_damaged_ones_are_left_out() {
         let dir = tempfile::tempdir().expect("a directory");
         let trail = Trail::at(dir.path());

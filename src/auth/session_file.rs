@@ -144,6 +144,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::disallowed_methods, reason = "files in a temporary directory")]
     fn a_damaged_file_and_what_a_crash_left_are_replaced() {
         let dir = tempfile::tempdir().expect("a directory");
         let file = file(&dir);

@@ -1,6 +1,7 @@
 //! The state that all request handlers share.
 
 use super::connection::new_connections::NewConnections;
+use super::dashboard::Streams;
 use super::error::StartError;
 use super::monitoring::{Readiness, StoreCount};
 use super::shutdown::Shutdown;
@@ -10,7 +11,7 @@ use crate::auth::session_file::SessionFile;
 use crate::auth::throttle::Throttle;
 use crate::backend::LoadedModels;
 use crate::config::Config;
-use crate::jobs::JobQueues;
+use crate::jobs::{JobQueues, WorkList};
 use crate::store::{ModelDir, ModelKey, Store, WORKSPACE};
 
 /// The state that all request handlers share.
@@ -19,6 +20,9 @@ pub(crate) struct AppState {
     pub(super) trail: Trail,
     pub(super) throttle: Throttle,
     pub(super) jobs: JobQueues<ModelKey>,
+    /// The trainings and evaluations that wait or run.
+    pub(super) work: WorkList<ModelKey>,
+    pub(super) streams: Streams,
     pub(super) uploads: Uploads,
     pub(super) models: LoadedModels,
     pub(super) shutdown: Shutdown,
@@ -38,6 +42,8 @@ impl AppState {
             store,
             throttle: Throttle::new(config.access.login_failures),
             jobs: JobQueues::new(config.jobs, config.queue_length, config.queue_bytes, config.queue_time),
+            work: WorkList::default(),
+            streams: Streams::default(),
             uploads: Uploads::open(&config.temp_dir),
             models: LoadedModels::new(config.model_cache),
             shutdown: Shutdown::default(),

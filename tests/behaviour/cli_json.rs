@@ -75,6 +75,7 @@ fn every_field_of_json_is_documented() {
         ("evaluate", &["training.csv", "--iterations", "2", "--output", "report.zip"]),
         ("anonymize", &["training.csv", "--output", "other.csv", "--iterations", "1", "--max-change", "9"]),
         ("export", &["--data-dir", data, "m/d", "--output", "model.zip"]),
+        ("audit-bundle", &["--data-dir", data, "m/d", "--output", "audit.zip"]),
         ("import", &["model.zip", "--data-dir", data, "--model", "i/d"]),
         ("inspect", &["model.onnx"]),
         ("inspect", &["training.csv"]),

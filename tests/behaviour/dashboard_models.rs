@@ -1,6 +1,6 @@
 //! The dashboard's list of models and the page of a model.
 
-use crate::common::{Form, Launch, Request, TestServer, Visitor, separable};
+use crate::common::{Form, Launch, Request, TestServer, Visitor, separable, waves};
 
 const USERS: &str = "ann:pw-ann,bob:pw-bob,root:pw-root,eve:pw-eve";
 
@@ -45,8 +45,8 @@ fn models_are_paged_sorted_and_searched() {
 #[test]
 fn the_page_of_a_model_has_its_generations_evaluations_batches_and_trail() {
     let server = TestServer::start();
-    server.train("m", &separable(40, false));
-    server.train("m", &separable(60, true));
+    server.train("m", &waves(40, 1).labelled());
+    server.train("m", &waves(60, 2).labelled());
     let runs: Vec<String> = (0..2)
         .map(|_| {
             let form = Form::model("m", "e").evaluation(2).file("dataset", &separable(200, false));
@@ -85,6 +85,8 @@ fn the_page_of_a_model_has_its_generations_evaluations_batches_and_trail() {
         assert_eq!(archive.header("content-type"), Some("application/zip"));
         assert!(archive.body.len() > 22);
     }
+    let list = visitor.get("/dashboard/models");
+    assert_eq!(listed(list.text()), ["m"], "evaluations alone have no row of their own");
     for missing in ["/dashboard/models/x/d", "/dashboard/models/m/e/runs/1", "/dashboard/models/m/e/runs/x"] {
         assert_eq!(visitor.get(missing).status, 404, "{missing}");
     }

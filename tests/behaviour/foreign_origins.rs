@@ -7,12 +7,13 @@ use crate::common::{Launch, ROUTES, Request, TestServer, Visitor, separable};
 const SENTENCE: &str = "A page of another site sent this request, so it was refused.";
 
 /// The addresses of the dashboard that take forms.
-const FORMS: [&str; 5] = [
+const FORMS: [&str; 6] = [
     "/dashboard/sign-in",
     "/dashboard/sign-out",
     "/dashboard/import",
     "/dashboard/models/m/d/rollback?generation=1",
     "/dashboard/models/m/d/delete",
+    "/dashboard/models/m/d/predictions",
 ];
 
 #[rstest]

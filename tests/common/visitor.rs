@@ -1,4 +1,4 @@
-//! A signed-in user of the dashboard, who sends requests as a browser does.
+//! A signed-in user of the dashboard. Its requests are those of a browser.
 //!
 //! Must not assert what a page shows: the tests do.
 

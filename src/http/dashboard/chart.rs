@@ -9,11 +9,11 @@ use maud::{Markup, html};
 use super::texts::Texts;
 
 const WIDTH: f64 = 720.0;
-const HEIGHT: f64 = 240.0;
-const LEFT: f64 = 44.0;
+const HEIGHT: f64 = 270.0;
+const LEFT: f64 = 66.0;
 const RIGHT: f64 = 24.0;
 const TOP: f64 = 14.0;
-const BOTTOM: f64 = 30.0;
+const BOTTOM: f64 = 38.0;
 
 /// One evaluation.
 pub(super) struct Point {
@@ -37,10 +37,10 @@ pub(super) fn scores(texts: Texts, title: &str, points: &[Point]) -> Option<Mark
         svg class="plot" viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label=(title) {
             @for tick in [0.0, 0.25, 0.5, 0.75, 1.0] {
                 line class="grid" x1=(LEFT) x2=(WIDTH - RIGHT) y1=(number(y(tick))) y2=(number(y(tick))) {}
-                text x=(LEFT - 8.0) y=(number(y(tick) + 4.0)) text-anchor="end" { (texts.number(tick, 2)) }
+                text x=(LEFT - 8.0) y=(number(y(tick) + 6.0)) text-anchor="end" { (texts.number(tick, 2)) }
             }
             @for (at, anchor) in ends {
-                text x=(number(x(at))) y=(HEIGHT - 6.0) text-anchor=(anchor) { (day(texts, points[at].time)) }
+                text x=(number(x(at))) y=(HEIGHT - 8.0) text-anchor=(anchor) { (day(texts, points[at].time)) }
             }
             polyline class="line" points=(line.join(" ")) {}
             @for (at, point) in points.iter().enumerate() {

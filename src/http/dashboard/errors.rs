@@ -1,12 +1,11 @@
-//! Pages about errors, and one that goes on to another page.
+//! Pages about errors.
 //!
 //! Owns which heading an error has in the reader's language. The sentence beneath is that of all routes, in English. Must not
 //! know what caused an error.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::ContentType;
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _, web};
-use maud::{DOCTYPE, html};
+use maud::html;
 
 use super::layout::{Section, page_with};
 use super::texts::Texts;
@@ -58,20 +57,4 @@ fn heading(status: StatusCode) -> &'static str {
         status if status.is_client_error() => "error-invalid",
         _ => "error-internal",
     }
-}
-
-/// A page that goes on to an address of this server. The browser then counts it as a link of this site.
-pub(super) fn go_on(address: &str) -> HttpResponse {
-    let markup = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta http-equiv="refresh" content=(format!("0; url={address}"));
-                title { "moodle-mlbackend" }
-            }
-            body { p { a href=(address) { "moodle-mlbackend" } } }
-        }
-    };
-    HttpResponse::Ok().content_type(ContentType::html()).body(markup.into_string())
 }

@@ -21,6 +21,7 @@ const MAX_FOREIGN: usize = 120;
 pub(super) enum Section {
     Overview,
     Models,
+    Live,
     Import,
     /// A page that the navigation does not list.
     Other,
@@ -84,12 +85,13 @@ fn top(visit: &Visit, section: Section) -> Markup {
                         ul {
                             (link(Section::Overview, "/dashboard", "nav-overview"))
                             (link(Section::Models, "/dashboard/models", "nav-models"))
+                            (link(Section::Live, "/dashboard/live", "nav-live"))
                             @if visit.may_change() { (link(Section::Import, "/dashboard/import", "nav-import")) }
                         }
                     }
                     form class="out" method="post" action=(visit.addresses.of("/dashboard/sign-out")) {
                         span class="who" { span class="unseen" { (texts.text("signed-in-as")) " " } (foreign(account.name())) }
-                        button class="quiet" type="submit" { (texts.text("sign-out")) }
+                        button class="quiet small" type="submit" { (texts.text("sign-out")) }
                     }
                 }
             }

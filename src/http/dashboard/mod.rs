@@ -6,6 +6,7 @@
 //! - `pages/` has one file for each page, and `assets/` the style and the script.
 //! - `texts/` has the texts, a file for each language.
 //! - `visit` is what a page knows about its visitor; `layout` is what all pages have in common.
+//! - `streams` limits the event streams of a user.
 //! - `session` checks the cookie; `frame` sets the headers and renders errors.
 
 mod activity;
@@ -15,16 +16,22 @@ mod chart;
 mod cookie;
 mod errors;
 mod frame;
+mod go_on;
 mod layout;
 mod pages;
 mod routing;
 mod session;
+mod streams;
 mod texts;
 mod visit;
 
 use actix_web::web::{self, ServiceConfig};
 
-use pages::{delete, downloads, import, model, models, overview, roll_back, run, sign_in, sign_out};
+pub(super) use streams::Streams;
+
+use pages::{
+    delete, downloads, import, live, model, models, overview, predictions, roll_back, run, sign_in, sign_out,
+};
 
 /// Registers the pages. A new one needs a line here.
 pub(super) fn register(config: &mut ServiceConfig) {
@@ -36,10 +43,13 @@ pub(super) fn register(config: &mut ServiceConfig) {
         .service(sign_out::service())
         .service(overview::service())
         .service(models::service())
+        .service(live::service())
+        .service(live::events_service())
         .service(import::service())
         .service(model::service())
         .service(run::service())
         .service(run::report_service())
+        .service(predictions::service())
         .service(roll_back::service())
         .service(delete::service())
         .service(downloads::archive())

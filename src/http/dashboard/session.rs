@@ -13,7 +13,7 @@ use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
 
 use super::addresses::Addresses;
 use super::cookie::{self, CookieScope};
-use super::errors;
+use super::go_on::go_on;
 use crate::auth::session::Session;
 use crate::http::error::HttpError;
 use crate::http::extract::account::{Access, Account};
@@ -54,8 +54,10 @@ pub(super) async fn check(
         }
         Err(error) => request.error_response(error),
     };
-    // A page that has set the cookie itself, such as the end of the session, decides.
-    if let Some(cookie) = renewed.filter(|_| !response.headers().contains_key(SET_COOKIE)) {
+    // A page that has set the cookie itself, such as the end of the session, decides. A page that follows a stream of events is
+    // no sign of its reader.
+    let is_stream = is_stream(response.request());
+    if let Some(cookie) = renewed.filter(|_| !is_stream && !response.headers().contains_key(SET_COOKIE)) {
         response.headers_mut().append(SET_COOKIE, cookie);
     }
     Ok(response)
@@ -149,7 +151,7 @@ fn cookie_of(token: &str, seconds: u64, request: &HttpRequest, state: &AppState)
 /// What a page answers without a session: the way to the form, and back afterwards.
 fn without_session(state: &AppState, request: &HttpRequest) -> HttpResponse {
     let header = |name: &HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
-    if header(&ACCEPT).is_some_and(|accept| accept.contains("text/event-stream")) {
+    if is_stream(request) {
         return HttpResponse::build(StatusCode::UNAUTHORIZED).finish();
     }
     let addresses = Addresses::new(state.config.listen.url_prefix.as_str());
@@ -157,11 +159,17 @@ fn without_session(state: &AppState, request: &HttpRequest) -> HttpResponse {
     let path = request.uri().path_and_query().map_or("/dashboard", |target| target.as_str());
     // A browser does not send the cookie with a link on another site, such as Moodle: it does when this page goes on.
     if is_read && header(&FETCH_SITE) == Some("cross-site") {
-        return errors::go_on(&addresses.of(path));
+        return go_on(&addresses.of(path));
     }
     let parameters = if is_read && path != "/dashboard" { vec![("next", path)] } else { Vec::new() };
     let sign_in = addresses.with_query("/dashboard/sign-in", &parameters);
     HttpResponse::SeeOther().insert_header((LOCATION, sign_in)).finish()
+}
+
+/// Whether a script asks for a stream of events.
+fn is_stream(request: &HttpRequest) -> bool {
+    let mut accepted = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok());
+    accepted.any(|accept| accept.contains("text/event-stream"))
 }
 
 /// The time in seconds since 1970.

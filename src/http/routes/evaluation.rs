@@ -19,7 +19,9 @@ use crate::http::extract::typed_request::{FromForm, Parsed};
 use crate::http::long_reply;
 use crate::http::openapi::forms::{EvaluationForm, OtherUser};
 use crate::http::state::AppState;
+use crate::jobs::{Phase, Reporter};
 use crate::store::{ModelKey, RunId};
+use crate::telemetry::metrics;
 
 pub(in crate::http) struct EvaluationUpload {
     key: ModelKey,
@@ -62,17 +64,13 @@ pub(in crate::http) async fn evaluate(
     caller: Caller,
     Parsed(upload): Parsed<EvaluationUpload>,
 ) -> Result<HttpResponse, HttpError> {
+    let reporter = state.work.begin(metrics::Operation::Evaluation, &upload.key, caller.user());
     let subject = caller.operation(Operation::Evaluation).with_key(&upload.key);
     let subject = subject.with_upload(upload.dataset.bytes().ok(), upload.dataset.sha256());
     let address = report_address(&request, &state, &upload.key)?;
     let failed_run = Box::pin(failed_run(state.clone(), upload.key.clone()));
-    long_reply::json_with_run(
-        &request,
-        &state,
-        evaluated(state.clone(), subject, upload, address),
-        failed_run,
-    )
-    .await
+    let work = evaluated(state.clone(), subject, upload, address, reporter);
+    long_reply::json_with_run(&request, &state, work, failed_run).await
 }
 
 async fn evaluated(
@@ -80,13 +78,15 @@ async fn evaluated(
     subject: Subject,
     upload: EvaluationUpload,
     address: Option<ReportAddress>,
+    reporter: Reporter,
 ) -> Result<EvaluationReply, HttpError> {
     let (model, recording) = state.begin(&upload.key, subject).await?;
     let trained = upload.trained.map(|key| state.model(&key));
     let live = state.config.live();
     let (limits, time) = (live.dataset.into(), live.evaluation_time);
     let job = move || {
-        let budget = TimeBudget::new(time, job_log::iterations());
+        reporter.enters(Phase::Reading);
+        let budget = TimeBudget::new(time, job_log::iterations(&reporter));
         backend::evaluate(&model, trained.as_ref(), upload.dataset, &upload.request, &limits, &budget)
     };
     let mut reply = ended(&recording, state.jobs.heavy.run(ending(&recording, job)).await)?;

@@ -1,6 +1,7 @@
 //! The routes, one file each.
 
 pub(super) mod delete;
+pub(super) mod diagnostics;
 pub(super) mod docs;
 pub(super) mod evaluation;
 pub(super) mod evaluation_log;
@@ -28,6 +29,7 @@ pub(super) fn register(config: &mut ServiceConfig) {
         .service(health_live::service())
         .service(health_ready::service())
         .service(metrics::service())
+        .service(diagnostics::service())
         .service(training::service())
         .service(prediction::service())
         .service(evaluation::service())
@@ -41,5 +43,6 @@ pub(super) fn register(config: &mut ServiceConfig) {
         .service(models::list::service())
         .service(models::detail::service())
         .service(models::rollback::service())
-        .service(models::samples::service());
+        .service(models::samples::service())
+        .service(models::audit_bundle::service());
 }

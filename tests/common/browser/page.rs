@@ -92,7 +92,7 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// Waits until a JavaScript expression is true, also on a page that is loaded meanwhile.
+    /// Waits until a JavaScript expression is true, also while a page is being loaded.
     #[track_caller]
     pub fn until(&self, expression: &str) {
         let begun = Instant::now();
@@ -114,6 +114,22 @@ impl<'a> Page<'a> {
     #[track_caller]
     pub fn address(&self) -> String {
         self.value("location.href").as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The source of the page, as the server sent it.
+    #[track_caller]
+    pub fn source(&self) -> String {
+        let address = self.address();
+        let is_it = |event: &&Value| {
+            let params = &event["params"];
+            event["method"] == "Network.responseReceived"
+                && params["type"] == "Document"
+                && params["response"]["url"] == address.as_str()
+        };
+        let events = self.devtools.events(&self.session);
+        let response = events.iter().rev().find(is_it).expect("the response of the page");
+        let request = json!({"requestId": response["params"]["requestId"]});
+        self.call("Network.getResponseBody", request)["body"].as_str().expect("text").to_owned()
     }
 
     /// Whether the page has an element.

@@ -1,15 +1,28 @@
 // Improves pages that work without it: times in the reader's zone, buttons that copy, files that are dropped.
-// Must not request anything.
+// Requests only the events of the page itself.
 "use strict";
 
 const format = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
 
-for (const time of document.querySelectorAll("time[datetime]:not([data-day])")) {
-  const moment = new Date(time.dateTime);
-  if (!Number.isNaN(moment.getTime())) {
-    time.title = time.textContent;
-    time.textContent = format.format(moment);
+function showTimes(part) {
+  for (const time of part.querySelectorAll("time[datetime]:not([data-day])")) {
+    const moment = new Date(time.dateTime);
+    if (!Number.isNaN(moment.getTime())) {
+      time.title = time.textContent;
+      time.textContent = format.format(moment);
+    }
   }
+}
+showTimes(document);
+
+// The server has escaped the names in the list of an event, as in the page.
+const followed = document.querySelector("[data-events]");
+if (followed) {
+  new EventSource(followed.dataset.events).addEventListener("work", (event) => {
+    followed.innerHTML = event.data;
+    followed.dataset.followed = "true";
+    showTimes(followed);
+  });
 }
 
 const words = document.querySelector("[data-copy]");

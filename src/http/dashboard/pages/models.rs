@@ -18,7 +18,7 @@ use crate::http::routes::models::list::Names;
 use crate::http::routes::models::query::{Neighbours, Parameters, neighbours};
 use crate::http::state::AppState;
 use crate::report::words;
-use crate::store::GenerationInfo;
+use crate::store::{GenerationInfo, ModelDir, Store};
 
 /// The models on a page.
 const PER_PAGE: usize = 25;
@@ -57,7 +57,9 @@ async fn models(state: web::Data<AppState>, visit: Visit) -> Result<HttpResponse
             place.id = names.on_disk(&place.id);
         }
         let has_id = |id: &str| names.of(id).is_some();
-        let matches = |model: &Summary| wanted.is_empty() || is_found(model, &names, &wanted);
+        let matches = |model: &Summary| {
+            is_shown(&store, model) && (wanted.is_empty() || is_found(model, &names, &wanted))
+        };
         let query = ListQuery {
             has_id: &has_id,
             dir: None,
@@ -91,6 +93,14 @@ async fn models(state: web::Data<AppState>, visit: Visit) -> Result<HttpResponse
         }
     };
     Ok(page(&visit, Section::Models, &title, &content))
+}
+
+/// Whether a model has a row. Moodle evaluates under another dirhash than it trains, so that evaluations alone are part of the
+/// row of their model, if there is one.
+fn is_shown(store: &Store, model: &Summary) -> bool {
+    let has_model = |dir: &ModelDir| !matches!(dir.current_info(), Ok(None)) || dir.has_python_server_files();
+    model.origin != ModelOrigin::None
+        || !store.model_dirs_of(&model.id).is_ok_and(|dirs| dirs.iter().any(|(_, dir)| has_model(dir)))
 }
 
 /// Whether the id, the owner, the target or the time splitting of a model contains a text.

@@ -71,6 +71,8 @@ async fn report(state: web::Data<AppState>, request: HttpRequest) -> Result<Http
         .content_type(ContentType::html())
         .insert_header((CONTENT_SECURITY_POLICY, REPORT_POLICY))
         .insert_header((X_FRAME_OPTIONS, "SAMEORIGIN"))
+        // Browsers refuse a document that is sandboxed and has its own group of windows.
+        .insert_header(("cross-origin-opener-policy", "unsafe-none"))
         .body(bytes))
 }
 

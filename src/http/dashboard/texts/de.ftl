@@ -243,3 +243,33 @@ error-invalid = Die Anfrage ist nicht verwendbar
 error-internal = Etwas ist schiefgegangen
 error-to-overview = Zur Übersicht
 error-request = Anfrage im Protokoll:
+
+## Laufende Arbeit
+
+nav-live = Live
+live-title = Laufende Arbeit
+live-lead = Trainings und Bewertungen, die warten oder laufen. Mit JavaScript zeigt diese Seite ihren Fortschritt von selbst.
+live-refresh = Aktualisieren
+live-none = Zurzeit wartet und läuft nichts.
+percent = { $percent } %
+phase-waiting = wartet
+phase-reading = liest die Beispiele
+phase-comparing = vergleicht Lernverfahren
+phase-fitting = passt das Modell an
+phase-evaluating = trainiert und prüft
+phase-saving = speichert
+
+## Vorhersagen für eine Datei
+
+predictions-title = Vorhersagen ausprobieren
+predictions-lead = Laden Sie eine Vorhersagedatei hoch, wie Moodle sie sendet, um zu sehen, was dieses Modell vorhersagt. Von der Datei wird nichts gespeichert.
+predictions-file = Vorhersagedatei (CSV)
+predictions-file-hint = Wählen Sie eine Datei oder ziehen Sie sie hierher: mit den IDs in der ersten Spalte und ohne das Ziel.
+predictions-do = Vorhersagen
+predictions-none = Es gibt keine Vorhersagen: Das Modell ist noch nicht trainiert, oder die Datei hat keine Beispiele.
+predictions-spread = Verteilung der Vorhersagen
+predictions-probability = Wahrscheinlichkeit der Klasse { $class }
+predictions-highest = Höchste Wahrscheinlichkeit der Klasse { $class }
+column-sample = Beispiel
+column-probability = Wahrscheinlichkeit
+column-class = Klasse

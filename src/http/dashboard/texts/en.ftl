@@ -244,3 +244,33 @@ error-invalid = The request cannot be used
 error-internal = Something went wrong
 error-to-overview = To the overview
 error-request = Request in the log:
+
+## Work in progress
+
+nav-live = Live
+live-title = Work in progress
+live-lead = Trainings and evaluations that wait or run. With JavaScript, this page shows their progress by itself.
+live-refresh = Refresh
+live-none = Nothing waits or runs at the moment.
+percent = { $percent }%
+phase-waiting = waiting
+phase-reading = reading the samples
+phase-comparing = comparing learners
+phase-fitting = fitting the model
+phase-evaluating = training and testing
+phase-saving = saving
+
+## Predictions of a file
+
+predictions-title = Try predictions
+predictions-lead = Upload a prediction file as Moodle sends it to see what this model predicts. Nothing of the file is kept.
+predictions-file = Prediction file (CSV)
+predictions-file-hint = Choose a file or drop it here: with the sample ids in the first column and without the target.
+predictions-do = Predict
+predictions-none = There are no predictions: the model is not trained yet, or the file has no samples.
+predictions-spread = Distribution of the predictions
+predictions-probability = Probability of class { $class }
+predictions-highest = Highest probability of class { $class }
+column-sample = Sample
+column-probability = Probability
+column-class = Class

@@ -243,3 +243,33 @@ error-invalid = La petición no es válida
 error-internal = Algo ha fallado
 error-to-overview = Al resumen
 error-request = Petición en el registro:
+
+## Trabajo en curso
+
+nav-live = En vivo
+live-title = Trabajo en curso
+live-lead = Entrenamientos y evaluaciones que esperan o están en curso. Con JavaScript, esta página muestra su progreso por sí misma.
+live-refresh = Actualizar
+live-none = En este momento no hay nada en espera ni en curso.
+percent = { $percent } %
+phase-waiting = en espera
+phase-reading = leyendo las muestras
+phase-comparing = comparando métodos
+phase-fitting = ajustando el modelo
+phase-evaluating = entrenando y probando
+phase-saving = guardando
+
+## Predicciones de un archivo
+
+predictions-title = Probar predicciones
+predictions-lead = Suba un archivo de predicción como los que envía Moodle para ver qué predice este modelo. No se guarda nada del archivo.
+predictions-file = Archivo de predicción (CSV)
+predictions-file-hint = Elija un archivo o suéltelo aquí: con los identificadores en la primera columna y sin el objetivo.
+predictions-do = Predecir
+predictions-none = No hay predicciones: el modelo aún no está entrenado o el archivo no tiene muestras.
+predictions-spread = Distribución de las predicciones
+predictions-probability = Probabilidad de la clase { $class }
+predictions-highest = Mayor probabilidad de la clase { $class }
+column-sample = Muestra
+column-probability = Probabilidad
+column-class = Clase

@@ -243,3 +243,33 @@ error-invalid = La requête est inutilisable
 error-internal = Une erreur s’est produite
 error-to-overview = Vers la vue d’ensemble
 error-request = Requête dans le journal :
+
+## Travaux en cours
+
+nav-live = En direct
+live-title = Travaux en cours
+live-lead = Les entraînements et les évaluations en attente ou en cours. Avec JavaScript, cette page montre leur progression d’elle-même.
+live-refresh = Actualiser
+live-none = Rien n’est en attente ni en cours pour le moment.
+percent = { $percent } %
+phase-waiting = en attente
+phase-reading = lecture des échantillons
+phase-comparing = comparaison des méthodes
+phase-fitting = ajustement du modèle
+phase-evaluating = entraînement et test
+phase-saving = enregistrement
+
+## Prédictions d’un fichier
+
+predictions-title = Essayer des prédictions
+predictions-lead = Envoyez un fichier de prédiction comme Moodle l’envoie pour voir ce que ce modèle prédit. Rien du fichier n’est conservé.
+predictions-file = Fichier de prédiction (CSV)
+predictions-file-hint = Choisissez un fichier ou déposez-le ici : avec les identifiants dans la première colonne et sans la cible.
+predictions-do = Prédire
+predictions-none = Il n’y a pas de prédictions : le modèle n’est pas encore entraîné, ou le fichier n’a pas d’échantillons.
+predictions-spread = Répartition des prédictions
+predictions-probability = Probabilité de la classe { $class }
+predictions-highest = Plus forte probabilité de la classe { $class }
+column-sample = Échantillon
+column-probability = Probabilité
+column-class = Classe

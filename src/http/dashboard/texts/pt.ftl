@@ -243,3 +243,33 @@ error-invalid = O pedido não é válido
 error-internal = Algo correu mal
 error-to-overview = Para a visão geral
 error-request = Pedido no registo:
+
+## Trabalho em curso
+
+nav-live = Ao vivo
+live-title = Trabalho em curso
+live-lead = Treinos e avaliações que esperam ou estão em curso. Com JavaScript, esta página mostra o progresso por si mesma.
+live-refresh = Atualizar
+live-none = Neste momento, nada está à espera nem em curso.
+percent = { $percent }%
+phase-waiting = à espera
+phase-reading = a ler as amostras
+phase-comparing = a comparar métodos
+phase-fitting = a ajustar o modelo
+phase-evaluating = a treinar e a testar
+phase-saving = a guardar
+
+## Previsões de um ficheiro
+
+predictions-title = Experimentar previsões
+predictions-lead = Envie um ficheiro de previsão como os do Moodle para ver o que este modelo prevê. Nada do ficheiro é guardado.
+predictions-file = Ficheiro de previsão (CSV)
+predictions-file-hint = Escolha um ficheiro ou largue-o aqui: com os identificadores na primeira coluna e sem o alvo.
+predictions-do = Prever
+predictions-none = Não há previsões: o modelo ainda não está treinado ou o ficheiro não tem amostras.
+predictions-spread = Distribuição das previsões
+predictions-probability = Probabilidade da classe { $class }
+predictions-highest = Maior probabilidade da classe { $class }
+column-sample = Amostra
+column-probability = Probabilidade
+column-class = Classe

@@ -46,7 +46,7 @@ fn literals(dir: &Path, all: &mut BTreeSet<String>, asked: &mut BTreeSet<String>
                     && literal.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
                 if is_key {
                     all.insert(literal.to_owned());
-                    if before.ends_with(".text(") || before.ends_with(".text_with(") {
+                    if before.ends_with("texts.text(") || before.ends_with("texts.text_with(") {
                         asked.insert(literal.to_owned());
                     }
                 }

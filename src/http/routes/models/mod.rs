@@ -3,6 +3,7 @@
 //! Their errors are problem details (`http/problem.rs`). An id in a path is compared exactly, unlike in Moodle's routes, which
 //! delete characters.
 
+pub(in crate::http) mod audit_bundle;
 pub(in crate::http) mod detail;
 pub(in crate::http) mod list;
 pub(in crate::http) mod path;

@@ -27,6 +27,7 @@ pub(super) fn downloads(visit: &Visit, name: &ModelName, detail: &Detail) -> Mar
     html! {
         @if has_model {
             div class="actions" {
+                a class="button quiet small" href=(visit.addresses.model(name, "/predictions")) { (texts.text("predictions-title")) }
                 (link("/model.zip", "download-archive"))
                 (link("/model.onnx", "download-onnx"))
                 @if visit.is_admin() && !detail.batches.is_empty() { (link("/samples.csv", "download-samples")) }
