@@ -9,7 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use moodle_mlbackend::auth::users::Users;
 use moodle_mlbackend::backend::{ImportLimits, read_archive};
-use moodle_mlbackend::dataset::{Day, Limits, StoredSamples, read_labelled, read_unlabelled};
+use moodle_mlbackend::dataset::{Day, Features, Limits, StoredSamples, read_labelled, read_unlabelled};
 use moodle_mlbackend::fuzzing;
 use moodle_mlbackend::model::{self, CLASSIFIER, MODEL, MODEL_JSON, ModelFiles, ModelMetadata};
 
@@ -169,7 +169,22 @@ fn import(files: ModelFiles) {
         Ok(bytes) => {
             let metadata = ModelMetadata::read(&bytes).expect("an imported model has metadata");
             assert!(metadata.classes.len() >= 2 && !metadata.features.is_empty());
+            explain(&bytes, metadata.features);
         }
+        Err(error) => is_readable(&error.to_string()),
+    }
+}
+
+/// Explains two predictions of a small model, which reads the structure of the file.
+fn explain(bytes: &[u8], names: Vec<String>) {
+    const MAX_FEATURES: usize = 5;
+    if names.len() > MAX_FEATURES {
+        return;
+    }
+    let columns: Vec<Vec<f32>> = names.iter().map(|_| vec![0.5, f32::NAN]).collect();
+    let features = Features::of_columns(names, &columns);
+    match model::explain(bytes, features.clone(), features, 2) {
+        Ok(found) => assert_eq!(found.contributions.samples.len(), 2),
         Err(error) => is_readable(&error.to_string()),
     }
 }

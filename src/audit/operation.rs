@@ -17,6 +17,8 @@ pub enum Operation {
     Evaluation,
     /// A prediction.
     Prediction,
+    /// An explanation of predictions.
+    Explanation,
     /// An import, which replaces a model.
     Import,
     /// An export.
@@ -41,7 +43,10 @@ impl Operation {
     /// Whether it changes the data directory: it is then recorded before it begins, and is refused if that fails.
     #[must_use]
     pub const fn is_change(self) -> bool {
-        !matches!(self, Self::Prediction | Self::Export | Self::SampleDownload | Self::AuditBundle)
+        !matches!(
+            self,
+            Self::Prediction | Self::Explanation | Self::Export | Self::SampleDownload | Self::AuditBundle
+        )
     }
 
     /// Whether its answer depends on its line. A model leaves the server in an export and stays usable for predictions
@@ -58,6 +63,7 @@ impl Operation {
             Self::Training => "training",
             Self::Evaluation => "evaluation",
             Self::Prediction => "prediction",
+            Self::Explanation => "explanation",
             Self::Import => "import",
             Self::Export => "export",
             Self::Deletion => "deletion",

@@ -3,6 +3,7 @@
 //! Must not know who requested the operation, nor where its lines are written.
 
 use super::error::{BackendError, ErrorKind};
+use super::explain::Explanation;
 use super::models::{KeptSamples, RolledBack};
 use super::reply::{EvaluationReply, Imported, Prediction, Status, Training};
 use crate::audit::{Outcome, Verdict};
@@ -29,6 +30,12 @@ impl Audited for Training {
 impl Audited for Prediction {
     fn outcome(&self) -> Outcome {
         of_status(self.status).with_samples(self.predictions.as_ref().map_or(0, Vec::len))
+    }
+}
+
+impl Audited for Explanation {
+    fn outcome(&self) -> Outcome {
+        of_status(self.status).with_samples(self.explanations.len())
     }
 }
 
@@ -74,7 +81,10 @@ impl Audited for BackendError {
     fn outcome(&self) -> Outcome {
         let kind = self.kind();
         let result = match kind {
-            ErrorKind::BadInput | ErrorKind::Conflict | ErrorKind::NoSpace => Verdict::Refused,
+            ErrorKind::BadInput | ErrorKind::Conflict | ErrorKind::NoBackground | ErrorKind::NoSpace => {
+                Verdict::Refused
+            }
+            ErrorKind::NotTrained => Verdict::NoResult,
             ErrorKind::UnusableModel | ErrorKind::Internal => Verdict::Failed,
         };
         Outcome::error(result, kind.name())

@@ -44,6 +44,14 @@ impl CurrentModel {
         Ok(found.map(|(generation, (onnx, samples))| (Self { onnx, generation }, samples)))
     }
 
+    /// A model that is used together with its stored samples. If one of both is damaged in the newest generation, they are
+    /// those of the newest intact generation before it.
+    pub(super) fn with_all(model_dir: &ModelDir) -> Result<Option<WithSamples>, BackendError> {
+        let read = |generation: &Generation| Ok((generation.model()?, generation.samples()?));
+        let found = find(model_dir, read, |onnx| (onnx, None))?;
+        Ok(found.map(|(generation, (onnx, samples))| (Self { onnx, generation }, samples)))
+    }
+
     /// Whether it was trained elsewhere, so that its training samples are not stored here.
     pub(super) fn is_imported(&self) -> bool {
         self.generation.as_ref().is_none_or(imported)

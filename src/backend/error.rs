@@ -8,7 +8,7 @@ use super::inspect::InspectError;
 use super::transfer::ImportError;
 use crate::dataset::{ArchiveError, DatasetError, Mismatch};
 use crate::learning::LearningError;
-use crate::model::ModelError;
+use crate::model::{ExplainError, ModelError};
 use crate::report::ReportError;
 use crate::store::{RollbackError, StoreError};
 
@@ -21,6 +21,10 @@ pub enum ErrorKind {
     UnusableModel,
     /// What the request names does not exist or is in the way; the message may be shown to the client.
     Conflict,
+    /// There is no trained model; the message may be shown to the client.
+    NotTrained,
+    /// There are no samples to compare with; the message may be shown to the client.
+    NoBackground,
     /// The disk is full; nothing was changed.
     NoSpace,
     /// The program or the machine failed; the message is for the log, never for the client.
@@ -35,6 +39,8 @@ impl ErrorKind {
             Self::BadInput => "bad input",
             Self::UnusableModel => "unusable model",
             Self::Conflict => "no such generation",
+            Self::NotTrained => "no model",
+            Self::NoBackground => "no background",
             Self::NoSpace => "no space",
             Self::Internal => "internal error",
         }
@@ -131,6 +137,35 @@ pub enum BackendError {
     /// There is no generation to roll back to.
     #[error("There was no rollback: {0}.")]
     Rollback(#[source] RollbackError),
+    /// Predictions are explained that no model makes.
+    #[error(
+        "There is no trained model: its predictions can be explained after a training or an import. If Moodle shows the model \
+         as trained, choose Clear predictions in its menu: the next scheduled training then sends all its data."
+    )]
+    NotTrained,
+    /// There are no samples to compare with.
+    #[error(
+        "The predictions cannot be explained, because there are no samples to compare with: {0}. Send some along: a dataset \
+         as the part background of the form, or with --background on the command line."
+    )]
+    NoBackground(&'static str),
+    /// The samples of a background cannot be used.
+    #[error("The background cannot be used: {0}.")]
+    Background(#[source] DatasetError),
+    /// The explanation would be too long.
+    #[error(
+        "The explanation would have up to {contributions} contributions, more than the limit of {max}. Explain fewer samples \
+         at a time, or ask for the largest contributions of each alone: top in the form, --top on the command line."
+    )]
+    TooManyContributions {
+        /// The samples times the outputs times the indicators of each.
+        contributions: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// Too many samples for the explanation of a model of another tool.
+    #[error("The predictions cannot be explained: {0}. Explain fewer samples at a time.")]
+    TooLongExplanation(#[source] ExplainError),
     /// The disk is full; nothing was changed.
     #[error(
         "The server's disk is full. Nothing was changed. Free some space, and repeat an evaluation or import. Moodle \
@@ -174,12 +209,17 @@ impl BackendError {
             | Self::ImportTooLarge { .. }
             | Self::UnreadableModelFile { .. }
             | Self::NotAModelFile
+            | Self::Background(_)
+            | Self::TooManyContributions { .. }
+            | Self::TooLongExplanation(_)
             | Self::NotInspectable(_) => ErrorKind::BadInput,
             Self::UnusablePythonModel { .. }
             | Self::UnverifiedMigration(_)
             | Self::DamagedModel(_)
             | Self::SymbolicLink(_) => ErrorKind::UnusableModel,
             Self::Rollback(_) => ErrorKind::Conflict,
+            Self::NotTrained => ErrorKind::NotTrained,
+            Self::NoBackground(_) => ErrorKind::NoBackground,
             Self::NoSpace => ErrorKind::NoSpace,
             Self::UnreadableUpload(_)
             | Self::UnopenableUpload(_)
@@ -209,6 +249,15 @@ impl From<ModelError> for BackendError {
         match error {
             ModelError::Features(mismatch) => Self::Mismatch(mismatch),
             other => Self::Model(other),
+        }
+    }
+}
+
+impl From<ExplainError> for BackendError {
+    fn from(error: ExplainError) -> Self {
+        match error {
+            ExplainError::Model(error) => error.into(),
+            too_many @ ExplainError::TooManySamples { .. } => Self::TooLongExplanation(too_many),
         }
     }
 }

@@ -9,6 +9,7 @@ mod check;
 mod current_model;
 mod error;
 mod evaluate;
+mod explain;
 mod inspect;
 mod learning_threads;
 mod loaded_models;
@@ -32,6 +33,10 @@ pub use check::check;
 pub use current_model::uses_imported_model;
 pub use error::{BackendError, ErrorKind};
 pub use evaluate::{EvaluationInfo, EvaluationRequest, evaluate, evaluation_log};
+pub use explain::{
+    BackgroundOrigin, BackgroundSamples, ExplainedOutput, ExplainedSample, Explanation, ExplanationMethod,
+    ExplanationRequest, IndicatorContribution, IndicatorName, OutputBase, OutputScale, explain,
+};
 pub use inspect::{
     DatasetReport, DirectoryReport, Found, InspectError, ModelReport, StoredModel, describe_onnx, inspect,
 };

@@ -109,6 +109,38 @@ pub(super) const SHAPES: &[Shape] = &[
 }"#,
     },
     Shape {
+        command: "explain",
+        title: "With `--json`, the same as the server's response; `orders` and `error` are there when contributions are estimates \
+                (`sampled`), a missing value is null, and an output has a class each with more than two classes \
+                (`log-probability`):",
+        example: r#"
+{
+  "status": 0,
+  "info": [],
+  "method": "exact",
+  "orders": 200,
+  "background": { "samples": 100, "origin": "kept" },
+  "scale": "log-odds",
+  "outputs": [{ "class": "1", "base": -0.81 }],
+  "indicators": [{ "name": "\\core\\analytics\\indicator\\any_access_after_start", "words": "any access after start" }],
+  "explanations": [
+    {
+      "sampleid": "183021-0",
+      "prediction": "1",
+      "probability": 0.713,
+      "outputs": [
+        {
+          "class": "1",
+          "value": 0.91,
+          "contributions": [{ "indicator": 0, "value": -1.0, "words": "no access after start", "contribution": 1.2, "error": 0.03 }],
+          "others": 0.52
+        }
+      ]
+    }
+  ]
+}"#,
+    },
+    Shape {
         command: "export",
         title: "With `--json`:",
         example: r#"{ "model": "UNIQUEID/DIRHASH", "output": "model.zip", "bytes": 8715 }"#,

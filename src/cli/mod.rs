@@ -18,6 +18,7 @@ pub mod demo;
 pub mod doctor;
 pub mod evaluate;
 mod exit_code;
+pub mod explain;
 pub mod export;
 pub mod health;
 pub mod import;
@@ -84,6 +85,7 @@ enum Command {
     Connect(connect::Args),
     Demo(demo::Args),
     Evaluate(evaluate::Args),
+    Explain(explain::Args),
     Export(export::Args),
     Doctor(doctor::Args),
     Health(health::Args),
@@ -135,6 +137,7 @@ pub fn run() -> ExitCode {
         Ok(Cli { command: Command::Demo(args) }) => demo::run(&args),
         Ok(Cli { command: Command::Anonymize(args) }) => anonymize::run(&args),
         Ok(Cli { command: Command::Evaluate(args) }) => evaluate::run(&args),
+        Ok(Cli { command: Command::Explain(args) }) => explain::run(&args),
         Ok(Cli { command: Command::Export(args) }) => export::run(&args),
         Ok(Cli { command: Command::Import(args) }) => import::run(&args),
         Ok(Cli { command: Command::Predict(args) }) => predict::run(&args),

@@ -1,5 +1,5 @@
 //! Keeps a copy of every request for debugging, in plain files:
-//! `MOODLE_ML_STASH_DIR/<time>-<request id>/request.json` and the uploaded file beside it.
+//! `MOODLE_ML_STASH_DIR/<time>-<request id>/request.json` and the uploaded files beside it.
 //!
 //! Only the known parameters are kept, and no headers: the copies never contain credentials.
 
@@ -12,8 +12,8 @@ use serde::Serialize;
 
 use super::extract::form::Form;
 
-const PARAMETERS: [&str; 7] =
-    ["uniqueid", "dirhash", "minscore", "maxdeviation", "niterations", "runid", "trainedmodeldirhash"];
+const PARAMETERS: [&str; 8] =
+    ["uniqueid", "dirhash", "minscore", "maxdeviation", "niterations", "runid", "trainedmodeldirhash", "top"];
 
 /// How the copy names the request.
 #[derive(Serialize)]
@@ -38,13 +38,13 @@ pub(super) fn save(stash: &Path, request: &RequestLine, form: &Form) -> io::Resu
     let now = jiff::Timestamp::now();
     let dir = stash.join(format!("{}-{}", now.strftime("%Y%m%dT%H%M%S"), request.id));
     fs::DirBuilder::new().mode(0o700).create(&dir)?;
-    let upload = form.upload();
+    let mut uploads = form.uploads().peekable();
     let copy = Copy {
         time: now.to_string(),
         request,
         parameters: PARAMETERS.iter().filter_map(|name| Some((*name, form.value(name)?))).collect(),
-        file: upload.map(|(name, _)| name),
+        file: uploads.peek().map(|(name, _)| *name),
     };
     serde_json::to_writer_pretty(fs::File::create_new(dir.join("request.json"))?, &copy)?;
-    upload.map_or(Ok(()), |(name, upload)| upload.copy_to(&dir.join(name)))
+    uploads.try_for_each(|(name, upload)| upload.copy_to(&dir.join(name)))
 }

@@ -309,7 +309,9 @@ impl ResponseError for HttpError {
             | Self::NothingToExport => StatusCode::SERVICE_UNAVAILABLE,
             Self::Backend(error) => match error.kind() {
                 backend::ErrorKind::BadInput => StatusCode::BAD_REQUEST,
-                backend::ErrorKind::Conflict => StatusCode::CONFLICT,
+                backend::ErrorKind::Conflict
+                | backend::ErrorKind::NotTrained
+                | backend::ErrorKind::NoBackground => StatusCode::CONFLICT,
                 backend::ErrorKind::NoSpace => StatusCode::INSUFFICIENT_STORAGE,
                 backend::ErrorKind::UnusableModel | backend::ErrorKind::Internal => {
                     StatusCode::INTERNAL_SERVER_ERROR

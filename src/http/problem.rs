@@ -188,7 +188,10 @@ fn kind(error: &HttpError) -> Kind {
         HttpError::Internal { .. } => INTERNAL,
         HttpError::Backend(error) => match error.kind() {
             backend::ErrorKind::BadInput => INVALID,
-            backend::ErrorKind::Conflict => NO_GENERATION,
+            // The last two are errors of /explanation, whose errors are sentences.
+            backend::ErrorKind::Conflict
+            | backend::ErrorKind::NotTrained
+            | backend::ErrorKind::NoBackground => NO_GENERATION,
             backend::ErrorKind::UnusableModel => UNUSABLE,
             backend::ErrorKind::NoSpace => DISK_FULL,
             backend::ErrorKind::Internal => INTERNAL,

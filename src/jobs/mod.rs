@@ -41,7 +41,7 @@ pub(crate) enum JobError {
 /// The minimum of concurrent quick jobs; they are short and mostly wait for the disk.
 const QUICK_CAPACITY: usize = 4;
 const QUICK_QUEUE_LENGTH: usize = 512;
-/// The minimum of concurrent imports and predictions of imported models: they may be large.
+/// The minimum of concurrent imports, predictions of imported models and explanations: they may be large.
 const IMPORTED_CAPACITY: usize = 2;
 const IMPORTED_QUEUE_LENGTH: usize = 512;
 /// Concurrent password checks: each takes 19 MiB, and clients need no account to cause one.
@@ -53,7 +53,7 @@ pub(crate) struct JobQueues<K> {
     /// Trainings and evaluations.
     pub(crate) heavy: JobQueue,
     pub(crate) quick: JobQueue,
-    /// Imports, and predictions of imported models, which may take much longer than those of others.
+    /// Imports, predictions of imported models, which may take much longer than those of others, and explanations.
     pub(crate) imported: JobQueue,
     /// Checks of passwords.
     pub(crate) passwords: JobQueue,

@@ -71,6 +71,7 @@ fn every_field_of_json_is_documented() {
         ("train", &["training.csv", "--output", "other.onnx"]),
         ("train", &["training.csv", "--data-dir", data, "--model", "n/d"]),
         ("predict", &["model.onnx", "prediction.csv"]),
+        ("explain", &["model.onnx", "prediction.csv", "--background", "training.csv"]),
         ("evaluate", &["training.csv", "--iterations", "2", "--output", "report.zip"]),
         ("anonymize", &["training.csv", "--output", "other.csv", "--iterations", "1", "--max-change", "9"]),
         ("export", &["--data-dir", data, "m/d", "--output", "model.zip"]),

@@ -34,7 +34,7 @@ const POST: Route = Route { method: "POST", allow: "OPTIONS, POST", file: Some("
 
 /// One entry for each file of `src/http/routes` that registers a route; a test of `methods_and_paths` compares them. Tests
 /// of methods, credentials, parameters and isolation send requests to each of them.
-pub const ROUTES: [Route; 19] = [
+pub const ROUTES: [Route; 20] = [
     Route { path: "/version", protected: false, parameters: &[], ..GET },
     Route { path: "/health/live", protected: false, parameters: &[], ..GET },
     Route { path: "/health/ready", protected: false, parameters: &[], ..GET },
@@ -44,6 +44,7 @@ pub const ROUTES: [Route; 19] = [
     Route { path: "/export", ..GET },
     Route { path: "/training", ..POST },
     Route { path: "/prediction", ..POST },
+    Route { path: "/explanation", ..POST },
     Route {
         path: "/evaluation",
         parameters: &["uniqueid", "dirhash", "minscore", "maxdeviation", "niterations"],
@@ -109,7 +110,11 @@ impl Route {
     }
 
     fn content(&self) -> Vec<u8> {
-        if self.path == "/prediction" { unlabelled(&["1-0,1,-1,-1"]) } else { separable(40, false) }
+        if matches!(self.path, "/prediction" | "/explanation") {
+            unlabelled(&["1-0,1,-1,-1"])
+        } else {
+            separable(40, false)
+        }
     }
 }
 

@@ -13,5 +13,6 @@ pub use detail::{Detail, detail, is_stored};
 pub use evaluation::{EvaluationResult, ImportantFeature, StoredEvaluation};
 pub use list::{Cursor, Direction, ListQuery, Page, Place, Sort, SortBy, count, list};
 pub use rollback::{RolledBack, roll_back};
+pub(super) use samples::trained_on;
 pub use samples::{KeptSamples, samples};
 pub use summary::{ModelOrigin, Summary};

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::backend::BackendError;
 use crate::backend::current_model::CurrentModel;
-use crate::dataset::{Class, CsvWriter, StoredSamples};
-use crate::store::ModelDir;
+use crate::dataset::{Class, CsvWriter, Labelled, StoredSamples};
+use crate::store::{Generation, ModelDir};
 
 /// The kept samples of a model as a dataset; `None` if none are kept.
 #[derive(Debug)]
@@ -23,14 +23,23 @@ pub fn samples(model_dir: &ModelDir) -> Result<KeptSamples, BackendError> {
     else {
         return Ok(KeptSamples(None));
     };
-    let stored = StoredSamples::from_bytes(&bytes)?;
-    let Some(samples) = stored.samples() else { return Ok(KeptSamples(None)) };
     let facts = generation.facts();
-    let classes = facts.get("classes").and_then(Value::as_array);
+    let text = |key: &str| facts.get(key).and_then(Value::as_str);
+    let writer = trained_on(&generation, &bytes)?
+        .map(|samples| CsvWriter::new(samples, text("target"), text("time_splitting")));
+    Ok(KeptSamples(writer))
+}
+
+/// The stored samples that a generation was trained on; `None` if none are kept.
+pub(in crate::backend) fn trained_on(
+    generation: &Generation,
+    bytes: &[u8],
+) -> Result<Option<Labelled>, BackendError> {
+    let stored = StoredSamples::from_bytes(bytes)?;
+    let Some(samples) = stored.samples() else { return Ok(None) };
+    let classes = generation.facts().get("classes").and_then(Value::as_array);
     let classes: Option<Vec<Class>> =
         classes.map(|classes| classes.iter().filter_map(|class| Class::new(class.as_f64()?)).collect());
-    let text = |key: &str| facts.get(key).and_then(Value::as_str);
     let (samples, _) = samples.of_classes(classes.as_deref().unwrap_or(samples.classes()));
-    let writer = CsvWriter::new(samples.into_owned(), text("target"), text("time_splitting"));
-    Ok(KeptSamples(Some(writer)))
+    Ok(Some(samples.into_owned()))
 }

@@ -31,7 +31,7 @@ pub(super) struct StashedRequest {
 const FILE: &str = "request.json";
 
 /// Routes that read only, besides all that are requested with GET.
-const READING: [&str; 2] = ["/prediction", "/evaluation"];
+const READING: [&str; 3] = ["/prediction", "/explanation", "/evaluation"];
 
 impl StashedRequest {
     /// Reads a request and opens its file.

@@ -191,6 +191,7 @@ pub(super) fn operation(texts: Texts, operation: Operation) -> String {
         Operation::Training => "operation-training",
         Operation::Evaluation => "operation-evaluation",
         Operation::Prediction => "operation-prediction",
+        Operation::Explanation => "operation-explanation",
         Operation::Import => "operation-import",
         Operation::Export => "operation-export",
         Operation::Deletion => "operation-deletion",

@@ -1,4 +1,4 @@
-//! The parameters and the file of a request, from its query string and its body.
+//! The parameters and the files of a request, from its query string and its body.
 //!
 //! Owns the limits on a body. Must not know what the parameters mean. Long files are written to disk chunk by
 //! chunk: at most one field and one buffer are in memory.
@@ -47,54 +47,65 @@ impl FilePart {
         Self { name: "importzip", limit: limits.archive_bytes, setting: "MOODLE_MLBACKEND_MAX_ARCHIVE_BYTES" }
     }
 
+    /// The samples that an explanation compares with, which are optional.
+    pub(crate) fn background(limits: &UploadLimits) -> Self {
+        Self { name: BACKGROUND, ..Self::dataset(limits) }
+    }
+
     fn too_large(&self) -> HttpError {
         HttpError::FileTooLarge { part: self.name, limit: ByteSize(self.limit), setting: self.setting }
     }
 }
 
+/// The part with the samples that an explanation compares with.
+const BACKGROUND: &str = "background";
+
 /// The values of the query string, then those of the body, in the order of arrival.
 type Values = Vec<(String, String)>;
 
-/// The parameters and the file of a request.
+/// The expected files, in their order, with what was received.
+type Files = Vec<(FilePart, Option<Upload>)>;
+
+/// The parameters and the files of a request.
 pub(crate) struct Form {
     values: Values,
-    file: Option<(FilePart, Option<Upload>)>,
+    files: Files,
 }
 
 impl Form {
     /// The pairs of a query string.
     pub(crate) fn of_query(text: &[u8]) -> Self {
-        Self { values: pairs(text), file: None }
+        Self { values: pairs(text), files: Vec::new() }
     }
 
-    /// Reads the query string and the body. The file part goes to disk.
+    /// Reads the query string and the body. The file parts go to disk.
     pub(crate) async fn read(
         request: &HttpRequest,
         payload: Payload,
         uploads: &Uploads,
         body_rate: BodyRate,
-        file_part: Option<FilePart>,
+        file_parts: impl IntoIterator<Item = FilePart>,
     ) -> Result<Self, HttpError> {
         let headers = request.headers();
         refuse_encoded(headers)?;
         let mut form = Self::of_query(request.query_string().as_bytes());
         let read_gate = request.conn_data::<ReadGate>().cloned();
-        let body = Body { uploads, min_rate: body_rate, file_part, read_gate };
+        let file_parts = file_parts.into_iter().collect();
+        let body = Body { uploads, min_rate: body_rate, file_parts, read_gate };
         body.check_content_length(headers)?;
-        let mut file = None;
+        form.files = body.expected_files();
         match request.content_type().to_ascii_lowercase().as_str() {
             "application/x-www-form-urlencoded" => {
                 form.values.extend(body.urlencoded(payload).await?);
                 check_parts(form.values.len())?;
             }
             "multipart/form-data" => {
-                let (values, found) = body.multipart(headers, payload).await?;
+                let (values, files) = body.multipart(headers, payload).await?;
                 form.values.extend(values);
-                file = found;
+                form.files = files;
             }
             _ => {}
         }
-        form.file = file_part.map(|part| (part, file));
         Ok(form)
     }
 
@@ -103,14 +114,19 @@ impl Form {
         self.values.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// The name of the file part, and the uploaded file.
-    pub(crate) fn upload(&self) -> Option<(&'static str, &Upload)> {
-        self.file.as_ref().and_then(|(part, upload)| Some((part.name, upload.as_ref()?)))
+    /// The names of the file parts, and the uploaded files.
+    pub(crate) fn uploads(&self) -> impl Iterator<Item = (&'static str, &Upload)> {
+        self.files.iter().filter_map(|(part, upload)| Some((part.name, upload.as_ref()?)))
     }
 
-    /// Takes the uploaded file out of the form.
+    /// Takes the background out of the form, if one was sent.
+    pub(crate) fn take_background(&mut self) -> Option<Upload> {
+        self.files.iter_mut().find(|(part, _)| part.name == BACKGROUND)?.1.take()
+    }
+
+    /// Takes the first file, which the route needs, out of the form.
     pub(crate) fn into_upload(self) -> Result<Upload, HttpError> {
-        match self.file {
+        match self.files.into_iter().next() {
             Some((_, Some(upload))) => Ok(upload),
             Some((FilePart { name, .. }, None)) => Err(HttpError::BadRequest(format!(
                 "The file {name} is missing: send it as the part {name}, with a file name, of a multipart/form-data body."
@@ -147,15 +163,19 @@ fn check_parts(count: usize) -> Result<(), HttpError> {
 struct Body<'a> {
     uploads: &'a Uploads,
     min_rate: BodyRate,
-    file_part: Option<FilePart>,
+    file_parts: Vec<FilePart>,
     /// Opens the connection for more of the body when it is needed.
     read_gate: Option<ReadGate>,
 }
 
 impl Body<'_> {
+    fn expected_files(&self) -> Files {
+        self.file_parts.iter().map(|&part| (part, None)).collect()
+    }
+
     /// The largest body that is within the limits of its parts.
     fn max_bytes(&self) -> u64 {
-        MAX_FIELDS.saturating_add(self.file_part.map_or(0, |part| part.limit))
+        self.file_parts.iter().fold(MAX_FIELDS, |sum, part| sum.saturating_add(part.limit))
     }
 
     /// Refuses a body that is announced as too large before any of it is read.
@@ -191,7 +211,7 @@ impl Body<'_> {
     }
 
     fn too_large(&self) -> HttpError {
-        self.file_part.map_or(HttpError::FieldTooLarge(MAX_FIELD), |part| part.too_large())
+        self.file_parts.first().map_or(HttpError::FieldTooLarge(MAX_FIELD), FilePart::too_large)
     }
 
     fn payload_error(&self, error: &PayloadError) -> HttpError {

@@ -39,6 +39,14 @@ pub(crate) fn evaluation(
     })
 }
 
+/// `top`, the number of contributions of each output; without it, all are listed.
+pub(crate) fn top(form: &Form) -> Result<Option<usize>, HttpError> {
+    let name = "top";
+    let Some(raw) = form.value(name) else { return Ok(None) };
+    let number = digits(raw).and_then(|number| usize::try_from(number).ok()).filter(|&number| number > 0);
+    number.map(Some).ok_or_else(|| bad_number(name, raw, "a whole number from 1 on"))
+}
+
 /// `runid`; `None` if it is not a number, which is handled like an unknown run.
 pub(crate) fn run(form: &Form) -> Result<Option<RunId>, HttpError> {
     Ok(digits(required(form, "runid")?).map(RunId))

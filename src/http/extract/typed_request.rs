@@ -12,7 +12,7 @@ use super::disk_space;
 use super::form::{FilePart, Form, content_length};
 use super::params;
 use super::tenant::Tenant;
-use crate::backend::Upload;
+use crate::backend::{ExplanationRequest, Upload};
 use crate::config::{Config, UploadLimits};
 use crate::http::debug_copy::{self, RequestLine};
 use crate::http::error::HttpError;
@@ -24,6 +24,11 @@ use crate::store::{ModelId, ModelKey};
 pub(crate) trait FromForm: Sized + 'static {
     /// The file part of the body, if the route has one.
     fn file_part(_limits: &UploadLimits) -> Option<FilePart> {
+        None
+    }
+
+    /// Another file part, which may be missing.
+    fn optional_file_part(_limits: &UploadLimits) -> Option<FilePart> {
         None
     }
 
@@ -48,14 +53,16 @@ async fn parse<T: FromForm>(request: &HttpRequest, payload: Payload) -> Result<T
     let state = request.app_data::<web::Data<AppState>>().cloned();
     let state = state.ok_or_else(|| HttpError::internal("reading a request", "the server has no state"))?;
     let tenant = Tenant::of(request)?;
-    let file_part = T::file_part(&state.config.live().uploads);
+    let limits = state.config.live().uploads;
+    let file_part = T::file_part(&limits);
+    let file_parts = file_part.into_iter().chain(T::optional_file_part(&limits));
     let body_rate = state.config.connections.body_rate;
     if let Some(part) = file_part {
         // A longer body is refused for its length.
         let length = content_length(request.headers()).filter(|length| *length <= part.limit);
         disk_space::check(&state.config.temp_dir, length).await?;
     }
-    let form = Form::read(request, payload, &state.uploads, body_rate, file_part).await?;
+    let form = Form::read(request, payload, &state.uploads, body_rate, file_parts).await?;
     if let Ok(id) = params::model_id(&form, &tenant) {
         request.extensions_mut().insert(id);
     }
@@ -102,6 +109,30 @@ impl FromForm for DatasetUpload {
         let dataset = form.into_upload()?;
         let bytes = dataset.bytes().map_err(HttpError::upload)?;
         Ok(Self { key, dataset, bytes })
+    }
+}
+
+/// A model, a dataset whose predictions are to be explained, and how.
+pub(crate) struct ExplanationUpload {
+    pub(crate) key: ModelKey,
+    pub(crate) dataset: Upload,
+    pub(crate) request: ExplanationRequest,
+}
+
+impl FromForm for ExplanationUpload {
+    fn file_part(limits: &UploadLimits) -> Option<FilePart> {
+        Some(FilePart::dataset(limits))
+    }
+
+    fn optional_file_part(limits: &UploadLimits) -> Option<FilePart> {
+        Some(FilePart::background(limits))
+    }
+
+    fn from_form(mut form: Form, tenant: &Tenant, _: &Config) -> Result<Self, HttpError> {
+        let key = params::model_key(&form, tenant)?;
+        let top = params::top(&form)?;
+        let background = form.take_background();
+        Ok(Self { key, dataset: form.into_upload()?, request: ExplanationRequest { background, top } })
     }
 }
 

@@ -121,13 +121,16 @@ fn name_the_files(operation: &mut Operation) {
     for content in body.content.values_mut() {
         let RefOr::T(content) = content else { continue };
         let Some(RefOr::Ref(form)) = &content.schema else { continue };
-        let file = match form.ref_location.rsplit('/').next() {
-            Some("TrainingForm" | "PredictionForm" | "EvaluationForm") => ("dataset", "text/csv"),
-            Some("ImportForm") => ("importzip", "application/zip"),
+        let files = match form.ref_location.rsplit('/').next() {
+            Some("TrainingForm" | "PredictionForm" | "EvaluationForm") => &[("dataset", "text/csv")][..],
+            Some("ExplanationForm") => &[("dataset", "text/csv"), ("background", "text/csv")],
+            Some("ImportForm") => &[("importzip", "application/zip")],
             _ => continue,
         };
-        let encoding = EncodingBuilder::new().content_type(Some(file.1)).build();
-        content.encoding.insert(file.0.to_owned(), encoding);
+        for (name, content_type) in files {
+            let encoding = EncodingBuilder::new().content_type(Some(*content_type)).build();
+            content.encoding.insert((*name).to_owned(), encoding);
+        }
     }
 }
 

@@ -35,6 +35,33 @@ pub(in crate::http) struct PredictionForm {
     dataset: Vec<u8>,
 }
 
+/// An unlabelled dataset whose predictions are to be explained.
+#[derive(ToSchema)]
+pub(in crate::http) struct ExplanationForm {
+    /// Moodle's id of the model, as in `/training`.
+    #[schema(pattern = "^[^A-Za-z0-9_$-]*([A-Za-z0-9_$-][^A-Za-z0-9_$-]*){1,200}$")]
+    uniqueid: String,
+    /// Moodle's id of the model's use.
+    #[schema(pattern = "^[^A-Za-z0-9_$-]*([A-Za-z0-9_$-][^A-Za-z0-9_$-]*){1,200}$")]
+    dirhash: String,
+    /// How many contributions are listed for each output, the largest ones; without it, all that are not zero.
+    #[schema(required = false, nullable = false, pattern = "^0*[1-9][0-9]{0,8}$")]
+    top: Option<String>,
+    /// A dataset as for `/prediction`.
+    #[schema(value_type = String, format = Binary, content_media_type = "text/csv")]
+    dataset: Vec<u8>,
+    /// A dataset as for `/prediction` or `/training`, with its file name: the samples to compare with, of which at most 100 are
+    /// used. Without it they are samples that the model was trained on.
+    #[schema(
+        value_type = String,
+        required = false,
+        nullable = false,
+        format = Binary,
+        content_media_type = "text/csv"
+    )]
+    background: Option<Vec<u8>>,
+}
+
 /// A labelled dataset to evaluate.
 #[derive(ToSchema)]
 pub(in crate::http) struct EvaluationForm {

@@ -19,8 +19,8 @@ use utoipa::OpenApi;
 
 use super::problem::Problem;
 use super::routes::{
-    delete, diagnostics, docs, evaluation, evaluation_log, export, health_live, health_ready, import,
-    metrics, models, openapi_json, prediction, training, version,
+    delete, diagnostics, docs, evaluation, evaluation_log, explanation, export, health_live, health_ready,
+    import, metrics, models, openapi_json, prediction, training, version,
 };
 use common::Common;
 use reader::Api;
@@ -45,6 +45,7 @@ use reader::Api;
         prediction::predict,
         evaluation::evaluate,
         evaluation_log::evaluation_log,
+        explanation::explain,
         export::export,
         import::import,
         delete::delete,
@@ -62,7 +63,7 @@ use reader::Api;
     ),
     components(schemas(Problem)),
     tags(
-        (name = "Moodle", description = "The routes that Moodle uses."),
+        (name = "Moodle", description = "The routes that Moodle uses, and /explanation, which Moodle does not use yet."),
         (name = "Models", description = "Stored models, for tools of the server's administrator."),
         (name = "Monitoring", description = "Health checks and metrics."),
         (name = "Documentation", description = "This document."),

@@ -5,6 +5,7 @@ pub(super) mod diagnostics;
 pub(super) mod docs;
 pub(super) mod evaluation;
 pub(super) mod evaluation_log;
+pub(super) mod explanation;
 pub(super) mod export;
 pub(in crate::http) mod fallback;
 pub(super) mod health_live;
@@ -33,6 +34,7 @@ pub(super) fn register(config: &mut ServiceConfig) {
         .service(prediction::service())
         .service(evaluation::service())
         .service(evaluation_log::service())
+        .service(explanation::service())
         .service(export::service())
         .service(import::service())
         .service(delete::service())

@@ -22,7 +22,8 @@ pub(super) fn read_forest(
         if dims != [margins, splits.len()] {
             return None;
         }
-        let of_tree = |tree: usize| (0..margins).find(|margin| sums[margin * splits.len() + tree] == 1.0);
+        let is_one = |value: f32| value.to_bits() == 1.0_f32.to_bits();
+        let of_tree = |tree: usize| (0..margins).find(|margin| is_one(sums[margin * splits.len() + tree]));
         let margin_of_tree: Option<Vec<usize>> = (0..splits.len()).map(of_tree).collect();
         return forest(splits, &table, &margin_of_tree?, 1);
     }

@@ -90,6 +90,7 @@ first-then = Von da an trainiert Moodles Cron die Modelle. Für ein erstes Ergeb
 operation-training = Training
 operation-evaluation = Bewertung
 operation-prediction = Vorhersage
+operation-explanation = Erklärung
 operation-import = Import
 operation-export = Export
 operation-deletion = Löschung

@@ -91,6 +91,7 @@ first-then = Moodle’s cron trains models from then on. To see a first result, 
 operation-training = Training
 operation-evaluation = Evaluation
 operation-prediction = Prediction
+operation-explanation = Explanation
 operation-import = Import
 operation-export = Export
 operation-deletion = Deletion

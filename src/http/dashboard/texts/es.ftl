@@ -90,6 +90,7 @@ first-then = Desde entonces, el cron de Moodle entrena los modelos. Para ver un 
 operation-training = Entrenamiento
 operation-evaluation = Evaluación
 operation-prediction = Predicción
+operation-explanation = Explicación
 operation-import = Importación
 operation-export = Exportación
 operation-deletion = Eliminación

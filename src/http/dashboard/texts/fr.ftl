@@ -90,6 +90,7 @@ first-then = Dès lors, le cron de Moodle entraîne les modèles. Pour un premie
 operation-training = Entraînement
 operation-evaluation = Évaluation
 operation-prediction = Prédiction
+operation-explanation = Explication
 operation-import = Importation
 operation-export = Exportation
 operation-deletion = Suppression

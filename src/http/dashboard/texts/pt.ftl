@@ -90,6 +90,7 @@ first-then = A partir daí, o cron do Moodle treina os modelos. Para ver um prim
 operation-training = Treino
 operation-evaluation = Avaliação
 operation-prediction = Previsão
+operation-explanation = Explicação
 operation-import = Importação
 operation-export = Exportação
 operation-deletion = Eliminação

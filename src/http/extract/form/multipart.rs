@@ -5,7 +5,7 @@ use actix_web::dev::Payload;
 use actix_web::http::header::HeaderMap;
 use futures_util::StreamExt;
 
-use super::{Body, HttpError, MAX_FIELD, Values, check_parts};
+use super::{Body, FilePart, Files, HttpError, MAX_FIELD, Values, check_parts};
 use crate::backend::Upload;
 
 impl Body<'_> {
@@ -13,10 +13,10 @@ impl Body<'_> {
         &self,
         headers: &HeaderMap,
         payload: Payload,
-    ) -> Result<(Values, Option<Upload>), HttpError> {
+    ) -> Result<(Values, Files), HttpError> {
         let mut parts = Multipart::new(headers, self.chunks(payload));
         let mut values = Vec::new();
-        let mut file = None;
+        let mut files = self.expected_files();
         let mut count = 0;
         while let Some(part) = parts.next().await {
             let part = part.map_err(|error| self.multipart_error(&error))?;
@@ -25,12 +25,12 @@ impl Body<'_> {
             let name = part.name().unwrap_or_default().to_owned();
             let is_file =
                 part.content_disposition().is_some_and(|disposition| disposition.get_filename().is_some());
-            let is_expected = self.file_part.is_some_and(|expected| expected.name == name);
-            if is_expected && !is_file {
+            let expected = files.iter_mut().find(|(expected, _)| expected.name == name);
+            if expected.is_some() && !is_file {
                 // A field instead of a file counts as a missing file, however long it is.
                 self.discard(part).await?;
-            } else if is_expected && file.is_none() {
-                file = Some(self.store(part).await?);
+            } else if let Some((expected, upload @ None)) = expected {
+                *upload = Some(self.store(part, *expected).await?);
             } else {
                 let value = self.value(part).await?;
                 // An unexpected file is not a parameter.
@@ -39,17 +39,16 @@ impl Body<'_> {
                 }
             }
         }
-        Ok((values, file))
+        Ok((values, files))
     }
 
-    async fn store(&self, mut part: Field) -> Result<Upload, HttpError> {
-        let limit = self.file_part.map_or(0, |expected| expected.limit);
+    async fn store(&self, mut part: Field, expected: FilePart) -> Result<Upload, HttpError> {
         let mut upload = self.uploads.create();
         while let Some(chunk) = part.next().await {
             let chunk = chunk.map_err(|error| self.multipart_error(&error))?;
             upload = upload.write(&chunk).await.map_err(HttpError::upload)?;
-            if upload.bytes > limit {
-                return Err(self.too_large());
+            if upload.bytes > expected.limit {
+                return Err(expected.too_large());
             }
         }
         upload.finish().await.map_err(HttpError::upload)

@@ -76,8 +76,8 @@ impl TrainedModel {
     /// The contributions of the features to the predictions of `samples`, compared with `background`; the `top` largest
     /// of each output one by one. They do not depend on the number of threads.
     ///
-    /// Both tables must have the columns of [`TrainedModel::names`], in this order. Without a background, contributions
-    /// are zero.
+    /// Both tables must have the columns of [`TrainedModel::names`], in this order. Without a background,
+    /// contributions mean nothing.
     ///
     /// ```
     /// use learner::dataset::{Class, Features, Labelled};

@@ -65,7 +65,7 @@ impl<'a> RandomPart<'a> {
                 inputs.map(|(input, &weight)| (input, f64::from(weight))).collect();
             let others = |set: usize| {
                 let sum = |row: &[f32]| sum(&inputs, row, |player| set >> player & 1 == 0);
-                let sums = background.chunks_exact(width).map(sum).collect();
+                let sums: Vec<f64> = background.chunks_exact(width).map(sum).collect();
                 if at < random.rectified { Others::sorted(sums) } else { Others::waves(&sums) }
             };
             let others = (0..1_usize << inputs.len()).map(others).collect();
@@ -114,7 +114,7 @@ impl Others {
         Self::Sorted { values, sums }
     }
 
-    fn waves(values: &Vec<f64>) -> Self {
+    fn waves(values: &[f64]) -> Self {
         let rows = values.len().max(1) as f64;
         let mean = |wave: fn(f64) -> f64| values.iter().map(|&value| wave(value)).sum::<f64>() / rows;
         Self::Waves { cosine: mean(f64::cos), sine: mean(f64::sin) }

@@ -90,7 +90,8 @@ impl Sampling {
         let backgrounds = background.len() / width.max(1);
         let mut stream = Stream::new(seed ^ SEED);
         let mut walks = Vec::with_capacity(2 * self.pairs);
-        for pair in 0..if backgrounds == 0 { 0 } else { self.pairs } {
+        let pairs = if backgrounds == 0 { 0 } else { self.pairs };
+        for pair in 0..pairs {
             // Spread over the background, in turns.
             let start =
                 if self.pairs < backgrounds { pair * backgrounds / self.pairs } else { pair % backgrounds };

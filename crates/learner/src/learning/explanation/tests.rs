@@ -5,7 +5,7 @@ use rstest::rstest;
 use super::shapley::weight;
 use super::*;
 use crate::dataset::{Class, Labelled};
-use crate::learning::train;
+use crate::learning::{AdditiveModel, Forest, Input, Tree, TreeSplit, train};
 
 const FEATURES: usize = 6;
 
@@ -102,21 +102,15 @@ fn contributions_equal_their_definition(#[case] rows: usize, #[case] classes: u3
         compared += 1;
         let expected = exhaustive(&model, &row(&explained, at), &background);
         let found = dense(outputs);
-        for feature in 0..FEATURES {
-            if classes == 2 {
-                let (found, expected) = (found[0][feature], expected[feature][0]);
-                assert!(
-                    (found - expected).abs() < 1e-5,
-                    "sample {at}, feature {feature}: {found} and {expected}"
-                );
+        for (feature, expected) in expected.iter().enumerate() {
+            if let ([found], [expected]) = (&found[..], &expected[..]) {
+                let found = found[feature];
+                assert!((found - expected).abs() < 1e-5, "{at}, {feature}: {found} and {expected}");
             }
-            for class in 1..outputs.len() {
-                let found = found[class][feature] - found[0][feature];
-                let expected = expected[feature][class] - expected[feature][0];
-                assert!(
-                    (found - expected).abs() < 1e-4,
-                    "sample {at}, feature {feature}: {found} and {expected}"
-                );
+            for (class, of_class) in found.iter().enumerate().skip(1) {
+                let found = of_class[feature] - found[0][feature];
+                let expected = expected[class] - expected[0];
+                assert!((found - expected).abs() < 1e-4, "{at}, {feature}: {found} and {expected}");
             }
         }
     }
@@ -210,4 +204,53 @@ fn sampled_contributions_are_close_and_state_their_error() {
 fn too_many_samples_for_sampling_are_refused_with_their_maximum() {
     assert_eq!(Sampling::new(1_000, 100, 100_000), Err(125));
     assert!(Sampling::new(125, 100, 100_000).is_ok());
+}
+
+/// The size of a large model: 300 trees of six splits, 422 features, 1,570 samples, 100 samples to compare with.
+#[test]
+fn many_trees_over_many_features_add_up() {
+    const WIDTH: usize = 422;
+    let columns: Vec<Vec<f32>> = (0..WIDTH)
+        .map(|column| (0..1_570).map(|row| (noise(row * 31, column * 7) * 50.0).round() / 50.0).collect())
+        .collect();
+    let names = (0..WIDTH).map(|column| format!("f{column}")).collect();
+    let features = Features::of_columns(names, &columns);
+    let inputs = (0..WIDTH).map(|feature| Input {
+        feature,
+        mean: 0.0,
+        inverse_scale: 1.5,
+        range: (-8.0, 8.0),
+        levels: Vec::new(),
+        missing: 0.0,
+    });
+    let tree = |tree: usize| {
+        let split = |level: usize| TreeSplit {
+            input: (tree * 37 + level * 101) % WIDTH,
+            threshold: noise(tree, level),
+            missing_right: false,
+        };
+        let leaves = (0..64).map(|leaf| 0.02 * noise(tree + 1_000, leaf)).collect();
+        Tree { splits: (0..6).map(split).collect(), leaves, margin: 0 }
+    };
+    let forest = Forest { depth: 6, trees: (0..300).map(tree).collect() };
+    let classes: Vec<Class> = [0.0, 1.0].into_iter().filter_map(Class::new).collect();
+    let model = TrainedModel {
+        names: features.names().to_vec(),
+        classes,
+        decisions: Vec::new(),
+        log_loss: None,
+        class_counts: vec![1_000_000; 2],
+        inputs: inputs.collect(),
+        additive: AdditiveModel {
+            forests: vec![forest],
+            ..AdditiveModel::constant(ndarray::Array1::zeros(1))
+        },
+    };
+    let background = features.select(&(0..100).map(|row| row * 15).collect::<Vec<u32>>());
+    let found = model.explain(&features, &background, usize::MAX);
+    assert_eq!(found.samples.len(), 1_570);
+    for outputs in &found.samples {
+        let sum: f64 = outputs[0].contributions.iter().map(|one| one.contribution).sum();
+        assert!((found.base[0] + sum - outputs[0].value).abs() < 1e-9);
+    }
 }

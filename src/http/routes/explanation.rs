@@ -1,0 +1,74 @@
+//! `POST /explanation`: how much each indicator contributes to the predictions of samples.
+
+use actix_web::{HttpRequest, HttpResponse, Resource, web};
+
+use super::resource::{post, protected};
+use crate::audit::Operation;
+use crate::backend::{self, Explanation};
+use crate::http::audit::recorded;
+use crate::http::error::HttpError;
+use crate::http::extract::caller::Caller;
+use crate::http::extract::typed_request::{ExplanationUpload, Parsed};
+use crate::http::long_reply;
+use crate::http::openapi::forms::{ExplanationForm, OtherUser};
+use crate::http::state::AppState;
+
+pub(super) fn service() -> Resource {
+    post("/explanation", protected(explain))
+}
+
+/// Explains predictions
+///
+/// For each sample, how much each indicator contributes to the log-odds of the second of two classes, or to the log-probability
+/// of each of more classes. Base value and contributions add up to this output. Contributions describe the model and are not
+/// causes: docs/explanations.md. The parameters may also be in the query string.
+#[utoipa::path(post, path = "/explanation", tag = "Moodle", params(OtherUser),
+    request_body(content = ExplanationForm, content_type = "multipart/form-data"),
+    responses(
+    (status = 200, description = "The explanations.", body = Explanation,
+                   example = json!({
+                       "status": 0,
+                       "info": [],
+                       "method": "exact",
+                       "background": {"samples": 100, "origin": "kept"},
+                       "scale": "log-odds",
+                       "outputs": [{"class": "1", "base": -0.81}],
+                       "indicators": [{
+                           "name": "\\core\\analytics\\indicator\\any_access_after_start",
+                           "words": "any access after start"
+                       }],
+                       "explanations": [{
+                           "sampleid": "183021-0",
+                           "prediction": "1",
+                           "probability": 0.713,
+                           "outputs": [{
+                               "class": "1",
+                               "value": 0.91,
+                               "contributions": [{
+                                   "indicator": 0,
+                                   "value": -1.0,
+                                   "words": "no access after start",
+                                   "contribution": 1.2
+                               }],
+                               "others": 0.52
+                           }]
+                       }]
+                   })),
+    (status = 409, description = "There is no trained model, or no samples are kept to compare with: send a background."),
+))]
+pub(in crate::http) async fn explain(
+    request: HttpRequest,
+    state: web::Data<AppState>,
+    caller: Caller,
+    Parsed(ExplanationUpload { key, dataset, request: how }): Parsed<ExplanationUpload>,
+) -> Result<HttpResponse, HttpError> {
+    let bytes = dataset.bytes().map_err(HttpError::upload)?;
+    let subject = caller.operation(Operation::Explanation).with_key(&key);
+    let subject = subject.with_upload(Some(bytes), dataset.sha256());
+    let (model, limits) = (state.model(&key), state.config.live().dataset.into());
+    let explained = move || backend::explain(&model, dataset, how, &limits);
+    let job = recorded(&state.trail, subject, explained);
+    let queue = state.clone();
+    let work = async move { queue.jobs.imported.run(job).await? };
+    long_reply::json(&request, &state, work).await
+}
