@@ -22,7 +22,7 @@ fn batch(samples: usize, seed: u64) -> (Vec<u8>, Vec<String>) {
     };
     let values: Vec<String> = (0..2 * samples).map(|_| next()).collect();
     let row = |n: usize| {
-        let class = usize::from(values[2 * n] > "0.55".to_owned()) ^ usize::from(n.is_multiple_of(9));
+        let class = usize::from(values[2 * n].as_str() > "0.55") ^ usize::from(n.is_multiple_of(9));
         format!("{},{},{},{class}", values[2 * n], values[2 * n + 1], n % 3)
     };
     (labelled(&(0..samples).map(row).collect::<Vec<_>>()), values)
