@@ -71,7 +71,7 @@ fn exports_the_model_with_its_description_and_card() {
         "Training data",
         "Quality",
         "Training decisions",
-        "Most important features",
+        "Largest shares in the model",
         "Limits",
         "Usage",
     ];
