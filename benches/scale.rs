@@ -2,7 +2,8 @@
 //!
 //! Each training is a process of its own in Moodle's local mode, on a generated dataset of 400 columns in which four of five
 //! cells are empty. `cargo bench --bench scale` takes about ten minutes, two GB of disk and as much memory as the table says;
-//! `-- --quick` is a smoke test that leaves the chart as it is.
+//! `-- --quick` is a smoke test that leaves the chart as it is, and `-- --evaluation` evaluates the largest dataset with ten
+//! iterations instead, of which the time limit of evaluations leaves as many as fit.
 #![allow(clippy::unwrap_used, reason = "a bench stops when it cannot go on")]
 
 #[path = "common/mod.rs"]
@@ -33,12 +34,18 @@ struct Measured {
 fn main() -> Result<(), Box<dyn Error>> {
     // `cargo bench` passes --bench, `cargo test --benches` does not.
     let quick = std::env::args().any(|arg| arg == "--quick") || !std::env::args().any(|arg| arg == "--bench");
+    let evaluation = std::env::args().any(|arg| arg == "--evaluation");
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
     table.set_header(["Samples", "Time", "Processor time", "Memory"]);
     let mut all = Vec::new();
-    for &rows in if quick { &ROWS[..1] } else { &ROWS[..] } {
-        let measured = train(rows)?;
+    let (rows, work) = match (quick, evaluation) {
+        (true, _) => (&ROWS[..1], Work::Training),
+        (false, true) => (&ROWS[ROWS.len() - 1..], Work::Evaluation),
+        (false, false) => (&ROWS[..], Work::Training),
+    };
+    for &rows in rows {
+        let measured = measure(rows, work)?;
         table.add_row([
             rows.to_string(),
             format!("{:.2} s", measured.wall.as_secs_f64()),
@@ -49,25 +56,42 @@ fn main() -> Result<(), Box<dyn Error>> {
         all.push(measured);
     }
     println!("{table}");
-    if !quick {
+    if !quick && !evaluation {
         draw(&all, &Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/scale.svg"))?;
     }
     Ok(())
 }
 
-/// Trains on that many samples.
-fn train(rows: usize) -> Result<Measured, Box<dyn Error>> {
+/// What is measured.
+#[derive(Clone, Copy)]
+enum Work {
+    Training,
+    /// With ten iterations.
+    Evaluation,
+}
+
+/// Trains on that many samples, or evaluates them.
+fn measure(rows: usize, work: Work) -> Result<Measured, Box<dyn Error>> {
     let directory = tempfile::tempdir()?;
     let dataset = directory.path().join("dataset.csv");
     let mut file = BufWriter::new(File::create_new(&dataset)?);
     common::write_sparse(rows, &mut file)?;
     file.flush()?;
     let began = Instant::now();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_moodle-mlbackend"))
-        .args(["-m", "moodlemlbackend.training", "m"])
-        .args([&directory.path().join("model"), &dataset])
-        .stdout(Stdio::null())
-        .spawn()?;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_moodle-mlbackend"));
+    let model = directory.path().join("model");
+    match work {
+        Work::Training => command
+            .args(["-m", "moodlemlbackend.training", "m"])
+            .args([&model, &dataset])
+            .stdout(Stdio::null()),
+        // Its reply, whose info says how many iterations the time limit left, is printed.
+        Work::Evaluation => command
+            .args(["-m", "moodlemlbackend.evaluation", "m"])
+            .args([&model, &dataset])
+            .args(["0.6", "0.05", "10"]),
+    };
+    let mut child = command.spawn()?;
     // The kernel forgets a process with its end, so the last look before it counts.
     let (mut processor, mut megabytes) = (0.0, 0.0);
     let status = loop {
@@ -79,7 +103,7 @@ fn train(rows: usize) -> Result<Measured, Box<dyn Error>> {
         }
         std::thread::sleep(Duration::from_millis(5));
     };
-    assert!(status.success(), "the training of {rows} samples failed");
+    assert!(status.success(), "{rows} samples failed");
     Ok(Measured { rows, wall: began.elapsed(), processor, megabytes })
 }
 

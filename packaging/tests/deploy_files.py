@@ -76,6 +76,23 @@ def compose():
     print("compose: both files agree")
 
 
+def workflows():
+    """The schema of GitHub's workflows, which comes with the tool, and the syntax of their commands."""
+    directory = os.path.join(DEPLOY, "..", ".github", "workflows")
+    files = sorted(os.path.join(directory, name) for name in os.listdir(directory) if name.endswith(".yml"))
+    checker = os.path.join(os.path.dirname(sys.executable), "check-jsonschema")
+    subprocess.run([checker, "--builtin-schema", "vendor.github-workflows", "--quiet"] + files, check=True)
+    commands = 0
+    for file in files:
+        with open(file, encoding="utf-8") as text:
+            jobs = yaml.safe_load(text)["jobs"].values()
+        for step in (step for job in jobs for step in job["steps"] if "run" in step):
+            subprocess.run(["bash", "-n", "-c", step["run"]], check=True)
+            commands += 1
+    assert commands > 2, commands
+    print("workflows: %d files, %d commands" % (len(files), commands))
+
+
 def nginx():
     """The syntax of each file, by nginx itself, with a certificate that exists and names that resolve."""
     program = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
@@ -203,6 +220,7 @@ if __name__ == "__main__":
     kubernetes()
     terraform()
     compose()
+    workflows()
     nginx()
     fail2ban(supervisor(sys.argv[1]))
     logrotate()

@@ -29,6 +29,12 @@ impl Actor {
         Self { user: user.to_owned(), address: address.to_string(), request: Some(request.to_owned()) }
     }
 
+    /// The name of the user.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
     /// A user of this machine.
     #[must_use]
     pub fn local(user: String) -> Self {

@@ -27,6 +27,8 @@ pub enum Operation {
     Rollback,
     /// The download of a model's stored samples.
     SampleDownload,
+    /// The files about a model for an auditor.
+    AuditBundle,
     /// The conversion of a model of the Python server.
     Migration,
     /// The removal of what the retention settings no longer keep.
@@ -39,7 +41,7 @@ impl Operation {
     /// Whether it changes the data directory: it is then recorded before it begins, and is refused if that fails.
     #[must_use]
     pub const fn is_change(self) -> bool {
-        !matches!(self, Self::Prediction | Self::Export | Self::SampleDownload)
+        !matches!(self, Self::Prediction | Self::Export | Self::SampleDownload | Self::AuditBundle)
     }
 
     /// Whether its answer depends on its line. A model leaves the server in an export and stays usable for predictions
@@ -61,6 +63,7 @@ impl Operation {
             Self::Deletion => "deletion",
             Self::Rollback => "rollback",
             Self::SampleDownload => "sample-download",
+            Self::AuditBundle => "audit-bundle",
             Self::Migration => "migration",
             Self::Pruning => "pruning",
             Self::Repair => "repair",

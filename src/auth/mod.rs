@@ -1,12 +1,15 @@
-//! Authentication: users, their passwords, and throttling of failed logins.
+//! Authentication: users, their passwords, throttling of failed logins, and sessions of browsers.
 //!
-//! Owns the format of the users variable, password hashing and the count of failures. Must not know HTTP.
+//! Owns the format of the users variable, password hashing, the count of failures, and the keys and tokens of sessions. Must not know HTTP.
 
 mod argon2id;
 mod corrections;
 mod entry;
 mod error;
 mod secret;
+pub mod session;
+pub(crate) mod session_file;
+pub mod session_keys;
 mod suspicion;
 pub mod throttle;
 mod user_name;

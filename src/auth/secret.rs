@@ -45,6 +45,21 @@ impl Secret {
         }
     }
 
+    /// A digest that changes with the password. A salt makes it unique, also for the same password.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        let digest = Sha256::new();
+        let digest = match self {
+            Self::Plain(hash) => digest.chain_update("plain").chain_update(hash),
+            Self::Salted(known) => {
+                digest.chain_update("salted").chain_update(&known.salt).chain_update(&known.hash)
+            }
+            Self::Argon2id(known) => {
+                digest.chain_update("argon2id").chain_update(&known.salt).chain_update(&known.hash)
+            }
+        };
+        digest.finalize().into()
+    }
+
     pub(crate) fn is_slow(&self) -> bool {
         matches!(self, Self::Argon2id(_))
     }

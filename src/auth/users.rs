@@ -65,6 +65,12 @@ impl Users {
         right
     }
 
+    /// A digest of the user's stored password, which changes when that does; `None` for an unknown user. It must not leave
+    /// the process.
+    pub(crate) fn credential(&self, name: &str) -> Option<[u8; 32]> {
+        self.index_of(name).map(|index| self.list[index].secret.digest())
+    }
+
     /// Whether checking a password that was not verified before is slow (a memory-hard hash).
     pub fn is_slow(&self) -> bool {
         self.decoys.iter().any(Secret::is_slow)

@@ -3,6 +3,7 @@
 //! Owns the combination of all modules below it. `http` and `cli` call it; it must not know either of them.
 
 mod anonymize;
+mod audit_bundle;
 mod audited;
 mod check;
 mod current_model;
@@ -25,6 +26,7 @@ mod transfer;
 mod upload;
 
 pub use anonymize::{AnonymizeOptions, Anonymized, Learnability, Learned, anonymize};
+pub use audit_bundle::audit_bundle;
 pub use audited::Audited;
 pub use check::check;
 pub use current_model::uses_imported_model;
@@ -36,13 +38,15 @@ pub use inspect::{
 pub use loaded_models::LoadedModels;
 pub use migrate::{PythonServerState, convert_python_server, look_at_python_server, remove_python_server};
 pub use models::{
-    Cursor, Detail, Direction, EvaluationResult, KeptSamples, ListQuery, ModelOrigin, Page, Place,
-    RolledBack, Sort, SortBy, StoredEvaluation, Summary, detail, is_stored, list, roll_back, samples,
+    Cursor, Detail, Direction, EvaluationResult, ImportantFeature, KeptSamples, ListQuery, ModelOrigin, Page,
+    Place, RolledBack, Sort, SortBy, StoredEvaluation, Summary, count as count_models, detail, is_stored,
+    list, roll_back, samples,
 };
 pub use predict::predict;
 pub use reply::{EvaluationFigures, EvaluationReply, Failure, Imported, Prediction, Status, Training};
 pub use temporary_model::{Remover, TemporaryModel, export_onnx};
 pub use time_budget::{TimeBudget, USUAL_BUDGET};
+pub(crate) use train::train_reporting;
 pub use train::{RepeatedBatches, TrainingOptions, train};
 pub use transfer::{
     ImportError, ImportLimits, NameProblem, ZipDirectoryError, export, export_to, import, import_from,

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tracing::Span;
 
+use crate::jobs::{Phase, Reporter};
 use crate::learning::{Progress, TrainingPhase, TrainingTime};
 
 /// Allows an evaluation to start iterations until a time limit, and reports how many are done.
@@ -54,11 +55,12 @@ pub(super) struct TrainingClock {
     phase: Mutex<Option<(&'static str, Span)>>,
     /// Progress lines so far.
     lines: AtomicU32,
+    reporter: Reporter,
 }
 
 impl TrainingClock {
     /// The time starts now, in the current span.
-    pub(super) fn start(limit: Duration) -> Self {
+    pub(super) fn start(limit: Duration, reporter: Reporter) -> Self {
         Self {
             started: Instant::now(),
             limit,
@@ -66,6 +68,7 @@ impl TrainingClock {
             operation: Span::current(),
             phase: Mutex::new(None),
             lines: AtomicU32::new(0),
+            reporter,
         }
     }
 
@@ -97,12 +100,24 @@ impl TrainingTime for TrainingClock {
 
     fn begins(&self, phase: TrainingPhase) {
         let parent = &self.operation;
+        self.reporter.enters(phase_of(phase));
         let phase = match phase {
             TrainingPhase::Select => ("select", tracing::info_span!(parent: parent, "select")),
             TrainingPhase::Fit => ("fit", tracing::info_span!(parent: parent, "fit")),
         };
         // Ends the span of the phase before.
         *self.phase.lock().unwrap_or_else(PoisonError::into_inner) = Some(phase);
+    }
+
+    fn advanced(&self, phase: TrainingPhase, done: usize, total: usize) {
+        self.reporter.advances(phase_of(phase), done, total);
+    }
+}
+
+fn phase_of(phase: TrainingPhase) -> Phase {
+    match phase {
+        TrainingPhase::Select => Phase::Comparing,
+        TrainingPhase::Fit => Phase::Fitting,
     }
 }
 
@@ -112,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_long_training_logs_one_line_per_interval() {
-        let clock = TrainingClock::start(Duration::from_mins(30));
+        let clock = TrainingClock::start(Duration::from_mins(30), Reporter::default());
         let lines_after = |seconds| {
             clock.log_progress(Duration::from_secs(seconds));
             clock.lines.load(Ordering::Relaxed)

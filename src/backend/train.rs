@@ -15,6 +15,7 @@ use super::score::probabilities;
 use super::time_budget::{TrainingClock, USUAL_TRAINING_TIME};
 use super::{BackendError, Upload, open, samples_age};
 use crate::dataset::{Class, Day, Labelled, Limits, StoredSamples, read_labelled};
+use crate::jobs::{Phase, Reporter};
 use crate::learning::{self, TrainedModel};
 use crate::model::{self, Model};
 use crate::store::{ModelDir, NewGeneration, SAMPLES_SINCE};
@@ -57,11 +58,24 @@ pub fn train(
     limits: &Limits,
     options: TrainingOptions,
 ) -> Result<Training, BackendError> {
+    train_reporting(model_dir, dataset, limits, options, &Reporter::default())
+}
+
+/// The same, with reports of its progress.
+pub(crate) fn train_reporting(
+    model_dir: &ModelDir,
+    dataset: impl Into<Upload>,
+    limits: &Limits,
+    options: TrainingOptions,
+    reporter: &Reporter,
+) -> Result<Training, BackendError> {
     let outcome = |training: &Training| {
         if training.status == Status::OK { Outcome::Done } else { Outcome::NoResult }
     };
     let dataset = dataset.into();
-    observe(Operation::Training, outcome, |facts| train_observed(model_dir, dataset, limits, options, facts))
+    observe(Operation::Training, outcome, |facts| {
+        train_observed(model_dir, dataset, limits, options, facts, reporter)
+    })
 }
 
 fn train_observed(
@@ -70,7 +84,9 @@ fn train_observed(
     limits: &Limits,
     TrainingOptions { repeated, time }: TrainingOptions,
     observed: &mut Facts,
+    reporter: &Reporter,
 ) -> Result<Training, BackendError> {
+    reporter.enters(Phase::Reading);
     let (header, batch) = info_span!("parse").in_scope(|| {
         let file = read_labelled(open(dataset)?, limits)?;
         let header = file.header.clone();
@@ -127,7 +143,7 @@ fn train_observed(
     let (rows, features) = (samples.targets().len(), samples.features().names().len());
     tracing::info!(new = added, samples = rows, features, "training started");
     observed.samples = rows;
-    let clock = TrainingClock::start(time);
+    let clock = TrainingClock::start(time, reporter.clone());
     let mut model = on_learning_threads(|| learning::train_within(&samples, &clock))?;
     // Ends the span of its last phase.
     drop(clock);
@@ -142,6 +158,7 @@ fn train_observed(
         None => None,
     };
 
+    reporter.enters(Phase::Saving);
     let _publish = info_span!("publish").entered();
     let former: Vec<Value> = set_aside
         .iter()

@@ -44,6 +44,18 @@ impl Upload {
         self.sha256.as_ref()
     }
 
+    /// The same upload again. Both share a file and its position, so only one may be read at a time.
+    ///
+    /// # Errors
+    /// Those of duplicating the handle of a file.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        let content = match &self.content {
+            Content::File(file) => Content::File(file.try_clone()?),
+            Content::Memory(bytes) => Content::Memory(bytes.clone()),
+        };
+        Ok(Self { content, sha256: self.sha256 })
+    }
+
     /// Copies it to a new file.
     ///
     /// # Errors

@@ -56,6 +56,11 @@ pub(super) const SHAPES: &[Shape] = &[
 }"#,
     },
     Shape {
+        command: "audit-bundle",
+        title: "With `--json`:",
+        example: r#"{ "model": "UNIQUEID/DIRHASH", "output": "audit.zip", "bytes": 84123 }"#,
+    },
+    Shape {
         command: "check",
         title: "With `--json`; `state` is `harmless`, `repairable` (with `--repair`), `repaired` or `manual`, and `problems` counts \
                 those that remain:",

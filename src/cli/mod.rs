@@ -5,6 +5,7 @@
 mod actor;
 pub mod anonymize;
 pub mod audit;
+pub mod audit_bundle;
 pub mod check;
 #[cfg(test)]
 mod command_line_page;
@@ -76,6 +77,7 @@ enum Command {
     Serve(Box<ServeArgs>),
     Anonymize(anonymize::Args),
     Audit(audit::Args),
+    AuditBundle(audit_bundle::Args),
     Check(check::Args),
     Completions(completions::Args),
     Config(Box<config::Args>),
@@ -125,6 +127,7 @@ pub fn run() -> ExitCode {
             crate::http::serve(&command_line(|| subcommand("serve")))
         }
         Ok(Cli { command: Command::Audit(args) }) => audit::run(args),
+        Ok(Cli { command: Command::AuditBundle(args) }) => audit_bundle::run(&args),
         Ok(Cli { command: Command::Config(args) }) => {
             config::run(&args, &command_line(|| subcommand("config")))
         }

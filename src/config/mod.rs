@@ -7,6 +7,7 @@ mod access;
 mod check;
 mod clap_errors;
 mod connections;
+mod dashboard;
 mod definition;
 mod error;
 mod layers;
@@ -32,6 +33,7 @@ mod variables;
 pub use access::Access;
 pub use clap_errors::explain;
 pub use connections::{BodyRate, Connections};
+pub use dashboard::{Dashboard, PublicUrl};
 pub use error::ConfigError;
 pub use limits::{DatasetLimits, KeepAlive, UploadLimits};
 pub use listen::{Endpoint, Endpoints, Listen, UrlPrefix, exposed};
@@ -46,8 +48,8 @@ pub use settings::{CommandLine, Settings, without_empty_variables};
 pub use tls::{TlsArgs, TlsFiles};
 pub use user_names::UserNames;
 pub use variables::{
-    ADMINS, EVALUATION_INFO, ISOLATE_USERS, LOGIN_FAILURES, METRICS_USER, TEMP_DIR, TLS_CERT, TLS_KEY,
-    TRUSTED_PROXIES, USERS, VIEWERS,
+    ADMINS, EVALUATION_INFO, ISOLATE_USERS, LOGIN_FAILURES, METRICS_USER, PUBLIC_URL, TEMP_DIR, TLS_CERT,
+    TLS_KEY, TRUSTED_PROXIES, USERS, VIEWERS,
 };
 
 use std::net::IpAddr;
@@ -155,6 +157,9 @@ pub struct Config {
     /// Settings about monitoring.
     #[command(flatten)]
     pub monitoring: Monitoring,
+    /// Settings about the dashboard.
+    #[command(flatten)]
+    pub dashboard: Dashboard,
 }
 
 impl Config {

@@ -32,3 +32,5 @@ pub const LOGIN_FAILURES: &str = "MOODLE_MLBACKEND_LOGIN_FAILURES";
 pub const TLS_CERT: &str = "MOODLE_MLBACKEND_TLS_CERT";
 /// Its private key.
 pub const TLS_KEY: &str = "MOODLE_MLBACKEND_TLS_KEY";
+/// The address at which browsers reach the server.
+pub const PUBLIC_URL: &str = "MOODLE_MLBACKEND_PUBLIC_URL";

@@ -4,6 +4,7 @@
 
 pub(crate) mod failpoints;
 pub(crate) mod nofollow;
+pub(crate) mod recording;
 
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Read as _};

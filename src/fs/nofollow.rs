@@ -24,6 +24,8 @@ use rustix::fs::{RenameFlags, renameat_with};
 use rustix::fs::{fstat, mkdirat, openat, renameat, statat, unlinkat};
 use rustix::io::{Errno, retry_on_intr};
 
+use super::recording::{Operation, record};
+
 /// Opens a directory for look-ups only. `O_PATH` needs no read permission and no request to a file server.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const TRAVERSE: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
@@ -177,17 +179,17 @@ impl NoFollowPath {
 
     /// Opens a file for reading and writing, or creates it with mode 0600.
     pub(crate) fn open_or_create(&self) -> io::Result<File> {
-        self.open_with(OFlags::RDWR | OFlags::CREATE)
+        self.creating(OFlags::RDWR | OFlags::CREATE)
     }
 
     /// Opens a file for reading and for writing at its end, or creates it with mode 0600.
     pub(crate) fn open_for_appending(&self) -> io::Result<File> {
-        self.open_with(OFlags::RDWR | OFlags::APPEND | OFlags::CREATE)
+        self.creating(OFlags::RDWR | OFlags::APPEND | OFlags::CREATE)
     }
 
     /// Creates a file with mode 0600.
     pub(crate) fn create_new(&self) -> io::Result<File> {
-        self.open_with(OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)
+        self.creating(OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)
     }
 
     /// Reads a whole regular file.
@@ -205,13 +207,17 @@ impl NoFollowPath {
     /// Creates a directory with mode 0700.
     pub(crate) fn create_directory(&self) -> io::Result<()> {
         let (parent, name) = self.resolve()?;
-        Ok(mkdirat(parent, name, Mode::RWXU)?)
+        mkdirat(parent, name, Mode::RWXU)?;
+        record(|| Operation::CreateDirectory(self.path()));
+        Ok(())
     }
 
     /// Renames to another path below the same root.
     pub(crate) fn rename(&self, to: &Self) -> io::Result<()> {
         let ((parent, name), (new_parent, new_name)) = (self.resolve()?, to.resolve()?);
-        Ok(renameat(parent, name, new_parent, new_name)?)
+        renameat(parent, name, new_parent, new_name)?;
+        record(|| Operation::Rename(self.path(), to.path()));
+        Ok(())
     }
 
     /// Exchanges two entries below the same root in one step. `false`, without a change, where the system or the file system
@@ -220,7 +226,10 @@ impl NoFollowPath {
     pub(crate) fn exchange(&self, other: &Self) -> io::Result<bool> {
         let ((parent, name), (other_parent, other_name)) = (self.resolve()?, other.resolve()?);
         match renameat_with(parent, name, other_parent, other_name, RenameFlags::EXCHANGE) {
-            Ok(()) => Ok(true),
+            Ok(()) => {
+                record(|| Operation::Exchange(self.path(), other.path()));
+                Ok(true)
+            }
             Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(false),
             Err(error) => Err(error.into()),
         }
@@ -236,25 +245,38 @@ impl NoFollowPath {
     /// Removes anything but a directory.
     pub(crate) fn remove_file(&self) -> io::Result<()> {
         let (parent, name) = self.resolve()?;
-        Ok(unlinkat(parent, name, AtFlags::empty())?)
+        unlinkat(parent, name, AtFlags::empty())?;
+        record(|| Operation::Remove(self.path()));
+        Ok(())
     }
 
     /// Removes an empty directory.
     pub(crate) fn remove_directory(&self) -> io::Result<()> {
         let (parent, name) = self.resolve()?;
-        Ok(unlinkat(parent, name, AtFlags::REMOVEDIR)?)
+        unlinkat(parent, name, AtFlags::REMOVEDIR)?;
+        record(|| Operation::Remove(self.path()));
+        Ok(())
     }
 
     /// Removes an entry, of a directory with everything below it.
     pub(crate) fn remove(&self) -> io::Result<()> {
         let Some(kind) = self.kind()? else { return Err(ErrorKind::NotFound.into()) };
         let (parent, name) = self.resolve()?;
-        remove(&parent, name, kind)
+        remove(&parent, name, kind)?;
+        record(|| Operation::Remove(self.path()));
+        Ok(())
     }
 
     /// The entries of a directory, unordered.
     pub(crate) fn list(&self) -> io::Result<Vec<Entry>> {
         list(&self.open_directory()?)
+    }
+
+    /// Opens a file that may not exist before.
+    fn creating(&self, flags: OFlags) -> io::Result<File> {
+        let file = self.open_with(flags)?;
+        record(|| Operation::CreateFile(self.path()));
+        Ok(file)
     }
 
     fn open_with(&self, flags: OFlags) -> io::Result<File> {

@@ -18,7 +18,8 @@ use super::response::text;
 use crate::auth::throttle::Wait;
 use crate::backend::{self, BackendError};
 use crate::config::{
-    ADMINS, BodyRate, ConfigError, ISOLATE_USERS, LOGIN_FAILURES, METRICS_USER, TEMP_DIR, USERS, VIEWERS,
+    ADMINS, BodyRate, ConfigError, ISOLATE_USERS, LOGIN_FAILURES, METRICS_USER, PUBLIC_URL, TEMP_DIR, USERS,
+    VIEWERS,
 };
 use crate::dataset::{DatasetError, Dimension};
 use crate::fs::is_no_space;
@@ -125,6 +126,11 @@ pub(crate) enum HttpError {
         "This user may only see its own models: leave out the parameter user, or use a user that {ADMINS} names."
     )]
     OtherUser,
+    #[error(
+        "A page of another site sent this request, so it was refused. If it was a page of this server, set {PUBLIC_URL} to the \
+         address that your browser shows, or have your proxy pass on the header Host."
+    )]
+    ForeignOrigin,
     #[error("The parameter user names no user of this server.")]
     NoSuchUser,
     #[error(
@@ -276,7 +282,9 @@ impl ResponseError for HttpError {
     fn status_code(&self) -> StatusCode {
         match self {
             Self::NoCredentials | Self::WrongCredentials => StatusCode::UNAUTHORIZED,
-            Self::NotMetricsUser | Self::Viewer | Self::NotAdmin | Self::OtherUser => StatusCode::FORBIDDEN,
+            Self::NotMetricsUser | Self::Viewer | Self::NotAdmin | Self::OtherUser | Self::ForeignOrigin => {
+                StatusCode::FORBIDDEN
+            }
             Self::NoSuchUser | Self::SharedModels | Self::NoSuchModel | Self::NoSamples | Self::NotFound => {
                 StatusCode::NOT_FOUND
             }

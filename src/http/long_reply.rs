@@ -13,7 +13,7 @@ use std::pin::Pin;
 use actix_web::http::Version;
 use actix_web::http::header::{CACHE_CONTROL, ContentType};
 use actix_web::web::{self, Bytes};
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, Responder, ResponseError, rt};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder, Responder, ResponseError, rt};
 use futures_util::{Stream, stream};
 use serde::Serialize;
 use tokio::sync::watch;
@@ -94,6 +94,15 @@ fn response(
     builder.content_type(ContentType::json());
     // Proxies must pass the white space on: compression and nginx's buffers would hold it back.
     builder.insert_header((CACHE_CONTROL, "no-transform")).insert_header(("X-Accel-Buffering", "no"));
+    streaming(version, builder, parts)
+}
+
+/// The response whose body is sent in parts.
+pub(super) fn streaming(
+    version: Version,
+    mut builder: HttpResponseBuilder,
+    parts: impl Stream<Item = Result<Bytes, Infallible>> + 'static,
+) -> HttpResponse {
     if version >= Version::HTTP_11 {
         return builder.streaming(parts);
     }

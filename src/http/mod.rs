@@ -6,6 +6,7 @@
 mod application;
 mod audit;
 pub(crate) mod connection;
+mod dashboard;
 mod debug_copy;
 pub(crate) mod error;
 pub(crate) mod extract;

@@ -88,6 +88,11 @@ const NOT_PERMITTED: Kind = new(
     "Not permitted",
     "Use a user with another role: MOODLE_MLBACKEND_ADMINS and MOODLE_MLBACKEND_VIEWERS name those that have one.",
 );
+const FOREIGN_ORIGIN: Kind = new(
+    "foreign-origin",
+    "Sent by another site",
+    "Send requests from a program, or from a page of this server: see MOODLE_MLBACKEND_PUBLIC_URL.",
+);
 const INVALID: Kind = new(
     "invalid-request",
     "Invalid request",
@@ -127,12 +132,13 @@ const INTERNAL: Kind = new(
 );
 
 /// All kinds, for the documentation.
-pub(super) const KINDS: [Kind; 17] = [
+pub(super) const KINDS: [Kind; 18] = [
     NO_CREDENTIALS,
     WRONG_CREDENTIALS,
     TOO_MANY_FAILURES,
     NO_USERS,
     NOT_PERMITTED,
+    FOREIGN_ORIGIN,
     INVALID,
     NO_ADDRESS,
     NO_METHOD,
@@ -156,6 +162,7 @@ fn kind(error: &HttpError) -> Kind {
         HttpError::NotMetricsUser | HttpError::Viewer | HttpError::NotAdmin | HttpError::OtherUser => {
             NOT_PERMITTED
         }
+        HttpError::ForeignOrigin => FOREIGN_ORIGIN,
         HttpError::NotFound => NO_ADDRESS,
         HttpError::MethodNotAllowed(_) => NO_METHOD,
         HttpError::NoSuchModel | HttpError::NothingToExport => NO_MODEL,

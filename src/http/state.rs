@@ -1,16 +1,18 @@
 //! The state that all request handlers share.
 
 use super::connection::new_connections::NewConnections;
+use super::dashboard::Streams;
 use super::error::StartError;
 use super::monitoring::{Readiness, StoreCount};
 use super::shutdown::Shutdown;
 use super::uploads::Uploads;
 use crate::audit::Trail;
+use crate::auth::session_file::SessionFile;
 use crate::auth::throttle::Throttle;
 use crate::backend::LoadedModels;
 use crate::config::Config;
-use crate::jobs::JobQueues;
-use crate::store::{ModelDir, ModelKey, Store};
+use crate::jobs::{JobQueues, WorkList};
+use crate::store::{ModelDir, ModelKey, Store, WORKSPACE};
 
 /// The state that all request handlers share.
 pub(crate) struct AppState {
@@ -18,27 +20,36 @@ pub(crate) struct AppState {
     pub(super) trail: Trail,
     pub(super) throttle: Throttle,
     pub(super) jobs: JobQueues<ModelKey>,
+    /// The trainings and evaluations that wait or run.
+    pub(super) work: WorkList<ModelKey>,
+    pub(super) streams: Streams,
     pub(super) uploads: Uploads,
     pub(super) models: LoadedModels,
     pub(super) shutdown: Shutdown,
     pub(super) readiness: Readiness,
     pub(super) store_count: StoreCount,
+    /// The keys of the dashboard's sessions.
+    pub(super) sessions: SessionFile,
     pub(super) config: Config,
 }
 
 impl AppState {
     pub(super) fn new(config: Config) -> Result<Self, StartError> {
         let store = Store::open(&config.data_dir)?.with_retention(config.retention.into());
+        let sessions = SessionFile::in_dir(store.root().join(WORKSPACE).join("dashboard"));
         Ok(Self {
             trail: Trail::of(&store),
             store,
             throttle: Throttle::new(config.access.login_failures),
             jobs: JobQueues::new(config.jobs, config.queue_length, config.queue_bytes, config.queue_time),
+            work: WorkList::default(),
+            streams: Streams::default(),
             uploads: Uploads::open(&config.temp_dir),
             models: LoadedModels::new(config.model_cache),
             shutdown: Shutdown::default(),
             readiness: Readiness::default(),
             store_count: StoreCount::default(),
+            sessions,
             config,
         })
     }

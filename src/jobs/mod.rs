@@ -2,8 +2,11 @@
 //!
 //! Owns four queues, each with its own capacity, so that neither a training nor a large imported model delays the predictions
 //! of other models, and one lock per model. Trainings are not refused for their number, because Moodle repeats a refused
-//! training only when there is newer data: what limits them is the size of their uploads.
+//! training only when there is newer data: what limits them is the size of their uploads. `work` lists the long ones, with
+//! their progress.
 //! Must not know what the jobs do.
+
+mod work;
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -13,6 +16,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, spawn_blocking};
+
+pub(crate) use work::{Phase, Reporter, Work, WorkList};
 
 use crate::telemetry::metrics::{Queue, QueueState, Refusal, metrics};
 

@@ -36,6 +36,7 @@ mod tensorboard_messages;
 
 pub use archive::{EMPTY_ZIP, zip};
 pub use error::ReportError;
+pub use html::words;
 pub use moodle_info::{moodle_info, result_sentences};
 pub use previous_run::PreviousRun;
 pub use run_report::{DatasetFacts, RunReport};
@@ -44,10 +45,11 @@ use std::io;
 
 use crate::fs::failpoints::failpoint;
 
+/// The file of a run that people read.
+pub const REPORT_HTML: &str = "report.html";
+
 /// The file of a run with its figures.
 pub const REPORT_JSON: &str = "report.json";
-/// The file of a run for people.
-pub const REPORT_HTML: &str = "report.html";
 
 /// Makes the report's files and passes each to `store` with its name, which has `/` between directories.
 ///

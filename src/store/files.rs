@@ -10,6 +10,7 @@ use std::path::Path;
 use super::error::{IoContext, StoreError};
 use crate::fs::failpoints::failpoint;
 use crate::fs::nofollow::{Entry, FileIdentity, Kind, NoFollowPath};
+use crate::fs::recording::{Operation, record};
 
 /// Creates a file and syncs it. Only its owner can read it: it may be about students.
 pub fn write_new(path: &NoFollowPath, bytes: &[u8]) -> Result<(), StoreError> {
@@ -17,11 +18,24 @@ pub fn write_new(path: &NoFollowPath, bytes: &[u8]) -> Result<(), StoreError> {
         failpoint("make a file")?;
         let mut file = path.create_new()?;
         failpoint("write a file")?;
-        file.write_all(bytes)?;
+        write_all(&mut file, path, bytes)?;
         failpoint("sync a file")?;
-        file.sync_all()
+        sync(&file, path)
     };
     write().context("write", path)
+}
+
+/// Writes the whole content of a new file. It is not on the disk before [`sync_tree`] or [`write_new`] has synced it.
+pub fn write_all(file: &mut File, path: &NoFollowPath, bytes: &[u8]) -> io::Result<()> {
+    file.write_all(bytes)?;
+    record(|| Operation::Write(path.path(), bytes.to_vec()));
+    Ok(())
+}
+
+fn sync(file: &File, path: &NoFollowPath) -> io::Result<()> {
+    file.sync_all()?;
+    record(|| Operation::SyncFile(path.path()));
+    Ok(())
 }
 
 /// Creates one directory; an existing one is an error.
@@ -50,7 +64,9 @@ pub fn replace(path: &NoFollowPath, bytes: &[u8], temporary: &NoFollowPath) -> R
 
 /// Syncs the entries of a directory.
 pub fn sync_dir(path: &NoFollowPath) -> Result<(), StoreError> {
-    failpoint("sync a directory").and_then(|()| path.open_directory()?.sync_all()).context("sync", path)
+    failpoint("sync a directory").and_then(|()| path.open_directory()?.sync_all()).context("sync", path)?;
+    record(|| Operation::SyncDirectory(path.path()));
+    Ok(())
 }
 
 /// Syncs a directory with everything below it.
@@ -61,7 +77,7 @@ pub fn sync_tree(path: &NoFollowPath) -> Result<(), StoreError> {
             Kind::Directory => sync_tree(&inner)?,
             Kind::File => {
                 failpoint("sync a file of a run")
-                    .and_then(|()| inner.open()?.sync_all())
+                    .and_then(|()| sync(&inner.open()?, &inner))
                     .context("sync", &inner)?;
             }
             Kind::Link | Kind::Other => {}

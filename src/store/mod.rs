@@ -45,6 +45,8 @@ mod listing;
 mod lock;
 mod manifest;
 mod model_dir;
+#[cfg(test)]
+mod power_failure_tests;
 mod prune;
 mod publish;
 mod python_files;

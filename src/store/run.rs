@@ -2,7 +2,7 @@
 //!
 //! Owns their publication: a run is invisible until it is complete. Must not know what its files contain.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -92,7 +92,7 @@ impl NewRun {
     pub fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let file = self.temporary.path.join(name);
         create_parents(&file, &self.temporary.path)?;
-        file.create_new()?.write_all(bytes)
+        files::write_all(&mut file.create_new()?, &file, bytes)
     }
 
     /// Makes the run visible and removes those that the retention no longer keeps. If the model was deleted since the run

@@ -16,7 +16,7 @@
 //! the gate is locked, so no process sees one that is not locked yet. Must not know what a model consists of.
 
 use std::fs::File;
-use std::io::{Read, Seek, Write};
+use std::io::{Read, Seek};
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
@@ -158,7 +158,7 @@ impl Workspace {
         // The length is constant, so that the file need not be truncated.
         let write = failpoint("write a number")
             .and_then(|()| file.rewind())
-            .and_then(|()| writeln!(file, "{id:020}"));
+            .and_then(|()| files::write_all(&mut file, &path, format!("{id:020}\n").as_bytes()));
         write.context("write", &path)?;
         Ok(RunId(id))
     }

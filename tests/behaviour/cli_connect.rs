@@ -276,3 +276,43 @@ fn doctor_finds_what_a_proxy_breaks() {
         assert_eq!(level(&report, "body size"), body_size, "{lines} {report}");
     }
 }
+
+/// The password of a user, on standard input.
+fn doctor_as(url: &str, user: &str, password: &str) -> Value {
+    let mut command = program(&["doctor", "--url", url, "--user", user]);
+    command.args(["--json", "--environment-file", "/nowhere"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(format!("{password}\n").as_bytes()).unwrap();
+    serde_json::from_slice(&child.wait_with_output().unwrap().stdout).unwrap()
+}
+
+/// nginx waits for five seconds; the server is silent for one, or for eight.
+#[test]
+fn doctor_measures_the_read_timeout_of_a_proxy() {
+    let test = "doctor_measures_the_read_timeout_of_a_proxy";
+    let detail = |report: &Value| {
+        let checks = report["checks"].as_array().unwrap();
+        checks.iter().find(|check| check["check"] == "read timeout").unwrap()["detail"].to_string()
+    };
+    for (keepalive, expected, says) in
+        [("1", "green", "which began after"), ("8", "red", "of silence (status 504)")]
+    {
+        let server = Launch::new()
+            .env("MOODLE_MLBACKEND_PYTHON_USERS", &format!("moodle:{PASSWORD}"))
+            .env("MOODLE_MLBACKEND_KEEPALIVE_SECONDS", keepalive)
+            .start();
+        let (directory, port) = (TempDir::new().unwrap(), free_port());
+        let http = format!(
+            "server {{ listen 127.0.0.1:{port}; proxy_read_timeout 5s; location / {{ proxy_pass http://{}; }} }}",
+            server.address
+        );
+        let Some(proxy) = Proxy::nginx(test, directory, port, &http) else { return };
+        let url = format!("http://127.0.0.1:{}", proxy.port);
+        let report = doctor_as(&url, "moodle", PASSWORD);
+        assert_eq!(level(&report, "read timeout"), expected, "{report}");
+        assert!(detail(&report).contains(says), "{report}");
+        let refused = doctor_as(&url, "moodle", "another-password");
+        assert_eq!(level(&refused, "read timeout"), "yellow", "{refused}");
+        assert!(detail(&refused).contains("refuses the user or the password"), "{refused}");
+    }
+}

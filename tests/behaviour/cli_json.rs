@@ -67,13 +67,14 @@ fn every_field_of_json_is_documented() {
     let data = data.to_str().expect("text");
     let url = server.url("");
     files.train();
-    let cases: [(&str, &[&str]); 15] = [
+    let cases: [(&str, &[&str]); 16] = [
         ("train", &["training.csv", "--output", "other.onnx"]),
         ("train", &["training.csv", "--data-dir", data, "--model", "n/d"]),
         ("predict", &["model.onnx", "prediction.csv"]),
         ("evaluate", &["training.csv", "--iterations", "2", "--output", "report.zip"]),
         ("anonymize", &["training.csv", "--output", "other.csv", "--iterations", "1", "--max-change", "9"]),
         ("export", &["--data-dir", data, "m/d", "--output", "model.zip"]),
+        ("audit-bundle", &["--data-dir", data, "m/d", "--output", "audit.zip"]),
         ("import", &["model.zip", "--data-dir", data, "--model", "i/d"]),
         ("inspect", &["model.onnx"]),
         ("inspect", &["training.csv"]),

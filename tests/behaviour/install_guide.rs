@@ -25,7 +25,7 @@ const GUIDES: [&str; 4] =
 const SETTINGS: &str = "docs/settings.md";
 
 /// The marked blocks of all guides. Without this number, a block that loses its mark would silently not be tested.
-const MARKED_BLOCKS: usize = 25;
+const MARKED_BLOCKS: usize = 24;
 
 #[test]
 fn the_marked_commands_of_the_guides_work_and_print_the_shown_output() {
@@ -60,15 +60,15 @@ fn the_marked_commands_of_the_guides_work_and_print_the_shown_output() {
 /// Blocks that no test runs, because they need a machine of their own, are at least shell. `packaging/tests/new_user.py` runs those
 /// marked `sh bare` in bare systems.
 #[test]
-fn every_other_block_of_the_installation_guide_is_valid_shell_and_names_existing_files() {
-    let guide = read("INSTALL.md");
-    let blocks: Vec<&str> = guide
-        .split("\n```sh")
-        .skip(1)
+fn every_other_block_of_the_installation_guides_is_valid_shell_and_names_existing_files() {
+    let guides = ["INSTALL.md", "docs/installation.md"].map(read);
+    let blocks: Vec<&str> = guides
+        .iter()
+        .flat_map(|guide| guide.split("\n```sh").skip(1))
         .filter(|block| !block.starts_with(" test"))
         .map(|block| block.split_once('\n').unwrap().1.split("\n```").next().unwrap())
         .collect();
-    assert!(blocks.len() > 12, "{blocks:?}");
+    assert!(blocks.len() > 15, "{blocks:?}");
     for block in blocks {
         let output = Command::new("sh").args(["-n", "-c", block]).output().unwrap();
         assert!(output.status.success(), "{block}: {output:?}");

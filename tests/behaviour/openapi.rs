@@ -36,6 +36,7 @@ fn the_document_describes_every_route_and_the_statuses_of_the_protocol() {
                 &["200", "400", "401", "403", "404", "405", "500", "503"]
             }
             ("/metrics", _) => &["200", "401", "403"],
+            ("/diagnostics/keepalive", _) => &["200", "400", "401", "403", "405", "500", "503"],
             _ => &["200", "400", "401", "403", "405", "413", "500", "503"],
         };
         for status in expected {

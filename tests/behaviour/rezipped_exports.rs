@@ -67,11 +67,14 @@ fn exports_the_model_with_its_description_and_card() {
     let card = String::from_utf8(files["model-card.md"].clone()).expect("text");
     let headings: Vec<&str> = card.lines().filter_map(|line| line.strip_prefix("## ")).collect();
     let expected = [
+        "Intended use",
         "Predictions",
         "Training data",
         "Quality",
+        "Calibration",
         "Training decisions",
         "Largest shares in the model",
+        "Human oversight",
         "Limits",
         "Usage",
     ];

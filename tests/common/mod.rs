@@ -3,6 +3,7 @@
 //!
 //! Must not assert what a route or a command does: the tests do.
 
+mod browser;
 mod client;
 mod damage;
 mod data;
@@ -22,10 +23,12 @@ mod test_model;
 mod tls;
 mod tools;
 mod trail;
+mod visitor;
 #[cfg(target_os = "linux")]
 mod watch;
 mod zips;
 
+pub use browser::{Browser, Media, Page, Validators};
 pub use client::{Connection, Form, Reply, Request, exchange, exchange_over, rest_of_response, try_exchange};
 pub use damage::{Damage, damage, damages};
 pub use data::{labelled, labelled_with_classes, legacy_files, legacy_zip, separable, shared, unlabelled};
@@ -47,6 +50,7 @@ pub use test_model::{Prediction, TestModel};
 pub use tls::{Authority, CertificateFiles, Transport, certificate_in};
 pub use tools::{find, free_port, namespaces, repeat_during, tool, until, untouched};
 pub use trail::{trail, trail_dir, trail_of_today, trail_text};
+pub use visitor::{Visitor, cookie, sign_in};
 #[cfg(target_os = "linux")]
 pub use watch::Watch;
 pub use zips::{Entry, RawZip, unzipped};

@@ -34,11 +34,12 @@ const POST: Route = Route { method: "POST", allow: "OPTIONS, POST", file: Some("
 
 /// One entry for each file of `src/http/routes` that registers a route; a test of `methods_and_paths` compares them. Tests
 /// of methods, credentials, parameters and isolation send requests to each of them.
-pub const ROUTES: [Route; 17] = [
+pub const ROUTES: [Route; 19] = [
     Route { path: "/version", protected: false, parameters: &[], ..GET },
     Route { path: "/health/live", protected: false, parameters: &[], ..GET },
     Route { path: "/health/ready", protected: false, parameters: &[], ..GET },
     Route { path: "/metrics", parameters: &[], ..GET },
+    Route { path: "/diagnostics/keepalive", parameters: &["seconds"], ..GET },
     Route { path: "/evaluationlog", parameters: &["uniqueid", "dirhash", "runid"], ..GET },
     Route { path: "/export", ..GET },
     Route { path: "/training", ..POST },
@@ -57,6 +58,12 @@ pub const ROUTES: [Route; 17] = [
     Route {
         path: "/models/m/d/samples",
         pattern: Some("/models/{uniqueid}/{dirhash}/samples"),
+        parameters: &[],
+        ..GET
+    },
+    Route {
+        path: "/models/m/d/audit-bundle",
+        pattern: Some("/models/{uniqueid}/{dirhash}/audit-bundle"),
         parameters: &[],
         ..GET
     },
@@ -114,6 +121,7 @@ fn value(parameter: &str) -> &'static str {
         "maxdeviation" => "0.05",
         "niterations" => "2",
         "runid" => "1",
+        "seconds" => "0",
         _ => panic!("no value of the parameter {parameter}"),
     }
 }

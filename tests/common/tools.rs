@@ -80,7 +80,7 @@ pub fn namespaces(test: &str, kinds: &[&str]) -> Option<Command> {
 }
 
 /// Far longer than any condition takes, so that a test never hangs.
-const TIMEOUT: Duration = Duration::from_mins(2);
+pub(super) const TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Waits until a condition holds.
 #[track_caller]

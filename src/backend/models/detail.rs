@@ -2,7 +2,7 @@
 //!
 //! Must not know how it is shown.
 
-use super::evaluation::{self, StoredEvaluation};
+use super::evaluation::{self, ImportantFeature, StoredEvaluation};
 use super::summary::Summary;
 use crate::backend::BackendError;
 use crate::backend::samples_age::date;
@@ -21,6 +21,8 @@ pub struct Detail {
     pub generations: Vec<GenerationInfo>,
     /// The evaluations of the model id under any dirhash, newest first.
     pub evaluations: Vec<StoredEvaluation>,
+    /// What matters in the newest evaluation with a result.
+    pub important_features: Vec<ImportantFeature>,
     /// The day (such as 2026-11-27, if it is known) and the number of samples of each remembered batch, oldest first.
     pub batches: Vec<(Option<String>, usize)>,
 }
@@ -61,5 +63,12 @@ pub fn detail(store: &Store, key: &ModelKey) -> Result<Option<Detail>, BackendEr
             (known.and_then(date), samples)
         })
         .collect();
-    Ok(Some(Detail { summary, generations: model_dir.generations()?, evaluations, batches }))
+    let measured =
+        evaluations.iter().find(|one| one.result.as_ref().is_some_and(|result| result.score.is_some()));
+    let important_features = measured
+        .map(|one| evaluation::important_features(store, &key.id, one))
+        .transpose()?
+        .unwrap_or_default();
+    let generations = model_dir.generations()?;
+    Ok(Some(Detail { summary, generations, evaluations, important_features, batches }))
 }

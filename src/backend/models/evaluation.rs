@@ -82,6 +82,41 @@ pub(super) fn newest(store: &Store, id: &ModelId, max: usize) -> Result<Vec<Stor
     runs.into_iter().map(read).collect()
 }
 
+/// An indicator that a model relies on.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct ImportantFeature {
+    /// Its name in the dataset.
+    pub feature: String,
+    /// By how much the log-loss rises when its values are shuffled.
+    pub loss_increase: f64,
+}
+
+#[derive(Deserialize)]
+struct Measured {
+    evaluation: Option<Importance>,
+}
+
+#[derive(Deserialize)]
+struct Importance {
+    #[serde(default)]
+    importance: Vec<ImportantFeature>,
+}
+
+/// The features that matter in an evaluation, the most important one first; none if its report does not say.
+pub(super) fn important_features(
+    store: &Store,
+    id: &ModelId,
+    evaluation: &StoredEvaluation,
+) -> Result<Vec<ImportantFeature>, StoreError> {
+    let Some(run) = store.model(id, &evaluation.dir).run(evaluation.run)? else { return Ok(Vec::new()) };
+    let report = run.read(REPORT_JSON).ok().and_then(|bytes| serde_json::from_slice::<Measured>(&bytes).ok());
+    let measured = report.and_then(|report| report.evaluation).map(|evaluation| evaluation.importance);
+    let mut features = measured.unwrap_or_default();
+    features.retain(|one| one.loss_increase > 0.0);
+    features.sort_by(|one, other| other.loss_increase.total_cmp(&one.loss_increase));
+    Ok(features)
+}
+
 /// A run may be deleted at any time, and one of an earlier version may have no report.
 fn result(run: &Run) -> Option<EvaluationResult> {
     serde_json::from_slice(&run.read(REPORT_JSON).ok()?).ok()

@@ -74,6 +74,8 @@ pub struct ListQuery<'a> {
     pub dir: Option<DirHash>,
     /// Only models of this origin.
     pub origin: Option<ModelOrigin>,
+    /// Whether a model is listed, by its record; called for all models with such an id.
+    pub matches: &'a dyn Fn(&Summary) -> bool,
     /// The order.
     pub sort: Sort,
     /// Where the page is.
@@ -137,6 +139,14 @@ pub fn list(store: &Store, query: &ListQuery<'_>) -> Result<Page, BackendError> 
     let list = List { store, query, ids };
     let page = if query.sort.by == SortBy::Id { list.by_id() } else { list.by_value() };
     Ok(list.with_evaluations(page))
+}
+
+/// The number of ids on the disk that `has_id` accepts, each of which is a model of Moodle. Reads one directory.
+///
+/// # Errors
+/// [`BackendError`] if the data directory cannot be read.
+pub fn count(store: &Store, has_id: impl Fn(&str) -> bool) -> Result<usize, BackendError> {
+    Ok(store.ids()?.iter().filter(|id| has_id(id.as_str())).count())
 }
 
 struct List<'a> {
@@ -242,11 +252,12 @@ impl List<'_> {
         dirs.into_iter().map(|(dir, _)| dir).filter(wanted).collect()
     }
 
-    /// The model, if it is of the right origin.
+    /// The model, if it is of the right origin and matches.
     fn model(&self, id: &ModelId, dir: DirHash) -> Option<Summary> {
         let model_dir = self.store.model(id, &dir);
         let model = Summary::of(id, dir, &model_dir);
-        self.query.origin.is_none_or(|origin| origin == model.origin).then_some(model)
+        let is_listed = self.query.origin.is_none_or(|origin| origin == model.origin);
+        Some(model).filter(|model| is_listed && (self.query.matches)(model))
     }
 
     fn evaluation(&self, id: &ModelId) -> Option<super::StoredEvaluation> {

@@ -10,8 +10,8 @@ mod samples;
 mod summary;
 
 pub use detail::{Detail, detail, is_stored};
-pub use evaluation::{EvaluationResult, StoredEvaluation};
-pub use list::{Cursor, Direction, ListQuery, Page, Place, Sort, SortBy, list};
+pub use evaluation::{EvaluationResult, ImportantFeature, StoredEvaluation};
+pub use list::{Cursor, Direction, ListQuery, Page, Place, Sort, SortBy, count, list};
 pub use rollback::{RolledBack, roll_back};
 pub use samples::{KeptSamples, samples};
 pub use summary::{ModelOrigin, Summary};

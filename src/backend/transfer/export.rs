@@ -54,7 +54,7 @@ fn exported(model_dir: &ModelDir) -> Result<Option<Files>, BackendError> {
         return Ok(None);
     };
     let description = describe(generation.as_ref(), ModelMetadata::read(&bytes)?, &bytes);
-    let card = card::text(&description);
+    let card = card::text(&description, None);
     let description = serde_json::to_vec_pretty(&description).map_err(failed)?;
     Ok(Some([(MODEL, bytes), (MODEL_JSON, description), (CARD, card.into_bytes())]))
 }

@@ -54,7 +54,8 @@ checks! {
         "nginx: client_max_body_size 1100m; Apache: LimitRequestBody 1153433600";
     READ_TIMEOUT: "read timeout",
         "the proxy waits longer for the server than the server is silent (20 seconds)",
-        "nginx: proxy_read_timeout 300s; Apache: ProxyPass … timeout=300; or lower MOODLE_MLBACKEND_KEEPALIVE_SECONDS";
+        "nginx: proxy_read_timeout 300s; Apache: ProxyPass … timeout=300; or lower MOODLE_MLBACKEND_KEEPALIVE_SECONDS; \
+         --user NAME measures it";
     CLOCK: "clock",
         "the clocks of this machine and of the server differ by less than a minute",
         "sudo timedatectl set-ntp true, on both";

@@ -8,10 +8,12 @@ mod environment;
 mod finding;
 mod local;
 mod probe;
+mod read_timeout;
 mod remote;
 mod site;
 mod tls;
 
+use std::io::{BufRead as _, IsTerminal as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -21,7 +23,7 @@ use super::moodle::{Moodle, MoodleError, PhpArgs};
 use super::output::print;
 use crate::config::{CommandLine, Config, ServeArgs};
 use finding::{Finding, Level};
-use probe::Target;
+use probe::{Login, Target};
 
 /// Check an installation: the server, its proxy, and Moodle.
 ///
@@ -37,6 +39,11 @@ pub struct Args {
     /// the server's settings].
     #[arg(long, value_name = "URL", value_parser = Target::parse)]
     url: Option<Target>,
+
+    /// Log in as this user to measure the proxy's read timeout [default: Moodle's user, if Moodle uses this address and it is
+    /// not this machine's own]. The password is asked for, or is the first line of standard input.
+    #[arg(long, value_name = "USER")]
+    user: Option<String>,
 
     /// The file with the variables of the service, if it exists.
     #[arg(long, value_name = "FILE", default_value = environment::DEFAULT)]
@@ -59,7 +66,7 @@ pub fn run(args: &Args) -> ExitCode {
     let findings = match examine(args) {
         Ok(findings) => findings,
         Err(error) => {
-            eprintln!("{error}.");
+            eprintln!("{}.", error.to_string().trim_end_matches('.'));
             return ExitCode::FAILURE;
         }
     };
@@ -71,7 +78,16 @@ pub fn run(args: &Args) -> ExitCode {
     if finding::worst(&findings) == Level::Red { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-fn examine(args: &Args) -> Result<Vec<Finding>, MoodleError> {
+/// Why nothing can be checked.
+#[derive(Debug, thiserror::Error)]
+enum DoctorError {
+    #[error(transparent)]
+    Moodle(#[from] MoodleError),
+    #[error("the password cannot be read: {0}")]
+    Password(#[from] std::io::Error),
+}
+
+fn examine(args: &Args) -> Result<Vec<Finding>, DoctorError> {
     let moodle = args.moodle.as_deref().map(|directory| Moodle::at(directory, &args.php)).transpose()?;
     let only_elsewhere = (moodle.is_some() || args.url.is_some()) && !local::is_here();
     let mut findings = if only_elsewhere { Vec::new() } else { local::examine() };
@@ -79,7 +95,15 @@ fn examine(args: &Args) -> Result<Vec<Finding>, MoodleError> {
     let site = moodle.as_ref().map(site::Site::read).transpose()?;
     let target = args.url.clone().or_else(|| site.as_ref()?.target()).or_else(own_address);
     match &target {
-        Some(target) => findings.extend(remote::examine(target)),
+        Some(target) => {
+            let password = args.user.as_deref().map(password_of).transpose()?;
+            let given = args.user.as_deref().zip(password.as_deref());
+            let login = match given.map(|(user, password)| Login { user, password }) {
+                None => site.as_ref().and_then(|site| site.login_at(target)),
+                given => given,
+            };
+            findings.extend(remote::examine(target, login));
+        }
         None => findings.push(Finding::yellow(
             &checks::SERVER,
             "the settings name no address of plain HTTP: give the server's address with --url",
@@ -89,6 +113,17 @@ fn examine(args: &Args) -> Result<Vec<Finding>, MoodleError> {
         findings.extend(site.examine(moodle, target.as_ref()));
     }
     Ok(findings)
+}
+
+/// Asks for the password of a user, or reads the first line of standard input.
+fn password_of(user: &str) -> std::io::Result<String> {
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        return rpassword::prompt_password(format!("Password for {user}: "));
+    }
+    let mut line = String::new();
+    stdin.lock().read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 /// The address in the settings of the server.

@@ -4,8 +4,8 @@
 //! Must not know what an answer means.
 
 use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs as _};
-use std::time::Duration;
+use std::net::{IpAddr, TcpStream, ToSocketAddrs as _};
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -29,6 +29,7 @@ pub(super) struct Target {
 }
 
 /// The login of a request.
+#[derive(Clone, Copy)]
 pub(super) struct Login<'a> {
     pub(super) user: &'a str,
     pub(super) password: &'a str,
@@ -41,6 +42,8 @@ pub(super) struct Response {
     pub(super) date: Option<String>,
     pub(super) body: String,
     pub(super) certificate: Option<Seen>,
+    /// The time from the request to the first byte.
+    pub(super) begun: Duration,
 }
 
 trait Stream: Read + Write {}
@@ -76,18 +79,33 @@ impl Target {
         format!("{scheme}://{}:{}{}", self.shown_host(), self.port, self.prefix)
     }
 
+    /// Whether it is an address of this machine that others do not reach.
+    pub(super) fn is_loopback(&self) -> bool {
+        self.host == "localhost" || self.host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+    }
+
     fn shown_host(&self) -> String {
         if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() }
     }
 
     /// `GET` of a path.
     pub(super) fn get(&self, path: &str) -> io::Result<Response> {
-        self.send("GET", path, &[])
+        self.send("GET", path, &[], TIMEOUT)
+    }
+
+    /// `GET` of a path that may respond late: nothing may arrive for `silence`.
+    pub(super) fn get_slowly(
+        &self,
+        path: &str,
+        login: &Login<'_>,
+        silence: Duration,
+    ) -> io::Result<Response> {
+        self.send("GET", path, &[authorization(Some(login))], silence + TIMEOUT)
     }
 
     /// `POST` without a body.
     pub(super) fn post(&self, path: &str, login: Option<&Login<'_>>) -> io::Result<Response> {
-        self.send("POST", path, &[authorization(login), "Content-Length: 0\r\n".to_owned()])
+        self.send("POST", path, &[authorization(login), "Content-Length: 0\r\n".to_owned()], TIMEOUT)
     }
 
     /// `POST` that announces a body of a length but sends none: the response is the refusal, or 100.
@@ -95,11 +113,17 @@ impl Target {
         let headers = format!(
             "Content-Type: multipart/form-data; boundary=doctor\r\nContent-Length: {length}\r\nExpect: 100-continue\r\n"
         );
-        self.send("POST", path, &[authorization(Some(login)), headers])
+        self.send("POST", path, &[authorization(Some(login)), headers], TIMEOUT)
     }
 
-    fn send(&self, method: &str, path: &str, headers: &[String]) -> io::Result<Response> {
-        let (mut stream, certificate) = self.connect()?;
+    fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[String],
+        read_timeout: Duration,
+    ) -> io::Result<Response> {
+        let (mut stream, certificate) = self.connect(read_timeout)?;
         let host = self.shown_host();
         let request = format!(
             "{method} {}{path} HTTP/1.1\r\nHost: {host}:{}\r\nUser-Agent: moodle-mlbackend-doctor\r\nConnection: close\r\n{}\r\n",
@@ -114,12 +138,12 @@ impl Target {
         Ok(response)
     }
 
-    fn connect(&self) -> io::Result<(Box<dyn Stream>, Option<tls::Recorded>)> {
+    fn connect(&self, read_timeout: Duration) -> io::Result<(Box<dyn Stream>, Option<tls::Recorded>)> {
         let mut last = io::Error::other("the name has no address");
         for address in (self.host.as_str(), self.port).to_socket_addrs()? {
             match TcpStream::connect_timeout(&address, TIMEOUT) {
                 Ok(stream) => {
-                    stream.set_read_timeout(Some(TIMEOUT))?;
+                    stream.set_read_timeout(Some(read_timeout))?;
                     stream.set_write_timeout(Some(TIMEOUT))?;
                     if self.https {
                         let (stream, seen) = tls::connect(stream, &self.host)?;
@@ -141,13 +165,19 @@ fn authorization(login: Option<&Login<'_>>) -> String {
 }
 
 fn read(stream: &mut dyn Stream) -> io::Result<Response> {
-    let mut bytes = Vec::new();
-    let mut piece = [0; 4096];
+    let (mut bytes, mut piece) = (Vec::new(), [0; 4096]);
+    let sent = Instant::now();
+    let mut begun = Duration::ZERO;
     // A response without a body, such as 100, does not end the connection.
     while !is_complete(&bytes) && (bytes.len() as u64) < MAX_RESPONSE_BYTES {
         match stream.read(&mut piece) {
             Ok(0) => break,
-            Ok(length) => bytes.extend_from_slice(&piece[..length]),
+            Ok(length) => {
+                if bytes.is_empty() {
+                    begun = sent.elapsed();
+                }
+                bytes.extend_from_slice(&piece[..length]);
+            }
             // TLS without its closing message, or a connection that is reset after the response.
             Err(error) if bytes.is_empty() => return Err(error),
             Err(_) => break,
@@ -164,7 +194,7 @@ fn read(stream: &mut dyn Stream) -> io::Result<Response> {
             "its response is not HTTP"
         })
     })?;
-    Ok(Response { status, date: header(head, "date"), body: body.to_owned(), certificate: None })
+    Ok(Response { status, date: header(head, "date"), body: body.to_owned(), certificate: None, begun })
 }
 
 /// Whether a head has come, and as much of the body as it announces.

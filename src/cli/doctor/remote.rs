@@ -1,13 +1,14 @@
 //! Checks of a server's address, as Moodle sees it: the connection, the certificate, and what a proxy changes.
 //!
-//! Must not know Moodle. Sends no password: a made-up one shows the same.
+//! Must not know Moodle. Sends no password, except to measure the read timeout: a made-up one shows the same.
 
 use jiff::fmt::rfc2822;
 use jiff::{Timestamp, Unit};
 
-use super::checks::{AUTHORIZATION, BODY_SIZE, CERTIFICATE, CLOCK, READ_TIMEOUT, SERVER};
+use super::checks::{AUTHORIZATION, BODY_SIZE, CERTIFICATE, CLOCK, SERVER};
 use super::finding::Finding;
 use super::probe::{Login, Response, Target};
+use super::read_timeout;
 use super::tls::Seen;
 use crate::cli::local::PROTOCOL_VERSION;
 
@@ -27,8 +28,8 @@ const NO_HEADER: &str = "No user and/or password included in the request.";
 /// The server's answer while it has no users.
 const NO_USERS: &str = "environment var is not set in the server";
 
-/// Checks an address. Stops at the first problem that makes the other answers meaningless.
-pub(super) fn examine(target: &Target) -> Vec<Finding> {
+/// Checks an address; `login` is that of a user of this address. Stops at the first problem that makes the other answers meaningless.
+pub(super) fn examine(target: &Target, login: Option<Login<'_>>) -> Vec<Finding> {
     let url = target.url();
     let version = match target.get("/version") {
         Ok(version) => version,
@@ -40,7 +41,7 @@ pub(super) fn examine(target: &Target) -> Vec<Finding> {
     if is_version(&version) {
         findings.push(authorization(target));
         findings.push(body_size(target));
-        findings.push(read_timeout(&url));
+        findings.push(read_timeout::examine(target, login));
     }
     findings
 }
@@ -132,26 +133,15 @@ fn body_size(target: &Target) -> Finding {
     }
 }
 
-/// A long job would be needed to measure it.
-fn read_timeout(url: &str) -> Finding {
-    if url.contains("://127.0.0.1") || url.contains("://[::1]") || url.contains("://localhost") {
-        Finding::green(&READ_TIMEOUT, "the address is this machine's own, probably without a proxy")
-    } else {
-        Finding::yellow(
-            &READ_TIMEOUT,
-            "not measured: it needs a job that takes minutes; see the proxy's settings",
-        )
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::finding::Level;
     use super::*;
     use rstest::rstest;
+    use std::time::Duration;
 
     fn response(status: u16, body: &str) -> Response {
-        Response { status, date: None, body: body.to_owned(), certificate: None }
+        Response { status, date: None, body: body.to_owned(), certificate: None, begun: Duration::ZERO }
     }
 
     #[rstest]

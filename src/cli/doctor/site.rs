@@ -49,6 +49,12 @@ impl Site {
         (!user.is_empty() && !password.is_empty()).then_some(Login { user, password })
     }
 
+    /// The login, for the address that Moodle itself sends it to, unless that is this machine's own.
+    pub(super) fn login_at(&self, target: &Target) -> Option<Login<'_>> {
+        let is_own = self.target().is_some_and(|own| own.url() == target.url());
+        self.login().filter(|_| is_own && !target.is_loopback())
+    }
+
     fn secure(&self) -> bool {
         is_set(text(&self.plugin, "secure"))
     }

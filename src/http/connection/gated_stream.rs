@@ -45,6 +45,11 @@ impl<S: DrainableStream> GatedStream<S> {
         Self { transport: Transport::Tls(Box::new(stream)), read_gate, begun: true, pausing: false }
     }
 
+    /// Whether its bytes are decrypted.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        matches!(self.transport, Transport::Tls(_))
+    }
+
     fn transport(&mut self) -> Pin<&mut (dyn Stream + Unpin)> {
         match &mut self.transport {
             Transport::Plain(stream) => Pin::new(stream),

@@ -16,8 +16,10 @@ use super::backpressure::ReadGate;
 use super::gated_stream::GatedStream;
 use super::guarded_stream::{DrainableStream, GuardedStream};
 use super::sockets::ListeningSocket;
-use super::tls::Tls;
+use super::tls::{CertificateEnd, Tls};
 use crate::config::Connections;
+use crate::http::dashboard;
+use crate::http::extract::transport::Encrypted;
 use crate::http::middleware::request_log::log_request;
 use crate::http::openapi::{self, Served};
 use crate::http::routes;
@@ -159,6 +161,7 @@ impl Layers {
         InitError = (),
     > + use<S> {
         let (limits, shutdown) = (self.limits, self.shutdown.clone());
+        let has_dashboard = self.state.config.dashboard.is_on;
         HttpService::build()
             .client_request_timeout(limits.head)
             .client_disconnect_timeout(limits.linger)
@@ -168,14 +171,21 @@ impl Layers {
             })
             .on_connect_ext(|stream: &GatedStream<S>, extensions| {
                 extensions.insert(stream.read_gate.clone());
+                extensions.insert(Encrypted(stream.is_encrypted()));
             })
             .h1(map_config(
                 App::new()
                     .app_data(self.state.clone())
                     .app_data(self.documents.clone())
+                    .app_data(web::Data::new(CertificateEnd::of(self.tls.as_ref())))
                     .wrap(middleware::from_fn(log_request))
                     .wrap(middleware::DefaultHeaders::new().add(("Server", SERVER)))
                     .configure(routes::register)
+                    .configure(|config| {
+                        if has_dashboard {
+                            dashboard::register(config);
+                        }
+                    })
                     .default_service(web::to(fallback::not_found)),
                 |()| AppConfig::default(),
             ))

@@ -31,6 +31,11 @@ impl Caller {
         }
     }
 
+    /// The name of the user.
+    pub(crate) fn user(&self) -> &str {
+        self.0.user()
+    }
+
     /// An operation for this caller.
     pub(crate) fn operation(self, operation: Operation) -> Subject {
         Subject::new(operation, self.0)

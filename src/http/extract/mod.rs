@@ -6,4 +6,5 @@ mod disk_space;
 pub(crate) mod form;
 pub(crate) mod params;
 pub(crate) mod tenant;
+pub(crate) mod transport;
 pub(crate) mod typed_request;

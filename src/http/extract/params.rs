@@ -45,6 +45,14 @@ pub(crate) fn run(form: &Form) -> Result<Option<RunId>, HttpError> {
     Ok(digits(required(form, "runid")?).map(RunId))
 }
 
+/// `seconds`, at most `max`.
+pub(crate) fn seconds(form: &Form, max: u64) -> Result<u64, HttpError> {
+    let name = "seconds";
+    let raw = required(form, name)?.trim();
+    let seconds = digits(raw).filter(|seconds| *seconds <= max);
+    seconds.ok_or_else(|| bad_number(name, raw, &format!("a whole number from 0 to {max}")))
+}
+
 fn required<'a>(form: &'a Form, name: &'static str) -> Result<&'a str, HttpError> {
     form.value(name).ok_or(HttpError::MissingParameter(name))
 }

@@ -30,13 +30,7 @@ pub(crate) async fn check(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let authenticated = authenticate(&state, client.0, read(request.headers())).await;
-    match &authenticated {
-        Err(HttpError::WrongCredentials) => metrics().login_failed(LoginFailure::Wrong),
-        Err(HttpError::TooManyFailures(_)) => metrics().login_failed(LoginFailure::Throttled),
-        _ => {}
-    }
-    match authenticated {
+    match authenticate(&state, client.0, read(request.headers())).await {
         Ok(account) => match permitted(access, &state, &account, request.query_string()) {
             Ok(tenant) => {
                 request.extensions_mut().insert(UserName(account.name().to_owned()));
@@ -64,7 +58,25 @@ fn permitted(
     account.tenant(&state.config, Form::of_query(query.as_bytes()).value("user"))
 }
 
-async fn authenticate(
+/// Checks credentials, within the limits of failed logins, and counts a failure.
+///
+/// # Errors
+/// The refusal.
+pub(crate) async fn authenticate(
+    state: &web::Data<AppState>,
+    client: IpAddr,
+    credentials: Option<Credentials>,
+) -> Result<Account, HttpError> {
+    let authenticated = verify(state, client, credentials).await;
+    match &authenticated {
+        Err(HttpError::WrongCredentials) => metrics().login_failed(LoginFailure::Wrong),
+        Err(HttpError::TooManyFailures(_)) => metrics().login_failed(LoginFailure::Throttled),
+        _ => {}
+    }
+    authenticated
+}
+
+async fn verify(
     state: &web::Data<AppState>,
     client: IpAddr,
     credentials: Option<Credentials>,
@@ -97,6 +109,15 @@ async fn authenticate(
 pub(crate) struct Credentials {
     pub(crate) name: String,
     pub(crate) passwords: Vec<Vec<u8>>,
+}
+
+impl Credentials {
+    /// A name and a password as a form has them, in UTF-8.
+    pub(crate) fn of_form(name: &str, password: &str) -> Self {
+        let other = to_latin1(password).filter(|other| other != password.as_bytes());
+        let passwords = std::iter::once(password.as_bytes().to_vec()).chain(other).collect();
+        Self { name: name.to_owned(), passwords }
+    }
 }
 
 /// Reads user and password. Lenient as some proxies and clients need it: the scheme may be in any case, the base64

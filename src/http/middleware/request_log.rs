@@ -13,7 +13,7 @@ use actix_web::{Error, HttpMessage, HttpResponse, web};
 use tracing::Instrument;
 
 use super::streamed_body::{Ending, watched};
-use super::{head_limits, url_prefix};
+use super::{foreign_origin, head_limits, url_prefix};
 use crate::config::TRUSTED_PROXIES;
 use crate::http::connection::backpressure::ReadGate;
 use crate::http::error::HttpError;
@@ -60,7 +60,7 @@ pub(crate) async fn log_request(
     let client = client_address(&request, &state);
     request.extensions_mut().insert(client);
     let errors = Errors { id: &id, prefix: state.config.listen.url_prefix.as_str() };
-    let mut response = match refuse(&request, &in_progress) {
+    let mut response = match refuse(&request, &in_progress, &state) {
         Err(error) => {
             let response = errors.response(&error, request.path());
             request.into_response(response)
@@ -89,11 +89,12 @@ pub(crate) async fn log_request(
 }
 
 /// Refuses a request before its route is known.
-fn refuse(request: &ServiceRequest, in_progress: &RequestGuard) -> Result<(), HttpError> {
+fn refuse(request: &ServiceRequest, in_progress: &RequestGuard, state: &AppState) -> Result<(), HttpError> {
     if in_progress.refuses(request.path(), content_length(request.headers())) {
         return Err(HttpError::Stopping);
     }
-    head_limits::check(request.request())
+    head_limits::check(request.request())?;
+    foreign_origin::check(request.request(), state)
 }
 
 /// The client's address. Warns if the request comes through a proxy that is not trusted.

@@ -83,7 +83,7 @@ impl Modify for Common {
 fn describe(path: &str, operation: &mut Operation) {
     let has_tag = |name: &str| operation.tags.iter().flatten().any(|tag| tag == name);
     let (of_moodle, of_models) = (has_tag(MOODLE) && path != "/version", has_tag(MODELS));
-    let is_protected = of_moodle || of_models || path == "/metrics";
+    let is_protected = of_moodle || of_models || path == "/metrics" || path.starts_with("/diagnostics/");
     let mut errors = OF_HEADS.to_vec();
     if of_moodle {
         errors.push((500, MISSING));

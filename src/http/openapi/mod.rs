@@ -19,8 +19,8 @@ use utoipa::OpenApi;
 
 use super::problem::Problem;
 use super::routes::{
-    delete, docs, evaluation, evaluation_log, export, health_live, health_ready, import, metrics, models,
-    openapi_json, prediction, training, version,
+    delete, diagnostics, docs, evaluation, evaluation_log, export, health_live, health_ready, import,
+    metrics, models, openapi_json, prediction, training, version,
 };
 use common::Common;
 use reader::Api;
@@ -52,9 +52,11 @@ use reader::Api;
         models::detail::detail,
         models::rollback::roll_back,
         models::samples::samples,
+        models::audit_bundle::audit_bundle,
         health_live::live,
         health_ready::ready,
         metrics::metrics,
+        diagnostics::keepalive,
         openapi_json::openapi_json,
         docs::docs,
     ),

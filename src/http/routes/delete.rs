@@ -30,9 +30,18 @@ pub(in crate::http) async fn delete(
     caller: Caller,
     Parsed(id): Parsed<ModelId>,
 ) -> Result<HttpResponse, HttpError> {
+    perform(&state, caller, id).await?;
+    Ok(ok())
+}
+
+/// Deletes everything under an id and records that.
+pub(in crate::http) async fn perform(
+    state: &web::Data<AppState>,
+    caller: Caller,
+    id: ModelId,
+) -> Result<(), HttpError> {
     let store = state.store.clone();
     let subject = caller.operation(Operation::Deletion).with_id(&id);
     let job = recorded(&state.trail, subject, move || backend::delete(&store, &id));
-    state.jobs.quick.run(job).await??;
-    Ok(ok())
+    state.jobs.quick.run(job).await?
 }

@@ -29,9 +29,18 @@ pub(in crate::http) async fn export(
     caller: Caller,
     Parsed(key): Parsed<ModelKey>,
 ) -> Result<HttpResponse, HttpError> {
+    perform(&state, caller, key).await.map(zip)
+}
+
+/// Exports a model and records that: the archive.
+pub(in crate::http) async fn perform(
+    state: &web::Data<AppState>,
+    caller: Caller,
+    key: ModelKey,
+) -> Result<Vec<u8>, HttpError> {
     let model = state.model(&key);
     let subject = caller.operation(Operation::Export).with_key(&key);
     let job = recorded(&state.trail, subject, move || backend::export(&model));
     let archive = state.jobs.quick.run(job).await??;
-    archive.map(zip).ok_or(HttpError::NothingToExport)
+    archive.ok_or(HttpError::NothingToExport)
 }

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use crate::http::error::HttpError;
 
 /// The response to OPTIONS, and to the methods that a route does not have.
-pub(super) fn method_not_allowed(
+pub(in crate::http) fn method_not_allowed(
     request: &HttpRequest,
     allow: &'static str,
 ) -> Result<HttpResponse, HttpError> {

@@ -27,14 +27,23 @@ pub(super) fn service() -> Resource {
 pub(in crate::http) async fn import(
     state: web::Data<AppState>,
     caller: Caller,
-    Parsed(ArchiveUpload { key, archive }): Parsed<ArchiveUpload>,
+    Parsed(upload): Parsed<ArchiveUpload>,
 ) -> Result<HttpResponse, HttpError> {
+    perform(&state, caller, upload).await?;
+    Ok(ok())
+}
+
+/// Imports a model and records that.
+pub(in crate::http) async fn perform(
+    state: &web::Data<AppState>,
+    caller: Caller,
+    ArchiveUpload { key, archive }: ArchiveUpload,
+) -> Result<(), HttpError> {
     let subject = caller.operation(Operation::Import).with_key(&key);
     let subject = subject.with_upload(archive.bytes().ok(), archive.sha256());
     let (model, recording) = state.begin(&key, subject).await?;
     let live = state.config.live();
     let (limits, import) = (live.dataset.into(), live.import);
     let job = ending(&recording, move || backend::import(&model, archive, &limits, &import));
-    ended(&recording, state.jobs.replace(key, job).await)?;
-    Ok(ok())
+    ended(&recording, state.jobs.replace(key, job).await).map(drop)
 }

@@ -1,11 +1,12 @@
 //! The routes, one file each.
 
 pub(super) mod delete;
+pub(super) mod diagnostics;
 pub(super) mod docs;
 pub(super) mod evaluation;
 pub(super) mod evaluation_log;
 pub(super) mod export;
-pub(super) mod fallback;
+pub(in crate::http) mod fallback;
 pub(super) mod health_live;
 pub(super) mod health_ready;
 pub(super) mod import;
@@ -27,6 +28,7 @@ pub(super) fn register(config: &mut ServiceConfig) {
         .service(health_live::service())
         .service(health_ready::service())
         .service(metrics::service())
+        .service(diagnostics::service())
         .service(training::service())
         .service(prediction::service())
         .service(evaluation::service())
@@ -39,5 +41,6 @@ pub(super) fn register(config: &mut ServiceConfig) {
         .service(models::list::service())
         .service(models::detail::service())
         .service(models::rollback::service())
-        .service(models::samples::service());
+        .service(models::samples::service())
+        .service(models::audit_bundle::service());
 }

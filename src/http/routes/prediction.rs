@@ -39,7 +39,8 @@ pub(in crate::http) async fn predict(
     long_reply::json(&request, &state, work).await
 }
 
-async fn predicted(
+/// Also for the page of the dashboard.
+pub(in crate::http) async fn predicted(
     state: web::Data<AppState>,
     subject: Subject,
     key: ModelKey,

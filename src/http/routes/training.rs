@@ -12,7 +12,9 @@ use crate::http::extract::typed_request::{DatasetUpload, Parsed};
 use crate::http::long_reply;
 use crate::http::openapi::forms::{OtherUser, TrainingForm};
 use crate::http::state::AppState;
+use crate::jobs::Reporter;
 use crate::store::ModelKey;
+use crate::telemetry::metrics;
 
 pub(super) fn service() -> Resource {
     post("/training", protected(train))
@@ -36,9 +38,10 @@ pub(in crate::http) async fn train(
     caller: Caller,
     Parsed(DatasetUpload { key, dataset, bytes }): Parsed<DatasetUpload>,
 ) -> Result<HttpResponse, HttpError> {
+    let reporter = state.work.begin(metrics::Operation::Training, &key, caller.user());
     let subject =
         caller.operation(Operation::Training).with_key(&key).with_upload(Some(bytes), dataset.sha256());
-    let work = trained(state.clone(), subject, key, dataset, bytes);
+    let work = trained(state.clone(), subject, key, dataset, bytes, reporter);
     long_reply::json(&request, &state, work).await
 }
 
@@ -48,10 +51,12 @@ async fn trained(
     key: ModelKey,
     dataset: Upload,
     bytes: u64,
+    reporter: Reporter,
 ) -> Result<Training, HttpError> {
     let (model, recording) = state.begin(&key, subject).await?;
     let live = state.config.live();
     let (limits, options) = (live.dataset.into(), live.training_options());
-    let job = ending(&recording, move || backend::train(&model, dataset, &limits, options));
+    let job =
+        ending(&recording, move || backend::train_reporting(&model, dataset, &limits, options, &reporter));
     ended(&recording, state.jobs.train(key, bytes, job).await)
 }

@@ -22,7 +22,7 @@ pub(super) use charts::{precision_recall_plot, probability_labels, probability_p
 pub(super) use names::Names;
 pub(super) use plot::{Plot, SIZE as PLOT_SIZE};
 pub(super) use thresholds::{LINES as THRESHOLD_LINES, plot as threshold_plot};
-pub(super) use words::words;
+pub use words::words;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 

@@ -8,7 +8,8 @@ use crate::text::Untrusted;
 const MAX_NAME: usize = 90;
 
 /// An indicator, a target or a time splitting method in words. Names of another form are returned as they are.
-pub(in crate::report) fn words(name: &str) -> String {
+#[must_use]
+pub fn words(name: &str) -> String {
     let name = Untrusted(name).line(MAX_NAME * 2);
     let (class, value) = match name.rsplit_once('/') {
         Some((class, value)) if !class.is_empty() => (class, Some(value)),

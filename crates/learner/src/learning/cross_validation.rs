@@ -51,6 +51,7 @@ pub(super) fn compare(training: TrainingSet<'_>, learners: &[&dyn Learner]) -> C
         fold.validation = thinned(&fold.validation, &targets, classes, max, seed);
     }
     let folds = CrossValidation { training, folds, targets, size };
+    training.limit.has_parts(learners.iter().map(|learner| learner.parts(&folds)).sum());
     let mut candidates: Vec<Candidate> =
         learners.par_iter().flat_map_iter(|learner| learner.cross_validate(&folds)).collect();
     candidates.sort_by(|a, b| a.log_loss.total_cmp(&b.log_loss));

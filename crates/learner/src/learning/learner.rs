@@ -20,6 +20,9 @@ pub(super) const FEW_SAMPLES: usize = 500;
 
 /// A family of models that chooses its hyperparameters by cross-validation.
 pub(super) trait Learner: Sync {
+    /// The number of times that [`Self::cross_validate`] calls [`TimeLimit::part_done`].
+    fn parts(&self, folds: &CrossValidation<'_>) -> usize;
+
     /// The candidates for the ensemble, with their out-of-fold margins; empty when the family does not suit these samples.
     fn cross_validate(&self, folds: &CrossValidation<'_>) -> Vec<Candidate>;
 }

@@ -48,6 +48,10 @@ const MAX_FINAL_CELLS: usize = 4_000_000;
 const EARLY_STOPPING_PENALTIES: usize = 2;
 
 impl Learner for LinearLearner {
+    fn parts(&self, folds: &CrossValidation<'_>) -> usize {
+        bases(folds.training.rows.len(), folds.training.inputs).len()
+    }
+
     fn cross_validate(&self, folds: &CrossValidation<'_>) -> Vec<Candidate> {
         let bases = bases(folds.training.rows.len(), folds.training.inputs);
         bases.into_par_iter().map(|basis| best_penalty(folds, basis)).collect()
@@ -143,6 +147,7 @@ fn best_penalty(folds: &CrossValidation<'_>, params: BasisParams) -> Candidate {
             }
         }
     }
+    limit.part_done();
     best.expect("at least one penalty was tried")
 }
 

@@ -11,6 +11,7 @@ mod decisions;
 mod distribution;
 mod ensemble;
 mod evaluation;
+mod explanation;
 mod folds;
 mod groups;
 mod importance;
@@ -39,6 +40,7 @@ mod trees;
 pub use calibration::{Calibration, CalibrationBin, CalibrationData};
 pub use distribution::{Drift, FeatureDistribution, FeatureDrift, drift};
 pub use evaluation::{Evaluation, Iteration, evaluate, evaluate_by_groups, evaluate_predictions};
+pub use explanation::{Contribution, Contributions, Method, OutputExplanation, Sampling};
 pub use groups::{GroupError, GroupErrors, GroupMetrics, Groups, Rate};
 pub use learning_curve::LearningPoint;
 pub use linfa_models::{LearnerParams, LearnerValidParams, LinfaError};
@@ -51,8 +53,9 @@ pub use time_limit::{TrainingPhase, TrainingTime};
 pub use train::{train, train_within};
 pub use trained_model::TrainedModel;
 
-pub(crate) use basis::{RandomFeatures, Term};
-pub(crate) use preprocessing::CLIP;
+pub(crate) use additive_model::{AdditiveModel, LinearModel, margin_count};
+pub(crate) use basis::{Basis, RandomFeatures, Term};
+pub(crate) use preprocessing::{CLIP, Input};
 pub(crate) use trees::{Forest, Tree, TreeSplit};
 
 use crate::dataset::Class;

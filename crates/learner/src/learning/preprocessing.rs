@@ -46,6 +46,19 @@ impl Input {
     }
 }
 
+/// The standardised values of some samples, row by row; NaN where one is missing.
+pub(crate) fn standardised_rows(inputs: &[Input], features: &Features, rows: &[u32]) -> Vec<f32> {
+    let width = inputs.len();
+    let mut values = vec![0.0_f32; rows.len() * width];
+    for (at, input) in inputs.iter().enumerate() {
+        let column = &features.columns()[input.feature];
+        let standardised = |&value: &f32| if value.is_nan() { value } else { input.standardised(value) };
+        let table: Vec<f32> = column.values().iter().map(standardised).collect();
+        column.for_each_code(rows, |row, code| values[row * width + at] = table[code]);
+    }
+    values
+}
+
 /// The features that vary among `rows` and are not a copy of another.
 pub(crate) fn choose_inputs(features: &Features, rows: &[u32]) -> Vec<Input> {
     let mut seen: HashMap<u64, Vec<usize>> = HashMap::new();

@@ -4,7 +4,7 @@
 //! all.
 
 use std::fmt::Debug;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Says how much of the time for a [training](super::train_within) has passed.
 ///
@@ -34,6 +34,12 @@ pub trait TrainingTime: Sync + Debug {
     fn begins(&self, phase: TrainingPhase) {
         let _ = phase;
     }
+
+    /// Called when one of the parts of a phase is done, from several threads and not always in order. Parts take different
+    /// times.
+    fn advanced(&self, phase: TrainingPhase, done: usize, total: usize) {
+        let _ = (phase, done, total);
+    }
 }
 
 /// The phases of a training.
@@ -51,21 +57,40 @@ impl TrainingTime for () {}
 /// The share of the time after which candidates are compared no longer: the model has to be fitted, too.
 const FOR_COMPARISON: f64 = 0.5;
 
-/// The limit of one phase of a training.
+/// The limit of one phase of a training, and how many of its parts are done.
 #[derive(Debug)]
 pub(super) struct TimeLimit<'a> {
     time: &'a dyn TrainingTime,
+    phase: TrainingPhase,
     share: f64,
     has_ended_something: AtomicBool,
+    total: AtomicUsize,
+    done: AtomicUsize,
 }
 
 impl<'a> TimeLimit<'a> {
     pub fn of_comparison(time: &'a dyn TrainingTime) -> Self {
-        Self { time, share: FOR_COMPARISON, has_ended_something: AtomicBool::new(false) }
+        Self::of(time, TrainingPhase::Select, FOR_COMPARISON)
     }
 
     pub fn of_fit(time: &'a dyn TrainingTime) -> Self {
-        Self { time, share: 1.0, has_ended_something: AtomicBool::new(false) }
+        Self::of(time, TrainingPhase::Fit, 1.0)
+    }
+
+    fn of(time: &'a dyn TrainingTime, phase: TrainingPhase, share: f64) -> Self {
+        let (total, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { time, phase, share, has_ended_something: AtomicBool::new(false), total, done }
+    }
+
+    /// The phase has this many parts.
+    pub fn has_parts(&self, parts: usize) {
+        self.total.store(parts, Ordering::Relaxed);
+    }
+
+    /// One more part is done.
+    pub fn part_done(&self) {
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        self.time.advanced(self.phase, done, self.total.load(Ordering::Relaxed));
     }
 
     /// Whether the time of this phase has passed. Only callers that have more to do may ask.
@@ -85,6 +110,8 @@ impl<'a> TimeLimit<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
     use crate::dataset::{Class, Features, Labelled};
     use crate::learning::{train, train_within};
@@ -119,6 +146,30 @@ mod tests {
         let rows: Vec<u32> = (0..600).collect();
         let probabilities = late.probabilities(samples.features(), &rows);
         assert!(probabilities.iter().all(|probability| probability.is_finite()));
+    }
+
+    /// The reports of parts.
+    #[derive(Debug, Default)]
+    struct Parts(Mutex<Vec<(TrainingPhase, usize, usize)>>);
+
+    impl TrainingTime for Parts {
+        fn advanced(&self, phase: TrainingPhase, done: usize, total: usize) {
+            self.0.lock().expect("no thread panicked").push((phase, done, total));
+        }
+    }
+
+    #[test]
+    fn a_training_reports_all_parts_of_both_phases_and_gives_the_same_model() {
+        let (samples, parts) = (samples(), Parts::default());
+        assert_eq!(train_within(&samples, &parts), train(&samples));
+        let reports = parts.0.into_inner().expect("no thread panicked");
+        for phase in [TrainingPhase::Select, TrainingPhase::Fit] {
+            let of_phase: Vec<_> = reports.iter().filter(|report| report.0 == phase).collect();
+            let mut done: Vec<usize> = of_phase.iter().map(|report| report.1).collect();
+            done.sort_unstable();
+            assert_eq!(done, (1..=of_phase.len()).collect::<Vec<_>>());
+            assert!(!done.is_empty() && of_phase.iter().all(|report| report.2 == done.len()), "{reports:?}");
+        }
     }
 
     #[test]

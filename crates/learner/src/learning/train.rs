@@ -162,8 +162,14 @@ pub(super) fn train_with_recipe(
 fn fit(training: &TrainingSet<'_>, candidates: &[Compared], ensemble: &Ensemble) -> AdditiveModel {
     let members: Vec<(&Compared, f64)> =
         candidates.iter().zip(ensemble.weights.iter().copied()).filter(|(_, weight)| *weight > 0.0).collect();
+    training.limit.has_parts(members.len());
+    let fit = |hyperparameters: &dyn Hyperparameters| {
+        let fitted = hyperparameters.fit(training);
+        training.limit.part_done();
+        fitted
+    };
     let fitted: Vec<AdditiveModel> =
-        members.par_iter().map(|((hyperparameters, _), _)| hyperparameters.fit(training)).collect();
+        members.par_iter().map(|((hyperparameters, _), _)| fit(hyperparameters.as_ref())).collect();
     let margins = margin_count(training.classes());
     let mut sum = AdditiveModel::constant(Array1::from_elem(margins, ensemble.offset));
     for (member, (_, weight)) in fitted.into_iter().zip(members) {

@@ -1,12 +1,14 @@
 //! Trained models as ONNX files, and running them.
 //!
-//! Owns the translation of a [`crate::learning::TrainedModel`] into ONNX operators, the metadata inside the file,
+//! Owns the translation of a [`crate::learning::TrainedModel`] into ONNX operators and back, the metadata inside the file,
 //! the import of other tools' models, the checks a file must pass before it is run, and the ONNX runtime (tract).
 //! Must not know where files are kept or what HTTP is.
 
 mod check;
 mod decode;
 mod error;
+mod explain;
+mod from_onnx;
 mod graph;
 mod import;
 mod limits;
@@ -22,8 +24,10 @@ mod to_onnx;
 mod translate;
 mod tree_ensemble;
 mod tree_graph;
+mod tree_reader;
 
 pub use error::ModelError;
+pub use explain::{ExplainError, Explanations, explain};
 pub use import::{CLASSIFIER, MAX_MODEL_BYTES, MODEL, MODEL_JSON, ModelFiles, import};
 pub use metadata::{FORMAT, ModelMetadata, TopFeature};
 pub use output_check::synthetic_samples_with_gaps;

@@ -106,33 +106,61 @@ impl Model {
     /// # Errors
     /// [`ModelError::Features`] when they are not the model's features.
     pub fn predict(&self, features: Features) -> Result<Array2<f64>, ModelError> {
+        self.predict_aligned(&self.aligned(features)?)
+    }
+
+    /// The features in the model's order.
+    pub(super) fn aligned(&self, features: Features) -> Result<Features, ModelError> {
         let known = &self.metadata.features;
-        let features = if self.metadata.named && self.metadata.open_ended {
+        Ok(if self.metadata.named && self.metadata.open_ended {
             features.selected(known)?
         } else if self.metadata.named {
             features.aligned_to(known)?
         } else {
             features.by_position(known, self.metadata.open_ended)?
-        };
+        })
+    }
+
+    /// The same as [`Model::predict`] for features in the model's order.
+    pub(super) fn predict_aligned(&self, features: &Features) -> Result<Array2<f64>, ModelError> {
         let plan = self.plans.for_samples(features.rows())?;
         let rows: Vec<u32> = (0..features.rows() as u32).collect();
-        let run = |rows: &[u32]| self.run(&plan, &features, rows);
+        let run = |rows: &[u32]| self.run(&plan, features, rows);
         let chunks: Vec<Vec<f32>> = if plan.rows < BATCH {
             // Handing so little work to another thread takes longer than doing it.
             rows.chunks(plan.rows).map(run).collect::<Result<_, _>>()?
         } else {
             rows.par_chunks(plan.rows).map(run).collect::<Result<_, _>>()?
         };
-        let mut out = Array2::zeros((rows.len(), self.metadata.classes.len()));
-        for (out, value) in out.iter_mut().zip(chunks.into_iter().flatten()) {
-            *out = f64::from(value).clamp(0.0, 1.0);
-        }
-        for mut row in out.outer_iter_mut() {
-            let sum = row.sum();
+        let probabilities = self.probabilities(&chunks)?;
+        let shape = (rows.len(), self.metadata.classes.len());
+        Array2::from_shape_vec(shape, probabilities).map_err(|error| ModelError::Output(error.to_string()))
+    }
+
+    /// The probability of each class for rows of values in the model's order, row by row.
+    pub(super) fn predict_rows(&self, values: &[f32]) -> Result<Vec<f64>, ModelError> {
+        let width = self.metadata.features.len();
+        let plan = self.plans.for_samples(values.len() / width)?;
+        let run = |values: &[f32]| {
+            let mut raw = values.to_vec();
+            raw.resize(plan.rows * width, 0.0);
+            self.run_raw(&plan, &raw, values.len() / width)
+        };
+        let chunks: Vec<Vec<f32>> =
+            values.par_chunks(plan.rows * width).map(run).collect::<Result<_, _>>()?;
+        self.probabilities(&chunks)
+    }
+
+    /// Probabilities that sum to 1 for each sample, from the outputs for batches.
+    fn probabilities(&self, batches: &[Vec<f32>]) -> Result<Vec<f64>, ModelError> {
+        let values = batches.iter().flatten();
+        let mut out: Vec<f64> = values.map(|&value| f64::from(value).clamp(0.0, 1.0)).collect();
+        for row in out.chunks_exact_mut(self.metadata.classes.len()) {
+            let sum: f64 = row.iter().sum();
             if sum <= 0.0 {
                 return Err(ModelError::Output("all probabilities of a sample are 0".to_owned()));
             }
-            row /= sum;
+            row.iter_mut().for_each(|probability| *probability /= sum);
         }
         Ok(out)
     }
@@ -154,13 +182,18 @@ impl Model {
             let values = column.values();
             column.for_each_code(rows, |row, code| raw[row * width + at] = values[code]);
         }
-        let output = plan.run(&raw, width).map_err(ModelError::Runtime)?;
+        self.run_raw(plan, &raw, rows.len())
+    }
+
+    /// Runs the values of one batch, of which the first `rows` rows are samples.
+    fn run_raw(&self, plan: &Plan, raw: &[f32], rows: usize) -> Result<Vec<f32>, ModelError> {
+        let output = plan.run(raw, self.metadata.features.len()).map_err(ModelError::Runtime)?;
         let shape = output.shape();
         if shape != [plan.rows, self.metadata.classes.len()] {
             return Err(ModelError::Output(format!("its output has the shape {shape:?}")));
         }
         let view = output.to_plain_array_view::<f32>().map_err(ModelError::Runtime)?;
-        let values: Vec<f32> = view.iter().copied().take(rows.len() * self.metadata.classes.len()).collect();
+        let values: Vec<f32> = view.iter().copied().take(rows * self.metadata.classes.len()).collect();
         let problem = if values.iter().any(|value| value.is_nan()) {
             "its output for some samples is not a number (NaN), as of a logarithm or a root of a negative number"
         } else if values.iter().any(|value| value.is_infinite()) {

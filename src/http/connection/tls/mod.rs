@@ -43,6 +43,20 @@ pub(crate) struct Tls {
     config: Arc<ServerConfig>,
 }
 
+/// When the certificate that is in use ends; nothing without TLS.
+#[derive(Clone)]
+pub(crate) struct CertificateEnd(Option<Arc<Current>>);
+
+impl CertificateEnd {
+    pub(crate) fn of(tls: Option<&Tls>) -> Self {
+        Self(tls.map(|tls| tls.current.clone()))
+    }
+
+    pub(crate) fn get(&self) -> Option<Timestamp> {
+        Some(self.0.as_ref()?.read(|certificate| certificate.not_after))
+    }
+}
+
 /// The certificate of new connections. Those that are open keep theirs, and sessions can be resumed across a change.
 #[derive(Debug)]
 struct Current(RwLock<Certificate>);

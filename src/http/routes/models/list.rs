@@ -53,6 +53,7 @@ pub(in crate::http) async fn list(
             sort: parameters.sort,
             cursor,
             limit: parameters.per_page,
+            matches: &|_| true,
         };
         let page = backend::list(&store, &query)?;
         let links = parameters.links(&page, &prefix, |id| names.in_cursor(id));
@@ -70,7 +71,7 @@ fn tenants(state: &web::Data<AppState>) -> HashMap<String, String> {
 }
 
 /// How the models of a list are called.
-struct Names {
+pub(in crate::http) struct Names {
     owners: Owners,
     account: Account,
     /// The parameter `user`.
@@ -79,8 +80,25 @@ struct Names {
 }
 
 impl Names {
+    /// Those of all models that a user sees.
+    pub(in crate::http) fn of_account(
+        state: &web::Data<AppState>,
+        account: &Account,
+    ) -> Result<Self, HttpError> {
+        let owners = account.owners(&state.config, None)?;
+        Ok(Self { owners, account: account.clone(), user: None, tenants: tenants(state) })
+    }
+
+    /// Whether nothing is hidden: operations without a model are for such users.
+    pub(in crate::http) fn sees_all(&self) -> bool {
+        match &self.owners {
+            Owners::All => true,
+            Owners::One(tenant) => tenant.prefix().is_empty(),
+        }
+    }
+
     /// The owner and the name of a model on the disk; `None` if it is not listed.
-    fn of<'a>(&'a self, on_disk: &'a str) -> Option<(&'a str, &'a str)> {
+    pub(in crate::http) fn of<'a>(&'a self, on_disk: &'a str) -> Option<(&'a str, &'a str)> {
         let owned = || {
             // The prefix ends with the first underscore.
             let (prefix, name) = on_disk.split_at(on_disk.find('_')? + 1);
@@ -97,14 +115,14 @@ impl Names {
     }
 
     /// The id in a cursor: of the list of all users, that on the disk, by which it is sorted.
-    fn in_cursor(&self, on_disk: &str) -> String {
+    pub(in crate::http) fn in_cursor(&self, on_disk: &str) -> String {
         match &self.owners {
             Owners::All => on_disk.to_owned(),
             Owners::One(tenant) => tenant.visible(on_disk).unwrap_or(on_disk).to_owned(),
         }
     }
 
-    fn on_disk(&self, in_cursor: &str) -> String {
+    pub(in crate::http) fn on_disk(&self, in_cursor: &str) -> String {
         match &self.owners {
             Owners::All => in_cursor.to_owned(),
             Owners::One(tenant) => format!("{}{in_cursor}", tenant.prefix()),

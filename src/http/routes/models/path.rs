@@ -12,16 +12,16 @@ use crate::http::state::AppState;
 use crate::store::{DirHash, ModelId, ModelKey};
 
 /// A model of a request, and the tenant that it belongs to.
-pub(super) struct Named {
-    pub(super) key: ModelKey,
-    pub(super) tenant: Tenant,
+pub(in crate::http) struct Named {
+    pub(in crate::http) key: ModelKey,
+    pub(in crate::http) tenant: Tenant,
     /// The parameter `user`, for those that see whose a model is.
-    pub(super) user: Option<String>,
+    pub(in crate::http) user: Option<String>,
 }
 
 impl Named {
     /// The model of a path with `{uniqueid}` and `{dirhash}`, and of the parameter `user`. Notes its id for the log.
-    pub(super) fn of(request: &HttpRequest, state: &web::Data<AppState>) -> Result<Self, HttpError> {
+    pub(in crate::http) fn of(request: &HttpRequest, state: &web::Data<AppState>) -> Result<Self, HttpError> {
         let (id, dir) = (segment(request, "uniqueid")?, segment(request, "dirhash")?);
         let account = Account::of(request)?;
         let query = Form::of_query(request.query_string().as_bytes());

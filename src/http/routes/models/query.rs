@@ -18,20 +18,20 @@ const MAX_PER_PAGE: usize = 200;
 const MAX_QUOTED: usize = 40;
 
 /// What the parameters of a list request.
-pub(super) struct Parameters {
+pub(in crate::http) struct Parameters {
     /// The beginning of the `uniqueid`.
     pub(super) id_prefix: String,
     pub(super) dir: Option<DirHash>,
     pub(super) origin: Option<ModelOrigin>,
-    pub(super) sort: Sort,
-    pub(super) cursor: Cursor,
+    pub(in crate::http) sort: Sort,
+    pub(in crate::http) cursor: Cursor,
     pub(super) per_page: usize,
     /// All but the cursor, as they were sent.
     others: Vec<(&'static str, String)>,
 }
 
 impl Parameters {
-    pub(super) fn read(query: &Form) -> Result<Self, HttpError> {
+    pub(in crate::http) fn read(query: &Form) -> Result<Self, HttpError> {
         let value = |name: &'static str| query.value(name);
         let id_prefix = value("uniqueid").map(|raw| id("uniqueid", raw)).transpose()?.unwrap_or_default();
         let dir =
@@ -53,21 +53,7 @@ impl Parameters {
     /// The header `Link` of a page (RFC 8288). `prefix` is the path below which a proxy publishes the server; `id` turns an
     /// id on the disk into that of a cursor.
     pub(super) fn links(&self, page: &Page, prefix: &str, id: impl Fn(&str) -> String) -> String {
-        let cursor = |side: &str, place: &Place| {
-            let value = place.value.map(|value| value.to_string()).unwrap_or_default();
-            format!("{side}:{value}:{}/{}", id(&place.id), place.dir)
-        };
-        let first = page.models.first().filter(|_| page.has_previous);
-        let last = page.models.last().filter(|_| page.has_next);
-        let previous = match first {
-            Some((place, _)) => Some(cursor("before", place)),
-            // The page is beyond the end of the list.
-            None => page.has_previous.then(|| "before::".to_owned()),
-        };
-        let next = match last {
-            Some((place, _)) => Some(cursor("after", place)),
-            None => page.has_next.then(|| "after::".to_owned()),
-        };
+        let Neighbours { previous, next } = neighbours(page, id);
         let links = [
             ("next", next),
             ("prev", previous),
@@ -84,6 +70,32 @@ impl Parameters {
         };
         links.into_iter().filter_map(link).collect::<Vec<_>>().join(", ")
     }
+}
+
+/// The cursors of the pages beside a page, as far as they exist.
+pub(in crate::http) struct Neighbours {
+    pub(in crate::http) previous: Option<String>,
+    pub(in crate::http) next: Option<String>,
+}
+
+/// The pages beside a page. `id` turns an id on the disk into that of a cursor.
+pub(in crate::http) fn neighbours(page: &Page, id: impl Fn(&str) -> String) -> Neighbours {
+    let cursor = |side: &str, place: &Place| {
+        let value = place.value.map(|value| value.to_string()).unwrap_or_default();
+        format!("{side}:{value}:{}/{}", id(&place.id), place.dir)
+    };
+    let first = page.models.first().filter(|_| page.has_previous);
+    let last = page.models.last().filter(|_| page.has_next);
+    let previous = match first {
+        Some((place, _)) => Some(cursor("before", place)),
+        // The page is beyond the end of the list.
+        None => page.has_previous.then(|| "before::".to_owned()),
+    };
+    let next = match last {
+        Some((place, _)) => Some(cursor("after", place)),
+        None => page.has_next.then(|| "after::".to_owned()),
+    };
+    Neighbours { previous, next }
 }
 
 fn id<'a>(name: &'static str, raw: &'a str) -> Result<&'a str, HttpError> {

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, Resource, web};
 use super::path::Named;
 use super::view::Rollback;
 use crate::audit::Operation;
-use crate::backend;
+use crate::backend::{self, RolledBack};
 use crate::http::audit::{ended, ending};
 use crate::http::error::HttpError;
 use crate::http::extract::account::Access;
@@ -15,6 +15,7 @@ use crate::http::extract::form::Form;
 use crate::http::openapi::forms::{ModelPath, OtherUser};
 use crate::http::routes::resource::{post, protected_for};
 use crate::http::state::AppState;
+use crate::store::ModelKey;
 use crate::text::Untrusted;
 
 /// The largest number of a generation that a request can name.
@@ -47,6 +48,17 @@ pub(in crate::http) async fn roll_back(
     let Named { key, .. } = Named::of(&request, &state)?;
     let query = Form::of_query(request.query_string().as_bytes());
     let number = query.value("generation").map(generation).transpose()?;
+    let done = perform(&state, caller, key, number).await?;
+    Ok(HttpResponse::Ok().json(Rollback::new(&done)))
+}
+
+/// Rolls a model back to a generation, or to the one before the current one, and records that.
+pub(in crate::http) async fn perform(
+    state: &web::Data<AppState>,
+    caller: Caller,
+    key: ModelKey,
+    number: Option<u64>,
+) -> Result<RolledBack, HttpError> {
     let (store, looked_up) = (state.store.clone(), key.clone());
     let exists = move || backend::is_stored(&store, &looked_up);
     if !state.jobs.quick.run(exists).await?? {
@@ -56,11 +68,11 @@ pub(in crate::http) async fn roll_back(
     let (model, recording) = state.begin(&key, subject).await?;
     let job = ending(&recording, move || backend::roll_back(&model, number));
     // Not during a training of this model, which would publish what it began with.
-    let done = ended(&recording, state.jobs.replace(key, job).await)?;
-    Ok(HttpResponse::Ok().json(Rollback::new(&done)))
+    ended(&recording, state.jobs.replace(key, job).await)
 }
 
-fn generation(raw: &str) -> Result<u64, HttpError> {
+/// Parses the number of a generation.
+pub(in crate::http) fn generation(raw: &str) -> Result<u64, HttpError> {
     let number = raw.parse().ok().filter(|_| raw.bytes().all(|byte| byte.is_ascii_digit()));
     number.filter(|number| (1..=MAX_GENERATION).contains(number)).ok_or_else(|| {
         let raw = Untrusted(raw).quoted(40);

@@ -5,7 +5,7 @@
 use ndarray::Array2;
 
 use crate::dataset::Features;
-use crate::learning::preprocessing::Input;
+use crate::learning::preprocessing::{Input, standardised_rows};
 
 /// A symmetric tree: all nodes of a level have the same split. The directions, 0 for left and 1 for right, are the
 /// binary digits of the index of a leaf, the first split's the highest.
@@ -48,16 +48,9 @@ impl Forest {
         if self.trees.is_empty() {
             return;
         }
-        // Row-major, NaN where missing: a tree compares different inputs of one row.
-        let width = inputs.len();
-        let mut values = vec![0.0_f32; rows.len() * width];
-        for (at, input) in inputs.iter().enumerate() {
-            let column = &features.columns()[input.feature];
-            let standardised = |&value: &f32| if value.is_nan() { value } else { input.standardised(value) };
-            let table: Vec<f32> = column.values().iter().map(standardised).collect();
-            column.for_each_code(rows, |row, code| values[row * width + at] = table[code]);
-        }
-        for (row, mut out) in values.chunks_exact(width).zip(out.outer_iter_mut()) {
+        // Row by row: a tree compares different inputs of one row.
+        let values = standardised_rows(inputs, features, rows);
+        for (row, mut out) in values.chunks_exact(inputs.len()).zip(out.outer_iter_mut()) {
             for tree in &self.trees {
                 out[tree.margin] += f64::from(tree.value(row));
             }
@@ -83,10 +76,11 @@ impl TreeSplit {
 
 impl Tree {
     fn value(&self, row: &[f32]) -> f32 {
-        let leaf = self
-            .splits
-            .iter()
-            .fold(0, |leaf, split| 2 * leaf + usize::from(split.goes_right(row[split.input])));
-        self.leaves[leaf]
+        self.leaves[self.leaf(row)]
+    }
+
+    /// The index of the leaf that a row of standardised values reaches; NaN is a missing value.
+    pub(crate) fn leaf(&self, row: &[f32]) -> usize {
+        self.splits.iter().fold(0, |leaf, split| 2 * leaf + usize::from(split.goes_right(row[split.input])))
     }
 }

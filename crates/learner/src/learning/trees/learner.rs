@@ -35,9 +35,13 @@ const MIN_SAMPLES_FOR_SHARED_SPLITS: usize = 40;
 const MIN_SAMPLES_FOR_DEEP_TREES: usize = 400;
 
 impl Learner for TreeLearner {
+    fn parts(&self, folds: &CrossValidation<'_>) -> usize {
+        tried(folds).len() * folds.folds.len()
+    }
+
     fn cross_validate(&self, folds: &CrossValidation<'_>) -> Vec<Candidate> {
-        let TrainingSet { samples, rows, inputs, seed, .. } = folds.training;
-        let tried = tree_params(folds.size, inputs.len(), folds.training.classes(), seed);
+        let TrainingSet { samples, rows, inputs, .. } = folds.training;
+        let tried = tried(folds);
         if tried.is_empty() {
             return Vec::new();
         }
@@ -60,6 +64,11 @@ impl Hyperparameters for TreeParams {
     fn describe(&self) -> String {
         format!("gradient-boosted trees ({} rounds, depth {})", self.max_rounds, self.depth)
     }
+}
+
+fn tried(folds: &CrossValidation<'_>) -> Vec<TreeParams> {
+    let TrainingSet { inputs, seed, .. } = folds.training;
+    tree_params(folds.size, inputs.len(), folds.training.classes(), seed)
 }
 
 /// The trees that are tried: shallow ones overfit less, deep ones fit details. The best depth differs from dataset to
@@ -120,6 +129,7 @@ fn best_rounds(
         .map(|fold| {
             let boosted =
                 boost(binned, targets, folds.training.classes(), fold, params, folds.training.limit);
+            folds.training.limit.part_done();
             (boosted.rounds, boosted.margins)
         })
         .unzip();
