@@ -7,7 +7,7 @@ use std::io;
 use super::inspect::InspectError;
 use super::transfer::ImportError;
 use crate::dataset::{ArchiveError, DatasetError, Mismatch};
-use crate::learning::LearningError;
+use crate::learning::{GroupError, LearningError};
 use crate::model::{ExplainError, ModelError};
 use crate::report::ReportError;
 use crate::store::{RollbackError, StoreError};
@@ -59,6 +59,9 @@ pub enum BackendError {
     /// No model can be trained on the samples.
     #[error("{0}.")]
     Learning(#[from] LearningError),
+    /// The samples cannot be grouped by the column.
+    #[error("{0}")]
+    Groups(#[from] GroupError),
     /// The model would have more classes than the limit.
     #[error(
         "With this dataset the model would have {classes} classes, more than the limit of {max}, which is the server's \
@@ -203,6 +206,7 @@ impl BackendError {
             Self::Dataset(_)
             | Self::Mismatch(_)
             | Self::Learning(_)
+            | Self::Groups(_)
             | Self::TooManyClasses { .. }
             | Self::InvalidImport(_)
             | Self::ImportedModel(_)

@@ -15,7 +15,7 @@ use super::reply::{EvaluationFigures, EvaluationReply, Status};
 use super::score::probabilities;
 use super::{BackendError, NOT_TRAINED, Upload, open};
 use crate::dataset::{DataQuality, Labelled, Limits, read_labelled};
-use crate::learning::{self, Evaluation, Progress};
+use crate::learning::{self, Drift, Evaluation, Groups, Progress};
 use crate::model::Model;
 use crate::report::{self, DatasetFacts, PreviousRun, ReportError, RunReport};
 use crate::store::{ModelDir, NewRun, Run, RunId};
@@ -35,6 +35,8 @@ pub struct EvaluationRequest {
     pub iterations: usize,
     /// What the reply to a good evaluation says.
     pub info: EvaluationInfo,
+    /// The column whose values divide the samples into groups, to compare their errors.
+    pub group_by: Option<String>,
 }
 
 /// What the `info` of a good evaluation has. The other sentences are Moodle's and are always there.
@@ -116,12 +118,18 @@ fn evaluate_observed(
         facts.class_counts = labels.zip(samples.class_counts()).collect();
         let _evaluate = info_span!("evaluate").entered();
         quality = Some(on_learning_threads(|| DataQuality::of(&samples)));
+        let groups = request.group_by.as_ref().map(|column| Groups::by_column(samples.features(), column));
+        let groups = groups.transpose()?;
+        let groups = groups.as_ref();
         match trained {
-            Some(trained) => evaluate_trained(trained, &samples)?,
-            None => on_learning_threads(|| learning::evaluate(&samples, iterations, progress)).map_or_else(
-                |error| Outcome::none(Status::NOT_ENOUGH_DATA, &format!("{error}.")),
-                Outcome::of,
-            ),
+            Some(trained) => evaluate_trained(trained, &samples, groups)?,
+            None => {
+                let evaluate = || learning::evaluate_by_groups(&samples, iterations, groups, progress);
+                on_learning_threads(evaluate).map_or_else(
+                    |error| Outcome::none(Status::NOT_ENOUGH_DATA, &format!("{error}.")),
+                    Outcome::of,
+                )
+            }
         }
     } else {
         let mismatch = "The labels from the provided dataset do not match the targetclasses from the header";
@@ -138,6 +146,7 @@ fn evaluate_observed(
         finished: Timestamp::now(),
         dataset: facts,
         quality: quality.as_ref(),
+        drift: outcome.drift.as_ref(),
         previous: previous.as_ref(),
         min_score: request.min_score,
         max_deviation: request.max_deviation,
@@ -164,30 +173,39 @@ fn previous_run(model_dir: &ModelDir) -> Option<PreviousRun> {
     newest_first.filter_map(read).find_map(|bytes| PreviousRun::read(&bytes))
 }
 
-fn evaluate_trained(trained: &ModelDir, samples: &Labelled) -> Result<Outcome, BackendError> {
-    match CurrentModel::at(trained)? {
-        Some(current) => {
-            let predicted = probabilities(&Model::load(&current.onnx)?, samples)?;
-            Ok(Outcome::of(learning::evaluate_predictions(samples, &predicted)))
-        }
-        None => Ok(Outcome::none(Status::NO_MODEL, NOT_TRAINED)),
-    }
+fn evaluate_trained(
+    trained: &ModelDir,
+    samples: &Labelled,
+    groups: Option<&Groups>,
+) -> Result<Outcome, BackendError> {
+    let Some(current) = CurrentModel::at(trained)? else {
+        return Ok(Outcome::none(Status::NO_MODEL, NOT_TRAINED));
+    };
+    let model = Model::load(&current.onnx)?;
+    let predicted = probabilities(&model, samples)?;
+    let mut evaluation = learning::evaluate_predictions(samples, &predicted);
+    let targets: Vec<usize> = samples.targets().iter().map(|&target| target as usize).collect();
+    evaluation.groups = groups.map(|groups| groups.errors_of(&predicted, &targets));
+    let drift = learning::drift(&model.metadata().distributions, samples.features());
+    Ok(Outcome { drift, ..Outcome::of(evaluation) })
 }
 
 /// The figures of an evaluation, and its status with the sentences for it.
 struct Outcome {
     measured: Option<Evaluation>,
+    /// The difference of the dataset from what the tested model learnt from.
+    drift: Option<Drift>,
     status: Status,
     info: Vec<String>,
 }
 
 impl Outcome {
     fn of(evaluation: Evaluation) -> Self {
-        Self { measured: Some(evaluation), status: Status::OK, info: Vec::new() }
+        Self { measured: Some(evaluation), drift: None, status: Status::OK, info: Vec::new() }
     }
 
     fn none(status: Status, reason: &str) -> Self {
-        Self { measured: None, status, info: vec![reason.to_owned()] }
+        Self { measured: None, drift: None, status, info: vec![reason.to_owned()] }
     }
 
     /// Adds the status bits and sentences of a comparison with the request, in the order that Moodle expects: first the

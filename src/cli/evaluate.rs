@@ -21,18 +21,20 @@ use crate::backend::{
     TimeBudget, evaluation_log,
 };
 use crate::dataset::Limits;
+use crate::report::REPORT_HTML;
 use crate::store::ModelDir;
 
 /// Evaluate on a dataset how well the target can be predicted.
 ///
 /// Without --model, trains on 80 % of the samples and tests on the other 20 %, several times, as Moodle's evaluation does. With
-/// it, tests a trained model on all samples. Prints a verdict and the figures; --output writes the report with charts. No model
-/// is changed. Exits with 3 when the result is not good enough or there is none.
+/// it, tests a trained model on all samples. Prints a verdict and the figures; --output writes the report with charts, --report
+/// its page alone. No model is changed. Exits with 3 when the result is not good enough or there is none.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   moodle-mlbackend evaluate training.csv --output report
   moodle-mlbackend evaluate training.csv --iterations 3 --json
+  moodle-mlbackend evaluate training.csv --report report.html --group-by range/0
   moodle-mlbackend evaluate test.csv --model model.onnx --output report.zip")]
 pub struct Args {
     /// The dataset; - is standard input
@@ -65,6 +67,14 @@ pub struct Args {
     /// Write the report: a zip if the name ends with .zip or is -, otherwise a new directory
     #[arg(long, short, value_name = "PATH")]
     output: Option<PathBuf>,
+
+    /// Write the page of the report, report.html, alone
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+
+    /// Compare the errors of groups: the name of the column whose values make them
+    #[arg(long, value_name = "COLUMN")]
+    group_by: Option<String>,
 
     #[command(flatten)]
     force: Force,
@@ -109,6 +119,9 @@ struct Evaluated {
     /// The report that was written.
     #[serde(skip_serializing_if = "Option::is_none")]
     output: Option<PathBuf>,
+    /// The page that was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    report: Option<PathBuf>,
 }
 
 /// The figures of a server's response, under names without spaces.
@@ -147,9 +160,9 @@ impl From<&EvaluationFigures> for Figures {
 #[must_use]
 pub fn run(args: &Args) -> ExitCode {
     exit_with(evaluate(args), |result| {
-        let is_on_stdout = args.output.as_deref().map(Output::named) == Some(Output::Stdout);
+        let is_on_stdout = [&args.output, &args.report].into_iter().flatten().any(|path| is_stdout(path));
         match () {
-            // Standard output is the report.
+            // Standard output is the report or its page.
             () if is_on_stdout => eprintln!("{}", text(result, args)),
             () if args.json => print_json(result),
             () => print(&text(result, args)),
@@ -164,6 +177,9 @@ fn evaluate(args: &Args) -> Result<Evaluated, EvaluateError> {
         Some(path) => check_directory(path)?,
         None => {}
     }
+    if let Some(path) = &args.report {
+        Output::named(path).check(args.force)?;
+    }
     let dataset = input::open(&args.dataset)?;
     let named = |model: &PathBuf| ChosenModel::named(model, args.data_dir.as_deref(), "evaluate");
     let trained = args.model.as_ref().map(named).transpose()?;
@@ -173,6 +189,7 @@ fn evaluate(args: &Args) -> Result<Evaluated, EvaluateError> {
         max_deviation: args.max_deviation,
         iterations: usize::try_from(args.iterations).unwrap_or(usize::MAX),
         info: EvaluationInfo::Result,
+        group_by: args.group_by.clone(),
     };
     let bar = args.quiet.bar("  evaluating {bar:24.cyan/240} {pos} of {len} iterations, {elapsed}");
     let budget = TimeBudget::new(Duration::from_secs(args.evaluation_seconds), |done, requested| {
@@ -187,18 +204,26 @@ fn evaluate(args: &Args) -> Result<Evaluated, EvaluateError> {
     if let Some(path) = &args.output {
         write_report(path, args.force, run, &reply)?;
     }
+    if let Some(path) = &args.report {
+        write_page(path, args.force, run, &reply)?;
+    }
     Ok(Evaluated {
         verdict: verdict(reply.status),
         status: reply.status,
         figures: reply.figures.as_ref().map(Figures::from),
         info: reply.info,
         output: args.output.clone(),
+        report: args.report.clone(),
     })
+}
+
+fn is_stdout(path: &Path) -> bool {
+    Output::named(path) == Output::Stdout
 }
 
 /// Whether the report is one file.
 fn is_file(path: &Path) -> bool {
-    is_zip(path) || Output::named(path) == Output::Stdout
+    is_zip(path) || is_stdout(path)
 }
 
 fn write_report(
@@ -215,6 +240,16 @@ fn write_report(
     let read = |name: String| Ok((run.read(&name)?, name));
     let files = run.files()?.into_iter().map(read).collect::<std::io::Result<Vec<_>>>()?;
     Ok(write_directory(path, files.iter().map(|(bytes, name)| (name.as_str(), bytes.as_slice())))?)
+}
+
+fn write_page(
+    path: &Path,
+    force: Force,
+    model_dir: &ModelDir,
+    reply: &EvaluationReply,
+) -> Result<(), EvaluateError> {
+    let Some(run) = model_dir.run(reply.runid).map_err(BackendError::from)? else { return Ok(()) };
+    Ok(Output::named(path).write(force, &run.read(REPORT_HTML)?)?)
 }
 
 fn verdict(status: Status) -> &'static str {
@@ -254,8 +289,9 @@ fn text(result: &Evaluated, args: &Args) -> String {
         );
         let _ = write!(text, "\n{}", key_value_table(&rows));
     }
-    if let Some(path) = args.output.as_deref().filter(|path| Output::named(path) != Output::Stdout) {
-        let _ = writeln!(text, "\nReport: {}", path.display());
+    let files = [&args.output, &args.report].into_iter().flatten().filter(|path| !is_stdout(path));
+    for (at, path) in files.enumerate() {
+        let _ = writeln!(text, "{}Report: {}", if at == 0 { "\n" } else { "" }, path.display());
     }
     text.trim_end().to_owned()
 }

@@ -67,7 +67,7 @@ pub(super) fn model_text(model: &ModelReport) -> String {
         }
     }
     if !model.top_features.is_empty() {
-        text += "\nFeatures with the most influence on the predictions:\n";
+        text += "\nFeatures with the largest shares in the model (what the predictions are made of):\n";
         let mut table = table(&["feature", "share", ""]);
         let max = model.top_features.iter().map(|feature| feature.weight).fold(f64::MIN_POSITIVE, f64::max);
         for feature in &model.top_features {

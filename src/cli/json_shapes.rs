@@ -105,7 +105,8 @@ pub(super) const SHAPES: &[Shape] = &[
   "balanced_accuracy": 0.8195,
   "precision": 0.8212,
   "recall": 0.8203,
-  "output": "report.zip"
+  "output": "report.zip",
+  "report": "report.html"
 }"#,
     },
     Shape {

@@ -243,6 +243,7 @@ fn evaluation_request(
         max_deviation: number("maximum deviation", max_deviation, 0.0..=1.0)?,
         iterations: number("number of iterations", iterations, 1..=1_000)?,
         info: evaluation_info(),
+        group_by: None,
     })
 }
 

@@ -2,8 +2,8 @@
 
 use super::{DatasetFacts, RunReport};
 use crate::learning::{
-    Calibration, CalibrationBin, ClassMetrics, Evaluation, FeatureImportance, Iteration, Metrics,
-    ProbabilityCounts, RocCurve,
+    Calibration, CalibrationBin, ClassMetrics, Drift, Evaluation, FeatureDrift, FeatureImportance,
+    GroupErrors, GroupMetrics, Iteration, LearningPoint, Metrics, ProbabilityCounts, Rate, RocCurve,
 };
 
 pub(super) const INFO: &str = "A sentence for the administrator.";
@@ -24,6 +24,7 @@ pub(super) fn report(evaluation: Option<&Evaluation>, status: u8) -> RunReport<'
             target: Some("\\core_course\\analytics\\target\\course_dropout".to_owned()),
         },
         quality: None,
+        drift: None,
         previous: None,
         min_score: 0.7,
         max_deviation: 0.05,
@@ -50,11 +51,53 @@ pub(super) fn evaluation(classes: usize, iterations: usize) -> Evaluation {
             deviation: 0.01,
             direction: Some(-0.6),
         }],
+        learning_curve: learning_curve(classes),
+        groups: None,
         auc_deviation: (classes == 2).then_some(0.021),
         score_deviation: 0.0123,
         grouped_score: None,
         iterations,
     }
+}
+
+fn learning_curve(classes: usize) -> Vec<LearningPoint> {
+    let point = |(training_samples, error): (usize, f64)| LearningPoint {
+        training_samples,
+        score: 0.9 - error / 10.0,
+        auc: (classes == 2).then_some(0.95 - error / 4.0),
+        log_loss: error,
+    };
+    [(190, 0.5), (380, 0.42), (760, 0.37), (1_523, 0.33)].map(point).to_vec()
+}
+
+/// One feature has changed, another has not.
+pub(super) fn drift() -> Drift {
+    let changed = FeatureDrift {
+        feature: r"\mod_forum\analytics\indicator\cognitive_depth".to_owned(),
+        psi: 0.4,
+        by_chance: 0.02,
+        mean_before: 0.2,
+        mean_now: Some(0.6),
+        missing_before: 0.1,
+        missing_now: 0.4,
+    };
+    let same = FeatureDrift { psi: 0.01, mean_now: Some(0.2), missing_now: 0.1, ..changed.clone() };
+    Drift { overall: 0.205, training_samples: 900, features: vec![changed, same] }
+}
+
+/// Two groups that differ in recall, and a hidden one.
+pub(super) fn groups() -> GroupErrors {
+    let rate = |value: f64| Rate { value, low: value - 0.1, high: value + 0.05 };
+    let group = |group: &str, recall: f64| GroupMetrics {
+        group: group.to_owned(),
+        samples: 120,
+        accuracy: rate(0.85),
+        recall: Some(rate(recall)),
+        false_positive_rate: Some(rate(0.2)),
+        predicted: 0.3,
+        observed: rate(0.31),
+    };
+    GroupErrors { column: "range/0".to_owned(), groups: vec![group("-1", 0.9), group("1", 0.6)], hidden: 1 }
 }
 
 fn iteration(classes: usize, n: usize) -> Iteration {
@@ -75,6 +118,8 @@ fn iteration(classes: usize, n: usize) -> Iteration {
             log_loss: 0.33 - variation,
             brier: 0.1 - variation,
             majority_accuracy: 0.857,
+            mcc: 0.42,
+            average_precision: (classes == 2).then_some(0.7),
         },
         per_class: per_class(classes),
         calibration: calibration(),

@@ -1,5 +1,5 @@
-//! Writes the report of an evaluation: `report.html` (a page for people), `info.log` (plain text), `roc-curve.png` and `calibration.png` (charts),
-//! `tensor/` (`TensorBoard` event files, to which Moodle refers its administrator), `report.json` (figures for
+//! Writes the report of an evaluation: `report.html` (a page for people), `info.log` (plain text), charts as PNG files (docs/report.md
+//! lists them), `tensor/` (`TensorBoard` event files, to which Moodle refers its administrator), `report.json` (figures for
 //! tools); and packs the files for a download.
 //!
 //! Owns what a report looks like. Must not know where runs are stored, which client requested them, or how a
@@ -18,6 +18,7 @@ mod format;
 mod html;
 mod info_log;
 mod moodle_info;
+mod plot_pictures;
 mod previous_run;
 mod raster;
 mod report_json;
@@ -25,9 +26,13 @@ mod roc;
 mod roc_chart;
 mod roc_panel;
 mod run_report;
+#[cfg(test)]
+mod schema_page;
 mod summary;
 mod svg;
+mod table_pictures;
 mod tensorboard;
+mod tensorboard_messages;
 
 pub use archive::{EMPTY_ZIP, zip};
 pub use error::ReportError;
@@ -62,9 +67,19 @@ pub fn write(
     save("info.log", info_log::text(report).as_bytes())?;
     save(REPORT_HTML, html::page(report).as_bytes())?;
     save(REPORT_JSON, &report_json::json(report)?)?;
-    save(&tensorboard::file_name(report.started), &tensorboard::events(report))?;
-    store("roc-curve.png", &roc_chart::draw(report)?)?;
-    store("calibration.png", &calibration_chart::draw(report)?)
+    let roc = roc_chart::draw(report)?;
+    save(&tensorboard::file_name(report.started), &tensorboard::events(report, &roc))?;
+    store("roc-curve.png", &roc)?;
+    store("calibration.png", &calibration_chart::draw(report)?)?;
+    let Some(evaluation) = report.evaluation else { return Ok(()) };
+    store("probabilities.png", &plot_pictures::probabilities(report, evaluation)?)?;
+    let optional = [
+        ("thresholds.png", plot_pictures::thresholds(report, evaluation)?),
+        ("precision-recall.png", plot_pictures::precision_recall(report, evaluation)?),
+        ("importance.png", table_pictures::importance(report, evaluation)?),
+        ("confusion.png", table_pictures::confusion(report, evaluation)?),
+    ];
+    optional.into_iter().try_for_each(|(name, picture)| picture.map_or(Ok(()), |bytes| store(name, &bytes)))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 
 use super::previous_run::PreviousRun;
 use crate::dataset::DataQuality;
-use crate::learning::Evaluation;
+use crate::learning::{Drift, Evaluation};
 
 /// The facts of a report.
 #[derive(Debug, Clone)]
@@ -19,6 +19,8 @@ pub struct RunReport<'a> {
     pub dataset: DatasetFacts,
     /// What is remarkable about the dataset; `None` when it could not be evaluated.
     pub quality: Option<&'a DataQuality>,
+    /// The difference of the dataset from what the tested model learnt from, where it is known.
+    pub drift: Option<&'a Drift>,
     /// The model's run before this one.
     pub previous: Option<&'a PreviousRun>,
     /// The minimum score (weighted F1) of a good model.

@@ -119,6 +119,14 @@ impl Svg {
         ));
     }
 
+    /// Elements of another picture, whose classes have the style `style`; `scale` times as large, with its corner at `at`.
+    pub fn embed(&mut self, elements: &str, style: &str, (x, y): Point, scale: f64) {
+        let elements = font::drawable(elements);
+        self.push(format_args!(
+            r#"<style>{style}</style><g transform="translate({x:.1} {y:.1}) scale({scale})" stroke-linecap="butt">{elements}</g>"#
+        ));
+    }
+
     /// The whole document. Shapes are moved by half a pixel, so that a line of one pixel fills whole pixels.
     pub fn document(&self) -> String {
         let (width, height) = self.size;

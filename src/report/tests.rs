@@ -9,8 +9,8 @@ use rstest::rstest;
 use super::svg::Colour;
 use super::*;
 use crate::learning::{
-    Calibration, CalibrationBin, ClassMetrics, Evaluation, FeatureImportance, Iteration, Metrics,
-    ProbabilityCounts, RocCurve,
+    Calibration, CalibrationBin, ClassMetrics, Evaluation, FeatureImportance, Iteration, LearningPoint,
+    Metrics, ProbabilityCounts, RocCurve,
 };
 
 /// The report's files by their names.
@@ -37,14 +37,66 @@ fn share_of(Colour(red, green, blue): Colour, pixels: &[[u8; 3]]) -> f64 {
 }
 
 #[test]
-fn a_report_has_a_page_an_info_log_two_charts_report_json_and_events() {
+fn a_report_has_a_page_an_info_log_charts_report_json_and_events() {
     let evaluation = fixtures::evaluation(2, 10);
     let files = written(&fixtures::report(Some(&evaluation), 0));
     let events = "tensor/train/events.out.tfevents.1795241643.moodle-mlbackend";
     assert_eq!(
         files.keys().collect::<Vec<_>>(),
-        ["calibration.png", "info.log", "report.html", "report.json", "roc-curve.png", events]
+        [
+            "calibration.png",
+            "confusion.png",
+            "importance.png",
+            "info.log",
+            "precision-recall.png",
+            "probabilities.png",
+            "report.html",
+            "report.json",
+            "roc-curve.png",
+            events,
+            "thresholds.png"
+        ]
     );
+}
+
+#[test]
+fn many_classes_have_no_pictures_that_could_not_be_read() {
+    let mut evaluation = fixtures::evaluation(30, 2);
+    evaluation.importance.clear();
+    let files = written(&fixtures::report(Some(&evaluation), 0));
+    let pictures: Vec<&str> =
+        files.keys().map(String::as_str).filter(|name| name.ends_with(".png")).collect();
+    assert_eq!(pictures, ["calibration.png", "probabilities.png", "roc-curve.png"]);
+}
+
+/// An evaluation of the largest dataset that is common: 422 columns, all remarkable.
+#[test]
+fn the_page_and_the_zip_stay_small_with_422_columns() {
+    let mut evaluation = fixtures::evaluation(2, 100);
+    let name =
+        |at: usize| format!(r"\local_a_long_plugin_name\analytics\indicator\cognitive_depth_number_{at}/3");
+    evaluation.importance = (0..422)
+        .map(|at| FeatureImportance { feature: name(at), ..evaluation.importance[0].clone() })
+        .collect();
+    for iteration in &mut evaluation.iterations {
+        iteration.decisions = vec!["Tried logistic regression on features and missing flags.".repeat(4); 12];
+    }
+    evaluation.groups = Some(fixtures::groups());
+    let quality = crate::dataset::DataQuality {
+        duplicate_columns: (0..421).map(|at| (name(at + 1), name(at))).collect(),
+        ..crate::dataset::DataQuality::default()
+    };
+    let mut drift = fixtures::drift();
+    drift.features = (0..422)
+        .map(|at| crate::learning::FeatureDrift { feature: name(at), ..drift.features[0].clone() })
+        .collect();
+    let mut report = fixtures::report(Some(&evaluation), 0);
+    (report.quality, report.drift, report.rated_trained_model) = (Some(&quality), Some(&drift), true);
+    let files = written(&report);
+    assert!(files["report.html"].len() < 400_000, "{}", files["report.html"].len());
+    let names: Vec<String> = files.keys().cloned().collect();
+    let zip = zip(&names, |name| Ok(files[name].clone())).expect("packed");
+    assert!(zip.len() < 1_000_000, "{}", zip.len());
 }
 
 #[rstest]
@@ -55,6 +107,19 @@ fn a_report_has_a_page_an_info_log_two_charts_report_json_and_events() {
     ("diagonal", chart::DIAGONAL, 0.0005),
     ("text", chart::INK, 0.0005),
 ])]
+#[case::thresholds("thresholds.png", &[
+    ("background", chart::WHITE, 0.5),
+    ("precision", chart::colour(0), 0.001),
+    ("recall", chart::colour(1), 0.001),
+    ("text", chart::INK, 0.0005),
+])]
+#[case::precision_recall("precision-recall.png", &[("curve", chart::colour(0), 0.001)])]
+#[case::probabilities("probabilities.png", &[
+    ("one class", chart::colour(0), 0.005),
+    ("the other", chart::colour(1), 0.005),
+])]
+#[case::importance("importance.png", &[("bars", chart::colour(0), 0.005), ("names", chart::INK, 0.0005)])]
+#[case::confusion("confusion.png", &[("counts", chart::WHITE, 0.1), ("names", chart::INK, 0.0005)])]
 #[case::calibration("calibration.png", &[
     ("dots", chart::colour(0), 0.0005),
     ("standard errors", chart::pale(chart::colour(0)), 0.0005),
@@ -111,7 +176,14 @@ fn writes_sample_reports() {
         ("none", None),
     ] {
         let dir = Path::new(&dir).join(name);
-        let files = written(&fixtures::report(evaluation.as_ref(), if evaluation.is_some() { 0 } else { 8 }));
+        let drift = fixtures::drift();
+        let evaluation =
+            evaluation.map(|evaluation| Evaluation { groups: Some(fixtures::groups()), ..evaluation });
+        let mut report = fixtures::report(evaluation.as_ref(), if evaluation.is_some() { 0 } else { 8 });
+        if name == "one" {
+            (report.rated_trained_model, report.drift) = (true, Some(&drift));
+        }
+        let files = written(&report);
         for (name, bytes) in files {
             let path = dir.join(name);
             std::fs::create_dir_all(path.parent().expect("a directory")).expect("created");
@@ -125,10 +197,16 @@ fn any_number() -> impl Strategy<Value = f64> {
 }
 
 prop_compose! {
-    fn any_metrics()(auc in proptest::option::of(any_number()), n in proptest::array::uniform8(any_number()))
-        -> Metrics {
-        let [balanced_accuracy, accuracy, precision, recall, f1, log_loss, brier, majority_accuracy] = n;
-        Metrics { auc, balanced_accuracy, accuracy, precision, recall, f1, log_loss, brier, majority_accuracy }
+    fn any_metrics()(
+        auc in proptest::option::of(any_number()),
+        average_precision in proptest::option::of(any_number()),
+        n in proptest::array::uniform9(any_number()),
+    ) -> Metrics {
+        let [balanced_accuracy, accuracy, precision, recall, f1, log_loss, brier, majority_accuracy, mcc] = n;
+        Metrics {
+            auc, balanced_accuracy, accuracy, precision, recall, f1, log_loss, brier, majority_accuracy, mcc,
+            average_precision,
+        }
     }
 }
 
@@ -194,6 +272,12 @@ fn any_importance() -> impl Strategy<Value = FeatureImportance> {
     )
 }
 
+fn any_point() -> impl Strategy<Value = LearningPoint> {
+    (any::<usize>(), any_number(), proptest::option::of(any_number()), any_number()).prop_map(
+        |(training_samples, score, auc, log_loss)| LearningPoint { training_samples, score, auc, log_loss },
+    )
+}
+
 prop_compose! {
     fn any_evaluation()(
         classes in proptest::collection::vec(any::<String>(), 0..4),
@@ -204,20 +288,22 @@ prop_compose! {
         calibration in any_calibration(),
         probabilities in any_counts(),
         importance in proptest::collection::vec(any_importance(), 0..3),
+        learning_curve in proptest::collection::vec(any_point(), 0..5),
         auc_deviation in proptest::option::of(any_number()),
         score_deviation in any_number(),
         grouped_score in proptest::option::of(any_number()),
     ) -> Evaluation {
         Evaluation {
             classes, requested_iterations, iterations, mean, per_class, calibration, probabilities,
-            importance, auc_deviation, score_deviation,
+            importance, learning_curve, auc_deviation, score_deviation,
             grouped_score,
+            groups: None,
         }
     }
 }
 
 proptest! {
-    // Each case draws two charts.
+    // Each case draws up to seven charts.
     #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]

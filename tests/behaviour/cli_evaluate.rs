@@ -7,7 +7,7 @@ use rstest::rstest;
 use serde_json::Value;
 
 use super::cli_train::Files;
-use crate::common::{Form, TestServer, contents, labelled, separable, unzipped};
+use crate::common::{Dice, Form, Table, TestServer, contents, labelled, separable, unzipped};
 
 fn json(files: &Files, arguments: &[&str], code: i32) -> Value {
     let output = files.run(&[&["evaluate", "training.csv", "--json"], arguments].concat());
@@ -118,4 +118,94 @@ fn too_few_samples_have_no_result_and_exit_code_3() {
 fn refuses_invalid_arguments_with_exit_code_2(#[case] arguments: &[&str]) {
     let files = Files::of(&separable(30, false), b"");
     files.run(&[&["evaluate", "training.csv"], arguments].concat()).expect_code(2);
+}
+
+/// Samples of one group, of which the model can predict the class, and of another, of which it cannot.
+fn two_groups() -> Vec<u8> {
+    let mut dice = Dice::new(7);
+    let mut table = Table::of_two_classes(&["\\core\\clicks", "\\core\\campus"]);
+    for row in 0..240_u16 {
+        let (clicks, campus) = (dice.between(-1.0, 1.0), if row % 2 == 0 { -1.0 } else { 1.0 });
+        let class = if campus < 0.0 { clicks > 0.0 } else { dice.chance(0.5) };
+        table.push(&[clicks as f32, campus], u8::from(class));
+    }
+    table.labelled()
+}
+
+#[test]
+fn errors_are_compared_by_groups_of_a_column_and_the_page_is_a_file_of_its_own() {
+    let files = Files::of(&two_groups(), b"");
+    let arguments = [
+        "evaluate",
+        "training.csv",
+        "--iterations",
+        "4",
+        "--min-score",
+        "0",
+        "--max-deviation",
+        "1",
+        "--group-by",
+        "\\core\\campus",
+        "--report",
+        "page.html",
+        "--output",
+        "report",
+    ];
+    let text = files.run(&arguments).expect_code(0);
+    assert!(text.trim_end().ends_with("Report: report\nReport: page.html"), "{text}");
+    assert_eq!(files.read("page.html"), files.read("report/report.html"));
+    let page = String::from_utf8(files.read("page.html")).unwrap();
+    assert!(page.contains("The groups differ in how often it is right"), "{page}");
+    let report: Value = serde_json::from_slice(&files.read("report/report.json")).unwrap();
+    let groups = &report["evaluation"]["groups"];
+    assert_eq!((&groups["column"], &groups["hidden"]), (&"\\core\\campus".into(), &0.into()));
+    let accuracy = |at: usize, field: &str| groups["groups"][at]["accuracy"][field].as_f64().unwrap();
+    assert!(accuracy(0, "low") > accuracy(1, "high"), "{groups}");
+    assert!(files.run(&arguments).expect_code(1).contains("exists"), "nothing is replaced");
+}
+
+#[rstest]
+#[case::unknown("campus", "Similar ones: \\core\\campus")]
+#[case::constant("\\core\\same", "same value")]
+fn a_column_that_makes_no_groups_is_refused_with_the_reason(#[case] column: &str, #[case] reason: &str) {
+    let mut table = Table::of_two_classes(&["\\core\\campus", "\\core\\same"]);
+    (0..40_u8).for_each(|row| table.push(&[f32::from(row), 1.0], row % 2));
+    let files = Files::of(&table.labelled(), b"");
+    let output = files.run(&["evaluate", "training.csv", "--group-by", column]);
+    assert!(output.expect_code(1).contains(reason), "{output:?}");
+}
+
+#[test]
+fn a_model_is_compared_with_what_it_learnt_from() {
+    let samples = |seed: u64, shift: f64| {
+        let mut dice = Dice::new(seed);
+        let mut table =
+            Table::of_two_classes(&["\\mod_forum\\analytics\\indicator\\cognitive_depth", "\\core\\b"]);
+        for _ in 0..300 {
+            let cells = [dice.between(-1.0, 1.0), dice.between(-1.0, 1.0)];
+            let class = cells[0] + cells[1] + dice.between(-0.5, 0.5) > 0.0;
+            table.push(&[(cells[0] + shift) as f32, cells[1] as f32], u8::from(class));
+        }
+        table.labelled()
+    };
+    let files = Files::of(&samples(1, 0.0), b"");
+    files.train();
+    let report = |name: &str, dataset: &[u8]| -> (String, Value) {
+        fs::write(files.path(name), dataset).unwrap();
+        let to = format!("{name}.report");
+        files
+            .run(&["evaluate", name, "--model", "model.onnx", "--output", &to, "--min-score", "0"])
+            .expect_code(0);
+        let page = String::from_utf8(files.read(&format!("{to}/report.html"))).unwrap();
+        (page, serde_json::from_slice(&files.read(&format!("{to}/report.json"))).unwrap())
+    };
+    let (page, json) = report("same.csv", &samples(2, 0.0));
+    assert!(page.contains("Yes: none of 2 indicators"), "{page}");
+    assert!(json["drift"]["overall"].as_f64().unwrap() < 0.1, "{json}");
+    let (page, json) = report("other.csv", &samples(3, 0.7));
+    assert!(page.contains("No: of 2 indicators that the model uses, 1 differ"), "{page}");
+    assert!(page.contains("forum: cognitive depth") && page.contains("higher: "), "{page}");
+    let first = &json["drift"]["features"][0];
+    assert!(first["psi"].as_f64().unwrap() > 0.25, "{first}");
+    assert_eq!(first["feature"], "\\mod_forum\\analytics\\indicator\\cognitive_depth");
 }

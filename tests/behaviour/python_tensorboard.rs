@@ -36,6 +36,29 @@ fn reads_loss_accuracy_and_auc_of_each_iteration() {
 }
 
 #[test]
+fn reads_the_curves_and_histograms_of_all_iterations() {
+    let Some(python) = python() else { return };
+    let home = TestModel::new();
+    let reply = home.evaluate(&waves(200, 1).labelled(), 4);
+    let run = home.model_dir().run(reply.runid).expect("readable").expect("the run is there");
+    let events = run_script(&python, "read_tensorboard.py", &[&run.path()]);
+    let curves = &events["tensor/train"]["curves"];
+    let samples = |tag: &str| curves["histograms"][tag].as_f64().expect("a histogram");
+    // Four times a fifth of 200 samples.
+    let tested = samples("probability/first_class") + samples("probability/second_class");
+    assert!((tested - 160.0).abs() < 1e-6, "{curves}");
+    assert_eq!(curves["images"]["roc_curve"], serde_json::json!([1600, 1200]), "{curves}");
+    let [precision, recall] = [0, 1].map(|row| {
+        let row = curves["pr_curves"]["precision_recall"][row].as_array().expect("a curve");
+        row.iter().map(|value| value.as_f64().expect("a number")).collect::<Vec<_>>()
+    });
+    // Everything is flagged at the threshold 0, and ever less.
+    assert!((recall[0] - 1.0).abs() < 1e-6 && recall.is_sorted_by(|a, b| a >= b), "{recall:?}");
+    let share = samples("probability/second_class") / tested;
+    assert!((precision[0] - share).abs() < 1e-6, "{precision:?}");
+}
+
+#[test]
 fn reads_the_evaluation_of_a_trained_model() {
     let Some(python) = python() else { return };
     let trained = TestModel::trained(&waves(200, 1).labelled());

@@ -73,7 +73,7 @@ fn exports_the_model_with_its_description_and_card() {
         "Quality",
         "Calibration",
         "Training decisions",
-        "Most important features",
+        "Largest shares in the model",
         "Human oversight",
         "Limits",
         "Usage",

@@ -114,8 +114,13 @@ impl TestModel {
         iterations: usize,
         trained: Option<&ModelDir>,
     ) -> Result<EvaluationReply, BackendError> {
-        let request =
-            EvaluationRequest { min_score: 0.7, max_deviation: 0.05, iterations, info: EvaluationInfo::Full };
+        let request = EvaluationRequest {
+            min_score: 0.7,
+            max_deviation: 0.05,
+            iterations,
+            info: EvaluationInfo::Full,
+            group_by: None,
+        };
         backend::evaluate(&self.model_dir(), trained, self.file(dataset), &request, &self.limits, &())
     }
 

@@ -3,7 +3,9 @@
     python read_tensorboard.py DIR
 
 Needs `tensorboard==2.21.0`.
-Prints {"<folder relative to DIR>": {"<tag>": [[step, value], ...]}} as JSON; exits
+Prints {"<folder relative to DIR>": {"<tag>": [[step, value], ...]}} as JSON, and under "curves" of the folder what its last
+step has: "histograms" ({"<tag>": number of samples}), "images" ({"<tag>": [width, height]}) and "pr_curves" ({"<tag>": [precision
+at each threshold, recall at each]}), the latter as TensorBoard's plugin reads them. Exits
 with 1 and a message on stderr when there is nothing to read or a record is damaged.
 """
 
@@ -14,6 +16,8 @@ import sys
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
+from tensorboard.plugins.pr_curve import metadata as pr_curve_metadata
+from tensorboard.util import tensor_util
 
 
 def scalars(folder):
@@ -22,6 +26,29 @@ def scalars(folder):
     accumulator.Reload()
     tags = accumulator.Tags()["scalars"]
     return {tag: [[event.step, event.value] for event in accumulator.Scalars(tag)] for tag in tags}
+
+
+def curves(folder):
+    """The histograms, images and precision-recall curves of one run's folder."""
+    accumulator = EventAccumulator(str(folder), size_guidance={"histograms": 0, "images": 0, "tensors": 0})
+    accumulator.Reload()
+    tags = accumulator.Tags()
+    read = {}
+    for tag in tags["tensors"]:
+        plugin = accumulator.SummaryMetadata(tag).plugin_data
+        if plugin.plugin_name != pr_curve_metadata.PLUGIN_NAME:
+            continue
+        version = pr_curve_metadata.parse_plugin_metadata(plugin.content)
+        values = tensor_util.make_ndarray(accumulator.Tensors(tag)[-1].tensor_proto)
+        assert values.shape == (6, version.num_thresholds), values.shape
+        read[tag] = [values[4].tolist(), values[5].tolist()]
+    return {
+        "histograms": {tag: accumulator.Histograms(tag)[-1].histogram_value.num for tag in tags["histograms"]},
+        "images": {
+            tag: [accumulator.Images(tag)[-1].width, accumulator.Images(tag)[-1].height] for tag in tags["images"]
+        },
+        "pr_curves": read,
+    }
 
 
 def is_complete(file):
@@ -44,6 +71,8 @@ def main(directory):
         for tag, points in tags.items():
             if not all(math.isfinite(value) for _, value in points):
                 return f"{folder} has a value of {tag} that is not finite"
+    for folder in runs:
+        runs[folder]["curves"] = curves(root / folder)
     print(json.dumps(runs, indent=2))
     return None
 

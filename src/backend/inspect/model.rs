@@ -37,7 +37,7 @@ pub struct ModelReport {
     pub log_loss_of_shares: Option<f64>,
     /// The decisions of the learner, in sentences.
     pub decisions: Vec<String>,
-    /// The most important features.
+    /// The features with the largest shares in the model.
     pub top_features: Vec<TopFeature>,
     /// A summary of the ONNX file.
     pub graph: Option<Summary>,

@@ -22,7 +22,7 @@ pub(in crate::backend) fn text(about: &Description, measured: Option<&MeasuredQu
         quality(about, measured),
         calibration(about, measured),
         list("## Training decisions\n", about.decisions.iter().map(|decision| line(decision))),
-        important_features(about),
+        largest_shares(about),
         HUMAN_OVERSIGHT.to_owned(),
         limits(about),
         usage(about),
@@ -143,13 +143,15 @@ fn calibration(about: &Description, measured: Option<&MeasuredQuality>) -> Strin
     format!("## Calibration\n\n{made} {figures}\n")
 }
 
-fn important_features(about: &Description) -> String {
+fn largest_shares(about: &Description) -> String {
     if about.top_features.is_empty() {
         return String::new();
     }
     let mut text = String::from(
-        "## Most important features\n\nThe share of each feature in the variation of the predictions for the training \
-         samples. It shows what the model uses, not what causes what.\n\n| feature | share |\n|---|---|\n",
+        "## Largest shares in the model\n\nThe share of each feature in the variation of the predictions for the training \
+         samples, computed from the model alone. It shows what the model uses, not what causes what. The importance in an \
+         evaluation's report is another figure: how much worse predictions become without a feature.\n\n\
+         | feature | share |\n|---|---|\n",
     );
     for feature in &about.top_features {
         let _ = writeln!(text, "| {} | {:.1} % |", code(&feature.name), 100.0 * feature.weight);

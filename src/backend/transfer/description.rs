@@ -46,7 +46,7 @@ pub(in crate::backend) struct Description {
     pub metrics: Metrics,
     /// The decisions of the learner, in sentences.
     pub decisions: Vec<String>,
-    /// The most important features.
+    /// The features with the largest shares in the model.
     pub top_features: Vec<TopFeature>,
     pub input: Port,
     pub output: Port,

@@ -36,6 +36,7 @@ pub(crate) fn evaluation(
         max_deviation: share(form, "maxdeviation")?,
         iterations: iterations(form, max_iterations)?,
         info,
+        group_by: None,
     })
 }
 

@@ -76,8 +76,8 @@ fn drawn(class: &ClassCurves) -> Vec<(f64, f64)> {
 }
 
 /// Precision over recall for all thresholds; two classes only.
-pub(super) fn precision_recall(evaluation: &Evaluation, names: &Names) -> Option<Markup> {
-    let [_, class] = &names.classes[..] else { return None };
+pub(in crate::report) fn precision_recall_plot(evaluation: &Evaluation) -> Option<Plot> {
+    let [_, _] = &evaluation.classes[..] else { return None };
     let counts = &evaluation.probabilities;
     let of_class = counts.members.iter().sum::<usize>();
     let share = of_class as f64 / (of_class + counts.others.iter().sum::<usize>()).max(1) as f64;
@@ -89,6 +89,14 @@ pub(super) fn precision_recall(evaluation: &Evaluation, names: &Names) -> Option
     let mut plot = Plot::new(Axis::share("Recall"), Axis::share("Precision"));
     plot.limit(Limit::Y(share), "flagging by chance");
     plot.line(points.iter().copied(), "c0");
+    Some(plot)
+}
+
+/// Precision over recall with its table; two classes only.
+pub(super) fn precision_recall(evaluation: &Evaluation, names: &Names) -> Option<Markup> {
+    let [_, class] = &names.classes[..] else { return None };
+    let counts = &evaluation.probabilities;
+    let plot = precision_recall_plot(evaluation)?;
     let table = html! {
         table {
             thead { tr { th scope="col" { "Threshold" } th scope="col" { "Recall" } th scope="col" { "Precision" } } }
@@ -153,23 +161,32 @@ pub(super) fn calibration_curve(report: &RunReport<'_>, evaluation: &Evaluation)
     })
 }
 
+/// The number of bars of the histogram.
+const GROUPS: usize = 20;
+
+/// Counts of neighbouring probabilities together.
+fn grouped(counts: &[usize]) -> Vec<usize> {
+    counts.chunks(counts.len().div_ceil(GROUPS).max(1)).map(|group| group.iter().sum()).collect()
+}
+
+/// What the two colours of the histogram show.
+pub(in crate::report) fn probability_labels(names: &Names) -> [String; 2] {
+    match &names.classes[..] {
+        [other, class] => [class.clone(), other.clone()],
+        _ => ["predicted rightly".to_owned(), "predicted wrongly".to_owned()],
+    }
+}
+
 /// How often each probability is predicted, for each class.
-pub(super) fn probabilities(evaluation: &Evaluation, names: &Names) -> Markup {
-    const GROUPS: usize = 20;
+pub(in crate::report) fn probability_plot(evaluation: &Evaluation, names: &Names) -> Plot {
     let counts = &evaluation.probabilities;
-    let grouped = |counts: &[usize]| -> Vec<usize> {
-        counts.chunks(counts.len().div_ceil(GROUPS).max(1)).map(|group| group.iter().sum()).collect()
-    };
     let (members, others) = (grouped(&counts.members), grouped(&counts.others));
     let share = |count: usize, all: &[usize]| count as f64 / all.iter().sum::<usize>().max(1) as f64;
     let highest = members.iter().map(|&count| share(count, &members));
     let highest = highest.chain(others.iter().map(|&count| share(count, &others))).fold(0.0, f64::max);
-    let (x, labels) = match &names.classes[..] {
-        [other, class] => (format!("Predicted probability of {class}"), [class.clone(), other.clone()]),
-        _ => (
-            "Probability of the predicted class".to_owned(),
-            ["predicted rightly".to_owned(), "predicted wrongly".to_owned()],
-        ),
+    let x = match &names.classes[..] {
+        [_, class] => format!("Predicted probability of {class}"),
+        _ => "Probability of the predicted class".to_owned(),
     };
     let mut y = Axis::up_to("Share of the samples", highest.max(0.01));
     y.ticks.iter_mut().for_each(|(at, label)| *label = format!("{:.0} %", *at * 100.0));
@@ -181,6 +198,14 @@ pub(super) fn probabilities(evaluation: &Evaluation, names: &Names) -> Markup {
         plot.bar((left + width * 0.08, middle), share(others[at], &others), "c1");
         plot.bar((middle, left + width * 0.92), share(members[at], &members), "c0");
     }
+    plot
+}
+
+/// The histogram with its table.
+pub(super) fn probabilities(evaluation: &Evaluation, names: &Names) -> Markup {
+    let (members, others) =
+        (grouped(&evaluation.probabilities.members), grouped(&evaluation.probabilities.others));
+    let (plot, labels) = (probability_plot(evaluation, names), probability_labels(names));
     let table = html! {
         table {
             thead { tr { th scope="col" { "Probability" } th scope="col" { (labels[0]) } th scope="col" { (labels[1]) } } }

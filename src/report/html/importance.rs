@@ -29,7 +29,8 @@ pub(super) fn section(evaluation: &Evaluation, names: &Names) -> Option<Markup> 
             h2 { "Which indicators matter" }
             p {
                 "How much worse the predictions become when the values of one indicator are shuffled among the samples. It says \
-                 what the model relies on, not what causes the result; of two indicators that say the same, it may rely on either."
+                 what the model relies on, not what causes the result; of two indicators that say the same, it may rely on either. \
+                 (This is permutation importance. The \u{201c}share\u{201d} in model cards is another figure: what predictions are made of.)"
             }
             (scrolling(&html! { table class="bars" {
                 thead { tr { th scope="col" { "Indicator" } th scope="col" { "Log-loss gets worse by" } th scope="col" { "Effect" } } }

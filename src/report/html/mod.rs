@@ -6,8 +6,11 @@
 mod card;
 mod charts;
 mod data;
+mod drift;
 mod figure;
+mod groups;
 mod importance;
+mod learning_curve;
 mod names;
 mod plot;
 mod previous;
@@ -15,14 +18,18 @@ mod thresholds;
 mod verdict;
 mod words;
 
+pub(super) use charts::{precision_recall_plot, probability_labels, probability_plot};
+pub(super) use names::Names;
+pub(super) use plot::{Plot, SIZE as PLOT_SIZE};
+pub(super) use thresholds::{LINES as THRESHOLD_LINES, plot as threshold_plot};
+pub use words::words;
+
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::RunReport;
 use super::format::{percent, short, time};
 use super::roc;
 use crate::learning::Evaluation;
-use names::Names;
-pub use words::words;
 
 const STYLE: &str = include_str!("page.css");
 
@@ -51,12 +58,15 @@ pub(super) fn page(report: &RunReport<'_>) -> String {
                     @if let Some(evaluation) = report.evaluation {
                         (tiles(report, evaluation))
                         @if let Some(previous) = report.previous { (previous::section(previous, report, evaluation)) }
+                        (drift::section(report).unwrap_or_default())
                         (thresholds::section(evaluation, &names).unwrap_or_default())
                         (importance::section(evaluation, &names).unwrap_or_default())
                         (charts::probabilities(evaluation, &names))
                         (charts::calibration_curve(report, evaluation).unwrap_or_default())
                         (data::confusion(evaluation, &names).unwrap_or_default())
+                        (groups::section(evaluation, &names).unwrap_or_default())
                         (charts::iterations(report, evaluation))
+                        (learning_curve::section(evaluation).unwrap_or_default())
                         (charts::roc(evaluation).unwrap_or_default())
                         (charts::precision_recall(evaluation, &names).unwrap_or_default())
                     }

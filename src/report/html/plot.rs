@@ -10,6 +10,7 @@ use maud::{Markup, html};
 /// The size of a picture in its own units.
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 400.0;
+pub(in crate::report) const SIZE: (f64, f64) = (WIDTH, HEIGHT);
 /// The sides of the area of the data.
 const LEFT: f64 = 76.0;
 const RIGHT: f64 = 612.0;
@@ -52,6 +53,30 @@ impl Axis {
         }
     }
 
+    /// Around some values between 0 and 1, with steps of 0.05 or 0.1: small differences would not be seen on the whole range.
+    pub(super) fn around(name: impl Into<String>, values: &[f64]) -> Self {
+        let steps: Vec<f64> = values
+            .iter()
+            .filter(|value| value.is_finite())
+            .map(|value| value.clamp(0.0, 1.0) * 20.0)
+            .collect();
+        if steps.is_empty() {
+            return Self::share(name);
+        }
+        let (low, high) =
+            steps.iter().fold((20.0_f64, 0.0_f64), |(low, high), &at| (low.min(at), high.max(at)));
+        let last = (((high + 0.5).ceil().min(20.0)) as u32).max(2);
+        let first = ((low - 0.5).floor().max(0.0) as u32).min(last - 2);
+        let stride = if last - first > 6 { 2 } else { 1 };
+        let ticks = (first..=last).step_by(stride).map(|tick| f64::from(tick) / 20.0);
+        Self {
+            name: name.into(),
+            low: f64::from(first) / 20.0,
+            high: f64::from(last) / 20.0,
+            ticks: ticks.map(|tick| (tick, format!("{tick:.2}"))).collect(),
+        }
+    }
+
     fn share_of(&self, value: f64) -> f64 {
         ((value - self.low) / (self.high - self.low)).clamp(0.0, 1.0)
     }
@@ -71,7 +96,7 @@ fn round_step(step: f64) -> f64 {
 }
 
 /// A picture; what is added later lies above what was added before.
-pub(super) struct Plot {
+pub(in crate::report) struct Plot {
     x: Axis,
     y: Axis,
     marks: Vec<Markup>,
@@ -142,9 +167,15 @@ impl Plot {
 
     /// The picture; `description` is what people hear who cannot see it.
     pub(super) fn draw(self, description: &str) -> Markup {
+        html! {
+            svg class="plot" role="img" aria-label=(description) viewBox={"0 0 " (WIDTH) " " (HEIGHT)} { (self.elements()) }
+        }
+    }
+
+    /// The elements of the picture, in an area of [`SIZE`].
+    pub(in crate::report) fn elements(&self) -> Markup {
         let middle = (f64::midpoint(LEFT, RIGHT), f64::midpoint(TOP, BOTTOM));
         html! {
-            svg class="plot" role="img" aria-label=(description) viewBox={"0 0 " (WIDTH) " " (HEIGHT)} {
                 @for (value, label) in &self.x.ticks {
                     @let (x, _) = self.place((*value, self.y.low));
                     line class="grid" x1=(tenths(x)) y1=(TOP) x2=(tenths(x)) y2=(BOTTOM) {}
@@ -158,7 +189,6 @@ impl Plot {
                 @for mark in &self.marks { (mark) }
                 text class="axis" x=(middle.0) y=(HEIGHT - 14.0) text-anchor="middle" { (self.x.name) }
                 text class="axis" x="0" y="0" transform={"translate(16 " (middle.1) ") rotate(-90)"} text-anchor="middle" { (self.y.name) }
-            }
         }
     }
 }
@@ -186,6 +216,22 @@ mod tests {
     fn an_axis_has_round_values(#[case] max: f64, #[case] expected: &[&str]) {
         let labels: Vec<String> = Axis::up_to("", max).ticks.into_iter().map(|(_, label)| label).collect();
         assert_eq!(labels, expected);
+    }
+
+    #[rstest]
+    #[case(&[0.81, 0.86], 0.75, 0.9)]
+    #[case(&[0.999], 0.9, 1.0)]
+    #[case(&[], 0.0, 1.0)]
+    #[case(&[f64::NAN, 0.5], 0.45, 0.55)]
+    fn an_axis_around_values_holds_them(#[case] values: &[f64], #[case] low: f64, #[case] high: f64) {
+        let axis = Axis::around("", values);
+        assert!(
+            (axis.low - low).abs() < 1e-9 && (axis.high - high).abs() < 1e-9,
+            "{} {}",
+            axis.low,
+            axis.high
+        );
+        assert!(axis.ticks.len() >= 3);
     }
 
     #[test]

@@ -17,6 +17,9 @@ const MIN_FLAGGED: usize = 10;
 /// The rows of the table.
 const TABLE: [usize; 7] = [30, 40, 50, MOODLES, 70, 80, 90];
 
+/// The names of the lines.
+pub(in crate::report) const LINES: [&str; 2] = ["flagged rightly (precision)", "found (recall)"];
+
 /// The section; two classes only.
 pub(super) fn section(evaluation: &Evaluation, names: &Names) -> Option<Markup> {
     let [_, class] = &names.classes[..] else { return None };
@@ -55,6 +58,14 @@ fn out_of_100(share: f64) -> u32 {
 }
 
 fn curves(counts: &ProbabilityCounts) -> Markup {
+    html! {
+        (plot(counts).draw("Precision and recall for each threshold; the table has the numbers."))
+        (legend(LINES.map(str::to_owned)))
+    }
+}
+
+/// Precision and recall for each threshold.
+pub(in crate::report) fn plot(counts: &ProbabilityCounts) -> Plot {
     let at = |measure: fn(Flagged) -> Option<f64>| {
         let points = (0..100).filter_map(move |percent| Some((percent, measure(counts.flagged(percent))?)));
         points.map(|(percent, share)| (percent as f64 / 100.0, share)).collect::<Vec<_>>()
@@ -67,10 +78,7 @@ fn curves(counts: &ProbabilityCounts) -> Markup {
     };
     plot.line(at(precision), "c0");
     plot.line(at(Flagged::recall), "c1");
-    html! {
-        (plot.draw("Precision and recall for each threshold; the table has the numbers."))
-        (legend(["flagged rightly (precision)", "found (recall)"].map(str::to_owned)))
-    }
+    plot
 }
 
 fn table(counts: &ProbabilityCounts, class: &str) -> Markup {

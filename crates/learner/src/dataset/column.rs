@@ -64,11 +64,6 @@ impl Column {
         self.values[self.code(row)]
     }
 
-    /// The values of all `rows` rows; NaN is a missing one.
-    pub(crate) fn numbers(&self, rows: usize) -> Vec<f32> {
-        (0..rows).map(|row| self.value(row)).collect()
-    }
-
     /// Calls `visit(position, code)` for each of `rows`, in their order.
     #[inline]
     pub fn for_each_code(&self, rows: &[u32], mut visit: impl FnMut(usize, usize)) {

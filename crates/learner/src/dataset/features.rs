@@ -143,11 +143,6 @@ impl Features {
         Self { names: self.names.clone(), columns, rows: rows.len() }
     }
 
-    /// Replaces a column by another one of as many rows, and returns it.
-    pub(crate) fn replace_column(&mut self, at: usize, column: Column) -> Column {
-        std::mem::replace(&mut self.columns[at], column)
-    }
-
     /// A hash of the values of each of `rows`: equal for rows of equal features. It depends neither on which columns vary
     /// nor on the order of the rows.
     pub(crate) fn row_hashes(&self, rows: &[u32]) -> Vec<u64> {

@@ -187,12 +187,16 @@ impl RandomFeatures {
             }
         }
         for (at, &bias) in self.bias.iter().enumerate() {
-            let rectified = at < self.rectified;
             for (out, &sum) in out.column_mut(at).iter_mut().zip(sums.column(at)) {
-                let sum = sum + bias;
-                *out = f64::from(if rectified { sum.max(0.0) } else { sum.cos() });
+                *out = self.value(at, sum + bias);
             }
         }
+    }
+
+    /// The value of a column whose argument, the weighted sum with the bias, is `argument`.
+    #[inline]
+    pub(crate) fn value(&self, column: usize, argument: f32) -> f64 {
+        f64::from(if column < self.rectified { argument.max(0.0) } else { argument.cos() })
     }
 }
 

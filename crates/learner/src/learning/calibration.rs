@@ -36,6 +36,7 @@ pub struct Calibration {
 
 /// Samples with about the same probability. Reports are written with these field names.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct CalibrationBin {
     /// The mean predicted probability.
     pub predicted: f64,

@@ -8,15 +8,17 @@ use ndarray::{Array2, Axis};
 use super::LearningError;
 use super::calibration::{Calibration, CalibrationData};
 use super::folds::{Holdout, hold_out};
+use super::groups::{GroupCounts, GroupErrors, Groups};
+use super::learning_curve::{self, LearningPoint, mean_curve};
 use super::metrics::{
     ClassMetrics, Metrics, RocCurve, class_metrics, confusion, mean_and_deviation, mean_class_metrics,
     overall_metrics, roc_curves,
 };
-use super::permutation::{FeatureImportance, mean_importance, shuffle_features};
+use super::permutation::{FeatureImportance, Shuffled, mean_importance, shuffle_features};
 use super::probability_counts::ProbabilityCounts;
 use super::progress::{Progress, run_iterations};
 use super::repeated_rows::RepeatedRows;
-use super::train::train_on;
+use super::train::{train_on, train_with_recipe};
 use crate::dataset::{Class, Labelled};
 
 /// The result of an evaluation.
@@ -38,6 +40,10 @@ pub struct Evaluation {
     pub probabilities: ProbabilityCounts,
     /// The features on which the models rely most, most important first; empty when a trained model was evaluated.
     pub importance: Vec<FeatureImportance>,
+    /// What models of fewer samples reach, smallest first; empty when there are few samples, or a trained model was evaluated.
+    pub learning_curve: Vec<LearningPoint>,
+    /// The errors by groups of samples, if they were asked for.
+    pub groups: Option<GroupErrors>,
     /// Population standard deviation of the AUC over the iterations; two classes only.
     pub auc_deviation: Option<f64>,
     /// Population standard deviation of the score (weighted F1) over the iterations.
@@ -99,41 +105,94 @@ pub fn evaluate(
     iterations: usize,
     progress: &dyn Progress,
 ) -> Result<Evaluation, LearningError> {
+    evaluate_by_groups(samples, iterations, None, progress)
+}
+
+/// As [`evaluate`], with the errors by groups of the samples.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn evaluate_by_groups(
+    samples: &Labelled,
+    iterations: usize,
+    groups: Option<&Groups>,
+    progress: &dyn Progress,
+) -> Result<Evaluation, LearningError> {
     let counts = samples.class_counts();
     if let Some(class) = counts.iter().position(|&count| count < 2) {
         return Err(LearningError::TooFewToSplit { class: samples.classes()[class], samples: counts[class] });
     }
     let rows: Vec<u32> = (0..samples.targets().len() as u32).collect();
     let repeated = RepeatedRows::of(samples);
-    let probabilities = |split: &Holdout| {
-        let model = train_on(samples, &split.train, &());
-        let probabilities = model.probabilities(samples.features(), &split.test);
-        (probabilities, targets_of(samples, &split.test), model)
-    };
     let done = run_iterations(iterations, progress, |seed| {
         let split = hold_out(&rows, samples.targets(), samples.classes().len(), seed)?;
-        let (probabilities, targets, model) = probabilities(&split);
-        let shuffled =
-            shuffle_features(&model, samples.features(), &split.test, &targets, &probabilities, seed);
-        let unseen = repeated.unseen(&split);
-        let of_unseen: Vec<usize> = unseen.iter().map(|&at| targets[at]).collect();
-        let unseen = (!unseen.is_empty()).then(|| score(&probabilities.select(Axis(0), &unseen), &of_unseen));
-        Some((measure(split.train.len(), &probabilities, &targets, model.decisions), unseen, shuffled))
+        Some(iteration(samples, &split, &repeated, groups, (seed, progress)))
     });
-    let mut measured = Vec::new();
-    let (mut unseen, mut shuffled) = (Vec::new(), Vec::new());
-    for (iteration, score_of_unseen, features) in done.into_iter().flatten() {
-        measured.push(iteration);
-        unseen.extend(score_of_unseen);
-        shuffled.push(features);
+    let (mut measured, mut unseen, mut shuffled) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut curves, mut counts) = (Vec::new(), Vec::new());
+    for one in done.into_iter().flatten() {
+        measured.push(one.measured);
+        unseen.extend(one.unseen_score);
+        shuffled.push(one.shuffled);
+        curves.push(one.curve);
+        counts.extend(one.groups);
     }
     let evaluation = summarise(samples.classes(), iterations, measured);
     let found = (evaluation.mean.f1, evaluation.score_deviation);
     let grouped_score = repeated.grouped_score(found, &unseen, progress, |split| {
-        let (probabilities, targets, _) = probabilities(split);
-        score(&probabilities, &targets)
+        let model = train_on(samples, &split.train, &());
+        let probabilities = model.probabilities(samples.features(), &split.test);
+        score(&probabilities, &targets_of(samples, &split.test))
     });
-    Ok(Evaluation { grouped_score, importance: mean_importance(&shuffled), ..evaluation })
+    let counts = counts.into_iter().reduce(GroupCounts::merged_with);
+    let groups = groups.zip(counts).map(|(groups, counts)| groups.errors(counts, samples.classes().len()));
+    let (importance, learning_curve) = (mean_importance(&shuffled), mean_curve(&curves));
+    Ok(Evaluation { grouped_score, importance, learning_curve, groups, ..evaluation })
+}
+
+/// The figures of one iteration.
+struct Figures {
+    measured: Measured,
+    /// The score of the test rows that are equal to no training row, if there are any.
+    unseen_score: Option<f64>,
+    shuffled: Vec<Shuffled>,
+    curve: Vec<LearningPoint>,
+    groups: Option<GroupCounts>,
+}
+
+fn iteration(
+    samples: &Labelled,
+    split: &Holdout,
+    repeated: &RepeatedRows<'_>,
+    groups: Option<&Groups>,
+    (seed, progress): (u64, &dyn Progress),
+) -> Figures {
+    let (model, recipe) = train_with_recipe(samples, &split.train, &());
+    let probabilities = model.probabilities(samples.features(), &split.test);
+    let targets = targets_of(samples, &split.test);
+    let shuffled = shuffle_features(&model, samples.features(), &split.test, &targets, &probabilities, seed);
+    let unseen = repeated.unseen(split);
+    let of_unseen: Vec<usize> = unseen.iter().map(|&at| targets[at]).collect();
+    let unseen_score =
+        (!unseen.is_empty()).then(|| score(&probabilities.select(Axis(0), &unseen), &of_unseen));
+    let groups = groups.map(|groups| groups.count(&split.test, &probabilities, &targets));
+    let measured = measure(split.train.len(), &probabilities, &targets, model.decisions);
+    let point = |training_samples, metrics: &Metrics| LearningPoint {
+        training_samples,
+        score: metrics.f1,
+        auc: metrics.auc,
+        log_loss: metrics.log_loss,
+    };
+    let curve = if seed < learning_curve::ITERATIONS && !progress.should_stop() {
+        let whole = point(split.train.len(), &measured.iteration.metrics);
+        let parts = (&split.train[..], &split.test[..]);
+        learning_curve::points(samples, parts, &recipe, seed, whole, |size, probabilities| {
+            point(size, &measure(size, probabilities, &targets, Vec::new()).iteration.metrics)
+        })
+    } else {
+        Vec::new()
+    };
+    Figures { measured, unseen_score, shuffled, curve, groups }
 }
 
 /// Weighted F1.
@@ -223,6 +282,8 @@ fn summarise(classes: &[Class], requested_iterations: usize, measured: Vec<Measu
     };
     let mean_of = |metric| over_iterations(metric).0;
     let aucs: Vec<f64> = iterations.iter().filter_map(|iteration| iteration.metrics.auc).collect();
+    let precisions: Vec<f64> =
+        iterations.iter().filter_map(|iteration| iteration.metrics.average_precision).collect();
     let auc = (!aucs.is_empty()).then(|| mean_and_deviation(&aucs));
     let (f1, score_deviation) = over_iterations(|metrics| metrics.f1);
     let mean = Metrics {
@@ -235,6 +296,8 @@ fn summarise(classes: &[Class], requested_iterations: usize, measured: Vec<Measu
         log_loss: mean_of(|metrics| metrics.log_loss),
         brier: mean_of(|metrics| metrics.brier),
         majority_accuracy: mean_of(|metrics| metrics.majority_accuracy),
+        mcc: mean_of(|metrics| metrics.mcc),
+        average_precision: (!precisions.is_empty()).then(|| mean_and_deviation(&precisions).0),
     };
     let classes = classes.iter().map(ToString::to_string).collect();
     Evaluation {
@@ -246,6 +309,8 @@ fn summarise(classes: &[Class], requested_iterations: usize, measured: Vec<Measu
         calibration: all.calibration(),
         probabilities: counts,
         importance: Vec::new(),
+        learning_curve: Vec::new(),
+        groups: None,
         auc_deviation: auc.map(|(_, deviation)| deviation),
         score_deviation,
         grouped_score: None,

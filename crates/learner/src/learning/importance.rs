@@ -1,6 +1,7 @@
-//! Feature importance, computed from the model alone.
+//! The share of each feature in a model, computed from the model alone.
 //!
-//! No sample is predicted: the model stores how often each value of a feature occurred. The importance of a feature is
+//! It is not called importance in what users read: reports measure that on test samples ([`super::permutation`]). Here
+//! no sample is predicted: the model stores how often each value of a feature occurred. The share of a feature is
 //! the standard deviation of its part of a margin over the training samples, with these simplifications: features are
 //! independent of each other; a random feature counts for each of its inputs by the share of its weights; a split of a
 //! tree counts by the difference between the leaves that differ in this split alone, and by the share of samples that
@@ -15,10 +16,16 @@ use super::trees::{Forest, TreeSplit};
 const MAX_FEATURES: usize = 20;
 
 impl TrainedModel {
-    /// The most important features with their shares of the total importance, largest first. Features that are
-    /// not used are left out.
+    /// The features with the largest shares in the model, largest first; all shares sum to 1. Features that are not used are
+    /// left out.
     #[must_use]
     pub fn top_features(&self) -> Vec<(String, f64)> {
+        let named = |(at, share): (usize, f64)| (self.names[self.inputs[at].feature].clone(), share);
+        self.top_inputs().into_iter().take(MAX_FEATURES).map(named).collect()
+    }
+
+    /// The inputs that are used, as indices, with their shares; largest first.
+    pub(super) fn top_inputs(&self) -> Vec<(usize, f64)> {
         let mut spreads = vec![0.0; self.inputs.len()];
         self.add_linear(&mut spreads);
         self.add_random(&mut spreads);
@@ -27,8 +34,7 @@ impl TrainedModel {
         let shares = spreads.iter().map(|spread| spread / total).enumerate();
         let mut shares: Vec<(usize, f64)> = shares.filter(|(_, share)| *share > 0.0).collect();
         shares.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let named = |(at, share): (usize, f64)| (self.names[self.inputs[at].feature].clone(), share);
-        shares.into_iter().take(MAX_FEATURES).map(named).collect()
+        shares
     }
 
     /// All terms of one input are one function of its value, whose spread is computed exactly.

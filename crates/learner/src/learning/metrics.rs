@@ -12,6 +12,7 @@ const MAX_POINTS: usize = 2_000;
 ///
 /// Reports are written with these field names.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Metrics {
     /// Area under the ROC curve of the second class; two classes only.
     pub auc: Option<f64>,
@@ -32,10 +33,17 @@ pub struct Metrics {
     pub brier: f64,
     /// Accuracy of always guessing the most frequent class.
     pub majority_accuracy: f64,
+    /// Matthews' correlation coefficient of true and predicted classes, −1 to 1 (Gorodkin 2004 for more than two classes); 0
+    /// when all are, or are predicted to be, of one class.
+    pub mcc: f64,
+    /// Average precision of the second class: the mean of the precision at each threshold, weighted with the increase of recall;
+    /// two classes only, and `None` without a sample of the second.
+    pub average_precision: Option<f64>,
 }
 
 /// The metrics of one class against the rest. Reports are written with these field names.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ClassMetrics {
     /// Of the samples predicted to be of the class, the share that are; 0 when none was predicted.
     pub precision: f64,
@@ -170,8 +178,47 @@ pub(crate) fn overall_metrics(
             row.iter().enumerate().map(|(c, p)| (p - f64::from(u8::from(c == target))).powi(2)).sum();
         metrics.brier += distance / 2.0 / n;
     }
-    metrics.auc = if each.len() == 2 { each[1].auc } else { None };
+    metrics.mcc = matthews(confusion);
+    if each.len() == 2 {
+        metrics.auc = each[1].auc;
+        metrics.average_precision = average_precision(probabilities, targets);
+    }
     metrics
+}
+
+/// Matthews' correlation coefficient.
+fn matthews(confusion: &[Vec<usize>]) -> f64 {
+    let actual: Vec<f64> = confusion.iter().map(|row| row.iter().sum::<usize>() as f64).collect();
+    let column = |class: usize| confusion.iter().map(|row| row[class]).sum::<usize>() as f64;
+    let predicted: Vec<f64> = (0..confusion.len()).map(column).collect();
+    let n: f64 = actual.iter().sum();
+    let right: f64 = (0..confusion.len()).map(|class| confusion[class][class] as f64).sum();
+    let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let spread = |counts: &[f64]| n * n - product(counts, counts);
+    let length = (spread(&actual) * spread(&predicted)).sqrt();
+    if length > 0.0 { (right * n - product(&actual, &predicted)) / length } else { 0.0 }
+}
+
+/// The average precision of the second of two classes.
+fn average_precision(probabilities: &Array2<f64>, targets: &[usize]) -> Option<f64> {
+    let scored = ranked(1, probabilities, targets);
+    let positives = scored.iter().filter(|(_, positive)| *positive).count();
+    let (mut flagged, mut found, mut sum) = (0_usize, 0_usize, 0.0);
+    for step in scored.chunk_by(|a, b| a.0.to_bits() == b.0.to_bits()) {
+        let hits = step.iter().filter(|(_, positive)| *positive).count();
+        flagged += step.len();
+        found += hits;
+        sum += hits as f64 / positives as f64 * found as f64 / flagged as f64;
+    }
+    (positives > 0).then_some(sum)
+}
+
+/// The probability of a class for each sample, and whether the sample is of it; highest first.
+fn ranked(class: usize, probabilities: &Array2<f64>, targets: &[usize]) -> Vec<(f64, bool)> {
+    let mut scored: Vec<(f64, bool)> =
+        probabilities.column(class).iter().zip(targets).map(|(&p, &target)| (p, target == class)).collect();
+    scored.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
+    scored
 }
 
 /// The curves of a set of predictions: the second class's for two classes, every class's for more; none for a class
@@ -184,14 +231,12 @@ pub(crate) fn roc_curves(probabilities: &Array2<f64>, targets: &[usize]) -> Vec<
 
 /// Samples of equal probability are one step of the curve, so ties count half (Fawcett 2006).
 fn roc_curve(class: usize, probabilities: &Array2<f64>, targets: &[usize]) -> Option<RocCurve> {
-    let mut scored: Vec<(f64, bool)> =
-        probabilities.column(class).iter().zip(targets).map(|(&p, &target)| (p, target == class)).collect();
+    let scored = ranked(class, probabilities, targets);
     let positives = scored.iter().filter(|(_, positive)| *positive).count();
     let negatives = scored.len() - positives;
     if positives == 0 || negatives == 0 {
         return None;
     }
-    scored.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
     let mut points = vec![(0.0, 0.0)];
     let (mut true_positives, mut false_positives, mut auc) = (0_usize, 0_usize, 0.0);
     for step in scored.chunk_by(|a, b| a.0.to_bits() == b.0.to_bits()) {
@@ -251,6 +296,10 @@ mod tests {
         close(each[0].precision, 2.0 / 3.0);
         close(each[1].recall, 0.5);
         close(each[0].auc.expect("two classes"), 4.0 / 6.0);
+        // tp = 1, tn = 2, fp = 1, fn = 1: (2 − 1) / √(2 · 2 · 3 · 3).
+        close(metrics.mcc, 1.0 / 6.0);
+        // In the order of class 1's probability: .7 (0), .6 (1), .4 (1), ….
+        close(metrics.average_precision.expect("two classes"), f64::midpoint(1.0 / 2.0, 2.0 / 3.0));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use ndarray::{Array2, Axis};
 use serde::Serialize;
 
 use super::metrics::{log_loss, mean_and_deviation};
+use super::permuted_margins::PermutedMargins;
 use super::rng::Stream;
 use super::trained_model::TrainedModel;
 use crate::dataset::Features;
@@ -20,6 +21,7 @@ const MAX_FEATURES: usize = 15;
 
 /// How much a model relies on a feature. Reports are written with these field names.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct FeatureImportance {
     /// The feature's name in the dataset.
     pub feature: String,
@@ -57,21 +59,22 @@ pub(super) fn shuffle_features(
     let targets: Vec<usize> = chosen.iter().map(|&at| targets[at]).collect();
     let predicted = predicted.select(Axis(0), &chosen);
     let loss = log_loss(&predicted, &targets);
-    let mut tested = features.select(&rows);
     let all: Vec<u32> = (0..rows.len() as u32).collect();
+    let margins = PermutedMargins::new(&model.additive, &model.inputs, features, &rows);
     let mut stream = Stream::new(seed);
     let mut shuffled = Vec::new();
-    for (name, _) in model.top_features().into_iter().take(MAX_FEATURES) {
-        let Some(at) = model.names.iter().position(|feature| *feature == name) else { continue };
+    for (input, _) in model.top_inputs().into_iter().take(MAX_FEATURES) {
+        let feature = model.inputs[input].feature;
         let mut order = all.clone();
         stream.split().shuffle(&mut order);
-        let column = tested.columns()[at].clone();
-        let direction = (predicted.ncols() == 2)
-            .then(|| correlation(&column.numbers(rows.len()), &predicted.column(1).to_vec()));
-        let original = tested.replace_column(at, column.select(&order));
-        let worse = log_loss(&model.probabilities(&tested, &all), &targets);
-        tested.replace_column(at, original);
-        shuffled.push(Shuffled { feature: name, loss_increase: worse - loss, direction });
+        let direction = (predicted.ncols() == 2).then(|| {
+            let column = &features.columns()[feature];
+            let values: Vec<f32> = rows.iter().map(|&row| column.value(row as usize)).collect();
+            correlation(&values, &predicted.column(1).to_vec())
+        });
+        let probabilities = model.probabilities_of(rows.len(), &[margins.shuffled(input, &order)]);
+        let loss_increase = log_loss(&probabilities, &targets) - loss;
+        shuffled.push(Shuffled { feature: model.names[feature].clone(), loss_increase, direction });
     }
     shuffled
 }

@@ -21,6 +21,7 @@ const BINS: usize = 100;
 /// assert_eq!((at_60.rightly, at_60.wrongly, at_60.missed), (1, 0, 0));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ProbabilityCounts {
     /// Samples of the class: entry `k` has those with probabilities from `k`/100 to below (`k` + 1)/100; 1 is in the last.
     /// Of more than two classes, the samples whose predicted class is right, by its probability.

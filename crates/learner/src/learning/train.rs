@@ -71,16 +71,63 @@ pub fn train_within(samples: &Labelled, time: &dyn TrainingTime) -> Result<Train
 
 /// Trains on some of the samples; a class without one gets a small probability everywhere.
 pub(super) fn train_on(samples: &Labelled, rows: &[u32], time: &dyn TrainingTime) -> TrainedModel {
-    time.begins(TrainingPhase::Select);
+    train_with_recipe(samples, rows, time).0
+}
+
+/// What a comparison chose: candidates with their weights. It can be fitted on other samples.
+pub(super) struct Recipe {
+    candidates: Vec<Compared>,
+    ensemble: Ensemble,
+}
+
+impl Recipe {
+    /// A model of `rows` without a comparison; `None` when no feature varies among them.
+    pub fn fit(&self, samples: &Labelled, rows: &[u32]) -> Option<TrainedModel> {
+        let inputs = inputs_of(samples, rows);
+        if inputs.is_empty() {
+            return None;
+        }
+        let limit = TimeLimit::of_fit(&());
+        let training = TrainingSet { samples, rows, inputs: &inputs, seed: SEED, limit: &limit };
+        let additive = fit(&training, &self.candidates, &self.ensemble);
+        Some(TrainedModel {
+            names: samples.features().names().to_vec(),
+            classes: samples.classes().to_vec(),
+            additive,
+            decisions: Vec::new(),
+            log_loss: None,
+            class_counts: class_counts_of(samples, rows),
+            inputs,
+        })
+    }
+}
+
+fn class_counts_of(samples: &Labelled, rows: &[u32]) -> Vec<usize> {
     let mut class_counts = vec![0; samples.classes().len()];
     rows.iter().for_each(|&row| class_counts[samples.targets()[row as usize] as usize] += 1);
-    let comparable = class_counts.iter().filter(|&&count| count >= MIN_OF_A_CLASS).count();
+    class_counts
+}
 
+fn inputs_of(samples: &Labelled, rows: &[u32]) -> Vec<Input> {
     let mut inputs = choose_inputs(samples.features(), rows);
     if rows.len() < MIN_TO_COMPARE {
         // Few samples do not show how a line goes on beyond them.
         inputs.iter_mut().for_each(Input::clip_to_levels);
     }
+    inputs
+}
+
+/// As [`train_on`], with the recipe of the model.
+pub(super) fn train_with_recipe(
+    samples: &Labelled,
+    rows: &[u32],
+    time: &dyn TrainingTime,
+) -> (TrainedModel, Recipe) {
+    time.begins(TrainingPhase::Select);
+    let class_counts = class_counts_of(samples, rows);
+    let comparable = class_counts.iter().filter(|&&count| count >= MIN_OF_A_CLASS).count();
+
+    let inputs = inputs_of(samples, rows);
     let (of_comparison, of_fit) = (TimeLimit::of_comparison(time), TimeLimit::of_fit(time));
     let training = TrainingSet { samples, rows, inputs: &inputs, seed: SEED, limit: &of_fit };
     let too_few = rows.len() < MIN_TO_COMPARE || comparable < 2;
@@ -99,7 +146,7 @@ pub(super) fn train_on(samples: &Labelled, rows: &[u32], time: &dyn TrainingTime
     if of_comparison.has_ended_something() || of_fit.has_ended_something() {
         decisions.push(ENDED_EARLY.to_owned());
     }
-    TrainedModel {
+    let model = TrainedModel {
         names: samples.features().names().to_vec(),
         classes: samples.classes().to_vec(),
         additive: model,
@@ -107,7 +154,8 @@ pub(super) fn train_on(samples: &Labelled, rows: &[u32], time: &dyn TrainingTime
         log_loss: (!ensemble.log_loss.is_nan()).then_some(ensemble.log_loss),
         class_counts,
         inputs,
-    }
+    };
+    (model, Recipe { candidates, ensemble })
 }
 
 /// Fits the candidates that have a weight in the ensemble, in parallel, and adds them up.

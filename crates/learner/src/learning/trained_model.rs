@@ -59,10 +59,15 @@ impl TrainedModel {
     #[must_use]
     pub fn probabilities(&self, features: &Features, rows: &[u32]) -> Array2<f64> {
         let chunk = (CHUNK_CELLS / (self.additive.basis.width() + self.inputs.len() + 1)).clamp(16, 4_096);
-        let min = self.min_probability();
-        let mut out = Array2::zeros((rows.len(), self.classes.len()));
         let chunks: Vec<Array2<f64>> =
             rows.par_chunks(chunk).map(|rows| self.additive.margins(&self.inputs, features, rows)).collect();
+        self.probabilities_of(rows.len(), &chunks)
+    }
+
+    /// The probabilities of `rows` samples, whose margins are in `chunks` (samples × margins each): rows × classes.
+    pub(super) fn probabilities_of(&self, rows: usize, chunks: &[Array2<f64>]) -> Array2<f64> {
+        let min = self.min_probability();
+        let mut out = Array2::zeros((rows, self.classes.len()));
         for (mut out, margins) in out.outer_iter_mut().zip(chunks.iter().flat_map(Array2::outer_iter)) {
             let out = out.as_slice_mut().expect("rows of a row-major matrix are contiguous");
             probabilities(margins, out);

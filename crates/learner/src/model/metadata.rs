@@ -9,6 +9,7 @@ use super::decode::decode;
 use super::error::ModelError;
 use super::limits::{MAX_CLASSES, MAX_FEATURES, list_up_to};
 use crate::dataset::Class;
+use crate::learning::FeatureDistribution;
 
 /// The version of this metadata.
 pub const FORMAT: u32 = 1;
@@ -48,9 +49,17 @@ pub struct ModelMetadata {
     /// The decisions of the learner, in sentences for an administrator.
     #[serde(deserialize_with = "list_up_to::<_, _, MAX_DECISIONS>")]
     pub decisions: Vec<String>,
-    /// The features that change its output most, largest first; empty when they are unknown.
+    /// The features with the largest shares in the model, largest first; empty when they are unknown.
     #[serde(default, deserialize_with = "list_up_to::<_, _, MAX_FEATURES>")]
     pub top_features: Vec<TopFeature>,
+    /// How often each value of the features occurred in training, in few bins, so that drift of other data can be measured; empty
+    /// when it is unknown.
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "list_up_to::<_, _, MAX_FEATURES>"
+    )]
+    pub distributions: Vec<FeatureDistribution>,
 }
 
 /// A feature and how much it changes a model's output.
@@ -118,6 +127,9 @@ impl ModelMetadata {
             counts.len() == metadata.classes.len() && counts.iter().all(|&count| count <= MAX_SAMPLES);
         if !known && !counts.is_empty() {
             return unusable("class_counts has not one count for each class");
+        }
+        if !metadata.distributions.iter().all(FeatureDistribution::is_valid) {
+            return unusable("the bins of its distributions do not fit their limits");
         }
         Ok(metadata)
     }

@@ -44,6 +44,7 @@ pub fn to_onnx(model: &TrainedModel) -> Vec<u8> {
         log_loss: model.log_loss,
         decisions: model.decisions.clone(),
         top_features: top_features.collect(),
+        distributions: model.distributions(),
     };
     file(graph_of(model), &metadata)
 }

@@ -66,6 +66,14 @@ impl Forest {
     }
 }
 
+impl TreeSplit {
+    /// Whether a sample with this standardised value goes right; NaN is a missing value.
+    #[inline]
+    pub(crate) fn goes_right(&self, value: f32) -> bool {
+        if value.is_nan() { self.missing_right } else { value > self.threshold }
+    }
+}
+
 impl Tree {
     fn value(&self, row: &[f32]) -> f32 {
         self.leaves[self.leaf(row)]
@@ -73,10 +81,6 @@ impl Tree {
 
     /// The index of the leaf that a row of standardised values reaches; NaN is a missing value.
     pub(crate) fn leaf(&self, row: &[f32]) -> usize {
-        self.splits.iter().fold(0, |leaf, split| {
-            let value = row[split.input];
-            let right = if value.is_nan() { split.missing_right } else { value > split.threshold };
-            2 * leaf + usize::from(right)
-        })
+        self.splits.iter().fold(0, |leaf, split| 2 * leaf + usize::from(split.goes_right(row[split.input])))
     }
 }
