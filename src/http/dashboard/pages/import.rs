@@ -11,7 +11,7 @@ use crate::http::dashboard::layout::{Section, page};
 use crate::http::dashboard::routing::{form, protected};
 use crate::http::dashboard::visit::Visit;
 use crate::http::error::HttpError;
-use crate::http::extract::account::Access;
+use crate::http::extract::account::{Access, Account};
 use crate::http::extract::caller::Caller;
 use crate::http::extract::tenant::Tenant;
 use crate::http::extract::typed_request::{ArchiveUpload, Parsed};
@@ -28,7 +28,7 @@ async fn show(visit: Visit) -> HttpResponse {
     let title = texts.text("import-title");
     let hidden = visit.query.value("user").map(|user| [("user", user)]);
     let action =
-        visit.addresses.with_query("/dashboard/import", hidden.as_ref().map_or(&[][..], |pairs| &pairs[..]));
+        visit.addresses.with_query("/dashboard/import", hidden.as_ref().map_or(&[][..], |pairs| pairs));
     let content = html! {
         div class="middle" {
             h1 { (title) }
@@ -70,8 +70,7 @@ async fn import(
     Parsed(upload): Parsed<ArchiveUpload>,
 ) -> Result<HttpResponse, HttpError> {
     let id = tenant.visible(upload.key.id.as_str()).unwrap_or_default().to_owned();
-    let user =
-        visit.query.value("user").filter(|_| visit.account.as_ref().is_some_and(|user| user.sees_owners()));
+    let user = visit.query.value("user").filter(|_| visit.account.as_ref().is_some_and(Account::sees_owners));
     let name = ModelName { id, dir: upload.key.dir.as_str().to_owned(), user: user.map(str::to_owned) };
     perform(&state, caller, upload).await?;
     let address = visit.addresses.model_with(&name, "", &[("done", "import")]);

@@ -62,11 +62,9 @@ pub(in crate::http) fn count(number: impl TryInto<u32>) -> FluentValue<'static> 
 }
 
 fn bundle(language: Language) -> Bundle {
-    let resource = match FluentResource::try_new(language.file().to_owned()) {
-        Ok(resource) => resource,
-        // What could be read is used; a test refuses such a file.
-        Err((resource, _)) => resource,
-    };
+    // What could be read of a file with an error is used; a test refuses such a file.
+    let resource = FluentResource::try_new(language.file().to_owned());
+    let resource = resource.unwrap_or_else(|(resource, _)| resource);
     let identifier = language.code().parse().unwrap_or_default();
     let mut bundle = Bundle::new_concurrent(vec![identifier]);
     // Characters that isolate directions of writing would be copied along; the pages mark up foreign text instead.

@@ -78,14 +78,11 @@ pub(super) fn table(visit: &Visit, name: &ModelName, detail: &Detail) -> Markup 
 }
 
 fn time(texts: Texts, evaluation: &StoredEvaluation) -> Markup {
-    match &evaluation.result {
-        Some(result) => moment(texts, &result.finished),
-        None => {
-            let began =
-                i64::try_from(evaluation.run.0).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-            html! { @if let Some(began) = began { (at(texts, began)) } }
-        }
+    if let Some(result) = &evaluation.result {
+        return moment(texts, &result.finished);
     }
+    let began = i64::try_from(evaluation.run.0).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    html! { @if let Some(began) = began { (at(texts, began)) } }
 }
 
 /// What Moodle makes of the result.

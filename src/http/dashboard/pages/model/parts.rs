@@ -109,8 +109,7 @@ pub(super) fn batches(visit: &Visit, detail: &Detail) -> Markup {
 pub(super) fn dangerous(visit: &Visit, name: &ModelName) -> Markup {
     let texts = visit.texts;
     let user = name.user.as_deref().map(|user| ("user", user));
-    let action =
-        visit.addresses.with_query("/dashboard/import", user.as_ref().map_or(&[], std::slice::from_ref));
+    let action = visit.addresses.with_query("/dashboard/import", user.as_slice());
     html! {
         div class="columns" {
             section class="card" {
