@@ -214,7 +214,9 @@ impl<'a> Page<'a> {
     pub fn media(&self, media: Media) {
         let scheme = if media == Media::Dark { "dark" } else { "light" };
         let medium = if media == Media::Print { "print" } else { "screen" };
-        let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
+        // Without transitions: colours halfway between two schemes have other contrasts.
+        let still = json!({"name": "prefers-reduced-motion", "value": "reduce"});
+        let features = json!([{"name": "prefers-color-scheme", "value": scheme}, still]);
         self.call("Emulation.setEmulatedMedia", json!({"media": medium, "features": features}));
     }
 
