@@ -135,9 +135,10 @@ impl FeatureDistribution {
         let mut now = vec![0.0; self.counts.len() + 1];
         let mut sum = 0.0;
         for (&value, count) in column.values().iter().zip(column.value_counts(rows)) {
-            let bin = match value.is_nan() {
-                true => self.counts.len(),
-                false => self.limits.partition_point(|limit| value > *limit),
+            let bin = if value.is_nan() {
+                self.counts.len()
+            } else {
+                self.limits.partition_point(|limit| value > *limit)
             };
             now[bin] += f64::from(count);
             sum += if value.is_nan() { 0.0 } else { f64::from(value) * f64::from(count) };

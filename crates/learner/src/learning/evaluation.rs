@@ -147,7 +147,7 @@ pub fn evaluate_by_groups(
     let counts = counts.into_iter().reduce(GroupCounts::merged_with);
     let groups = groups.zip(counts).map(|(groups, counts)| groups.errors(counts, samples.classes().len()));
     let (importance, learning_curve) = (mean_importance(&shuffled), mean_curve(&curves));
-    Ok(Evaluation { grouped_score, importance, learning_curve, groups, ..evaluation })
+    Ok(Evaluation { importance, learning_curve, groups, grouped_score, ..evaluation })
 }
 
 /// The figures of one iteration.

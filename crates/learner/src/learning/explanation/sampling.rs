@@ -72,7 +72,7 @@ impl Sampling {
             let sample = rows(samples, row..row + 1);
             let value = outputs(&sample)?.remove(0);
             let walks = self.walks(&sample, &all, seed);
-            let found = along(&walks, &sample, &all, &outputs)?;
+            let found = along(&walks, &sample, &all, outputs)?;
             let estimate = estimate(&walks, width, &value, &of_background, &found);
             let explanation = |output: usize| {
                 let (means, errors) = &estimate[output];

@@ -19,7 +19,7 @@ fn noise(row: usize, column: usize) -> f32 {
 /// Samples of `classes` classes, which depend on pairs of features; some cells are missing.
 fn samples(rows: usize, classes: u32) -> Labelled {
     let cell = |row: usize, column: usize| {
-        if column > 1 && (row * 7 + column * 3) % 11 == 0 { f32::NAN } else { noise(row, column) }
+        if column > 1 && (row * 7 + column * 3).is_multiple_of(11) { f32::NAN } else { noise(row, column) }
     };
     let columns: Vec<Vec<f32>> =
         (0..FEATURES).map(|column| (0..rows).map(|row| cell(row, column)).collect()).collect();
