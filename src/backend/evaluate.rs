@@ -121,15 +121,14 @@ fn evaluate_observed(
         let groups = request.group_by.as_ref().map(|column| Groups::by_column(samples.features(), column));
         let groups = groups.transpose()?;
         let groups = groups.as_ref();
-        match trained {
-            Some(trained) => evaluate_trained(trained, &samples, groups)?,
-            None => {
-                let evaluate = || learning::evaluate_by_groups(&samples, iterations, groups, progress);
-                on_learning_threads(evaluate).map_or_else(
-                    |error| Outcome::none(Status::NOT_ENOUGH_DATA, &format!("{error}.")),
-                    Outcome::of,
-                )
-            }
+        if let Some(trained) = trained {
+            evaluate_trained(trained, &samples, groups)?
+        } else {
+            let evaluate = || learning::evaluate_by_groups(&samples, iterations, groups, progress);
+            on_learning_threads(evaluate).map_or_else(
+                |error| Outcome::none(Status::NOT_ENOUGH_DATA, &format!("{error}.")),
+                Outcome::of,
+            )
         }
     } else {
         let mismatch = "The labels from the provided dataset do not match the targetclasses from the header";

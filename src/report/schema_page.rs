@@ -64,10 +64,8 @@ fn table(name: &str, part: &Value) -> String {
 
 /// The description of a field: beside its type, or within the alternatives of a field that can be null.
 fn description(value: &Value) -> Option<&str> {
-    let alternatives = value["oneOf"].as_array().into_iter().flatten();
-    value["description"]
-        .as_str()
-        .or_else(|| alternatives.filter_map(|one| one["description"].as_str()).next())
+    let mut alternatives = value["oneOf"].as_array().into_iter().flatten();
+    value["description"].as_str().or_else(|| alternatives.find_map(|one| one["description"].as_str()))
 }
 
 /// Text of a doc comment in a table.

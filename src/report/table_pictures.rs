@@ -18,6 +18,9 @@ const RIGHT: f64 = 1480.0;
 const TOP: f64 = 190.0;
 const BOTTOM: f64 = 1120.0;
 
+/// Where the names of indicators end.
+const NAMES_END: f64 = 800.0;
+
 /// Which indicators matter; `None` when importance was not measured.
 pub(super) fn importance(
     report: &RunReport<'_>,
@@ -29,7 +32,6 @@ pub(super) fn importance(
     if shown.is_empty() {
         return Ok(None);
     }
-    const NAMES_END: f64 = 800.0;
     let mut svg = Svg::new(SIZE, WHITE);
     chart::title(&mut svg, "Which indicators matter", report);
     let note = "How much the log-loss increases when an indicator is shuffled; thin bars are one standard deviation.";

@@ -5,7 +5,8 @@
 //! ([`super::tensorboard_messages`]). Must not know where the file is stored.
 //!
 //! Each iteration is a step with its scalars. The last step also has what is known of all iterations together: histograms of the
-//! predicted probabilities, the precision-recall curve and the picture of the ROC curve, for which TensorBoard has no plot.
+//! predicted probabilities, the precision-recall curve and the picture of the ROC curve, for which
+//! `TensorBoard` has no plot.
 
 use prost::Message as _;
 

@@ -1,5 +1,5 @@
-//! The messages of TensorFlow's `event.proto`, `summary.proto` and `tensor.proto`, and of TensorBoard's plugin for precision-recall
-//! curves: only the fields that are written.
+//! The messages of TensorFlow's `event.proto`, `summary.proto` and `tensor.proto`, and of `TensorBoard`'s plugin for
+//! precision-recall curves: only the fields that are written.
 //!
 //! Must not know what is written.
 
@@ -77,7 +77,7 @@ pub(super) struct Tensor {
     #[prost(int32, tag = "1")]
     pub dtype: i32,
     #[prost(message, optional, tag = "2")]
-    pub tensor_shape: Option<TensorShape>,
+    pub shape: Option<TensorShape>,
     #[prost(float, repeated, tag = "5")]
     pub float_val: Vec<f32>,
 }
@@ -140,9 +140,7 @@ impl Tensor {
         let size = |length: usize| Dimension { size: i64::try_from(length).unwrap_or(i64::MAX) };
         Self {
             dtype: DT_FLOAT,
-            tensor_shape: Some(TensorShape {
-                dim: vec![size(rows.len()), size(rows.first().map_or(0, Vec::len))],
-            }),
+            shape: Some(TensorShape { dim: vec![size(rows.len()), size(rows.first().map_or(0, Vec::len))] }),
             float_val: rows.iter().flatten().map(|&value| value as f32).collect(),
         }
     }

@@ -67,7 +67,7 @@ fn every_field_of_json_is_documented() {
     let data = data.to_str().expect("text");
     let url = server.url("");
     files.train();
-    let cases: [(&str, &[&str]); 16] = [
+    let cases: [(&str, &[&str]); 17] = [
         ("train", &["training.csv", "--output", "other.onnx"]),
         ("train", &["training.csv", "--data-dir", data, "--model", "n/d"]),
         ("predict", &["model.onnx", "prediction.csv"]),

@@ -67,11 +67,14 @@ fn shown(rate: Rate) -> String {
     format!("{:.0} % ({:.0}\u{2013}{:.0})", rate.value * 100.0, rate.low * 100.0, rate.high * 100.0)
 }
 
+/// A rate of a group.
+type Figure = fn(&GroupMetrics) -> Option<Rate>;
+
 fn sentence(errors: &GroupErrors) -> String {
     if errors.groups.len() < 2 {
         return "There are too few samples to compare groups.".to_owned();
     }
-    let figures: [(&str, fn(&GroupMetrics) -> Option<Rate>); 3] = [
+    let figures: [(&str, Figure); 3] = [
         ("how often it is right", |group| Some(group.accuracy)),
         ("how many it finds", |group| group.recall),
         ("how many false alarms it gives", |group| group.false_positive_rate),
@@ -96,7 +99,9 @@ fn sentence(errors: &GroupErrors) -> String {
         )
     };
     if !off.is_empty() {
-        text += &format!(" Its probabilities are too high or too low on average for: {}.", off.join(", "));
+        text += " Its probabilities are too high or too low on average for: ";
+        text += &off.join(", ");
+        text.push('.');
     }
     text
 }

@@ -73,23 +73,23 @@ fn ranges(texts: Texts, shown: &str, rows: &[Row<'_>]) -> Markup {
     let to = |at| texts.text_with("percent", &[("percent", count(percent(at)))]);
     let names = (0..RANGES).map(|at| format!("{}–{}", percent(at), to(at + 1)));
     let head = texts.text_with("predictions-probability", &[("class", shown.to_owned().into())]);
-    distribution(texts, &head, names.zip(counts).collect())
+    distribution(texts, &head, &names.zip(counts).collect::<Vec<_>>())
 }
 
 /// How many samples each class was predicted for.
 fn by_class(texts: Texts, classes: &[String], predictions: &[(String, String, String)]) -> Markup {
     let of = |class: &String| predictions.iter().filter(|(_, predicted, _)| predicted == class).count();
-    let counts = classes.iter().map(|class| (class.clone(), of(class))).collect();
-    distribution(texts, &texts.text("column-class"), counts)
+    let counts: Vec<_> = classes.iter().map(|class| (class.clone(), of(class))).collect();
+    distribution(texts, &texts.text("column-class"), &counts)
 }
 
 /// A bar for each count: a table that shows its numbers, so that it needs no second one.
-fn distribution(texts: Texts, head: &str, counts: Vec<(String, usize)>) -> Markup {
+fn distribution(texts: Texts, head: &str, counts: &[(String, usize)]) -> Markup {
     let largest = counts.iter().map(|(_, count)| *count).max().unwrap_or_default().max(1);
     let table = html! {
         table {
             thead { tr { th scope="col" { (head) } th scope="col" { (texts.text("column-samples")) } } }
-            tbody { @for (name, count) in &counts { tr {
+            tbody { @for (name, count) in counts { tr {
                 th scope="row" class="keep" { (foreign(name)) }
                 td class="keep" { (meter(*count as f64 / largest as f64)) (texts.whole(*count as u64)) }
             } } }
