@@ -1,4 +1,5 @@
 //! The dashboard in a real browser: every page, what can be done on it, and what other sites cannot.
+#![allow(clippy::disallowed_methods, reason = "these tests prepare files of their own")]
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};

@@ -1,4 +1,5 @@
 //! The evaluation report in a real browser: accessible, valid, readable on a phone and on paper, and inert.
+#![allow(clippy::disallowed_methods, reason = "these tests prepare files of their own")]
 
 use std::fs;
 use std::path::PathBuf;

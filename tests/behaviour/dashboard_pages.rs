@@ -185,6 +185,5 @@ fn hostile_text_is_inert() {
 }
 
 fn serde_urlencoded_pair(name: &str, value: &str) -> String {
-    let encoded: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
-    format!("{name}={encoded}")
+    value.bytes().fold(format!("{name}="), |pair, byte| pair + &format!("%{byte:02x}"))
 }

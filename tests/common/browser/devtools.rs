@@ -1,9 +1,10 @@
-//! Chromium's DevTools protocol over a pair of pipes: JSON messages, each of which ends with a NUL byte.
+//! Chromium's `DevTools` protocol over a pair of pipes: JSON messages, each of which ends with a NUL byte.
 //!
-//! Owns the browser's process, its profile, and matching replies to calls. No crate: chromiumoxide and headless_chrome bring
-//! tens of thousands of generated lines and a websocket on a port, and WebDriver reports neither console messages nor
+//! Owns the browser's process, its profile, and matching replies to calls. No crate: `chromiumoxide` and `headless_chrome` bring
+//! tens of thousands of generated lines and a websocket on a port, and `WebDriver` reports neither console messages nor
 //! requests. The pipes need only JSON; a browser whose pipes are closed ends by itself, also when the test is killed. Must not
 //! know what a page is.
+#![allow(clippy::disallowed_methods, reason = "these tests prepare files of their own")]
 
 use std::collections::HashMap;
 use std::fs::{self, File};

@@ -2,6 +2,7 @@
 //!
 //! Clicks and keys are real input events at the place of an element, so an element that is covered or hidden cannot be used.
 //! Must not know what is on a page.
+#![allow(clippy::disallowed_methods, reason = "these tests prepare files of their own")]
 
 use std::fs;
 use std::path::Path;

@@ -1,6 +1,7 @@
 //! axe-core (accessibility) and html-validate (HTML), from npm.
 //!
 //! `.ci/run` installs the versions of `tests/browser/package-lock.json`. Must not know what is on a page.
+#![allow(clippy::disallowed_methods, reason = "these tests prepare files of their own")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
