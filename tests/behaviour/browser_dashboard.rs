@@ -297,6 +297,16 @@ fn a_file_is_predicted_and_nothing_of_it_is_kept() {
         page.value("document.querySelectorAll('main table')[1].querySelectorAll('tbody tr').length"),
         20
     );
+    // Why: as the explanations of the API say.
+    let first = "document.querySelectorAll('main table')[1].querySelector('tbody tr')";
+    let id = page.value(&format!("{first}.querySelector('th').innerText"));
+    let form = Form::model("m", "d").file("dataset", &unlabelled(&rows));
+    let explained = server.post("/explanation", &form).json();
+    let explained = explained["explanations"].as_array().expect("samples");
+    let sample = explained.iter().find(|sample| sample["sampleid"] == id).expect("the sample");
+    let words = sample["outputs"][0]["contributions"][0]["words"].as_str().expect("words");
+    let reasons = page.value(&format!("{first}.lastElementChild.innerText"));
+    assert!(reasons.as_str().expect("text").contains(words), "{words} in {reasons}");
     page.picture("dashboard-predictions");
     assert_eq!(crate::common::contents(&server.data_dir().join("m")), before);
     assert!(server.uploads().is_empty());

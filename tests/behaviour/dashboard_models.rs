@@ -113,7 +113,7 @@ fn users_see_their_own_models_viewers_change_nothing_and_admins_reach_all() {
     for hidden in ["/delete", "/rollback", "model.zip", "importzip", "/dashboard/import"] {
         assert!(!seen.text().contains(hidden), "{hidden}");
     }
-    for path in ["delete", "rollback", "model.zip", "model.onnx", "samples.csv"] {
+    for path in ["delete", "rollback", "model.zip", "model.onnx", "samples.csv", "audit-bundle.zip"] {
         let path = format!("/dashboard/models/annsmodel/d/{path}?user=ann&generation=1");
         assert_eq!(eve.get(&path).status, 403, "{path}");
     }
@@ -123,6 +123,10 @@ fn users_see_their_own_models_viewers_change_nothing_and_admins_reach_all() {
     assert_eq!(ann.get("/dashboard/models/annsmodel/d/samples.csv").status, 403);
     let samples = root.get("/dashboard/models/annsmodel/d/samples.csv?user=ann");
     assert_eq!((samples.status, samples.header("content-type")), (200, Some("text/csv; charset=utf-8")));
+    assert_eq!(ann.get("/dashboard/models/annsmodel/d/audit-bundle.zip").status, 403);
+    let bundle = root.get("/dashboard/models/annsmodel/d/audit-bundle.zip?user=ann");
+    assert_eq!((bundle.status, bundle.header("content-type")), (200, Some("application/zip")));
+    assert!(root.get(address).text().contains("audit-bundle.zip") && !seen.text().contains("audit-bundle.zip"));
 }
 
 #[test]

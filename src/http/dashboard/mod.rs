@@ -55,6 +55,7 @@ pub(super) fn register(config: &mut ServiceConfig) {
         .service(downloads::archive())
         .service(downloads::onnx())
         .service(downloads::samples())
+        .service(downloads::audit_bundle())
         .service(downloads::evaluation())
         .default_service(web::to(errors::no_page));
     config.service(scope);

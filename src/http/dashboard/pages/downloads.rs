@@ -1,4 +1,4 @@
-//! Files of a model to download: its archive, the ONNX file, the samples, the report of an evaluation.
+//! Files of a model to download: its archive, the ONNX file, the samples, the audit bundle, the report of an evaluation.
 //!
 //! Owns their names. Who may download what is the same as on the other routes. Must not know what the files contain.
 
@@ -13,6 +13,7 @@ use crate::http::error::HttpError;
 use crate::http::extract::account::Access;
 use crate::http::extract::caller::Caller;
 use crate::http::routes::export;
+use crate::http::routes::models::audit_bundle::audit_bundle as audit_bundle_route;
 use crate::http::routes::models::path::Named;
 use crate::http::routes::models::samples::samples as samples_route;
 use crate::http::state::AppState;
@@ -31,6 +32,11 @@ pub(in crate::http::dashboard) fn onnx() -> Resource {
 /// `GET …/samples.csv`: as `GET /models/{uniqueid}/{dirhash}/samples`.
 pub(in crate::http::dashboard) fn samples() -> Resource {
     page("/models/{uniqueid}/{dirhash}/samples.csv", protected(Access::Admin, samples_route))
+}
+
+/// `GET …/audit-bundle.zip`: as `GET /models/{uniqueid}/{dirhash}/audit-bundle`.
+pub(in crate::http::dashboard) fn audit_bundle() -> Resource {
+    page("/models/{uniqueid}/{dirhash}/audit-bundle.zip", protected(Access::Admin, audit_bundle_route))
 }
 
 /// `GET …/runs/{run}/report.zip`: all files of an evaluation.

@@ -160,6 +160,7 @@ verdict-none = kein Ergebnis
 download-archive = Modell herunterladen (Zip)
 download-onnx = ONNX-Datei
 download-samples = Beispiele (CSV)
+download-audit-bundle = Für eine Prüfung (zip)
 model-scores = Wertungen im Lauf der Zeit
 model-no-evaluation = Es ist keine Bewertung gespeichert. Bewerten Sie das Modell in Moodle, um zu sehen, wie gut es ist.
 model-one-evaluation = Mit einer zweiten Bewertung ist hier zu sehen, ob die Wertung steigt oder fällt.
@@ -262,7 +263,7 @@ phase-saving = speichert
 ## Vorhersagen für eine Datei
 
 predictions-title = Vorhersagen ausprobieren
-predictions-lead = Laden Sie eine Vorhersagedatei hoch, wie Moodle sie sendet, um zu sehen, was dieses Modell vorhersagt. Von der Datei wird nichts gespeichert.
+predictions-lead = Laden Sie eine Vorhersagedatei hoch, wie Moodle sie sendet, um zu sehen, was dieses Modell vorhersagt und warum. Von der Datei wird nichts gespeichert.
 predictions-file = Vorhersagedatei (CSV)
 predictions-file-hint = Wählen Sie eine Datei oder ziehen Sie sie hierher: mit den IDs in der ersten Spalte und ohne das Ziel.
 predictions-do = Vorhersagen
@@ -270,6 +271,9 @@ predictions-none = Es gibt keine Vorhersagen: Das Modell ist noch nicht trainier
 predictions-spread = Verteilung der Vorhersagen
 predictions-probability = Wahrscheinlichkeit der Klasse { $class }
 predictions-highest = Höchste Wahrscheinlichkeit der Klasse { $class }
+predictions-why = Positive Beiträge erhöhen die Wahrscheinlichkeit der Klasse, verglichen mit anderen Beispielen, aus denen das Modell gelernt hat. Sie beschreiben das Modell und sind keine Ursachen.
+predictions-no-why = Ohne Erklärungen: Für dieses Modell sind keine Beispiele zum Vergleich gespeichert, oder die Datei hat zu viele.
 column-sample = Beispiel
 column-probability = Wahrscheinlichkeit
 column-class = Klasse
+column-why = Warum

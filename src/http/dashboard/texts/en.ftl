@@ -161,6 +161,7 @@ verdict-none = no result
 download-archive = Download the model (zip)
 download-onnx = ONNX file
 download-samples = Samples (CSV)
+download-audit-bundle = For an auditor (zip)
 model-scores = Scores over time
 model-no-evaluation = No evaluation is stored. Evaluate the model in Moodle to see how good it is.
 model-one-evaluation = A second evaluation will show here whether the score rises or falls.
@@ -263,7 +264,7 @@ phase-saving = saving
 ## Predictions of a file
 
 predictions-title = Try predictions
-predictions-lead = Upload a prediction file as Moodle sends it to see what this model predicts. Nothing of the file is kept.
+predictions-lead = Upload a prediction file as Moodle sends it to see what this model predicts, and why. Nothing of the file is kept.
 predictions-file = Prediction file (CSV)
 predictions-file-hint = Choose a file or drop it here: with the sample ids in the first column and without the target.
 predictions-do = Predict
@@ -271,6 +272,9 @@ predictions-none = There are no predictions: the model is not trained yet, or th
 predictions-spread = Distribution of the predictions
 predictions-probability = Probability of class { $class }
 predictions-highest = Highest probability of class { $class }
+predictions-why = Positive contributions raise the probability of the class, compared with other samples that the model has learnt from. They describe the model and are not causes.
+predictions-no-why = Without explanations: no samples to compare with are kept for this model, or the file has too many samples.
 column-sample = Sample
 column-probability = Probability
 column-class = Class
+column-why = Why

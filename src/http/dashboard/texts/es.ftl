@@ -160,6 +160,7 @@ verdict-none = sin resultado
 download-archive = Descargar el modelo (zip)
 download-onnx = Archivo ONNX
 download-samples = Muestras (CSV)
+download-audit-bundle = Para una auditoría (zip)
 model-scores = Puntuaciones a lo largo del tiempo
 model-no-evaluation = No hay ninguna evaluación guardada. Evalúe el modelo en Moodle para ver si es bueno.
 model-one-evaluation = Una segunda evaluación mostrará aquí si la puntuación sube o baja.
@@ -262,7 +263,7 @@ phase-saving = guardando
 ## Predicciones de un archivo
 
 predictions-title = Probar predicciones
-predictions-lead = Suba un archivo de predicción como los que envía Moodle para ver qué predice este modelo. No se guarda nada del archivo.
+predictions-lead = Suba un archivo de predicción como los que envía Moodle para ver qué predice este modelo y por qué. No se guarda nada del archivo.
 predictions-file = Archivo de predicción (CSV)
 predictions-file-hint = Elija un archivo o suéltelo aquí: con los identificadores en la primera columna y sin el objetivo.
 predictions-do = Predecir
@@ -270,6 +271,9 @@ predictions-none = No hay predicciones: el modelo aún no está entrenado o el a
 predictions-spread = Distribución de las predicciones
 predictions-probability = Probabilidad de la clase { $class }
 predictions-highest = Mayor probabilidad de la clase { $class }
+predictions-why = Las contribuciones positivas aumentan la probabilidad de la clase, en comparación con otras muestras de las que el modelo aprendió. Describen el modelo y no son causas.
+predictions-no-why = Sin explicaciones: no se guardan muestras de comparación para este modelo o el archivo tiene demasiadas.
 column-sample = Muestra
 column-probability = Probabilidad
 column-class = Clase
+column-why = Por qué

@@ -160,6 +160,7 @@ verdict-none = sans résultat
 download-archive = Télécharger le modèle (zip)
 download-onnx = Fichier ONNX
 download-samples = Échantillons (CSV)
+download-audit-bundle = Pour un audit (zip)
 model-scores = Scores au fil du temps
 model-no-evaluation = Aucune évaluation n’est enregistrée. Évaluez le modèle dans Moodle pour savoir s’il est bon.
 model-one-evaluation = Une deuxième évaluation montrera ici si le score monte ou descend.
@@ -262,7 +263,7 @@ phase-saving = enregistrement
 ## Prédictions d’un fichier
 
 predictions-title = Essayer des prédictions
-predictions-lead = Envoyez un fichier de prédiction comme Moodle l’envoie pour voir ce que ce modèle prédit. Rien du fichier n’est conservé.
+predictions-lead = Envoyez un fichier de prédiction comme Moodle l’envoie pour voir ce que ce modèle prédit, et pourquoi. Rien du fichier n’est conservé.
 predictions-file = Fichier de prédiction (CSV)
 predictions-file-hint = Choisissez un fichier ou déposez-le ici : avec les identifiants dans la première colonne et sans la cible.
 predictions-do = Prédire
@@ -270,6 +271,9 @@ predictions-none = Il n’y a pas de prédictions : le modèle n’est pas encor
 predictions-spread = Répartition des prédictions
 predictions-probability = Probabilité de la classe { $class }
 predictions-highest = Plus forte probabilité de la classe { $class }
+predictions-why = Les contributions positives augmentent la probabilité de la classe, par rapport à d’autres échantillons dont le modèle a appris. Elles décrivent le modèle et ne sont pas des causes.
+predictions-no-why = Sans explications : aucun échantillon de comparaison n’est conservé pour ce modèle, ou le fichier en a trop.
 column-sample = Échantillon
 column-probability = Probabilité
 column-class = Classe
+column-why = Pourquoi

@@ -160,6 +160,7 @@ verdict-none = sem resultado
 download-archive = Transferir o modelo (zip)
 download-onnx = Ficheiro ONNX
 download-samples = Amostras (CSV)
+download-audit-bundle = Para uma auditoria (zip)
 model-scores = Pontuações ao longo do tempo
 model-no-evaluation = Não há nenhuma avaliação guardada. Avalie o modelo no Moodle para ver se é bom.
 model-one-evaluation = Uma segunda avaliação mostrará aqui se a pontuação sobe ou desce.
@@ -262,7 +263,7 @@ phase-saving = a guardar
 ## Previsões de um ficheiro
 
 predictions-title = Experimentar previsões
-predictions-lead = Envie um ficheiro de previsão como os do Moodle para ver o que este modelo prevê. Nada do ficheiro é guardado.
+predictions-lead = Envie um ficheiro de previsão como os do Moodle para ver o que este modelo prevê e porquê. Nada do ficheiro é guardado.
 predictions-file = Ficheiro de previsão (CSV)
 predictions-file-hint = Escolha um ficheiro ou largue-o aqui: com os identificadores na primeira coluna e sem o alvo.
 predictions-do = Prever
@@ -270,6 +271,9 @@ predictions-none = Não há previsões: o modelo ainda não está treinado ou o 
 predictions-spread = Distribuição das previsões
 predictions-probability = Probabilidade da classe { $class }
 predictions-highest = Maior probabilidade da classe { $class }
+predictions-why = As contribuições positivas aumentam a probabilidade da classe, em comparação com outras amostras com que o modelo aprendeu. Descrevem o modelo e não são causas.
+predictions-no-why = Sem explicações: não há amostras de comparação guardadas para este modelo ou o ficheiro tem demasiadas.
 column-sample = Amostra
 column-probability = Probabilidade
 column-class = Classe
+column-why = Porquê

@@ -31,6 +31,7 @@ pub(super) fn downloads(visit: &Visit, name: &ModelName, detail: &Detail) -> Mar
                 (link("/model.zip", "download-archive"))
                 (link("/model.onnx", "download-onnx"))
                 @if visit.is_admin() && !detail.batches.is_empty() { (link("/samples.csv", "download-samples")) }
+                @if visit.is_admin() { (link("/audit-bundle.zip", "download-audit-bundle")) }
             }
         }
     }

@@ -1,15 +1,18 @@
 //! `/dashboard/models/{uniqueid}/{dirhash}/predictions`: what a model predicts for the samples of a file: how the probabilities
-//! are distributed, and which samples have the highest ones.
+//! are distributed, which samples have the highest ones, and why.
 //!
-//! The file is read as one of `POST /prediction`, and nothing of it is kept. Must not know how a model predicts.
+//! The file is read as one of `POST /prediction`, and nothing of it is kept. Must not know how a model predicts or explains.
 
 mod result;
+
+use std::io::Seek as _;
 
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
 use maud::{Markup, html};
 
 use crate::audit::Operation;
-use crate::backend::{self, Detail};
+use crate::backend::{self, BackendError, Detail, Explanation, ExplanationRequest, Upload};
+use crate::http::audit::recorded;
 use crate::http::dashboard::layout::{Section, page};
 use crate::http::dashboard::routing::{form, protected};
 use crate::http::dashboard::visit::Visit;
@@ -21,6 +24,11 @@ use crate::http::routes::models::path::Named;
 use crate::http::routes::prediction::predicted;
 use crate::http::state::AppState;
 use crate::store::{GenerationInfo, ModelKey};
+
+/// The contributions that are shown of a sample.
+const MAX_REASONS: usize = 4;
+/// A file with more samples is not explained, because all of its samples would be.
+const MAX_EXPLAINED: usize = 2_000;
 
 pub(in crate::http::dashboard) fn service() -> Resource {
     let path = "/models/{uniqueid}/{dirhash}/predictions";
@@ -48,11 +56,18 @@ async fn predict(
     // The address names the model, not the form.
     let DatasetUpload { dataset, bytes, .. } = upload;
     let key = named.key.clone();
-    let subject = caller.operation(Operation::Prediction).with_key(&key);
+    let again = dataset.try_clone().map_err(|error| HttpError::internal("reading an upload again", error))?;
+    let subject = caller.clone().operation(Operation::Prediction).with_key(&key);
     let subject = subject.with_upload(Some(bytes), dataset.sha256());
-    let prediction = predicted(state.clone(), subject, key, dataset).await?;
+    let prediction = predicted(state.clone(), subject, key.clone(), dataset).await?;
+    let samples = prediction.predictions.as_ref().map_or(0, Vec::len);
+    let explanation = if (1..=MAX_EXPLAINED).contains(&samples) {
+        explained(&state, caller, key, again, bytes).await
+    } else {
+        None
+    };
     let classes = classes(&stored(&state, &named.key).await?);
-    let result = result::of(visit.texts, &classes, &prediction);
+    let result = result::of(visit.texts, &classes, &prediction, explanation.as_ref());
     Ok(answer(&visit, &named, &result))
 }
 
@@ -66,6 +81,33 @@ async fn stored(state: &web::Data<AppState>, key: &ModelKey) -> Result<Detail, H
 fn classes(detail: &Detail) -> Vec<String> {
     let classes = detail.summary.current.as_ref().map(GenerationInfo::classes).unwrap_or_default();
     classes.iter().map(|class| class.as_str().map_or_else(|| class.to_string(), str::to_owned)).collect()
+}
+
+/// The explanations, if there are any: the predictions are shown without them, too.
+async fn explained(
+    state: &web::Data<AppState>,
+    caller: Caller,
+    key: ModelKey,
+    mut dataset: Upload,
+    bytes: u64,
+) -> Option<Explanation> {
+    let subject = caller.operation(Operation::Explanation).with_key(&key);
+    let subject = subject.with_upload(Some(bytes), dataset.sha256());
+    let (model, limits) = (state.model(&key), state.config.live().dataset.into());
+    let how = ExplanationRequest { background: None, top: Some(MAX_REASONS) };
+    let explain = move || {
+        // The prediction has read the same file to its end.
+        dataset.rewind().map_err(BackendError::UnopenableUpload)?;
+        backend::explain(&model, dataset, how, &limits)
+    };
+    let explained = state.jobs.imported.run(recorded(&state.trail, subject, explain)).await;
+    match explained.map_err(HttpError::from).flatten() {
+        Ok(explanation) => Some(explanation),
+        Err(error) => {
+            tracing::info!(%error, "the predictions of a page have no explanations");
+            None
+        }
+    }
 }
 
 fn answer(visit: &Visit, named: &Named, result: &Markup) -> HttpResponse {

@@ -1,10 +1,10 @@
 //! The predictions of a file as markup: their distribution, and the samples with the highest probability.
 //!
-//! Must not know where predictions come from.
+//! Must not know where predictions and explanations come from.
 
 use maud::{Markup, html};
 
-use crate::backend::Prediction;
+use crate::backend::{Explanation, IndicatorContribution, Prediction};
 use crate::http::dashboard::chart::meter;
 use crate::http::dashboard::layout::{foreign, scrolling};
 use crate::http::dashboard::texts::{Texts, count};
@@ -17,12 +17,19 @@ const MAX_SHOWN: usize = 20;
 /// A sample with its probability of the class that is shown.
 #[derive(Debug, PartialEq)]
 struct Row<'a> {
+    /// Its position in the file.
+    at: usize,
     id: &'a str,
     probability: f64,
 }
 
 /// The result for a model with these classes; without any, those that were predicted count.
-pub(super) fn of(texts: Texts, classes: &[String], prediction: &Prediction) -> Markup {
+pub(super) fn of(
+    texts: Texts,
+    classes: &[String],
+    prediction: &Prediction,
+    explanation: Option<&Explanation>,
+) -> Markup {
     let Some(predictions) = prediction.predictions.as_deref().filter(|list| !list.is_empty()) else {
         return html! { p class="notice care" role="status" { (texts.text("predictions-none")) } };
     };
@@ -35,7 +42,7 @@ pub(super) fn of(texts: Texts, classes: &[String], prediction: &Prediction) -> M
             p class="small" { (texts.text_with("samples-count", &[("count", count(predictions.len()))])) }
             @if classes.len() <= 2 { (ranges(texts, shown, &rows)) } @else { (by_class(texts, &classes, predictions)) }
         }
-        (highest(texts, shown, rows))
+        (highest(texts, shown, rows, explanation))
     }
 }
 
@@ -48,15 +55,15 @@ fn predicted_classes(predictions: &[(String, String, String)]) -> Vec<String> {
 
 /// The samples by their probability of a class. Of more than two classes, a reply has only that of the predicted one.
 fn rows<'a>(predictions: &'a [(String, String, String)], shown: &str, is_binary: bool) -> Vec<Row<'a>> {
-    let row = |(id, class, probability): &'a (String, String, String)| {
+    let row = |(at, (id, class, probability)): (usize, &'a (String, String, String))| {
         let probability = number(probability);
         if class == shown {
-            Some(Row { id, probability })
+            Some(Row { at, id, probability })
         } else {
-            is_binary.then_some(Row { id, probability: 1.0 - probability })
+            is_binary.then_some(Row { at, id, probability: 1.0 - probability })
         }
     };
-    predictions.iter().filter_map(row).collect()
+    predictions.iter().enumerate().filter_map(row).collect()
 }
 
 fn number(text: &str) -> f64 {
@@ -98,7 +105,12 @@ fn distribution(texts: Texts, head: &str, counts: &[(String, usize)]) -> Markup 
     scrolling(&texts.text("predictions-spread"), &table)
 }
 
-fn highest(texts: Texts, shown: &str, mut rows: Vec<Row<'_>>) -> Markup {
+fn highest(
+    texts: Texts,
+    shown: &str,
+    mut rows: Vec<Row<'_>>,
+    explanation: Option<&Explanation>,
+) -> Markup {
     rows.sort_by(|a, b| b.probability.total_cmp(&a.probability));
     rows.truncate(MAX_SHOWN);
     let class = shown.to_owned();
@@ -108,10 +120,14 @@ fn highest(texts: Texts, shown: &str, mut rows: Vec<Row<'_>>) -> Markup {
             thead { tr {
                 th scope="col" { (texts.text("column-sample")) }
                 th scope="col" class="number" { (texts.text("column-probability")) }
+                @if explanation.is_some() { th scope="col" { (texts.text("column-why")) } }
             } }
             tbody { @for row in &rows { tr {
                 th scope="row" class="keep" { (foreign(row.id)) }
                 td class="number" { (texts.number(row.probability, 3)) }
+                @if let Some(explanation) = explanation {
+                    td class="keep" { (reasons(texts, contributions(explanation, row.at, shown))) }
+                }
             } } }
         }
     };
@@ -119,7 +135,29 @@ fn highest(texts: Texts, shown: &str, mut rows: Vec<Row<'_>>) -> Markup {
         section class="card" {
             h2 { (title) }
             @if rows.is_empty() { p class="empty" { "–" } } @else { (scrolling(&title, &table)) }
+            p class="hint" { (texts.text(if explanation.is_some() { "predictions-why" } else { "predictions-no-why" })) }
         }
+    }
+}
+
+/// The contributions to the output of a class of one sample.
+fn contributions<'a>(
+    explanation: &'a Explanation,
+    at: usize,
+    shown: &str,
+) -> &'a [IndicatorContribution] {
+    let sample = explanation.explanations.get(at);
+    let output = sample.and_then(|sample| sample.outputs.iter().find(|output| output.class == shown));
+    output.map(|output| output.contributions.as_slice()).unwrap_or_default()
+}
+
+/// The names of indicators are English, as in reports.
+fn reasons(texts: Texts, contributions: &[IndicatorContribution]) -> Markup {
+    html! {
+        ul class="plain" lang="en" { @for one in contributions { li {
+            (foreign(&one.words)) " "
+            span class="badge" { @if one.contribution > 0.0 { "+" } (texts.number(one.contribution, 2)) }
+        } } }
     }
 }
 
