@@ -126,7 +126,9 @@ fn users_see_their_own_models_viewers_change_nothing_and_admins_reach_all() {
     assert_eq!(ann.get("/dashboard/models/annsmodel/d/audit-bundle.zip").status, 403);
     let bundle = root.get("/dashboard/models/annsmodel/d/audit-bundle.zip?user=ann");
     assert_eq!((bundle.status, bundle.header("content-type")), (200, Some("application/zip")));
-    assert!(root.get(address).text().contains("audit-bundle.zip") && !seen.text().contains("audit-bundle.zip"));
+    assert!(
+        root.get(address).text().contains("audit-bundle.zip") && !seen.text().contains("audit-bundle.zip")
+    );
 }
 
 #[test]

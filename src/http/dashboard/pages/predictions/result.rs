@@ -105,12 +105,7 @@ fn distribution(texts: Texts, head: &str, counts: &[(String, usize)]) -> Markup 
     scrolling(&texts.text("predictions-spread"), &table)
 }
 
-fn highest(
-    texts: Texts,
-    shown: &str,
-    mut rows: Vec<Row<'_>>,
-    explanation: Option<&Explanation>,
-) -> Markup {
+fn highest(texts: Texts, shown: &str, mut rows: Vec<Row<'_>>, explanation: Option<&Explanation>) -> Markup {
     rows.sort_by(|a, b| b.probability.total_cmp(&a.probability));
     rows.truncate(MAX_SHOWN);
     let class = shown.to_owned();
@@ -141,11 +136,7 @@ fn highest(
 }
 
 /// The contributions to the output of a class of one sample.
-fn contributions<'a>(
-    explanation: &'a Explanation,
-    at: usize,
-    shown: &str,
-) -> &'a [IndicatorContribution] {
+fn contributions<'a>(explanation: &'a Explanation, at: usize, shown: &str) -> &'a [IndicatorContribution] {
     let sample = explanation.explanations.get(at);
     let output = sample.and_then(|sample| sample.outputs.iter().find(|output| output.class == shown));
     output.map(|output| output.contributions.as_slice()).unwrap_or_default()
