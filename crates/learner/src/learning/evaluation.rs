@@ -183,7 +183,8 @@ fn iteration(
         auc: metrics.auc,
         log_loss: metrics.log_loss,
     };
-    let curve = if seed < learning_curve::ITERATIONS && !progress.should_stop() {
+    let has_curve = seed < learning_curve::ITERATIONS && split.train.len() <= learning_curve::MAX_SAMPLES;
+    let curve = if has_curve && !progress.should_stop() {
         let whole = point(split.train.len(), &measured.iteration.metrics);
         let parts = (&split.train[..], &split.test[..]);
         learning_curve::points(samples, parts, &recipe, seed, whole, |size, probabilities| {

@@ -13,6 +13,8 @@ use crate::dataset::Labelled;
 
 /// Smaller models are fitted in this many iterations: each size takes a part of the time of a fit.
 pub(super) const ITERATIONS: u64 = 2;
+/// Of more training samples, a fit takes most of the time of an iteration, and more of them help little.
+pub(super) const MAX_SAMPLES: usize = 20_000;
 /// The smaller training parts, as shares of the whole one.
 const SHARES: [f64; 3] = [0.125, 0.25, 0.5];
 /// With fewer training samples, a point would show chance.
