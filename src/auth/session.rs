@@ -179,11 +179,11 @@ mod tests {
         #[test]
         fn no_other_text_is_a_token(at in 0_usize..200, byte in 0_u8..128, cut in 0_usize..200) {
             let keys = keys();
-            let token = Session::begin("ann", NOW).unwrap().token(&keys, &CREDENTIAL).unwrap();
+            let token = Session::begin("ann", NOW).expect("random numbers").token(&keys, &CREDENTIAL).expect("a key");
             let mut other = token.clone().into_bytes();
             let at = at % other.len();
             other[at] = byte;
-            let other = String::from_utf8(other).unwrap();
+            let other = String::from_utf8(other).expect("ASCII");
             // The last character of unpadded base64 has bits that mean nothing, which the decoder refuses.
             prop_assert!(other == token || read(&other, &keys, NOW).is_none(), "{}", other);
             let cut = cut % token.len();

@@ -28,7 +28,7 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; i
                       frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// The headers that a response has unless its page has set them. With `no-referrer` browsers would send forms with
-/// `Origin: null`, which cannot be told from a foreign page's; `same-origin` says nothing to other sites either.
+/// `Origin: null`, which a foreign page can send, too; `same-origin` says nothing to other sites either.
 const HEADERS: [(HeaderName, &str); 7] = [
     (CONTENT_SECURITY_POLICY, POLICY),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
