@@ -5,17 +5,14 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use serde_json::json;
-
 use super::actor;
 use super::data_directory::{OpenError, open};
 use super::exit_code::exit_code;
 use super::model_choice::{StoredModelId, is_trained};
-use super::output::{Force, Output, OutputError, print, print_json};
+use super::output::{Force, Output, OutputError, print_written};
 use crate::audit::{AuditError, Operation, Trail};
 use crate::backend::{self, Audited, BackendError};
 use crate::store::ModelKey;
-use crate::units::ByteSize;
 
 /// Write a file for an auditor of a model.
 ///
@@ -69,13 +66,7 @@ enum BundleError {
 #[must_use]
 pub fn run(args: &Args) -> ExitCode {
     exit_code(write(args), |bytes| {
-        match () {
-            () if Output::named(&args.output) == Output::Stdout => {}
-            () if args.json => {
-                print_json(&json!({ "model": args.model.path(), "output": args.output, "bytes": bytes }));
-            }
-            () => print(&format!("Written: {}, {:.1}", args.output.display(), ByteSize(*bytes as u64))),
-        }
+        print_written(&args.model.path(), &args.output, *bytes, args.json);
         true
     })
 }

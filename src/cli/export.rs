@@ -5,15 +5,12 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use serde_json::json;
-
 use super::data_directory::OpenError;
 use super::exit_code::exit_code;
 use super::model_choice::{ChosenModel, RecordedError, StoredModelId};
-use super::output::{Force, Output, OutputError, print, print_json};
+use super::output::{Force, Output, OutputError, print_written};
 use crate::audit::Operation;
 use crate::backend::{self, export_onnx};
-use crate::units::ByteSize;
 
 /// Export a model of a data directory.
 ///
@@ -63,13 +60,7 @@ enum ExportError {
 #[must_use]
 pub fn run(args: &Args) -> ExitCode {
     exit_code(export(args), |bytes| {
-        match () {
-            () if Output::named(&args.output) == Output::Stdout => {}
-            () if args.json => {
-                print_json(&json!({ "model": args.model.path(), "output": args.output, "bytes": bytes }));
-            }
-            () => print(&format!("Written: {}, {:.1}", args.output.display(), ByteSize(*bytes as u64))),
-        }
+        print_written(&args.model.path(), &args.output, *bytes, args.json);
         true
     })
 }

@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
+use serde_json::json;
+
+use crate::units::ByteSize;
 
 /// The name of standard input or output where a file is expected.
 pub(super) const STANDARD: &str = "-";
@@ -172,6 +175,17 @@ pub(super) fn print_json(value: &impl Serialize) {
     match serde_json::to_string_pretty(value) {
         Ok(text) => print(&text),
         Err(error) => eprintln!("The JSON could not be written: {error}."),
+    }
+}
+
+/// Prints which file of a model was written, and its size; nothing if the file is standard output.
+pub(super) fn print_written(model: &str, output: &Path, bytes: usize, as_json: bool) {
+    match Output::named(output) {
+        Output::Stdout => {}
+        Output::File(_) if as_json => {
+            print_json(&json!({ "model": model, "output": output, "bytes": bytes }));
+        }
+        Output::File(_) => print(&format!("Written: {}, {:.1}", output.display(), ByteSize(bytes as u64))),
     }
 }
 

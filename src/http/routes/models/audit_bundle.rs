@@ -34,12 +34,7 @@ pub(in crate::http) async fn audit_bundle(
     caller: Caller,
     request: HttpRequest,
 ) -> Result<HttpResponse, HttpError> {
-    let Named { key, .. } = Named::of(&request, &state)?;
-    let (store, looked_up) = (state.store.clone(), key.clone());
-    let exists = move || backend::is_stored(&store, &looked_up);
-    if !state.jobs.quick.run(exists).await?? {
-        return Err(HttpError::NoSuchModel);
-    }
+    let Named { key, .. } = Named::stored(&request, &state).await?;
     let subject = caller.operation(Operation::AuditBundle).with_key(&key);
     let store = state.store.clone();
     let bundle = recorded(&state.trail, subject, move || backend::audit_bundle(&store, &key));

@@ -4,6 +4,7 @@
 
 use actix_web::{HttpMessage, HttpRequest, web};
 
+use crate::backend;
 use crate::http::error::HttpError;
 use crate::http::extract::account::Account;
 use crate::http::extract::form::Form;
@@ -31,6 +32,17 @@ impl Named {
         request.extensions_mut().insert(key.id.clone());
         let user = account.sees_owners().then(|| user.unwrap_or(account.name()).to_owned());
         Ok(Self { key, tenant, user })
+    }
+
+    /// The same, if this model is stored.
+    pub(in crate::http) async fn stored(
+        request: &HttpRequest,
+        state: &web::Data<AppState>,
+    ) -> Result<Self, HttpError> {
+        let named = Self::of(request, state)?;
+        let (store, key) = (state.store.clone(), named.key.clone());
+        let is_stored = state.jobs.quick.run(move || backend::is_stored(&store, &key)).await??;
+        if is_stored { Ok(named) } else { Err(HttpError::NoSuchModel) }
     }
 }
 

@@ -41,12 +41,7 @@ pub(in crate::http) async fn samples(
     caller: Caller,
     request: HttpRequest,
 ) -> Result<HttpResponse, HttpError> {
-    let Named { key, .. } = Named::of(&request, &state)?;
-    let (store, looked_up) = (state.store.clone(), key.clone());
-    let exists = move || backend::is_stored(&store, &looked_up);
-    if !state.jobs.quick.run(exists).await?? {
-        return Err(HttpError::NoSuchModel);
-    }
+    let Named { key, .. } = Named::stored(&request, &state).await?;
     let subject = caller.operation(Operation::SampleDownload).with_key(&key);
     let model = state.model(&key);
     let read = recorded(&state.trail, subject, move || backend::samples(&model));
