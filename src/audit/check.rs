@@ -5,7 +5,7 @@
 use super::error::AuditError;
 use super::filter::Filter;
 use super::reader::read;
-use super::trail::directory;
+use super::place::TrailPlace;
 use crate::fs::nofollow::Kind;
 use crate::store::{Finding, IoContext as _, Repair, Store};
 
@@ -14,9 +14,10 @@ use crate::store::{Finding, IoContext as _, Repair, Store};
 /// # Errors
 /// [`AuditError`] when a file cannot be read.
 pub fn check(store: &Store) -> Result<Vec<Finding>, AuditError> {
-    let dir = directory(store);
-    // A link would be reported by each file.
-    if !matches!(dir.kind().context("look at", &dir)?, Some(Kind::Directory)) {
+    if let TrailPlace::Directory(dir) = TrailPlace::of(store)
+        // A link would be reported by each file.
+        && !matches!(dir.kind().context("look at", &dir)?, Some(Kind::Directory))
+    {
         return Ok(Vec::new());
     }
     let mut findings = Vec::new();

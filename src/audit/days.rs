@@ -79,7 +79,7 @@ pub(super) fn remove_outdated(
 }
 
 /// The first day that is kept; `None` if all are.
-fn first_kept(keep: u32, today: Date) -> Option<Date> {
+pub(super) fn first_kept(keep: u32, today: Date) -> Option<Date> {
     let days = SignedDuration::from_hours(24 * i64::from(keep));
     if keep == 0 { None } else { today.checked_sub(days).ok() }
 }

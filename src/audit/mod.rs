@@ -8,6 +8,8 @@
 //! DIR/.mlbackend/audit/processes/*         one lock for each process that changes something
 //! ```
 //!
+//! In a bucket each line is an object, see `bucket.rs`.
+//!
 //! An operation that changes something has two lines: `began`, which is on the disk before the operation changes anything,
 //! and `ended`, which is written before the answer is sent. If a process ends in between, the next one to start adds the
 //! line `interrupted`. An operation that changes nothing has one line, `done`, which is not synced.
@@ -17,6 +19,7 @@
 //! Several processes may write: each line is one write to the end of the file, under the file's lock. A line that a crash
 //! left incomplete is ended by the next writer; readers report it and go on.
 
+mod bucket;
 mod check;
 mod days;
 mod error;
@@ -26,6 +29,7 @@ mod line;
 mod newest;
 mod operation;
 mod outcome;
+mod place;
 mod reader;
 mod trail;
 mod writer;

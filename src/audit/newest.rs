@@ -2,14 +2,12 @@
 //!
 //! Must not know what they are read for.
 
-use std::io::{Read as _, Seek as _, SeekFrom};
 use std::ops::ControlFlow;
 
-use super::days::{days, file_of};
 use super::error::AuditError;
 use super::line::Line;
-use super::trail::directory;
-use crate::store::{IoContext as _, Store};
+use super::place::TrailPlace;
+use crate::store::Store;
 
 /// Passes lines to `found`, newest first, until it breaks or `max_bytes` are read. Damaged lines are left out. Operations that
 /// end while this reads may be missing.
@@ -21,23 +19,13 @@ pub fn newest(
     max_bytes: u64,
     mut found: impl FnMut(Line) -> ControlFlow<()>,
 ) -> Result<(), AuditError> {
-    let dir = directory(store);
+    let place = TrailPlace::of(store);
     let mut left = max_bytes;
-    for day in days(&dir)?.into_iter().rev() {
-        let path = file_of(&dir, day);
-        let mut file = match path.open() {
-            // It was removed because of its age.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            file => file.context("open", &path)?,
-        };
-        let length = file.metadata().context("look at", &path)?.len();
-        let start = length.saturating_sub(left);
-        file.seek(SeekFrom::Start(start)).context("read", &path)?;
-        let mut bytes = Vec::new();
-        file.take(left).read_to_end(&mut bytes).context("read", &path)?;
+    for day in place.days()?.into_iter().rev() {
+        let Some((bytes, is_cut)) = place.end(day, left)? else { continue };
         left = left.saturating_sub(bytes.len() as u64);
         let mut lines = bytes.split(|byte| *byte == b'\n');
-        if start > 0 {
+        if is_cut {
             // Probably the end of a line.
             lines.next();
         }

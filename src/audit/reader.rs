@@ -2,14 +2,13 @@
 //!
 //! Owns the limit of a line's length and the report of damaged lines. Must not know what is looked for.
 
-use std::fs::File;
-use std::io::{BufRead as _, BufReader, ErrorKind, Read as _};
+use std::io::{BufRead, BufReader, Cursor, ErrorKind, Read as _};
+use std::path::Path;
 
-use super::days::{days, file_of};
 use super::error::AuditError;
 use super::filter::Filter;
 use super::line::Line;
-use super::trail::directory;
+use super::place::TrailPlace;
 use crate::fs::nofollow::NoFollowPath;
 use crate::store::{IoContext, Store, StoreError};
 
@@ -34,11 +33,10 @@ pub fn read(
     filter: &Filter,
     mut found: impl FnMut(Result<Line, Damaged>),
 ) -> Result<(), AuditError> {
-    let dir = directory(store);
-    for day in days(&dir)?.into_iter().filter(|day| filter.includes_day(*day)) {
-        let path = file_of(&dir, day);
-        let name = path.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let Some(mut lines) = Lines::open(path)? else { continue };
+    let place = TrailPlace::of(store);
+    for day in place.days()?.into_iter().filter(|day| filter.includes_day(*day)) {
+        let Some(mut lines) = place.open(day)? else { continue };
+        let name = lines.name();
         while let Some(bytes) = lines.next_bytes()? {
             match serde_json::from_slice::<Line>(bytes) {
                 Ok(line) if filter.passes(&line) => found(Ok(line)),
@@ -53,7 +51,7 @@ pub fn read(
 /// The lines of one file.
 pub(super) struct Lines {
     path: NoFollowPath,
-    file: BufReader<File>,
+    file: Box<dyn BufRead>,
     line: Vec<u8>,
     /// The number of the line that was read last.
     number: u64,
@@ -66,10 +64,20 @@ impl Lines {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             file => file.context("open", &path)?,
         };
-        Ok(Some(Self { path, file: BufReader::new(file), line: Vec::new(), number: 0 }))
+        Ok(Some(Self { path, file: Box::new(BufReader::new(file)), line: Vec::new(), number: 0 }))
     }
 
     /// The next line without its end, cut if it is too long; `None` at the end of the file.
+    /// Lines in memory, with a name for messages.
+    pub(super) fn of_bytes(name: &str, bytes: Vec<u8>) -> Self {
+        let path = NoFollowPath::root(Path::new(name));
+        Self { path, file: Box::new(Cursor::new(bytes)), line: Vec::new(), number: 0 }
+    }
+
+    fn name(&self) -> String {
+        self.path.path().file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
     pub(super) fn next_bytes(&mut self) -> Result<Option<&[u8]>, StoreError> {
         self.line.clear();
         let mut start = (&mut self.file).take(MAX_LINE as u64);

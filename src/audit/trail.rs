@@ -9,22 +9,20 @@ use std::thread;
 
 use jiff::Timestamp;
 
+use super::bucket::BucketTrail;
 use super::days::{self, RemovedDay, day_of};
 use super::error::AuditError;
 use super::interrupted::{self, Process};
 use super::line::{Event, Line, Subject};
 use super::outcome::{Outcome, Verdict};
+use super::place::TrailPlace;
 use super::writer::{Durability, Writer};
 use crate::fs::nofollow::NoFollowPath;
 use crate::store::{Store, WORKSPACE};
 
 /// The directory of the trail.
-fn below(root: &NoFollowPath) -> NoFollowPath {
+pub(super) fn below(root: &NoFollowPath) -> NoFollowPath {
     root.join(WORKSPACE).join("audit")
-}
-
-pub(super) fn directory(store: &Store) -> NoFollowPath {
-    below(store.root())
 }
 
 /// The audit trail of a data directory. Nothing is created before the first line is written.
@@ -33,9 +31,15 @@ pub struct Trail(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    dir: NoFollowPath,
-    writer: Writer,
+    target: Target,
     state: Mutex<State>,
+}
+
+/// Where lines are written.
+#[derive(Debug)]
+enum Target {
+    Files { dir: NoFollowPath, writer: Writer },
+    Bucket(BucketTrail),
 }
 
 #[derive(Debug, Default)]
@@ -51,7 +55,7 @@ impl Trail {
     /// The trail of a data directory.
     #[must_use]
     pub fn of(store: &Store) -> Self {
-        Self::new(directory(store))
+        Self::new(TrailPlace::of(store))
     }
 
     /// The trail of a directory that is no [`Store`], as Moodle's local mode uses it.
@@ -59,11 +63,15 @@ impl Trail {
     pub fn at(root: &Path) -> Self {
         // Fails only without a working directory, and then all that follows fails, too.
         let root = path::absolute(root).unwrap_or_else(|_| root.to_owned());
-        Self::new(below(&NoFollowPath::root(&root)))
+        Self::new(TrailPlace::Directory(below(&NoFollowPath::root(&root))))
     }
 
-    fn new(dir: NoFollowPath) -> Self {
-        Self(Arc::new(Inner { writer: Writer::new(dir.clone()), dir, state: Mutex::default() }))
+    fn new(place: TrailPlace) -> Self {
+        let target = match place {
+            TrailPlace::Directory(dir) => Target::Files { writer: Writer::new(dir.clone()), dir },
+            TrailPlace::Bucket(bucket) => Target::Bucket(bucket),
+        };
+        Self(Arc::new(Inner { target, state: Mutex::default() }))
     }
 
     /// Writes that an operation begins, and syncs it. Call this before the operation changes anything, and not on an
@@ -74,7 +82,7 @@ impl Trail {
     pub fn begin(&self, subject: Subject) -> Result<Recording, AuditError> {
         let (number, id) = self.0.next_id()?;
         let mut line = Line::new(subject, Event::Began, None, Some(id));
-        self.0.writer.write(&mut line, Durability::Synced)?;
+        self.0.write(&mut line, Durability::Synced)?;
         self.0.state().running.insert(number, line);
         Ok(Recording(Arc::new(Running { trail: self.clone(), number })))
     }
@@ -85,7 +93,7 @@ impl Trail {
     /// [`AuditError`]; [`Operation::needs_line`](super::Operation::needs_line) says whether the operation must fail then.
     pub fn record(&self, subject: Subject, outcome: Outcome) -> Result<(), AuditError> {
         let mut line = Line::new(subject, Event::Done, Some(outcome), None);
-        self.0.writer.write(&mut line, Durability::Written)
+        self.0.write(&mut line, Durability::Written)
     }
 
     /// Runs an operation and records it, before and after or only after it. `outcome` takes its result.
@@ -123,8 +131,10 @@ impl Trail {
     /// # Errors
     /// [`AuditError`]; the next call then reports the rest.
     pub fn report_interrupted(&self) -> Result<usize, AuditError> {
+        // Which of the servers on a bucket still run cannot be seen there.
+        let Target::Files { dir, .. } = &self.0.target else { return Ok(0) };
         let mut count = 0;
-        interrupted::find(&self.0.dir, |began| {
+        interrupted::find(dir, |began| {
             tracing::warn!(
                 operation = %began.operation,
                 model = began.model(),
@@ -133,7 +143,7 @@ impl Trail {
                 "an operation was interrupted: its process ended before it. It was completed, or it changed nothing"
             );
             let mut line = began.ended(Event::Interrupted, Outcome::of(Verdict::Interrupted));
-            self.0.writer.write(&mut line, Durability::Synced)?;
+            self.0.write(&mut line, Durability::Synced)?;
             count += 1;
             Ok(())
         })?;
@@ -145,7 +155,11 @@ impl Trail {
     /// # Errors
     /// [`AuditError`] when a file cannot be removed.
     pub fn remove_outdated(&self, keep: u32, dry_run: bool) -> Result<Vec<RemovedDay>, AuditError> {
-        days::remove_outdated(&self.0.dir, keep, day_of(Timestamp::now()), dry_run)
+        let today = day_of(Timestamp::now());
+        match &self.0.target {
+            Target::Files { dir, .. } => days::remove_outdated(dir, keep, today, dry_run),
+            Target::Bucket(bucket) => bucket.remove_outdated(keep, today, dry_run),
+        }
     }
 
     /// Ends the use of the trail by this process. Call it after [`Store::close`]: operations that still run can no longer
@@ -161,7 +175,7 @@ impl Trail {
                 Event::Began => line.ended(Event::Interrupted, Outcome::of(Verdict::Interrupted)),
                 _ => line,
             };
-            unwritten = unwritten.or(self.0.writer.write(&mut line, Durability::Synced).err());
+            unwritten = unwritten.or(self.0.write(&mut line, Durability::Synced).err());
         }
         if let Some(error) = unwritten {
             log_unwritten(&error);
@@ -172,6 +186,13 @@ impl Trail {
 }
 
 impl Inner {
+    fn write(&self, line: &mut Line, durability: Durability) -> Result<(), AuditError> {
+        match &self.target {
+            Target::Files { writer, .. } => writer.write(line, durability),
+            Target::Bucket(bucket) => bucket.write(line),
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -181,8 +202,12 @@ impl Inner {
         let mut state = self.state();
         let number = state.next;
         state.next += 1;
+        let dir = match &self.target {
+            Target::Bucket(bucket) => return Ok((number, format!("{}.{number}", bucket.process()))),
+            Target::Files { dir, .. } => dir,
+        };
         if state.process.is_none() {
-            state.process = Some(Process::start(&self.dir)?);
+            state.process = Some(Process::start(dir)?);
         }
         let process = state.process.as_ref().map(|process| process.name.as_str()).unwrap_or_default();
         Ok((number, format!("{process}.{number}")))
@@ -217,7 +242,7 @@ impl Running {
         let Some(line) = state.running.remove(&self.number) else { return };
         drop(state);
         let mut line = line.ended(Event::Ended, outcome);
-        if let Err(error) = inner.writer.write(&mut line, Durability::Written) {
+        if let Err(error) = inner.write(&mut line, Durability::Written) {
             log_unwritten(&error);
             inner.state().running.insert(self.number, line);
         }
@@ -262,7 +287,7 @@ mod tests {
 
         /// The event and the result of each line.
         fn lines(&self) -> Vec<(Event, Option<Verdict>)> {
-            let file = days::file_of(&self.trail.0.dir, day_of(Timestamp::now()));
+            let file = days::file_of(&below(&NoFollowPath::root(self.dir.path())), day_of(Timestamp::now()));
             let text = fs::read_to_string(file.path()).unwrap_or_default();
             let lines = text.lines().map(|line| serde_json::from_str::<Line>(line).expect("a line"));
             lines.map(|line| (line.event, line.outcome.map(|outcome| outcome.result))).collect()

@@ -154,7 +154,7 @@ fn sync(file: &File, path: &NoFollowPath) -> Result<(), AuditError> {
 }
 
 /// The time in milliseconds.
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     let now = Timestamp::now();
     // It fails for times near the end of all times only.
     now.round(Unit::Millisecond).unwrap_or(now)

@@ -5,11 +5,13 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write as _};
+use std::sync::Arc;
 
 use super::session::Session;
 use super::session_keys::SessionKeys;
 use crate::fs::failpoints::failpoint;
 use crate::fs::nofollow::NoFollowPath;
+use crate::fs::shared_file::SharedFile;
 
 const KEYS: &str = "sessions.json";
 const NEW: &str = "sessions.json.new";
@@ -18,12 +20,32 @@ const LOCK: &str = "sessions.lock";
 /// The file in its directory, which is created when it is needed.
 #[derive(Debug, Clone)]
 pub(crate) struct SessionFile {
+    place: Place,
+}
+
+#[derive(Debug, Clone)]
+enum Place {
+    Directory(Directory),
+    /// What servers on several machines share.
+    Shared(Arc<dyn SharedFile>),
+}
+
+/// A directory with the file in it.
+#[derive(Debug, Clone)]
+struct Directory {
     dir: NoFollowPath,
 }
 
+/// How often a change that meets changes of other machines is tried again.
+const ATTEMPTS: usize = 20;
+
 impl SessionFile {
     pub(crate) fn in_dir(dir: NoFollowPath) -> Self {
-        Self { dir }
+        Self { place: Place::Directory(Directory { dir }) }
+    }
+
+    pub(crate) fn shared(file: Arc<dyn SharedFile>) -> Self {
+        Self { place: Place::Shared(file) }
     }
 
     /// The keys, after a new one was made if there is none or the newest is too old. `now` is in seconds since 1970. Do not
@@ -46,24 +68,51 @@ impl SessionFile {
         self.change(|keys| Ok(keys.with_ended(session, now))).map(drop)
     }
 
+    fn read(&self) -> io::Result<Option<SessionKeys>> {
+        match &self.place {
+            Place::Directory(directory) => directory.read(),
+            Place::Shared(file) => Ok(file.read()?.and_then(|(bytes, _)| parsed(&bytes))),
+        }
+    }
+
+    fn change(&self, change: impl Fn(SessionKeys) -> io::Result<SessionKeys>) -> io::Result<SessionKeys> {
+        let file = match &self.place {
+            Place::Directory(directory) => return directory.change(change),
+            Place::Shared(file) => file,
+        };
+        for _ in 0..ATTEMPTS {
+            let stored = file.read()?;
+            let (bytes, version) = stored.unzip();
+            let before = bytes.as_deref().and_then(parsed);
+            let keys = change(before.unwrap_or_default())?;
+            if file.replace(serde_json::to_vec(&keys)?, version.as_deref())? {
+                return Ok(keys);
+            }
+        }
+        Err(io::Error::other("other servers changed the keys of sessions at the same time"))
+    }
+}
+
+/// `None` if they are damaged: new keys then end all sessions.
+fn parsed(bytes: &[u8]) -> Option<SessionKeys> {
+    let keys = serde_json::from_slice(bytes);
+    if keys.is_err() {
+        tracing::warn!("the file of the dashboard's session keys is damaged; all users sign in again");
+    }
+    keys.ok()
+}
+
+impl Directory {
     /// `None` if there is no file, or a damaged one: new keys then end all sessions.
     fn read(&self) -> io::Result<Option<SessionKeys>> {
         match self.dir.join(KEYS).read() {
-            Ok(bytes) => {
-                let keys = serde_json::from_slice(&bytes);
-                if keys.is_err() {
-                    tracing::warn!(
-                        "the file of the dashboard's session keys is damaged; all users sign in again"
-                    );
-                }
-                Ok(keys.ok())
-            }
+            Ok(bytes) => Ok(parsed(&bytes)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    fn change(&self, change: impl FnOnce(SessionKeys) -> io::Result<SessionKeys>) -> io::Result<SessionKeys> {
+    fn change(&self, change: impl Fn(SessionKeys) -> io::Result<SessionKeys>) -> io::Result<SessionKeys> {
         self.create_dir()?;
         let lock = failpoint("lock the session keys").and_then(|()| self.dir.join(LOCK).open_or_create())?;
         // Released when the file is closed.

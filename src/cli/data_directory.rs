@@ -11,8 +11,8 @@ use crate::store::{Store, StoreError};
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 pub(super) struct DataDirectory {
-    /// The data directory of the server (its `MOODLE_MLBACKEND_PYTHON_DIR`). If the server runs as another user, run
-    /// this command as that user, not as root.
+    /// The data directory of the server (its `MOODLE_MLBACKEND_PYTHON_DIR`), or its bucket as `s3://BUCKET`. If the server
+    /// runs as another user, run this command as that user, not as root.
     #[arg(value_name = "DIR")]
     directory: Option<PathBuf>,
 
@@ -45,13 +45,22 @@ impl DataDirectory {
 
 /// Opens a data directory for the subcommand `command`. With `read_only`, creates nothing in it.
 pub(super) fn open(directory: &Path, command: &'static str, read_only: bool) -> Result<Store, OpenError> {
+    if let Some(bucket) = bucket(directory) {
+        return Ok(Store::open_bucket(bucket, !read_only)?);
+    }
     let store = Store::open_read_only(directory)?;
-    let owner = store.owner()?;
-    if rustix::process::geteuid().is_root() && owner != 0 {
+    let owner = store.owner()?.filter(|owner| *owner != 0);
+    if let Some(owner) = owner.filter(|_| rustix::process::geteuid().is_root()) {
         let directory = directory.to_owned();
         return Err(OpenError::NotTheOwner { directory, owner: sudo_user(owner), command });
     }
     if read_only { Ok(store) } else { Ok(Store::open(directory)?) }
+}
+
+/// The bucket of an address such as `s3://models`.
+fn bucket(directory: &Path) -> Option<&str> {
+    let name = directory.to_str()?.strip_prefix("s3://")?.trim_end_matches('/');
+    Some(name).filter(|name| !name.is_empty())
 }
 
 /// The argument of `sudo -u`: the name of a user, or the number of a user without a name.

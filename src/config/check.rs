@@ -2,7 +2,6 @@
 //!
 //! Owns which settings and combinations cannot be used. Must not know where values come from, except to say so in errors.
 
-use std::env;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
@@ -12,7 +11,7 @@ use clap::FromArgMatches as _;
 use super::error::ConfigError;
 use super::origin::Origin;
 use super::settings::Settings;
-use super::variables::{ADMINS, DATA_DIR, S3_BUCKET, STASH_DIR, TEMP_DIR, VIEWERS};
+use super::variables::{ADMINS, DATA_DIR, STASH_DIR, TEMP_DIR, VIEWERS};
 use super::{CommandLine, Config, Endpoint, ServeArgs};
 use crate::auth::{Users, Weakness};
 
@@ -36,9 +35,6 @@ impl Config {
     /// The typed settings, with users, before their combination is checked. Users that stay the same keep their verified
     /// passwords, which are slow to check again.
     pub(super) fn unchecked(settings: &Settings, before: Option<&Users>) -> Result<Self, ConfigError> {
-        if env::var_os(S3_BUCKET).is_some_and(|bucket| !bucket.is_empty()) {
-            return Err(ConfigError::S3);
-        }
         if let Some(problem) = settings.secret_problem() {
             return Err(problem);
         }
@@ -80,7 +76,9 @@ impl Config {
     /// The directories that must exist, with their variables.
     fn directories(&self) -> impl Iterator<Item = (&'static str, &Path)> {
         let stash = self.stash_dir.as_deref().map(|dir| (STASH_DIR, dir));
-        [(DATA_DIR, self.data_dir.as_path()), (TEMP_DIR, &self.temp_dir)].into_iter().chain(stash)
+        // With a bucket, none is needed.
+        let data = self.bucket().is_none().then_some((DATA_DIR, self.data_dir.as_path()));
+        data.into_iter().chain([(TEMP_DIR, self.temp_dir.as_path())]).chain(stash)
     }
 
     fn refuse_unknown_metrics_user(&self) -> Result<(), ConfigError> {

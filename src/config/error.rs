@@ -15,7 +15,7 @@ pub enum ConfigError {
     /// The data directory is not set.
     #[error(
         "{DATA_DIR} is not set: set it (or --data-dir) to an existing directory that this user can write to, \
-         for example /var/lib/moodle-mlbackend"
+         for example /var/lib/moodle-mlbackend, or {S3_BUCKET} to the name of a bucket"
     )]
     NoDataDir,
     /// A directory cannot be used.
@@ -124,12 +124,6 @@ pub enum ConfigError {
         /// The other one.
         missing: &'static str,
     },
-    /// Storage in S3 was requested.
-    #[error(
-        "{S3_BUCKET} is set, but this version keeps models on a local disk only: unset it and set {DATA_DIR} to a \
-         directory"
-    )]
-    S3,
 }
 
 /// Where a value comes from, unless that is the variable of the message or its flag.

@@ -67,7 +67,7 @@ use parsers::{
     DAY, DEFAULT_PORT, at_least_one, bytes, bytes_or_none, host, path, path_or_system_temp, port, seconds,
     switch, whole,
 };
-use variables::{CONFIG, DATA_DIR, STASH_DIR};
+use variables::{CONFIG, DATA_DIR, S3_BUCKET, STASH_DIR};
 
 /// The file of settings.
 #[derive(Debug, Args)]
@@ -90,7 +90,11 @@ pub struct ServeArgs {
 /// The settings, checked.
 #[derive(Debug, Args)]
 pub struct Config {
-    /// Directory of the models; it must exist and be writable
+    /// Bucket of S3 for the models in place of a directory, so that several servers share them; the usual variables AWS_*
+    /// say where it is and who may use it
+    #[arg(long, env = S3_BUCKET, value_name = "BUCKET", default_value = "", hide_default_value = true)]
+    s3_bucket: String,
+    /// Directory of the models; it must exist and be writable. Not needed with a bucket
     #[arg(long, env = DATA_DIR, value_name = "DIR", value_parser = path(), default_value = "", hide_default_value = true)]
     pub data_dir: PathBuf,
     /// Directory of uploads while they are processed [default: the system's directory for temporary files]
@@ -163,6 +167,14 @@ pub struct Config {
 }
 
 impl Config {
+    /// The bucket of the models, if they are in one.
+    #[must_use]
+    pub fn bucket(&self) -> Option<&str> {
+        let name = self.s3_bucket.trim();
+        let name = name.strip_prefix("s3://").unwrap_or(name).trim_end_matches('/');
+        Some(name).filter(|name| !name.is_empty())
+    }
+
     /// The settings that SIGHUP changes, as they are now.
     #[must_use]
     pub fn live(&self) -> Arc<Live> {

@@ -12,7 +12,7 @@ pub(super) const DATA_DIR: &str = "MOODLE_MLBACKEND_PYTHON_DIR";
 pub const TEMP_DIR: &str = "MOODLE_MLBACKEND_TEMPDIR";
 /// The directory of copies of uploads.
 pub(super) const STASH_DIR: &str = "MOODLE_ML_STASH_DIR";
-/// The Python server's storage in S3, which this server does not have.
+/// The bucket of S3 in place of the directory of the models.
 pub(super) const S3_BUCKET: &str = "MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME";
 /// The reverse proxies.
 pub const TRUSTED_PROXIES: &str = "MOODLE_MLBACKEND_TRUSTED_PROXIES";

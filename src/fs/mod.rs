@@ -5,6 +5,7 @@
 pub(crate) mod failpoints;
 pub(crate) mod nofollow;
 pub(crate) mod recording;
+pub(crate) mod shared_file;
 
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Read as _};

@@ -1,5 +1,7 @@
 //! The state that all request handlers share.
 
+use std::sync::Arc;
+
 use super::connection::new_connections::NewConnections;
 use super::dashboard::Streams;
 use super::error::StartError;
@@ -12,7 +14,7 @@ use crate::auth::throttle::Throttle;
 use crate::backend::LoadedModels;
 use crate::config::Config;
 use crate::jobs::{JobQueues, WorkList};
-use crate::store::{ModelDir, ModelKey, Store, WORKSPACE};
+use crate::store::{BucketFile, ModelDir, ModelKey, OwnPlace, Store, WORKSPACE};
 
 /// The state that all request handlers share.
 pub(crate) struct AppState {
@@ -35,8 +37,18 @@ pub(crate) struct AppState {
 
 impl AppState {
     pub(super) fn new(config: Config) -> Result<Self, StartError> {
-        let store = Store::open(&config.data_dir)?.with_retention(config.retention.into());
-        let sessions = SessionFile::in_dir(store.root().join(WORKSPACE).join("dashboard"));
+        let store = match config.bucket() {
+            Some(bucket) => Store::open_bucket(bucket, true)?,
+            None => Store::open(&config.data_dir)?,
+        };
+        let store = store.with_retention(config.retention.into());
+        let sessions = match store.own_place() {
+            OwnPlace::Directory(root) => SessionFile::in_dir(root.join(WORKSPACE).join("dashboard")),
+            OwnPlace::Bucket(objects) => {
+                let file = BucketFile::new(Arc::clone(objects), ".mlbackend/dashboard/sessions.json");
+                SessionFile::shared(Arc::new(file))
+            }
+        };
         Ok(Self {
             trail: Trail::of(&store),
             store,

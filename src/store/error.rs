@@ -50,6 +50,22 @@ pub enum StoreError {
         /// The directory of the session, or of all sessions.
         path: PathBuf,
     },
+    /// Another machine published a generation since the lock was acquired; nothing was changed.
+    #[error("{path} was changed by another server at the same time")]
+    Superseded {
+        /// The address of the model.
+        path: PathBuf,
+    },
+    /// The object store could not be reached, or refused; it may be that something was stored all the same.
+    #[error("could not {action} {path}: {source}")]
+    Unavailable {
+        /// A verb.
+        action: &'static str,
+        /// Its object.
+        path: PathBuf,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// Any other error of the system.
     #[error("could not {action} {path}: {source}")]
     Io {

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use super::bucket::{Epoch, Version};
 use crate::fs::nofollow::FileIdentity;
 use crate::python_server_files::READ;
 
@@ -21,9 +22,23 @@ pub type PythonServerFiles = [Option<FileIdentity>; READ.len()];
 pub enum Kind {
     Generation { number: u64, pointer: Arc<[u8]>, model: FileIdentity },
     PythonServer(Box<PythonServerFiles>),
+    Bucket(BucketIdentity),
+    /// The version of the zip.
+    BucketOfPythonServer(Version),
+}
+
+/// A generation in a bucket: the content of its pointer is unique.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BucketIdentity {
+    pub(super) epoch: Epoch,
+    pub(super) pointer: Version,
 }
 
 impl ModelIdentity {
+    pub(super) fn of_bucket(epoch: Epoch, pointer: Version) -> Self {
+        Self(Kind::Bucket(BucketIdentity { epoch, pointer }))
+    }
+
     pub(super) fn of_generation(number: u64, pointer: Arc<[u8]>, model: FileIdentity) -> Self {
         Self(Kind::Generation { number, pointer, model })
     }

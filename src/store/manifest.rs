@@ -2,12 +2,10 @@
 //!
 //! Must not know where generations are.
 
+use std::fmt::Display;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-
-use super::error::StoreError;
-use super::files;
-use crate::fs::nofollow::NoFollowPath;
 
 /// The pointer, in `classifier/`.
 pub const POINTER: &str = "current.json";
@@ -65,8 +63,8 @@ impl Checksum {
 }
 
 impl Pointer {
-    /// Parses and verifies a pointer; `None`, with a log line, if it is damaged.
-    pub fn parse(bytes: &[u8], path: &NoFollowPath) -> Option<Self> {
+    /// Parses and verifies a pointer; `None`, with a log line that names its place, if it is damaged.
+    pub fn parse(bytes: &[u8], path: &dyn Display) -> Option<Self> {
         parse(bytes, path).filter(|pointer: &Self| pointer.manifest.is_intact(path))
     }
 }
@@ -77,23 +75,27 @@ impl Manifest {
         Self { sha256: Some(self.checksum()), ..self }
     }
 
+    /// The same without samples.
+    pub fn without_samples(&self) -> Self {
+        let files = Files { samples: None, ..self.files.clone() };
+        Self { files, sha256: None, ..self.clone() }.with_checksum()
+    }
+
     fn checksum(&self) -> String {
         hex::encode(Sha256::digest(to_json(&Self { sha256: None, ..self.clone() })))
     }
 
-    fn is_intact(&self, path: &NoFollowPath) -> bool {
+    /// Parses and verifies a manifest; `None`, with a log line that names its place, if it is damaged.
+    pub fn parse(bytes: &[u8], path: &dyn Display) -> Option<Self> {
+        parse(bytes, path).filter(|manifest: &Self| manifest.is_intact(path))
+    }
+
+    pub fn is_intact(&self, path: &dyn Display) -> bool {
         let is_intact = self.sha256.as_ref().is_none_or(|expected| self.checksum() == *expected);
         if !is_intact {
             tracing::warn!(%path, "this file is damaged: its checksum differs");
         }
         is_intact
-    }
-
-    /// Reads the manifest of a generation; `None` if it is missing or damaged.
-    pub fn read(generation: &NoFollowPath) -> Result<Option<Self>, StoreError> {
-        let path = generation.join(MANIFEST);
-        let manifest: Option<Self> = files::read(&path)?.and_then(|bytes| parse(&bytes, &path));
-        Ok(manifest.filter(|manifest| manifest.is_intact(&path)))
     }
 }
 
@@ -101,7 +103,7 @@ pub fn to_json<T: Serialize>(value: &T) -> Vec<u8> {
     serde_json::to_vec_pretty(value).expect("all keys are strings")
 }
 
-fn parse<T: for<'a> Deserialize<'a>>(bytes: &[u8], path: &NoFollowPath) -> Option<T> {
+fn parse<T: for<'a> Deserialize<'a>>(bytes: &[u8], path: &dyn Display) -> Option<T> {
     serde_json::from_slice(bytes)
         .inspect_err(|error| tracing::warn!(%path, %error, "this file is damaged: it cannot be parsed"))
         .ok()

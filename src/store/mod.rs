@@ -1,79 +1,43 @@
 //! Stores models, their samples and their evaluation runs.
 //!
-//! Owns directories, generations, locks and atomic publishing. Must not know what the bytes of a model or of samples
-//! mean.
-//!
-//! ```text
-//! DIR/<uniqueid>/<dirhash>/classifier/current.json          names the current generation
-//! DIR/<uniqueid>/<dirhash>/classifier/<generation>/         model.onnx, samples.bin, generation.json
-//! DIR/<uniqueid>/<dirhash>/classifier/classifier.pkl, model.ckpt/   written by the Python server, only read
-//! DIR/<uniqueid>/<dirhash>/logs/<runid>/                    one evaluation run
-//! DIR/<uniqueid>/<dirhash>/damaged/                         damaged generations, set aside by a repair
-//! DIR/.mlbackend/                                           locks and everything incomplete; the audit trail
-//! ```
-//!
-//! No symbolic link below the data directory is followed, see `fs/nofollow.rs`. The path of the data directory itself may
-//! contain links. An operation that meets a link fails with [`StoreError::Link`]; a deletion removes the link and not its
-//! target.
-//!
-//! These rules also hold for several processes on one data directory:
-//! - Everything is written elsewhere, synced to the disk, and moved into place with one rename. Readers need no lock: a
-//!   file never changes after it was published.
-//! - The *model lock* (one uniqueid and dirhash) is held during a whole training. The *tree lock* (one uniqueid) is
-//!   held during the few renames of publishing and of deleting, and acquired after the model lock. Only the examination
-//!   or repair of a damaged model holds it for longer.
-//! - A deletion does not wait for a training. A job that started before a deletion does not publish after it, so that
-//!   deleted samples do not reappear, also where there was nothing to delete yet: see `deletion_guard.rs`.
+//! Owns the places where they are kept: `local` is a data directory, `bucket` is a bucket of an object store that several
+//! machines share. What the program asks of them is [`Store`] and [`ModelDir`]; `place` is the seam between. Must not know
+//! what the bytes of a model or of samples mean.
 
-mod check;
-mod currency;
+mod bucket;
 mod data_dir;
-mod deletion_guard;
 mod error;
-#[cfg(test)]
-#[cfg(debug_assertions)]
-mod failpoint_tests;
-mod files;
 mod finding;
-mod forget;
 mod generation;
 mod generation_info;
-mod generations;
 mod identity;
 mod key;
 mod listing;
-mod lock;
+mod local;
 mod manifest;
 mod model_dir;
-#[cfg(test)]
-mod power_failure_tests;
-mod prune;
-mod publish;
-mod python_files;
+mod place;
+mod pruned;
 mod retention;
 mod rollback;
-mod run;
-mod symlinks;
+mod samples_limit;
 mod usage;
-mod workspace;
 
+pub(crate) use bucket::{BucketFile, Condition, Objects};
+pub(crate) use data_dir::OwnPlace;
 pub use data_dir::Store;
 pub(crate) use error::IoContext;
 pub use error::StoreError;
-pub(crate) use files::{create_dir_all, entries, sync_dir};
 pub use finding::{Finding, Repair};
-pub use forget::SAMPLES_SINCE;
-pub use generation::Generation;
+pub use generation::{Generation, NewGeneration};
 pub use generation_info::{GenerationInfo, StoredFile};
 pub use identity::ModelIdentity;
 pub use key::{DirHash, IdError, ModelId, ModelKey, RunId};
 pub use listing::Listing;
-pub(crate) use lock::FileLock;
-pub use model_dir::{ModelDir, ModelLock};
-pub use prune::{Outdated, Pruned};
-pub use publish::NewGeneration;
+pub(crate) use local::{FileLock, WORKSPACE, create_dir_all, entries, sync_dir};
+pub use model_dir::{ModelDir, ModelLock, NewRun, Run};
+pub use pruned::{Outdated, Pruned};
 pub use retention::Retention;
 pub use rollback::RollbackError;
-pub use run::{NewRun, Run};
+pub use samples_limit::SAMPLES_SINCE;
 pub use usage::Usage;
-pub(crate) use workspace::NAME as WORKSPACE;

@@ -1,131 +1,78 @@
-//! The directory of one model.
+//! One model in a store: what the program does with it.
 //!
-//! Owns its paths and locks, and finds the generation to read. Must not know what a generation consists of, nor how it is
-//! published.
+//! Owns what is the same in every place. Must not know where the model is kept.
 
-use std::path::{self, Path, PathBuf};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-
-use super::data_dir::Store;
-use super::deletion_guard::DeletionGuard;
 use super::error::StoreError;
-use super::generation::Generation;
-use super::generations::Generations;
-use super::key::{DirHash, ModelId};
-use super::lock::FileLock;
+use super::finding::Finding;
+use super::generation::{Generation, NewGeneration};
+use super::generation_info::GenerationInfo;
+use super::identity::ModelIdentity;
+use super::key::RunId;
+use super::local::LocalModel;
+use super::place::{LockedModel, ModelPlace, RunFiles, RunWriter, Verify};
 use super::retention::Retention;
-use super::workspace::Workspace;
-use crate::fs::nofollow::NoFollowPath;
 
-/// The directory of one model (uniqueid and dirhash).
+/// One model (uniqueid and dirhash): its generations, its samples and its evaluation runs.
 #[derive(Debug, Clone)]
-pub struct ModelDir {
-    /// Contains `classifier/` and `logs/`.
-    pub(super) dir: NoFollowPath,
-    /// What a deletion removes: `dir` or its parent.
-    pub(super) tree: NoFollowPath,
-    /// The name of the tree lock and of the marks.
-    tree_name: String,
-    model_lock: String,
-    pub(super) workspace: Arc<Workspace>,
-    pub(super) retention: Retention,
-    guard: Option<Arc<DeletionGuard>>,
-}
+pub struct ModelDir(Arc<dyn ModelPlace>);
 
 /// The lock of a model that is being changed; released when dropped.
 #[derive(Debug)]
-pub struct ModelLock {
-    model_dir: PathBuf,
-    pub(super) guard: Arc<DeletionGuard>,
-    _file: FileLock,
-}
-
-impl Store {
-    /// The directory of one model. It is created when something is published.
-    #[must_use]
-    pub fn model(&self, id: &ModelId, hash: &DirHash) -> ModelDir {
-        let tree = self.root.join(id.as_str());
-        // Both names together may exceed the length of a file name.
-        let digest = Sha256::digest(format!("{}/{}", id.as_str(), hash.as_str()));
-        ModelDir {
-            dir: tree.join(hash.as_str()),
-            tree,
-            tree_name: id.as_str().to_owned(),
-            model_lock: format!("{}.model", hex::encode(digest)),
-            workspace: Arc::clone(&self.workspace),
-            retention: self.retention,
-            guard: None,
-        }
-    }
-}
+pub struct ModelLock(Box<dyn LockedModel>);
 
 impl ModelDir {
-    /// A model directory outside of a [`Store`], as Moodle's local mode uses it. Nothing is created before
+    pub(super) fn new(place: Arc<dyn ModelPlace>) -> Self {
+        Self(place)
+    }
+
+    /// A model directory outside of a [`Store`](super::Store), as Moodle's local mode uses it. Nothing is created before
     /// something is locked or stored. It has its own locks: do not use a directory of a running server this way.
     #[must_use]
     pub fn at(dir: &Path) -> Self {
-        // Fails only without a working directory, and then all that follows fails, too.
-        let dir = NoFollowPath::root(&path::absolute(dir).unwrap_or_else(|_| dir.to_owned()));
-        Self {
-            workspace: Arc::new(Workspace::of(&dir)),
-            tree: dir.clone(),
-            dir,
-            tree_name: "model_dir".to_owned(),
-            model_lock: "model_dir.model".to_owned(),
-            retention: Retention::USUAL,
-            guard: None,
-        }
+        Self::new(Arc::new(LocalModel::at(dir)))
     }
 
     /// Starts a job: after a deletion from now on, it publishes nothing. Call this before the job waits for anything;
     /// otherwise [`Self::lock`] or [`Self::begin_run`] starts it. The job ends when the returned value is dropped.
     pub fn begin_job(self) -> Result<Self, StoreError> {
-        Ok(Self { guard: Some(self.deletion_guard()?), ..self })
+        self.0.begin_job().map(Self)
     }
 
-    /// Its path, which identifies it among the models of a server.
+    /// Its path or address, which identifies it among the models of a server.
     #[must_use]
     pub fn path(&self) -> PathBuf {
-        self.dir.path()
+        self.0.path()
     }
 
-    pub(super) fn deletion_guard(&self) -> Result<Arc<DeletionGuard>, StoreError> {
-        match &self.guard {
-            Some(guard) => Ok(Arc::clone(guard)),
-            None => DeletionGuard::new(&self.workspace, &self.tree_name, &self.tree).map(Arc::new),
-        }
+    /// The retention of this model.
+    #[must_use]
+    pub fn retention(&self) -> Retention {
+        self.0.retention()
     }
 
-    /// Waits until no other job, also of other processes, changes this model. Hold the lock from reading what a training
-    /// starts from until publishing. A thread that holds it must not acquire it again.
+    /// Waits until no other job changes this model: of a data directory no job of any process, in a bucket no job of this
+    /// process. Hold the lock from reading what a training starts from until publishing. A thread that holds it must not
+    /// acquire it again.
     pub fn lock(&self) -> Result<ModelLock, StoreError> {
-        let guard = self.deletion_guard()?;
-        let file = self.workspace.lock(&self.model_lock)?;
-        Ok(ModelLock { model_dir: self.dir.path(), guard, _file: file })
+        self.0.lock().map(ModelLock)
     }
 
     /// The newest published generation, without a lock. `None` if nothing was published, though the Python server may
     /// have a model there. If the files of the newest one are missing or have another size, the one before;
     /// [`StoreError::Corrupt`] if no generation is intact.
     pub fn current(&self) -> Result<Option<Generation>, StoreError> {
-        let classifier = self.classifier();
-        if let Some(generation) = classifier.pointed()? {
-            return Ok(Some(generation));
-        }
-        if classifier.is_empty()? {
-            return Ok(None);
-        }
-        // Another process may be publishing the first generation.
-        let _tree = self.lock_tree()?;
-        classifier.pointed_or_newest()
+        self.0.current()
     }
 
     /// Like [`Self::current`], but takes no lock and creates no file. While the first generation is being published, it
     /// may return that one.
     pub fn current_read_only(&self) -> Result<Option<Generation>, StoreError> {
-        self.classifier().pointed_or_newest()
+        self.0.current_read_only()
     }
 
     /// The newest generation for which `read` succeeds, with its result. Older ones are tried after
@@ -134,13 +81,17 @@ impl ModelDir {
         &self,
         read: impl Fn(&Generation) -> Result<T, StoreError>,
     ) -> Result<Option<(Generation, T)>, StoreError> {
-        let Some(current) = self.current()? else { return Ok(None) };
-        let damage = match read(&current) {
-            Ok(value) => return Ok(Some((current, value))),
-            Err(damage @ StoreError::Corrupt { .. }) => damage,
-            Err(error) => return Err(error),
+        let (current, damage) = loop {
+            let Some(current) = self.current()? else { return Ok(None) };
+            match read(&current) {
+                Ok(value) => return Ok(Some((current, value))),
+                Err(damage @ StoreError::Corrupt { .. }) => break (current, damage),
+                // Another server has just removed it: there is a newer one, or none.
+                Err(StoreError::Superseded { .. }) => {}
+                Err(error) => return Err(error),
+            }
         };
-        for generation in self.classifier().before(current.number())? {
+        for generation in self.before(current.number())? {
             let generation = generation?;
             if let Ok(value) = read(&generation) {
                 let number = generation.number();
@@ -151,29 +102,150 @@ impl ModelDir {
         Err(damage)
     }
 
-    /// Excludes deletions and publications under the same model id.
-    pub(super) fn lock_tree(&self) -> Result<FileLock, StoreError> {
-        self.workspace.lock(&tree_lock(&self.tree_name))
+    /// The complete generations before this number, newest first.
+    pub(super) fn before(
+        &self,
+        number: u64,
+    ) -> Result<impl Iterator<Item = Result<Generation, StoreError>>, StoreError> {
+        let numbers = self.0.numbers_before(number)?.into_iter();
+        Ok(numbers.filter_map(|number| self.generation(number).transpose()))
     }
 
-    /// The tree lock, for a job that holds the model lock.
-    pub(super) fn lock_tree_with(&self, lock: &ModelLock) -> Result<FileLock, StoreError> {
-        debug_assert_eq!(lock.model_dir, self.dir.path(), "the lock of another model");
-        self.lock_tree()
+    /// The generation of this number; `None` if there is none or it is incomplete.
+    pub(super) fn generation(&self, number: u64) -> Result<Option<Generation>, StoreError> {
+        self.0.generation(number)
     }
 
-    /// The tree lock for read-only use, which creates no file. `None` where nothing can have been published, or on a disk
-    /// that cannot be written to.
-    pub(super) fn lock_tree_if_used(&self) -> Option<FileLock> {
-        self.workspace.lock_if_used(&tree_lock(&self.tree_name)).ok().flatten()
+    /// Publishes a new generation as the current one and removes those that the retention no longer keeps. After a crash
+    /// either the old or the new one is current and complete. After an error the old one is current (or the new one, if
+    /// only the confirmation of the switch failed).
+    ///
+    /// If the model was deleted since the job began, nothing is stored: the generation counts as published before the
+    /// deletion. The returned one can be read all the same.
+    ///
+    /// # Errors
+    /// [`StoreError::Superseded`] if another machine published since the lock was acquired: start again from its model.
+    pub fn publish(&self, lock: &ModelLock, new: &NewGeneration<'_>) -> Result<Generation, StoreError> {
+        lock.0.publish(new)
     }
 
-    pub(super) fn classifier(&self) -> Generations {
-        Generations(self.dir.join("classifier"))
+    /// Makes the pointer name the generation that [`Self::current`] returns. They differ only if a crash interrupted the
+    /// publication of the first one, or if the pointer was lost.
+    pub fn repair_pointer(&self, lock: &ModelLock) -> Result<(), StoreError> {
+        lock.0.repair_pointer()
+    }
+
+    /// What the record of the current generation says; `None` if nothing was published. Takes no lock.
+    pub fn current_info(&self) -> Result<Option<GenerationInfo>, StoreError> {
+        self.0.current_info()
+    }
+
+    /// The generations with an intact record, newest first. Their files are not looked at.
+    pub fn generations(&self) -> Result<Vec<GenerationInfo>, StoreError> {
+        self.0.generations()
+    }
+
+    /// The size of all files of the model, evaluation runs included; without those that cannot be read.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.0.bytes()
+    }
+
+    /// Whether the model with this identity is still the current one, undamaged as far as its size and times show. Needs no
+    /// lock.
+    pub fn is_current(&self, identity: &ModelIdentity) -> Result<bool, StoreError> {
+        self.0.is_current(identity)
+    }
+
+    /// The identity of a model of the Python server, to be compared before and after its files are read; `None` if a change
+    /// might go unnoticed, because the files are too new.
+    pub fn python_server_identity(&self) -> Result<Option<ModelIdentity>, StoreError> {
+        self.0.python_server_identity()
+    }
+
+    /// The files of a model that the Python server stored here, by their path in its directory; `None` if there is none.
+    pub fn python_server_files(&self) -> Result<Option<BTreeMap<String, Vec<u8>>>, StoreError> {
+        self.0.python_server_files()
+    }
+
+    /// Whether there is any file of the Python server, part of a complete model or not.
+    #[must_use]
+    pub fn has_python_server_files(&self) -> bool {
+        self.0.has_python_server_files()
+    }
+
+    /// Removes the files of the Python server.
+    pub fn remove_python_server_files(&self, lock: &ModelLock) -> Result<(), StoreError> {
+        lock.0.remove_python_server_files()
+    }
+
+    /// Starts an evaluation run with a new id. Call this before reading the model: if the model is deleted during the
+    /// evaluation, the run is not published.
+    pub fn begin_run(&self) -> Result<NewRun, StoreError> {
+        let (id, writer) = self.0.begin_run()?;
+        Ok(NewRun { id, writer })
+    }
+
+    /// An id that no run has, and that no later run gets.
+    pub fn next_run_id(&self) -> Result<RunId, StoreError> {
+        self.0.next_run_id()
+    }
+
+    /// A published run. A deletion may remove it at any time.
+    pub fn run(&self, run: RunId) -> Result<Option<Run>, StoreError> {
+        Ok(self.0.run(run)?.map(Run))
+    }
+
+    /// The published runs.
+    pub fn runs(&self) -> Result<Vec<RunId>, StoreError> {
+        self.0.runs()
+    }
+
+    /// Examines this model and, with `repair`, repairs it.
+    pub fn examine(&self, repair: bool, verify: Verify<'_>) -> Result<Vec<Finding>, StoreError> {
+        self.0.examine(repair, verify)
     }
 }
 
-/// The name of the lock that excludes publications and deletions under one model id.
-pub(super) fn tree_lock(id: &str) -> String {
-    format!("{id}.tree")
+/// An evaluation run that is invisible until it is published. Its files are removed if it is dropped before.
+#[derive(Debug)]
+pub struct NewRun {
+    /// The id of the run.
+    pub id: RunId,
+    writer: Box<dyn RunWriter>,
+}
+
+impl NewRun {
+    /// Writes a file; directories in its name are created. This works also when the model was deleted.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.writer.write(name, bytes)
+    }
+
+    /// Makes the run visible and removes those that the retention no longer keeps. If the model was deleted since the run
+    /// began, nothing is stored: the run counts as published before the deletion.
+    pub fn publish(self) -> Result<RunId, StoreError> {
+        self.writer.publish()
+    }
+}
+
+/// A published run.
+#[derive(Debug)]
+pub struct Run(Box<dyn RunFiles>);
+
+impl Run {
+    /// Its directory or address, for messages only.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        self.0.path()
+    }
+
+    /// The names of its regular files, with `/` between directories, sorted.
+    pub fn files(&self) -> io::Result<Vec<String>> {
+        self.0.files()
+    }
+
+    /// Reads one of its files.
+    pub fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+        self.0.read(name)
+    }
 }

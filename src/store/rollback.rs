@@ -7,9 +7,8 @@
 use serde_json::{Value, json};
 
 use super::error::StoreError;
-use super::generation::Generation;
+use super::generation::{Generation, NewGeneration};
 use super::model_dir::{ModelDir, ModelLock};
-use super::publish::NewGeneration;
 
 /// Why there was no rollback. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -61,11 +60,11 @@ impl ModelDir {
     }
 
     fn intact(&self, number: u64) -> Result<Option<Parts>, StoreError> {
-        self.classifier().open(number)?.map_or(Ok(None), read)
+        self.generation(number)?.map_or(Ok(None), read)
     }
 
     fn intact_before(&self, current: u64) -> Result<Option<Parts>, StoreError> {
-        for generation in self.classifier().before(current)? {
+        for generation in self.before(current)? {
             if let Some(parts) = read(generation?)? {
                 return Ok(Some(parts));
             }

@@ -52,5 +52,7 @@ impl StoreCount {
 fn state_of(store: &Store) -> Result<StoreState, StoreError> {
     let usage = store.usage()?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-    Ok(StoreState { models: usage.models, bytes: usage.bytes, free_bytes: store.free_bytes()?, counted: now })
+    // A bucket has no end.
+    let free_bytes = store.free_bytes()?.unwrap_or(i64::MAX as u64);
+    Ok(StoreState { models: usage.models, bytes: usage.bytes, free_bytes, counted: now })
 }

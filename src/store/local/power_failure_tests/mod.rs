@@ -8,8 +8,9 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{DirHash, ModelDir, ModelId, NewGeneration, Retention, SAMPLES_SINCE, Store, StoreError};
+use crate::store::local::LocalModel;
 use crate::fs::recording::recorded;
+use crate::store::{DirHash, ModelDir, ModelId, NewGeneration, Retention, SAMPLES_SINCE, Store, StoreError};
 use disk::{Disk, FileSystem, Tree};
 
 fn id() -> ModelId {
@@ -18,6 +19,10 @@ fn id() -> ModelId {
 
 fn model_dir(store: &Store) -> ModelDir {
     store.model(&id(), &DirHash::new("dirhash", "hash").expect("a valid name"))
+}
+
+fn local(store: &Store) -> LocalModel {
+    store.local().model(&id(), &DirHash::new("dirhash", "hash").expect("a valid name"))
 }
 
 fn publish(store: &Store, text: &str) -> Result<(), StoreError> {
@@ -141,7 +146,7 @@ fn roll_back(store: &Store) {
 }
 
 fn forget(store: &Store) {
-    assert!(!model_dir(store).forget_samples(false).expect("forgotten").is_empty());
+    assert!(!local(store).forget_samples(false).expect("forgotten").is_empty());
 }
 
 #[rstest::rstest]

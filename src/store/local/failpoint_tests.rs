@@ -5,8 +5,10 @@ use std::process::Command;
 
 use serde_json::json;
 
-use super::{DirHash, ModelDir, ModelId, NewGeneration, NewRun, Retention, SAMPLES_SINCE, Store, StoreError};
 use crate::fs::failpoints::{Fault, arm, disarm};
+use crate::store::{
+    DirHash, ModelDir, ModelId, NewGeneration, NewRun, Retention, SAMPLES_SINCE, Store, StoreError,
+};
 
 /// The system's error for a full disk.
 const DISK_FULL: Fault = Fault::Error(28);
@@ -230,7 +232,7 @@ fn forgetting_samples_at_any_failpoint_keeps_both_models(#[case] fault: Fault) {
             model_dir.publish(&model_dir.lock().expect("locked"), &new).expect("published");
         }
         let store = store.with_retention(Retention { sample_days: 1, ..Retention::USUAL });
-        let model_dir = model_dir(&store);
+        let model_dir = store.local().model(&id(), &DirHash::new("dirhash", "hash").expect("a valid name"));
         arm(steps, fault);
         let forgotten = std::panic::catch_unwind(|| model_dir.forget_samples(false));
         let complete = disarm();

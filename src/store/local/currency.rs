@@ -4,18 +4,18 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::error::StoreError;
 use super::files;
-use super::identity::{Kind, ModelIdentity, PythonServerFiles};
-use super::manifest::MODEL;
-use super::model_dir::ModelDir;
+use super::model_dir::LocalModel;
 use crate::python_server_files::READ;
+use crate::store::error::StoreError;
+use crate::store::identity::{Kind, ModelIdentity, PythonServerFiles};
+use crate::store::manifest::MODEL;
 
 /// File systems update times in steps, of up to two seconds on FAT: a file that changed so recently may change again and
 /// keep its times.
 const TIME_STEP: Duration = Duration::from_secs(3);
 
-impl ModelDir {
+impl LocalModel {
     /// Whether the model with this identity is still the current one, undamaged as far as its size and times show. Needs no
     /// lock.
     pub fn is_current(&self, identity: &ModelIdentity) -> Result<bool, StoreError> {
@@ -25,6 +25,7 @@ impl ModelDir {
                 let same = classifier.pointer_bytes()?.is_some_and(|bytes| bytes == **pointer);
                 Ok(same && files::identity(&classifier.generation(*number).join(MODEL))? == Some(*model))
             }
+            Kind::Bucket(_) | Kind::BucketOfPythonServer(_) => Ok(false),
             Kind::PythonServer(known) => Ok(self.python_files()? == **known && classifier.is_empty()?),
         }
     }

@@ -3,50 +3,22 @@
 //! Everything is removed under the tree lock, with one rename per run or generation, so that a reader finds all of it or
 //! none. Must not know how the settings are read.
 
-use super::data_dir::Store;
-use super::error::StoreError;
-use super::listing::Listing;
-use super::manifest::SAMPLES;
-use super::model_dir::ModelDir;
+use super::data_dir::LocalStore;
+use super::model_dir::LocalModel;
 use super::workspace::Temporary;
 use crate::fs::nofollow::{Kind, NoFollowPath};
+use crate::store::error::StoreError;
+use crate::store::listing::Listing;
+use crate::store::pruned::{Outdated, Pruned};
 
-/// A run, a generation or samples that are no longer kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outdated {
-    /// `classifier/NUMBER`, `classifier/NUMBER/samples.bin` or `logs/RUN`, relative to the directory of the model.
-    pub path: String,
-    /// Why it is not kept.
-    pub reason: &'static str,
-    /// The size of its files.
-    pub bytes: u64,
-}
-
-impl Outdated {
-    /// Whether these are only the samples of a generation, whose model is kept.
-    #[must_use]
-    pub fn is_samples(&self) -> bool {
-        self.path.ends_with(SAMPLES)
-    }
-}
-
-/// The result for one model.
-#[derive(Debug)]
-pub struct Pruned {
-    /// `uniqueid/dirhash`, or `uniqueid` if its directory cannot be read.
-    pub model: String,
-    /// What was removed, or would be.
-    pub outcome: Result<Vec<Outdated>, StoreError>,
-}
-
-impl Store {
+impl LocalStore {
     /// Applies the retention settings to every model and removes generations whose publication a crash interrupted. With
     /// `dry_run`, removes nothing. Returns the models with anything to remove or with an error.
     pub fn prune(&self, dry_run: bool) -> Result<Vec<Pruned>, StoreError> {
         let Listing { models, unreadable } = self.model_dirs()?;
-        let pruned = models.into_iter().map(|(id, hash, model_dir)| Pruned {
+        let pruned = models.into_iter().map(|(id, hash, _)| Pruned {
             model: format!("{}/{}", id.as_str(), hash.as_str()),
-            outcome: model_dir.prune(dry_run),
+            outcome: self.model(&id, &hash).prune(dry_run),
         });
         let unreadable = unreadable
             .into_iter()
@@ -56,7 +28,7 @@ impl Store {
     }
 }
 
-impl ModelDir {
+impl LocalModel {
     fn prune(&self, dry_run: bool) -> Result<Vec<Outdated>, StoreError> {
         let tree = if dry_run { self.lock_tree_if_used() } else { Some(self.lock_tree()?) };
         if !dry_run {

@@ -2,10 +2,10 @@
 //!
 //! Must not read their targets, nor remove them.
 
-use super::error::StoreError;
 use super::files;
-use super::finding::Finding;
 use crate::fs::nofollow::{Kind, NoFollowPath};
+use crate::store::error::StoreError;
+use crate::store::finding::Finding;
 
 /// All links below a directory.
 pub(super) fn links_below(directory: &NoFollowPath) -> Result<Vec<Finding>, StoreError> {

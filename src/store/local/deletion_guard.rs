@@ -6,10 +6,10 @@
 
 use std::fs::File;
 
-use super::error::{IoContext, StoreError};
 use super::files;
 use super::workspace::{Temporary, Workspace};
 use crate::fs::nofollow::NoFollowPath;
+use crate::store::error::{IoContext, StoreError};
 
 /// A running job that will publish for one model id.
 #[derive(Debug)]
@@ -82,7 +82,7 @@ mod tests {
         let root = NoFollowPath::root(dir.path());
         let (workspace, tree) = (Workspace::of(&root), root.join("model"));
         let guard = DeletionGuard::new(&workspace, "model", &tree).expect("marked");
-        fs::remove_dir_all(dir.path().join(crate::store::workspace::NAME)).expect("removed");
+        fs::remove_dir_all(dir.path().join(crate::store::WORKSPACE)).expect("removed");
         assert!(matches!(guard.was_deleted(&tree), Err(StoreError::SessionEnded { .. })));
     }
 }

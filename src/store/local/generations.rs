@@ -6,13 +6,14 @@
 
 use std::iter;
 
-use super::error::StoreError;
 use super::files::{self, NewDirs};
-use super::generation::Generation;
-use super::key::number_of_directory;
-use super::manifest::{Manifest, POINTER, Pointer, to_json};
+use super::generation::LocalGeneration;
+use super::manifest_file;
 use super::workspace::Temporary;
 use crate::fs::nofollow::NoFollowPath;
+use crate::store::error::StoreError;
+use crate::store::key::number_of_directory;
+use crate::store::manifest::{Manifest, POINTER, Pointer, to_json};
 
 /// The directory `classifier/` of one model.
 #[derive(Debug)]
@@ -20,12 +21,12 @@ pub struct Generations(pub NoFollowPath);
 
 impl Generations {
     /// The generation that the pointer names; `None` if there is no pointer, or no such generation. Needs no lock.
-    pub fn pointed(&self) -> Result<Option<Generation>, StoreError> {
+    pub fn pointed(&self) -> Result<Option<LocalGeneration>, StoreError> {
         loop {
             let Some(bytes) = self.pointer_bytes()? else { return Ok(None) };
             let Some(pointer) = Pointer::parse(&bytes, &self.pointer()) else { return Ok(None) };
             let dir = self.generation(pointer.manifest.generation);
-            let generation = Generation::open(&dir, pointer.manifest)?;
+            let generation = LocalGeneration::open(&dir, pointer.manifest)?;
             // An unchanged pointer shows that nothing was deleted or replaced in between, so that a missing file is
             // damage.
             if self.pointer_bytes()?.as_ref() == Some(&bytes) {
@@ -36,7 +37,7 @@ impl Generations {
 
     /// The generation that the pointer names, or else the newest intact one. Acquire the tree lock first, because this
     /// may return a generation that is being published.
-    pub fn pointed_or_newest(&self) -> Result<Option<Generation>, StoreError> {
+    pub fn pointed_or_newest(&self) -> Result<Option<LocalGeneration>, StoreError> {
         if let Some(generation) = self.pointed()? {
             return Ok(Some(generation));
         }
@@ -57,10 +58,10 @@ impl Generations {
     }
 
     /// Opens a generation by its own manifest; `None` if it has none, or a file is missing or has another size.
-    pub fn open(&self, number: u64) -> Result<Option<Generation>, StoreError> {
+    pub fn open(&self, number: u64) -> Result<Option<LocalGeneration>, StoreError> {
         let dir = self.generation(number);
-        match Manifest::read(&dir)?.filter(|manifest| manifest.generation == number) {
-            Some(manifest) => Generation::open(&dir, manifest),
+        match manifest_file::read(&dir)?.filter(|manifest| manifest.generation == number) {
+            Some(manifest) => LocalGeneration::open(&dir, manifest),
             None => Ok(None),
         }
     }
@@ -69,7 +70,7 @@ impl Generations {
     pub fn before(
         &self,
         number: u64,
-    ) -> Result<impl Iterator<Item = Result<Generation, StoreError>>, StoreError> {
+    ) -> Result<impl Iterator<Item = Result<LocalGeneration, StoreError>>, StoreError> {
         let older = self.numbers()?.into_iter().rev().filter(move |&older| older < number);
         Ok(older.filter_map(|number| self.open(number).transpose()))
     }

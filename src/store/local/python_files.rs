@@ -6,18 +6,18 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
-use super::error::{IoContext, StoreError};
 use super::files::{self, existing};
-use super::model_dir::{ModelDir, ModelLock};
+use super::model_dir::{LocalLock, LocalModel};
 use super::workspace::Temporary;
 use crate::fs::failpoints::failpoint;
 use crate::fs::nofollow::{Kind, NoFollowPath};
 use crate::python_server_files::{self, CHECKPOINT, CLASSIFIER};
+use crate::store::error::{IoContext, StoreError};
 
 /// The limit for all files of a model together. Real models are far smaller.
 const MAX_BYTES: u64 = 32 << 20;
 
-impl ModelDir {
+impl LocalModel {
     /// Reads the model of the Python server, by the paths of its files below `classifier/`; `None` if there is none. Needs
     /// no lock, because nothing here writes them. [`StoreError::Corrupt`] if they are too large.
     pub fn python_server_files(&self) -> Result<Option<BTreeMap<String, Vec<u8>>>, StoreError> {
@@ -49,7 +49,7 @@ impl ModelDir {
     }
 
     /// Removes the files of the Python server. `classifier.pkl` is removed first, because without it there is no model.
-    pub fn remove_python_server_files(&self, lock: &ModelLock) -> Result<(), StoreError> {
+    pub fn remove_python_server_files(&self, lock: &LocalLock) -> Result<(), StoreError> {
         let tree = self.lock_tree_with(lock)?;
         let entries = self.python_server_entries();
         let taken: Vec<Temporary> =

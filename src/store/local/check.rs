@@ -5,19 +5,22 @@
 
 use jiff::Timestamp;
 
-use super::data_dir::Store;
-use super::error::{IoContext, StoreError};
+use super::data_dir::LocalStore;
 use super::files;
-use super::finding::{Finding, LINK, Repair};
-use super::generation::Generation;
+use super::generation::LocalGeneration;
 use super::generations::Generations;
-use super::key::{DirHash, ModelId, number_of_directory};
-use super::manifest::{MANIFEST, MODEL, Manifest, POINTER, Pointer, SAMPLES, to_json};
-use super::model_dir::ModelDir;
+use super::manifest_file;
+use super::model_dir::LocalModel;
 use super::symlinks::{entries, ignore_found_link, links_below};
 use super::workspace::NAME;
 use crate::fs::nofollow::{Kind, NoFollowPath};
 use crate::python_server_files::{CHECKPOINT, CLASSIFIER};
+use crate::store::error::{IoContext, StoreError};
+use crate::store::finding::{Finding, LINK, Repair};
+use crate::store::generation::Generation;
+use crate::store::key::{DirHash, ModelId, number_of_directory};
+use crate::store::manifest::{MANIFEST, MODEL, Manifest, POINTER, Pointer, SAMPLES, to_json};
+use crate::store::place::Verify;
 
 /// The directory for damaged generations, below that of the model.
 pub(super) const DAMAGED: &str = "damaged";
@@ -25,10 +28,7 @@ pub(super) const DAMAGED: &str = "damaged";
 const UNKNOWN: &str = "unknown; not part of a model";
 const RESTORE: &str = "restore it from a backup, or delete the model (Clear predictions) and train it anew";
 
-/// Verifies the content of a generation with correct checksums; returns the problem.
-type Verify<'a> = &'a dyn Fn(&Generation) -> Result<(), String>;
-
-impl Store {
+impl LocalStore {
     /// Finds leftovers of crashes, entries that belong to no model, and directories that cannot be read. With `repair`,
     /// removes the leftovers.
     pub fn examine(&self, repair: bool) -> Result<Vec<Finding>, StoreError> {
@@ -75,7 +75,7 @@ impl Store {
     }
 }
 
-impl ModelDir {
+impl LocalModel {
     /// Examines this model and, with `repair`, repairs it. Targets of links are not examined.
     ///
     /// An intact model is examined without a lock. One that looks damaged may be in the course of a publication or a
@@ -206,7 +206,7 @@ impl State {
     }
 
     /// Does nothing without an intact generation. Keeps the model usable between all steps.
-    fn repair(&self, model_dir: &ModelDir, classifier: &Generations) -> Result<(), StoreError> {
+    fn repair(&self, model_dir: &LocalModel, classifier: &Generations) -> Result<(), StoreError> {
         let Some((current, manifest)) =
             self.current().and_then(|examined| Some((examined, examined.outcome.as_ref().ok()?)))
         else {
@@ -257,7 +257,7 @@ impl Examined {
         pointed: Option<&Manifest>,
         verify: Verify<'_>,
     ) -> Result<Self, StoreError> {
-        let own = Manifest::read(dir)?.filter(|manifest| manifest.generation == number);
+        let own = manifest_file::read(dir)?.filter(|manifest| manifest.generation == number);
         let manifest_lost = own.is_none() || pointed.is_some_and(|pointed| Some(pointed) != own.as_ref());
         let outcome = match pointed.cloned().or(own) {
             None => Err((MANIFEST, "it is missing or damaged".to_owned())),
@@ -287,7 +287,7 @@ fn verified(
         }
     }
     let changed = |name| Ok(Err((name, "its content has changed: the checksum differs".to_owned())));
-    let Some(generation) = Generation::open(dir, manifest.clone())? else { return changed(MODEL) };
+    let Some(generation) = LocalGeneration::open(dir, manifest.clone())? else { return changed(MODEL) };
     let is_corrupt = |read| match read {
         Err(StoreError::Corrupt { .. }) => Ok(true),
         read => read.map(|()| false),
@@ -298,5 +298,5 @@ fn verified(
     if is_corrupt(generation.samples().map(drop))? {
         return changed(SAMPLES);
     }
-    Ok(verify(&generation).map(|()| manifest).map_err(|problem| (MODEL, problem)))
+    Ok(verify(&Generation::from(generation)).map(|()| manifest).map_err(|problem| (MODEL, problem)))
 }

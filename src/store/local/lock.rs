@@ -11,10 +11,10 @@ use std::io::ErrorKind;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::retry_on_intr;
 
-use super::error::{IoContext, StoreError};
 use super::files::{self, existing};
 use crate::fs::failpoints::failpoint;
 use crate::fs::nofollow::NoFollowPath;
+use crate::store::error::{IoContext, StoreError};
 
 /// An exclusive lock on a file that exists only while the lock is held or waited for.
 #[derive(Debug)]

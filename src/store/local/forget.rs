@@ -3,63 +3,24 @@
 //! The current generation loses them at the next training, which leaves them out. An earlier one would outlast that: it is
 //! replaced by the same model without samples. Must not know what samples are.
 
-use std::time::Duration;
-
-use jiff::tz::Offset;
-use jiff::{SignedDuration, Timestamp};
-
 use super::check::DAMAGED;
-use super::error::{IoContext, StoreError};
 use super::files;
-use super::generation::Generation;
-use super::manifest::{Files, MANIFEST, MODEL, Manifest, SAMPLES, to_json};
-use super::model_dir::ModelDir;
-use super::prune::{Outdated, size};
-use super::retention::Retention;
+use super::generation::LocalGeneration;
+use super::manifest_file;
+use super::model_dir::LocalModel;
+use super::prune::size;
 use super::workspace::Temporary;
 use crate::fs::nofollow::NoFollowPath;
+use crate::store::error::{IoContext, StoreError};
+use crate::store::manifest::{MANIFEST, MODEL, Manifest, SAMPLES, to_json};
+use crate::store::pruned::Outdated;
+use crate::store::samples_limit::{REASON, SamplesLimit};
 
-/// The fact of a generation that says on which day (UTC, such as 2026-11-27) its oldest sample came. Without it, its samples
-/// are as old as the generation. It is among the facts because earlier versions verify the checksum of all other fields.
-pub const SAMPLES_SINCE: &str = "samples_since";
-
-const REASON: &str = "older than samples are kept";
-
-/// The limit of the age of samples.
-struct Limit {
-    /// The first day whose samples are kept.
-    first: String,
-    /// The first time of changes to files that are kept, since 1970.
-    since: Duration,
-}
-
-impl Limit {
-    /// `None` if samples are kept for ever.
-    fn of(retention: Retention) -> Option<Self> {
-        let age = SignedDuration::from_hours(24 * i64::from(retention.sample_days));
-        let since = Timestamp::now().checked_sub(age).ok().filter(|_| retention.sample_days > 0)?;
-        let seconds = u64::try_from(since.as_second()).unwrap_or(0);
-        let first = Offset::UTC.to_datetime(since).date().to_string();
-        Some(Self { first, since: Duration::from_secs(seconds) })
-    }
-
-    fn is_outdated(&self, manifest: &Manifest) -> bool {
-        let since = manifest.facts[SAMPLES_SINCE].as_str().or_else(|| manifest.created_at.get(..10));
-        manifest.files.samples.is_some() && since.is_none_or(|since| since < self.first.as_str())
-    }
-}
-
-impl ModelDir {
-    /// The retention of this model.
-    #[must_use]
-    pub fn retention(&self) -> Retention {
-        self.retention
-    }
-
+impl LocalModel {
     /// Removes the outdated samples of all generations but the current one; with `dry_run`, removes nothing. Acquire no tree
     /// lock before.
     pub(super) fn forget_samples(&self, dry_run: bool) -> Result<Vec<Outdated>, StoreError> {
-        let Some(limit) = Limit::of(self.retention) else { return Ok(Vec::new()) };
+        let Some(limit) = SamplesLimit::of(self.retention) else { return Ok(Vec::new()) };
         let mut outdated = self.forget_damaged(&limit, dry_run)?;
         let classifier = self.classifier();
         let Some(current) = classifier.pointed()? else { return Ok(outdated) };
@@ -81,7 +42,7 @@ impl ModelDir {
     }
 
     /// Replaces an earlier generation by the same model without samples, or removes it if its model is damaged.
-    fn replace_without_samples(&self, generation: &Generation) -> Result<(), StoreError> {
+    fn replace_without_samples(&self, generation: &LocalGeneration) -> Result<(), StoreError> {
         let staged = self.workspace.temporary()?;
         let new = match generation.model() {
             Ok(model) => Some(write(&generation.manifest, &model, &staged)?),
@@ -93,7 +54,7 @@ impl ModelDir {
         let path = classifier.generation(number);
         let tree = self.lock_tree()?;
         // The model may have been deleted or trained anew, or this generation may have become the current one.
-        let is_same = Manifest::read(&path)?.as_ref() == Some(&*generation.manifest);
+        let is_same = manifest_file::read(&path)?.as_ref() == Some(&*generation.manifest);
         let is_current = classifier.pointed()?.is_none_or(|current| current.number() == number);
         if !is_same || is_current {
             return Ok(());
@@ -120,7 +81,7 @@ impl ModelDir {
     }
 
     /// Removes the samples of generations that a repair has set aside, by the time of their file.
-    fn forget_damaged(&self, limit: &Limit, dry_run: bool) -> Result<Vec<Outdated>, StoreError> {
+    fn forget_damaged(&self, limit: &SamplesLimit, dry_run: bool) -> Result<Vec<Outdated>, StoreError> {
         let damaged = self.dir.join(DAMAGED);
         let mut outdated = Vec::new();
         for entry in files::entries(&damaged)? {
@@ -144,8 +105,7 @@ fn write(manifest: &Manifest, model: &[u8], staged: &Temporary) -> Result<NoFoll
     let dir = staged.path.join("generation");
     files::create_dir_all(&dir)?;
     files::write_new(&dir.join(MODEL), model)?;
-    let files = Files { samples: None, ..manifest.files.clone() };
-    let manifest = Manifest { files, sha256: None, ..manifest.clone() }.with_checksum();
+    let manifest = manifest.without_samples();
     files::write_new(&dir.join(MANIFEST), &to_json(&manifest))?;
     files::sync_dir(&dir)?;
     Ok(dir)

@@ -5,34 +5,25 @@
 
 use jiff::Timestamp;
 
-use super::error::StoreError;
 use super::files;
-use super::generation::Generation;
-use super::manifest::{Checksum, Files, MANIFEST, MODEL, Manifest, POINTER, Pointer, SAMPLES, to_json};
-use super::model_dir::{ModelDir, ModelLock};
+use super::generation::LocalGeneration;
+use super::model_dir::{LocalLock, LocalModel};
 use super::workspace::Temporary;
 use crate::fs::nofollow::NoFollowPath;
+use crate::store::error::StoreError;
+use crate::store::generation::NewGeneration;
+use crate::store::manifest::{
+    Checksum, Files, MANIFEST, MODEL, Manifest, POINTER, Pointer, SAMPLES, to_json,
+};
 
-/// The parts of a new generation.
-#[derive(Debug, Clone, Copy)]
-pub struct NewGeneration<'a> {
-    /// The bytes of `model.onnx`.
-    pub model: &'a [u8],
-    /// The encoded samples that it was trained on; an imported model has none.
-    pub samples: Option<&'a [u8]>,
-    /// Metadata for administrators and tools, stored in the pointer. [`SAMPLES_SINCE`](super::SAMPLES_SINCE) among them says
-    /// how old the samples are.
-    pub facts: &'a serde_json::Value,
-}
-
-impl ModelDir {
+impl LocalModel {
     /// Publishes a new generation as the current one and removes those that the retention no longer keeps. After a crash
     /// either the old or the new one is current and complete. After an error the old one is current (or the new one, if
     /// only the sync of the switch failed).
     ///
     /// If the model was deleted since the job began, nothing is stored: the generation counts as published before the
     /// deletion. The returned one can be read all the same.
-    pub fn publish(&self, lock: &ModelLock, new: &NewGeneration<'_>) -> Result<Generation, StoreError> {
+    pub fn publish(&self, lock: &LocalLock, new: &NewGeneration<'_>) -> Result<LocalGeneration, StoreError> {
         let classifier = self.classifier();
         let mut keep = classifier.intact(self.retention.generations.saturating_sub(1))?;
         let previous = keep.first().copied();
@@ -67,7 +58,7 @@ impl ModelDir {
 
     /// Makes the pointer name the generation that [`Self::current`] returns. They differ only if a crash interrupted the
     /// publication of the first one, or if the pointer was lost.
-    pub fn repair_pointer(&self, lock: &ModelLock) -> Result<(), StoreError> {
+    pub fn repair_pointer(&self, lock: &LocalLock) -> Result<(), StoreError> {
         let _tree = self.lock_tree_with(lock)?;
         self.repair_pointer_in_locked_tree()
     }
@@ -87,7 +78,7 @@ impl ModelDir {
 }
 
 /// Writes a generation to `dir` and opens it.
-fn write(new: &NewGeneration<'_>, number: u64, dir: &NoFollowPath) -> Result<Generation, StoreError> {
+fn write(new: &NewGeneration<'_>, number: u64, dir: &NoFollowPath) -> Result<LocalGeneration, StoreError> {
     files::create_dir_all(dir)?;
     files::write_new(&dir.join(MODEL), new.model)?;
     if let Some(samples) = new.samples {
@@ -103,13 +94,13 @@ fn write(new: &NewGeneration<'_>, number: u64, dir: &NoFollowPath) -> Result<Gen
     let manifest = manifest.with_checksum();
     files::write_new(&dir.join(MANIFEST), &to_json(&manifest))?;
     files::sync_dir(dir)?;
-    Generation::open(dir, manifest)?
+    LocalGeneration::open(dir, manifest)?
         .ok_or_else(|| StoreError::corrupt(dir, "it changed while it was written"))
 }
 
 /// Writes the pointer to a generation beside it.
 fn stage_pointer(
-    generation: &Generation,
+    generation: &LocalGeneration,
     previous: Option<u64>,
     staged: &Temporary,
 ) -> Result<NoFollowPath, StoreError> {

@@ -9,20 +9,20 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::deletion_guard::DeletionGuard;
-use super::error::{IoContext, StoreError};
 use super::files::{self, NewDirs};
-use super::key::{RunId, number_of_directory};
-use super::model_dir::ModelDir;
+use super::model_dir::LocalModel;
 use super::workspace::Temporary;
 use crate::fs::nofollow::{Kind, NoFollowPath};
+use crate::store::error::{IoContext, StoreError};
+use crate::store::key::{RunId, number_of_directory};
 
-impl ModelDir {
+impl LocalModel {
     /// Starts an evaluation run with a new id. Call this before reading the model: if the model is deleted during the
     /// evaluation, the run is not published.
-    pub fn begin_run(&self) -> Result<NewRun, StoreError> {
+    pub fn begin_run(&self) -> Result<LocalNewRun, StoreError> {
         let guard = self.deletion_guard()?;
         let temporary = self.workspace.temporary()?;
-        Ok(NewRun { id: self.next_run_id()?, model_dir: self.clone(), guard, temporary })
+        Ok(LocalNewRun { id: self.next_run_id()?, model_dir: self.clone(), guard, temporary })
     }
 
     /// An id that no run has, and that no later run gets.
@@ -31,10 +31,10 @@ impl ModelDir {
     }
 
     /// A published run. A deletion may remove it at any time.
-    pub fn run(&self, run: RunId) -> Result<Option<Run>, StoreError> {
+    pub fn run(&self, run: RunId) -> Result<Option<LocalRun>, StoreError> {
         let dir = self.run_dir(run);
         match files::kind(&dir)? {
-            Some(Kind::Directory) => Ok(Some(Run(dir))),
+            Some(Kind::Directory) => Ok(Some(LocalRun(dir))),
             Some(Kind::Link) => Err(dir.link_error()).context("open", &dir),
             _ => Ok(None),
         }
@@ -79,15 +79,15 @@ fn time_of(run: RunId, dir: &NoFollowPath, now: u64) -> Result<u64, StoreError> 
 
 /// An evaluation run that is invisible until it is published. Its files are removed if it is dropped before.
 #[derive(Debug)]
-pub struct NewRun {
+pub struct LocalNewRun {
     /// The id of the run.
     pub id: RunId,
-    model_dir: ModelDir,
+    model_dir: LocalModel,
     guard: Arc<DeletionGuard>,
     temporary: Temporary,
 }
 
-impl NewRun {
+impl LocalNewRun {
     /// Writes a file; directories in its name are created. This works also when the model was deleted.
     pub fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let file = self.temporary.path.join(name);
@@ -134,9 +134,9 @@ fn create_parents(file: &NoFollowPath, top: &NoFollowPath) -> io::Result<()> {
 
 /// A published run.
 #[derive(Debug)]
-pub struct Run(NoFollowPath);
+pub struct LocalRun(NoFollowPath);
 
-impl Run {
+impl LocalRun {
     /// Its directory, for messages only.
     #[must_use]
     pub fn path(&self) -> PathBuf {

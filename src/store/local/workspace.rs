@@ -23,12 +23,12 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use jiff::Timestamp;
 
-use super::error::{IoContext, StoreError};
 use super::files::{self, entries};
-use super::key::RunId;
 use super::lock::{FileLock, is_held, lock_file};
 use crate::fs::failpoints::failpoint;
 use crate::fs::nofollow::{Kind, NoFollowPath};
+use crate::store::error::{IoContext, StoreError};
+use crate::store::key::RunId;
 
 /// The name of the hidden directory.
 pub const NAME: &str = ".mlbackend";

@@ -7,10 +7,10 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
-use super::error::{IoContext, StoreError};
 use crate::fs::failpoints::failpoint;
 use crate::fs::nofollow::{Entry, FileIdentity, Kind, NoFollowPath};
 use crate::fs::recording::{Operation, record};
+use crate::store::error::{IoContext, StoreError};
 
 /// Creates a file and syncs it. Only its owner can read it: it may be about students.
 pub fn write_new(path: &NoFollowPath, bytes: &[u8]) -> Result<(), StoreError> {

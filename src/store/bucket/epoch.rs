@@ -1,0 +1,92 @@
+//! The epochs of a model id: each deletion begins a new one.
+//!
+//! Owns the object that names the epoch, and the one put that deletes. Must not know what is stored in an epoch.
+
+use serde::{Deserialize, Serialize};
+
+use super::keys;
+use super::objects::{Condition, Objects, Version};
+use super::pointer::nonce;
+use crate::store::error::StoreError;
+use crate::store::key::ModelId;
+use crate::store::manifest::to_json;
+
+/// How often a deletion that meets others tries again: any of them deletes as well.
+const ATTEMPTS: usize = 20;
+
+/// The time between two deletions of a model id. What began in an earlier one is never seen again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Epoch {
+    name: String,
+    /// Of the object that names it; `None` before the first deletion.
+    version: Option<Version>,
+}
+
+/// Names the epoch that the last deletion began.
+#[derive(Debug, Serialize, Deserialize)]
+struct Deletion {
+    epoch: String,
+    /// When it was deleted, for administrators.
+    when: String,
+}
+
+impl Epoch {
+    /// The epoch of an id that was never deleted.
+    pub(super) const FIRST: &str = "0";
+
+    /// The present one.
+    pub(super) fn read(objects: &dyn Objects, id: &ModelId) -> Result<Self, StoreError> {
+        let key = keys::of_deletion(id);
+        let Some((bytes, version)) = objects.get(&key, None)?.found() else {
+            return Ok(Self { name: Self::FIRST.to_owned(), version: None });
+        };
+        let deletion: Deletion = serde_json::from_slice(&bytes).map_err(|_| StoreError::Corrupt {
+            path: objects.address(&key),
+            problem: "it cannot be parsed; restore an earlier version of this object".to_owned(),
+        })?;
+        Ok(Self { name: deletion.epoch, version: Some(version) })
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether the id was never deleted.
+    pub(super) fn is_first(&self) -> bool {
+        self.version.is_none()
+    }
+
+    /// Whether it still is the present one; one short request.
+    pub(super) fn is_present(&self, objects: &dyn Objects, id: &ModelId) -> Result<bool, StoreError> {
+        use super::objects::Got;
+        Ok(match objects.get(&keys::of_deletion(id), self.version.as_ref())? {
+            Got::Missing => self.version.is_none(),
+            Got::Unchanged => true,
+            Got::Found(_, version) => Some(version) == self.version,
+        })
+    }
+
+    /// Begins a new one: at once, nobody sees anything of the earlier ones.
+    pub(super) fn begin(objects: &dyn Objects, id: &ModelId) -> Result<Self, StoreError> {
+        let key = keys::of_deletion(id);
+        let name = nonce();
+        for _ in 0..ATTEMPTS {
+            let present = Self::read(objects, id)?;
+            if present.name == name {
+                return Ok(present);
+            }
+            let deletion = Deletion { epoch: name.clone(), when: jiff::Timestamp::now().to_string() };
+            let condition = Condition::unchanged(present.version.as_ref());
+            match objects.put(&key, to_json(&deletion), condition) {
+                Ok(Some(version)) => return Ok(Self { name, version: Some(version) }),
+                // Another deletion was faster, or this one was stored and its answer lost: the next look tells.
+                Ok(None) => {}
+                Err(error) => {
+                    let present = Self::read(objects, id)?;
+                    return if present.name == name { Ok(present) } else { Err(error.into()) };
+                }
+            }
+        }
+        Err(StoreError::Superseded { path: objects.address(&key) })
+    }
+}

@@ -1,0 +1,131 @@
+//! All models of a bucket.
+//!
+//! Owns listing and deleting. Must not know what a model consists of.
+
+use std::sync::Arc;
+
+use super::epoch::Epoch;
+use super::inventory::Inventory;
+use super::keys;
+use super::model::BucketModel;
+use super::objects::{Condition, Objects};
+use super::pointer::nonce;
+use super::shared::Shared;
+use crate::store::error::StoreError;
+use crate::store::key::{DirHash, ModelId};
+use crate::store::listing::Listing;
+use crate::store::model_dir::ModelDir;
+use crate::store::retention::Retention;
+use crate::store::usage::Usage;
+
+/// All models of a bucket.
+#[derive(Debug, Clone)]
+pub(in crate::store) struct BucketStore {
+    pub(super) shared: Arc<Shared>,
+    pub(super) retention: Retention,
+}
+
+impl BucketStore {
+    pub(in crate::store) fn new(objects: Arc<dyn Objects>) -> Self {
+        Self { shared: Arc::new(Shared::new(objects)), retention: Retention::USUAL }
+    }
+
+    pub(super) fn objects(&self) -> &dyn Objects {
+        &*self.shared.objects
+    }
+
+    /// Refuses a bucket that cannot be used safely: without conditional puts, concurrent servers would lose samples.
+    pub(in crate::store) fn check_conditional_puts(&self) -> Result<(), StoreError> {
+        let key = format!("{}/checks/{}", keys::OWN, nonce());
+        let unusable = |problem: &str| {
+            StoreError::unusable(&self.objects().address(""), format!("{problem}; use a store with conditional puts (If-Match and If-None-Match)"))
+        };
+        let first = self.objects().put(&key, b"first".to_vec(), Condition::Absent)?;
+        let absent = self.objects().put(&key, b"second".to_vec(), Condition::Absent)?;
+        let changed = first.as_ref().map(|first| {
+            let second = self.objects().put(&key, b"third".to_vec(), Condition::Is(first))?;
+            let stale = self.objects().put(&key, b"fourth".to_vec(), Condition::Is(first))?;
+            Ok::<_, StoreError>((second, stale))
+        });
+        let changed = changed.transpose()?;
+        self.objects().delete(&key)?;
+        match (first, absent, changed) {
+            (Some(_), None, Some((Some(_), None))) => Ok(()),
+            (Some(_), Some(_), _) => Err(unusable("it overwrites an object that must not exist")),
+            (Some(_), _, Some((_, Some(_)))) => Err(unusable("it overwrites an object that has changed since")),
+            _ => Err(unusable("it refuses puts whose condition is met")),
+        }
+    }
+
+    pub(super) fn model(&self, id: &ModelId, hash: &DirHash) -> BucketModel {
+        BucketModel {
+            shared: Arc::clone(&self.shared),
+            id: id.clone(),
+            hash: hash.clone(),
+            retention: self.retention,
+            began: None,
+        }
+    }
+
+    pub(super) fn listed(&self, id: &ModelId, hash: &DirHash) -> ModelDir {
+        ModelDir::new(Arc::new(self.model(id, hash)))
+    }
+
+    pub(super) fn list(&self, or_runs: bool) -> Result<Listing, StoreError> {
+        let mut listing = Listing::default();
+        for (name, of_id) in &Inventory::of(self.objects(), "")?.ids {
+            let Some(id) = ModelId::of_directory(name) else { continue };
+            match of_id.epoch(self.objects(), &id) {
+                Ok(epoch) => listing.models.extend(of_id.hashes(&epoch, or_runs).into_iter().map(|hash| {
+                    let model = self.listed(&id, &hash);
+                    (id.clone(), hash, model)
+                })),
+                Err(error) => listing.unreadable.push((id, error)),
+            }
+        }
+        Ok(listing)
+    }
+
+    pub(super) fn ids(&self) -> Result<Vec<ModelId>, StoreError> {
+        let mut ids = self.objects().directories("")?;
+        ids.sort_unstable();
+        Ok(ids.iter().filter_map(|name| ModelId::of_directory(name)).collect())
+    }
+
+    pub(super) fn model_dirs_of(&self, id: &ModelId) -> Result<Vec<(DirHash, ModelDir)>, StoreError> {
+        let inventory = Inventory::of(self.objects(), &keys::of_id(id))?;
+        let Some(of_id) = inventory.ids.get(id.as_str()) else { return Ok(Vec::new()) };
+        let epoch = of_id.epoch(self.objects(), id)?;
+        let hashes = of_id.hashes(&epoch, true).into_iter();
+        Ok(hashes.map(|hash| (hash.clone(), self.listed(id, &hash))).collect())
+    }
+
+    /// The put of the new epoch deletes; the rest removes what nobody sees any more.
+    pub(super) fn delete(&self, id: &ModelId) -> Result<(), StoreError> {
+        let epoch = Epoch::begin(self.objects(), id)?;
+        let inventory = Inventory::of(self.objects(), &keys::of_id(id))?;
+        let of_id = inventory.ids.get(id.as_str());
+        for object in of_id.map(|of_id| of_id.dead(epoch.name())).unwrap_or_default() {
+            self.objects().delete(&object.key)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn usage(&self) -> Result<Usage, StoreError> {
+        let mut usage = Usage { models: 0, bytes: 0 };
+        for (name, of_id) in &Inventory::of(self.objects(), "")?.ids {
+            let Some(id) = ModelId::of_directory(name) else { continue };
+            let Ok(epoch) = of_id.epoch(self.objects(), &id) else { continue };
+            usage.models += of_id.hashes(&epoch, false).len();
+            usage.bytes += of_id.bytes(&epoch);
+        }
+        Ok(usage)
+    }
+
+    pub(super) fn check_writable(&self) -> Result<(), StoreError> {
+        let key = format!("{}/checks/{}", keys::OWN, nonce());
+        let _open = self.shared.publishing(&key)?;
+        self.objects().put(&key, b"ready".to_vec(), Condition::Any)?;
+        Ok(self.objects().delete(&key)?)
+    }
+}
