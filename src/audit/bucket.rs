@@ -85,7 +85,9 @@ impl BucketTrail {
     fn read(&self, keys: &[String]) -> Result<BTreeMap<usize, Vec<u8>>, StoreError> {
         let (next, found) = (AtomicUsize::new(0), Mutex::new(Ok(BTreeMap::new())));
         let read = || {
-            while let Some((index, key)) = Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|i| Some((i, keys.get(i)?))) {
+            while let Some((index, key)) =
+                Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|i| Some((i, keys.get(i)?)))
+            {
                 let object = self.objects.get(key, None);
                 let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
                 match (&mut *found, object) {

@@ -4,8 +4,8 @@
 
 use super::error::AuditError;
 use super::filter::Filter;
-use super::reader::read;
 use super::place::TrailPlace;
+use super::reader::read;
 use crate::fs::nofollow::Kind;
 use crate::store::{Finding, IoContext as _, Repair, Store};
 

@@ -40,9 +40,7 @@ impl TrailPlace {
     pub(super) fn open(&self, day: Date) -> Result<Option<Lines>, StoreError> {
         match self {
             Self::Directory(dir) => Lines::open(file_of(dir, day)),
-            Self::Bucket(bucket) => {
-                Ok(Some(Lines::of_bytes(&day.to_string(), bucket.lines(day, u64::MAX)?)))
-            }
+            Self::Bucket(bucket) => Ok(Some(Lines::of_bytes(&day.to_string(), bucket.lines(day, u64::MAX)?))),
         }
     }
 

@@ -85,7 +85,7 @@ impl Audited for BackendError {
                 Verdict::Refused
             }
             ErrorKind::NotTrained => Verdict::NoResult,
-            ErrorKind::UnusableModel | ErrorKind::Internal => Verdict::Failed,
+            ErrorKind::UnusableModel | ErrorKind::Unavailable | ErrorKind::Internal => Verdict::Failed,
         };
         Outcome::error(result, kind.name())
     }

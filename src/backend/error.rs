@@ -27,6 +27,8 @@ pub enum ErrorKind {
     NoBackground,
     /// The disk is full; nothing was changed.
     NoSpace,
+    /// The object store of the models cannot be reached; a repetition may help.
+    Unavailable,
     /// The program or the machine failed; the message is for the log, never for the client.
     Internal,
 }
@@ -42,6 +44,7 @@ impl ErrorKind {
             Self::NotTrained => "no model",
             Self::NoBackground => "no background",
             Self::NoSpace => "no space",
+            Self::Unavailable => "storage unavailable",
             Self::Internal => "internal error",
         }
     }
@@ -190,6 +193,12 @@ pub enum BackendError {
     /// The data directory cannot be read or written.
     #[error(transparent)]
     Store(StoreError),
+    /// The object store of the models cannot be reached, or other servers changed the model all the time.
+    #[error(
+        "The storage of the models cannot be reached, or is too busy. Repeat the request in a minute: samples that were stored \
+         already do not count twice."
+    )]
+    StoreUnavailable(#[source] StoreError),
     /// The evaluation's report cannot be written or read.
     #[error("the evaluation's report cannot be written or read: {0}")]
     Report(#[source] ReportError),
@@ -225,6 +234,7 @@ impl BackendError {
             Self::NotTrained => ErrorKind::NotTrained,
             Self::NoBackground(_) => ErrorKind::NoBackground,
             Self::NoSpace => ErrorKind::NoSpace,
+            Self::StoreUnavailable(_) => ErrorKind::Unavailable,
             Self::UnreadableUpload(_)
             | Self::UnopenableUpload(_)
             | Self::TemporaryDirectory(_)
@@ -281,6 +291,11 @@ impl From<StoreError> for BackendError {
             StoreError::Link { .. } => {
                 tracing::error!(%error, "a link in the data directory is not followed");
                 Self::SymbolicLink(error)
+            }
+            StoreError::Superseded { .. } => Self::StoreUnavailable(error),
+            StoreError::Unavailable { .. } => {
+                tracing::error!(%error, "the object store of the models cannot be reached");
+                Self::StoreUnavailable(error)
             }
             other => Self::Store(other),
         }

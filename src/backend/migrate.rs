@@ -4,6 +4,7 @@
 
 use super::BackendError;
 use super::current_model::{CurrentModel, imported_facts, python_server};
+use super::superseded::until_published;
 use crate::dataset::Features;
 use crate::model::{Model, ModelMetadata, synthetic_samples_with_gaps};
 use crate::store::{ModelDir, NewGeneration};
@@ -35,14 +36,16 @@ pub fn look_at_python_server(model_dir: &ModelDir) -> Result<Option<PythonServer
 /// # Errors
 /// [`BackendError`]; nothing is published then, unless the verification failed.
 pub fn convert_python_server(model_dir: &ModelDir) -> Result<(), BackendError> {
-    let lock = model_dir.lock()?;
-    if model_dir.current()?.is_some() {
-        return Ok(model_dir.repair_pointer(&lock)?);
-    }
-    let Some(onnx) = python_server(model_dir)? else { return Ok(()) };
-    let facts = imported_facts(&ModelMetadata::read(&onnx)?);
-    model_dir.publish(&lock, &NewGeneration { model: &onnx, samples: None, facts: &facts })?;
-    verify(model_dir)
+    until_published(|| {
+        let lock = model_dir.lock()?;
+        if model_dir.current()?.is_some() {
+            return Ok(model_dir.repair_pointer(&lock)?);
+        }
+        let Some(onnx) = python_server(model_dir)? else { return Ok(()) };
+        let facts = imported_facts(&ModelMetadata::read(&onnx)?);
+        model_dir.publish(&lock, &NewGeneration { model: &onnx, samples: None, facts: &facts })?;
+        verify(model_dir)
+    })
 }
 
 /// Removes the Python server's files at `model_dir`, after verifying that the current generation works and, unless it

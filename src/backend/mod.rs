@@ -20,6 +20,7 @@ mod predict;
 mod reply;
 mod samples_age;
 mod score;
+mod superseded;
 mod temporary_model;
 mod time_budget;
 mod train;

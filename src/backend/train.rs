@@ -12,9 +12,10 @@ use super::learning_threads::on_learning_threads;
 use super::observation::{Facts, observe};
 use super::reply::{Status, Training};
 use super::score::probabilities;
+use super::superseded::until_published;
 use super::time_budget::{TrainingClock, USUAL_TRAINING_TIME};
 use super::{BackendError, Upload, open, samples_age};
-use crate::dataset::{Class, Day, Labelled, Limits, StoredSamples, read_labelled};
+use crate::dataset::{Class, Day, Header, Labelled, Limits, StoredSamples, read_labelled};
 use crate::jobs::{Phase, Reporter};
 use crate::learning::{self, TrainedModel};
 use crate::model::{self, Model};
@@ -102,93 +103,124 @@ fn train_observed(
             generation: None,
         });
     }
-    let trained = |samples, generation| Training {
-        status: Status::OK,
-        info: Vec::new(),
-        errors: None,
-        samples,
-        generation,
-    };
+    let merge = Merge { header: &header, limits, repeated, time, reporter };
+    until_published(|| merge.train(model_dir, batch.clone(), observed))
+}
 
-    let batch_rows = batch.targets().len();
-    let lock = model_dir.lock()?;
-    let merge = info_span!("merge").entered();
-    let (current, stored) = CurrentModel::with_samples(model_dir)?.unzip();
-    let today = samples_age::today();
-    let (mut stored, forgotten) = kept_samples(model_dir, current.as_ref(), stored.flatten(), today)?;
-    let stored_rows = stored.samples().map_or(0, |samples| samples.targets().len());
-    let added = stored.add(batch, today, limits.kept_rows, repeated == RepeatedBatches::Count)?;
-    let repeated_rows = batch_rows - added;
-    observed.new_samples = Some(added);
-    if repeated_rows > 0 {
-        metrics().batch_repeated(repeated_rows);
-        tracing::info!(samples = repeated_rows, new = added, "samples of earlier batches do not count again");
-    }
-    let Some(samples) = stored.samples().filter(|_| added > 0 || forgotten > 0) else {
-        return Ok(trained(batch_rows, None));
-    };
-    if samples.targets().len() < stored_rows + added {
-        tracing::warn!(
-            samples = stored_rows + added,
-            kept = samples.targets().len(),
-            "more samples than MOODLE_MLBACKEND_MAX_KEPT_ROWS: an even subsample is kept"
-        );
-    }
-    let (samples, set_aside) = samples.of_classes(&header.classes);
-    let classes = samples.classes().len();
-    if classes > limits.classes {
-        return Err(BackendError::TooManyClasses { classes, max: limits.classes });
-    }
-    drop(merge);
-    let (rows, features) = (samples.targets().len(), samples.features().names().len());
-    tracing::info!(new = added, samples = rows, features, "training started");
-    observed.samples = rows;
-    let clock = TrainingClock::start(time, reporter.clone());
-    let mut model = on_learning_threads(|| learning::train_within(&samples, &clock))?;
-    // Ends the span of its last phase.
-    drop(clock);
-    observed.log_loss = model.log_loss;
-    if !set_aside.is_empty() {
-        let rows: usize = set_aside.iter().map(|(_, samples)| samples).sum();
-        tracing::warn!(samples = rows, classes = set_aside.len(), "samples of former classes are set aside");
-        model.decisions.push(set_aside_sentence(rows, &set_aside));
-    }
-    let imported = match current {
-        Some(current) => better_import(current, &samples, &model)?,
-        None => None,
-    };
+/// What a training needs besides the model and the batch.
+struct Merge<'a> {
+    header: &'a Header,
+    limits: &'a Limits,
+    repeated: RepeatedBatches,
+    time: Duration,
+    reporter: &'a Reporter,
+}
 
-    reporter.enters(Phase::Saving);
-    let _publish = info_span!("publish").entered();
-    let former: Vec<Value> = set_aside
-        .iter()
-        .take(limits.classes)
-        .map(|(class, samples)| json!({"class": class, "samples": samples}))
-        .collect();
-    let facts = json!({
-        "samples": rows,
-        "repeated_samples": repeated_rows,
-        "set_aside": former,
-        "classes": samples.classes(),
-        "class_counts": samples.class_counts(),
-        "log_loss": model.log_loss,
-        "target": header.target,
-        "time_splitting": header.time_splitting,
-        IMPORTED: imported.is_some(),
-        SAMPLES_SINCE: stored.first_day().and_then(samples_age::date),
-    });
-    let model = if let Some(imported) = imported {
-        imported
-    } else {
-        let onnx = model::to_onnx(&model);
-        // A model that cannot be read must not replace one that can.
-        Model::load(&onnx)?;
-        onnx
-    };
-    let samples = stored.to_bytes()?;
-    let new = NewGeneration { model: &model, samples: Some(&samples), facts: &facts };
-    let generation = model_dir.publish(&lock, &new)?;
-    Ok(trained(rows, Some(generation.number())))
+impl Merge<'_> {
+    /// Merges the batch with the stored samples, trains on all of them and publishes the model.
+    fn train(
+        &self,
+        model_dir: &ModelDir,
+        batch: Labelled,
+        observed: &mut Facts,
+    ) -> Result<Training, BackendError> {
+        let Self { header, limits, repeated, time, reporter } = *self;
+        let trained = |samples, generation| Training {
+            status: Status::OK,
+            info: Vec::new(),
+            errors: None,
+            samples,
+            generation,
+        };
+
+        let batch_rows = batch.targets().len();
+        let lock = model_dir.lock()?;
+        let merge = info_span!("merge").entered();
+        let (current, stored) = CurrentModel::with_samples(model_dir)?.unzip();
+        let today = samples_age::today();
+        let (mut stored, forgotten) = kept_samples(model_dir, current.as_ref(), stored.flatten(), today)?;
+        let stored_rows = stored.samples().map_or(0, |samples| samples.targets().len());
+        let added = stored.add(batch, today, limits.kept_rows, repeated == RepeatedBatches::Count)?;
+        let repeated_rows = batch_rows - added;
+        observed.new_samples = Some(added);
+        if repeated_rows > 0 {
+            metrics().batch_repeated(repeated_rows);
+            tracing::info!(
+                samples = repeated_rows,
+                new = added,
+                "samples of earlier batches do not count again"
+            );
+        }
+        let Some(samples) = stored.samples().filter(|_| added > 0 || forgotten > 0) else {
+            return Ok(trained(batch_rows, None));
+        };
+        if samples.targets().len() < stored_rows + added {
+            tracing::warn!(
+                samples = stored_rows + added,
+                kept = samples.targets().len(),
+                "more samples than MOODLE_MLBACKEND_MAX_KEPT_ROWS: an even subsample is kept"
+            );
+        }
+        let (samples, set_aside) = samples.of_classes(&header.classes);
+        let classes = samples.classes().len();
+        if classes > limits.classes {
+            return Err(BackendError::TooManyClasses { classes, max: limits.classes });
+        }
+        drop(merge);
+        let (rows, features) = (samples.targets().len(), samples.features().names().len());
+        tracing::info!(new = added, samples = rows, features, "training started");
+        observed.samples = rows;
+        let clock = TrainingClock::start(time, reporter.clone());
+        let mut model = on_learning_threads(|| learning::train_within(&samples, &clock))?;
+        // Ends the span of its last phase.
+        drop(clock);
+        observed.log_loss = model.log_loss;
+        if !set_aside.is_empty() {
+            let rows: usize = set_aside.iter().map(|(_, samples)| samples).sum();
+            tracing::warn!(
+                samples = rows,
+                classes = set_aside.len(),
+                "samples of former classes are set aside"
+            );
+            model.decisions.push(set_aside_sentence(rows, &set_aside));
+        }
+        let imported = match current {
+            Some(current) => better_import(current, &samples, &model)?,
+            None => None,
+        };
+
+        reporter.enters(Phase::Saving);
+        let _publish = info_span!("publish").entered();
+        let former: Vec<Value> = set_aside
+            .iter()
+            .take(limits.classes)
+            .map(|(class, samples)| json!({"class": class, "samples": samples}))
+            .collect();
+        let facts = json!({
+            "samples": rows,
+            "repeated_samples": repeated_rows,
+            "set_aside": former,
+            "classes": samples.classes(),
+            "class_counts": samples.class_counts(),
+            "log_loss": model.log_loss,
+            "target": header.target,
+            "time_splitting": header.time_splitting,
+            IMPORTED: imported.is_some(),
+            SAMPLES_SINCE: stored.first_day().and_then(samples_age::date),
+        });
+        let model = if let Some(imported) = imported {
+            imported
+        } else {
+            let onnx = model::to_onnx(&model);
+            // A model that cannot be read must not replace one that can.
+            Model::load(&onnx)?;
+            onnx
+        };
+        let samples = stored.to_bytes()?;
+        let new = NewGeneration { model: &model, samples: Some(&samples), facts: &facts };
+        let generation = model_dir.publish(&lock, &new)?;
+        Ok(trained(rows, Some(generation.number())))
+    }
 }
 
 /// The stored samples without outdated ones, and the number of these.

@@ -92,9 +92,11 @@ impl From<AuditError> for HttpError {
     fn from(error: AuditError) -> Self {
         match error {
             // The administrator of the site can act on these.
-            AuditError::Store(error @ (StoreError::NoSpace { .. } | StoreError::Link { .. })) => {
-                Self::Backend(error.into())
-            }
+            AuditError::Store(
+                error @ (StoreError::NoSpace { .. }
+                | StoreError::Link { .. }
+                | StoreError::Unavailable { .. }),
+            ) => Self::Backend(error.into()),
             error => Self::internal("recording an operation in the audit trail", error),
         }
     }

@@ -36,6 +36,9 @@ pub enum StartError {
     /// The data directory cannot be used.
     #[error("the data directory that MOODLE_MLBACKEND_PYTHON_DIR names cannot be used")]
     Store(#[from] StoreError),
+    /// The bucket cannot be used.
+    #[error("the bucket that MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME names cannot be used")]
+    Bucket(#[source] StoreError),
     /// A port cannot be opened.
     #[error("cannot listen on {address} (choose another port with --port or MOODLE_MLBACKEND_PORT)")]
     Bind {
@@ -271,6 +274,9 @@ impl HttpError {
             Self::QueueFull { .. } | Self::QueueBytes(_) | Self::QueueTimeout(_) | Self::Stopping => {
                 (header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER))
             }
+            Self::Backend(error) if error.kind() == backend::ErrorKind::Unavailable => {
+                (header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER))
+            }
             _ => return response,
         };
         response.headers_mut().insert(name, value);
@@ -313,6 +319,7 @@ impl ResponseError for HttpError {
                 | backend::ErrorKind::NotTrained
                 | backend::ErrorKind::NoBackground => StatusCode::CONFLICT,
                 backend::ErrorKind::NoSpace => StatusCode::INSUFFICIENT_STORAGE,
+                backend::ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
                 backend::ErrorKind::UnusableModel | backend::ErrorKind::Internal => {
                     StatusCode::INTERNAL_SERVER_ERROR
                 }

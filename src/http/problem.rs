@@ -194,6 +194,7 @@ fn kind(error: &HttpError) -> Kind {
             | backend::ErrorKind::NoBackground => NO_GENERATION,
             backend::ErrorKind::UnusableModel => UNUSABLE,
             backend::ErrorKind::NoSpace => DISK_FULL,
+            backend::ErrorKind::Unavailable => BUSY,
             backend::ErrorKind::Internal => INTERNAL,
         },
     }

@@ -38,7 +38,7 @@ pub(crate) struct AppState {
 impl AppState {
     pub(super) fn new(config: Config) -> Result<Self, StartError> {
         let store = match config.bucket() {
-            Some(bucket) => Store::open_bucket(bucket, true)?,
+            Some(bucket) => Store::open_bucket(bucket, true).map_err(StartError::Bucket)?,
             None => Store::open(&config.data_dir)?,
         };
         let store = store.with_retention(config.retention.into());

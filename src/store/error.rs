@@ -20,6 +20,14 @@ pub enum StoreError {
         /// The problem and its remedy.
         problem: String,
     },
+    /// A bucket cannot be used at all.
+    #[error("{address} cannot hold models: {problem}")]
+    UnusableBucket {
+        /// The bucket.
+        address: PathBuf,
+        /// The problem and its remedy.
+        problem: String,
+    },
     /// The disk, a quota or a file size limit is exhausted; nothing was changed.
     #[error("no space left to {action} {path}: {source}")]
     NoSpace {
@@ -97,6 +105,10 @@ impl StoreError {
 
     pub(crate) fn corrupt(path: &NoFollowPath, problem: impl Into<String>) -> Self {
         Self::Corrupt { path: path.path(), problem: problem.into() }
+    }
+
+    pub(super) fn unusable_bucket(address: &Path, problem: impl Into<String>) -> Self {
+        Self::UnusableBucket { address: address.to_owned(), problem: problem.into() }
     }
 
     pub(super) fn unusable(path: &Path, problem: impl Into<String>) -> Self {

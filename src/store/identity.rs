@@ -20,7 +20,11 @@ pub type PythonServerFiles = [Option<FileIdentity>; READ.len()];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
-    Generation { number: u64, pointer: Arc<[u8]>, model: FileIdentity },
+    Generation {
+        number: u64,
+        pointer: Arc<[u8]>,
+        model: FileIdentity,
+    },
     PythonServer(Box<PythonServerFiles>),
     Bucket(BucketIdentity),
     /// The version of the zip.

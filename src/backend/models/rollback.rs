@@ -3,6 +3,7 @@
 //! Must not know how generations are published.
 
 use crate::backend::BackendError;
+use crate::backend::superseded::until_published;
 use crate::store::{Generation, ModelDir, RollbackError};
 
 /// A rollback that was done.
@@ -20,10 +21,12 @@ pub struct RolledBack {
 /// # Errors
 /// [`BackendError::Rollback`] if there is no such generation; nothing is changed.
 pub fn roll_back(model_dir: &ModelDir, number: Option<u64>) -> Result<RolledBack, BackendError> {
-    let lock = model_dir.lock()?;
-    let (generation, restored_from) = model_dir.roll_back(&lock, number).map_err(|error| match error {
-        RollbackError::Store(error) => error.into(),
-        refused => BackendError::Rollback(refused),
+    let (generation, restored_from) = until_published(|| {
+        let lock = model_dir.lock()?;
+        model_dir.roll_back(&lock, number).map_err(|error| match error {
+            RollbackError::Store(error) => error.into(),
+            refused => BackendError::Rollback(refused),
+        })
     })?;
     tracing::info!(restored_from, generation = generation.number(), "model rolled back");
     Ok(RolledBack { generation, restored_from })

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::description::Claims;
 use super::{ImportLimits, read_archive, read_directory};
 use crate::backend::current_model::imported_facts;
+use crate::backend::superseded::until_published;
 use crate::backend::{BackendError, Imported, Upload, open};
 use crate::dataset::Limits;
 use crate::model::{self, MAX_MODEL_BYTES, MODEL, ModelFiles, ModelMetadata};
@@ -92,7 +93,9 @@ fn publish(model_dir: &ModelDir, files: ModelFiles, limits: &Limits) -> Result<I
     let mut facts = imported_facts(&facts);
     facts["target"] = json!(claims.target);
     facts["time_splitting"] = json!(claims.time_splitting);
-    let lock = model_dir.lock()?;
     let new = NewGeneration { model: &model, samples: None, facts: &facts };
-    Ok(Imported { generation: model_dir.publish(&lock, &new)?.number() })
+    until_published(|| {
+        let lock = model_dir.lock()?;
+        Ok(Imported { generation: model_dir.publish(&lock, &new)?.number() })
+    })
 }

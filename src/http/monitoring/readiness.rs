@@ -108,7 +108,8 @@ fn can_write(state: &AppState) -> bool {
 fn has_room(state: &AppState) -> bool {
     let min = state.config.monitoring.min_free_bytes;
     // A bucket has no end.
-    let data = state.config.bucket().is_none().then_some(("MOODLE_MLBACKEND_PYTHON_DIR", &state.config.data_dir));
+    let data =
+        state.config.bucket().is_none().then_some(("MOODLE_MLBACKEND_PYTHON_DIR", &state.config.data_dir));
     let directories = [data, Some(("MOODLE_MLBACKEND_TEMPDIR", &state.config.temp_dir))];
     let full = directories.into_iter().flatten().find_map(|(variable, directory)| {
         // An unknown free space passes: writing shows whether there is any.

@@ -36,7 +36,8 @@ impl BucketStore {
             let mut leftovers = of_id.dead(&epoch);
             for hash in of_id.all_hashes(&epoch) {
                 let Ok(pointer) = self.model(&id, &hash).pointer() else { continue };
-                let names: Vec<&str> = pointer.iter().flat_map(|(_, pointer, _)| pointer.publications()).collect();
+                let names: Vec<&str> =
+                    pointer.iter().flat_map(|(_, pointer, _)| pointer.publications()).collect();
                 leftovers.extend(of_id.unused(&epoch, &hash, &names));
             }
             for object in leftovers.into_iter().filter(|object| is_old(object)) {

@@ -25,12 +25,7 @@ struct StoredGeneration {
 }
 
 impl BucketModel {
-    pub(super) fn stored(
-        &self,
-        epoch: &Epoch,
-        entry: &Entry,
-        pointer: Option<Version>,
-    ) -> Generation {
+    pub(super) fn stored(&self, epoch: &Epoch, entry: &Entry, pointer: Option<Version>) -> Generation {
         let stored = StoredGeneration {
             model: self.clone(),
             prefix: self.prefix(epoch),
@@ -46,14 +41,16 @@ impl StoredGeneration {
     fn read(&self, file: &str, checksum: &Checksum) -> Result<Vec<u8>, StoreError> {
         let objects = &*self.model.shared.objects;
         let key = self.entry.key(&self.prefix, file);
-        let corrupt = |problem: &str| StoreError::Corrupt {
-            path: objects.address(&key),
-            problem: problem.to_owned(),
-        };
+        let corrupt =
+            |problem: &str| StoreError::Corrupt { path: objects.address(&key), problem: problem.to_owned() };
         match objects.get(&key, None)?.found() {
             Some((bytes, _)) if Checksum::of(&bytes) == *checksum => Ok(bytes),
-            Some(_) => Err(corrupt("its checksum differs; restore it from a backup, or train the model anew")),
-            None if self.is_kept()? => Err(corrupt("it is missing; restore it from a backup, or train the model anew")),
+            Some(_) => {
+                Err(corrupt("its checksum differs; restore it from a backup, or train the model anew"))
+            }
+            None if self.is_kept()? => {
+                Err(corrupt("it is missing; restore it from a backup, or train the model anew"))
+            }
             None => Err(StoreError::Superseded { path: objects.address(&key) }),
         }
     }

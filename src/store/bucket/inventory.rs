@@ -40,7 +40,8 @@ impl Inventory {
 
     fn add(&mut self, object: Listed) {
         let key = object.key.clone();
-        let Some((id, rest)) = key.split_once('/').filter(|(id, _)| ModelId::of_directory(id).is_some()) else {
+        let Some((id, rest)) = key.split_once('/').filter(|(id, _)| ModelId::of_directory(id).is_some())
+        else {
             // What the servers themselves store.
             if !key.starts_with(&format!("{OWN}/")) {
                 self.unknown.push(object);

@@ -36,15 +36,15 @@ mod publish;
 mod python_files;
 mod run;
 mod s3;
-mod shared_file;
 mod shared;
+mod shared_file;
 mod store;
 
 pub use epoch::Epoch;
-pub(crate) use objects::{Condition, Objects};
-pub use objects::Version;
 #[cfg(test)]
 pub(super) use memory::Memory;
+pub use objects::Version;
+pub(crate) use objects::{Condition, Objects};
 pub(super) use s3::Bucket;
 pub(crate) use shared_file::BucketFile;
 pub(super) use store::BucketStore;

@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::epoch::Epoch;
+use super::keys;
 use super::objects::{Got, Version};
 use super::pointer::{self, Pointer};
 use super::shared::Shared;
-use super::keys;
 use crate::store::error::StoreError;
 use crate::store::generation::Generation;
 use crate::store::generation_info::GenerationInfo;

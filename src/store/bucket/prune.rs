@@ -89,7 +89,8 @@ impl BucketModel {
             outdated.push(Outdated { path, reason, bytes: 0 });
         }
         let pointer = self.pointer()?;
-        let publications: Vec<&str> = pointer.iter().flat_map(|(_, pointer, _)| pointer.publications()).collect();
+        let publications: Vec<&str> =
+            pointer.iter().flat_map(|(_, pointer, _)| pointer.publications()).collect();
         let unused = of_id.unused(epoch, &self.hash, &publications);
         outdated.extend(store.remove(unused, "left by an interrupted operation", dry_run)?);
         Ok(outdated)
@@ -115,7 +116,11 @@ impl BucketModel {
             }
             let mut entry = entry.clone();
             if index > 0 && limit.as_ref().is_some_and(|limit| limit.is_outdated(&entry.manifest)) {
-                outdated.push(Outdated { path: format!("generations/{number}/{SAMPLES}"), reason: REASON, bytes });
+                outdated.push(Outdated {
+                    path: format!("generations/{number}/{SAMPLES}"),
+                    reason: REASON,
+                    bytes,
+                });
                 removed.push(entry.key(&prefix, SAMPLES));
                 entry.manifest = entry.manifest.without_samples();
             }

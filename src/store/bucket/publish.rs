@@ -8,11 +8,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::epoch::Epoch;
+use super::keys;
 use super::model::BucketModel;
 use super::objects::{Condition, Version};
 use super::pointer::{self, Entry, Pointer, nonce};
 use super::shared::Lock;
-use super::keys;
 use crate::store::error::StoreError;
 use crate::store::generation::{Generation, GenerationFiles, NewGeneration};
 use crate::store::identity::ModelIdentity;
@@ -69,7 +69,8 @@ impl LockedBucketModel {
         for mut earlier in base.map(|base| base.generations.clone()).unwrap_or_default() {
             if generations.len() >= self.model.retention.generations {
                 dropped.push(earlier.key(&prefix, MODEL));
-                dropped.extend(earlier.manifest.files.samples.as_ref().map(|_| earlier.key(&prefix, SAMPLES)));
+                dropped
+                    .extend(earlier.manifest.files.samples.as_ref().map(|_| earlier.key(&prefix, SAMPLES)));
                 continue;
             }
             if limit.as_ref().is_some_and(|limit| limit.is_outdated(&earlier.manifest)) {
@@ -140,7 +141,8 @@ impl LockedModel for LockedBucketModel {
         let objects = &*self.model.shared.objects;
         let prefix = self.model.prefix(&self.epoch);
         let _publishing = self.model.shared.publishing(&prefix)?;
-        let number = self.base().and_then(Pointer::current).map_or(0, |current| current.manifest.generation) + 1;
+        let number =
+            self.base().and_then(Pointer::current).map_or(0, |current| current.manifest.generation) + 1;
         let manifest = Manifest {
             generation: number,
             created_at: Timestamp::now().to_string(),
@@ -148,7 +150,8 @@ impl LockedModel for LockedBucketModel {
             facts: new.facts.clone(),
             sha256: None,
         };
-        let entry = Entry { publication: format!("{number}-{}", nonce()), manifest: manifest.with_checksum() };
+        let entry =
+            Entry { publication: format!("{number}-{}", nonce()), manifest: manifest.with_checksum() };
         let published = Generation::new(Arc::new(entry.manifest.clone()), Arc::new(InMemory::of(new)));
         if !self.epoch.is_present(objects, &self.model.id)? {
             tracing::info!(number, "the model was deleted during the training: nothing is stored");

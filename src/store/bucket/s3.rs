@@ -13,8 +13,8 @@ use futures_util::TryStreamExt as _;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
 use object_store::{
-    BackoffConfig, ClientOptions, Error, GetOptions, ObjectMeta, ObjectStore as _, ObjectStoreExt as _, PutMode, PutOptions,
-    PutPayload, RetryConfig, UpdateVersion,
+    BackoffConfig, ClientOptions, Error, GetOptions, ObjectMeta, ObjectStore as _, ObjectStoreExt as _,
+    PutMode, PutOptions, PutPayload, RetryConfig, UpdateVersion,
 };
 use tokio::runtime::{Builder, Handle};
 
@@ -45,11 +45,17 @@ impl Bucket {
         // Without one, TLS could not be used; the program may have installed it already.
         let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
         let address = PathBuf::from(format!("s3://{name}"));
-        let unusable = |error: &dyn std::fmt::Display| StoreError::unusable(&address, error.to_string());
+        let unusable =
+            |error: &dyn std::fmt::Display| StoreError::unusable_bucket(&address, error.to_string());
         let client = ClientOptions::new().with_timeout(TIMEOUT).with_connect_timeout(CONNECT_TIMEOUT);
-        let allow_http = std::env::var("AWS_ALLOW_HTTP").is_ok_and(|value| value.eq_ignore_ascii_case("true"));
+        let allow_http =
+            std::env::var("AWS_ALLOW_HTTP").is_ok_and(|value| value.eq_ignore_ascii_case("true"));
         let retry = RetryConfig {
-            backoff: BackoffConfig { init_backoff: Duration::from_millis(50), max_backoff: Duration::from_secs(2), base: 2. },
+            backoff: BackoffConfig {
+                init_backoff: Duration::from_millis(50),
+                max_backoff: Duration::from_secs(2),
+                base: 2.,
+            },
             max_retries: RETRIES,
             retry_timeout: PATIENCE,
         };

@@ -38,7 +38,10 @@ impl BucketStore {
     pub(in crate::store) fn check_conditional_puts(&self) -> Result<(), StoreError> {
         let key = format!("{}/checks/{}", keys::OWN, nonce());
         let unusable = |problem: &str| {
-            StoreError::unusable(&self.objects().address(""), format!("{problem}; use a store with conditional puts (If-Match and If-None-Match)"))
+            StoreError::unusable_bucket(
+                &self.objects().address(""),
+                format!("{problem}; use a store with conditional puts (If-Match and If-None-Match)"),
+            )
         };
         let first = self.objects().put(&key, b"first".to_vec(), Condition::Absent)?;
         let absent = self.objects().put(&key, b"second".to_vec(), Condition::Absent)?;
@@ -52,7 +55,9 @@ impl BucketStore {
         match (first, absent, changed) {
             (Some(_), None, Some((Some(_), None))) => Ok(()),
             (Some(_), Some(_), _) => Err(unusable("it overwrites an object that must not exist")),
-            (Some(_), _, Some((_, Some(_)))) => Err(unusable("it overwrites an object that has changed since")),
+            (Some(_), _, Some((_, Some(_)))) => {
+                Err(unusable("it overwrites an object that has changed since"))
+            }
             _ => Err(unusable("it refuses puts whose condition is met")),
         }
     }

@@ -8,8 +8,8 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::store::local::LocalModel;
 use crate::fs::recording::recorded;
+use crate::store::local::LocalModel;
 use crate::store::{DirHash, ModelDir, ModelId, NewGeneration, Retention, SAMPLES_SINCE, Store, StoreError};
 use disk::{Disk, FileSystem, Tree};
 
