@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use super::actor::name_of;
+use crate::config::unicode_variables;
 use crate::store::{Store, StoreError};
 
 /// The argument for the data directory, with or without the flag.
@@ -46,7 +47,7 @@ impl DataDirectory {
 /// Opens a data directory for the subcommand `command`. With `read_only`, creates nothing in it.
 pub(super) fn open(directory: &Path, command: &'static str, read_only: bool) -> Result<Store, OpenError> {
     if let Some(bucket) = bucket(directory) {
-        return Ok(Store::open_bucket(bucket, !read_only)?);
+        return Ok(Store::open_bucket(bucket, unicode_variables(), !read_only)?);
     }
     let store = Store::open_read_only(directory)?;
     let owner = store.owner()?.filter(|owner| *owner != 0);

@@ -221,6 +221,7 @@ impl Definition {
             (_, "URL") => &["https://example.org", "https://KEY@sentry.example.org/1"],
             (_, "USER") => &["moodle"],
             (_, "USERS") => &["admin"],
+            (_, "BUCKET") => &["moodle-models"],
             _ if self.variable() == USERS => &["moodle:argon2id:…"],
             _ => &[],
         };

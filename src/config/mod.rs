@@ -49,7 +49,7 @@ pub use tls::{TlsArgs, TlsFiles};
 pub use user_names::UserNames;
 pub use variables::{
     ADMINS, EVALUATION_INFO, ISOLATE_USERS, LOGIN_FAILURES, METRICS_USER, PUBLIC_URL, TEMP_DIR, TLS_CERT,
-    TLS_KEY, TRUSTED_PROXIES, USERS, VIEWERS,
+    TLS_KEY, TRUSTED_PROXIES, USERS, VIEWERS, unicode_variables,
 };
 
 use std::net::IpAddr;

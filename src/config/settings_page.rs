@@ -128,8 +128,12 @@ fn comment(text: &str) -> String {
 }
 
 /// The variables of the first releases keep their names.
-const WITH_OTHER_NAMES: [&str; 3] =
-    [super::variables::DATA_DIR, super::variables::TEMP_DIR, super::variables::STASH_DIR];
+const WITH_OTHER_NAMES: [&str; 4] = [
+    super::variables::DATA_DIR,
+    super::variables::S3_BUCKET,
+    super::variables::TEMP_DIR,
+    super::variables::STASH_DIR,
+];
 
 #[test]
 fn a_variable_is_called_like_its_flag_and_none_like_a_removed_one() {

@@ -14,6 +14,12 @@ pub const TEMP_DIR: &str = "MOODLE_MLBACKEND_TEMPDIR";
 pub(super) const STASH_DIR: &str = "MOODLE_ML_STASH_DIR";
 /// The bucket of S3 in place of the directory of the models.
 pub(super) const S3_BUCKET: &str = "MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME";
+/// All variables of the process that are text.
+pub fn unicode_variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
 /// The reverse proxies.
 pub const TRUSTED_PROXIES: &str = "MOODLE_MLBACKEND_TRUSTED_PROXIES";
 /// What the reply to a good evaluation says.

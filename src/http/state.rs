@@ -12,7 +12,7 @@ use crate::audit::Trail;
 use crate::auth::session_file::SessionFile;
 use crate::auth::throttle::Throttle;
 use crate::backend::LoadedModels;
-use crate::config::Config;
+use crate::config::{Config, unicode_variables};
 use crate::jobs::{JobQueues, WorkList};
 use crate::store::{BucketFile, ModelDir, ModelKey, OwnPlace, Store, WORKSPACE};
 
@@ -38,7 +38,9 @@ pub(crate) struct AppState {
 impl AppState {
     pub(super) fn new(config: Config) -> Result<Self, StartError> {
         let store = match config.bucket() {
-            Some(bucket) => Store::open_bucket(bucket, true).map_err(StartError::Bucket)?,
+            Some(bucket) => {
+                Store::open_bucket(bucket, unicode_variables(), true).map_err(StartError::Bucket)?
+            }
             None => Store::open(&config.data_dir)?,
         };
         let store = store.with_retention(config.retention.into());

@@ -51,10 +51,18 @@ impl Store {
         LocalStore::open_read_only(root).map(Self::of_directory)
     }
 
-    /// Opens a bucket of S3, with the settings of the usual variables `AWS_*`. Where no request may be lost, let it examine
-    /// whether the store keeps conditions of puts: [`StoreError::Unusable`] says that it does not.
-    pub fn open_bucket(name: &str, examine: bool) -> Result<Self, StoreError> {
-        let objects: Arc<dyn Objects> = Arc::new(Bucket::of_environment(name)?);
+    /// Opens a bucket of S3, with the settings of the usual variables `AWS_*` among `variables`. With `examine`, as before
+    /// anything is written, makes sure that it keeps the conditions of puts.
+    ///
+    /// # Errors
+    /// [`StoreError::UnusableBucket`] if a variable is wrong or conditions are not kept; [`StoreError::Unavailable`] if it
+    /// cannot be reached.
+    pub fn open_bucket(
+        name: &str,
+        variables: impl IntoIterator<Item = (String, String)>,
+        examine: bool,
+    ) -> Result<Self, StoreError> {
+        let objects: Arc<dyn Objects> = Arc::new(Bucket::new(name, variables)?);
         let store = BucketStore::new(Arc::clone(&objects));
         if examine {
             store.check_conditional_puts()?;

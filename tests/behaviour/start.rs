@@ -12,7 +12,6 @@ use crate::common::{Launch, Output, TestServer, program, skip};
 #[case("MOODLE_MLBACKEND_PYTHON_DIR", "")]
 #[case("MOODLE_MLBACKEND_TEMPDIR", "/nowhere/at/all")]
 #[case("MOODLE_ML_STASH_DIR", "/nowhere/at/all")]
-#[case("MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME", "models")]
 #[case("MOODLE_MLBACKEND_PYTHON_USERS", "")]
 #[case("MOODLE_MLBACKEND_PYTHON_USERS", "no-colon")]
 #[case("MOODLE_MLBACKEND_JOBS", "0")]

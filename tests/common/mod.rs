@@ -10,6 +10,7 @@ mod data;
 mod faults;
 mod hostile;
 mod keras;
+mod object_server;
 pub mod onnx;
 mod picture;
 mod program;
@@ -38,6 +39,7 @@ pub use faults::{
 };
 pub use hostile::{SHAPES, hostile, hostile_and_large};
 pub use keras::{DATA, INDEX, Layer, METADATA, Network, PICKLE, write_files};
+pub use object_server::ObjectServer;
 pub use picture::{Panel, draw};
 pub use program::{Output, contents, program, run_on};
 pub use proxy::{Certificate, PROXY_NAME, Proxy, Shipped};

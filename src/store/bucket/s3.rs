@@ -37,34 +37,34 @@ pub(crate) struct Bucket {
 }
 
 impl Bucket {
-    /// A bucket with the settings of the usual variables `AWS_*`. Sends no request.
+    /// A bucket with the settings of the usual variables `AWS_*`; others are ignored. Sends no request.
     ///
     /// # Errors
-    /// [`StoreError::Unusable`] if a variable is wrong.
-    pub(crate) fn of_environment(name: &str) -> Result<Self, StoreError> {
+    /// [`StoreError::UnusableBucket`] if a variable is wrong.
+    pub(crate) fn new(
+        name: &str,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, StoreError> {
         // Without one, TLS could not be used; the program may have installed it already.
         let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
         let address = PathBuf::from(format!("s3://{name}"));
         let unusable =
             |error: &dyn std::fmt::Display| StoreError::unusable_bucket(&address, error.to_string());
         let client = ClientOptions::new().with_timeout(TIMEOUT).with_connect_timeout(CONNECT_TIMEOUT);
-        let allow_http =
-            std::env::var("AWS_ALLOW_HTTP").is_ok_and(|value| value.eq_ignore_ascii_case("true"));
-        let retry = RetryConfig {
-            backoff: BackoffConfig {
-                init_backoff: Duration::from_millis(50),
-                max_backoff: Duration::from_secs(2),
-                base: 2.,
-            },
-            max_retries: RETRIES,
-            retry_timeout: PATIENCE,
+        let backoff = BackoffConfig {
+            init_backoff: Duration::from_millis(50),
+            max_backoff: Duration::from_secs(2),
+            base: 2.,
         };
-        let store = AmazonS3Builder::from_env()
-            .with_bucket_name(name)
-            .with_client_options(client.with_allow_http(allow_http))
-            .with_retry(retry)
-            .build()
-            .map_err(|error| unusable(&error))?;
+        let retry = RetryConfig { backoff, max_retries: RETRIES, retry_timeout: PATIENCE };
+        let mut builder = AmazonS3Builder::new().with_client_options(client).with_retry(retry);
+        for (variable, value) in variables.into_iter().filter(|(variable, _)| variable.starts_with("AWS_")) {
+            // The variables of other tools are none of these.
+            if let Ok(key) = variable.to_ascii_lowercase().parse() {
+                builder = builder.with_config(key, value);
+            }
+        }
+        let store = builder.with_bucket_name(name).build().map_err(|error| unusable(&error))?;
         let thread = runtime().map_err(|error| unusable(&error))?;
         Ok(Self { store: Arc::new(store), name: name.to_owned(), thread })
     }

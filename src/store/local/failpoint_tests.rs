@@ -180,7 +180,7 @@ fn dying_process() {
 fn survives(dir: &Path, operation: &str, steps: u32) -> bool {
     let values = [dir.to_str().expect("text"), operation, &steps.to_string()].map(str::to_owned);
     let output = Command::new(std::env::current_exe().expect("this program"))
-        .args(["--exact", "store::failpoint_tests::dying_process", "--ignored"])
+        .args(["--exact", "store::local::failpoint_tests::dying_process", "--ignored"])
         .envs(VARIABLES.into_iter().zip(values))
         .output()
         .expect("it runs");

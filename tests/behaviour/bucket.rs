@@ -1,0 +1,212 @@
+//! Servers that share a bucket of a real S3 server.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::common::{
+    Dice, Form, Launch, ObjectServer, Output, Request, TestServer, cookie, free_port, labelled, legacy_zip,
+    long, program, separable, sign_in, try_exchange, unlabelled, until,
+};
+
+const BUCKET: &str = "MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME";
+
+/// A server on a bucket, without a data directory.
+fn on(bucket: &str, variables: &[(String, String)]) -> Launch {
+    let launch = Launch::new().without("MOODLE_MLBACKEND_PYTHON_DIR").env(BUCKET, bucket);
+    variables.iter().fold(launch, |launch, (name, value)| launch.env(name, value))
+}
+
+#[test]
+fn any_server_on_a_bucket_answers_for_all_of_them() {
+    let Some(s3) = ObjectServer::start() else { return };
+    let (bucket, variables) = (s3.bucket(), s3.variables());
+    let servers = [(); 2].map(|()| on(&bucket, &variables).start());
+    let [one, other] = &servers;
+    one.train("m", &separable(60, false));
+    let rows = unlabelled(&["1-0,1,1,-1", "2-0,1,1,-0.2"]);
+    let predicted = one.predictions("m", &rows);
+    assert_eq!(other.predictions("m", &rows), predicted);
+    // A training on one is used by the other's next prediction, though that has the model in memory.
+    other.train("m", &separable(600, true));
+    assert_ne!(one.predictions("m", &rows), predicted);
+    assert_eq!(one.predictions("m", &rows), other.predictions("m", &rows));
+
+    let form = Form::model("m", "d").evaluation(2);
+    let reply = one.post("/evaluation", &form.file("dataset", &separable(200, false)));
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let run = reply.json()["runid"].to_string();
+    let log = other.get(&format!("/evaluationlog?uniqueid=m&dirhash=d&runid={}", run.trim_matches('"')));
+    assert_eq!((log.status, log.header("content-type")), (200, Some("application/zip")));
+
+    let export = other.export("m");
+    assert_eq!(one.import("imported", &export).status, 200);
+    assert_eq!(other.predictions("imported", &rows), one.predictions("m", &rows));
+    let listed = other.get("/models").json()["models"].clone();
+    let ids: Vec<&str> =
+        listed.as_array().unwrap().iter().map(|model| model["uniqueid"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["imported", "m"]);
+    let rolled_back = other.post("/models/m/d/rollback", &Form::new());
+    assert_eq!(rolled_back.status, 200, "{}", rolled_back.text());
+    assert_eq!(one.predictions("m", &rows), predicted);
+
+    // Signing in at one of them suffices.
+    let cookie = cookie(&sign_in(one, "a", "b")).unwrap();
+    let page = other.send(&Request::new("GET", "/dashboard").header("Cookie", &cookie));
+    assert_eq!(page.status, 200, "{}", page.text());
+
+    assert_eq!(other.post("/deletemodel", &Form::new().field("uniqueid", "m")).status, 200);
+    assert_eq!(one.predict("m", &rows)["status"], json!(1));
+    let trail = command(&variables, &["audit", "--json", &format!("s3://{bucket}")]);
+    for operation in ["training", "prediction", "evaluation", "rollback", "deletion"] {
+        assert!(trail.contains(&format!("\"operation\":\"{operation}\"")), "no {operation}: {trail}");
+    }
+    assert!(command(&variables, &["check", &format!("s3://{bucket}")]).contains("0 problems"));
+    assert_eq!(one.data_dir().read_dir().unwrap().count(), 0, "nothing is on the disk");
+}
+
+/// What a command on this bucket prints.
+#[track_caller]
+fn command(variables: &[(String, String)], arguments: &[&str]) -> String {
+    let output = Output::of(program(arguments).envs(variables.iter().cloned()));
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    output.stdout
+}
+
+#[test]
+fn models_of_the_python_server_are_used_in_place_and_can_be_migrated() {
+    let Some(s3) = ObjectServer::start() else { return };
+    let Some(zip) = legacy_zip("a model of the Python server in a bucket", "keras-422-features") else {
+        return;
+    };
+    let (bucket, variables) = (s3.bucket(), s3.variables());
+    s3.put(&bucket, "old/d", &zip);
+    let server = on(&bucket, &variables).start();
+    let listed = server.get("/models").json();
+    assert_eq!(listed["models"][0]["uniqueid"], json!("old"), "{listed}");
+    let before = server.export("old");
+    let printed = command(&variables, &["migrate", &format!("s3://{bucket}")]);
+    assert!(printed.contains("old/d"), "{printed}");
+    assert!(!before.is_empty() && !server.export("old").is_empty());
+    assert_eq!(server.get("/models").json()["models"][0]["generation"], json!(1));
+    // A deletion also removes the Python server's model.
+    assert_eq!(server.post("/deletemodel", &Form::new().field("uniqueid", "old")).status, 200);
+    assert_eq!(server.get("/models").json()["models"], json!([]));
+    assert!(!s3.exists(&bucket, "old/d"));
+}
+
+#[test]
+fn without_the_object_store_requests_are_refused_for_a_while_and_nothing_is_lost() {
+    let Some(s3) = ObjectServer::own() else { return };
+    let (bucket, variables) = (s3.bucket(), s3.variables());
+    let server = on(&bucket, &variables).start();
+    server.train("m", &separable(60, false));
+    s3.stop();
+    let form = || Form::model("m", "d").file("dataset", &separable(40, true));
+    let refused = server.post("/training", &form());
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    assert!(refused.header("retry-after").is_some());
+    assert!(!refused.text().contains("s3://") && !refused.text().contains(&bucket), "{}", refused.text());
+    assert_eq!(server.send(&Request::new("GET", "/health/ready")).status, 503);
+    s3.start_again();
+    until("the server is ready again", || server.send(&Request::new("GET", "/health/ready")).status == 200);
+    let trained = server.post("/training", &form());
+    assert_eq!(trained.status, 200, "{}", trained.text());
+    assert_eq!(server.get("/models").json()["models"][0]["samples"], json!(100));
+}
+
+#[test]
+fn a_bucket_that_cannot_be_used_is_refused_at_the_start() {
+    let Some(s3) = ObjectServer::start() else { return };
+    let variables = s3.variables();
+    let unreachable = on(&s3.bucket(), &s3.variables_through(free_port())).fail();
+    assert_eq!(unreachable.code, Some(1));
+    assert!(unreachable.stderr.contains(BUCKET), "{}", unreachable.stderr);
+    let wrong_key = on(&s3.bucket(), &variables).env("AWS_SECRET_ACCESS_KEY", "wrong").fail();
+    assert_eq!(wrong_key.code, Some(1));
+    assert!(
+        wrong_key.stderr.contains(BUCKET) && !wrong_key.stderr.contains("secret-of-tests"),
+        "{}",
+        wrong_key.stderr
+    );
+}
+
+/// A batch that differs from all others: its second feature is its number.
+fn batch(number: usize, samples: usize) -> Vec<u8> {
+    let row = |n: usize| {
+        let last = if n.is_multiple_of(2) { "-1" } else { "-0.2" };
+        format!("{}.{n:03},{number},{last},{}", n % 5, n % 2)
+    };
+    labelled(&(0..samples).map(row).collect::<Vec<_>>())
+}
+
+/// The model has then learnt from each sample exactly once.
+#[test]
+fn killed_servers_and_repeated_requests_lose_and_double_no_sample() {
+    let Some(s3) = ObjectServer::start() else { return };
+    for round in 0..if long() { 100 } else { 1 } {
+        train_while_servers_are_killed(&s3, round);
+    }
+}
+
+fn train_while_servers_are_killed(s3: &ObjectServer, round: u64) {
+    const BATCHES: usize = 64;
+    const SERVERS: usize = 3;
+    let (bucket, variables) = (s3.bucket(), s3.variables());
+    let launch = || on(&bucket, &variables).start();
+    let servers: Vec<Mutex<TestServer>> = (0..SERVERS).map(|_| Mutex::new(launch())).collect();
+    let (next, acknowledged, repeated) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+    let sizes: Vec<usize> = {
+        let mut dice = Dice::new(round);
+        (0..BATCHES).map(|_| 20 + dice.below(41)).collect()
+    };
+    thread::scope(|scope| {
+        for client in 0..16 {
+            let (servers, sizes) = (&servers, &sizes);
+            let (next, acknowledged, repeated) = (&next, &acknowledged, &repeated);
+            scope.spawn(move || {
+                let mut dice = Dice::new(round * 100 + client);
+                loop {
+                    let number = next.fetch_add(1, Ordering::SeqCst);
+                    let Some(&samples) = sizes.get(number) else { return };
+                    let form = Form::model("m", "d").file("dataset", &batch(number, samples));
+                    let request = Request::new("POST", "/training").credentials("a", "b").form(&form).bytes();
+                    loop {
+                        let address = servers[dice.below(SERVERS)].lock().unwrap().address;
+                        let reply = try_exchange(address, &request);
+                        if reply.is_some_and(|reply| reply.status == 200) {
+                            break;
+                        }
+                        repeated.fetch_add(1, Ordering::SeqCst);
+                        thread::sleep(Duration::from_millis(50));
+                    }
+                    acknowledged.fetch_add(1, Ordering::SeqCst);
+                }
+            });
+        }
+        let (servers, acknowledged) = (&servers, &acknowledged);
+        scope.spawn(move || {
+            let mut dice = Dice::new(round + 7);
+            while acknowledged.load(Ordering::SeqCst) < BATCHES {
+                thread::sleep(Duration::from_millis(300 + dice.below(700) as u64));
+                let mut server = servers[dice.below(SERVERS)].lock().unwrap();
+                std::mem::replace(&mut *server, launch()).kill();
+            }
+        });
+    });
+    let server = servers[0].lock().unwrap();
+    let samples: usize = sizes.iter().sum();
+    let model = server.get("/models/m/d").json();
+    assert_eq!(model["samples"], json!(samples), "round {round}: {model}");
+    let kept = server.get("/models/m/d/samples");
+    assert_eq!(kept.status, 200, "{}", kept.text());
+    let text = kept.text();
+    let rows: Vec<&str> = text.lines().skip(3).collect();
+    let distinct: BTreeSet<&str> = rows.iter().copied().collect();
+    assert_eq!((rows.len(), distinct.len()), (samples, samples), "round {round}");
+    println!("round {round}: {samples} samples, {} requests repeated", repeated.load(Ordering::SeqCst));
+}
