@@ -9,23 +9,26 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::common::{
-    Dice, Form, Launch, ObjectServer, Output, Request, TestServer, cookie, free_port, labelled, legacy_zip,
-    long, program, separable, sign_in, try_exchange, unlabelled, until,
+    Dice, Form, Launch, ObjectServer, Output, Request, TestServer, bucket_settings, cookie, free_port,
+    labelled, legacy_zip, long, program, separable, sign_in, try_exchange, unlabelled, until,
 };
 
 const BUCKET: &str = "MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME";
 
+type Settings = [(&'static str, String)];
+
 /// A server on a bucket, without a data directory.
-fn on(bucket: &str, variables: &[(String, String)]) -> Launch {
-    let launch = Launch::new().without("MOODLE_MLBACKEND_PYTHON_DIR").env(BUCKET, bucket);
-    variables.iter().fold(launch, |launch, (name, value)| launch.env(name, value))
+fn on(settings: &Settings) -> Launch {
+    let launch = Launch::new().without("MOODLE_MLBACKEND_PYTHON_DIR");
+    settings.iter().fold(launch, |launch, (name, value)| launch.env(name, value))
 }
 
 #[test]
 fn any_server_on_a_bucket_answers_for_all_of_them() {
-    let Some(s3) = ObjectServer::start() else { return };
-    let (bucket, variables) = (s3.bucket(), s3.variables());
-    let servers = [(); 2].map(|()| on(&bucket, &variables).start());
+    let Some(s3) = ObjectServer::shared("any_server_on_a_bucket_answers_for_all_of_them") else { return };
+    let bucket = s3.bucket();
+    let settings = bucket_settings(&s3.url(), &bucket);
+    let servers = [(); 2].map(|()| on(&settings).start());
     let [one, other] = &servers;
     one.train("m", &separable(60, false));
     let rows = unlabelled(&["1-0,1,1,-1", "2-0,1,1,-0.2"]);
@@ -61,51 +64,60 @@ fn any_server_on_a_bucket_answers_for_all_of_them() {
 
     assert_eq!(other.post("/deletemodel", &Form::new().field("uniqueid", "m")).status, 200);
     assert_eq!(one.predict("m", &rows)["status"], json!(1));
-    let trail = command(&variables, &["audit", "--json", &format!("s3://{bucket}")]);
+    let trail = command(&settings, &["audit", "--json", &format!("s3://{bucket}")]);
     for operation in ["training", "prediction", "evaluation", "rollback", "deletion"] {
         assert!(trail.contains(&format!("\"operation\":\"{operation}\"")), "no {operation}: {trail}");
     }
-    assert!(command(&variables, &["check", &format!("s3://{bucket}")]).contains("0 problems"));
+    assert!(command(&settings, &["check", &format!("s3://{bucket}")]).contains("0 problems"));
     assert_eq!(one.data_dir().read_dir().unwrap().count(), 0, "nothing is on the disk");
 }
 
 /// What a command on this bucket prints.
 #[track_caller]
-fn command(variables: &[(String, String)], arguments: &[&str]) -> String {
-    let output = Output::of(program(arguments).envs(variables.iter().cloned()));
+fn command(settings: &Settings, arguments: &[&str]) -> String {
+    let output = Output::of(program(arguments).envs(settings.iter().cloned()));
     assert_eq!(output.code, Some(0), "{}", output.stderr);
     output.stdout
 }
 
 #[test]
 fn models_of_the_python_server_are_used_in_place_and_can_be_migrated() {
-    let Some(s3) = ObjectServer::start() else { return };
+    let Some(s3) = ObjectServer::shared("models_of_the_python_server_are_used_in_place_and_can_be_migrated")
+    else {
+        return;
+    };
     let Some(zip) = legacy_zip("a model of the Python server in a bucket", "keras-422-features") else {
         return;
     };
-    let (bucket, variables) = (s3.bucket(), s3.variables());
-    s3.put(&bucket, "old/d", &zip);
-    let server = on(&bucket, &variables).start();
+    let bucket = s3.bucket();
+    let settings = bucket_settings(&s3.url(), &bucket);
+    s3.client(&bucket).put("old/d", zip).unwrap();
+    let server = on(&settings).start();
     let listed = server.get("/models").json();
     assert_eq!(listed["models"][0]["uniqueid"], json!("old"), "{listed}");
     let before = server.export("old");
-    let printed = command(&variables, &["migrate", &format!("s3://{bucket}")]);
+    let printed = command(&settings, &["migrate", &format!("s3://{bucket}")]);
     assert!(printed.contains("old/d"), "{printed}");
     assert!(!before.is_empty() && !server.export("old").is_empty());
     assert_eq!(server.get("/models").json()["models"][0]["generation"], json!(1));
     // A deletion also removes the Python server's model.
     assert_eq!(server.post("/deletemodel", &Form::new().field("uniqueid", "old")).status, 200);
     assert_eq!(server.get("/models").json()["models"], json!([]));
-    assert!(!s3.exists(&bucket, "old/d"));
+    assert_eq!(s3.client(&bucket).get("old/d").unwrap(), None);
 }
 
 #[test]
 fn without_the_object_store_requests_are_refused_for_a_while_and_nothing_is_lost() {
-    let Some(s3) = ObjectServer::own() else { return };
-    let (bucket, variables) = (s3.bucket(), s3.variables());
-    let server = on(&bucket, &variables).start();
+    let Some(s3) =
+        ObjectServer::own("without_the_object_store_requests_are_refused_for_a_while_and_nothing_is_lost")
+    else {
+        return;
+    };
+    let bucket = s3.bucket();
+    let settings = bucket_settings(&s3.url(), &bucket);
+    let server = on(&settings).start();
     server.train("m", &separable(60, false));
-    s3.stop();
+    s3.kill();
     let form = || Form::model("m", "d").file("dataset", &separable(40, true));
     let refused = server.post("/training", &form());
     assert_eq!(refused.status, 503, "{}", refused.text());
@@ -121,15 +133,18 @@ fn without_the_object_store_requests_are_refused_for_a_while_and_nothing_is_lost
 
 #[test]
 fn a_bucket_that_cannot_be_used_is_refused_at_the_start() {
-    let Some(s3) = ObjectServer::start() else { return };
-    let variables = s3.variables();
-    let unreachable = on(&s3.bucket(), &s3.variables_through(free_port())).fail();
+    let Some(s3) = ObjectServer::shared("a_bucket_that_cannot_be_used_is_refused_at_the_start") else {
+        return;
+    };
+    let nowhere = bucket_settings(&format!("http://127.0.0.1:{}", free_port()), "models");
+    let unreachable = on(&nowhere).fail();
     assert_eq!(unreachable.code, Some(1));
     assert!(unreachable.stderr.contains(BUCKET), "{}", unreachable.stderr);
-    let wrong_key = on(&s3.bucket(), &variables).env("AWS_SECRET_ACCESS_KEY", "wrong").fail();
+    let settings = bucket_settings(&s3.url(), &s3.bucket());
+    let wrong_key = on(&settings).env("AWS_SECRET_ACCESS_KEY", "wrong").fail();
     assert_eq!(wrong_key.code, Some(1));
     assert!(
-        wrong_key.stderr.contains(BUCKET) && !wrong_key.stderr.contains("secret-of-tests"),
+        wrong_key.stderr.contains(BUCKET) && !wrong_key.stderr.contains("testkey"),
         "{}",
         wrong_key.stderr
     );
@@ -147,8 +162,11 @@ fn batch(number: usize, samples: usize) -> Vec<u8> {
 /// The model has then learnt from each sample exactly once.
 #[test]
 fn killed_servers_and_repeated_requests_lose_and_double_no_sample() {
-    let Some(s3) = ObjectServer::start() else { return };
-    for round in 0..if long() { 100 } else { 1 } {
+    let Some(s3) = ObjectServer::shared("killed_servers_and_repeated_requests_lose_and_double_no_sample")
+    else {
+        return;
+    };
+    for round in 0..if long() { 100_u64 } else { 1 } {
         train_while_servers_are_killed(&s3, round);
     }
 }
@@ -156,8 +174,9 @@ fn killed_servers_and_repeated_requests_lose_and_double_no_sample() {
 fn train_while_servers_are_killed(s3: &ObjectServer, round: u64) {
     const BATCHES: usize = 64;
     const SERVERS: usize = 3;
-    let (bucket, variables) = (s3.bucket(), s3.variables());
-    let launch = || on(&bucket, &variables).start();
+    let bucket = s3.bucket();
+    let settings = bucket_settings(&s3.url(), &bucket);
+    let launch = || on(&settings).start();
     let servers: Vec<Mutex<TestServer>> = (0..SERVERS).map(|_| Mutex::new(launch())).collect();
     let (next, acknowledged, repeated) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
     let sizes: Vec<usize> = {

@@ -11,7 +11,7 @@ use rstest::rstest;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::common::ObjectServer;
+use crate::common::{ObjectServer, bucket_settings};
 
 /// What a test runs over.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +23,7 @@ enum Place {
 /// An open place. [`Self::again`] opens it once more, as another process or machine does.
 enum Open {
     Directory(TempDir),
-    Bucket(ObjectServer, String),
+    Bucket(&'static ObjectServer, String),
 }
 
 impl Place {
@@ -32,7 +32,8 @@ impl Place {
         match self {
             Self::Directory => Some(Open::Directory(tempfile::tempdir().unwrap())),
             Self::Bucket => {
-                let server = ObjectServer::start()?;
+                let test = std::thread::current().name().unwrap_or("a test").to_owned();
+                let server = ObjectServer::shared(&test)?;
                 let bucket = server.bucket();
                 Some(Open::Bucket(server, bucket))
             }
@@ -44,7 +45,11 @@ impl Open {
     fn again(&self) -> Store {
         match self {
             Self::Directory(dir) => Store::open(dir.path()).unwrap(),
-            Self::Bucket(server, bucket) => Store::open_bucket(bucket, server.variables(), true).unwrap(),
+            Self::Bucket(server, bucket) => {
+                let settings = bucket_settings(&server.url(), bucket).into_iter();
+                let variables = settings.map(|(name, value)| (name.to_owned(), value));
+                Store::open_bucket(bucket, variables, true).unwrap()
+            }
         }
     }
 }

@@ -8,14 +8,18 @@ mod client;
 mod damage;
 mod data;
 mod faults;
+mod faulty_proxy;
 mod hostile;
+mod http_frame;
 mod keras;
+mod object_client;
 mod object_server;
 pub mod onnx;
 mod picture;
 mod program;
 mod proxy;
 mod python;
+mod replicas;
 mod routes;
 mod server;
 mod skip;
@@ -37,13 +41,16 @@ pub use faults::{
     Operation, Scene, fired_failpoint, inject_fault, inject_fault_at, leftovers, long, predict,
     start_and_prune,
 };
+pub use faulty_proxy::{Fault, FaultyProxy, Passed};
 pub use hostile::{SHAPES, hostile, hostile_and_large};
 pub use keras::{DATA, INDEX, Layer, METADATA, Network, PICKLE, write_files};
-pub use object_server::ObjectServer;
+pub use object_client::ObjectClient;
+pub use object_server::{ObjectServer, bucket_settings};
 pub use picture::{Panel, draw};
 pub use program::{Output, contents, program, run_on};
 pub use proxy::{Certificate, PROXY_NAME, Proxy, Shipped};
 pub use python::{python, run_script, script_fails};
+pub use replicas::Replicas;
 pub use routes::{ROUTES, Route, protected_routes};
 pub use server::{Launch, TestServer};
 pub use skip::skip;

