@@ -194,13 +194,19 @@ impl NoFollowPath {
 
     /// Reads a whole regular file.
     pub(crate) fn read(&self) -> io::Result<Vec<u8>> {
-        let mut file = self.open()?;
+        self.read_head(usize::MAX)
+    }
+
+    /// Reads the beginning of a regular file, at most `max` bytes.
+    pub(crate) fn read_head(&self, max: usize) -> io::Result<Vec<u8>> {
+        let file = self.open()?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
             return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a file"));
         }
-        let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
-        file.read_to_end(&mut bytes)?;
+        let size = usize::try_from(metadata.len()).unwrap_or(0);
+        let mut bytes = Vec::with_capacity(size.min(max));
+        file.take(max as u64).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 

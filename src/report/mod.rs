@@ -18,6 +18,7 @@ mod format;
 mod html;
 mod info_log;
 mod moodle_info;
+mod palette;
 mod plot_pictures;
 mod previous_run;
 mod raster;

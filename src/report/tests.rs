@@ -26,7 +26,9 @@ fn written(report: &RunReport<'_>) -> BTreeMap<String, Vec<u8>> {
 
 /// Width, height and pixels of a PNG.
 fn pixels(bytes: &[u8]) -> (u32, u32, Vec<[u8; 3]>) {
-    let mut reader = png::Decoder::new(io::Cursor::new(bytes)).read_info().expect("a PNG");
+    let mut decoder = png::Decoder::new(io::Cursor::new(bytes));
+    decoder.set_transformations(png::Transformations::EXPAND);
+    let mut reader = decoder.read_info().expect("a PNG");
     let mut rgb = vec![0; reader.output_buffer_size().expect("a small picture")];
     let info = reader.next_frame(&mut rgb).expect("pixels");
     (info.width, info.height, rgb.chunks_exact(3).map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect())

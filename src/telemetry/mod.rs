@@ -6,6 +6,7 @@
 #[cfg(feature = "sentry")]
 mod error_reports;
 mod journal;
+mod lines;
 mod log_writer;
 pub(crate) mod metrics;
 mod panic_hook;
@@ -14,21 +15,18 @@ pub(crate) mod span_times;
 use std::io::{self, BufWriter, IsTerminal, Write};
 
 use clap::ValueEnum;
-use tracing::Subscriber;
+use tracing::{Level, Subscriber};
 use tracing_appender::non_blocking::NonBlocking;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::format::JsonFields;
 use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use journal::{JournalLayer, JournalSocket};
+use lines::{JsonLines, TextFields, TextLines};
 use log_writer::Log;
 use span_times::SpanTimes;
-
-/// The default filter. The HTTP library logs malformed requests as errors; those lines are off, because otherwise any
-/// client could trigger alarms.
-const DEFAULT_FILTER: &str = "warn,moodle_mlbackend=info,actix_http::h1=off";
-const DEBUG_FILTER: &str = "info,moodle_mlbackend=debug";
 
 /// The maximum number of queued lines, some 2 MiB. When the queue is full, further lines are dropped and counted.
 const QUEUE_LINES: usize = 1 << 13;
@@ -80,8 +78,7 @@ pub(crate) fn start(settings: &LogSettings<'_>) -> io::Result<Telemetry> {
         tracing::warn!(lines, "log lines were dropped: they could not be written fast enough");
     });
     let lines = layer(settings.format, writer);
-    let filter = EnvFilter::new(if settings.debug { DEBUG_FILTER } else { DEFAULT_FILTER });
-    let subscriber = tracing_subscriber::registry().with(lines).with(SpanTimes).with(filter);
+    let subscriber = tracing_subscriber::registry().with(lines).with(SpanTimes).with(filter(settings.debug));
     #[cfg(feature = "sentry")]
     let reports = {
         let reports = settings.sentry_dsn.and_then(error_reports::ErrorReports::start);
@@ -105,6 +102,17 @@ pub(crate) fn start(settings: &LogSettings<'_>) -> io::Result<Telemetry> {
     })
 }
 
+/// Which lines are logged. The HTTP library logs malformed requests as errors; without `debug` those lines are off, because
+/// otherwise any client could trigger alarms.
+fn filter(debug: bool) -> Targets {
+    let own = env!("CARGO_CRATE_NAME");
+    if debug {
+        return Targets::new().with_default(Level::INFO).with_target(own, Level::DEBUG);
+    }
+    let lines = Targets::new().with_default(Level::WARN).with_target(own, Level::INFO);
+    lines.with_target("actix_http::h1", LevelFilter::OFF)
+}
+
 /// The layer that encodes log lines.
 fn layer<S>(format: LogFormat, writer: NonBlocking) -> Box<dyn Layer<S> + Send + Sync>
 where
@@ -116,7 +124,9 @@ where
     // A report about a failed write would go to the same writer and make the request fail.
     let lines = tracing_subscriber::fmt::layer().with_writer(writer).log_internal_errors(false);
     match format {
-        LogFormat::Json => lines.json().flatten_event(true).boxed(),
-        _ => lines.with_ansi(io::stderr().is_terminal()).boxed(),
+        LogFormat::Json => lines.fmt_fields(JsonFields::new()).event_format(JsonLines).boxed(),
+        // The time does not matter there.
+        _ if io::stderr().is_terminal() => lines.with_ansi(true).boxed(),
+        _ => lines.with_ansi(false).fmt_fields(TextFields).event_format(TextLines).boxed(),
     }
 }

@@ -4,8 +4,12 @@
 
 use serde::Deserialize;
 
+use super::report_head;
 use crate::report::REPORT_JSON;
-use crate::store::{DirHash, ModelId, Run, RunId, Store, StoreError};
+use crate::store::{DirHash, ModelDir, ModelId, Run, RunId, Store, StoreError};
+
+/// The beginning of a report, which nearly always has its result.
+const HEAD_BYTES: usize = 4096;
 
 /// A stored evaluation.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,8 +23,7 @@ pub struct StoredEvaluation {
 }
 
 /// What the report of an evaluation says.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(from = "Report")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct EvaluationResult {
     /// RFC 3339.
     pub finished: String,
@@ -34,50 +37,25 @@ pub struct EvaluationResult {
     pub rated_trained_model: bool,
 }
 
-/// The fields of `report.json` that are read here.
-#[derive(Deserialize)]
-struct Report {
-    finished: String,
-    status: u8,
-    #[serde(default)]
-    rated_trained_model: bool,
-    evaluation: Option<Evaluation>,
-    dataset: Option<Dataset>,
-}
-
-#[derive(Deserialize)]
-struct Evaluation {
-    score: Option<f64>,
-}
-
-#[derive(Deserialize)]
-struct Dataset {
-    samples: Option<u64>,
-}
-
-impl From<Report> for EvaluationResult {
-    fn from(report: Report) -> Self {
-        Self {
-            finished: report.finished,
-            status: report.status,
-            score: report.evaluation.and_then(|evaluation| evaluation.score),
-            samples: report.dataset.and_then(|dataset| dataset.samples),
-            rated_trained_model: report.rated_trained_model,
-        }
-    }
-}
-
 /// The newest evaluations of a model id, at most `max`, newest first.
 pub(super) fn newest(store: &Store, id: &ModelId, max: usize) -> Result<Vec<StoredEvaluation>, StoreError> {
+    newest_in(&store.model_dirs_of(id)?, max)
+}
+
+/// The newest evaluations in directories, at most `max`, newest first.
+pub(super) fn newest_in(
+    dirs: &[(DirHash, ModelDir)],
+    max: usize,
+) -> Result<Vec<StoredEvaluation>, StoreError> {
     let mut runs = Vec::new();
-    for (hash, model_dir) in store.model_dirs_of(id)? {
-        runs.extend(model_dir.runs()?.into_iter().map(|run| (run, hash.clone(), model_dir.clone())));
+    for (dir, model_dir) in dirs {
+        runs.extend(model_dir.runs()?.into_iter().map(|run| (run, dir, model_dir)));
     }
     runs.sort_unstable_by_key(|(run, ..)| std::cmp::Reverse(*run));
     runs.truncate(max);
-    let read = |(run, dir, model_dir): (RunId, DirHash, crate::store::ModelDir)| {
+    let read = |(run, dir, model_dir): (RunId, &DirHash, &ModelDir)| {
         let result = model_dir.run(run)?.as_ref().and_then(result);
-        Ok(StoredEvaluation { run, dir, result })
+        Ok(StoredEvaluation { run, dir: dir.clone(), result })
     };
     runs.into_iter().map(read).collect()
 }
@@ -119,5 +97,6 @@ pub(super) fn important_features(
 
 /// A run may be deleted at any time, and one of an earlier version may have no report.
 fn result(run: &Run) -> Option<EvaluationResult> {
-    serde_json::from_slice(&run.read(REPORT_JSON).ok()?).ok()
+    let head = run.read_head(REPORT_JSON, HEAD_BYTES).ok()?;
+    report_head::parse(&head).or_else(|| report_head::parse(&run.read(REPORT_JSON).ok()?))
 }

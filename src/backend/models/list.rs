@@ -8,10 +8,10 @@ use std::cmp::Ordering;
 
 use jiff::Timestamp;
 
-use super::evaluation;
+use super::evaluation::{self, StoredEvaluation};
 use super::summary::{ModelOrigin, Summary};
 use crate::backend::BackendError;
-use crate::store::{DirHash, GenerationInfo, ModelId, Store};
+use crate::store::{DirHash, GenerationInfo, ModelDir, ModelId, Store};
 
 /// The order of a list. Models without the value come first; those with the same value are in the order of their ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -193,12 +193,12 @@ impl List<'_> {
             if !ascending {
                 dirs.reverse();
             }
-            for dir in dirs {
+            for (dir, model_dir) in dirs.into_iter().filter(|(dir, _)| self.is_wanted(dir)) {
                 let key = (id.as_str(), dir.as_str());
                 if place.is_some_and(|place| key.cmp(&(&place.id, &place.dir)) != beyond) {
                     continue;
                 }
-                let Some(model) = self.model(id, dir) else { continue };
+                let Some(model) = self.model(id, dir, &model_dir) else { continue };
                 found.push((Place::of(&model, SortBy::Id), model));
                 if found.len() == max {
                     return found;
@@ -213,9 +213,10 @@ impl List<'_> {
         let sort = self.query.sort;
         let mut models = Vec::new();
         for id in &self.ids {
-            let evaluation = if sort.by == SortBy::Score { self.evaluation(id) } else { None };
-            for dir in self.dirs(id) {
-                if let Some(model) = self.model(id, dir) {
+            let dirs = self.dirs(id);
+            let evaluation = if sort.by == SortBy::Score { last_evaluation(&dirs) } else { None };
+            for (dir, model_dir) in dirs.into_iter().filter(|(dir, _)| self.is_wanted(dir)) {
+                if let Some(model) = self.model(id, dir, &model_dir) {
                     let model = Summary { evaluation: evaluation.clone(), ..model };
                     models.push((Place::of(&model, sort.by), model));
                 }
@@ -243,33 +244,36 @@ impl List<'_> {
     }
 
     /// The directories of an id; none, with a log line, if they cannot be read.
-    fn dirs(&self, id: &ModelId) -> Vec<DirHash> {
-        let dirs = self.store.model_dirs_of(id).unwrap_or_else(|error| {
+    fn dirs(&self, id: &ModelId) -> Vec<(DirHash, ModelDir)> {
+        self.store.model_dirs_of(id).unwrap_or_else(|error| {
             tracing::warn!(%error, "a model is not listed");
             Vec::new()
-        });
-        let wanted = |dir: &DirHash| self.query.dir.as_ref().is_none_or(|wanted| wanted == dir);
-        dirs.into_iter().map(|(dir, _)| dir).filter(wanted).collect()
+        })
+    }
+
+    fn is_wanted(&self, dir: &DirHash) -> bool {
+        self.query.dir.as_ref().is_none_or(|wanted| wanted == dir)
     }
 
     /// The model, if it is of the right origin and matches.
-    fn model(&self, id: &ModelId, dir: DirHash) -> Option<Summary> {
-        let model_dir = self.store.model(id, &dir);
-        let model = Summary::of(id, dir, &model_dir);
+    fn model(&self, id: &ModelId, dir: DirHash, model_dir: &ModelDir) -> Option<Summary> {
+        let model = Summary::of(id, dir, model_dir);
         let is_listed = self.query.origin.is_none_or(|origin| origin == model.origin);
         Some(model).filter(|model| is_listed && (self.query.matches)(model))
-    }
-
-    fn evaluation(&self, id: &ModelId) -> Option<super::StoredEvaluation> {
-        evaluation::newest(self.store, id, 1).ok()?.pop()
     }
 
     fn with_evaluations(&self, mut page: Page) -> Page {
         if self.query.sort.by != SortBy::Score {
             for (_, model) in &mut page.models {
-                model.evaluation = self.evaluation(&model.id);
+                let dirs = self.store.model_dirs_of(&model.id).unwrap_or_default();
+                model.evaluation = last_evaluation(&dirs);
             }
         }
         page
     }
+}
+
+/// The last evaluation of a model id, in any of its directories.
+fn last_evaluation(dirs: &[(DirHash, ModelDir)]) -> Option<StoredEvaluation> {
+    evaluation::newest_in(dirs, 1).ok()?.pop()
 }

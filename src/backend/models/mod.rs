@@ -5,6 +5,7 @@
 mod detail;
 mod evaluation;
 mod list;
+mod report_head;
 mod rollback;
 mod samples;
 mod summary;

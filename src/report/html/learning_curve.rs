@@ -42,7 +42,7 @@ pub(super) fn section(evaluation: &Evaluation) -> Option<Markup> {
             p { (sentence(half, all)) }
             (figure(&curve(points), &table, &html! {
                 "Where the curve still rises at its right end, more samples help; where it is flat, they do not. Measured in \
-                 the first test rounds, with models made in the same way from fewer samples."
+                 the first test round or two, with models made in the same way from fewer samples."
             }))
         }
     })

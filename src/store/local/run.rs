@@ -155,6 +155,11 @@ impl LocalRun {
     pub fn read(&self, name: &str) -> io::Result<Vec<u8>> {
         self.0.join(name).read()
     }
+
+    /// Reads the beginning of one of its files, at most `max` bytes.
+    pub fn read_head(&self, name: &str, max: usize) -> io::Result<Vec<u8>> {
+        self.0.join(name).read_head(max)
+    }
 }
 
 fn collect(directory: &NoFollowPath, prefix: &str, names: &mut Vec<String>) -> io::Result<()> {

@@ -183,7 +183,7 @@ fn iteration(
         auc: metrics.auc,
         log_loss: metrics.log_loss,
     };
-    let has_curve = seed < learning_curve::ITERATIONS && split.train.len() <= learning_curve::MAX_SAMPLES;
+    let has_curve = learning_curve::is_part_of(seed, split.train.len());
     let curve = if has_curve && !progress.should_stop() {
         let whole = point(split.train.len(), &measured.iteration.metrics);
         let parts = (&split.train[..], &split.test[..]);

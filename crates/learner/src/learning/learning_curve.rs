@@ -11,10 +11,12 @@ use super::train::Recipe;
 use super::trained_model::TrainedModel;
 use crate::dataset::Labelled;
 
-/// Smaller models are fitted in this many iterations: each size takes a part of the time of a fit.
-pub(super) const ITERATIONS: u64 = 2;
-/// Of more training samples, a fit takes most of the time of an iteration, and more of them help little.
-pub(super) const MAX_SAMPLES: usize = 20_000;
+/// Of up to this many training samples, the curve is a mean over [`ITERATIONS`]. Of more, a fit takes most of the time of an
+/// iteration, and one test is precise enough.
+const MAX_SAMPLES_OF_MEAN: usize = 5_000;
+const ITERATIONS: u64 = 2;
+/// Of more training samples, even one iteration would take too long, and more samples help little.
+const MAX_SAMPLES: usize = 20_000;
 /// The smaller training parts, as shares of the whole one.
 const SHARES: [f64; 3] = [0.125, 0.25, 0.5];
 /// With fewer training samples, a point would show chance.
@@ -33,6 +35,15 @@ pub struct LearningPoint {
     pub auc: Option<f64>,
     /// Log-loss of the test samples.
     pub log_loss: f64,
+}
+
+/// Whether smaller models are fitted in an iteration, which counts from 0.
+pub(super) const fn is_part_of(iteration: u64, training_samples: usize) -> bool {
+    match training_samples {
+        ..=MAX_SAMPLES_OF_MEAN => iteration < ITERATIONS,
+        ..=MAX_SAMPLES => iteration == 0,
+        _ => false,
+    }
 }
 
 /// Fits smaller models in the way of the whole one, and measures each with `measure` on its probabilities for `test`. Their
@@ -110,6 +121,12 @@ mod tests {
         assert!(curve[3].log_loss < curve[0].log_loss, "{curve:?}");
         let losses: Vec<f64> = evaluation.iterations[..2].iter().map(|one| one.metrics.log_loss).collect();
         assert!((curve[3].log_loss - mean_and_deviation(&losses).0).abs() < 1e-12, "{curve:?}");
+    }
+
+    #[test]
+    fn of_many_samples_one_iteration_is_measured_and_of_very_many_none() {
+        let measured = |samples| (0..10).filter(|&iteration| is_part_of(iteration, samples)).count();
+        assert_eq!([100, 5_000, 5_001, 20_000, 20_001].map(measured), [2, 2, 1, 1, 0]);
     }
 
     #[test]
