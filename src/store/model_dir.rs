@@ -248,4 +248,9 @@ impl Run {
     pub fn read(&self, name: &str) -> io::Result<Vec<u8>> {
         self.0.read(name)
     }
+
+    /// Reads the beginning of one of its files, at most `max` bytes.
+    pub fn read_head(&self, name: &str, max: usize) -> io::Result<Vec<u8>> {
+        self.0.read_head(name, max)
+    }
 }

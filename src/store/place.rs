@@ -84,4 +84,5 @@ pub(super) trait RunFiles: Debug + Send {
     fn path(&self) -> PathBuf;
     fn files(&self) -> io::Result<Vec<String>>;
     fn read(&self, name: &str) -> io::Result<Vec<u8>>;
+    fn read_head(&self, name: &str, max: usize) -> io::Result<Vec<u8>>;
 }

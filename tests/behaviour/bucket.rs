@@ -63,7 +63,7 @@ fn any_server_on_a_bucket_answers_for_all_of_them() {
     assert_eq!(page.status, 200, "{}", page.text());
 
     assert_eq!(other.post("/deletemodel", &Form::new().field("uniqueid", "m")).status, 200);
-    assert_eq!(one.predict("m", &rows)["status"], json!(1));
+    assert_eq!(one.predict("m", &rows)["status"], json!(2));
     let trail = command(&settings, &["audit", "--json", &format!("s3://{bucket}")]);
     for operation in ["training", "prediction", "evaluation", "rollback", "deletion"] {
         assert!(trail.contains(&format!("\"operation\":\"{operation}\"")), "no {operation}: {trail}");
@@ -220,7 +220,7 @@ fn train_while_servers_are_killed(s3: &ObjectServer, round: u64) {
     let server = servers[0].lock().unwrap();
     let samples: usize = sizes.iter().sum();
     let model = server.get("/models/m/d").json();
-    assert_eq!(model["samples"], json!(samples), "round {round}: {model}");
+    assert_eq!(model["model"]["samples"], json!(samples), "round {round}: {model}");
     let kept = server.get("/models/m/d/samples");
     assert_eq!(kept.status, 200, "{}", kept.text());
     let text = kept.text();

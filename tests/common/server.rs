@@ -61,7 +61,7 @@ impl Launch {
         let mut command = Command::new(program());
         for (name, _) in std::env::vars_os() {
             // A MALLOC_ variable of the environment would keep the server from setting its own.
-            if ["MOODLE_", "MALLOC_"].iter().any(|begin| name.to_string_lossy().starts_with(begin)) {
+            if ["MOODLE_", "MALLOC_", "AWS_"].iter().any(|begin| name.to_string_lossy().starts_with(begin)) {
                 command.env_remove(name);
             }
         }

@@ -171,9 +171,13 @@ impl RunFiles for BucketRun {
     }
 
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+        self.read_head(name, usize::MAX)
+    }
+
+    fn read_head(&self, name: &str, max: usize) -> io::Result<Vec<u8>> {
         let mut archive = self.archive()?;
         let mut bytes = Vec::new();
-        archive.by_name(name)?.read_to_end(&mut bytes)?;
+        archive.by_name(name)?.take(max as u64).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 }

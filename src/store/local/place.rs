@@ -201,6 +201,10 @@ impl RunFiles for LocalRun {
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {
         Self::read(self, name)
     }
+
+    fn read_head(&self, name: &str, max: usize) -> io::Result<Vec<u8>> {
+        Self::read_head(self, name, max)
+    }
 }
 
 impl From<LocalGeneration> for Generation {
