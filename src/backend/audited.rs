@@ -85,6 +85,7 @@ impl Audited for BackendError {
                 Verdict::Refused
             }
             ErrorKind::NotTrained => Verdict::NoResult,
+            ErrorKind::Cancelled => Verdict::Abandoned,
             ErrorKind::UnusableModel | ErrorKind::Internal => Verdict::Failed,
         };
         Outcome::error(result, kind.name())

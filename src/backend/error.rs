@@ -27,6 +27,8 @@ pub enum ErrorKind {
     NoBackground,
     /// The disk is full; nothing was changed.
     NoSpace,
+    /// The operation was cancelled; nothing was changed.
+    Cancelled,
     /// The program or the machine failed; the message is for the log, never for the client.
     Internal,
 }
@@ -42,6 +44,7 @@ impl ErrorKind {
             Self::NotTrained => "no model",
             Self::NoBackground => "no background",
             Self::NoSpace => "no space",
+            Self::Cancelled => "cancelled",
             Self::Internal => "internal error",
         }
     }
@@ -175,6 +178,9 @@ pub enum BackendError {
          repeats a training or a prediction when another course has new data."
     )]
     NoSpace,
+    /// The operation was cancelled before it changed anything.
+    #[error("The job was cancelled. Nothing was changed.")]
+    Cancelled,
     /// The uploaded dataset cannot be read from the disk.
     #[error("the uploaded dataset cannot be read: {0}")]
     UnreadableUpload(#[source] io::Error),
@@ -225,6 +231,7 @@ impl BackendError {
             Self::NotTrained => ErrorKind::NotTrained,
             Self::NoBackground(_) => ErrorKind::NoBackground,
             Self::NoSpace => ErrorKind::NoSpace,
+            Self::Cancelled => ErrorKind::Cancelled,
             Self::UnreadableUpload(_)
             | Self::UnopenableUpload(_)
             | Self::TemporaryDirectory(_)

@@ -1,0 +1,32 @@
+//! The asynchronous jobs of a server, stored and running.
+//!
+//! Must not know how a job is performed.
+
+use std::time::Duration;
+
+use super::running::Running;
+use super::shelf::Shelf;
+use crate::http::error::HttpError;
+use crate::store::{ModelId, Store, WORKSPACE};
+
+/// The asynchronous jobs of a server.
+pub(in crate::http) struct AsyncJobs {
+    pub(in crate::http) shelf: Shelf,
+    pub(in crate::http) running: Running,
+}
+
+impl AsyncJobs {
+    pub(in crate::http) fn of(store: &Store, keep_jobs: usize, keep_time: Duration) -> Self {
+        let dir = store.root().join(WORKSPACE).join("jobs");
+        Self { shelf: Shelf::new(dir, keep_jobs, keep_time), running: Running::default() }
+    }
+
+    /// Removes all jobs about models of an id, with their uploads and results, and cancels those that have not ended.
+    pub(in crate::http) fn delete(&self, id: &ModelId) -> Result<(), HttpError> {
+        for (job, _) in self.shelf.list()?.into_iter().filter(|(_, job)| job.uniqueid == id.as_str()) {
+            self.running.cancel(&job);
+            self.shelf.remove(&job)?;
+        }
+        Ok(())
+    }
+}
