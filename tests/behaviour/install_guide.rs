@@ -18,14 +18,14 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_moodle-mlbackend");
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// The guides whose marked blocks are run, in this order.
-const GUIDES: [&str; 4] =
-    ["INSTALL.md", "docs/troubleshooting.md", "docs/operations.md", "docs/migrating.md"];
+const GUIDES: [&str; 5] =
+    ["INSTALL.md", "docs/troubleshooting.md", "docs/jobs.md", "docs/operations.md", "docs/migrating.md"];
 
 /// The generated page of all settings.
 const SETTINGS: &str = "docs/settings.md";
 
 /// The marked blocks of all guides. Without this number, a block that loses its mark would silently not be tested.
-const MARKED_BLOCKS: usize = 24;
+const MARKED_BLOCKS: usize = 31;
 
 #[test]
 fn the_marked_commands_of_the_guides_work_and_print_the_shown_output() {

@@ -9,6 +9,7 @@ mod damage;
 mod data;
 mod faults;
 mod hostile;
+mod jobs;
 mod keras;
 pub mod onnx;
 mod picture;
@@ -37,6 +38,7 @@ pub use faults::{
     start_and_prune,
 };
 pub use hostile::{SHAPES, hostile, hostile_and_large};
+pub use jobs::JobClient;
 pub use keras::{DATA, INDEX, Layer, METADATA, Network, PICKLE, write_files};
 pub use picture::{Panel, draw};
 pub use program::{Output, contents, program, run_on};
