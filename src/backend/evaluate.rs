@@ -112,7 +112,7 @@ pub(crate) fn evaluate_reporting(
     })
 }
 
-/// What is told about the progress of an evaluation.
+/// The observers of an evaluation.
 struct Watch<'a> {
     progress: &'a dyn Progress,
     reporter: &'a Reporter,

@@ -150,7 +150,7 @@ impl RequestGuard {
             (Phase::Serving | Phase::HandingOver, _)
             | (_, "/version" | "/metrics" | "/healthz" | "/ready")
             | (Phase::Draining, "/evaluationlog" | "/export") => false,
-            // The results of asynchronous jobs that end meanwhile.
+            // The results of asynchronous jobs that end during the shutdown.
             (Phase::Draining, path) if path == "/jobs" || path.starts_with("/jobs/") => false,
             (_, path) if path.starts_with("/health/") || path.starts_with("/v2/health/") => false,
             (Phase::Draining, "/prediction") => body.is_none_or(|bytes| bytes > MAX_QUICK_BODY),

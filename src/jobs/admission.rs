@@ -54,12 +54,18 @@ impl Admissions {
                 own.jobs == 0 || all <= self.limit
             }
         };
-        if !fits {
-            return None;
-        }
-        let sum = Held { jobs: own.jobs + 1, weight: own.weight.saturating_add(weight) };
-        held.insert(user.to_owned(), sum);
-        Some(Admitted { admissions: Arc::clone(self), user: user.to_owned(), weight })
+        fits.then(|| self.added(&mut held, user, weight))
+    }
+
+    /// Admits a job whatever the limit is: something else limits the number of such jobs.
+    pub(super) fn add(self: &Arc<Self>, user: &str, weight: u64) -> Admitted {
+        self.added(&mut self.lock(), user, weight)
+    }
+
+    fn added(self: &Arc<Self>, held: &mut HashMap<String, Held>, user: &str, weight: u64) -> Admitted {
+        let own = held.entry(user.to_owned()).or_default();
+        *own = Held { jobs: own.jobs + 1, weight: own.weight.saturating_add(weight) };
+        Admitted { admissions: Arc::clone(self), user: user.to_owned(), weight }
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -211,7 +211,7 @@ mod tests {
         queue.push("ann");
         queue.push("ann");
         // The first one is given up while it waits, the second one after it got its turn.
-        queue.waiting.remove(0);
+        drop(queue.waiting.remove(0));
         drop(first);
         assert_eq!(queue.capacity.running(), 1);
         queue.waiting.clear();

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tokio::task::{JoinError, spawn_blocking};
 
-use admission::{Admissions, Share};
+use admission::{Admissions, Admitted, Share};
 use fair::{Capacity, Permit};
 
 pub(crate) use ticket::Ticket;
@@ -138,17 +138,11 @@ impl<K: Eq + Hash> JobQueues<K> {
         ticket: &Ticket,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, JobError> {
-        let Some(admitted) = self.trainings.admit(ticket.user(), bytes) else {
+        let Some(admitted) = admit(&self.trainings, ticket, bytes) else {
             metrics().job_refused(self.heavy.name, Refusal::Bytes);
             return Err(JobError::TooManyBytes { limit: self.trainings.limit() });
         };
         self.heavy.run_admitted(admitted, Some(self.lock_of(model)), ticket, job).await
-    }
-
-    /// Whether a training of this user on an upload of `bytes` would be refused now.
-    pub(crate) fn check_training(&self, user: &str, bytes: u64) -> Result<(), JobError> {
-        let admitted = self.trainings.admit(user, bytes);
-        admitted.map(drop).ok_or(JobError::TooManyBytes { limit: self.trainings.limit() })
     }
 
     /// Runs an import, not during a training of its model.
@@ -238,12 +232,6 @@ impl JobQueue {
         self.run_locked(None, ticket, job).await
     }
 
-    /// Whether a job of this user would be refused now.
-    pub(crate) fn check(&self, user: &str) -> Result<(), JobError> {
-        let full = JobError::Full { waiting: self.length, limit: self.limit };
-        self.accepted.admit(user, 1).map(drop).ok_or(full)
-    }
-
     /// Runs a job that changes a model: one at a time per lock. It takes no capacity while it waits for the lock.
     async fn run_locked<T: Send + 'static>(
         &self,
@@ -251,7 +239,7 @@ impl JobQueue {
         ticket: &Ticket,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, JobError> {
-        let Some(accepted) = self.accepted.admit(ticket.user(), 1) else {
+        let Some(accepted) = admit(&self.accepted, ticket, 1) else {
             metrics().job_refused(self.name, Refusal::Full);
             return Err(JobError::Full { waiting: self.length, limit: self.limit });
         };
@@ -286,6 +274,14 @@ impl JobQueue {
         // Tokio catches a panic of the job.
         spawn_blocking(guarded).await.map_err(|error| JobError::Panicked(message(error)))
     }
+}
+
+/// Admits a job. One that no client waits for is always admitted: it was accepted when it was stored.
+fn admit(admissions: &Arc<Admissions>, ticket: &Ticket, weight: u64) -> Option<Admitted> {
+    if ticket.is_patient() {
+        return Some(admissions.add(ticket.user(), weight));
+    }
+    admissions.admit(ticket.user(), weight)
 }
 
 /// A job that waits.

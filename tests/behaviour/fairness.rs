@@ -1,8 +1,10 @@
 //! Users share the capacity of the server: one with much work delays another one by a single job.
 
+use std::thread;
+
 use serde_json::Value;
 
-use crate::common::{Form, JobClient, Launch, TestServer, separable};
+use crate::common::{Form, JobClient, Launch, Request, TestServer, separable, until};
 
 fn launch() -> Launch {
     Launch::new().env("MOODLE_MLBACKEND_PYTHON_USERS", "ann:pw-ann,bob:pw-bob").with_faults()
@@ -44,15 +46,27 @@ fn the_training_of_a_user_waits_for_one_job_of_another_user_alone() {
 
 #[test]
 fn a_full_queue_of_one_user_refuses_no_other_user() {
-    let server = launch().env("MOODLE_MLBACKEND_JOBS", "1").env("MOODLE_MLBACKEND_QUEUE_LENGTH", "2").start();
+    let launch = launch().env("MOODLE_MLBACKEND_JOBS", "1").env("MOODLE_MLBACKEND_QUEUE_LENGTH", "2");
+    let server = launch.env("MOODLE_MLBACKEND_METRICS_USER", "bob").start();
     let (ann, bob) = (JobClient::new(&server, "ann"), JobClient::new(&server, "bob"));
     with_much_work(&server, 2);
-    let reply = ann.post("/evaluation", &evaluation("a9"));
+    let are_waiting = |count: usize| {
+        let line = format!("moodle_mlbackend_queue_length{{queue=\"heavy\"}} {count}");
+        bob.get("/metrics").text().contains(&line)
+    };
+    until("the jobs wait", || are_waiting(2));
+    // A request that waits for its reply.
+    let evaluate =
+        |client: JobClient| client.send(Request::new("POST", "/evaluation").form(&evaluation("m")));
+    let reply = evaluate(ann);
     assert_eq!(reply.status, 503, "{}", reply.text());
     assert!(reply.text().contains("MOODLE_MLBACKEND_QUEUE_LENGTH"), "{}", reply.text());
-    let accepted = bob.start("/evaluation", &evaluation("b"));
-    server.release();
-    assert_eq!(bob.ended(&accepted)["state"], "done");
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| evaluate(bob));
+        until("it waits or is refused", || waiting.is_finished() || are_waiting(3));
+        server.release();
+        assert_eq!(waiting.join().expect("a reply").status, 200);
+    });
 }
 
 #[test]

@@ -23,7 +23,7 @@ use actix_web::{rt, web};
 use tracing::Instrument as _;
 
 use super::error::{HttpError, chain};
-use super::operations::{Job, check, perform, ticket};
+use super::operations::{Job, perform, ticket};
 use super::state::AppState;
 use crate::config::KEEP_JOBS;
 use running::Live;
@@ -34,7 +34,6 @@ const TAKE_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Stores a job and starts it. Returns its id.
 async fn start(state: &web::Data<AppState>, job: Job) -> Result<JobId, HttpError> {
-    check(state, &job)?;
     let add = {
         let state = state.clone();
         move || {

@@ -69,7 +69,7 @@ impl Running {
         Some(lock(&self.jobs).get(id)?.has_ended.subscribe())
     }
 
-    /// Gives up the jobs that have not started. They stay stored, and the next server takes them.
+    /// Withdraws the jobs that have not started. They stay stored, and the next server takes them.
     pub(in crate::http) fn withdraw_waiting(&self) {
         for entry in lock(&self.jobs).values_mut() {
             if entry.reporter.progress().0 == Phase::Waiting && !entry.reporter.is_cancelled() {

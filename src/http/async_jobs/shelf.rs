@@ -160,7 +160,7 @@ impl Shelf {
                 continue;
             };
             // Its process can have ended it in between.
-            if self.record(&id)?.is_some_and(|record| record.end.is_none()) {
+            if matches!(self.record(&id), Ok(Some(record)) if record.end.is_none()) {
                 taken.push((id, lease));
             }
         }
@@ -177,7 +177,7 @@ impl Shelf {
                 if now.saturating_sub(modified) > MAX_INCOMPLETE_TIME {
                     self.remove(&id)?;
                 }
-            } else if self.record(&id)?.is_none() {
+            } else if matches!(self.record(&id), Ok(None)) {
                 self.remove(&id)?;
             }
         }

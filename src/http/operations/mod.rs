@@ -48,16 +48,6 @@ pub(in crate::http) fn ticket(state: &AppState, job: &Job) -> Ticket {
     Ticket::new(user, &listed.map_or_else(Reporter::unlisted, begin))
 }
 
-/// The refusal of a job that could not be queued now.
-pub(in crate::http) fn check(state: &AppState, job: &Job) -> Result<(), HttpError> {
-    let user = job.actor.user();
-    match job.task {
-        Task::Training => Ok(state.jobs.check_training(user, job.bytes)?),
-        Task::Evaluation { .. } => Ok(state.jobs.heavy.check(user)?),
-        Task::Prediction | Task::Explanation { .. } => Ok(()),
-    }
-}
-
 /// Does a job, and records it in the audit trail.
 pub(in crate::http) async fn perform(
     state: web::Data<AppState>,
