@@ -50,8 +50,9 @@ fn a_job_has_byte_for_byte_the_reply_of_its_route() {
         assert_eq!(expected.status, 200, "{}", expected.text());
         let id = client.start(route, &prediction("m"));
         client.ended(&id);
-        let job = client.get(&format!("/jobs/{id}")).text();
-        assert!(job.ends_with(&format!(",\"result\":{}}}", expected.text())), "{route}: {job}");
+        let job = client.get(&format!("/jobs/{id}"));
+        let end = format!(",\"result\":{}}}", expected.text());
+        assert!(job.text().ends_with(&end), "{route}: {}", job.text());
     }
     let job = client.ended(&client.start("/evaluation", &evaluation("m")));
     assert_eq!(job["result"]["status"], 0, "{job}");

@@ -13,7 +13,7 @@ fn launch() -> Launch {
 }
 
 fn trained_on(server: &crate::common::TestServer, id: &str) -> serde_json::Value {
-    server.get(&format!("/models/{id}/d")).json()["samples"].clone()
+    server.get(&format!("/models?uniqueid={id}")).json()["models"][0]["samples"].clone()
 }
 
 #[test]

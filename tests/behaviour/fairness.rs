@@ -11,7 +11,7 @@ fn launch() -> Launch {
 }
 
 fn evaluation(id: &str) -> Form {
-    Form::model(id, "e").evaluation(1).file("dataset", &separable(60, false))
+    Form::model(id, "e").evaluation(1).file("dataset", &separable(40, false))
 }
 
 fn training(id: &str) -> Form {
@@ -36,7 +36,7 @@ fn time_of_end(job: &Value) -> String {
 fn the_training_of_a_user_waits_for_one_job_of_another_user_alone() {
     let server = launch().env("MOODLE_MLBACKEND_JOBS", "1").start();
     let (ann, bob) = (JobClient::new(&server, "ann"), JobClient::new(&server, "bob"));
-    let work = with_much_work(&server, 6);
+    let work = with_much_work(&server, 3);
     let training = bob.start("/training", &training("b"));
     server.release();
     let training = time_of_end(&bob.ended(&training));
