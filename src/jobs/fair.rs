@@ -122,10 +122,12 @@ mod tests {
 
     use super::*;
 
+    type WaitingJob = std::pin::Pin<Box<dyn Future<Output = Permit>>>;
+
     /// Jobs of users that wait, in the order in which they came.
     struct Queue {
         capacity: Arc<Capacity>,
-        waiting: Vec<(&'static str, std::pin::Pin<Box<dyn Future<Output = Permit>>>)>,
+        waiting: Vec<(&'static str, WaitingJob)>,
     }
 
     impl Queue {

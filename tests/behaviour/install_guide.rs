@@ -141,6 +141,7 @@ fn every_variable_in_the_guides_and_deployment_files_is_a_setting() {
     let mut known: BTreeSet<String> = settings_tables(&read(SETTINGS)).into_keys().collect();
     known.insert("MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME".to_owned()); // only refused
     known.insert("MOODLE_MLBACKEND_REPLAY_PASSWORD".to_owned()); // of a command
+    known.insert("MOODLE_MLBACKEND_JOBS_PASSWORD".to_owned()); // the same
     let mut files = vec![Path::new(ROOT).join("INSTALL.md"), Path::new(ROOT).join("README.md")];
     for directory in [
         "deploy",
