@@ -15,7 +15,7 @@ use crate::store::{DirHash, ModelId, ModelKey};
 const LOCAL: &str = "local";
 
 /// The person or program that started an operation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
     user: String,
     address: String,
@@ -33,6 +33,12 @@ impl Actor {
     #[must_use]
     pub fn user(&self) -> &str {
         &self.user
+    }
+
+    /// The id of the request.
+    #[must_use]
+    pub fn request(&self) -> Option<&str> {
+        self.request.as_deref()
     }
 
     /// A user of this machine.

@@ -31,6 +31,8 @@ pub enum Operation {
     SampleDownload,
     /// The files about a model for an auditor.
     AuditBundle,
+    /// The cancellation of an asynchronous job, or the removal of its result.
+    JobDeletion,
     /// The conversion of a model of the Python server.
     Migration,
     /// The removal of what the retention settings no longer keep.
@@ -45,7 +47,12 @@ impl Operation {
     pub const fn is_change(self) -> bool {
         !matches!(
             self,
-            Self::Prediction | Self::Explanation | Self::Export | Self::SampleDownload | Self::AuditBundle
+            Self::Prediction
+                | Self::Explanation
+                | Self::Export
+                | Self::SampleDownload
+                | Self::AuditBundle
+                | Self::JobDeletion
         )
     }
 
@@ -70,6 +77,7 @@ impl Operation {
             Self::Rollback => "rollback",
             Self::SampleDownload => "sample-download",
             Self::AuditBundle => "audit-bundle",
+            Self::JobDeletion => "job-deletion",
             Self::Migration => "migration",
             Self::Pruning => "pruning",
             Self::Repair => "repair",

@@ -86,6 +86,7 @@ impl Audited for BackendError {
             }
             ErrorKind::NotTrained => Verdict::NoResult,
             ErrorKind::UnusableModel | ErrorKind::Unavailable | ErrorKind::Internal => Verdict::Failed,
+            ErrorKind::Cancelled => Verdict::Abandoned,
         };
         Outcome::error(result, kind.name())
     }

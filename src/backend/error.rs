@@ -29,6 +29,8 @@ pub enum ErrorKind {
     NoSpace,
     /// The object store of the models cannot be reached; a repetition may help.
     Unavailable,
+    /// The operation was cancelled; nothing was changed.
+    Cancelled,
     /// The program or the machine failed; the message is for the log, never for the client.
     Internal,
 }
@@ -45,6 +47,7 @@ impl ErrorKind {
             Self::NoBackground => "no background",
             Self::NoSpace => "no space",
             Self::Unavailable => "storage unavailable",
+            Self::Cancelled => "cancelled",
             Self::Internal => "internal error",
         }
     }
@@ -178,6 +181,9 @@ pub enum BackendError {
          repeats a training or a prediction when another course has new data."
     )]
     NoSpace,
+    /// The operation was cancelled before it changed anything.
+    #[error("The job was cancelled. Nothing was changed.")]
+    Cancelled,
     /// The uploaded dataset cannot be read from the disk.
     #[error("the uploaded dataset cannot be read: {0}")]
     UnreadableUpload(#[source] io::Error),
@@ -235,6 +241,7 @@ impl BackendError {
             Self::NoBackground(_) => ErrorKind::NoBackground,
             Self::NoSpace => ErrorKind::NoSpace,
             Self::StoreUnavailable(_) => ErrorKind::Unavailable,
+            Self::Cancelled => ErrorKind::Cancelled,
             Self::UnreadableUpload(_)
             | Self::UnopenableUpload(_)
             | Self::TemporaryDirectory(_)

@@ -6,6 +6,7 @@
 use std::str::FromStr;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use tracing::info_span;
 
 use super::current_model::CurrentModel;
@@ -13,8 +14,10 @@ use super::learning_threads::on_learning_threads;
 use super::observation::{Facts, observe};
 use super::reply::{EvaluationFigures, EvaluationReply, Status};
 use super::score::probabilities;
+use super::train::unless_cancelled;
 use super::{BackendError, NOT_TRAINED, Upload, open};
 use crate::dataset::{DataQuality, Labelled, Limits, read_labelled};
+use crate::jobs::Reporter;
 use crate::learning::{self, Drift, Evaluation, Groups, Progress};
 use crate::model::Model;
 use crate::report::{self, DatasetFacts, PreviousRun, ReportError, RunReport};
@@ -25,7 +28,7 @@ use crate::telemetry::metrics::{Operation, Outcome as Ending};
 const MAX_RUNS_TO_LOOK_AT: usize = 5;
 
 /// The parameters of an evaluation.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EvaluationRequest {
     /// The minimum score (weighted F1).
     pub min_score: f64,
@@ -40,7 +43,7 @@ pub struct EvaluationRequest {
 }
 
 /// What the `info` of a good evaluation has. The other sentences are Moodle's and are always there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum EvaluationInfo {
     /// The result in a few sentences.
     #[default]
@@ -76,13 +79,43 @@ pub fn evaluate(
     limits: &Limits,
     progress: &dyn Progress,
 ) -> Result<EvaluationReply, BackendError> {
+    evaluate_reporting(model_dir, trained, dataset, request, limits, progress, &Reporter::default())
+}
+
+/// The same, unless the work of the reporter is cancelled: then no run is stored.
+pub(crate) fn evaluate_reporting(
+    model_dir: &ModelDir,
+    trained: Option<&ModelDir>,
+    dataset: impl Into<Upload>,
+    request: &EvaluationRequest,
+    limits: &Limits,
+    progress: &dyn Progress,
+    reporter: &Reporter,
+) -> Result<EvaluationReply, BackendError> {
     let ending = |reply: &EvaluationReply| {
         if reply.figures.is_some() { Ending::Done } else { Ending::NoResult }
     };
     let dataset = dataset.into();
     observe(Operation::Evaluation, ending, |observed| {
-        evaluate_observed(model_dir, trained, dataset, request, limits, progress, observed)
+        if !reporter.start() {
+            return Err(BackendError::Cancelled);
+        }
+        evaluate_observed(
+            model_dir,
+            trained,
+            dataset,
+            request,
+            limits,
+            Watch { progress, reporter },
+            observed,
+        )
     })
+}
+
+/// The observers of an evaluation.
+struct Watch<'a> {
+    progress: &'a dyn Progress,
+    reporter: &'a Reporter,
 }
 
 fn evaluate_observed(
@@ -91,7 +124,7 @@ fn evaluate_observed(
     dataset: Upload,
     request: &EvaluationRequest,
     limits: &Limits,
-    progress: &dyn Progress,
+    Watch { progress, reporter }: Watch<'_>,
     observed: &mut Facts,
 ) -> Result<EvaluationReply, BackendError> {
     let started = Timestamp::now();
@@ -135,6 +168,7 @@ fn evaluate_observed(
         Outcome::none(Status::GENERAL_ERROR, mismatch)
     }
     .compared(request);
+    unless_cancelled(reporter)?;
     observed.score = outcome.measured.as_ref().map(|evaluation| evaluation.mean.f1);
 
     let _publish = info_span!("publish").entered();
@@ -161,6 +195,7 @@ fn evaluate_observed(
         EvaluationInfo::Result => reply.info.extend(report::result_sentences(&report)),
         EvaluationInfo::Bare => {}
     }
+    unless_cancelled(reporter)?;
     run.publish()?;
     Ok(reply)
 }

@@ -7,6 +7,7 @@ mod audit_bundle;
 mod audited;
 mod check;
 mod current_model;
+mod disk_usage;
 mod error;
 mod evaluate;
 mod explain;
@@ -32,7 +33,9 @@ pub use audit_bundle::audit_bundle;
 pub use audited::Audited;
 pub use check::check;
 pub use current_model::uses_imported_model;
+pub use disk_usage::disk_usage;
 pub use error::{BackendError, ErrorKind};
+pub(crate) use evaluate::evaluate_reporting;
 pub use evaluate::{EvaluationInfo, EvaluationRequest, evaluate, evaluation_log};
 pub use explain::{
     BackgroundOrigin, BackgroundSamples, ExplainedOutput, ExplainedSample, Explanation, ExplanationMethod,

@@ -13,6 +13,7 @@ use crate::learning::{Progress, TrainingPhase, TrainingTime};
 pub struct TimeBudget<F> {
     started: Instant,
     limit: Duration,
+    reporter: Reporter,
     report: F,
 }
 
@@ -27,13 +28,18 @@ impl<F: Fn(usize, usize) + Sync> TimeBudget<F> {
     /// The time starts now. `report` is called from several threads with the numbers of finished and of requested
     /// iterations.
     pub fn new(limit: Duration, report: F) -> Self {
-        Self { started: Instant::now(), limit, report }
+        Self::cancellable(limit, Reporter::default(), report)
+    }
+
+    /// The same for work that can be cancelled: it then starts no iteration either.
+    pub(crate) fn cancellable(limit: Duration, reporter: Reporter, report: F) -> Self {
+        Self { started: Instant::now(), limit, reporter, report }
     }
 }
 
 impl<F: Fn(usize, usize) + Sync> Progress for TimeBudget<F> {
     fn should_stop(&self) -> bool {
-        self.started.elapsed() >= self.limit
+        self.reporter.is_cancelled() || self.started.elapsed() >= self.limit
     }
 
     fn iteration_done(&self, done: usize, requested: usize) {
@@ -91,6 +97,10 @@ impl TrainingClock {
 
 impl TrainingTime for TrainingClock {
     fn used(&self) -> f64 {
+        // The training ends as if its time was up, and is then discarded.
+        if self.reporter.is_cancelled() {
+            return f64::INFINITY;
+        }
         let elapsed = self.started.elapsed();
         self.log_progress(elapsed);
         let used = elapsed.as_secs_f64() / self.limit.as_secs_f64();

@@ -87,7 +87,9 @@ fn train_observed(
     observed: &mut Facts,
     reporter: &Reporter,
 ) -> Result<Training, BackendError> {
-    reporter.enters(Phase::Reading);
+    if !reporter.start() {
+        return Err(BackendError::Cancelled);
+    }
     let (header, batch) = info_span!("parse").in_scope(|| {
         let file = read_labelled(open(dataset)?, limits)?;
         let header = file.header.clone();
@@ -174,6 +176,7 @@ impl Merge<'_> {
         let mut model = on_learning_threads(|| learning::train_within(&samples, &clock))?;
         // Ends the span of its last phase.
         drop(clock);
+        unless_cancelled(reporter)?;
         observed.log_loss = model.log_loss;
         if !set_aside.is_empty() {
             let rows: usize = set_aside.iter().map(|(_, samples)| samples).sum();
@@ -208,19 +211,28 @@ impl Merge<'_> {
             IMPORTED: imported.is_some(),
             SAMPLES_SINCE: stored.first_day().and_then(samples_age::date),
         });
-        let model = if let Some(imported) = imported {
-            imported
-        } else {
-            let onnx = model::to_onnx(&model);
-            // A model that cannot be read must not replace one that can.
-            Model::load(&onnx)?;
-            onnx
+        let model = match imported {
+            Some(imported) => imported,
+            None => checked_onnx(&model)?,
         };
         let samples = stored.to_bytes()?;
+        unless_cancelled(reporter)?;
         let new = NewGeneration { model: &model, samples: Some(&samples), facts: &facts };
         let generation = model_dir.publish(&lock, &new)?;
         Ok(trained(rows, Some(generation.number())))
     }
+}
+
+/// The model as ONNX. One that cannot be read must not replace one that can.
+fn checked_onnx(model: &TrainedModel) -> Result<Vec<u8>, BackendError> {
+    let onnx = model::to_onnx(model);
+    Model::load(&onnx)?;
+    Ok(onnx)
+}
+
+/// Fails if the work was cancelled. What it has done so far is not published.
+pub(super) fn unless_cancelled(reporter: &Reporter) -> Result<(), BackendError> {
+    if reporter.is_cancelled() { Err(BackendError::Cancelled) } else { Ok(()) }
 }
 
 /// The stored samples without outdated ones, and the number of these.

@@ -44,7 +44,7 @@ impl Exit {
             Self::Usage => "The arguments are wrong; nothing was done.",
             Self::Negative => {
                 "The work was done, and its result is negative: evaluate found the model not good enough, train found too \
-                 few samples of a class, replay got another reply than the recorded one, anonymize lost too much of what \
+                 few samples of a class, replay got another reply than the recorded one, jobs found a job that failed or was cancelled, anonymize lost too much of what \
                  can be learned."
             }
             Self::Interrupted => "Ctrl-C or another signal ended it.",

@@ -302,6 +302,25 @@ pub(super) const SHAPES: &[Shape] = &[
 }"#,
     },
     Shape {
+        command: "jobs",
+        title: "With `--json`, the job as the server describes it (`GET /jobs/{id}`); without an id a list of them, without `result`:",
+        example: r#"
+{
+  "id": "5b1f7a2c9d0e4f365b1f7a2c9d0e4f36",
+  "operation": "training",
+  "uniqueid": "2355ab7dda5e2a8bb1273041e8ad1be10a65215f",
+  "dirhash": "8f2c6b1d8d3c4e5f8f2c6b1d8d3c4e5f",
+  "user": "moodle",
+  "state": "done",
+  "requested": "2026-11-27T17:54:08.123456789Z",
+  "ended": "2026-11-27T17:55:08.123456789Z",
+  "progress": { "phase": "comparing", "done": 0.4 },
+  "status": 200,
+  "error": "The dataset cannot be used: ….",
+  "result": { "status": 0, "info": [] }
+}"#,
+    },
+    Shape {
         command: "replay",
         title: "With `--json`; `body` is null when it is binary, `same_as_recorded` when there is no recorded reply:",
         example: r#"

@@ -24,6 +24,7 @@ pub mod health;
 pub mod import;
 mod input;
 pub mod inspect;
+pub mod jobs;
 #[cfg(test)]
 mod json_shapes;
 pub mod local;
@@ -91,6 +92,7 @@ enum Command {
     Health(health::Args),
     Import(import::Args),
     Inspect(inspect::Args),
+    Jobs(jobs::Args),
     Man(man::Args),
     Migrate(migrate::Args),
     Passwd(passwd::Args),
@@ -146,6 +148,7 @@ pub fn run() -> ExitCode {
         Ok(Cli { command: Command::Doctor(args) }) => doctor::run(&args),
         Ok(Cli { command: Command::Health(args) }) => health::run(&args),
         Ok(Cli { command: Command::Inspect(args) }) => inspect::run(&args),
+        Ok(Cli { command: Command::Jobs(args) }) => jobs::run(&args),
         Ok(Cli { command: Command::Migrate(args) }) => migrate::run(&args),
         Ok(Cli { command: Command::Passwd(args) }) => passwd::run(&args),
         Ok(Cli { command: Command::Prune(_) }) => prune::run(&command_line(|| subcommand("prune"))),

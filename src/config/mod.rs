@@ -25,6 +25,7 @@ mod setting;
 mod settings;
 #[cfg(test)]
 mod settings_page;
+mod shares;
 mod tls;
 mod toml_file;
 mod user_names;
@@ -45,6 +46,7 @@ pub use removed::warn_about_removed_variables;
 pub use retention::RetentionArgs;
 pub use setting::Setting;
 pub use settings::{CommandLine, Settings, without_empty_variables};
+pub use shares::{KEEP_JOB_SECONDS, KEEP_JOBS, MAX_DISK_PER_USER, Shares};
 pub use tls::{TlsArgs, TlsFiles};
 pub use user_names::UserNames;
 pub use variables::{
@@ -121,11 +123,11 @@ pub struct Config {
     /// Maximum number of concurrent trainings and evaluations [default: the number of cores]
     #[arg(long, env = "MOODLE_MLBACKEND_JOBS", value_name = "N", default_value_t = cores(), hide_default_value = true, value_parser = at_least_one)]
     pub jobs: usize,
-    /// Evaluations that may wait in the queue; when it is full, the server responds with 503 and a Retry-After header
+    /// Evaluations of a user that may wait in the queue; when there are more, the server responds with 503 and a Retry-After header
     #[arg(long, env = "MOODLE_MLBACKEND_QUEUE_LENGTH", value_name = "N", default_value_t = 32, value_parser = whole::<usize>)]
     pub queue_length: usize,
     /// Maximum size of the uploads of all trainings that run or wait in the queue; the server responds to further ones
-    /// with 503 and a Retry-After header
+    /// with 503 and a Retry-After header, but one training of each user is always accepted
     #[arg(long, env = "MOODLE_MLBACKEND_QUEUE_BYTES", value_name = "BYTES", default_value = "4GiB", value_parser = bytes)]
     pub queue_bytes: u64,
     /// Seconds that a request may wait in the queue before the server responds with 503 and a Retry-After header
@@ -138,6 +140,9 @@ pub struct Config {
     /// Memory for models that are kept loaded between predictions; 0 keeps none
     #[arg(long, env = "MOODLE_MLBACKEND_MODEL_CACHE", value_name = "BYTES", default_value = "64MiB", value_parser = bytes_or_none)]
     pub model_cache: u64,
+    /// The shares of one user.
+    #[command(flatten)]
+    pub shares: Shares,
     /// Settings about listening.
     #[command(flatten)]
     pub listen: Listen,

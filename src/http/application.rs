@@ -8,6 +8,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::rt::task::JoinHandle;
 use actix_web::{rt, web};
 
+use super::async_jobs;
 use super::connection::listener;
 use super::connection::sockets::{self, ListeningSocket, SocketFile};
 use super::connection::tls::Tls;
@@ -112,6 +113,7 @@ fn run(
         on_hangup(state.clone(), reloader.exposed_at(exposed), certificate.into_iter().collect());
         rt::spawn(report_interrupted(state.clone()));
         let mut tasks = vec![rt::spawn(apply_retention(state.clone())), rt::spawn(heartbeats.report())];
+        tasks.push(rt::spawn(async_jobs::keep(state.clone())));
         tasks.extend(tls.map(|tls| rt::spawn(watch_certificate(tls))));
         announce(&urls);
         let ended = server.await.map_err(StartError::Server);

@@ -80,6 +80,7 @@ impl Audited for HttpError {
                 (Verdict::Refused, "busy")
             }
             Self::Stopping => (Verdict::Refused, "stopping"),
+            Self::Cancelled => (Verdict::Abandoned, "cancelled"),
             Self::NothingToExport => (Verdict::NoResult, "no model"),
             Self::Internal { .. } => (Verdict::Failed, "internal error"),
             _ => (Verdict::Refused, "bad input"),

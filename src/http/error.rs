@@ -18,8 +18,8 @@ use super::response::text;
 use crate::auth::throttle::Wait;
 use crate::backend::{self, BackendError};
 use crate::config::{
-    ADMINS, BodyRate, ConfigError, ISOLATE_USERS, LOGIN_FAILURES, METRICS_USER, PUBLIC_URL, TEMP_DIR, USERS,
-    VIEWERS,
+    ADMINS, BodyRate, ConfigError, ISOLATE_USERS, KEEP_JOB_SECONDS, KEEP_JOBS, LOGIN_FAILURES,
+    MAX_DISK_PER_USER, METRICS_USER, PUBLIC_URL, TEMP_DIR, USERS, VIEWERS,
 };
 use crate::dataset::{DatasetError, Dimension};
 use crate::fs::is_no_space;
@@ -142,6 +142,18 @@ pub(crate) enum HttpError {
     SharedModels,
     #[error("No model is stored under this uniqueid and dirhash.")]
     NoSuchModel,
+    #[error(
+        "No job has this id: there was none, it is a job of another user, or it ended longer ago than {KEEP_JOB_SECONDS} or \
+         {KEEP_JOBS} keep it."
+    )]
+    NoSuchJob,
+    #[error("Another process of this server has this job, and it has not ended. Cancel it later.")]
+    JobElsewhere,
+    #[error(
+        "The files of this user may take {quota} ({MAX_DISK_PER_USER}). They take {used:.1} already, and this request sends \
+         {bytes:.1}. Delete models that are no longer needed, or raise the limit."
+    )]
+    DiskQuota { used: ByteSize, bytes: ByteSize, quota: ByteSize },
     #[error("No samples of this model are kept: it was imported, or never trained.")]
     NoSamples,
     #[error("There is nothing at this address. Give Moodle the server's host and port, without a path.")]
@@ -193,6 +205,8 @@ pub(crate) enum HttpError {
     QueueTimeout(Duration),
     #[error("The server is stopping. {REPEAT}")]
     Stopping,
+    #[error("The job was cancelled. Nothing was changed.")]
+    Cancelled,
     #[error("There is nothing to export.")]
     NothingToExport,
     #[error(transparent)]
@@ -291,9 +305,13 @@ impl ResponseError for HttpError {
             Self::NotMetricsUser | Self::Viewer | Self::NotAdmin | Self::OtherUser | Self::ForeignOrigin => {
                 StatusCode::FORBIDDEN
             }
-            Self::NoSuchUser | Self::SharedModels | Self::NoSuchModel | Self::NoSamples | Self::NotFound => {
-                StatusCode::NOT_FOUND
-            }
+            Self::NoSuchUser
+            | Self::SharedModels
+            | Self::NoSuchModel
+            | Self::NoSuchJob
+            | Self::NoSamples
+            | Self::NotFound => StatusCode::NOT_FOUND,
+            Self::DiskQuota { .. } => StatusCode::INSUFFICIENT_STORAGE,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooManyFailures(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::BadRequest(_)
@@ -313,9 +331,11 @@ impl ResponseError for HttpError {
             | Self::QueueTimeout(_)
             | Self::Stopping
             | Self::NothingToExport => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Cancelled | Self::JobElsewhere => StatusCode::CONFLICT,
             Self::Backend(error) => match error.kind() {
                 backend::ErrorKind::BadInput => StatusCode::BAD_REQUEST,
                 backend::ErrorKind::Conflict
+                | backend::ErrorKind::Cancelled
                 | backend::ErrorKind::NotTrained
                 | backend::ErrorKind::NoBackground => StatusCode::CONFLICT,
                 backend::ErrorKind::NoSpace => StatusCode::INSUFFICIENT_STORAGE,
@@ -340,7 +360,11 @@ impl ResponseError for HttpError {
 impl From<BackendError> for HttpError {
     fn from(error: BackendError) -> Self {
         let BackendError::Dataset(DatasetError::TooLarge { what, .. }) = error else {
-            return Self::Backend(error);
+            return if matches!(error, BackendError::Cancelled) {
+                Self::Cancelled
+            } else {
+                Self::Backend(error)
+            };
         };
         let setting = match what {
             Dimension::Samples => "MOODLE_MLBACKEND_MAX_ROWS",
@@ -363,6 +387,7 @@ impl From<JobError> for HttpError {
             JobError::Full { waiting, limit } => Self::QueueFull { waiting, limit },
             JobError::TooManyBytes { limit } => Self::QueueBytes(ByteSize(limit)),
             JobError::TimedOut(time) => Self::QueueTimeout(time),
+            JobError::Cancelled => Self::Cancelled,
             JobError::Panicked(_) => Self::internal("running a job", error),
         }
     }

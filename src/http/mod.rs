@@ -4,16 +4,19 @@
 //! Must not know how a dataset is read, what a model is or how it is stored.
 
 mod application;
+mod async_jobs;
 mod audit;
 pub(crate) mod connection;
 mod dashboard;
 mod debug_copy;
+mod disk_quota;
 pub(crate) mod error;
 pub(crate) mod extract;
 mod long_reply;
 pub(crate) mod middleware;
 mod monitoring;
 mod openapi;
+mod operations;
 mod problem;
 mod reload;
 mod response;

@@ -39,7 +39,8 @@ pub(crate) struct Problem {
 
 /// Whether the errors of this path are problem details.
 pub(super) fn applies_to(path: &str) -> bool {
-    path.strip_prefix("/models").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    let is_at = |root| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    is_at("/models") || is_at("/jobs")
 }
 
 /// The response to an error; `prefix` is the path below which a proxy publishes the server.
@@ -125,6 +126,17 @@ const BUSY: Kind =
     new("busy", "The server is busy", "Repeat the request after the seconds in the header Retry-After.");
 const TOO_LARGE: Kind =
     new("request-too-large", "The request is too large", "Shorten what the detail names.");
+const NO_JOB: Kind = new("no-such-job", "No such job", "Compare the id with those of GET /jobs.");
+const JOB_CONFLICT: Kind = new(
+    "job-conflict",
+    "The state of the job does not permit this",
+    "Look at the job with GET /jobs/{id} and repeat the request in a minute.",
+);
+const DISK_QUOTA: Kind = new(
+    "disk-quota",
+    "The user's share of the disk is used up",
+    "Delete models of this user, or raise MOODLE_MLBACKEND_MAX_DISK_PER_USER.",
+);
 const INTERNAL: Kind = new(
     "internal-error",
     "Internal error",
@@ -132,7 +144,7 @@ const INTERNAL: Kind = new(
 );
 
 /// All kinds, for the documentation.
-pub(super) const KINDS: [Kind; 18] = [
+pub(super) const KINDS: [Kind; 21] = [
     NO_CREDENTIALS,
     WRONG_CREDENTIALS,
     TOO_MANY_FAILURES,
@@ -150,6 +162,9 @@ pub(super) const KINDS: [Kind; 18] = [
     DISK_FULL,
     BUSY,
     TOO_LARGE,
+    NO_JOB,
+    JOB_CONFLICT,
+    DISK_QUOTA,
     INTERNAL,
 ];
 
@@ -168,6 +183,9 @@ fn kind(error: &HttpError) -> Kind {
         HttpError::NoSuchModel | HttpError::NothingToExport => NO_MODEL,
         HttpError::NoSuchUser | HttpError::SharedModels => NO_USER,
         HttpError::NoSamples => NO_SAMPLES,
+        HttpError::NoSuchJob => NO_JOB,
+        HttpError::JobElsewhere | HttpError::Cancelled => JOB_CONFLICT,
+        HttpError::DiskQuota { .. } => DISK_QUOTA,
         HttpError::QueueFull { .. }
         | HttpError::QueueBytes(_)
         | HttpError::QueueTimeout(_)
@@ -195,6 +213,7 @@ fn kind(error: &HttpError) -> Kind {
             backend::ErrorKind::UnusableModel => UNUSABLE,
             backend::ErrorKind::NoSpace => DISK_FULL,
             backend::ErrorKind::Unavailable => BUSY,
+            backend::ErrorKind::Cancelled => JOB_CONFLICT,
             backend::ErrorKind::Internal => INTERNAL,
         },
     }
@@ -206,10 +225,10 @@ mod tests {
 
     #[test]
     fn the_path_decides_about_the_form_of_errors() {
-        for path in ["/models", "/models/", "/models/m/d", "/models/m/d/samples"] {
+        for path in ["/models", "/models/", "/models/m/d", "/models/m/d/samples", "/jobs", "/jobs/x"] {
             assert!(applies_to(path), "{path}");
         }
-        for path in ["/", "/training", "/modelsx", "/model", "/export"] {
+        for path in ["/", "/training", "/modelsx", "/model", "/export", "/jobsx"] {
             assert!(!applies_to(path), "{path}");
         }
     }

@@ -116,6 +116,11 @@ impl Shutdown {
         self.discarded.subscribe()
     }
 
+    /// Whether unfinished jobs are discarded.
+    pub(super) fn is_discarded(&self) -> bool {
+        *self.discarded.borrow()
+    }
+
     fn enter(&self, phase: Phase) {
         lock(&self.state).phase = phase;
     }
@@ -145,6 +150,8 @@ impl RequestGuard {
             (Phase::Serving | Phase::HandingOver, _)
             | (_, "/version" | "/metrics" | "/healthz" | "/ready")
             | (Phase::Draining, "/evaluationlog" | "/export") => false,
+            // The results of asynchronous jobs that end during the shutdown.
+            (Phase::Draining, path) if path == "/jobs" || path.starts_with("/jobs/") => false,
             (_, path) if path.starts_with("/health/") || path.starts_with("/v2/health/") => false,
             (Phase::Draining, "/prediction") => body.is_none_or(|bytes| bytes > MAX_QUICK_BODY),
             _ => true,
@@ -197,9 +204,11 @@ pub(super) async fn stop_on_signal(state: web::Data<AppState>, server: ServerHan
             seconds,
             "shutting down: new connections wait for the next process, running jobs may finish"
         );
+        state.async_jobs.running.withdraw_waiting();
         server.pause().await;
     } else {
         shutdown.enter(Phase::Draining);
+        state.async_jobs.running.withdraw_waiting();
         tracing::info!(seconds, "shutting down: new work is refused, running jobs may finish");
     }
     let finished = async { if hands_over { handed_over(&state).await } else { drained(&state).await } };
@@ -221,7 +230,10 @@ pub(super) async fn stop_on_signal(state: web::Data<AppState>, server: ServerHan
 async fn drained(state: &AppState) {
     let shutdown = &state.shutdown;
     wait_until(|| {
-        state.jobs.is_idle_of_long_work() && shutdown.is_done(Phase::Serving) && !shutdown.expects_follow_up()
+        state.jobs.is_idle_of_long_work()
+            && state.async_jobs.running.is_empty()
+            && shutdown.is_done(Phase::Serving)
+            && !shutdown.expects_follow_up()
     })
     .await;
     shutdown.enter(Phase::Closing);
@@ -235,7 +247,8 @@ async fn handed_over(state: &AppState) {
         let after = begun.elapsed();
         after >= ACCEPTED_TIME && (shutdown.new_connections.is_empty() || after >= FIRST_REQUEST_TIME)
     };
-    wait_until(|| have_begun() && state.jobs.is_idle() && shutdown.is_done(Phase::HandingOver)).await;
+    let are_done = || state.jobs.is_idle() && state.async_jobs.running.is_empty();
+    wait_until(|| have_begun() && are_done() && shutdown.is_done(Phase::HandingOver)).await;
 }
 
 async fn wait_until(condition: impl Fn() -> bool) {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::async_jobs::AsyncJobs;
 use super::connection::new_connections::NewConnections;
 use super::dashboard::Streams;
 use super::error::StartError;
@@ -12,8 +13,8 @@ use crate::audit::Trail;
 use crate::auth::session_file::SessionFile;
 use crate::auth::throttle::Throttle;
 use crate::backend::LoadedModels;
-use crate::config::{Config, unicode_variables};
-use crate::jobs::{JobQueues, WorkList};
+use crate::config::{Config, Shares, unicode_variables};
+use crate::jobs::{JobQueues, QueueLimits, WorkList};
 use crate::store::{BucketFile, ModelDir, ModelKey, OwnPlace, Store, WORKSPACE};
 
 /// The state that all request handlers share.
@@ -24,6 +25,7 @@ pub(crate) struct AppState {
     pub(super) jobs: JobQueues<ModelKey>,
     /// The trainings and evaluations that wait or run.
     pub(super) work: WorkList<ModelKey>,
+    pub(super) async_jobs: AsyncJobs,
     pub(super) streams: Streams,
     pub(super) uploads: Uploads,
     pub(super) models: LoadedModels,
@@ -51,11 +53,19 @@ impl AppState {
                 SessionFile::shared(Arc::new(file))
             }
         };
+        let Shares { keep_jobs, keep_job_time, .. } = config.shares;
         Ok(Self {
             trail: Trail::of(&store),
+            async_jobs: AsyncJobs::of(&store, keep_jobs, keep_job_time),
             store,
             throttle: Throttle::new(config.access.login_failures),
-            jobs: JobQueues::new(config.jobs, config.queue_length, config.queue_bytes, config.queue_time),
+            jobs: JobQueues::new(QueueLimits {
+                jobs: config.jobs,
+                jobs_per_user: config.shares.jobs_of(config.jobs),
+                length: config.queue_length,
+                bytes: config.queue_bytes,
+                timeout: config.queue_time,
+            }),
             work: WorkList::default(),
             streams: Streams::default(),
             uploads: Uploads::open(&config.temp_dir),

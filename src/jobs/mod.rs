@@ -3,9 +3,13 @@
 //! Owns four queues, each with its own capacity, so that neither a training nor a large imported model delays the predictions
 //! of other models, and one lock per model. Trainings are not refused for their number, because Moodle repeats a refused
 //! training only when there is newer data: what limits them is the size of their uploads. `work` lists the long ones, with
-//! their progress.
+//! their progress. The users of the server share the capacity of a queue: `fair` chooses the next job, `admission` how much
+//! may wait.
 //! Must not know what the jobs do.
 
+mod admission;
+mod fair;
+mod ticket;
 mod work;
 
 use std::collections::HashMap;
@@ -14,9 +18,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tokio::task::{JoinError, spawn_blocking};
 
+use admission::{Admissions, Admitted, Share};
+use fair::{Capacity, Permit};
+
+pub(crate) use ticket::Ticket;
 pub(crate) use work::{Phase, Reporter, Work, WorkList};
 
 use crate::telemetry::metrics::{Queue, QueueState, Refusal, metrics};
@@ -33,6 +41,9 @@ pub(crate) enum JobError {
     /// The job waited for the queue timeout.
     #[error("the job did not start within {0:?}")]
     TimedOut(Duration),
+    /// The job was cancelled before it started.
+    #[error("the job was cancelled")]
+    Cancelled,
     /// With the message of the panic.
     #[error("a panic ended a job: {0}")]
     Panicked(String),
@@ -58,58 +69,48 @@ pub(crate) struct JobQueues<K> {
     /// Checks of passwords.
     pub(crate) passwords: JobQueue,
     model_locks: Mutex<HashMap<K, ModelLock>>,
-    trainings: Arc<Trainings>,
+    /// The trainings that are queued or run, by the bytes of their uploads.
+    trainings: Arc<Admissions>,
 }
 
-/// The trainings that are queued or run, and the bytes of their uploads.
-struct Trainings {
-    held: Mutex<(usize, u64)>,
-    max_bytes: u64,
-}
-
-/// One of these trainings.
-struct Training(Arc<Trainings>, u64);
-
-impl Trainings {
-    /// Admits a training if it is the only one or the uploads are small enough together.
-    fn admit(this: &Arc<Self>, bytes: u64) -> Result<Training, JobError> {
-        let mut held = this.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.0 > 0 && held.1.saturating_add(bytes) > this.max_bytes {
-            return Err(JobError::TooManyBytes { limit: this.max_bytes });
-        }
-        *held = (held.0 + 1, held.1.saturating_add(bytes));
-        Ok(Training(Arc::clone(this), bytes))
-    }
-
-    fn is_idle(&self) -> bool {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).0 == 0
-    }
-}
-
-impl Drop for Training {
-    fn drop(&mut self) {
-        let mut held = self.0.held.lock().unwrap_or_else(PoisonError::into_inner);
-        *held = (held.0.saturating_sub(1), held.1.saturating_sub(self.1));
-    }
+/// The limits of the queues.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct QueueLimits {
+    /// Trainings and evaluations that run concurrently.
+    pub(crate) jobs: usize,
+    /// Those of one user among them.
+    pub(crate) jobs_per_user: usize,
+    /// The evaluations of a user that may wait.
+    pub(crate) length: usize,
+    /// The bytes that the uploads of queued and running trainings may have together.
+    pub(crate) bytes: u64,
+    /// How long a job waits at most.
+    pub(crate) timeout: Duration,
 }
 
 /// Held by the job that changes the model.
 type ModelLock = Arc<AsyncMutex<()>>;
 
 impl<K: Eq + Hash> JobQueues<K> {
-    /// `jobs` trainings and evaluations run concurrently. `queue_length` evaluations may wait, and trainings whose uploads
-    /// have `queue_bytes` together. Every job waits at most `queue_timeout`.
-    pub(crate) fn new(jobs: usize, queue_length: usize, queue_bytes: u64, queue_timeout: Duration) -> Self {
+    pub(crate) fn new(limits: QueueLimits) -> Self {
+        let QueueLimits { jobs, jobs_per_user, length, bytes, timeout } = limits;
         let fixed = "a fixed limit";
-        let queue =
-            |name, capacity, length, limit| JobQueue::new(name, capacity, length, limit, queue_timeout);
+        let queue = |name, capacity, length, limit| {
+            JobQueue::new(name, (capacity, usize::MAX), length, limit, timeout)
+        };
         Self {
-            heavy: queue(Queue::Heavy, jobs, queue_length, "MOODLE_MLBACKEND_QUEUE_LENGTH"),
+            heavy: JobQueue::new(
+                Queue::Heavy,
+                (jobs, jobs_per_user),
+                length,
+                "MOODLE_MLBACKEND_QUEUE_LENGTH",
+                timeout,
+            ),
             quick: queue(Queue::Quick, QUICK_CAPACITY.max(2 * jobs), QUICK_QUEUE_LENGTH, fixed),
             imported: queue(Queue::Imported, IMPORTED_CAPACITY.max(jobs), IMPORTED_QUEUE_LENGTH, fixed),
             passwords: queue(Queue::Passwords, PASSWORD_CAPACITY, PASSWORD_QUEUE_LENGTH, fixed),
             model_locks: Mutex::default(),
-            trainings: Arc::new(Trainings { held: Mutex::default(), max_bytes: queue_bytes }),
+            trainings: Admissions::new(Share::OfAll, bytes),
         }
     }
 
@@ -120,7 +121,7 @@ impl<K: Eq + Hash> JobQueues<K> {
 
     /// Whether no training or evaluation runs or waits.
     pub(crate) fn is_idle_of_long_work(&self) -> bool {
-        self.heavy.is_idle() && self.trainings.is_idle()
+        self.heavy.is_idle() && self.trainings.is_empty()
     }
 
     /// The running and waiting jobs of each queue.
@@ -134,11 +135,14 @@ impl<K: Eq + Hash> JobQueues<K> {
         &self,
         model: K,
         bytes: u64,
+        ticket: &Ticket,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, JobError> {
-        let admitted = Trainings::admit(&self.trainings, bytes)
-            .inspect_err(|_| metrics().job_refused(self.heavy.name, Refusal::Bytes))?;
-        self.heavy.run_admitted(admitted, Some(self.lock_of(model)), job).await
+        let Some(admitted) = admit(&self.trainings, ticket, bytes) else {
+            metrics().job_refused(self.heavy.name, Refusal::Bytes);
+            return Err(JobError::TooManyBytes { limit: self.trainings.limit() });
+        };
+        self.heavy.run_admitted(admitted, Some(self.lock_of(model)), ticket, job).await
     }
 
     /// Runs an import, not during a training of its model.
@@ -147,7 +151,7 @@ impl<K: Eq + Hash> JobQueues<K> {
         model: K,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, JobError> {
-        self.imported.run_locked(Some(self.lock_of(model)), job).await
+        self.imported.run_locked(Some(self.lock_of(model)), &Ticket::shared(), job).await
     }
 
     fn lock_of(&self, model: K) -> ModelLock {
@@ -161,12 +165,9 @@ impl<K: Eq + Hash> JobQueues<K> {
 pub(crate) struct JobQueue {
     /// Its name in the metrics.
     name: Queue,
-    /// One permit per running job.
-    running: Arc<Semaphore>,
-    /// One permit per job that runs or waits.
-    accepted: Arc<Semaphore>,
-    max_accepted: usize,
-    capacity: usize,
+    running: Arc<Capacity>,
+    /// The jobs that run or wait.
+    accepted: Arc<Admissions>,
     /// The number of jobs that wait.
     waiting: AtomicUsize,
     length: usize,
@@ -176,22 +177,18 @@ pub(crate) struct JobQueue {
 }
 
 impl JobQueue {
+    /// `length` jobs of each user may wait, besides those that can run.
     fn new(
         name: Queue,
-        capacity: usize,
+        (capacity, per_user): (usize, usize),
         length: usize,
         limit: &'static str,
         queue_timeout: Duration,
     ) -> Self {
-        let max_accepted = capacity.saturating_add(length).min(Semaphore::MAX_PERMITS);
-        // As many permits as tokio's semaphore can have.
-        let capacity = capacity.min(Semaphore::MAX_PERMITS);
         Self {
             name,
-            running: Arc::new(Semaphore::new(capacity)),
-            accepted: Arc::new(Semaphore::new(max_accepted)),
-            max_accepted,
-            capacity,
+            running: Capacity::new(capacity, per_user),
+            accepted: Admissions::new(Share::OfEach, capacity.saturating_add(length) as u64),
             waiting: AtomicUsize::new(0),
             length,
             limit,
@@ -200,51 +197,53 @@ impl JobQueue {
     }
 
     fn is_idle(&self) -> bool {
-        self.accepted.available_permits() == self.max_accepted
+        self.accepted.is_empty()
     }
 
     fn state(&self) -> QueueState {
-        QueueState {
-            running: self.capacity.saturating_sub(self.running.available_permits()),
-            waiting: self.waiting.load(Ordering::Relaxed),
-        }
+        QueueState { running: self.running.running(), waiting: self.waiting.load(Ordering::Relaxed) }
     }
 
     /// Waits for the lock of the model, then for capacity.
-    async fn wait(
-        &self,
-        lock: Option<ModelLock>,
-    ) -> (Option<OwnedMutexGuard<()>>, Option<OwnedSemaphorePermit>) {
+    async fn wait(&self, lock: Option<ModelLock>, user: &Arc<str>) -> (Option<OwnedMutexGuard<()>>, Permit) {
         // Dropped with this future, also when the client disconnects.
         let _waiting = Waiting::begin(&self.waiting);
         let lock = match lock {
             Some(lock) => Some(lock.lock_owned().await),
             None => None,
         };
-        // The semaphore is never closed, so this always succeeds.
-        (lock, Arc::clone(&self.running).acquire_owned().await.ok())
+        (lock, self.running.acquire(user).await)
     }
 
-    /// Runs a job.
+    /// Runs a job of no user in particular.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, JobError> {
-        self.run_locked(None, job).await
+        self.run_locked(None, &Ticket::shared(), job).await
+    }
+
+    /// Runs a job of a user.
+    pub(crate) async fn run_for<T: Send + 'static>(
+        &self,
+        ticket: &Ticket,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, JobError> {
+        self.run_locked(None, ticket, job).await
     }
 
     /// Runs a job that changes a model: one at a time per lock. It takes no capacity while it waits for the lock.
     async fn run_locked<T: Send + 'static>(
         &self,
         lock: Option<ModelLock>,
+        ticket: &Ticket,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, JobError> {
-        let full = JobError::Full { waiting: self.length, limit: self.limit };
-        let Ok(accepted) = Arc::clone(&self.accepted).try_acquire_owned() else {
+        let Some(accepted) = admit(&self.accepted, ticket, 1) else {
             metrics().job_refused(self.name, Refusal::Full);
-            return Err(full);
+            return Err(JobError::Full { waiting: self.length, limit: self.limit });
         };
-        self.run_admitted(accepted, lock, job).await
+        self.run_admitted(accepted, lock, ticket, job).await
     }
 
     /// Runs a job that holds `admitted` until its end.
@@ -252,14 +251,19 @@ impl JobQueue {
         &self,
         admitted: impl Send + 'static,
         lock: Option<ModelLock>,
+        ticket: &Ticket,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, JobError> {
         let queued = Instant::now();
-        let waited = tokio::time::timeout(self.queue_timeout, self.wait(lock)).await;
-        let (lock, running) = waited.map_err(|_| {
-            metrics().job_refused(self.name, Refusal::Timeout);
-            JobError::TimedOut(self.queue_timeout)
-        })?;
+        let (lock, running) = tokio::select! {
+            biased;
+            () = ticket.cancelled() => return Err(JobError::Cancelled),
+            waited = self.wait(lock, ticket.user()) => waited,
+            () = tokio::time::sleep(self.queue_timeout), if !ticket.is_patient() => {
+                metrics().job_refused(self.name, Refusal::Timeout);
+                return Err(JobError::TimedOut(self.queue_timeout));
+            }
+        };
         metrics().job_started(self.name, queued.elapsed());
         let span = tracing::Span::current();
         let guarded = move || {
@@ -270,6 +274,14 @@ impl JobQueue {
         // Tokio catches a panic of the job.
         spawn_blocking(guarded).await.map_err(|error| JobError::Panicked(message(error)))
     }
+}
+
+/// Admits a job. One that no client waits for is always admitted: it was accepted when it was stored.
+fn admit(admissions: &Arc<Admissions>, ticket: &Ticket, weight: u64) -> Option<Admitted> {
+    if ticket.is_patient() {
+        return Some(admissions.add(ticket.user(), weight));
+    }
+    admissions.admit(ticket.user(), weight)
 }
 
 /// A job that waits.
@@ -304,6 +316,11 @@ mod tests {
 
     const LONG: Duration = Duration::from_hours(1);
 
+    /// Queues for `jobs` trainings and evaluations, and 10 bytes of uploads.
+    fn queues(jobs: usize, length: usize) -> JobQueues<&'static str> {
+        JobQueues::new(QueueLimits { jobs, jobs_per_user: usize::MAX, length, bytes: 10, timeout: LONG })
+    }
+
     /// A job that waits until its sender is used or dropped, and the receiver of its start.
     fn waiting_job() -> (impl FnOnce() + Send, oneshot::Receiver<()>, mpsc::Sender<()>) {
         let (release, released) = mpsc::channel();
@@ -317,7 +334,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_in_a_job_is_contained_and_frees_its_capacity() {
-        let queues = JobQueues::<&str>::new(1, 0, 10, LONG);
+        let queues = queues(1, 0);
         for _ in 0..3 {
             let result = queues.heavy.run(|| panic!("on purpose")).await;
             assert!(matches!(result, Err::<(), _>(JobError::Panicked(message)) if message == "on purpose"));
@@ -327,7 +344,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_queue_refuses_jobs_while_quick_jobs_run() {
-        let queues = Arc::new(JobQueues::<&str>::new(1, 0, 10, LONG));
+        let queues = Arc::new(queues(1, 0));
         let (job, started, release) = waiting_job();
         let busy = Arc::clone(&queues);
         let running = tokio::spawn(async move { busy.heavy.run(job).await });
@@ -341,29 +358,29 @@ mod tests {
 
     #[tokio::test]
     async fn trainings_wait_in_a_full_queue_until_their_uploads_are_too_large_together() {
-        let queues = Arc::new(JobQueues::<&str>::new(1, 0, 10, LONG));
+        let queues = Arc::new(queues(1, 0));
         let (job, started, release) = waiting_job();
         let busy = Arc::clone(&queues);
         // The only training is admitted, however large it is.
-        let running = tokio::spawn(async move { busy.train("a", 4, job).await });
+        let running = tokio::spawn(async move { busy.train("a", 4, &Ticket::shared(), job).await });
         started.await.expect("the job starts");
         let waiting = |model: &'static str, bytes| {
             let queues = Arc::clone(&queues);
-            tokio::spawn(async move { queues.train(model, bytes, || ()).await })
+            tokio::spawn(async move { queues.train(model, bytes, &Ticket::shared(), || ()).await })
         };
         let second = waiting("b", 6);
         tokio::task::yield_now().await;
-        let refused = queues.train("c", 1, || ()).await;
+        let refused = queues.train("c", 1, &Ticket::shared(), || ()).await;
         assert!(matches!(refused, Err(JobError::TooManyBytes { limit: 10 })));
         assert!(!queues.is_idle());
         drop(release);
         assert!(running.await.expect("no panic").is_ok() && second.await.expect("no panic").is_ok());
-        assert!(queues.is_idle() && queues.train("c", 99, || ()).await.is_ok());
+        assert!(queues.is_idle() && queues.train("c", 99, &Ticket::shared(), || ()).await.is_ok());
     }
 
     #[tokio::test]
     async fn an_aborted_request_keeps_its_capacity_until_the_job_ends() {
-        let queues = Arc::new(JobQueues::<&str>::new(1, 0, 10, LONG));
+        let queues = Arc::new(queues(1, 0));
         let (job, started, _release) = waiting_job();
         let busy = Arc::clone(&queues);
         let request = tokio::spawn(async move { busy.heavy.run(job).await });
@@ -375,7 +392,7 @@ mod tests {
 
     #[tokio::test]
     async fn trainings_of_one_model_run_one_at_a_time_and_leave_capacity_to_others() {
-        let queues = Arc::new(JobQueues::<&str>::new(2, 8, 10, LONG));
+        let queues = Arc::new(queues(2, 8));
         let (job, started, release) = waiting_job();
         let done = Arc::new(AtomicUsize::new(0));
         let train = |job: Box<dyn FnOnce() + Send>| {
@@ -384,16 +401,33 @@ mod tests {
                 job();
                 done.fetch_add(1, Ordering::SeqCst)
             };
-            tokio::spawn(async move { queues.train("a", 1, counted).await })
+            tokio::spawn(async move { queues.train("a", 1, &Ticket::shared(), counted).await })
         };
         let first = train(Box::new(job));
         started.await.expect("the first starts");
         let second = train(Box::new(|| ()));
         // The second training of model a waits; model b gets the free capacity at once.
-        assert!(queues.train("b", 1, || ()).await.is_ok());
+        assert!(queues.train("b", 1, &Ticket::shared(), || ()).await.is_ok());
         assert_eq!(done.load(Ordering::SeqCst), 0);
         drop(release);
         assert!(matches!(first.await.expect("no panic"), Ok(0)));
         assert!(matches!(second.await.expect("no panic"), Ok(1)));
+    }
+
+    #[tokio::test]
+    async fn a_job_that_is_cancelled_while_it_waits_never_starts() {
+        let (queues, work) = (Arc::new(queues(1, 8)), WorkList::<&str>::default());
+        let (job, started, release) = waiting_job();
+        let busy = Arc::clone(&queues);
+        let running = tokio::spawn(async move { busy.heavy.run(job).await });
+        started.await.expect("the job starts");
+        let reporter = work.begin(crate::telemetry::metrics::Operation::Training, &"b", "ann");
+        let (waiting, ticket) = (Arc::clone(&queues), Ticket::new("ann", &reporter).patient());
+        let waiting = tokio::spawn(async move { waiting.train("b", 1, &ticket, || ()).await });
+        tokio::task::yield_now().await;
+        assert!(reporter.cancel(), "it has not started");
+        assert!(matches!(waiting.await.expect("no panic"), Err(JobError::Cancelled)));
+        drop(release);
+        assert!(running.await.expect("no panic").is_ok() && queues.is_idle());
     }
 }

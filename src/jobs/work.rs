@@ -1,12 +1,13 @@
 //! Long work that waits or runs: who requested it, which model it is about, and how far it is.
 //!
-//! Owns the phases of work and the share of it that each of them takes. Must not know what the work does, who may see it, or
-//! how it is shown.
+//! Owns the phases of work and the share of it that each of them takes, and whether it was cancelled. Must not know what the
+//! work does, who may see it, or how it is shown.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 use crate::telemetry::metrics::Operation;
 
@@ -66,7 +67,15 @@ pub(crate) struct WorkList<K> {
 struct Entry<K> {
     /// Without its progress.
     begun: Work<K>,
-    state: Weak<Mutex<State>>,
+    shared: Weak<Shared>,
+}
+
+/// What the reporters of a piece of work share.
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    /// Changes once, under the lock of the state.
+    is_cancelled: watch::Sender<bool>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -75,9 +84,13 @@ struct State {
     fraction: f64,
 }
 
+impl State {
+    const WAITING: Self = Self { phase: Phase::Waiting, fraction: 0.0 };
+}
+
 /// Reports how far a piece of work is. The work is listed until the last clone is dropped.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Reporter(Option<Arc<Mutex<State>>>);
+pub(crate) struct Reporter(Option<Arc<Shared>>);
 
 impl<K> Default for WorkList<K> {
     fn default() -> Self {
@@ -88,21 +101,21 @@ impl<K> Default for WorkList<K> {
 impl<K: Clone> WorkList<K> {
     /// Lists work that waits from now on.
     pub(crate) fn begin(&self, operation: Operation, key: &K, user: &str) -> Reporter {
-        let (phase, fraction) = (Phase::Waiting, 0.0);
-        let state = Arc::new(Mutex::new(State { phase, fraction }));
+        let State { phase, fraction } = State::WAITING;
+        let reporter = Reporter::unlisted();
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let (key, user, since) = (key.clone(), user.to_owned(), Timestamp::now());
         let begun = Work { number, key, operation, user, since, phase, fraction };
         let mut entries = self.lock();
-        entries.retain(|entry| entry.state.strong_count() > 0);
-        entries.push(Entry { begun, state: Arc::downgrade(&state) });
-        Reporter(Some(state))
+        entries.retain(|entry| entry.shared.strong_count() > 0);
+        entries.extend(reporter.0.as_ref().map(|shared| Entry { begun, shared: Arc::downgrade(shared) }));
+        reporter
     }
 
     /// The work on models for which `is_visible`.
     pub(crate) fn now(&self, is_visible: impl Fn(&K) -> bool) -> Vec<Work<K>> {
         let work = |entry: &Entry<K>| {
-            let State { phase, fraction } = *lock(&*entry.state.upgrade()?);
+            let State { phase, fraction } = *lock(&entry.shared.upgrade()?.state);
             Some(Work { phase, fraction, ..entry.begun.clone() })
         };
         self.lock().iter().filter(|entry| is_visible(&entry.begun.key)).filter_map(work).collect()
@@ -114,6 +127,51 @@ impl<K: Clone> WorkList<K> {
 }
 
 impl Reporter {
+    /// A reporter of work that no list has.
+    pub(crate) fn unlisted() -> Self {
+        let (state, is_cancelled) = (Mutex::new(State::WAITING), watch::Sender::new(false));
+        Self(Some(Arc::new(Shared { state, is_cancelled })))
+    }
+
+    /// The phase and the fraction of the work that is done.
+    pub(crate) fn progress(&self) -> (Phase, f64) {
+        let State { phase, fraction } = self.0.as_ref().map_or(State::WAITING, |shared| *lock(&shared.state));
+        (phase, fraction)
+    }
+
+    /// Cancels the work. Work that still waits never starts, and the result is then true; running work ends when it looks at
+    /// [`Self::is_cancelled`] the next time.
+    pub(crate) fn cancel(&self) -> bool {
+        let Some(shared) = &self.0 else { return false };
+        let state = lock(&shared.state);
+        shared.is_cancelled.send_replace(true);
+        state.phase == Phase::Waiting
+    }
+
+    /// Whether the work was cancelled.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.0.as_ref().is_some_and(|shared| *shared.is_cancelled.borrow())
+    }
+
+    /// Returns when the work is cancelled, and never if it is not.
+    pub(super) async fn cancelled(&self) {
+        let Some(shared) = &self.0 else { return std::future::pending().await };
+        // The sender lives as long as this reporter, so that waiting cannot fail.
+        let _ = shared.is_cancelled.subscribe().wait_for(|is_cancelled| *is_cancelled).await;
+    }
+
+    /// The work starts, unless it was cancelled before: the result is then false.
+    #[must_use]
+    pub(crate) fn start(&self) -> bool {
+        let Some(shared) = &self.0 else { return true };
+        let mut state = lock(&shared.state);
+        let starts = !*shared.is_cancelled.borrow();
+        if starts {
+            state.phase = state.phase.max(Phase::Reading);
+        }
+        starts
+    }
+
     /// The work enters a phase; an earlier phase than its own means nothing.
     pub(crate) fn enters(&self, phase: Phase) {
         self.set(phase, 0.0);
@@ -125,8 +183,8 @@ impl Reporter {
     }
 
     fn set(&self, phase: Phase, share: f64) {
-        let Some(state) = &self.0 else { return };
-        let mut state = lock(state);
+        let Some(shared) = &self.0 else { return };
+        let mut state = lock(&shared.state);
         let (from, to) = phase.share();
         state.phase = state.phase.max(phase);
         state.fraction = state.fraction.max(from + (to - from) * share.clamp(0.0, 1.0));
@@ -179,5 +237,15 @@ mod tests {
     fn a_reporter_without_a_list_reports_nothing() {
         Reporter::default().advances(Phase::Fitting, 1, 2);
         assert!(Reporter::default().0.is_none());
+    }
+
+    #[test]
+    fn work_that_is_cancelled_before_its_start_does_not_start() {
+        let (early, late) = (Reporter::unlisted(), Reporter::unlisted());
+        assert!(early.cancel() && !early.start() && early.is_cancelled());
+        assert!(late.start() && !late.is_cancelled());
+        assert!(!late.cancel() && late.is_cancelled());
+        assert_eq!((early.progress().0, late.progress().0), (Phase::Waiting, Phase::Reading));
+        assert!(Reporter::default().start() && !Reporter::default().is_cancelled());
     }
 }

@@ -176,7 +176,7 @@ fn train_while_servers_are_killed(s3: &ObjectServer, round: u64) {
     const SERVERS: usize = 3;
     let bucket = s3.bucket();
     let settings = bucket_settings(&s3.url(), &bucket);
-    let launch = || on(&settings).start();
+    let launch = || on(&settings).env("MOODLE_MLBACKEND_ADMINS", "a").start();
     let servers: Vec<Mutex<TestServer>> = (0..SERVERS).map(|_| Mutex::new(launch())).collect();
     let (next, acknowledged, repeated) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
     let sizes: Vec<usize> = {

@@ -18,14 +18,14 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_moodle-mlbackend");
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// The guides whose marked blocks are run, in this order.
-const GUIDES: [&str; 4] =
-    ["INSTALL.md", "docs/troubleshooting.md", "docs/operations.md", "docs/migrating.md"];
+const GUIDES: [&str; 5] =
+    ["INSTALL.md", "docs/troubleshooting.md", "docs/jobs.md", "docs/operations.md", "docs/migrating.md"];
 
 /// The generated page of all settings.
 const SETTINGS: &str = "docs/settings.md";
 
 /// The marked blocks of all guides. Without this number, a block that loses its mark would silently not be tested.
-const MARKED_BLOCKS: usize = 24;
+const MARKED_BLOCKS: usize = 31;
 
 #[test]
 fn the_marked_commands_of_the_guides_work_and_print_the_shown_output() {
@@ -140,6 +140,7 @@ fn the_tables_of_settings_match_serve_help() {
 fn every_variable_in_the_guides_and_deployment_files_is_a_setting() {
     let mut known: BTreeSet<String> = settings_tables(&read(SETTINGS)).into_keys().collect();
     known.insert("MOODLE_MLBACKEND_REPLAY_PASSWORD".to_owned()); // of a command
+    known.insert("MOODLE_MLBACKEND_JOBS_PASSWORD".to_owned()); // the same
     let mut files = vec![Path::new(ROOT).join("INSTALL.md"), Path::new(ROOT).join("README.md")];
     for directory in [
         "deploy",

@@ -23,7 +23,8 @@ fn unknown_paths_trailing_slashes_wrong_case_and_the_root_are_not_found() {
 fn a_wrong_method_is_405_with_the_allowed_ones_before_credentials_are_checked() {
     let server = TestServer::start();
     for Route { method, path, allow, .. } in ROUTES {
-        for wrong in ["PUT", "DELETE", "PATCH", if method == "POST" { "GET" } else { "POST" }] {
+        let wrong = ["PUT", "DELETE", "PATCH", if method == "POST" { "GET" } else { "POST" }];
+        for wrong in wrong.into_iter().filter(|method| !allow.contains(method)) {
             let reply = server.send(&Request::new(wrong, path));
             assert_eq!((reply.status, reply.header("allow")), (405, Some(allow)), "{wrong} {path}");
         }

@@ -47,7 +47,8 @@ fn permitted(path: &str, user: &str) -> bool {
     match (path, user) {
         ("/metrics", _) => false,
         ("/models/m/d/samples" | "/models/m/d/audit-bundle", user) => user == "root",
-        ("/models" | "/models/m/d", _) => true,
+        ("/models" | "/models/m/d" | "/jobs", _) => true,
+        (path, _) if path.starts_with("/jobs/") => true,
         (_, user) => user != "eve",
     }
 }

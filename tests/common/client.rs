@@ -249,7 +249,7 @@ fn read_reply(stream: impl Read, is_head: bool) -> io::Result<Reply> {
                 reader.read_exact(&mut reply.body)?;
             } else if reply.header("transfer-encoding") == Some("chunked") {
                 reply.body = read_chunks(&mut reader)?;
-            } else {
+            } else if reply.status != 204 {
                 // The body of an HTTP/1.0 response ends with the connection.
                 assert!(head.starts_with("HTTP/1.0 "), "{head}");
                 reader.read_to_end(&mut reply.body)?;

@@ -11,6 +11,7 @@ mod faults;
 mod faulty_proxy;
 mod hostile;
 mod http_frame;
+mod jobs;
 mod keras;
 mod object_client;
 mod object_server;
@@ -43,6 +44,7 @@ pub use faults::{
 };
 pub use faulty_proxy::{Fault, FaultyProxy, Passed};
 pub use hostile::{SHAPES, hostile, hostile_and_large};
+pub use jobs::JobClient;
 pub use keras::{DATA, INDEX, Layer, METADATA, Network, PICKLE, write_files};
 pub use object_client::ObjectClient;
 pub use object_server::{ObjectServer, bucket_settings};

@@ -34,7 +34,7 @@ const POST: Route = Route { method: "POST", allow: "OPTIONS, POST", file: Some("
 
 /// One entry for each file of `src/http/routes` that registers a route; a test of `methods_and_paths` compares them. Tests
 /// of methods, credentials, parameters and isolation send requests to each of them.
-pub const ROUTES: [Route; 20] = [
+pub const ROUTES: [Route; 22] = [
     Route { path: "/version", protected: false, parameters: &[], ..GET },
     Route { path: "/health/live", protected: false, parameters: &[], ..GET },
     Route { path: "/health/ready", protected: false, parameters: &[], ..GET },
@@ -75,6 +75,15 @@ pub const ROUTES: [Route; 20] = [
         file: None,
         ..POST
     },
+    Route { path: "/jobs", parameters: &[], ..GET },
+    // It also accepts DELETE, see the tests of asynchronous jobs.
+    Route {
+        path: "/jobs/00000000000000000000000000000000",
+        pattern: Some("/jobs/{id}"),
+        allow: "DELETE, GET, HEAD, OPTIONS",
+        parameters: &[],
+        ..GET
+    },
 ];
 
 /// The routes that need credentials.
@@ -85,7 +94,7 @@ pub fn protected_routes() -> impl Iterator<Item = Route> {
 impl Route {
     /// Whether its errors are problem details instead of plain sentences.
     pub fn has_problems(&self) -> bool {
-        self.path.starts_with("/models")
+        self.path.starts_with("/models") || self.path.starts_with("/jobs")
     }
 
     /// A request without credentials, with the first `count` parameters and without a file.

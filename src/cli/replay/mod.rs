@@ -23,6 +23,8 @@ use error::{PASSWORD, ReplayError};
 use reply::{Comparison, Reply};
 use request::StashedRequest;
 
+pub(super) use request::basic;
+
 /// Send a request that a server kept in `MOODLE_ML_STASH_DIR` again.
 ///
 /// Shows status, time and body of the reply, and compares it with the recorded one, if --record stored one before: for example
@@ -75,7 +77,7 @@ pub struct Args {
 }
 
 /// The address of a server.
-fn server(url: &str) -> Result<String, String> {
+pub(super) fn server(url: &str) -> Result<String, String> {
     let url = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
     let Some((scheme, rest)) = url.split_once("://") else { return Err("expected a URL".to_owned()) };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();

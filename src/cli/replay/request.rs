@@ -151,7 +151,7 @@ fn random() -> std::io::Result<String> {
 }
 
 /// The value of the header Authorization.
-pub(super) fn basic(user: &str, password: &str) -> String {
+pub(in crate::cli) fn basic(user: &str, password: &str) -> String {
     format!("Basic {}", BASE64.encode(format!("{user}:{password}")))
 }
 

@@ -2,14 +2,16 @@
 //!
 //! Owns their form below the path at which a proxy publishes the server. Must not know what the pages show.
 
+use serde::{Deserialize, Serialize};
+
 /// Where pages are published.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::http) struct Addresses {
     prefix: String,
 }
 
 /// A model as addresses name it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::http) struct ModelName {
     pub(in crate::http) id: String,
     pub(in crate::http) dir: String,

@@ -36,6 +36,11 @@ impl Caller {
         self.0.user()
     }
 
+    /// The caller as the audit trail names it.
+    pub(crate) fn into_actor(self) -> Actor {
+        self.0
+    }
+
     /// An operation for this caller.
     pub(crate) fn operation(self, operation: Operation) -> Subject {
         Subject::new(operation, self.0)

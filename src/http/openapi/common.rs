@@ -13,8 +13,8 @@ use utoipa::openapi::{
 
 /// The tag of Moodle's routes.
 const MOODLE: &str = "Moodle";
-/// The tag of the routes about stored models.
-const MODELS: &str = "Models";
+/// The tags of the other routes with problem details: those about stored models and asynchronous jobs.
+const WITH_PROBLEMS: [&str; 2] = ["Models", "Jobs"];
 
 const SCHEME: &str = "basic";
 
@@ -52,7 +52,10 @@ const OF_MOODLE: [(u16, &str); 5] = [
 const MISSING: &str = "A parameter is missing (`The requested key uniqueid is not available.`), the server has no users, the \
                        stored model cannot be used, or the server failed: the sentence then has the id of the request in its \
                        log.";
-const NO_SPACE: (u16, &str) = (507, "The server's disk is full; nothing was changed.");
+const NO_SPACE: (u16, &str) = (
+    507,
+    "The server's disk is full, or the files of the user exceed MOODLE_MLBACKEND_MAX_DISK_PER_USER; nothing was changed.",
+);
 const BUSY: (u16, &str) =
     (503, "The server is busy or stopping; the header Retry-After says when to repeat the request.");
 
@@ -74,7 +77,7 @@ impl Modify for Common {
             figures.required.clear();
         }
         for (path, item) in &mut document.paths.paths {
-            let operations = [item.get.as_mut(), item.post.as_mut()];
+            let operations = [item.get.as_mut(), item.post.as_mut(), item.delete.as_mut()];
             operations.into_iter().flatten().for_each(|operation| describe(path, operation));
         }
     }
@@ -82,8 +85,9 @@ impl Modify for Common {
 
 fn describe(path: &str, operation: &mut Operation) {
     let has_tag = |name: &str| operation.tags.iter().flatten().any(|tag| tag == name);
-    let (of_moodle, of_models) = (has_tag(MOODLE) && path != "/version", has_tag(MODELS));
-    let is_protected = of_moodle || of_models || path == "/metrics" || path.starts_with("/diagnostics/");
+    let of_moodle = has_tag(MOODLE) && path != "/version";
+    let has_problems = WITH_PROBLEMS.into_iter().any(has_tag);
+    let is_protected = of_moodle || has_problems || path == "/metrics" || path.starts_with("/diagnostics/");
     let mut errors = OF_HEADS.to_vec();
     if of_moodle {
         errors.push((500, MISSING));
@@ -106,7 +110,7 @@ fn describe(path: &str, operation: &mut Operation) {
     for (status, response) in responses {
         let RefOr::T(response) = response else { continue };
         if status.as_str() >= "400" && response.content.is_empty() {
-            *response = error(status, &response.description, of_models);
+            *response = error(status, &response.description, has_problems);
         }
         let id = HeaderBuilder::new().schema(Some(string()));
         let id = id.description(Some("The id of the request in the server's log."));

@@ -114,6 +114,80 @@ pub(in crate::http) struct DeletionForm {
     uniqueid: String,
 }
 
+/// How a client gets the result.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+pub(in crate::http) struct Asynchronous {
+    /// `respond-async` (RFC 7240): the response is the address of a job, and the result is there.
+    #[param(rename = "Prefer", required = false, nullable = false, example = "respond-async")]
+    prefer: Option<String>,
+}
+
+/// The response to a request whose job is stored.
+#[derive(ToSchema)]
+pub(in crate::http) struct AcceptedJob {
+    /// The id of the job.
+    #[schema(pattern = "^[0-9a-f]{32}$", example = "5b1f7a2c9d0e4f365b1f7a2c9d0e4f36")]
+    id: String,
+    /// The address of the job.
+    #[schema(example = "/jobs/5b1f7a2c9d0e4f365b1f7a2c9d0e4f36")]
+    job: String,
+}
+
+/// The id of a job.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(in crate::http) struct JobPath {
+    /// The id of the job.
+    #[param(pattern = "^[0-9a-f]{32}$", example = "5b1f7a2c9d0e4f365b1f7a2c9d0e4f36")]
+    id: String,
+}
+
+/// How long a client waits.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+pub(in crate::http) struct Waiting {
+    /// `wait=N` (RFC 7240): the response comes when the job has ended, at the latest after N seconds, of which 60 count.
+    #[param(rename = "Prefer", required = false, nullable = false, example = "wait=1")]
+    prefer: Option<String>,
+}
+
+/// Which jobs are listed.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(in crate::http) struct JobListParameters {
+    /// Only jobs in this state.
+    #[param(required = false, nullable = false, inline)]
+    state: Option<JobState>,
+    /// The number of jobs on a page; 50 without it.
+    #[param(required = false, nullable = false, minimum = 1, maximum = 200)]
+    per_page: Option<u32>,
+    /// The place of the page in the list: take it from the header `Link`.
+    #[param(
+        required = false,
+        nullable = false,
+        pattern = "^(after|before):([0-9]{1,20}/[0-9a-f]{32})?$",
+        example = "after:"
+    )]
+    cursor: Option<String>,
+}
+
+/// The state of a job.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub(in crate::http) enum JobState {
+    /// It waits.
+    Queued,
+    /// It has started.
+    Running,
+    /// It has a result.
+    Done,
+    /// It has ended with an error.
+    Failed,
+    /// It was cancelled, and has changed nothing.
+    Cancelled,
+}
+
 /// An archive.
 #[derive(ToSchema)]
 #[schema(value_type = String, format = Binary)]

@@ -20,7 +20,7 @@ use utoipa::OpenApi;
 use super::problem::Problem;
 use super::routes::{
     delete, diagnostics, docs, evaluation, evaluation_log, explanation, export, health_live, health_ready,
-    import, metrics, models, openapi_json, prediction, training, version,
+    import, jobs, metrics, models, openapi_json, prediction, training, version,
 };
 use common::Common;
 use reader::Api;
@@ -31,8 +31,8 @@ use reader::Api;
         title = "moodle-mlbackend",
         description = "A machine-learning backend for Moodle analytics.\n\nMoodle uses the routes below *Moodle*; their \
                        protocol is that of the Python server, whose errors are plain sentences for Moodle's administrator. \
-                       The routes below *Models* are for tools of the server's administrator; their errors are problem \
-                       details (RFC 9457).\n\nCredentials are those of MOODLE_MLBACKEND_PYTHON_USERS, by HTTP Basic \
+                       The routes below *Models* are for tools of the server's administrator, those below *Jobs* for \
+                       clients that do not wait for results; their errors are problem details (RFC 9457).\n\nCredentials are those of MOODLE_MLBACKEND_PYTHON_USERS, by HTTP Basic \
                        authentication. What a user may do depends on its role: MOODLE_MLBACKEND_ADMINS names users that see \
                        and change the models of all users, MOODLE_MLBACKEND_VIEWERS users that can only look at the list. On \
                        a server that isolates its users (MOODLE_MLBACKEND_ISOLATE_USERS), admins name another user by the \
@@ -54,6 +54,9 @@ use reader::Api;
         models::rollback::roll_back,
         models::samples::samples,
         models::audit_bundle::audit_bundle,
+        jobs::list::list,
+        jobs::job::job,
+        jobs::job::cancel,
         health_live::live,
         health_ready::ready,
         metrics::metrics,
@@ -65,6 +68,8 @@ use reader::Api;
     tags(
         (name = "Moodle", description = "The routes that Moodle uses, and /explanation, which Moodle does not use yet."),
         (name = "Models", description = "Stored models, for tools of the server's administrator."),
+        (name = "Jobs", description = "Asynchronous jobs: training, evaluation, prediction and explanation whose requests have the \
+                                      header `Prefer: respond-async`."),
         (name = "Monitoring", description = "Health checks and metrics."),
         (name = "Documentation", description = "This document."),
     ),

@@ -42,6 +42,10 @@ pub(in crate::http) async fn perform(
 ) -> Result<(), HttpError> {
     let store = state.store.clone();
     let subject = caller.operation(Operation::Deletion).with_id(&id);
-    let job = recorded(&state.trail, subject, move || backend::delete(&store, &id));
+    let deleted = id.clone();
+    let delete = recorded(&state.trail, subject, move || backend::delete(&store, &id));
+    let jobs = state.clone();
+    // The uploads and results of asynchronous jobs are about the same samples.
+    let job = move || delete().and_then(|()| jobs.async_jobs.delete(&deleted));
     state.jobs.quick.run(job).await?
 }

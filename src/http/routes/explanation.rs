@@ -3,14 +3,13 @@
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::resource::{post, protected};
-use crate::audit::Operation;
-use crate::backend::{self, Explanation};
-use crate::http::audit::recorded;
+use crate::backend::Explanation;
+use crate::http::async_jobs::answer;
 use crate::http::error::HttpError;
 use crate::http::extract::caller::Caller;
 use crate::http::extract::typed_request::{ExplanationUpload, Parsed};
-use crate::http::long_reply;
-use crate::http::openapi::forms::{ExplanationForm, OtherUser};
+use crate::http::openapi::forms::{AcceptedJob, Asynchronous, ExplanationForm, OtherUser};
+use crate::http::operations::{Files, Job, Task};
 use crate::http::state::AppState;
 
 pub(super) fn service() -> Resource {
@@ -22,7 +21,7 @@ pub(super) fn service() -> Resource {
 /// For each sample, how much each indicator contributes to the log-odds of the second of two classes, or to the log-probability
 /// of each of more classes. Base value and contributions add up to this output. Contributions describe the model and are not
 /// causes: docs/explanations.md. The parameters may also be in the query string.
-#[utoipa::path(post, path = "/explanation", tag = "Moodle", params(OtherUser),
+#[utoipa::path(post, path = "/explanation", tag = "Moodle", params(OtherUser, Asynchronous),
     request_body(content = ExplanationForm, content_type = "multipart/form-data"),
     responses(
     (status = 200, description = "The explanations.", body = Explanation,
@@ -54,6 +53,9 @@ pub(super) fn service() -> Resource {
                            }]
                        }]
                    })),
+    (status = 202, description = "The job of a request with `Prefer: respond-async` is stored.", body = AcceptedJob,
+                   headers(("Location" = String, description = "The address of the job: GET /jobs/{id}."),
+                           ("Preference-Applied" = String, description = "`respond-async`"))),
     (status = 409, description = "There is no trained model, or no samples are kept to compare with: send a background."),
 ))]
 pub(in crate::http) async fn explain(
@@ -63,12 +65,6 @@ pub(in crate::http) async fn explain(
     Parsed(ExplanationUpload { key, dataset, request: how }): Parsed<ExplanationUpload>,
 ) -> Result<HttpResponse, HttpError> {
     let bytes = dataset.bytes().map_err(HttpError::upload)?;
-    let subject = caller.operation(Operation::Explanation).with_key(&key);
-    let subject = subject.with_upload(Some(bytes), dataset.sha256());
-    let (model, limits) = (state.model(&key), state.config.live().dataset.into());
-    let explained = move || backend::explain(&model, dataset, how, &limits);
-    let job = recorded(&state.trail, subject, explained);
-    let queue = state.clone();
-    let work = async move { queue.jobs.imported.run(job).await? };
-    long_reply::json(&request, &state, work).await
+    let (task, files) = (Task::Explanation { top: how.top }, Files { dataset, background: how.background });
+    answer(&request, &state, Job { task, key, actor: caller.into_actor(), files, bytes }).await
 }

@@ -6,6 +6,7 @@ use super::resource::{post, protected};
 use crate::audit::Operation;
 use crate::backend;
 use crate::http::audit::{ended, ending};
+use crate::http::disk_quota;
 use crate::http::error::HttpError;
 use crate::http::extract::caller::Caller;
 use crate::http::extract::typed_request::{ArchiveUpload, Parsed};
@@ -39,8 +40,10 @@ pub(in crate::http) async fn perform(
     caller: Caller,
     ArchiveUpload { key, archive }: ArchiveUpload,
 ) -> Result<(), HttpError> {
+    let bytes = archive.bytes().map_err(HttpError::upload)?;
+    disk_quota::check(state, &key.id, caller.user(), bytes).await?;
     let subject = caller.operation(Operation::Import).with_key(&key);
-    let subject = subject.with_upload(archive.bytes().ok(), archive.sha256());
+    let subject = subject.with_upload(Some(bytes), archive.sha256());
     let (model, recording) = state.begin(&key, subject).await?;
     let live = state.config.live();
     let (limits, import) = (live.dataset.into(), live.import);

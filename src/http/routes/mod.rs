@@ -11,7 +11,7 @@ pub(in crate::http) mod fallback;
 pub(super) mod health_live;
 pub(super) mod health_ready;
 pub(super) mod import;
-mod job_log;
+pub(super) mod jobs;
 pub(super) mod metrics;
 pub(super) mod models;
 pub(super) mod openapi_json;
@@ -44,5 +44,7 @@ pub(super) fn register(config: &mut ServiceConfig) {
         .service(models::detail::service())
         .service(models::rollback::service())
         .service(models::samples::service())
-        .service(models::audit_bundle::service());
+        .service(models::audit_bundle::service())
+        .service(jobs::list::service())
+        .service(jobs::job::service());
 }

@@ -30,6 +30,12 @@ pub(super) fn post(path: &str, route: Route) -> Resource {
     resource(&[path], route, guard::Post(), "OPTIONS, POST")
 }
 
+/// A resource for GET and HEAD, and for DELETE.
+pub(super) fn get_and_delete(path: &str, get: Route, delete: Route) -> Resource {
+    let reads = guard::Any(guard::Get()).or(guard::Head());
+    resource(&[path], get, reads, "DELETE, GET, HEAD, OPTIONS").route(delete.guard(guard::Delete()))
+}
+
 /// A route of Moodle, which needs credentials.
 pub(super) fn protected<F, Args>(handler: F) -> Route
 where

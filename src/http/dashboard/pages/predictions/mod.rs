@@ -20,9 +20,10 @@ use crate::http::error::HttpError;
 use crate::http::extract::account::Access;
 use crate::http::extract::caller::Caller;
 use crate::http::extract::typed_request::{DatasetUpload, Parsed};
+use crate::http::operations;
 use crate::http::routes::models::path::Named;
-use crate::http::routes::prediction::predicted;
 use crate::http::state::AppState;
+use crate::jobs::{Reporter, Ticket};
 use crate::store::{GenerationInfo, ModelKey};
 
 /// The contributions that are shown of a sample.
@@ -59,7 +60,8 @@ async fn predict(
     let again = dataset.try_clone().map_err(|error| HttpError::internal("reading an upload again", error))?;
     let subject = caller.clone().operation(Operation::Prediction).with_key(&key);
     let subject = subject.with_upload(Some(bytes), dataset.sha256());
-    let prediction = predicted(state.clone(), subject, key.clone(), dataset).await?;
+    let ticket = Ticket::new(caller.user(), &Reporter::unlisted());
+    let prediction = operations::predict(state.clone(), subject, key.clone(), dataset, ticket).await?;
     let samples = prediction.predictions.as_ref().map_or(0, Vec::len);
     let explanation = if (1..=MAX_EXPLAINED).contains(&samples) {
         explained(&state, caller, key, again, bytes).await

@@ -3,7 +3,7 @@
 use crate::jobs::{Phase, Reporter};
 
 /// Logs each tenth of the iterations under the request's id, also from other threads.
-pub(super) fn iterations(reporter: &Reporter) -> impl Fn(usize, usize) + Sync {
+pub(super) fn reports(reporter: &Reporter) -> impl Fn(usize, usize) + Sync {
     let request = tracing::Span::current();
     move |done, total| {
         reporter.advances(Phase::Evaluating, done, total);
