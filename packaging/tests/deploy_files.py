@@ -98,7 +98,7 @@ def nginx():
     program = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
     if not program or not shutil.which("openssl"):
         return skip("nginx: nginx or openssl is not installed")
-    for name in ("nginx.conf", "nginx-compose.conf", "nginx-replicas.conf", "nginx-prefix.conf"):
+    for name in ("nginx.conf", "nginx-compose.conf", "nginx-replicas.conf", "nginx-shared.conf", "nginx-prefix.conf"):
         with tempfile.TemporaryDirectory() as work:
             subprocess.run(
                 ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=x",
@@ -115,7 +115,7 @@ def nginx():
             done = subprocess.run([program, "-t", "-q", "-e", work + "/log", "-p", work, "-c", work + "/test.conf"],
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
             assert done.returncode == 0, "%s: %s" % (name, done.stdout)
-    print("nginx: four files are valid")
+    print("nginx: five files are valid")
 
 
 def request(port, password):
