@@ -14,7 +14,7 @@ use memchr::memmem;
 use super::days::{day_of, days, file_of};
 use super::error::AuditError;
 use super::line::{Event, Line};
-use super::reader::Lines;
+use super::lines::Lines;
 use crate::fs::nofollow::{Kind, NoFollowPath};
 use crate::store::{FileLock, StoreError, entries};
 

@@ -26,6 +26,7 @@ mod error;
 mod filter;
 mod interrupted;
 mod line;
+mod lines;
 mod newest;
 mod operation;
 mod outcome;

@@ -8,10 +8,14 @@ use jiff::civil::Date;
 
 use super::bucket::BucketTrail;
 use super::days::{self, file_of};
-use super::reader::Lines;
-use super::trail::below;
+use super::lines::Lines;
 use crate::fs::nofollow::NoFollowPath;
-use crate::store::{IoContext as _, OwnPlace, Store, StoreError};
+use crate::store::{IoContext as _, OwnPlace, Store, StoreError, WORKSPACE};
+
+/// The directory of the trail below that of a store.
+pub(super) fn below(root: &NoFollowPath) -> NoFollowPath {
+    root.join(WORKSPACE).join("audit")
+}
 
 /// Where the lines of a trail are.
 #[derive(Debug)]

@@ -15,15 +15,10 @@ use super::error::AuditError;
 use super::interrupted::{self, Process};
 use super::line::{Event, Line, Subject};
 use super::outcome::{Outcome, Verdict};
-use super::place::TrailPlace;
+use super::place::{TrailPlace, below};
 use super::writer::{Durability, Writer};
 use crate::fs::nofollow::NoFollowPath;
-use crate::store::{Store, WORKSPACE};
-
-/// The directory of the trail.
-pub(super) fn below(root: &NoFollowPath) -> NoFollowPath {
-    root.join(WORKSPACE).join("audit")
-}
+use crate::store::Store;
 
 /// The audit trail of a data directory. Nothing is created before the first line is written.
 #[derive(Debug, Clone)]

@@ -12,9 +12,9 @@ use super::key::{DirHash, ModelId};
 use super::listing::Listing;
 use super::local::LocalStore;
 use super::model_dir::ModelDir;
-use super::place::StorePlace;
 use super::pruned::Pruned;
 use super::retention::Retention;
+use super::store_place::StorePlace;
 use super::usage::Usage;
 use crate::fs::nofollow::NoFollowPath;
 

@@ -7,7 +7,6 @@
 
 use std::sync::Arc;
 
-use super::bucket::{Epoch, Version};
 use crate::fs::nofollow::FileIdentity;
 use crate::python_server_files::READ;
 
@@ -26,23 +25,17 @@ pub enum Kind {
         model: FileIdentity,
     },
     PythonServer(Box<PythonServerFiles>),
-    Bucket(BucketIdentity),
+    /// The epoch and the version of the object that names it, and the version of the pointer, whose content is unique.
+    Bucket {
+        epoch: String,
+        deletion: Option<String>,
+        pointer: String,
+    },
     /// The version of the zip.
-    BucketOfPythonServer(Version),
-}
-
-/// A generation in a bucket: the content of its pointer is unique.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BucketIdentity {
-    pub(super) epoch: Epoch,
-    pub(super) pointer: Version,
+    BucketOfPythonServer(String),
 }
 
 impl ModelIdentity {
-    pub(super) fn of_bucket(epoch: Epoch, pointer: Version) -> Self {
-        Self(Kind::Bucket(BucketIdentity { epoch, pointer }))
-    }
-
     pub(super) fn of_generation(number: u64, pointer: Arc<[u8]>, model: FileIdentity) -> Self {
         Self(Kind::Generation { number, pointer, model })
     }

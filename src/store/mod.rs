@@ -21,6 +21,7 @@ mod pruned;
 mod retention;
 mod rollback;
 mod samples_limit;
+mod store_place;
 mod usage;
 
 pub(crate) use bucket::{BucketFile, Condition, Objects};

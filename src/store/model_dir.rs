@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::error::StoreError;
@@ -13,7 +13,6 @@ use super::generation::{Generation, NewGeneration};
 use super::generation_info::GenerationInfo;
 use super::identity::ModelIdentity;
 use super::key::RunId;
-use super::local::LocalModel;
 use super::place::{LockedModel, ModelPlace, RunFiles, RunWriter, Verify};
 use super::retention::Retention;
 
@@ -28,13 +27,6 @@ pub struct ModelLock(Box<dyn LockedModel>);
 impl ModelDir {
     pub(super) fn new(place: Arc<dyn ModelPlace>) -> Self {
         Self(place)
-    }
-
-    /// A model directory outside of a [`Store`](super::Store), as Moodle's local mode uses it. Nothing is created before
-    /// something is locked or stored. It has its own locks: do not use a directory of a running server this way.
-    #[must_use]
-    pub fn at(dir: &Path) -> Self {
-        Self::new(Arc::new(LocalModel::at(dir)))
     }
 
     /// Starts a job: after a deletion from now on, it publishes nothing. Call this before the job waits for anything;

@@ -1,7 +1,7 @@
-//! The seam between what the program asks of a store and the place where models are kept: a data directory or a bucket.
+//! The seam between what the program asks of a model and the place where it is kept: a data directory or a bucket.
 //!
-//! Owns the operations that every place offers; `conformance_tests` holds all places to the same behaviour. Must not know
-//! how any of them does it.
+//! Owns the operations that every place offers; `tests/behaviour/store_places.rs` holds all places to the same behaviour.
+//! Must not know how any of them does it.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -14,31 +14,11 @@ use super::finding::Finding;
 use super::generation::{Generation, NewGeneration};
 use super::generation_info::GenerationInfo;
 use super::identity::ModelIdentity;
-use super::key::{DirHash, ModelId, RunId};
-use super::listing::Listing;
-use super::model_dir::ModelDir;
-use super::pruned::Pruned;
+use super::key::RunId;
 use super::retention::Retention;
-use super::usage::Usage;
 
 /// Verifies the content of a generation with correct checksums; returns the problem.
 pub(super) type Verify<'a> = &'a dyn Fn(&Generation) -> Result<(), String>;
-
-/// A place for all models of a server.
-pub(super) trait StorePlace: Debug + Send + Sync {
-    fn model(&self, id: &ModelId, hash: &DirHash) -> Arc<dyn ModelPlace>;
-    fn with_retention(&self, retention: Retention) -> Arc<dyn StorePlace>;
-    fn models(&self) -> Result<Listing, StoreError>;
-    fn model_dirs(&self) -> Result<Listing, StoreError>;
-    fn ids(&self) -> Result<Vec<ModelId>, StoreError>;
-    fn model_dirs_of(&self, id: &ModelId) -> Result<Vec<(DirHash, ModelDir)>, StoreError>;
-    fn delete(&self, id: &ModelId) -> Result<(), StoreError>;
-    fn prune(&self, dry_run: bool) -> Result<Vec<Pruned>, StoreError>;
-    fn examine(&self, repair: bool) -> Result<Vec<Finding>, StoreError>;
-    fn usage(&self) -> Result<Usage, StoreError>;
-    fn check_writable(&self) -> Result<(), StoreError>;
-    fn close(&self);
-}
 
 /// The place of one model.
 pub(super) trait ModelPlace: Debug + Send + Sync {

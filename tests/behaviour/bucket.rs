@@ -1,7 +1,6 @@
 //! Servers that share a bucket of a real S3 server.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -9,8 +8,9 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::common::{
-    Dice, Form, Launch, ObjectServer, Output, Request, TestServer, bucket_settings, cookie, free_port,
-    labelled, legacy_zip, long, program, separable, sign_in, try_exchange, unlabelled, until,
+    Dice, Fault, FaultyProxy, Form, Launch, ObjectServer, Output, Replicas, Request, TestServer,
+    bucket_settings, cookie, free_port, labelled, legacy_zip, long, program, separable, sign_in,
+    try_exchange, unlabelled, until,
 };
 
 const BUCKET: &str = "MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME";
@@ -161,45 +161,36 @@ fn batch(number: usize, samples: usize) -> Vec<u8> {
 
 /// The model has then learnt from each sample exactly once.
 #[test]
-fn killed_servers_and_repeated_requests_lose_and_double_no_sample() {
-    let Some(s3) = ObjectServer::shared("killed_servers_and_repeated_requests_lose_and_double_no_sample")
-    else {
-        return;
-    };
+fn killed_servers_lost_answers_and_repeated_requests_lose_and_double_no_sample() {
+    let test = "killed_servers_lost_answers_and_repeated_requests_lose_and_double_no_sample";
+    let Some(s3) = ObjectServer::shared(test) else { return };
     for round in 0..if long() { 100_u64 } else { 1 } {
-        train_while_servers_are_killed(&s3, round);
+        train_while_servers_are_killed(test, s3, round);
     }
 }
 
-fn train_while_servers_are_killed(s3: &ObjectServer, round: u64) {
+/// Three servers behind nginx, and a faulty network between them and the bucket.
+fn train_while_servers_are_killed(test: &str, s3: &ObjectServer, round: u64) {
     const BATCHES: usize = 64;
     const SERVERS: usize = 3;
-    let bucket = s3.bucket();
-    let settings = bucket_settings(&s3.url(), &bucket);
-    let launch = || on(&settings).env("MOODLE_MLBACKEND_ADMINS", "a").start();
-    let servers: Vec<Mutex<TestServer>> = (0..SERVERS).map(|_| Mutex::new(launch())).collect();
+    let network = FaultyProxy::before(s3.port());
+    let mut settings = bucket_settings(&network.url(), &s3.bucket());
+    settings.push(("MOODLE_MLBACKEND_ADMINS", "a".to_owned()));
+    let Some(mut replicas) = Replicas::start(test, SERVERS, &settings) else { return };
+    network.randomly(round, 60);
+    let address = replicas.address();
     let (next, acknowledged, repeated) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
-    let sizes: Vec<usize> = {
-        let mut dice = Dice::new(round);
-        (0..BATCHES).map(|_| 20 + dice.below(41)).collect()
-    };
+    let mut dice = Dice::new(round);
+    let sizes: Vec<usize> = (0..BATCHES).map(|_| 20 + dice.below(41)).collect();
     thread::scope(|scope| {
-        for client in 0..16 {
-            let (servers, sizes) = (&servers, &sizes);
-            let (next, acknowledged, repeated) = (&next, &acknowledged, &repeated);
-            scope.spawn(move || {
-                let mut dice = Dice::new(round * 100 + client);
-                loop {
-                    let number = next.fetch_add(1, Ordering::SeqCst);
-                    let Some(&samples) = sizes.get(number) else { return };
+        for _ in 0..BATCHES / 4 {
+            scope.spawn(|| {
+                while let Some((number, &samples)) = Some(next.fetch_add(1, Ordering::SeqCst))
+                    .and_then(|number| Some((number, sizes.get(number)?)))
+                {
                     let form = Form::model("m", "d").file("dataset", &batch(number, samples));
                     let request = Request::new("POST", "/training").credentials("a", "b").form(&form).bytes();
-                    loop {
-                        let address = servers[dice.below(SERVERS)].lock().unwrap().address;
-                        let reply = try_exchange(address, &request);
-                        if reply.is_some_and(|reply| reply.status == 200) {
-                            break;
-                        }
+                    while try_exchange(address, &request).is_none_or(|reply| reply.status != 200) {
                         repeated.fetch_add(1, Ordering::SeqCst);
                         thread::sleep(Duration::from_millis(50));
                     }
@@ -207,25 +198,29 @@ fn train_while_servers_are_killed(s3: &ObjectServer, round: u64) {
                 }
             });
         }
-        let (servers, acknowledged) = (&servers, &acknowledged);
-        scope.spawn(move || {
-            let mut dice = Dice::new(round + 7);
-            while acknowledged.load(Ordering::SeqCst) < BATCHES {
-                thread::sleep(Duration::from_millis(300 + dice.below(700) as u64));
-                let mut server = servers[dice.below(SERVERS)].lock().unwrap();
-                std::mem::replace(&mut *server, launch()).kill();
-            }
-        });
+        while acknowledged.load(Ordering::SeqCst) < BATCHES {
+            thread::sleep(Duration::from_millis(500 + dice.below(1000) as u64));
+            let killed = dice.below(SERVERS);
+            replicas.kill(killed);
+            replicas.start_again(killed);
+        }
     });
-    let server = servers[0].lock().unwrap();
+    network.set(Fault::None);
     let samples: usize = sizes.iter().sum();
-    let model = server.get("/models/m/d").json();
-    assert_eq!(model["model"]["samples"], json!(samples), "round {round}: {model}");
-    let kept = server.get("/models/m/d/samples");
+    for index in 0..SERVERS {
+        let model = replicas.replica(index).get("/models/m/d").json();
+        assert_eq!(model["model"]["samples"], json!(samples), "round {round}: {model}");
+    }
+    let kept = replicas.replica(0).get("/models/m/d/samples");
     assert_eq!(kept.status, 200, "{}", kept.text());
     let text = kept.text();
     let rows: Vec<&str> = text.lines().skip(3).collect();
     let distinct: BTreeSet<&str> = rows.iter().copied().collect();
     assert_eq!((rows.len(), distinct.len()), (samples, samples), "round {round}");
-    println!("round {round}: {samples} samples, {} requests repeated", repeated.load(Ordering::SeqCst));
+    let faults = network.passed().iter().filter(|passed| passed.fault != Fault::None).count();
+    assert!(faults > 0, "the network had no fault");
+    println!(
+        "round {round}: {samples} samples, {faults} faults, {} requests repeated",
+        repeated.load(Ordering::SeqCst)
+    );
 }

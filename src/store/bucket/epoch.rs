@@ -8,6 +8,7 @@ use super::keys;
 use super::objects::{Condition, Objects, Version};
 use super::pointer::nonce;
 use crate::store::error::StoreError;
+use crate::store::identity::{Kind, ModelIdentity};
 use crate::store::key::ModelId;
 use crate::store::manifest::to_json;
 
@@ -16,7 +17,7 @@ const ATTEMPTS: usize = 20;
 
 /// The time between two deletions of a model id. What began in an earlier one is never seen again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Epoch {
+pub(super) struct Epoch {
     name: String,
     /// Of the object that names it; `None` before the first deletion.
     version: Option<Version>,
@@ -47,6 +48,17 @@ impl Epoch {
         Ok(Self { name: deletion.epoch, version: Some(version) })
     }
 
+    /// What identifies a model whose pointer has this version.
+    pub(super) fn identity(&self, pointer: &Version) -> ModelIdentity {
+        let deletion = self.version.as_ref().map(|version| version.0.clone());
+        ModelIdentity(Kind::Bucket { epoch: self.name.clone(), deletion, pointer: pointer.0.clone() })
+    }
+
+    /// The epoch of an identity.
+    pub(super) fn again(name: &str, deletion: Option<&str>) -> Self {
+        Self { name: name.to_owned(), version: deletion.map(|version| Version(version.to_owned())) }
+    }
+
     pub(super) fn name(&self) -> &str {
         &self.name
     }
@@ -66,7 +78,7 @@ impl Epoch {
         })
     }
 
-    /// Begins a new one: at once, nobody sees anything of the earlier ones.
+    /// Begins a new one: at once, no reader sees anything of the earlier ones.
     pub(super) fn begin(objects: &dyn Objects, id: &ModelId) -> Result<Self, StoreError> {
         let key = keys::of_deletion(id);
         let name = nonce();

@@ -82,6 +82,6 @@ impl GenerationFiles for StoredGeneration {
 
     fn identity(&self) -> Option<ModelIdentity> {
         let pointer = self.pointer.clone()?;
-        Some(ModelIdentity::of_bucket(self.epoch.clone(), pointer))
+        Some(self.epoch.identity(&pointer))
     }
 }

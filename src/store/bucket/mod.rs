@@ -16,8 +16,8 @@
 //!   still the one that the training started from. The loser of a race starts again from the winner's samples.
 //! - *A refused put may be our own*: its first attempt may have been stored and only the answer lost. So each publication
 //!   has a random name, the pointer names the last ones, and a refusal is believed only if ours is not among them.
-//! - *A deletion begins a new epoch* with one conditional put. Whoever began before writes below the old epoch, where
-//!   nobody looks any more, and removes it again.
+//! - *A deletion begins a new epoch* with one conditional put. A job that began before writes below the old epoch, where
+//!   no reader looks any more, and removes it again.
 //! - Nothing here waits for another server, so no server that dies can block another.
 
 mod check;
@@ -40,10 +40,8 @@ mod shared;
 mod shared_file;
 mod store;
 
-pub use epoch::Epoch;
 #[cfg(test)]
 pub(super) use memory::Memory;
-pub use objects::Version;
 pub(crate) use objects::{Condition, Objects};
 pub(super) use s3::Bucket;
 pub(crate) use shared_file::BucketFile;

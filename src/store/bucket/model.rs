@@ -14,7 +14,7 @@ use super::shared::Shared;
 use crate::store::error::StoreError;
 use crate::store::generation::Generation;
 use crate::store::generation_info::GenerationInfo;
-use crate::store::identity::{BucketIdentity, Kind, ModelIdentity};
+use crate::store::identity::{Kind, ModelIdentity};
 use crate::store::key::{DirHash, ModelId};
 use crate::store::retention::Retention;
 
@@ -89,20 +89,23 @@ impl BucketModel {
     pub(super) fn is_current(&self, identity: &ModelIdentity) -> Result<bool, StoreError> {
         let objects = &*self.shared.objects;
         match &identity.0 {
-            Kind::Bucket(BucketIdentity { epoch, pointer }) => {
-                let key = pointer::key(&self.prefix(epoch));
-                let same = match objects.get(&key, Some(pointer))? {
+            Kind::Bucket { epoch, deletion, pointer } => {
+                let epoch = Epoch::again(epoch, deletion.as_deref());
+                let pointer = Version(pointer.clone());
+                let key = pointer::key(&self.prefix(&epoch));
+                let same = match objects.get(&key, Some(&pointer))? {
                     Got::Unchanged => true,
-                    Got::Found(_, version) => version == *pointer,
+                    Got::Found(_, version) => version == pointer,
                     Got::Missing => false,
                 };
                 Ok(same && epoch.is_present(objects, &self.id)?)
             }
             Kind::BucketOfPythonServer(version) => {
+                let version = Version(version.clone());
                 let key = keys::of_python_server(&self.id, &self.hash);
-                let same = match objects.get(&key, Some(version))? {
+                let same = match objects.get(&key, Some(&version))? {
                     Got::Unchanged => true,
-                    Got::Found(_, found) => found == *version,
+                    Got::Found(_, found) => found == version,
                     Got::Missing => false,
                 };
                 Ok(same && self.epoch()?.is_first() && self.pointer()?.is_none())
@@ -113,7 +116,7 @@ impl BucketModel {
 
     pub(super) fn python_server_identity(&self) -> Result<Option<ModelIdentity>, StoreError> {
         let found = self.python_server_zip()?;
-        Ok(found.map(|(_, version)| ModelIdentity(Kind::BucketOfPythonServer(version))))
+        Ok(found.map(|(_, version)| ModelIdentity(Kind::BucketOfPythonServer(version.0))))
     }
 
     pub(super) fn python_server_files(&self) -> Result<Option<BTreeMap<String, Vec<u8>>>, StoreError> {

@@ -36,7 +36,7 @@ pub(crate) trait Objects: Debug + Send + Sync {
 
 /// What distinguishes the content of an object from any other that it had or will have.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Version(pub(super) String);
+pub(crate) struct Version(pub(super) String);
 
 /// What must hold for a put.
 #[derive(Debug, Clone, Copy)]

@@ -1,6 +1,6 @@
 //! A bucket as a place of models.
 //!
-//! Owns nothing but the connection of the seam with what this module does. Must not know who asks.
+//! Owns nothing but the connection of the seam with what this module does. Must not know what is asked for.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,9 +16,10 @@ use crate::store::identity::ModelIdentity;
 use crate::store::key::{DirHash, ModelId, RunId};
 use crate::store::listing::Listing;
 use crate::store::model_dir::ModelDir;
-use crate::store::place::{LockedModel, ModelPlace, RunFiles, RunWriter, StorePlace, Verify};
+use crate::store::place::{LockedModel, ModelPlace, RunFiles, RunWriter, Verify};
 use crate::store::pruned::Pruned;
 use crate::store::retention::Retention;
+use crate::store::store_place::StorePlace;
 use crate::store::usage::Usage;
 
 impl StorePlace for BucketStore {

@@ -85,7 +85,7 @@ pub(super) fn key(model: &str) -> String {
     format!("{model}{POINTER}")
 }
 
-/// A name that nobody else has or will have.
+/// A name that no other publication has or will have.
 pub(super) fn nonce() -> String {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).expect("the system has random numbers");

@@ -43,7 +43,7 @@ impl BucketStore {
         Ok(pruned)
     }
 
-    /// Removes objects that are old enough that nobody is about to use them.
+    /// Removes objects that are old enough that no job is about to use them.
     fn remove(
         &self,
         objects: Vec<&Listed>,
@@ -61,7 +61,7 @@ impl BucketStore {
     }
 }
 
-/// Whether nobody can be about to use it.
+/// Whether no job can be about to use it.
 pub(super) fn is_old(object: &Listed) -> bool {
     now().saturating_sub(object.stored_at) > MAX_PUBLICATION
 }

@@ -91,7 +91,7 @@ impl LockedBucketModel {
         let condition = Condition::unchanged(self.base.as_ref().map(|(_, version)| version));
         let switch = match objects.put(&pointer::key(&prefix), to_json(pointer), condition) {
             Ok(Some(_)) => Switch::Done,
-            // It was refused, or nobody knows: the first attempt may have been stored.
+            // It was refused, or that is unknown: the first attempt may have been stored.
             outcome => {
                 let stored = Pointer::read(objects, &prefix)?;
                 let is_ours = stored.is_some_and(|(stored, _)| stored.names(publication));
@@ -131,7 +131,7 @@ impl LockedBucketModel {
 /// What the bucket shows after a switch.
 pub(super) enum Switched {
     Published,
-    /// The model was deleted since the job began: nobody sees it.
+    /// The model was deleted since the job began: no reader sees it.
     Deleted,
     Lost,
 }

@@ -110,7 +110,7 @@ impl BucketStore {
         Ok(hashes.map(|hash| (hash.clone(), self.listed(id, &hash))).collect())
     }
 
-    /// The put of the new epoch deletes; the rest removes what nobody sees any more.
+    /// The put of the new epoch deletes; the rest removes what no reader sees any more.
     pub(super) fn delete(&self, id: &ModelId) -> Result<(), StoreError> {
         let epoch = Epoch::begin(self.objects(), id)?;
         let inventory = Inventory::of(self.objects(), &keys::of_id(id))?;

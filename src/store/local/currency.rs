@@ -25,7 +25,7 @@ impl LocalModel {
                 let same = classifier.pointer_bytes()?.is_some_and(|bytes| bytes == **pointer);
                 Ok(same && files::identity(&classifier.generation(*number).join(MODEL))? == Some(*model))
             }
-            Kind::Bucket(_) | Kind::BucketOfPythonServer(_) => Ok(false),
+            Kind::Bucket { .. } | Kind::BucketOfPythonServer(_) => Ok(false),
             Kind::PythonServer(known) => Ok(self.python_files()? == **known && classifier.is_empty()?),
         }
     }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::data_dir::LocalStore;
@@ -19,9 +19,10 @@ use crate::store::identity::ModelIdentity;
 use crate::store::key::{DirHash, ModelId, RunId};
 use crate::store::listing::Listing;
 use crate::store::model_dir::ModelDir;
-use crate::store::place::{LockedModel, ModelPlace, RunFiles, RunWriter, StorePlace, Verify};
+use crate::store::place::{LockedModel, ModelPlace, RunFiles, RunWriter, Verify};
 use crate::store::pruned::Pruned;
 use crate::store::retention::Retention;
+use crate::store::store_place::StorePlace;
 use crate::store::usage::Usage;
 
 impl StorePlace for LocalStore {
@@ -71,6 +72,15 @@ impl StorePlace for LocalStore {
 
     fn close(&self) {
         Self::close(self);
+    }
+}
+
+impl ModelDir {
+    /// A model directory outside of a [`Store`](crate::store::Store), as Moodle's local mode uses it. Nothing is created before
+    /// something is locked or stored. It has its own locks: do not use a directory of a running server this way.
+    #[must_use]
+    pub fn at(dir: &Path) -> Self {
+        Self::new(Arc::new(LocalModel::at(dir)))
     }
 }
 

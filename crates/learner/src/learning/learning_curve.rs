@@ -39,10 +39,10 @@ pub struct LearningPoint {
 
 /// Whether smaller models are fitted in an iteration, which counts from 0.
 pub(super) const fn is_part_of(iteration: u64, training_samples: usize) -> bool {
-    match training_samples {
-        ..=MAX_SAMPLES_OF_MEAN => iteration < ITERATIONS,
-        ..=MAX_SAMPLES => iteration == 0,
-        _ => false,
+    if training_samples <= MAX_SAMPLES_OF_MEAN {
+        iteration < ITERATIONS
+    } else {
+        training_samples <= MAX_SAMPLES && iteration == 0
     }
 }
 
