@@ -1,6 +1,6 @@
 //! A data directory as a place of models.
 //!
-//! Owns nothing but the connection of the seam with what this module does. Must not know who asks.
+//! Owns nothing but the connection of the seam with what this module does. Must not know what is asked for.
 
 use std::collections::BTreeMap;
 use std::io;
