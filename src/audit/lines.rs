@@ -2,7 +2,6 @@
 //!
 //! Owns reading them one after the other, of whatever length they are. Must not know what a line says.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, ErrorKind, Read as _};
 use std::path::Path;
 

@@ -8,9 +8,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::common::{
-    Dice, Fault, FaultyProxy, Form, Launch, ObjectServer, Output, Replicas, Request, TestServer,
-    bucket_settings, cookie, free_port, labelled, legacy_zip, long, program, separable, sign_in,
-    try_exchange, unlabelled, until,
+    Dice, Fault, FaultyProxy, Form, Launch, ObjectServer, Output, Replicas, Request, bucket_settings, cookie,
+    free_port, labelled, legacy_zip, long, program, separable, sign_in, try_exchange, unlabelled, until,
 };
 
 const BUCKET: &str = "MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME";

@@ -24,13 +24,16 @@ fn of_sixteen_writers_that_create_the_same_object_one_wins() {
         let start = Barrier::new(WRITERS);
         let results: Vec<_> = thread::scope(|scope| {
             let (start, key) = (&start, &key);
-            let create = |(number, client): (usize, &'_ ObjectClient)| {
-                start.wait();
-                client.create(key, vec![number as u8; 100])
-            };
-            let create = &create;
-            let writers: Vec<_> =
-                clients.iter().enumerate().map(|writer| scope.spawn(move || create(writer))).collect();
+            let writers: Vec<_> = clients
+                .iter()
+                .enumerate()
+                .map(|(number, client)| {
+                    scope.spawn(move || {
+                        start.wait();
+                        client.create(key, vec![number as u8; 100])
+                    })
+                })
+                .collect();
             writers.into_iter().map(|writer| writer.join().unwrap()).collect()
         });
         let winners: Vec<usize> = (0..WRITERS).filter(|&number| results[number].is_ok()).collect();
@@ -55,13 +58,16 @@ fn of_sixteen_writers_that_replace_the_same_version_one_wins() {
         let start = Barrier::new(WRITERS);
         let results: Vec<_> = thread::scope(|scope| {
             let (start, tag) = (&start, &tag);
-            let replace = |(number, client): (usize, &'_ ObjectClient)| {
-                start.wait();
-                client.replace("pointer", format!("{round} {number}").into_bytes(), tag)
-            };
-            let replace = &replace;
-            let writers: Vec<_> =
-                clients.iter().enumerate().map(|writer| scope.spawn(move || replace(writer))).collect();
+            let writers: Vec<_> = clients
+                .iter()
+                .enumerate()
+                .map(|(number, client)| {
+                    scope.spawn(move || {
+                        start.wait();
+                        client.replace("pointer", format!("{round} {number}").into_bytes(), tag)
+                    })
+                })
+                .collect();
             writers.into_iter().map(|writer| writer.join().unwrap()).collect()
         });
         let winners: Vec<usize> = (0..WRITERS).filter(|&number| results[number].is_ok()).collect();

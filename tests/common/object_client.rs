@@ -65,7 +65,8 @@ impl ObjectClient {
     }
 
     fn put_if(&self, key: &str, bytes: Vec<u8>, mode: PutMode) -> Result<String, Error> {
-        let put = self.store.put_opts(&Path::from(key), PutPayload::from(bytes), PutOptions::from(mode));
+        let key = Path::from(key);
+        let put = self.store.put_opts(&key, PutPayload::from(bytes), PutOptions::from(mode));
         self.runtime.block_on(put).map(|put| put.e_tag.expect("a stored object has an ETag"))
     }
 

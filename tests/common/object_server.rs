@@ -40,7 +40,6 @@ rm -rf "$directory"
 /// A running server, with one user; ended on drop.
 pub struct ObjectServer {
     keeper: Mutex<Keeper>,
-    directory: PathBuf,
     port: u16,
     filer: u16,
 }
@@ -97,7 +96,7 @@ impl ObjectServer {
         keeper.env("WEED_MASTER_VOLUME_GROWTH_COPY_1", "1");
         let mut shell = keeper.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a shell starts");
         let confirmations = BufReader::new(shell.stdout.take().expect("stdout is piped"));
-        let server = Self { keeper: Mutex::new(Keeper { shell, confirmations }), directory, port, filer };
+        let server = Self { keeper: Mutex::new(Keeper { shell, confirmations }), port, filer };
         server.start_again();
         server
     }
@@ -146,11 +145,6 @@ impl ObjectServer {
     /// A client for one of its buckets that tries every request once.
     pub fn client(&self, bucket: &str) -> ObjectClient {
         ObjectClient::new(&self.url(), bucket)
-    }
-
-    /// What it has logged.
-    pub fn log(&self) -> String {
-        fs::read_to_string(self.directory.join("log")).unwrap_or_default()
     }
 
     /// Buckets are directories of its file server, which needs no signature.

@@ -16,7 +16,9 @@ struct Head {
     finished: Option<String>,
     status: Option<u8>,
     rated_trained_model: Option<bool>,
+    #[allow(clippy::option_option, reason = "see above")]
     samples: Option<Option<u64>>,
+    #[allow(clippy::option_option, reason = "see above")]
     score: Option<Option<f64>>,
     /// Whether something was read after the last value: a number at the end may have been cut.
     is_certain: bool,

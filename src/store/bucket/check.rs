@@ -6,7 +6,8 @@
 use super::inventory::Inventory;
 use super::keys::POINTER;
 use super::model::BucketModel;
-use super::pointer::{Pointer, nonce};
+use super::outside::nonce;
+use super::pointer::Pointer;
 use super::prune::is_old;
 use super::publish::Switched;
 use super::store::BucketStore;

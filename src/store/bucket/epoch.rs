@@ -6,14 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::keys;
 use super::objects::{Condition, Objects, Version};
-use super::pointer::nonce;
+use super::outside::nonce;
 use crate::store::error::StoreError;
 use crate::store::identity::{Kind, ModelIdentity};
 use crate::store::key::ModelId;
 use crate::store::manifest::to_json;
-
-/// How often a deletion that meets others tries again: any of them deletes as well.
-const ATTEMPTS: usize = 20;
 
 /// The time between two deletions of a model id. What began in an earlier one is never seen again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,23 +79,17 @@ impl Epoch {
     pub(super) fn begin(objects: &dyn Objects, id: &ModelId) -> Result<Self, StoreError> {
         let key = keys::of_deletion(id);
         let name = nonce();
-        for _ in 0..ATTEMPTS {
-            let present = Self::read(objects, id)?;
-            if present.name == name {
-                return Ok(present);
-            }
-            let deletion = Deletion { epoch: name.clone(), when: jiff::Timestamp::now().to_string() };
-            let condition = Condition::unchanged(present.version.as_ref());
-            match objects.put(&key, to_json(&deletion), condition) {
-                Ok(Some(version)) => return Ok(Self { name, version: Some(version) }),
-                // Another deletion was faster, or this one was stored and its answer lost: the next look tells.
-                Ok(None) => {}
-                Err(error) => {
-                    let present = Self::read(objects, id)?;
-                    return if present.name == name { Ok(present) } else { Err(error.into()) };
-                }
+        let present = Self::read(objects, id)?;
+        let deletion = Deletion { epoch: name.clone(), when: jiff::Timestamp::now().to_string() };
+        match objects.put(&key, to_json(&deletion), Condition::unchanged(present.version.as_ref())) {
+            Ok(Some(version)) => Ok(Self { name, version: Some(version) }),
+            // Another deletion has begun an epoch since, or this one did and its answer was lost: either deletes. To put this
+            // name again would bring back an epoch that may have ended.
+            Ok(None) => Self::read(objects, id),
+            Err(error) => {
+                let present = Self::read(objects, id)?;
+                if present.name == name { Ok(present) } else { Err(error.into()) }
             }
         }
-        Err(StoreError::Superseded { path: objects.address(&key) })
     }
 }

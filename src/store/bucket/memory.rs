@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use super::objects::{Condition, Got, Listed, Objects, Unavailable, Version};
+use super::outside::now;
 use crate::store::manifest::Checksum;
 
 /// Objects by key.
@@ -28,15 +29,31 @@ impl Memory {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 
-    /// Makes all objects as old as 1970.
-    pub(in crate::store) fn age(&self) {
+    /// Stores an object at this time; `None` if the condition is not met.
+    pub(in crate::store) fn put_at(
+        &self,
+        key: &str,
+        bytes: Vec<u8>,
+        condition: Condition<'_>,
+        stored_at: u64,
+    ) -> Option<Version> {
         let mut objects = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        objects.values_mut().for_each(|(_, stored_at)| *stored_at = 0);
+        let before = objects.get(key).map(|(bytes, _)| version(bytes));
+        let is_met = match condition {
+            Condition::Any => true,
+            Condition::Absent => before.is_none(),
+            Condition::Is(version) => before.as_ref() == Some(version),
+        };
+        is_met.then(|| {
+            let new = version(&bytes);
+            objects.insert(key.to_owned(), (bytes, stored_at));
+            new
+        })
     }
 }
 
 /// As S3 makes it: from the content alone, so that the same content has the same version again.
-fn version(bytes: &[u8]) -> Version {
+pub(super) fn version(bytes: &[u8]) -> Version {
     Version(Checksum::of(bytes).sha256)
 }
 
@@ -60,20 +77,7 @@ impl Objects for Memory {
         bytes: Vec<u8>,
         condition: Condition<'_>,
     ) -> Result<Option<Version>, Unavailable> {
-        let mut objects = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = objects.get(key).map(|(bytes, _)| version(bytes));
-        let is_met = match condition {
-            Condition::Any => true,
-            Condition::Absent => before.is_none(),
-            Condition::Is(version) => before.as_ref() == Some(version),
-        };
-        if !is_met {
-            return Ok(None);
-        }
-        let new = version(&bytes);
-        let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
-        objects.insert(key.to_owned(), (bytes, now));
-        Ok(Some(new))
+        Ok(self.put_at(key, bytes, condition, now()))
     }
 
     fn delete(&self, key: &str) -> Result<(), Unavailable> {

@@ -29,6 +29,7 @@ mod keys;
 mod memory;
 mod model;
 mod objects;
+mod outside;
 mod place;
 mod pointer;
 mod prune;
@@ -38,10 +39,10 @@ mod run;
 mod s3;
 mod shared;
 mod shared_file;
+#[cfg(test)]
+mod simulation_tests;
 mod store;
 
-#[cfg(test)]
-pub(super) use memory::Memory;
 pub(crate) use objects::{Condition, Objects};
 pub(super) use s3::Bucket;
 pub(crate) use shared_file::BucketFile;

@@ -84,10 +84,3 @@ impl Pointer {
 pub(super) fn key(model: &str) -> String {
     format!("{model}{POINTER}")
 }
-
-/// A name that no other publication has or will have.
-pub(super) fn nonce() -> String {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).expect("the system has random numbers");
-    hex::encode(bytes)
-}

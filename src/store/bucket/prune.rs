@@ -6,7 +6,8 @@ use super::inventory::{Inventory, OfId};
 use super::keys;
 use super::model::BucketModel;
 use super::objects::Listed;
-use super::pointer::{Pointer, nonce};
+use super::outside::{nonce, now};
+use super::pointer::Pointer;
 use super::publish::Switched;
 use super::store::BucketStore;
 use crate::store::error::StoreError;
@@ -64,10 +65,6 @@ impl BucketStore {
 /// Whether no job can be about to use it.
 pub(super) fn is_old(object: &Listed) -> bool {
     now().saturating_sub(object.stored_at) > MAX_PUBLICATION
-}
-
-fn now() -> u64 {
-    u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0)
 }
 
 impl BucketModel {

@@ -15,6 +15,7 @@ use super::epoch::Epoch;
 use super::keys;
 use super::model::BucketModel;
 use super::objects::{Condition, Got};
+use super::outside::now;
 use crate::store::error::StoreError;
 use crate::store::key::RunId;
 use crate::store::place::{RunFiles, RunWriter};
@@ -45,8 +46,20 @@ impl BucketModel {
             let id = self.shared.next_run_id();
             let reserved = format!("{prefix}{}{id}", keys::RUN_IDS);
             // Refused: another server has it, or a first attempt of ours has; another id does for both.
-            if self.shared.objects.put(&reserved, Vec::new(), Condition::Absent)?.is_some() {
-                return Ok(NewBucketRun { id: RunId(id), model, epoch, reserved, files: Mutex::default() });
+            if self.shared.objects.put(&reserved, Vec::new(), Condition::Absent)?.is_none() {
+                continue;
+            }
+            let run = NewBucketRun {
+                id: RunId(id),
+                model: model.clone(),
+                epoch: epoch.clone(),
+                reserved,
+                files: Mutex::default(),
+            };
+            // The reservation of a stored run is gone, and the clocks of servers differ: it may have the same id.
+            let stored = format!("{prefix}{}", keys::run(id));
+            if matches!(self.shared.objects.get(&stored, None)?, Got::Missing) {
+                return Ok(run);
             }
         }
         Err(StoreError::Superseded { path: self.address() })
@@ -104,14 +117,19 @@ impl RunWriter for NewBucketRun {
         let _publishing = model.shared.publishing(&key)?;
         let zip = zipped(&self.files.lock().unwrap_or_else(PoisonError::into_inner))
             .map_err(|source| StoreError::Io { action: "pack", path: objects.address(&key), source })?;
-        objects.put(&key, zip, Condition::Any)?;
+        // Refused: its first attempt was stored, or a late request removed the reservation and another server has the id.
+        if objects.put(&key, zip.clone(), Condition::Absent)?.is_none() {
+            let stored = objects.get(&key, None)?.found();
+            if stored.is_some_and(|(stored, _)| stored != zip) {
+                return Err(StoreError::Superseded { path: objects.address(&key) });
+            }
+        }
         if !self.epoch.is_present(objects, &model.id)? {
             tracing::info!(run = %self.id, "the model was deleted during the evaluation: nothing is stored");
             objects.delete(&key)?;
             return Ok(self.id);
         }
-        let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
-        let outdated = model.runs_with_times().map(|runs| model.retention.outdated_runs(runs, now));
+        let outdated = model.runs_with_times().map(|runs| model.retention.outdated_runs(runs, now()));
         let removed = outdated.and_then(|runs| {
             for (run, _) in runs {
                 objects.delete(&format!("{prefix}{}", keys::run(run.0)))?;

@@ -25,7 +25,7 @@ use crate::store::error::StoreError;
 const PATIENCE: Duration = Duration::from_secs(8);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// One attempt, with the transfer of a large model.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 const RETRIES: usize = 6;
 
 /// An open bucket.
@@ -183,7 +183,7 @@ impl Objects for Bucket {
         let list = async move { store.list(path.as_ref()).try_collect::<Vec<ObjectMeta>>().await };
         let listed = self.wait(ACTION, prefix, list)?;
         let listed = listed.map_err(|error| self.unavailable(ACTION, prefix, error))?;
-        Ok(listed.into_iter().map(of_meta).collect())
+        Ok(listed.iter().map(of_meta).collect())
     }
 
     fn directories(&self, prefix: &str) -> Result<Vec<String>, Unavailable> {
@@ -198,7 +198,7 @@ impl Objects for Bucket {
 
 const NO_VERSION: &str = "the object store gives objects no ETag";
 
-fn of_meta(meta: ObjectMeta) -> Listed {
+fn of_meta(meta: &ObjectMeta) -> Listed {
     Listed {
         key: meta.location.to_string(),
         bytes: meta.size,

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use super::objects::Objects;
+use super::outside::now;
 use crate::store::error::StoreError;
 
 /// An open bucket.
@@ -62,7 +63,7 @@ impl Shared {
 
     /// A run id that this process has not used: the time, or one more than the last.
     pub(super) fn next_run_id(&self) -> u64 {
-        let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
+        let now = now();
         let next = |last: u64| Some(now.max(last.saturating_add(1)));
         let last = self.last_run.fetch_update(Ordering::SeqCst, Ordering::SeqCst, next).unwrap_or(now);
         now.max(last.saturating_add(1))

@@ -9,7 +9,7 @@ use super::inventory::Inventory;
 use super::keys;
 use super::model::BucketModel;
 use super::objects::{Condition, Objects};
-use super::pointer::nonce;
+use super::outside::nonce;
 use super::shared::Shared;
 use crate::store::error::StoreError;
 use crate::store::key::{DirHash, ModelId};
@@ -112,10 +112,12 @@ impl BucketStore {
 
     /// The put of the new epoch deletes; the rest removes what no reader sees any more.
     pub(super) fn delete(&self, id: &ModelId) -> Result<(), StoreError> {
-        let epoch = Epoch::begin(self.objects(), id)?;
+        Epoch::begin(self.objects(), id)?;
         let inventory = Inventory::of(self.objects(), &keys::of_id(id))?;
-        let of_id = inventory.ids.get(id.as_str());
-        for object in of_id.map(|of_id| of_id.dead(epoch.name())).unwrap_or_default() {
+        let Some(of_id) = inventory.ids.get(id.as_str()) else { return Ok(()) };
+        // Read after the list: a later deletion has begun the epoch of what is trained since.
+        let epoch = of_id.epoch(self.objects(), id)?;
+        for object in of_id.dead(&epoch) {
             self.objects().delete(&object.key)?;
         }
         Ok(())

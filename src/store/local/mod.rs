@@ -55,5 +55,6 @@ mod workspace;
 pub(super) use data_dir::LocalStore;
 pub(crate) use files::{create_dir_all, entries, sync_dir};
 pub(crate) use lock::FileLock;
+#[cfg(test)]
 pub(super) use model_dir::LocalModel;
 pub(crate) use workspace::NAME as WORKSPACE;

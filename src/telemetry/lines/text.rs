@@ -9,7 +9,7 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::registry::{LookupSpan, Scope};
 
 use super::time::write_now;
 
@@ -33,7 +33,7 @@ where
         write_now(&mut writer)?;
         writer.write_str(level(*metadata.level()))?;
         let mut in_span = false;
-        for span in context.event_scope().into_iter().flat_map(|scope| scope.from_root()) {
+        for span in context.event_scope().into_iter().flat_map(Scope::from_root) {
             in_span = true;
             writer.write_str(span.name())?;
             if let Some(fields) = span.extensions().get::<FormattedFields<TextFields>>()
