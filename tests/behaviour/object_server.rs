@@ -12,6 +12,30 @@ use crate::common::{ObjectClient, ObjectServer};
 
 const WRITERS: usize = 16;
 
+/// Lets all clients write at the same time; the one that has succeeded, with its result.
+fn race(
+    clients: &[ObjectClient],
+    write: impl Fn(usize, &ObjectClient) -> Result<String, Error> + Sync,
+) -> (usize, String) {
+    let start = Barrier::new(clients.len());
+    let one = |number: usize| {
+        start.wait();
+        write(number, &clients[number])
+    };
+    let results: Vec<Result<String, Error>> = thread::scope(|scope| {
+        let one = &one;
+        let writers: Vec<_> = (0..clients.len()).map(|number| scope.spawn(move || one(number))).collect();
+        writers.into_iter().map(|writer| writer.join().unwrap()).collect()
+    });
+    let mut winners =
+        results.iter().enumerate().filter_map(|(number, result)| Some((number, result.as_ref().ok()?)));
+    let (Some((winner, tag)), None) = (winners.next(), winners.next()) else { panic!("{results:?}") };
+    for error in results.iter().filter_map(|result| result.as_ref().err()) {
+        assert!(matches!(error, Error::AlreadyExists { .. } | Error::Precondition { .. }), "{error:?}");
+    }
+    (winner, tag.clone())
+}
+
 #[test]
 fn of_sixteen_writers_that_create_the_same_object_one_wins() {
     let Some(server) = ObjectServer::shared("of_sixteen_writers_that_create_the_same_object_one_wins") else {
@@ -21,27 +45,9 @@ fn of_sixteen_writers_that_create_the_same_object_one_wins() {
     let clients: Vec<ObjectClient> = (0..WRITERS).map(|_| server.client(&bucket)).collect();
     for round in 0..8 {
         let key = format!("round/{round}");
-        let start = Barrier::new(WRITERS);
-        let results: Vec<_> = thread::scope(|scope| {
-            let (start, key) = (&start, &key);
-            let writers: Vec<_> = clients
-                .iter()
-                .enumerate()
-                .map(|(number, client)| {
-                    scope.spawn(move || {
-                        start.wait();
-                        client.create(key, vec![number as u8; 100])
-                    })
-                })
-                .collect();
-            writers.into_iter().map(|writer| writer.join().unwrap()).collect()
-        });
-        let winners: Vec<usize> = (0..WRITERS).filter(|&number| results[number].is_ok()).collect();
-        assert_eq!(winners.len(), 1, "{results:?}");
-        for result in results.iter().flat_map(|result| result.as_ref().err()) {
-            assert!(matches!(result, Error::AlreadyExists { .. }), "{result:?}");
-        }
-        assert_eq!(clients[0].get(&key).unwrap(), Some(vec![winners[0] as u8; 100]));
+        let content = |number: usize| format!("writer {number}").into_bytes();
+        let (winner, _) = race(&clients, |number, client| client.create(&key, content(number)));
+        assert_eq!(clients[0].get(&key).unwrap(), Some(content(winner)));
     }
 }
 
@@ -55,26 +61,11 @@ fn of_sixteen_writers_that_replace_the_same_version_one_wins() {
     let clients: Vec<ObjectClient> = (0..WRITERS).map(|_| server.client(&bucket)).collect();
     let mut tag = clients[0].create("pointer", b"first".to_vec()).unwrap();
     for round in 0..8 {
-        let start = Barrier::new(WRITERS);
-        let results: Vec<_> = thread::scope(|scope| {
-            let (start, tag) = (&start, &tag);
-            let writers: Vec<_> = clients
-                .iter()
-                .enumerate()
-                .map(|(number, client)| {
-                    scope.spawn(move || {
-                        start.wait();
-                        client.replace("pointer", format!("{round} {number}").into_bytes(), tag)
-                    })
-                })
-                .collect();
-            writers.into_iter().map(|writer| writer.join().unwrap()).collect()
-        });
-        let winners: Vec<usize> = (0..WRITERS).filter(|&number| results[number].is_ok()).collect();
-        assert_eq!(winners.len(), 1, "{results:?}");
-        let content = format!("{round} {}", winners[0]).into_bytes();
-        assert_eq!(clients[0].get("pointer").unwrap(), Some(content));
-        tag = results[winners[0]].as_ref().unwrap().clone();
+        // An ETag is a digest of the content, which no two writes may share.
+        let content = |number: usize| format!("round {round}, writer {number}").into_bytes();
+        let (winner, new) = race(&clients, |number, client| client.replace("pointer", content(number), &tag));
+        assert_eq!(clients[0].get("pointer").unwrap(), Some(content(winner)));
+        tag = new;
     }
 }
 

@@ -8,7 +8,7 @@ use std::thread;
 
 use serde_json::json;
 
-use crate::common::{Form, Replicas, Request, separable, unlabelled};
+use crate::common::{Form, Replicas, Request, separable, unlabelled, until};
 
 fn settings(directory: &tempfile::TempDir) -> Vec<(&'static str, String)> {
     vec![("MOODLE_MLBACKEND_PYTHON_DIR", directory.path().to_str().expect("text").to_owned())]
@@ -38,7 +38,10 @@ fn any_replica_may_be_killed_and_the_others_answer_until_it_is_back() {
             assert_eq!(predict(&replicas, "m"), 200);
         }
         replicas.start_again(index);
-        assert_eq!(replicas.replica(index).get("/version").status, 200);
+        until("the replica is used again", || {
+            assert_eq!(predict(&replicas, "m"), 200);
+            replicas.replica(index).log().contains("/prediction")
+        });
     }
 }
 

