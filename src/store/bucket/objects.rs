@@ -89,10 +89,12 @@ pub(crate) struct Unavailable {
     pub(crate) action: &'static str,
     pub(crate) address: PathBuf,
     pub(crate) source: Box<dyn std::error::Error + Send + Sync>,
+    /// Whether a repetition would be in vain, as with a wrong key.
+    pub(crate) is_final: bool,
 }
 
 impl From<Unavailable> for StoreError {
-    fn from(Unavailable { action, address: path, source }: Unavailable) -> Self {
+    fn from(Unavailable { action, address: path, source, .. }: Unavailable) -> Self {
         Self::Unavailable { action, path, source }
     }
 }

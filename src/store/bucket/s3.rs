@@ -90,7 +90,14 @@ impl Bucket {
         key: &str,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Unavailable {
-        Unavailable { action, address: self.address(key), source: source.into() }
+        let source = source.into();
+        let is_final = source.downcast_ref::<Error>().is_some_and(|error| {
+            matches!(
+                error,
+                Error::PermissionDenied { .. } | Error::Unauthenticated { .. } | Error::NotFound { .. }
+            )
+        });
+        Unavailable { action, address: self.address(key), source, is_final }
     }
 
     fn path(&self, action: &'static str, key: &str) -> Result<Path, Unavailable> {

@@ -3,12 +3,14 @@
 //! Owns listing and deleting. Must not know what a model consists of.
 
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::epoch::Epoch;
 use super::inventory::Inventory;
 use super::keys;
 use super::model::BucketModel;
-use super::objects::{Condition, Objects};
+use super::objects::{Condition, Objects, Unavailable};
 use super::outside::nonce;
 use super::shared::Shared;
 use crate::store::error::StoreError;
@@ -17,6 +19,10 @@ use crate::store::listing::Listing;
 use crate::store::model_dir::ModelDir;
 use crate::store::retention::Retention;
 use crate::store::usage::Usage;
+
+/// How long a start waits for a bucket that cannot be reached.
+const START_PATIENCE: Duration = Duration::from_secs(20);
+const START_PAUSE: Duration = Duration::from_millis(500);
 
 /// All models of a bucket.
 #[derive(Debug, Clone)]
@@ -34,15 +40,29 @@ impl BucketStore {
         &*self.shared.objects
     }
 
-    /// Refuses a bucket that cannot be used safely: without conditional puts, concurrent servers would lose samples.
+    /// Refuses a bucket that cannot be used safely: without conditional puts, concurrent servers would lose samples. Waits a
+    /// while for one that cannot be reached.
     pub(in crate::store) fn check_conditional_puts(&self) -> Result<(), StoreError> {
-        let key = format!("{}/checks/{}", keys::OWN, nonce());
-        let unusable = |problem: &str| {
-            StoreError::unusable_bucket(
-                &self.objects().address(""),
-                format!("{problem}; use a store with conditional puts (If-Match and If-None-Match)"),
-            )
+        let deadline = Instant::now() + START_PATIENCE;
+        let problem = loop {
+            match self.problem_with_conditions() {
+                Ok(problem) => break problem,
+                Err(error) if error.is_final || Instant::now() >= deadline => return Err(error.into()),
+                Err(error) => {
+                    tracing::warn!(%error, "the bucket cannot be reached yet");
+                    thread::sleep(START_PAUSE);
+                }
+            }
         };
+        problem.map_or(Ok(()), |problem| {
+            let remedy = "use a store with conditional puts (If-Match and If-None-Match)";
+            Err(StoreError::unusable_bucket(&self.objects().address(""), format!("{problem}; {remedy}")))
+        })
+    }
+
+    /// How the bucket fails to keep the conditions of puts, if it does.
+    fn problem_with_conditions(&self) -> Result<Option<&'static str>, Unavailable> {
+        let key = format!("{}/checks/{}", keys::OWN, nonce());
         let put = |bytes: &[u8], condition| {
             self.objects().put(&key, bytes.to_vec(), condition).map(|version| version.is_some())
         };
@@ -59,12 +79,12 @@ impl BucketStore {
         };
         let last = self.objects().get(&key, None)?.found();
         self.objects().delete(&key)?;
-        match last {
-            _ if overwrote => Err(unusable("it overwrites an object that must not exist")),
-            _ if changed => Err(unusable("it overwrites an object that has changed since")),
-            Some((bytes, _)) if bytes == b"third" => Ok(()),
-            _ => Err(unusable("it refuses puts whose condition is met")),
-        }
+        Ok(match last {
+            _ if overwrote => Some("it overwrites an object that must not exist"),
+            _ if changed => Some("it overwrites an object that has changed since"),
+            Some((bytes, _)) if bytes == b"third" => None,
+            _ => Some("it refuses puts whose condition is met"),
+        })
     }
 
     pub(super) fn model(&self, id: &ModelId, hash: &DirHash) -> BucketModel {

@@ -85,7 +85,7 @@ impl ServerObjects {
     }
 
     fn unavailable(&self, action: &'static str, key: &str) -> Unavailable {
-        Unavailable { action, address: self.address(key), source: "simulated".into() }
+        Unavailable { action, address: self.address(key), source: "simulated".into(), is_final: false }
     }
 
     /// A request that changes nothing.
