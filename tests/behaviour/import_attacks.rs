@@ -383,7 +383,7 @@ fn predicts_with_a_small_model_before_four_predictions_of_a_slow_imported_model_
     import(&server, &a_slow_model()).expect(200, "Ok");
     server.train("small", LABELLED);
     let mut many = b"nfeatures,targetclasses\n2,\"[0,1]\"\nsampleid,a,b\n".to_vec();
-    (0..1_000).for_each(|at| many.extend(format!("s{at},0.5,-1\n").into_bytes()));
+    (0..10_000).for_each(|at| many.extend(format!("s{at},0.5,-1\n").into_bytes()));
     let ended = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for _ in 0..4 {
