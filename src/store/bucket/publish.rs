@@ -50,13 +50,22 @@ enum Switch {
 impl LockedBucketModel {
     /// Stores the objects of a generation.
     fn store(&self, new: &NewGeneration<'_>, entry: &Entry) -> Result<(), StoreError> {
-        let objects = &*self.model.shared.objects;
         let prefix = self.model.prefix(&self.epoch);
-        objects.put(&entry.key(&prefix, MODEL), new.model.to_vec(), Condition::Any)?;
-        if let Some(samples) = new.samples {
-            objects.put(&entry.key(&prefix, SAMPLES), samples.to_vec(), Condition::Any)?;
+        self.put_new(&entry.key(&prefix, MODEL), new.model)?;
+        new.samples.map_or(Ok(()), |samples| self.put_new(&entry.key(&prefix, SAMPLES), samples))
+    }
+
+    /// Stores an object that must not exist, so that an earlier attempt that was cut cannot replace it later. Where such an
+    /// attempt left a part of it, the publication starts again under another name.
+    fn put_new(&self, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        let objects = &*self.model.shared.objects;
+        if objects.put(key, bytes.to_vec(), Condition::Absent)?.is_some() {
+            return Ok(());
         }
-        Ok(())
+        match objects.get(key, None)?.found() {
+            Some((stored, _)) if stored == bytes => Ok(()),
+            _ => Err(StoreError::Superseded { path: objects.address(key) }),
+        }
     }
 
     /// The pointer with a new current generation, and what it no longer names.
