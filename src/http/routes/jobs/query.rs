@@ -145,11 +145,11 @@ mod tests {
 
     /// The items of a page, and the cursor of a relation.
     fn page(query: &str, rel: &str) -> (String, Option<String>) {
-        let parameters = Parameters::read(&Form::of_query(query.as_bytes())).unwrap();
+        let parameters = Parameters::read(&Form::of_query(query.as_bytes())).expect("a valid query");
         let page = parameters.page(list());
         let links = parameters.links(&page, "/ml");
         let link = links.split(", ").find(|link| link.ends_with(&format!("rel=\"{rel}\"")));
-        let query = link.map(|link| link.split(['?', '>']).nth(1).unwrap().to_owned());
+        let query = link.map(|link| link.split(['?', '>']).nth(1).expect("a query").to_owned());
         (page.items.into_iter().collect(), query)
     }
 
@@ -157,14 +157,14 @@ mod tests {
     fn the_links_lead_through_all_pages_in_both_directions() {
         let (first, next) = page("per_page=2", "next");
         assert_eq!(first, "ed");
-        let (second, next) = page(&next.unwrap(), "next");
+        let (second, next) = page(&next.expect("another page"), "next");
         assert_eq!(second, "cb");
-        let (third, none) = page(next.as_deref().unwrap(), "next");
+        let (third, none) = page(next.as_deref().expect("another page"), "next");
         assert_eq!((third.as_str(), none), ("a", None));
-        let (_, previous) = page(next.as_deref().unwrap(), "prev");
-        let (second, previous) = page(&previous.unwrap(), "prev");
+        let (_, previous) = page(next.as_deref().expect("another page"), "prev");
+        let (second, previous) = page(&previous.expect("another page"), "prev");
         assert_eq!(second, "cb");
-        assert_eq!(page(&previous.unwrap(), "prev"), ("ed".to_owned(), None));
+        assert_eq!(page(&previous.expect("another page"), "prev"), ("ed".to_owned(), None));
         assert_eq!(page("per_page=2&cursor=before:", "next"), ("ba".to_owned(), None));
     }
 
