@@ -1,11 +1,13 @@
 //! Starts and ends the real binary.
 
+use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -44,6 +46,17 @@ pub struct Launch {
 pub struct Ended {
     pub code: Option<i32>,
     pub stderr: String,
+}
+
+/// Where the logs of all servers are kept, for a fault that is seldom seen. A directory on the disk of temporary files.
+const KEPT_LOGS: &str = "MLBACKEND_TEST_LOGS";
+
+/// Gives the log a second name, if a directory for it is named: the first one goes with the server.
+fn keep(log: &Path) {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let Some(directory) = env::var_os(KEPT_LOGS) else { return };
+    let name = format!("{}-{:05}.log", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    fs::hard_link(log, Path::new(&directory).join(name)).expect("the directory of kept logs exists");
 }
 
 impl Launch {
@@ -157,7 +170,9 @@ impl Launch {
 
     /// Starts a server that must listen.
     pub fn start(self) -> TestServer {
-        let log = File::create_new(self.dir.path().join("log")).expect("a log file");
+        let path = self.dir.path().join("log");
+        let log = File::create_new(&path).expect("a log file");
+        keep(&path);
         self.start_with_log(log.into())
     }
 
