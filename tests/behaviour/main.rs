@@ -18,6 +18,7 @@ mod browser_dashboard;
 mod browser_docs;
 mod browser_report;
 mod bucket;
+mod bucket_jobs;
 mod calibration;
 mod cli_anonymize;
 mod cli_audit;

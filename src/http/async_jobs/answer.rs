@@ -25,7 +25,7 @@ pub(in crate::http) async fn answer(
     if job.task.stores() {
         disk_quota::check(state, &job.key.id, job.actor.user(), job.bytes).await?;
     }
-    if state.async_jobs.are_offered && Preferences::of(request).respond_async {
+    if Preferences::of(request).respond_async {
         let id = start(state, job).await?;
         let address = format!("{}/jobs/{id}", state.config.listen.url_prefix.as_str());
         return Ok(HttpResponse::Accepted()

@@ -17,8 +17,6 @@ pub(in crate::http) use record::{End, Ending, JobId, Record};
 pub(in crate::http) use running::Progress;
 pub(in crate::http) use stored::AsyncJobs;
 
-use std::time::Duration;
-
 use actix_web::{rt, web};
 use tracing::Instrument as _;
 
@@ -28,9 +26,6 @@ use super::state::AppState;
 use crate::config::KEEP_JOBS;
 use running::Live;
 use shelf::Lease;
-
-/// How often a server looks for jobs without a process, such as those of a server that has ended.
-const TAKE_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Stores a job and starts it. Returns its id.
 async fn start(state: &web::Data<AppState>, job: Job) -> Result<JobId, HttpError> {
@@ -101,7 +96,7 @@ pub(in crate::http) async fn keep(state: web::Data<AppState>) {
         if let Err(error) = take(&state).await {
             tracing::warn!(error = chain(&error), "stored jobs could not be looked for");
         }
-        tokio::time::sleep(TAKE_INTERVAL).await;
+        tokio::time::sleep(state.async_jobs.shelf.interval()).await;
     }
 }
 

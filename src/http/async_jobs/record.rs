@@ -93,6 +93,15 @@ impl Record {
         }
     }
 
+    /// A description as it is stored.
+    ///
+    /// # Errors
+    /// If it is damaged.
+    pub(super) fn read(json: &[u8]) -> Result<Self, HttpError> {
+        serde_json::from_slice(json)
+            .map_err(|error| HttpError::internal("reading the description of a job", error))
+    }
+
     /// The name of the user that requested it.
     pub(in crate::http) fn user(&self) -> &str {
         self.actor.user()

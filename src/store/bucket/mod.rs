@@ -43,7 +43,7 @@ mod shared_file;
 mod simulation_tests;
 mod store;
 
-pub(crate) use objects::{Condition, Objects};
+pub(crate) use objects::{Condition, Objects, Unavailable, Version};
 pub(super) use s3::Bucket;
 pub(crate) use shared_file::BucketFile;
 pub(super) use store::BucketStore;

@@ -155,6 +155,7 @@ impl Objects for Bucket {
     ) -> Result<Option<Version>, Unavailable> {
         const ACTION: &str = "store";
         let (store, path) = (Arc::clone(&self.store), self.path(ACTION, key)?);
+        let replaces = matches!(condition, Condition::Is(_));
         let mode = match condition {
             Condition::Any => PutMode::Overwrite,
             Condition::Absent => PutMode::Create,
@@ -171,6 +172,8 @@ impl Objects for Bucket {
                 None => Err(self.unavailable(ACTION, key, NO_VERSION)),
             },
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(None),
+            // S3's reply to If-Match if the object was removed.
+            Err(Error::NotFound { .. }) if replaces => Ok(None),
             Err(error) => Err(self.unavailable(ACTION, key, error)),
         }
     }

@@ -1,0 +1,70 @@
+//! What the jobs ask of the place that keeps them.
+//!
+//! Must not know which place it is.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::time::Duration;
+
+use crate::backend::Upload;
+use crate::http::async_jobs::record::{End, JobId, Record};
+use crate::http::error::HttpError;
+use crate::http::operations::Files;
+
+/// The name of an upload.
+pub(super) const DATASET: &str = "dataset";
+/// The name of an upload.
+pub(super) const BACKGROUND: &str = "background";
+
+/// A place for the jobs of all servers that share it.
+pub(super) trait Place: Send + Sync {
+    /// How often a server looks for jobs without a process.
+    fn interval(&self) -> Duration;
+
+    /// Stores a job, and takes it. After an error or a crash, there is none.
+    fn create(&self, id: &JobId, record: &Record, files: &mut Files) -> Result<Lease, HttpError>;
+
+    /// The description of a job.
+    fn record(&self, id: &JobId) -> Result<Option<Record>, HttpError>;
+
+    /// All descriptions that can be read.
+    fn records(&self) -> Result<Vec<(JobId, Record)>, HttpError>;
+
+    /// An upload of a job that has not ended.
+    fn upload(&self, id: &JobId, name: &str) -> Result<Option<Upload>, HttpError>;
+
+    /// The reply of a job that is done.
+    fn result(&self, id: &JobId) -> Result<Option<Vec<u8>>, HttpError>;
+
+    /// Stores the end of a job, if it was not removed, and removes its uploads.
+    fn end(&self, id: &JobId, end: End, reply: Option<&[u8]>) -> Result<(), HttpError>;
+
+    /// Takes a job; `None` while a process has it.
+    fn take(&self, id: &JobId) -> Result<Option<Lease>, HttpError>;
+
+    /// Removes a job with all that belongs to it.
+    fn remove(&self, id: &JobId) -> Result<(), HttpError>;
+
+    /// Removes what is left of jobs that were never stored completely.
+    fn remove_incomplete(&self) -> Result<(), HttpError>;
+
+    /// The bytes of these jobs.
+    fn bytes(&self, ids: &HashSet<JobId>) -> Result<u64, HttpError>;
+}
+
+/// Held by the process that has a job; the job can be taken after this is dropped, and also after a crash.
+pub(in crate::http::async_jobs) struct Lease(
+    #[expect(dead_code, reason = "only its drop matters")] Box<dyn Send>,
+);
+
+impl Lease {
+    pub(super) fn new(held: impl Send + 'static) -> Self {
+        Self(Box::new(held))
+    }
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lease")
+    }
+}

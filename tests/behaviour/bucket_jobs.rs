@@ -1,0 +1,75 @@
+//! Asynchronous jobs of servers that share a bucket.
+
+use serde_json::json;
+
+use crate::common::{Form, JobClient, Launch, ObjectServer, bucket_settings, separable, unlabelled, until};
+
+/// A server on a bucket, without a data directory.
+fn on(settings: &[(&'static str, String)]) -> Launch {
+    let launch = Launch::new().without("MOODLE_MLBACKEND_PYTHON_DIR").with_faults();
+    settings.iter().fold(launch, |launch, (name, value)| launch.env(name, value))
+}
+
+fn training(id: &str) -> Form {
+    Form::model(id, "d").file("dataset", &separable(40, false))
+}
+
+#[test]
+fn any_server_on_a_bucket_shows_the_jobs_of_all_of_them() {
+    let Some(s3) = ObjectServer::shared("any_server_on_a_bucket_shows_the_jobs_of_all_of_them") else {
+        return;
+    };
+    let bucket = s3.bucket();
+    let settings = bucket_settings(&s3.url(), &bucket);
+    let servers = [(); 2].map(|()| on(&settings).start());
+    let [one, other] = &servers;
+    let [client, elsewhere] = [one, other].map(|server| JobClient::new(server, "a"));
+    let trained = client.start("/training", &training("m"));
+    client.ended(&trained);
+    assert_eq!(elsewhere.job(&trained)["result"], json!({"status": 0, "info": []}));
+
+    let rows = Form::model("m", "d").file("dataset", &unlabelled(&["1-0,1,3,-1"]));
+    let predicted = elsewhere.start("/prediction", &rows);
+    elsewhere.ended(&predicted);
+    let expected = one.post("/prediction", &rows);
+    let result = format!(",\"result\":{}}}", expected.text());
+    assert!(client.get(&format!("/jobs/{predicted}")).text().ends_with(&result));
+    let listed = client.get("/jobs").json()["jobs"].as_array().map(Vec::len);
+    assert_eq!(listed, Some(2));
+
+    // The uploads go with the end of a job, and all of it with its removal.
+    let keys = || {
+        let keys = s3.client(&bucket).keys().unwrap();
+        keys.into_iter().filter(|key| key.starts_with(".mlbackend/jobs/")).collect::<Vec<_>>()
+    };
+    until("no lease is left", || keys().iter().all(|key| !key.ends_with("/lease")));
+    let mut expected: Vec<String> = [&trained, &predicted]
+        .iter()
+        .flat_map(|id| ["job.json", "result"].map(|name| format!(".mlbackend/jobs/{id}/{name}")))
+        .collect();
+    expected.sort();
+    assert_eq!(keys(), expected);
+    assert_eq!(elsewhere.delete(&trained).status, 204);
+    assert_eq!(client.delete(&predicted).status, 204);
+    assert_eq!(keys(), Vec::<String>::new());
+    assert_eq!(client.get(&format!("/jobs/{trained}")).status, 404);
+}
+
+#[test]
+fn a_job_of_a_killed_server_is_done_by_another_one() {
+    let Some(s3) = ObjectServer::shared("a_job_of_a_killed_server_is_done_by_another_one") else { return };
+    let settings = bucket_settings(&s3.url(), &s3.bucket());
+    let server = on(&settings).start();
+    let other = on(&settings).start();
+    let client = JobClient::new(&server, "a");
+    server.hold("open an upload");
+    let running = client.start("/training", &training("m"));
+    server.wait_until_held();
+    let elsewhere = JobClient::new(&other, "a");
+    assert_eq!(elsewhere.job(&running)["state"], "queued", "it cannot see how far another server is");
+    server.kill();
+    // It first sees for a while that the lease is not renewed.
+    let job = elsewhere.ended(&running);
+    assert_eq!((&job["state"], &job["result"]["status"]), (&json!("done"), &json!(0)), "{job}");
+    assert_eq!(other.get("/models?uniqueid=m").json()["models"][0]["samples"], json!(40));
+}
