@@ -132,29 +132,61 @@ impl Disk {
                 required[at] || optional.iter().zip(&chosen).any(|(&other, &chosen)| other == at && chosen)
             };
             for (variant, damage) in DAMAGES.into_iter().enumerate() {
-                let mut nodes = self.before.clone();
-                nodes.extend(self.after[nodes.len()..].iter().map(empty));
-                for (at, step) in steps.iter().enumerate() {
-                    match step {
-                        Step::Entries(entries) if taken(at) => {
-                            entries.iter().for_each(|entry| set(&mut nodes, entry));
-                        }
-                        // Two files of one state can be damaged in different ways.
-                        Step::Data(node, bytes) if !required[at] => {
-                            let damage =
-                                if variant == DAMAGES.len() - 1 { DAMAGES[(at + *node) % 4] } else { damage };
-                            nodes[*node] = Content::File(damage(bytes));
-                        }
-                        Step::Data(node, bytes) => nodes[*node] = Content::File(bytes.clone()),
-                        Step::Entries(_) | Step::Sync(_) => {}
-                    }
-                }
-                let mut tree = Tree::new();
-                collect(&nodes, ROOT, "", &mut tree);
-                states.insert(tree);
+                // Two files of one state can be damaged in different ways.
+                let damage_of = |at: usize, node: Node| {
+                    if variant == DAMAGES.len() - 1 { DAMAGES[(at + node) % 4] } else { damage }
+                };
+                states.insert(self.tree(steps, &required, taken, damage_of));
             }
         }
         states
+    }
+
+    /// One of these trees. `below` draws a number below its argument.
+    pub(super) fn state(
+        &self,
+        count: usize,
+        file_system: FileSystem,
+        mut below: impl FnMut(usize) -> usize,
+    ) -> Tree {
+        let steps = &self.steps[..count];
+        let required: Vec<bool> = (0..count).map(|at| is_required(steps, at, file_system)).collect();
+        let optional = (0..count).filter(|&at| !required[at] && matches!(steps[at], Step::Entries(_)));
+        let optional: Vec<usize> = optional.collect();
+        let end = below(optional.len() + 1);
+        let chosen: BTreeSet<usize> = match file_system {
+            FileSystem::Journal => optional[..end].iter().copied().collect(),
+            FileSystem::Minimal => optional.into_iter().filter(|_| below(2) == 0).collect(),
+        };
+        let damages: Vec<Damage> = (0..count).map(|_| DAMAGES[below(DAMAGES.len())]).collect();
+        self.tree(steps, &required, |at| required[at] || chosen.contains(&at), |at, _| damages[at])
+    }
+
+    /// The tree after the `taken` of these changes of directories, with damaged contents of files where they are not required.
+    fn tree(
+        &self,
+        steps: &[Step],
+        required: &[bool],
+        taken: impl Fn(usize) -> bool,
+        damage_of: impl Fn(usize, Node) -> Damage,
+    ) -> Tree {
+        let mut nodes = self.before.clone();
+        nodes.extend(self.after[nodes.len()..].iter().map(empty));
+        for (at, step) in steps.iter().enumerate() {
+            match step {
+                Step::Entries(entries) if taken(at) => {
+                    entries.iter().for_each(|entry| set(&mut nodes, entry));
+                }
+                Step::Data(node, bytes) if !required[at] => {
+                    nodes[*node] = Content::File(damage_of(at, *node)(bytes));
+                }
+                Step::Data(node, bytes) => nodes[*node] = Content::File(bytes.clone()),
+                Step::Entries(_) | Step::Sync(_) => {}
+            }
+        }
+        let mut tree = Tree::new();
+        collect(&nodes, ROOT, "", &mut tree);
+        tree
     }
 
     fn create(&mut self, path: &[String], content: Content) {

@@ -2,6 +2,7 @@
 //! operation or to after it; and to after it once the operation has returned.
 
 mod disk;
+mod histories;
 
 use std::collections::BTreeSet;
 use std::path::Path;
