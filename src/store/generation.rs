@@ -5,9 +5,11 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::error::StoreError;
 use super::identity::ModelIdentity;
-use super::manifest::Manifest;
+use super::manifest::{Checksum, Files, Manifest};
 
 /// The parts of a new generation.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +21,16 @@ pub struct NewGeneration<'a> {
     /// Metadata for administrators and tools, stored in the pointer. [`SAMPLES_SINCE`](super::SAMPLES_SINCE) among them says
     /// how old the samples are.
     pub facts: &'a serde_json::Value,
+}
+
+impl NewGeneration<'_> {
+    /// The manifest of this generation if it is published now.
+    pub(super) fn manifest(&self, number: u64) -> Manifest {
+        let files = Files { model: Checksum::of(self.model), samples: self.samples.map(Checksum::of) };
+        let created_at = Timestamp::now().to_string();
+        let facts = self.facts.clone();
+        Manifest { generation: number, created_at, files, facts, sha256: None }.with_checksum()
+    }
 }
 
 /// One published state of a model. Its files stay readable and unchanged while newer generations are published.

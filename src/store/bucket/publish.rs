@@ -5,8 +5,6 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
 use super::epoch::Epoch;
 use super::keys;
 use super::model::BucketModel;
@@ -17,7 +15,7 @@ use super::shared::Lock;
 use crate::store::error::StoreError;
 use crate::store::generation::{Generation, GenerationFiles, NewGeneration};
 use crate::store::identity::ModelIdentity;
-use crate::store::manifest::{Checksum, Files, MODEL, Manifest, SAMPLES, to_json};
+use crate::store::manifest::{MODEL, SAMPLES, to_json};
 use crate::store::place::LockedModel;
 use crate::store::samples_limit::SamplesLimit;
 
@@ -153,15 +151,7 @@ impl LockedModel for LockedBucketModel {
         let _publishing = self.model.shared.publishing(&prefix)?;
         let number =
             self.base().and_then(Pointer::current).map_or(0, |current| current.manifest.generation) + 1;
-        let manifest = Manifest {
-            generation: number,
-            created_at: Timestamp::now().to_string(),
-            files: Files { model: Checksum::of(new.model), samples: new.samples.map(Checksum::of) },
-            facts: new.facts.clone(),
-            sha256: None,
-        };
-        let entry =
-            Entry { publication: format!("{number}-{}", nonce()), manifest: manifest.with_checksum() };
+        let entry = Entry { publication: format!("{number}-{}", nonce()), manifest: new.manifest(number) };
         let published = Generation::new(Arc::new(entry.manifest.clone()), Arc::new(InMemory::of(new)));
         if !self.epoch.is_present(objects, &self.model.id)? {
             tracing::info!(number, "the model was deleted during the training: nothing is stored");

@@ -18,6 +18,7 @@ use crate::python_server_files::{CHECKPOINT, CLASSIFIER};
 use crate::store::error::{IoContext, StoreError};
 use crate::store::finding::{Finding, LINK, Repair};
 use crate::store::generation::Generation;
+use crate::store::generation::GenerationFiles as _;
 use crate::store::key::{DirHash, ModelId, number_of_directory};
 use crate::store::manifest::{MANIFEST, MODEL, Manifest, POINTER, Pointer, SAMPLES, to_json};
 use crate::store::place::Verify;

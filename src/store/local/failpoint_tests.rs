@@ -6,6 +6,7 @@ use std::process::Command;
 use serde_json::json;
 
 use crate::fs::failpoints::{Fault, arm, disarm};
+use crate::store::generation::GenerationFiles as _;
 use crate::store::{
     DirHash, ModelDir, ModelId, NewGeneration, NewRun, Retention, SAMPLES_SINCE, Store, StoreError,
 };

@@ -12,6 +12,7 @@ use super::prune::size;
 use super::workspace::Temporary;
 use crate::fs::nofollow::NoFollowPath;
 use crate::store::error::{IoContext, StoreError};
+use crate::store::generation::GenerationFiles as _;
 use crate::store::manifest::{MANIFEST, MODEL, Manifest, SAMPLES, to_json};
 use crate::store::pruned::Outdated;
 use crate::store::samples_limit::{REASON, SamplesLimit};

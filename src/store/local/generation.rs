@@ -10,6 +10,7 @@ use super::files;
 use crate::fs::failpoints::failpoint;
 use crate::fs::nofollow::{FileIdentity, NoFollowPath};
 use crate::store::error::{IoContext, StoreError};
+use crate::store::generation::{Generation, GenerationFiles};
 use crate::store::identity::ModelIdentity;
 use crate::store::manifest::{Checksum, MODEL, Manifest, SAMPLES};
 
@@ -31,36 +32,6 @@ impl LocalGeneration {
     #[must_use]
     pub fn number(&self) -> u64 {
         self.manifest.generation
-    }
-
-    /// RFC 3339, UTC.
-    #[must_use]
-    pub fn created_at(&self) -> &str {
-        &self.manifest.created_at
-    }
-
-    /// The facts that it was published with.
-    #[must_use]
-    pub fn facts(&self) -> &serde_json::Value {
-        &self.manifest.facts
-    }
-
-    /// Reads `model.onnx`; [`StoreError::Corrupt`] if it was changed.
-    pub fn model(&self) -> Result<Vec<u8>, StoreError> {
-        self.model.read()
-    }
-
-    /// Reads `samples.bin`, if there is one; [`StoreError::Corrupt`] if it was changed.
-    pub fn samples(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        self.samples.as_ref().map(|samples| samples.read()).transpose()
-    }
-
-    /// Distinguishes its model from all others that were or will be current in the same directory; `None` if it was found
-    /// without a pointer.
-    #[must_use]
-    pub fn identity(&self) -> Option<ModelIdentity> {
-        let pointer = Arc::clone(self.pointer.as_ref()?);
-        Some(ModelIdentity::of_generation(self.number(), pointer, self.model.identity))
     }
 
     /// Compares the checksums of all files; [`StoreError::Corrupt`] names the first that was changed.
@@ -85,6 +56,27 @@ impl LocalGeneration {
             return Ok(None);
         }
         Ok(Some(Self { manifest: Arc::new(manifest), model, samples: samples.flatten(), pointer: None }))
+    }
+}
+
+impl GenerationFiles for LocalGeneration {
+    fn model(&self) -> Result<Vec<u8>, StoreError> {
+        self.model.read()
+    }
+
+    fn samples(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        self.samples.as_ref().map(|samples| samples.read()).transpose()
+    }
+
+    fn identity(&self) -> Option<ModelIdentity> {
+        let pointer = Arc::clone(self.pointer.as_ref()?);
+        Some(ModelIdentity::of_generation(self.number(), pointer, self.model.identity))
+    }
+}
+
+impl From<LocalGeneration> for Generation {
+    fn from(generation: LocalGeneration) -> Self {
+        Self::new(Arc::clone(&generation.manifest), Arc::new(generation))
     }
 }
 

@@ -8,12 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::data_dir::LocalStore;
-use super::generation::LocalGeneration;
 use super::model_dir::{LocalLock, LocalModel};
 use super::run::{LocalNewRun, LocalRun};
 use crate::store::error::StoreError;
 use crate::store::finding::Finding;
-use crate::store::generation::{Generation, GenerationFiles, NewGeneration};
+use crate::store::generation::{Generation, NewGeneration};
 use crate::store::generation_info::GenerationInfo;
 use crate::store::identity::ModelIdentity;
 use crate::store::key::{DirHash, ModelId, RunId};
@@ -214,25 +213,5 @@ impl RunFiles for LocalRun {
 
     fn read_head(&self, name: &str, max: usize) -> io::Result<Vec<u8>> {
         Self::read_head(self, name, max)
-    }
-}
-
-impl From<LocalGeneration> for Generation {
-    fn from(generation: LocalGeneration) -> Self {
-        Self::new(Arc::clone(&generation.manifest), Arc::new(generation))
-    }
-}
-
-impl GenerationFiles for LocalGeneration {
-    fn model(&self) -> Result<Vec<u8>, StoreError> {
-        Self::model(self)
-    }
-
-    fn samples(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        Self::samples(self)
-    }
-
-    fn identity(&self) -> Option<ModelIdentity> {
-        Self::identity(self)
     }
 }

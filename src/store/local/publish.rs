@@ -3,8 +3,6 @@
 //! Owns the order of its steps: write, sync, move into place, and remove what the retention no longer keeps. Must not know
 //! what the bytes mean.
 
-use jiff::Timestamp;
-
 use super::files;
 use super::generation::LocalGeneration;
 use super::model_dir::{LocalLock, LocalModel};
@@ -12,9 +10,7 @@ use super::workspace::Temporary;
 use crate::fs::nofollow::NoFollowPath;
 use crate::store::error::StoreError;
 use crate::store::generation::NewGeneration;
-use crate::store::manifest::{
-    Checksum, Files, MANIFEST, MODEL, Manifest, POINTER, Pointer, SAMPLES, to_json,
-};
+use crate::store::manifest::{MANIFEST, MODEL, Manifest, POINTER, Pointer, SAMPLES, to_json};
 
 impl LocalModel {
     /// Publishes a new generation as the current one and removes those that the retention no longer keeps. After a crash
@@ -84,14 +80,7 @@ fn write(new: &NewGeneration<'_>, number: u64, dir: &NoFollowPath) -> Result<Loc
     if let Some(samples) = new.samples {
         files::write_new(&dir.join(SAMPLES), samples)?;
     }
-    let manifest = Manifest {
-        generation: number,
-        created_at: Timestamp::now().to_string(),
-        files: Files { model: Checksum::of(new.model), samples: new.samples.map(Checksum::of) },
-        facts: new.facts.clone(),
-        sha256: None,
-    };
-    let manifest = manifest.with_checksum();
+    let manifest = new.manifest(number);
     files::write_new(&dir.join(MANIFEST), &to_json(&manifest))?;
     files::sync_dir(dir)?;
     LocalGeneration::open(dir, manifest)?
