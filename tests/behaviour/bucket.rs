@@ -158,13 +158,13 @@ fn a_bucket_that_cannot_be_used_is_refused_at_the_start() {
     );
 }
 
-/// A batch that differs from all others: its second feature is its number.
-fn batch(number: usize, samples: usize) -> Vec<u8> {
+/// The rows of a batch that differs from all others: its second feature is its number.
+fn batch(number: usize, samples: usize) -> Vec<String> {
     let row = |n: usize| {
         let last = if n.is_multiple_of(2) { "-1" } else { "-0.2" };
         format!("{}.{n:03},{number},{last},{}", n % 5, n % 2)
     };
-    labelled(&(0..samples).map(row).collect::<Vec<_>>())
+    (0..samples).map(row).collect()
 }
 
 /// As Moodle decides it. After white space, the status 200 is sent before the result, which may be a failure or missing.
@@ -204,7 +204,7 @@ fn train_while_servers_are_killed(test: &str, s3: &ObjectServer, round: u64) {
                 while let Some((number, &samples)) = Some(next.fetch_add(1, Ordering::SeqCst))
                     .and_then(|number| Some((number, sizes.get(number)?)))
                 {
-                    let form = Form::model("m", "d").file("dataset", &batch(number, samples));
+                    let form = Form::model("m", "d").file("dataset", &labelled(&batch(number, samples)));
                     let request = Request::new("POST", "/training").credentials("a", "b").form(&form).bytes();
                     while !try_exchange(address, &request).is_some_and(|reply| is_trained(&reply)) {
                         repeated.fetch_add(1, Ordering::SeqCst);
@@ -237,6 +237,12 @@ fn train_while_servers_are_killed(test: &str, s3: &ObjectServer, round: u64) {
     let rows: Vec<&str> = text.lines().skip(3).collect();
     let distinct: BTreeSet<&str> = rows.iter().copied().collect();
     assert_eq!((rows.len(), distinct.len()), (samples, samples), "round {round}");
+    // The model is that of one training on all of them.
+    let all: Vec<String> = (0..).zip(&sizes).flat_map(|(number, &samples)| batch(number, samples)).collect();
+    replicas.replica(1).train("whole", &labelled(&all));
+    let rows = unlabelled(&["1-0,1.001,3,-1", "2-0,2.017,40,-0.2", "3-0,4,63,0.5", "4-0,-7,200,-0.6"]);
+    let predicted = replicas.replica(2).predictions("m", &rows);
+    assert_eq!(predicted, replicas.replica(0).predictions("whole", &rows), "round {round}");
     let faults = network.passed().iter().filter(|passed| passed.fault != Fault::None).count();
     assert!(faults > 0, "the network had no fault");
     println!(
