@@ -89,7 +89,7 @@ def children(pid):
 
 
 class Site:
-    """The S3 server, and so many servers behind nginx."""
+    """The S3 server, and a number of servers behind nginx."""
 
     def __init__(self, binary, directory):
         self.binary, self.directory = binary, directory

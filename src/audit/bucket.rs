@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! .mlbackend/audit/YYYY-MM-DD/<nanoseconds since 1970>-<process>-<number>.json
+//! .mlbackend/processes/<process>       the lease of a process that has begun an operation
 //! ```
 
 use std::collections::BTreeMap;
@@ -16,11 +17,13 @@ use jiff::civil::Date;
 
 use super::days::{RemovedDay, day_of, first_kept};
 use super::error::AuditError;
+use super::interrupted::{Unfinished, first_day, process_name};
 use super::line::Line;
 use super::writer::now;
-use crate::store::{Condition, Objects, StoreError};
+use crate::store::{Condition, Lease, Leases, Objects, StoreError};
 
 const PREFIX: &str = ".mlbackend/audit/";
+const PROCESSES: &str = ".mlbackend/processes/";
 /// How many objects are read at once: most of the time passes between the machines.
 const READERS: usize = 16;
 
@@ -31,18 +34,72 @@ pub(super) struct BucketTrail {
     /// Distinguishes the objects of this process from those of others.
     process: String,
     next: AtomicU64,
+    leases: Leases,
+    /// Says that this process runs; since its first operation.
+    lease: Mutex<Option<Lease>>,
 }
 
 impl BucketTrail {
     pub(super) fn new(objects: Arc<dyn Objects>) -> Self {
-        let mut bytes = [0; 8];
-        getrandom::fill(&mut bytes).expect("the system has random numbers");
-        Self { objects, process: hex::encode(bytes), next: AtomicU64::new(0) }
+        let leases = Leases::of(&objects);
+        Self { objects, process: process_name(), next: AtomicU64::new(0), leases, lease: Mutex::default() }
     }
 
     /// The name of this process in the ids of its operations.
     pub(super) fn process(&self) -> &str {
         &self.process
+    }
+
+    /// Says that this process runs. Call it before its first operation.
+    pub(super) fn start(&self) -> Result<(), StoreError> {
+        let mut lease = self.lease.lock().unwrap_or_else(PoisonError::into_inner);
+        if lease.is_none() {
+            *lease = self.leases.take(&format!("{PROCESSES}{}", self.process))?;
+        }
+        Ok(())
+    }
+
+    /// Says that this process does not run any more. With `looks_on`, others look for its unfinished operations.
+    pub(super) fn end(&self, looks_on: bool) {
+        let lease = self.lease.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match lease {
+            Some(lease) if looks_on => lease.abandon(),
+            Some(lease) => lease.give_back(),
+            None => {}
+        }
+    }
+
+    /// Passes the first line of each interrupted operation to `report`, which writes a line about it. Whether a process has
+    /// ended shows when its lease is not renewed, so look again later.
+    pub(super) fn find_interrupted(
+        &self,
+        mut report: impl FnMut(Line) -> Result<(), AuditError>,
+    ) -> Result<(), AuditError> {
+        for object in self.objects.list(PROCESSES).map_err(StoreError::from)? {
+            let Some(process) = object.key.strip_prefix(PROCESSES) else { continue };
+            let Some(lease) = self.leases.take(&object.key).map_err(StoreError::from)? else { continue };
+            let lines = self.unfinished(process).map_err(AuditError::from);
+            if let Err(error) = lines.and_then(|lines| lines.into_iter().try_for_each(&mut report)) {
+                lease.abandon();
+                return Err(error);
+            }
+            lease.give_back();
+        }
+        Ok(())
+    }
+
+    /// The first lines of the operations of a process that have no last line, oldest first.
+    fn unfinished(&self, process: &str) -> Result<Vec<Line>, StoreError> {
+        let (first, own) = (first_day(process), format!("-{process}-"));
+        let mut unfinished = Unfinished::default();
+        for day in self.days()?.into_iter().filter(|day| first.is_none_or(|first| *day >= first)) {
+            let listed = self.objects.list(&format!("{PREFIX}{day}/"))?;
+            let mut keys: Vec<String> =
+                listed.into_iter().map(|object| object.key).filter(|key| key.contains(&own)).collect();
+            keys.sort_unstable();
+            self.read(&keys)?.into_values().for_each(|line| unfinished.add(&line));
+        }
+        Ok(unfinished.lines())
     }
 
     /// Stores a line; it is safe when this returns.

@@ -2,7 +2,8 @@
 //!
 //! A process that changes something holds the lock of a file with its name in `processes/`; the system releases it when
 //! the process ends. A process that finds such a file without its lock reads the lines that this process may have written. So the
-//! start of a process never calls an operation of a running one interrupted. Must not know how lines are written.
+//! start of a process never calls an operation of a running one interrupted. In a bucket, leases take the place of the locks (see
+//! `bucket`). Must not know how lines are written.
 
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -33,7 +34,7 @@ pub(super) struct Process {
 impl Process {
     pub(super) fn start(dir: &NoFollowPath) -> Result<Self, StoreError> {
         let number = OPENED.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{}-{}-{number}", Timestamp::now().as_nanosecond(), process::id());
+        let name = format!("{}-{number}", process_name());
         let lock = FileLock::acquire(&dir.join(PROCESSES).join(&name))?;
         Ok(Self { name, lock })
     }
@@ -53,8 +54,15 @@ impl Process {
     }
 }
 
+/// A name that begins with the time of its making.
+pub(super) fn process_name() -> String {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).expect("the system has random numbers");
+    format!("{}-{}-{}", Timestamp::now().as_nanosecond(), process::id(), hex::encode(bytes))
+}
+
 /// The day on which a process started, by its name. A day earlier, for a clock that was set back.
-fn first_day(name: &str) -> Option<Date> {
+pub(super) fn first_day(name: &str) -> Option<Date> {
     let started = name.split('-').next()?.parse().ok()?;
     let started = Timestamp::from_nanosecond(started).ok()?;
     day_of(started).checked_sub(1.day()).ok()
@@ -87,21 +95,33 @@ fn unfinished(dir: &NoFollowPath, process: &str) -> Result<Vec<Line>, StoreError
     let first = first_day(process);
     let own = format!("\"id\":\"{process}.");
     let own = memmem::Finder::new(&own);
-    let mut unfinished: Vec<Line> = Vec::new();
+    let mut unfinished = Unfinished::default();
     for day in days(dir)?.into_iter().filter(|day| first.is_none_or(|first| *day >= first)) {
         let Some(mut lines) = Lines::open(file_of(dir, day))? else { continue };
         while let Some(bytes) = lines.next_bytes()? {
             // Most lines are about predictions.
-            if own.find(bytes).is_none() {
-                continue;
-            }
-            let Ok(line) = serde_json::from_slice::<Line>(bytes) else { continue };
-            if line.event == Event::Began {
-                unfinished.push(line);
-            } else {
-                unfinished.retain(|began| began.id != line.id);
+            if own.find(bytes).is_some() {
+                unfinished.add(bytes);
             }
         }
     }
-    Ok(unfinished)
+    Ok(unfinished.lines())
+}
+
+/// Collects the first lines of operations that have no last line, from the lines of a process in their order.
+#[derive(Debug, Default)]
+pub(super) struct Unfinished(Vec<Line>);
+
+impl Unfinished {
+    pub(super) fn add(&mut self, bytes: &[u8]) {
+        let Ok(line) = serde_json::from_slice::<Line>(bytes) else { return };
+        match line.event {
+            Event::Began => self.0.push(line),
+            _ => self.0.retain(|began| began.id != line.id),
+        }
+    }
+
+    pub(super) fn lines(self) -> Vec<Line> {
+        self.0
+    }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{self, Path};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -19,6 +20,9 @@ use super::place::{TrailPlace, below};
 use super::writer::{Durability, Writer};
 use crate::fs::nofollow::NoFollowPath;
 use crate::store::Store;
+
+/// Other servers on a bucket can end at any time.
+const INTERRUPTIONS_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The audit trail of a data directory. Nothing is created before the first line is written.
 #[derive(Debug, Clone)]
@@ -126,10 +130,8 @@ impl Trail {
     /// # Errors
     /// [`AuditError`]; the next call then reports the rest.
     pub fn report_interrupted(&self) -> Result<usize, AuditError> {
-        // Which of the servers on a bucket still run cannot be seen there.
-        let Target::Files { dir, .. } = &self.0.target else { return Ok(0) };
         let mut count = 0;
-        interrupted::find(dir, |began| {
+        let report = |began: Line| {
             tracing::warn!(
                 operation = %began.operation,
                 model = began.model(),
@@ -141,8 +143,21 @@ impl Trail {
             self.0.write(&mut line, Durability::Synced)?;
             count += 1;
             Ok(())
-        })?;
+        };
+        match &self.0.target {
+            Target::Files { dir, .. } => interrupted::find(dir, report)?,
+            Target::Bucket(bucket) => bucket.find_interrupted(report)?,
+        }
         Ok(count)
+    }
+
+    /// After which time [`Self::report_interrupted`] can find more, without a new start of this process; `None` if it cannot.
+    #[must_use]
+    pub fn interruptions_interval(&self) -> Option<Duration> {
+        match &self.0.target {
+            Target::Files { .. } => None,
+            Target::Bucket(_) => Some(INTERRUPTIONS_INTERVAL),
+        }
     }
 
     /// Removes the lines of days that ended more than `keep` days ago; 0 keeps all. With `dry_run`, removes nothing.
@@ -172,6 +187,9 @@ impl Trail {
             };
             unwritten = unwritten.or(self.0.write(&mut line, Durability::Synced).err());
         }
+        if let Target::Bucket(bucket) = &self.0.target {
+            bucket.end(unwritten.is_some());
+        }
         if let Some(error) = unwritten {
             log_unwritten(&error);
             // The next start reports them.
@@ -194,6 +212,9 @@ impl Inner {
 
     /// A new operation of this process.
     fn next_id(&self) -> Result<(u64, String), AuditError> {
+        if let Target::Bucket(bucket) = &self.target {
+            bucket.start()?;
+        }
         let mut state = self.state();
         let number = state.next;
         state.next += 1;

@@ -29,14 +29,18 @@ const RETENTION_INTERVAL: Duration = Duration::from_hours(1);
 /// How often the end of the certificate is compared with the clock.
 const CERTIFICATE_INTERVAL: Duration = Duration::from_hours(12);
 
-/// Reports the operations that the end of another process interrupted.
+/// Reports the operations that the end of another process interrupted; again and again where other machines have processes.
 async fn report_interrupted(state: web::Data<AppState>) {
-    let trail = state.trail.clone();
-    let reported = state.jobs.quick.run(move || trail.report_interrupted()).await;
-    if let Err(error) =
-        reported.map_err(HttpError::from).and_then(|reported| reported.map_err(HttpError::from))
-    {
-        tracing::warn!(error = chain(&error), "interrupted operations could not be looked for");
+    loop {
+        let trail = state.trail.clone();
+        let reported = state.jobs.quick.run(move || trail.report_interrupted()).await;
+        if let Err(error) =
+            reported.map_err(HttpError::from).and_then(|reported| reported.map_err(HttpError::from))
+        {
+            tracing::warn!(error = chain(&error), "interrupted operations could not be looked for");
+        }
+        let Some(interval) = state.trail.interruptions_interval() else { return };
+        tokio::time::sleep(interval).await;
     }
 }
 
@@ -111,8 +115,8 @@ fn run(
         }
         let certificate = tls.clone().map(|tls| -> Reload { Box::new(move || tls.reload()) });
         on_hangup(state.clone(), reloader.exposed_at(exposed), certificate.into_iter().collect());
-        rt::spawn(report_interrupted(state.clone()));
         let mut tasks = vec![rt::spawn(apply_retention(state.clone())), rt::spawn(heartbeats.report())];
+        tasks.push(rt::spawn(report_interrupted(state.clone())));
         tasks.push(rt::spawn(async_jobs::keep(state.clone())));
         tasks.extend(tls.map(|tls| rt::spawn(watch_certificate(tls))));
         announce(&urls);

@@ -24,7 +24,7 @@ mod samples_limit;
 mod store_place;
 mod usage;
 
-pub(crate) use bucket::{BucketFile, Condition, Objects, Unavailable, Version};
+pub(crate) use bucket::{BucketFile, Condition, LEASE_EXPIRY, Lease, Leases, Objects, Unavailable};
 pub(crate) use data_dir::OwnPlace;
 pub use data_dir::Store;
 pub(crate) use error::IoContext;

@@ -1,8 +1,10 @@
 //! Asynchronous jobs of servers that share a bucket.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::common::{Form, JobClient, Launch, ObjectServer, bucket_settings, separable, unlabelled, until};
+use crate::common::{
+    Form, JobClient, Launch, ObjectServer, Output, bucket_settings, program, separable, unlabelled, until,
+};
 
 /// A server on a bucket, without a data directory.
 fn on(settings: &[(&'static str, String)]) -> Launch {
@@ -56,9 +58,11 @@ fn any_server_on_a_bucket_shows_the_jobs_of_all_of_them() {
 }
 
 #[test]
-fn a_job_of_a_killed_server_is_done_by_another_one() {
-    let Some(s3) = ObjectServer::shared("a_job_of_a_killed_server_is_done_by_another_one") else { return };
-    let settings = bucket_settings(&s3.url(), &s3.bucket());
+fn a_job_of_a_killed_server_is_done_by_another_one_and_its_trail_is_completed() {
+    let test = "a_job_of_a_killed_server_is_done_by_another_one_and_its_trail_is_completed";
+    let Some(s3) = ObjectServer::shared(test) else { return };
+    let bucket = s3.bucket();
+    let settings = bucket_settings(&s3.url(), &bucket);
     let server = on(&settings).start();
     let other = on(&settings).start();
     let client = JobClient::new(&server, "a");
@@ -72,4 +76,17 @@ fn a_job_of_a_killed_server_is_done_by_another_one() {
     let job = elsewhere.ended(&running);
     assert_eq!((&job["state"], &job["result"]["status"]), (&json!("done"), &json!(0)), "{job}");
     assert_eq!(other.get("/models?uniqueid=m").json()["models"][0]["samples"], json!(40));
+    let trail = || {
+        let mut audit = program(&["audit", "--json", &format!("s3://{bucket}")]);
+        Output::of(audit.envs(settings.iter().cloned())).stdout
+    };
+    until("the training of the killed server is interrupted", || {
+        trail().contains("\"event\":\"interrupted\"")
+    });
+    let lines: Vec<Value> = trail().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events = |event: &str| lines.iter().filter(|line| line["event"] == json!(event)).collect::<Vec<_>>();
+    let [interrupted] = events("interrupted")[..] else { panic!("{lines:?}") };
+    let began = events("began").into_iter().find(|line| line["id"] == interrupted["id"]);
+    assert_eq!(began.map(|line| &line["uniqueid"]), Some(&json!("m")), "{lines:?}");
+    assert_eq!(events("ended").len(), 1, "{lines:?}");
 }

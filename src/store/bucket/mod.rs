@@ -25,6 +25,7 @@ mod epoch;
 mod generation;
 mod inventory;
 mod keys;
+mod lease;
 #[cfg(test)]
 mod memory;
 mod model;
@@ -43,7 +44,8 @@ mod shared_file;
 mod simulation_tests;
 mod store;
 
-pub(crate) use objects::{Condition, Objects, Unavailable, Version};
+pub(crate) use lease::{LEASE_EXPIRY, Lease, Leases};
+pub(crate) use objects::{Condition, Objects, Unavailable};
 pub(super) use s3::Bucket;
 pub(crate) use shared_file::BucketFile;
 pub(super) use store::BucketStore;

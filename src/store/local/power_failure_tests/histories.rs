@@ -87,11 +87,11 @@ fn merged(store: &Store, batch: usize) -> Result<Option<String>, StoreError> {
     Ok(is_new.then(|| format!("{text} {batch}").trim().to_owned()))
 }
 
-fn train(store: &Store, batch: usize, meanwhile: impl FnOnce()) -> Result<(), StoreError> {
+fn train(store: &Store, batch: usize, in_between: impl FnOnce()) -> Result<(), StoreError> {
     let model_dir = model_dir(store).begin_job()?;
     let lock = model_dir.lock()?;
     let merged = merged(store, batch)?;
-    meanwhile();
+    in_between();
     let Some(text) = merged else { return Ok(()) };
     let facts = json!({"text": text, SAMPLES_SINCE: "2020-01-01"});
     let new = NewGeneration { model: text.as_bytes(), samples: Some(text.as_bytes()), facts: &facts };

@@ -10,8 +10,6 @@
 //! Owns how they are stored, and what is remembered of them: a description with an end never changes. Must not know which jobs
 //! are kept, nor how a lease is renewed.
 
-mod lease;
-
 use std::collections::{HashMap, HashSet};
 use std::io::{Read as _, Seek as _};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,12 +22,12 @@ use crate::backend::{BackendError, Upload};
 use crate::http::async_jobs::record::{End, JobId, Record};
 use crate::http::error::HttpError;
 use crate::http::operations::Files;
-use crate::store::{Condition, Objects, StoreError, Unavailable};
-use lease::{EXPIRY, LEASE, Leases};
+use crate::store::{Condition, LEASE_EXPIRY, Leases, Objects, StoreError, Unavailable};
 
 const PREFIX: &str = ".mlbackend/jobs/";
 const RECORD: &str = "job.json";
 const RESULT: &str = "result";
+const LEASE: &str = "lease";
 
 /// A job without a description is being stored, or its process ended while it stored it.
 const MAX_INCOMPLETE_TIME: Duration = Duration::from_hours(1);
@@ -67,11 +65,11 @@ impl InBucket {
 
 impl Place for InBucket {
     fn interval(&self) -> Duration {
-        EXPIRY
+        LEASE_EXPIRY
     }
 
     fn create(&self, id: &JobId, record: &Record, files: &mut Files) -> Result<Lease, HttpError> {
-        let lease = self.leases.take(id, &key(id, LEASE)).map_err(failed)?;
+        let lease = self.leases.take(&key(id, LEASE)).map_err(failed)?;
         let lease = lease.ok_or_else(|| HttpError::internal("storing a job", "its lease is held"))?;
         let mut write = || {
             self.put_upload(id, DATASET, &mut files.dataset)?;
@@ -140,7 +138,7 @@ impl Place for InBucket {
     }
 
     fn take(&self, id: &JobId) -> Result<Option<Lease>, HttpError> {
-        Ok(self.leases.take(id, &key(id, LEASE)).map_err(failed)?.map(Lease::new))
+        Ok(self.leases.take(&key(id, LEASE)).map_err(failed)?.map(Lease::new))
     }
 
     fn remove(&self, id: &JobId) -> Result<(), HttpError> {
