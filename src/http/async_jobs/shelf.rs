@@ -44,6 +44,15 @@ pub(in crate::http) struct Shelf {
     adding: Mutex<()>,
 }
 
+/// What became of an attempt to take a job.
+pub(super) enum Take {
+    Taken(Lease),
+    /// Another process has it.
+    Held,
+    /// It has ended, or was removed.
+    Ended,
+}
+
 /// Held by the process that has a job.
 pub(super) struct Lease {
     _lock: File,
@@ -55,11 +64,22 @@ impl Shelf {
     }
 
     /// Stores a job, and takes it. Jobs of its user that ended give way; `None` if it has too many others.
-    pub(super) fn add(&self, mut job: Job) -> Result<Option<(JobId, Lease)>, HttpError> {
+    pub(super) fn add(&self, job: Job) -> Result<Option<(JobId, Lease)>, HttpError> {
         let _adding = self.adding.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.make_room(job.actor.user())? {
             return Ok(None);
         }
+        let record = Record::of(&job);
+        self.store(job, &record).map(Some)
+    }
+
+    /// Stores the job of a request whose client waits for the result. It does not count, and [`Record::is_hidden`].
+    pub(super) fn add_hidden(&self, job: Job) -> Result<(JobId, Lease), HttpError> {
+        let record = Record { is_hidden: true, ..Record::of(&job) };
+        self.store(job, &record)
+    }
+
+    fn store(&self, mut job: Job, record: &Record) -> Result<(JobId, Lease), HttpError> {
         let id = JobId::new()?;
         let dir = self.dir_of(&id);
         let mut write = || {
@@ -68,14 +88,14 @@ impl Shelf {
             if let Some(background) = &mut job.files.background {
                 copy(background, &dir.join(BACKGROUND))?;
             }
-            write_record(&dir, &Record::of(&job))?;
+            write_record(&dir, record)?;
             Ok(lease)
         };
         create_dir_all(&dir).map_err(BackendError::from)?;
         match write() {
             Ok(lease) => {
                 sync_dir(&self.dir).map_err(BackendError::from)?;
-                Ok(Some((id, lease)))
+                Ok((id, lease))
             }
             Err(error) => {
                 let _ = dir.remove();
@@ -85,7 +105,11 @@ impl Shelf {
     }
 
     fn make_room(&self, user: &str) -> Result<bool, HttpError> {
-        let mut own: Vec<_> = self.list()?.into_iter().filter(|(_, record)| record.user() == user).collect();
+        let mut own: Vec<_> = self
+            .list()?
+            .into_iter()
+            .filter(|(_, record)| record.user() == user && !record.is_hidden)
+            .collect();
         let too_many = (own.len() + 1).saturating_sub(self.keep_jobs);
         own.retain(|(_, record)| record.end.is_some());
         own.sort_by_key(|(_, record)| record.requested);
@@ -152,19 +176,26 @@ impl Shelf {
         existing(write()).map(drop).map_err(failed)
     }
 
-    /// Takes the jobs that have not ended and have no process.
-    pub(super) fn take_orphans(&self) -> Result<Vec<(JobId, Lease)>, HttpError> {
-        let mut taken = Vec::new();
-        for (id, _) in self.list()?.into_iter().filter(|(_, record)| record.end.is_none()) {
-            let Some(lease) = existing(take_lock(&self.dir_of(&id))).map_err(failed)?.flatten() else {
-                continue;
-            };
-            // Its process can have ended it in between.
-            if matches!(self.record(&id), Ok(Some(record)) if record.end.is_none()) {
-                taken.push((id, lease));
-            }
+    /// Takes a job that has not ended and has no process.
+    pub(super) fn take(&self, id: &JobId) -> Result<Take, HttpError> {
+        // Taking the lock would make the directory of a job that is gone again.
+        if self.record(id)?.is_none_or(|record| record.end.is_some()) {
+            return Ok(Take::Ended);
         }
-        Ok(taken)
+        match existing(take_lock(&self.dir_of(id))).map_err(failed)? {
+            // Its process can have ended it in between.
+            Some(Some(_)) if self.record(id)?.is_none_or(|record| record.end.is_some()) => Ok(Take::Ended),
+            Some(Some(lease)) => Ok(Take::Taken(lease)),
+            Some(None) => Ok(Take::Held),
+            None => Ok(Take::Ended),
+        }
+    }
+
+    /// Shows a hidden job in the list.
+    pub(super) fn show(&self, id: &JobId) -> Result<(), HttpError> {
+        let Some(record) = self.record(id)? else { return Ok(()) };
+        let write = || write_record(&self.dir_of(id), &Record { is_hidden: false, ..record });
+        existing(write()).map(drop).map_err(failed)
     }
 
     /// Removes the jobs whose time is over, and those that were never stored completely.
