@@ -15,6 +15,7 @@ pub mod fuzzing;
 pub mod http;
 mod jobs;
 pub mod net;
+mod queue;
 pub mod report;
 pub mod store;
 pub mod telemetry;

@@ -100,6 +100,12 @@ enum Command {
     Prune(prune::Args),
     Replay(replay::Args),
     Train(train::Args),
+    /// Perform the jobs of a server: one of the processes that take them from its queue
+    ///
+    /// Takes the settings of the server, also its users and its directory or bucket, and needs the queue that
+    /// `MOODLE_MLBACKEND_REDIS_URL` names. Settings about listening and connections do nothing here, except for
+    /// `MOODLE_MLBACKEND_METRICS_LISTEN`.
+    Worker(Box<ServeArgs>),
 }
 
 /// The definition of a command.
@@ -130,6 +136,10 @@ pub fn run() -> ExitCode {
             malloc::restart_with_settings();
             crate::http::serve(&command_line(|| subcommand("serve")))
         }
+        Ok(Cli { command: Command::Worker(_) }) => {
+            malloc::restart_with_settings();
+            crate::http::work(&command_line(|| subcommand("worker")))
+        }
         Ok(Cli { command: Command::Audit(args) }) => audit::run(args),
         Ok(Cli { command: Command::AuditBundle(args) }) => audit_bundle::run(&args),
         Ok(Cli { command: Command::Config(args) }) => {
@@ -158,7 +168,8 @@ pub fn run() -> ExitCode {
         Err(error) if error.use_stderr() => {
             let _ = write!(std::io::stderr(), "{}", explain(&error, &program));
             // Unit files and scripts of the Python server know 1 for settings that cannot be used.
-            let has_settings = args.get(1).is_some_and(|name| name == "serve" || name == "config");
+            let has_settings =
+                args.get(1).is_some_and(|name| ["serve", "config", "worker"].contains(&name.as_str()));
             if has_settings { Exit::Failure } else { Exit::Usage }.into()
         }
         Err(message) => {

@@ -218,7 +218,11 @@ impl Definition {
             (_, "PATH") => &["/mlbackend"],
             (_, "ADDRESS" | "ADDRESSES") => &["127.0.0.1"],
             (_, "ADDRESS:PORT") => &["127.0.0.1:9464"],
-            (_, "URL") => &["https://example.org", "https://KEY@sentry.example.org/1"],
+            (_, "URL") => &[
+                "https://example.org",
+                "https://KEY@sentry.example.org/1",
+                "rediss://:PASSWORD@redis.example.org",
+            ],
             (_, "USER") => &["moodle"],
             (_, "USERS") => &["admin"],
             (_, "BUCKET") => &["moodle-models"],

@@ -17,6 +17,7 @@ mod live;
 mod monitoring;
 mod origin;
 mod parsers;
+mod queue;
 mod reload;
 mod removed;
 mod retention;
@@ -41,6 +42,7 @@ pub use listen::{Endpoint, Endpoints, Listen, UrlPrefix, exposed};
 pub use live::Live;
 pub use monitoring::{Dsn, Monitoring};
 pub use origin::Origin;
+pub use queue::Workers;
 pub use reload::{Changes, Reloader};
 pub use removed::warn_about_removed_variables;
 pub use retention::RetentionArgs;
@@ -50,8 +52,8 @@ pub use shares::{KEEP_JOB_SECONDS, KEEP_JOBS, MAX_DISK_PER_USER, Shares};
 pub use tls::{TlsArgs, TlsFiles};
 pub use user_names::UserNames;
 pub use variables::{
-    ADMINS, EVALUATION_INFO, ISOLATE_USERS, LOGIN_FAILURES, METRICS_USER, PUBLIC_URL, TEMP_DIR, TLS_CERT,
-    TLS_KEY, TRUSTED_PROXIES, USERS, VIEWERS, unicode_variables,
+    ADMINS, EVALUATION_INFO, ISOLATE_USERS, LOGIN_FAILURES, METRICS_USER, PUBLIC_URL, REDIS_URL, TEMP_DIR,
+    TLS_CERT, TLS_KEY, TRUSTED_PROXIES, USERS, VIEWERS, unicode_variables,
 };
 
 use std::net::IpAddr;
@@ -166,6 +168,9 @@ pub struct Config {
     /// Settings about monitoring.
     #[command(flatten)]
     pub monitoring: Monitoring,
+    /// Settings about the workers.
+    #[command(flatten)]
+    pub workers: Workers,
     /// Settings about the dashboard.
     #[command(flatten)]
     pub dashboard: Dashboard,

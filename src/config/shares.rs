@@ -42,6 +42,12 @@ impl Shares {
         if self.jobs_per_user == 0 { jobs } else { self.jobs_per_user.min(jobs) }
     }
 
+    /// How many jobs of one user may run at once on all workers together, if there is a limit.
+    #[must_use]
+    pub fn jobs_on_workers(self) -> Option<usize> {
+        Some(self.jobs_per_user).filter(|jobs| *jobs > 0)
+    }
+
     /// The maximum size of the files of a user, if there is one.
     #[must_use]
     pub fn disk(self) -> Option<u64> {

@@ -38,5 +38,7 @@ pub const LOGIN_FAILURES: &str = "MOODLE_MLBACKEND_LOGIN_FAILURES";
 pub const TLS_CERT: &str = "MOODLE_MLBACKEND_TLS_CERT";
 /// Its private key.
 pub const TLS_KEY: &str = "MOODLE_MLBACKEND_TLS_KEY";
+/// The Redis server with the queue of the workers.
+pub const REDIS_URL: &str = "MOODLE_MLBACKEND_REDIS_URL";
 /// The address at which browsers reach the server.
 pub const PUBLIC_URL: &str = "MOODLE_MLBACKEND_PUBLIC_URL";

@@ -8,7 +8,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::rt::task::JoinHandle;
 use actix_web::{rt, web};
 
-use super::async_jobs;
+use super::async_jobs::{self, connect};
 use super::connection::listener;
 use super::connection::sockets::{self, ListeningSocket, SocketFile};
 use super::connection::tls::Tls;
@@ -60,7 +60,11 @@ async fn apply_retention(state: web::Data<AppState>) {
 /// `moodle-mlbackend serve`: exit code 1 and a sentence if the server cannot start.
 #[must_use]
 pub fn serve(line: &CommandLine) -> ExitCode {
-    match start(line) {
+    exit_code(start(line))
+}
+
+pub(super) fn exit_code(result: Result<(), StartError>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // stderr may be closed, which is no reason to panic.
@@ -73,6 +77,12 @@ pub fn serve(line: &CommandLine) -> ExitCode {
 fn start(line: &CommandLine) -> Result<(), StartError> {
     // Before other threads run: this removes variables of the environment.
     let inherited = sockets::inherited().map_err(StartError::Inherited)?;
+    let (config, reloader, log) = configure(line)?;
+    run(config, inherited, reloader, log)
+}
+
+/// The settings, and the log that they describe.
+pub(super) fn configure(line: &CommandLine) -> Result<(Config, Reloader, Telemetry), StartError> {
     let settings = Settings::read(line)?;
     let config = Config::new(&settings)?;
     let log = telemetry::start(&LogSettings {
@@ -82,7 +92,7 @@ fn start(line: &CommandLine) -> Result<(), StartError> {
     });
     let log = log.map_err(StartError::Journal)?;
     settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    run(config, inherited, Reloader::new(line.clone(), &settings), log)
+    Ok((config, Reloader::new(line.clone(), &settings), log))
 }
 
 /// Serves until SIGTERM or SIGINT; after SIGTERM, running jobs may finish within the configured time.
@@ -96,6 +106,7 @@ fn run(
         let tls = config.tls.files()?.map(Tls::new).transpose()?;
         let hands_over = !inherited.is_empty();
         let state = web::Data::new(AppState::new(config)?);
+        connect(&state).await?;
         if hands_over {
             state.shutdown.set_hands_over();
         }
@@ -144,7 +155,7 @@ fn run(
 }
 
 /// Starts the listener of the metrics, if one is configured.
-fn serve_monitoring(state: &web::Data<AppState>) -> Result<Option<ServerHandle>, StartError> {
+pub(super) fn serve_monitoring(state: &web::Data<AppState>) -> Result<Option<ServerHandle>, StartError> {
     let Some(address) = state.config.monitoring.listen() else { return Ok(None) };
     let listener =
         sockets::open_port(address).map_err(|source| StartError::BindMetrics { address, source })?;

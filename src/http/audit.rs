@@ -76,9 +76,10 @@ impl Audited for HttpError {
                 let outcome = error.outcome();
                 return outcome.with_status(self.status_code().as_u16());
             }
-            Self::QueueFull { .. } | Self::QueueBytes(_) | Self::QueueTimeout(_) => {
+            Self::QueueFull { .. } | Self::QueueBytes(_) | Self::QueueTimeout(_) | Self::QueueAway => {
                 (Verdict::Refused, "busy")
             }
+            Self::SetAside(_) => (Verdict::Failed, "set aside"),
             Self::Stopping => (Verdict::Refused, "stopping"),
             Self::Cancelled => (Verdict::Abandoned, "cancelled"),
             Self::NothingToExport => (Verdict::NoResult, "no model"),

@@ -19,11 +19,12 @@ use crate::auth::throttle::Wait;
 use crate::backend::{self, BackendError};
 use crate::config::{
     ADMINS, BodyRate, ConfigError, ISOLATE_USERS, KEEP_JOB_SECONDS, KEEP_JOBS, LOGIN_FAILURES,
-    MAX_DISK_PER_USER, METRICS_USER, PUBLIC_URL, TEMP_DIR, USERS, VIEWERS,
+    MAX_DISK_PER_USER, METRICS_USER, PUBLIC_URL, REDIS_URL, TEMP_DIR, USERS, VIEWERS,
 };
 use crate::dataset::{DatasetError, Dimension};
 use crate::fs::is_no_space;
 use crate::jobs::JobError;
+use crate::queue::QueueError;
 use crate::store::{IdError, StoreError};
 use crate::units::ByteSize;
 
@@ -36,6 +37,15 @@ pub enum StartError {
     /// The data directory cannot be used.
     #[error("the data directory that MOODLE_MLBACKEND_PYTHON_DIR names cannot be used")]
     Store(#[from] StoreError),
+    /// The queue cannot be used.
+    #[error("the queue that {REDIS_URL} names cannot be used")]
+    Queue(#[source] QueueError),
+    /// A worker needs a queue.
+    #[error(
+        "a worker takes its jobs from a queue: set {REDIS_URL} (or its file {REDIS_URL}_FILE) to the address of the Redis server \
+         that the server uses, for example redis://:PASSWORD@127.0.0.1:6379"
+    )]
+    NoQueue,
     /// The bucket cannot be used.
     #[error("the bucket that MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME names cannot be used")]
     Bucket(#[source] StoreError),
@@ -205,6 +215,16 @@ pub(crate) enum HttpError {
     QueueTimeout(Duration),
     #[error("The server is stopping. {REPEAT}")]
     Stopping,
+    #[error("The queue of the workers ({REDIS_URL}) cannot be reached. Send the request again in a minute.")]
+    QueueAway,
+    #[error(
+        "The worker that did this ended unexpectedly, {0} times in a row, so the job was set aside and nothing was changed. Search \
+         the log of the workers for this request: a crash or too little memory are common reasons."
+    )]
+    SetAside(u64),
+    /// The error of a job that a worker did: its status and its sentence.
+    #[error("{error}")]
+    OfWorker { status: StatusCode, error: String },
     #[error("The job was cancelled. Nothing was changed.")]
     Cancelled,
     #[error("There is nothing to export.")]
@@ -285,7 +305,12 @@ impl HttpError {
             }
             Self::MethodNotAllowed(allow) => (header::ALLOW, HeaderValue::from_static(allow)),
             Self::TooManyFailures(wait) => (header::RETRY_AFTER, HeaderValue::from(wait.seconds())),
-            Self::QueueFull { .. } | Self::QueueBytes(_) | Self::QueueTimeout(_) | Self::Stopping => {
+            Self::QueueFull { .. }
+            | Self::QueueBytes(_)
+            | Self::QueueTimeout(_)
+            | Self::QueueAway
+            | Self::Stopping
+            | Self::OfWorker { status: StatusCode::SERVICE_UNAVAILABLE, .. } => {
                 (header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER))
             }
             Self::Backend(error) if error.kind() == backend::ErrorKind::Unavailable => {
@@ -329,6 +354,7 @@ impl ResponseError for HttpError {
             Self::QueueFull { .. }
             | Self::QueueBytes(_)
             | Self::QueueTimeout(_)
+            | Self::QueueAway
             | Self::Stopping
             | Self::NothingToExport => StatusCode::SERVICE_UNAVAILABLE,
             Self::Cancelled | Self::JobElsewhere => StatusCode::CONFLICT,
@@ -345,7 +371,8 @@ impl ResponseError for HttpError {
                 }
             },
             // For a missing parameter this is the Python server's status, which its installation guide names.
-            Self::NoUsers | Self::MissingParameter(_) | Self::Internal { .. } => {
+            Self::OfWorker { status, .. } => *status,
+            Self::NoUsers | Self::MissingParameter(_) | Self::SetAside(_) | Self::Internal { .. } => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
         }

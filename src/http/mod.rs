@@ -26,5 +26,7 @@ mod shutdown;
 mod startup_warnings;
 pub(crate) mod state;
 pub(crate) mod uploads;
+mod worker;
 
 pub use application::serve;
+pub use worker::work;

@@ -189,6 +189,7 @@ fn kind(error: &HttpError) -> Kind {
         HttpError::QueueFull { .. }
         | HttpError::QueueBytes(_)
         | HttpError::QueueTimeout(_)
+        | HttpError::QueueAway
         | HttpError::Stopping => BUSY,
         HttpError::FileTooLarge { .. }
         | HttpError::FieldTooLarge(_)
@@ -203,7 +204,7 @@ fn kind(error: &HttpError) -> Kind {
         | HttpError::Incomplete
         | HttpError::TooSlow(_)
         | HttpError::DatasetTooLarge { .. } => INVALID,
-        HttpError::Internal { .. } => INTERNAL,
+        HttpError::SetAside(_) | HttpError::OfWorker { .. } | HttpError::Internal { .. } => INTERNAL,
         HttpError::Backend(error) => match error.kind() {
             backend::ErrorKind::BadInput => INVALID,
             // The last two are errors of /explanation, whose errors are sentences.

@@ -251,6 +251,35 @@ async fn handed_over(state: &AppState) {
     wait_until(|| have_begun() && are_done() && shutdown.is_done(Phase::HandingOver)).await;
 }
 
+/// Stops a worker: on SIGTERM when its jobs are done or the configured time is over, on SIGINT at once. `is_idle` tells whether
+/// it has no job.
+pub(super) async fn stop_worker_on_signal(
+    state: &AppState,
+    signals: Option<StopSignals>,
+    is_idle: impl Fn() -> bool,
+) {
+    let Some(StopSignals { mut terminate, mut interrupt }) = signals else {
+        return std::future::pending().await;
+    };
+    let is_interrupted = tokio::select! {
+        _ = terminate.recv() => false,
+        _ = interrupt.recv() => true,
+    };
+    service_manager::stopping();
+    state.shutdown.enter(Phase::Draining);
+    state.async_jobs.running.withdraw_waiting();
+    if !is_interrupted {
+        let seconds = state.config.stop_time.as_secs();
+        tracing::info!(seconds, "stopping: no further jobs are taken, running jobs may finish");
+        tokio::select! {
+            () = wait_until(is_idle) => {}
+            () = tokio::time::sleep(state.config.stop_time) => {}
+            _ = interrupt.recv() => {}
+        }
+    }
+    state.shutdown.discarded.send_replace(true);
+}
+
 async fn wait_until(condition: impl Fn() -> bool) {
     while !condition() {
         tokio::time::sleep(POLL_INTERVAL).await;

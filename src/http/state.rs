@@ -15,6 +15,7 @@ use crate::auth::throttle::Throttle;
 use crate::backend::LoadedModels;
 use crate::config::{Config, Shares, unicode_variables};
 use crate::jobs::{JobQueues, QueueLimits, WorkList};
+use crate::queue::Queue;
 use crate::store::{BucketFile, ModelDir, ModelKey, OwnPlace, Store, WORKSPACE};
 
 /// The state that all request handlers share.
@@ -53,10 +54,11 @@ impl AppState {
                 SessionFile::shared(Arc::new(file))
             }
         };
+        let queue = config.workers.redis_url().map(Queue::new).transpose().map_err(StartError::Queue)?;
         let Shares { keep_jobs, keep_job_time, .. } = config.shares;
         Ok(Self {
             trail: Trail::of(&store),
-            async_jobs: AsyncJobs::of(&store, keep_jobs, keep_job_time),
+            async_jobs: AsyncJobs::of(&store, keep_jobs, keep_job_time, queue),
             store,
             throttle: Throttle::new(config.access.login_failures),
             jobs: JobQueues::new(QueueLimits {

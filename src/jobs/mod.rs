@@ -145,6 +145,21 @@ impl<K: Eq + Hash> JobQueues<K> {
         self.heavy.run_admitted(admitted, Some(self.lock_of(model)), ticket, job).await
     }
 
+    /// Counts a training on an upload of `bytes`, or an evaluation, that another process performs, until the result is dropped: the
+    /// limits are the same.
+    pub(crate) fn reserve(&self, bytes: Option<u64>, ticket: &Ticket) -> Result<Reserved, JobError> {
+        let (admissions, weight) = bytes.map_or((&self.heavy.accepted, 1), |bytes| (&self.trainings, bytes));
+        let Some(admitted) = admit(admissions, ticket, weight) else {
+            let reason = if bytes.is_some() { Refusal::Bytes } else { Refusal::Full };
+            metrics().job_refused(self.heavy.name, reason);
+            return Err(match bytes {
+                Some(_) => JobError::TooManyBytes { limit: self.trainings.limit() },
+                None => JobError::Full { waiting: self.heavy.length, limit: self.heavy.limit },
+            });
+        };
+        Ok(Reserved { _admitted: admitted })
+    }
+
     /// Runs an import, not during a training of its model.
     pub(crate) async fn replace<T: Send + 'static>(
         &self,
@@ -160,6 +175,11 @@ impl<K: Eq + Hash> JobQueues<K> {
         locks.retain(|_, lock| Arc::strong_count(lock) > 1);
         Arc::clone(locks.entry(model).or_default())
     }
+}
+
+/// Work that another process performs.
+pub(crate) struct Reserved {
+    _admitted: Admitted,
 }
 
 pub(crate) struct JobQueue {

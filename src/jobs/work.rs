@@ -29,6 +29,26 @@ pub(crate) enum Phase {
 }
 
 impl Phase {
+    const ALL: [Self; 6] =
+        [Self::Waiting, Self::Reading, Self::Comparing, Self::Fitting, Self::Evaluating, Self::Saving];
+
+    /// Its name for clients and for other processes.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Reading => "reading",
+            Self::Comparing => "comparing",
+            Self::Fitting => "fitting",
+            Self::Evaluating => "evaluating",
+            Self::Saving => "saving",
+        }
+    }
+
+    /// The phase with a name; that of another version of the program is taken for the beginning.
+    pub(crate) fn of_name(name: &str) -> Self {
+        Self::ALL.into_iter().find(|phase| phase.name() == name).unwrap_or(Self::Reading)
+    }
+
     /// The part of the work that a phase is, from and to: what most of them took of long trainings and evaluations.
     fn share(self) -> (f64, f64) {
         match self {
@@ -180,6 +200,14 @@ impl Reporter {
     /// The share of a phase that is done, from 0 to 1. Called from several threads, not always in order.
     pub(crate) fn advances(&self, phase: Phase, done: usize, total: usize) {
         self.set(phase, done as f64 / total.max(1) as f64);
+    }
+
+    /// Takes over how far another process is.
+    pub(crate) fn follows(&self, phase: Phase, fraction: f64) {
+        let Some(shared) = &self.0 else { return };
+        let mut state = lock(&shared.state);
+        state.phase = state.phase.max(phase);
+        state.fraction = state.fraction.max(fraction.clamp(0.0, 1.0));
     }
 
     fn set(&self, phase: Phase, share: f64) {

@@ -41,7 +41,12 @@ fn systemd_understands_every_line_of_the_units() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut command = Command::new(analyse);
     command.args(["verify", "--man=no", "--recursive-errors=no"]).env("SYSTEMD_LOG_LEVEL", "warning");
-    for name in ["moodle-mlbackend.service", "moodle-mlbackend.socket"] {
+    for name in [
+        "moodle-mlbackend.service",
+        "moodle-mlbackend.socket",
+        "moodle-mlbackend.target",
+        "moodle-mlbackend-worker@.service",
+    ] {
         let unit = fs::read_to_string(Path::new(UNIT).with_file_name(name)).expect("a unit");
         let unit = unit.replace("/usr/local/bin/moodle-mlbackend", env!("CARGO_BIN_EXE_moodle-mlbackend"));
         fs::write(directory.path().join(name), unit).expect("written");

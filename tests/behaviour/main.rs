@@ -148,3 +148,6 @@ mod tools;
 mod translated_operators;
 mod uploads;
 mod version;
+mod workers;
+mod workers_faults;
+mod workers_kills;

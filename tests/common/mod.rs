@@ -20,6 +20,7 @@ mod picture;
 mod program;
 mod proxy;
 mod python;
+mod redis_server;
 mod replicas;
 mod routes;
 mod server;
@@ -32,6 +33,7 @@ mod trail;
 mod visitor;
 #[cfg(target_os = "linux")]
 mod watch;
+mod worker;
 mod zips;
 
 pub use browser::{Browser, Media, Page, Validators};
@@ -52,6 +54,7 @@ pub use picture::{Panel, draw};
 pub use program::{Output, contents, program, run_on};
 pub use proxy::{Certificate, PROXY_NAME, Proxy, Shipped};
 pub use python::{python, run_script, script_fails};
+pub use redis_server::RedisServer;
 pub use replicas::Replicas;
 pub use routes::{ROUTES, Route, protected_routes};
 pub use server::{Launch, TestServer};
@@ -64,4 +67,5 @@ pub use trail::{trail, trail_dir, trail_of_today, trail_text};
 pub use visitor::{Visitor, cookie, sign_in};
 #[cfg(target_os = "linux")]
 pub use watch::Watch;
+pub use worker::TestWorker;
 pub use zips::{Entry, RawZip, unzipped};

@@ -22,7 +22,7 @@ use super::tools::until;
 /// Names a program to test instead of the one that was built with the tests, such as a release.
 const PROGRAM: &str = "MLBACKEND_TEST_PROGRAM";
 
-fn program() -> OsString {
+pub(super) fn program() -> OsString {
     std::env::var_os(PROGRAM).unwrap_or_else(|| env!("CARGO_BIN_EXE_moodle-mlbackend").into())
 }
 

@@ -13,7 +13,7 @@ use super::imports::{File, Import, cycles, imports};
 use super::root;
 
 /// The top-level modules of both crates, lowest first: each may import those before it.
-const ORDER: [&str; 19] = [
+const ORDER: [&str; 20] = [
     "text",
     "python_server_files",
     "units",
@@ -22,6 +22,7 @@ const ORDER: [&str; 19] = [
     "auth",
     "telemetry",
     "jobs",
+    "queue",
     "dataset",
     "learning",
     "model",
@@ -47,7 +48,7 @@ const PEER_IMPORTS: [(&str, &str); 5] = [
 ];
 
 /// The names of `http` that `cli` may use.
-const HTTP_FOR_CLI: [&str; 1] = ["serve"];
+const HTTP_FOR_CLI: [&str; 2] = ["serve", "work"];
 
 /// The maximum number of files of an import cycle. To break a larger one, move what the files share, such as an error or
 /// a record, to a file below them.

@@ -5,8 +5,10 @@
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::keep::start;
 use super::prefer::{APPLIED, Preferences, RESPOND_ASYNC};
-use super::start;
+use super::queued::is_for_workers_at_once;
+use super::wait::perform_by_worker;
 use crate::http::disk_quota;
 use crate::http::error::HttpError;
 use crate::http::long_reply::{self, FailedRun};
@@ -38,5 +40,9 @@ pub(in crate::http) async fn answer(
         _ => Box::pin(async { None }),
     };
     let ticket = ticket(state, &job);
+    if state.async_jobs.queue.is_some() && is_for_workers_at_once(&job.task) {
+        let work = perform_by_worker(state.clone(), job, ticket);
+        return long_reply::json_with_run(request, state, work, failed_run).await;
+    }
     long_reply::json_with_run(request, state, perform(state.clone(), job, ticket), failed_run).await
 }

@@ -25,6 +25,9 @@ pub(in crate::http) struct Record {
     pub(in crate::http) requested: Timestamp,
     /// The SHA-256 of the dataset.
     pub(super) sha256: Option<String>,
+    /// Whether it belongs to a request whose client waits for the result, and is not for the list of jobs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(in crate::http) is_hidden: bool,
     /// How it ended.
     pub(in crate::http) end: Option<End>,
 }
@@ -89,6 +92,7 @@ impl Record {
             actor: job.actor.clone(),
             requested: Timestamp::now(),
             sha256: job.files.dataset.sha256().map(hex::encode),
+            is_hidden: false,
             end: None,
         }
     }

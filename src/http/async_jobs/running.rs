@@ -38,6 +38,13 @@ pub(in crate::http) struct Progress {
     pub(in crate::http) is_cancelled: bool,
 }
 
+impl Progress {
+    fn of(reporter: &Reporter) -> Self {
+        let (phase, fraction) = reporter.progress();
+        Self { phase, fraction, is_cancelled: reporter.is_cancelled() }
+    }
+}
+
 impl Running {
     pub(super) fn begin(&self, id: &JobId, reporter: &Reporter) -> Live {
         let (reporter, has_ended) = (reporter.clone(), watch::Sender::new(false));
@@ -52,9 +59,13 @@ impl Running {
     /// `None` for a job that has ended, or that another process has.
     pub(in crate::http) fn progress(&self, id: &JobId) -> Option<Progress> {
         let jobs = lock(&self.jobs);
-        let reporter = &jobs.get(id)?.reporter;
-        let (phase, fraction) = reporter.progress();
-        Some(Progress { phase, fraction, is_cancelled: reporter.is_cancelled() })
+        Some(Progress::of(&jobs.get(id)?.reporter))
+    }
+
+    /// How far all jobs of this process are.
+    pub(super) fn now(&self) -> Vec<(JobId, Progress)> {
+        let jobs = lock(&self.jobs);
+        jobs.iter().map(|(id, entry)| (id.clone(), Progress::of(&entry.reporter))).collect()
     }
 
     /// Cancels a job; false if this process does not have it.

@@ -12,7 +12,8 @@ pub(super) use readiness::Readiness;
 pub(super) use store_count::StoreCount;
 
 use super::state::AppState;
-use crate::telemetry::metrics::{CONTENT_TYPE, Snapshot, metrics};
+use crate::queue::Status;
+use crate::telemetry::metrics::{CONTENT_TYPE, Snapshot, WorkerQueueState, metrics};
 
 /// All metrics, as a response.
 pub(super) async fn metrics_response(state: &web::Data<AppState>) -> HttpResponse {
@@ -22,6 +23,21 @@ pub(super) async fn metrics_response(state: &web::Data<AppState>) -> HttpRespons
         cache: state.models.state(),
         store: state.store_count.current(&state.store).await,
         checks: state.readiness.checks(state).await.into(),
+        worker_queue: worker_queue(state).await,
     };
     HttpResponse::Ok().content_type(CONTENT_TYPE).body(metrics().text(&snapshot))
+}
+
+/// The queue of the workers, if there is one.
+async fn worker_queue(state: &AppState) -> Option<WorkerQueueState> {
+    let queue = state.async_jobs.queue.as_ref()?;
+    Some(queue.status().await.map_or_else(
+        |_| WorkerQueueState::default(),
+        |Status { workers, waiting, running, .. }| WorkerQueueState {
+            is_reachable: true,
+            workers,
+            running,
+            waiting,
+        },
+    ))
 }

@@ -13,6 +13,7 @@ mod training;
 
 use actix_web::web;
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::error::HttpError;
 use super::state::AppState;
@@ -34,6 +35,8 @@ pub(in crate::http) enum Reply {
     Evaluation(EvaluationReply),
     Prediction(Prediction),
     Explanation(Explanation),
+    /// The JSON that another process made.
+    Stored(Box<RawValue>),
 }
 
 /// The place of a job in a queue. Long work is listed from now on.

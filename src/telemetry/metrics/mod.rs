@@ -27,7 +27,7 @@ use labels::{
 };
 pub(crate) use labels::{Check, Guard, LoginFailure, Operation, Outcome, Queue, Refusal};
 use snapshot::SnapshotGauges;
-pub(crate) use snapshot::{CacheState, QueueState, Snapshot, StoreState};
+pub(crate) use snapshot::{CacheState, QueueState, Snapshot, StoreState, WorkerQueueState};
 
 /// The content type of [`Metrics::text`].
 pub(crate) const CONTENT_TYPE: &str = prometheus_text::CONTENT_TYPE;
@@ -66,7 +66,27 @@ pub(crate) struct Metrics {
     connections: Gauge,
     closed_connections: Family<ByGuard, Counter>,
     dropped_lines: Counter,
+    workers: WorkerCounters,
     snapshot: SnapshotGauges,
+}
+
+/// What workers count.
+struct WorkerCounters {
+    retries: Counter,
+    set_aside: Counter,
+}
+
+impl WorkerCounters {
+    fn register(registry: &mut Registry) -> Self {
+        let mut counter = |name: &str, help: &str| registered(registry, name, help, Counter::default());
+        Self {
+            retries: counter("worker_jobs_retried", "Jobs that wait again because their worker ended"),
+            set_aside: counter(
+                "worker_jobs_set_aside",
+                "Jobs that ended as failed because their workers ended again and again",
+            ),
+        }
+    }
 }
 
 impl Metrics {
@@ -161,6 +181,7 @@ impl Metrics {
                 "Log lines that could not be written fast enough",
                 Counter::default(),
             ),
+            workers: WorkerCounters::register(own),
             snapshot,
             registry,
         };
@@ -272,6 +293,16 @@ impl Metrics {
     /// Log lines were dropped.
     pub(crate) fn lines_dropped(&self, lines: usize) {
         self.dropped_lines.inc_by(lines as u64);
+    }
+
+    /// Jobs wait again because their worker ended.
+    pub(crate) fn worker_jobs_retried(&self, jobs: u64) {
+        self.workers.retries.inc_by(jobs);
+    }
+
+    /// A job was set aside.
+    pub(crate) fn worker_job_set_aside(&self) {
+        self.workers.set_aside.inc();
     }
 
     /// All metrics in Prometheus' text format, with the state of the server now.

@@ -19,6 +19,18 @@ pub(crate) struct Snapshot {
     /// `None` if the store was not counted yet.
     pub(crate) store: Option<StoreState>,
     pub(crate) checks: Vec<(Check, bool)>,
+    /// `None` without workers.
+    pub(crate) worker_queue: Option<WorkerQueueState>,
+}
+
+/// The queue of the workers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct WorkerQueueState {
+    pub(crate) is_reachable: bool,
+    /// The workers that are alive.
+    pub(crate) workers: u64,
+    pub(crate) running: u64,
+    pub(crate) waiting: u64,
 }
 
 /// The jobs of one queue.
@@ -61,6 +73,11 @@ pub(super) struct SnapshotGauges {
     counted: Gauge,
     ready: Gauge,
     checks: Family<ByCheck, Gauge>,
+    has_worker_queue: Gauge,
+    worker_queue_reachable: Gauge,
+    workers: Gauge,
+    worker_jobs_running: Gauge,
+    worker_queue_length: Gauge,
 }
 
 impl SnapshotGauges {
@@ -86,6 +103,11 @@ impl SnapshotGauges {
             counted: gauge("store_counted_timestamp_seconds", "When the models were counted"),
             ready: gauge("ready", "Whether the server is ready (1) or not (0)"),
             checks,
+            has_worker_queue: gauge("worker_queue", "Whether there is a queue for workers (1) or not (0)"),
+            worker_queue_reachable: gauge("worker_queue_reachable", "Whether that queue can be used"),
+            workers: gauge("workers", "Workers that are alive"),
+            worker_jobs_running: gauge("worker_jobs_running", "Jobs that workers have"),
+            worker_queue_length: gauge("worker_queue_length", "Jobs that wait for a worker"),
         };
         // A query finds them before the first check.
         Queue::ALL.iter().for_each(|&queue| drop(gauges.waiting.get_or_create(&ByQueue { queue })));
@@ -108,6 +130,12 @@ impl SnapshotGauges {
             self.free_bytes.set(store.free_bytes as i64);
             self.counted.set(store.counted as i64);
         }
+        let queue = snapshot.worker_queue.unwrap_or_default();
+        self.has_worker_queue.set(i64::from(snapshot.worker_queue.is_some()));
+        self.worker_queue_reachable.set(i64::from(queue.is_reachable));
+        self.workers.set(queue.workers as i64);
+        self.worker_jobs_running.set(queue.running as i64);
+        self.worker_queue_length.set(queue.waiting as i64);
         self.ready.set(i64::from(snapshot.checks.iter().all(|(_, passed)| *passed)));
         for &(check, passed) in &snapshot.checks {
             self.checks.get_or_create(&ByCheck { check }).set(i64::from(passed));

@@ -17,12 +17,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::place::{BACKGROUND, DATASET, Lease, Place};
+use super::place::{BACKGROUND, DATASET, Held, Lease, Place};
 use crate::backend::{BackendError, Upload};
 use crate::http::async_jobs::record::{End, JobId, Record};
 use crate::http::error::HttpError;
 use crate::http::operations::Files;
-use crate::store::{Condition, LEASE_EXPIRY, Leases, Objects, StoreError, Unavailable};
+use crate::store::{self, Condition, LEASE_EXPIRY, Leases, Objects, StoreError, Unavailable};
 
 const PREFIX: &str = ".mlbackend/jobs/";
 const RECORD: &str = "job.json";
@@ -137,6 +137,14 @@ impl Place for InBucket {
         self.delete(id, &[DATASET, BACKGROUND])
     }
 
+    fn show(&self, id: &JobId) -> Result<(), HttpError> {
+        let got = self.objects.get(&key(id, RECORD), None).map_err(failed)?;
+        let Some((bytes, version)) = got.found() else { return Ok(()) };
+        let shown = Record { is_hidden: false, ..Record::read(&bytes)? };
+        // If it was replaced in between, it has ended: then it is not to be shown.
+        self.objects.put(&key(id, RECORD), json(&shown)?, Condition::Is(&version)).map(drop).map_err(failed)
+    }
+
     fn take(&self, id: &JobId) -> Result<Option<Lease>, HttpError> {
         Ok(self.leases.take(&key(id, LEASE)).map_err(failed)?.map(Lease::new))
     }
@@ -176,6 +184,12 @@ impl Place for InBucket {
             id.is_some_and(|id| ids.contains(&id))
         };
         Ok(listed.iter().filter(|object| is_of_these(&object.key)).map(|object| object.bytes).sum())
+    }
+}
+
+impl Held for store::Lease {
+    fn give_back(self: Box<Self>) {
+        Self::give_back(*self);
     }
 }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::place::{BACKGROUND, DATASET, Lease, Place};
+use super::place::{BACKGROUND, DATASET, Held, Lease, Place};
 use crate::backend::{BackendError, Upload};
 use crate::fs::failpoints::failpoint;
 use crate::fs::is_no_space;
@@ -122,6 +122,12 @@ impl Place for InDirectory {
         existing(write()).map(drop).map_err(failed)
     }
 
+    fn show(&self, id: &JobId) -> Result<(), HttpError> {
+        let Some(record) = self.record(id)? else { return Ok(()) };
+        let write = || write_record(&self.dir_of(id), &Record { is_hidden: false, ..record });
+        existing(write()).map(drop).map_err(failed)
+    }
+
     fn take(&self, id: &JobId) -> Result<Option<Lease>, HttpError> {
         let lock = existing(take_lock(&self.dir_of(id))).map_err(failed)?.flatten();
         Ok(lock.map(Lease::new))
@@ -154,6 +160,12 @@ impl Place for InDirectory {
             }
         }
         Ok(bytes)
+    }
+}
+
+impl Held for File {
+    fn give_back(self: Box<Self>) {
+        // Closing the file releases its lock.
     }
 }
 

@@ -31,6 +31,15 @@ pub(in crate::http) struct Shelf {
     adding: Mutex<()>,
 }
 
+/// What became of an attempt to take a job.
+pub(super) enum Take {
+    Taken(Lease),
+    /// Another process has it.
+    Held,
+    /// It has ended, or was removed.
+    Ended,
+}
+
 impl Shelf {
     /// The jobs of a store.
     pub(in crate::http) fn of(store: &Store, keep_jobs: usize, keep_time: Duration) -> Self {
@@ -47,18 +56,30 @@ impl Shelf {
     }
 
     /// Stores a job, and takes it. Jobs of its user that ended give way; `None` if it has too many others.
-    pub(super) fn add(&self, mut job: Job) -> Result<Option<(JobId, Lease)>, HttpError> {
+    pub(super) fn add(&self, job: Job) -> Result<Option<(JobId, Lease)>, HttpError> {
         let _adding = self.adding.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.make_room(job.actor.user())? {
             return Ok(None);
         }
-        let (id, record) = (JobId::new()?, Record::of(&job));
-        let lease = self.place.create(&id, &record, &mut job.files)?;
-        Ok(Some((id, lease)))
+        let record = Record::of(&job);
+        self.store(job, &record).map(Some)
+    }
+
+    /// Stores the job of a request whose client waits for the result. It does not count, and [`Record::is_hidden`].
+    pub(super) fn add_hidden(&self, job: Job) -> Result<(JobId, Lease), HttpError> {
+        let record = Record { is_hidden: true, ..Record::of(&job) };
+        self.store(job, &record)
+    }
+
+    fn store(&self, mut job: Job, record: &Record) -> Result<(JobId, Lease), HttpError> {
+        let id = JobId::new()?;
+        let lease = self.place.create(&id, record, &mut job.files)?;
+        Ok((id, lease))
     }
 
     fn make_room(&self, user: &str) -> Result<bool, HttpError> {
-        let mut own: Vec<_> = self.list()?.into_iter().filter(|(_, record)| record.user() == user).collect();
+        let mut own = self.list()?;
+        own.retain(|(_, record)| record.user() == user && !record.is_hidden);
         let too_many = (own.len() + 1).saturating_sub(self.keep_jobs);
         own.retain(|(_, record)| record.end.is_some());
         own.sort_by_key(|(_, record)| record.requested);
@@ -104,17 +125,25 @@ impl Shelf {
         self.place.end(id, end, reply)
     }
 
-    /// Takes the jobs that have not ended and have no process.
-    pub(super) fn take_orphans(&self) -> Result<Vec<(JobId, Lease)>, HttpError> {
-        let mut taken = Vec::new();
-        for (id, _) in self.list()?.into_iter().filter(|(_, record)| record.end.is_none()) {
-            let Some(lease) = self.place.take(&id)? else { continue };
-            // Its process can have ended it in between.
-            if matches!(self.record(&id), Ok(Some(record)) if record.end.is_none()) {
-                taken.push((id, lease));
-            }
+    /// Takes a job that has not ended and has no process.
+    pub(super) fn take(&self, id: &JobId) -> Result<Take, HttpError> {
+        let has_ended = || Ok::<_, HttpError>(self.record(id)?.is_none_or(|record| record.end.is_some()));
+        // Otherwise, taking it would make a part of a job that is gone again.
+        if has_ended()? {
+            return Ok(Take::Ended);
         }
-        Ok(taken)
+        let Some(lease) = self.place.take(id)? else { return Ok(Take::Held) };
+        // Its process can have ended it in between.
+        if has_ended()? {
+            lease.give_back();
+            return Ok(Take::Ended);
+        }
+        Ok(Take::Taken(lease))
+    }
+
+    /// Shows a hidden job in the list.
+    pub(super) fn show(&self, id: &JobId) -> Result<(), HttpError> {
+        self.place.show(id)
     }
 
     /// Removes the jobs whose time is over, and those that were never stored completely.

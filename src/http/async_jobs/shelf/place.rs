@@ -39,7 +39,10 @@ pub(super) trait Place: Send + Sync {
     /// Stores the end of a job, if it was not removed, and removes its uploads.
     fn end(&self, id: &JobId, end: End, reply: Option<&[u8]>) -> Result<(), HttpError>;
 
-    /// Takes a job; `None` while a process has it.
+    /// Shows a hidden job in the list, if it was not removed.
+    fn show(&self, id: &JobId) -> Result<(), HttpError>;
+
+    /// Takes a job; `None` while a process has it, or if it is gone.
     fn take(&self, id: &JobId) -> Result<Option<Lease>, HttpError>;
 
     /// Removes a job with all that belongs to it.
@@ -52,14 +55,23 @@ pub(super) trait Place: Send + Sync {
     fn bytes(&self, ids: &HashSet<JobId>) -> Result<u64, HttpError>;
 }
 
-/// Held by the process that has a job; the job can be taken after this is dropped, and also after a crash.
-pub(in crate::http::async_jobs) struct Lease(
-    #[expect(dead_code, reason = "only its drop matters")] Box<dyn Send>,
-);
+/// What keeps a job from other processes.
+pub(super) trait Held: Send {
+    /// Gives it back, and waits for that. When it is dropped instead, it can be given back later, also without this process.
+    fn give_back(self: Box<Self>);
+}
+
+/// Held by the process that has a job.
+pub(in crate::http::async_jobs) struct Lease(Box<dyn Held>);
 
 impl Lease {
-    pub(super) fn new(held: impl Send + 'static) -> Self {
+    pub(super) fn new(held: impl Held + 'static) -> Self {
         Self(Box::new(held))
+    }
+
+    /// Gives the job back. Not for async workers, because it waits for the store.
+    pub(in crate::http::async_jobs) fn give_back(self) {
+        self.0.give_back();
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::view::{JobView, sees};
 use crate::audit::Operation;
 use crate::backend::BackendError;
-use crate::http::async_jobs::{APPLIED, JobId, Preferences, Record};
+use crate::http::async_jobs::{self, APPLIED, JobId, Preferences, Record};
 use crate::http::audit::recorded;
 use crate::http::error::HttpError;
 use crate::http::extract::account::{Access, Account, Role};
@@ -89,7 +89,7 @@ pub(in crate::http) async fn cancel(
         state.jobs.quick.run(remove).await??;
         return Ok(HttpResponse::NoContent().finish());
     }
-    if !state.async_jobs.running.cancel(&id) {
+    if !async_jobs::cancel(&state, &id).await? {
         return Err(HttpError::JobElsewhere);
     }
     state.jobs.quick.run(recorded(&state.trail, subject, || Ok::<_, BackendError>(()))).await??;
@@ -117,7 +117,7 @@ async fn find(state: &web::Data<AppState>, id: &JobId, account: &Account) -> Res
 async fn view(state: &web::Data<AppState>, id: JobId, account: &Account) -> Result<JobView, HttpError> {
     let names = Names::of_account(state, account)?;
     // Before its description, so that a job that ends in between is not one without a process.
-    let progress = state.async_jobs.running.progress(&id);
+    let progress = async_jobs::progress(state, &id).await;
     let record = find(state, &id, account).await?;
     let has_result = record.end.is_some() && account.role() != Role::Viewer;
     let view = JobView::new(&id, record, progress, account, &names);
@@ -129,19 +129,21 @@ async fn view(state: &web::Data<AppState>, id: JobId, account: &Account) -> Resu
     Ok(view.with_result(state.jobs.quick.run(read).await??))
 }
 
-/// Waits until the job ends, the time is over or the server stops. A job of another process is looked at when the time is over.
+/// Waits until the job ends, the time is over or the server stops.
 async fn wait_for_end(state: &web::Data<AppState>, id: &JobId, wait: Duration) {
     let until = Instant::now() + wait;
     let mut end = state.async_jobs.running.end_of(id);
     while !state.shutdown.is_requested() && Instant::now() < until {
         let step = INTERVAL.min(until.saturating_duration_since(Instant::now()));
-        match &mut end {
-            Some(end) => {
-                if timeout(step, end.wait_for(|has_ended| *has_ended)).await.is_ok() {
-                    return;
-                }
+        if let Some(end) = &mut end {
+            if timeout(step, end.wait_for(|has_ended| *has_ended)).await.is_ok() {
+                return;
             }
-            None => sleep(step).await,
+            continue;
+        }
+        sleep(step).await;
+        if async_jobs::has_ended(state, id).await {
+            return;
         }
     }
 }

@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, Resource, web};
 
 use super::query::{Parameters, place};
 use super::view::{JobList, JobView, sees, state as state_of};
+use crate::http::async_jobs;
 use crate::http::error::HttpError;
 use crate::http::extract::account::{Access, Account};
 use crate::http::extract::form::Form;
@@ -33,18 +34,16 @@ pub(in crate::http) async fn list(
     let names = Names::of_account(&state, &account)?;
     let parameters = Parameters::read(&Form::of_query(request.query_string().as_bytes()))?;
     let shared = state.clone();
-    let page = move || {
-        let jobs = &shared.async_jobs;
-        let listed = jobs.shelf.list()?.into_iter().filter_map(|(id, record)| {
-            let progress = jobs.running.progress(&id);
-            let is_wanted = parameters.state.is_none_or(|wanted| wanted == state_of(&record, progress));
-            (is_wanted && sees(&account, &record)).then_some((place(&id, &record), (id, record, progress)))
-        });
-        let page = parameters.page(listed.collect());
-        let links = parameters.links(&page, shared.config.listen.url_prefix.as_str());
-        let view = |(id, record, progress)| JobView::new(&id, record, progress, &account, &names);
-        Ok::<_, HttpError>((JobList { jobs: page.items.into_iter().map(view).collect() }, links))
-    };
-    let (list, links) = state.jobs.quick.run(page).await??;
+    let jobs = state.jobs.quick.run(move || shared.async_jobs.shelf.list()).await??;
+    let jobs: Vec<_> = jobs.into_iter().filter(|(_, record)| sees(&account, record)).collect();
+    let progress = async_jobs::progress_of_all(&state, &jobs).await;
+    let listed = jobs.into_iter().zip(progress).filter_map(|((id, record), progress)| {
+        let is_wanted = parameters.state.is_none_or(|wanted| wanted == state_of(&record, progress));
+        is_wanted.then_some((place(&id, &record), (id, record, progress)))
+    });
+    let page = parameters.page(listed.collect());
+    let links = parameters.links(&page, state.config.listen.url_prefix.as_str());
+    let view = |(id, record, progress)| JobView::new(&id, record, progress, &account, &names);
+    let list = JobList { jobs: page.items.into_iter().map(view).collect() };
     Ok(HttpResponse::Ok().insert_header((LINK, links)).json(list))
 }

@@ -78,7 +78,7 @@ fn is_added(_: &Option<Vec<u8>>) -> bool {
 
 /// Whether a user sees a job.
 pub(super) fn sees(account: &Account, record: &Record) -> bool {
-    account.role() != Role::User || record.user() == account.name()
+    !record.is_hidden && (account.role() != Role::User || record.user() == account.name())
 }
 
 /// The state of a job: `progress` is there if this process has it.
@@ -144,14 +144,6 @@ impl JobView {
 
 impl ProgressView {
     fn of(Progress { phase, fraction, .. }: Progress) -> Self {
-        let phase = match phase {
-            Phase::Waiting => "waiting",
-            Phase::Reading => "reading",
-            Phase::Comparing => "comparing",
-            Phase::Fitting => "fitting",
-            Phase::Evaluating => "evaluating",
-            Phase::Saving => "saving",
-        };
-        Self { phase, done: fraction }
+        Self { phase: phase.name(), done: fraction }
     }
 }
