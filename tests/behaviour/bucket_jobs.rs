@@ -1,9 +1,12 @@
 //! Asynchronous jobs of servers that share a bucket.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::common::{
-    Form, JobClient, Launch, ObjectServer, Output, bucket_settings, program, separable, unlabelled, until,
+    Form, JobClient, Launch, ObjectServer, Output, RedisServer, TestWorker, bucket_settings, program,
+    separable, unlabelled, until,
 };
 
 /// A server on a bucket, without a data directory.
@@ -89,4 +92,31 @@ fn a_job_of_a_killed_server_is_done_by_another_one_and_its_trail_is_completed() 
     let began = events("began").into_iter().find(|line| line["id"] == interrupted["id"]);
     assert_eq!(began.map(|line| &line["uniqueid"]), Some(&json!("m")), "{lines:?}");
     assert_eq!(events("ended").len(), 1, "{lines:?}");
+}
+
+#[test]
+fn a_worker_on_a_bucket_does_the_trainings_of_a_server_on_another_machine() {
+    let test = "a_worker_on_a_bucket_does_the_trainings_of_a_server_on_another_machine";
+    let (Some(s3), Some(redis)) = (ObjectServer::shared(test), RedisServer::start(test)) else { return };
+    let bucket = s3.bucket();
+    let settings = bucket_settings(&s3.url(), &bucket);
+    let server = on(&settings).env("MOODLE_MLBACKEND_REDIS_URL", &redis.url()).start();
+    // Nothing is on a disk that both could use.
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::fs::create_dir(elsewhere.path().join("temp")).unwrap();
+    let text: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let worker = TestWorker::start(elsewhere.path(), "worker", &redis.url(), &text);
+    let reply = server.post("/training", &training("m"));
+    assert_eq!((reply.status, reply.text()), (200, r#"{"status":0,"info":[]}"#.into()));
+    assert!(worker.log().contains("training ended"), "{}", worker.log());
+    let client = JobClient::new(&server, "a");
+    let job = client.ended(&client.start("/training", &training("n")));
+    assert_eq!(job["result"], json!({"status": 0, "info": []}), "{job}");
+    let samples =
+        |id: &str| server.get(&format!("/models?uniqueid={id}")).json()["models"][0]["samples"].clone();
+    assert_eq!((samples("m"), samples("n")), (json!(40), json!(40)));
+    // The request of Moodle leaves nothing of its job.
+    let jobs: Vec<String> = s3.client(&bucket).keys().unwrap();
+    let jobs = jobs.iter().filter_map(|key| key.strip_prefix(".mlbackend/jobs/")?.split('/').next());
+    assert_eq!(jobs.collect::<BTreeSet<_>>().len(), 1);
 }
