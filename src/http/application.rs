@@ -30,7 +30,7 @@ const RETENTION_INTERVAL: Duration = Duration::from_hours(1);
 const CERTIFICATE_INTERVAL: Duration = Duration::from_hours(12);
 
 /// Reports the operations that the end of another process interrupted; again and again where other machines have processes.
-async fn report_interrupted(state: web::Data<AppState>) {
+pub(super) async fn report_interrupted(state: web::Data<AppState>) {
     loop {
         let trail = state.trail.clone();
         let reported = state.jobs.quick.run(move || trail.report_interrupted()).await;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use actix_web::{rt, web};
 use tokio::time::timeout;
 
-use super::application::{configure, exit_code, serve_monitoring};
+use super::application::{configure, exit_code, report_interrupted, serve_monitoring};
 use super::async_jobs::{Worker, connect};
 use super::error::{StartError, chain};
 use super::reload::on_hangup;
@@ -45,6 +45,7 @@ fn run(config: Config, reloader: Reloader, log: Telemetry) -> Result<(), StartEr
         let monitoring = serve_monitoring(&state)?;
         let signals = StopSignals::new();
         on_hangup(state.clone(), reloader, Vec::new());
+        rt::spawn(report_interrupted(state.clone()));
         let heartbeats = Heartbeats::new();
         heartbeats.start();
         let tasks = [

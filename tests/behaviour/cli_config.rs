@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::common::{Output, program};
 
 /// The settings that are never shown.
-const SECRETS: [&str; 2] = ["users", "sentry-dsn"];
+const SECRETS: [&str; 3] = ["users", "sentry-dsn", "redis-url"];
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -67,9 +67,9 @@ fn all_examples(directory: &Path) -> String {
 #[allow(clippy::disallowed_methods, reason = "a file in a temporary directory")]
 fn every_flag_can_be_set_in_the_file_as_the_example_shows() {
     let directory = tempfile::tempdir().expect("a directory");
-    for (secret, value) in
-        SECRETS.into_iter().zip(["moodle:pw-of-moodle\n", "https://key@sentry.example.org/1\n"])
-    {
+    let values =
+        ["moodle:pw-of-moodle\n", "https://key@sentry.example.org/1\n", "redis://:pw-of-redis@127.0.0.1\n"];
+    for (secret, value) in SECRETS.into_iter().zip(values) {
         fs::write(directory.path().join(format!("{secret}-file")), value).expect("written");
     }
     let examples = all_examples(directory.path());

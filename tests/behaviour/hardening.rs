@@ -12,6 +12,8 @@ use crate::common::{namespaces, tool, untouched};
 
 const UNIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/systemd/moodle-mlbackend.service");
 
+const WORKER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/systemd/moodle-mlbackend-worker@.service");
+
 /// In tenths: 1.4 of 10. systemd rates up to 2 as "OK"; a unit without restrictions has 9.6.
 const MAX_EXPOSURE: &str = "14";
 
@@ -19,17 +21,20 @@ const MAX_EXPOSURE: &str = "14";
 const WRITABLE: &str = "MLBACKEND_TEST_WRITABLE";
 
 #[test]
-fn the_systemd_unit_has_a_low_exposure() {
-    let test = "the_systemd_unit_has_a_low_exposure";
+fn the_systemd_units_have_a_low_exposure() {
+    let test = "the_systemd_units_have_a_low_exposure";
     let Some(analyse) = tool(test, "systemd-analyze") else { return };
-    let output = Command::new(analyse)
-        .args(["security", "--offline=true", "--threshold", MAX_EXPOSURE, UNIT])
-        .output()
-        .expect("it runs");
-    let report = String::from_utf8_lossy(&output.stdout).into_owned();
-    let missing: Vec<&str> = report.lines().filter(|line| line.starts_with('✗')).collect();
-    assert!(report.contains("Overall exposure level"), "{}", text(&output));
-    assert!(output.status.success(), "{}\n{}", report.lines().last().unwrap_or_default(), missing.join("\n"));
+    for unit in [UNIT, WORKER] {
+        let output = Command::new(&analyse)
+            .args(["security", "--offline=true", "--threshold", MAX_EXPOSURE, unit])
+            .output()
+            .expect("it runs");
+        let report = String::from_utf8_lossy(&output.stdout).into_owned();
+        let missing: Vec<&str> = report.lines().filter(|line| line.starts_with('✗')).collect();
+        assert!(report.contains("Overall exposure level"), "{}", text(&output));
+        let last = report.lines().last().unwrap_or_default();
+        assert!(output.status.success(), "{unit}: {last}\n{}", missing.join("\n"));
+    }
 }
 
 /// With a program that exists here in the place of the installed one.

@@ -4,7 +4,9 @@ use std::thread;
 
 use serde_json::json;
 
-use crate::common::{Form, JobClient, Launch, RedisServer, TestServer, TestWorker, separable, until};
+use crate::common::{
+    Form, JobClient, Launch, RedisServer, Request, TestServer, TestWorker, separable, until,
+};
 
 fn training(id: &str) -> Form {
     Form::model(id, "d").file("dataset", &separable(40, false))
@@ -147,9 +149,7 @@ fn without_redis_the_server_does_the_work_and_refuses_asynchronous_requests() {
         worker.wait_until_held();
         let waiting = scope.spawn(|| server.post("/training", &training("n")));
         let asynchronous = client.start("/training", &training("o"));
-        until("both requests wait", || {
-            std::fs::read_dir(server.data_dir().join(".mlbackend/jobs")).unwrap().count() == 3
-        });
+        until("both requests wait", || stored_jobs(&server) == 3);
         redis.kill();
         let reply = client.post("/training", &training("p"));
         assert_eq!((reply.status, reply.header("retry-after")), (503, Some("60")), "{}", reply.text());
@@ -174,10 +174,73 @@ fn without_redis_the_server_does_the_work_and_refuses_asynchronous_requests() {
 }
 
 #[test]
+fn a_redis_that_hangs_is_like_one_that_is_away() {
+    let test = "a_redis_that_hangs_is_like_one_that_is_away";
+    let Some(redis) = RedisServer::start(test) else { return };
+    let server = server(&redis);
+    let client = JobClient::new(&server, "a");
+    let worker = worker(&server, "worker", &redis);
+    server.train("m", &separable(40, false));
+    redis.signal("STOP");
+    server.train("n", &separable(40, false));
+    let reply = client.post("/training", &training("o"));
+    assert_eq!((reply.status, reply.header("retry-after")), (503, Some("60")), "{}", reply.text());
+    assert_eq!(client.get("/jobs").json()["jobs"], json!([]), "nothing is left of it");
+    redis.signal("CONT");
+    until("Redis is used again", || client.post("/training", &training("o")).status == 202);
+    until("the worker trains again", || worker.log().matches("training ended").count() >= 2);
+}
+
+#[test]
 fn without_a_worker_the_server_does_the_work() {
     let test = "without_a_worker_the_server_does_the_work";
     let Some(redis) = RedisServer::start(test) else { return };
     let server = server(&redis);
     server.train("m", &separable(40, false));
     assert!(server.log().contains("no worker can be reached"), "{}", server.log());
+}
+
+fn stored_jobs(server: &TestServer) -> usize {
+    std::fs::read_dir(server.data_dir().join(".mlbackend/jobs")).into_iter().flatten().count()
+}
+
+#[test]
+fn the_job_of_a_client_that_closes_its_connection_is_done_as_without_workers() {
+    let test = "the_job_of_a_client_that_closes_its_connection_is_done_as_without_workers";
+    let Some(redis) = RedisServer::start(test) else { return };
+    let server = server(&redis);
+    let first = worker(&server, "worker", &redis);
+    first.hold("open an upload");
+    let running = JobClient::new(&server, "a").start("/training", &training("m"));
+    first.wait_until_held();
+    let request = Request::new("POST", "/training").credentials("a", "b").form(&training("n"));
+    let mut connection = server.connect();
+    connection.write_all(&request.bytes()).expect("sent");
+    until("the job waits", || stored_jobs(&server) == 2);
+    drop(connection);
+    first.release();
+    assert_eq!(JobClient::new(&server, "a").ended(&running)["state"], "done");
+    until("the model is trained", || samples(&server, "n") == json!(40));
+    until("the job is removed", || stored_jobs(&server) == 1);
+}
+
+#[test]
+fn a_server_that_ends_without_waiting_cancels_the_jobs_of_its_requests() {
+    let test = "a_server_that_ends_without_waiting_cancels_the_jobs_of_its_requests";
+    let Some(redis) = RedisServer::start(test) else { return };
+    let launch = Launch::new().env("MOODLE_MLBACKEND_REDIS_URL", &redis.url());
+    let server = launch.env("MOODLE_MLBACKEND_STOP_SECONDS", "0").start();
+    let worker = worker(&server, "worker", &redis);
+    worker.hold("open an upload");
+    let request = Request::new("POST", "/training").credentials("a", "b").form(&training("m"));
+    let mut connection = server.connect();
+    connection.write_all(&request.bytes()).expect("sent");
+    worker.wait_until_held();
+    let (code, directory) = server.terminate();
+    assert_eq!(code, Some(0));
+    until("the worker knows", || worker.log().contains("a job is cancelled"));
+    worker.release();
+    until("the training ends", || worker.log().contains("training ended"));
+    let server = Launch::again(directory).start();
+    assert_eq!(server.get("/models").json()["models"], json!([]));
 }

@@ -65,6 +65,13 @@ impl RedisServer {
         }
     }
 
+    /// Sends it a signal, such as STOP: then it accepts connections and answers nothing.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.as_ref().expect("Redis runs").id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+
     pub fn url(&self) -> String {
         format!("{}://:{PASSWORD}@127.0.0.1:{}", self.scheme, self.port)
     }

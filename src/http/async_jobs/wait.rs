@@ -87,28 +87,25 @@ enum Look {
 
 impl Waiting {
     async fn run(self, mut client: oneshot::Sender<Answer>) {
+        let mut discarded = self.state.shutdown.discarded();
         let answer = tokio::select! {
             biased;
             answer = self.answer(&mut client) => answer,
-            () = self.stopped() => Err(HttpError::Stopping),
+            // The server ends without waiting for jobs.
+            _ = discarded.wait_for(|discarded| *discarded) => {
+                self.cancel().await;
+                Err(HttpError::Stopping)
+            }
         };
         // Without a client there is nothing to say.
         let _ = client.send(answer);
     }
 
-    /// Returns when the server ends without waiting for jobs: then no model is to be changed.
-    async fn stopped(&self) {
-        let mut discarded = self.state.shutdown.discarded();
-        let _ = discarded.wait_for(|discarded| *discarded).await;
-        if let Ok(Cancelled::Waiting) = self.cancel().await {
+    /// Cancels the job, so that no model is changed.
+    async fn cancel(&self) {
+        let Some(queue) = &self.state.async_jobs.queue else { return };
+        if let Ok(Cancelled::Waiting) = queue.cancel(self.id.as_str()).await {
             self.remove().await;
-        }
-    }
-
-    async fn cancel(&self) -> Result<Cancelled, QueueError> {
-        match &self.state.async_jobs.queue {
-            Some(queue) => queue.cancel(self.id.as_str()).await,
-            None => Ok(Cancelled::Unknown),
         }
     }
 

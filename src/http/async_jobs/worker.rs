@@ -144,12 +144,13 @@ impl Worker {
         self.lock().insert(id.clone(), entry);
         let worker = Arc::clone(self);
         rt::spawn(async move {
-            let result = worker.perform(&id, attempts).await;
-            if let Err(error) = result {
-                tracing::error!(job = id.as_str(), cause = chain(&error), "a job could not be taken");
+            let (performing, own) = (Arc::clone(&worker), id.clone());
+            let performed = rt::spawn(async move { performing.perform(&own, attempts).await }).await;
+            let performed = performed.map_err(|error| HttpError::internal("performing a job", error));
+            if let Err(error) = performed.flatten() {
+                tracing::error!(job = id.as_str(), cause = chain(&error), "a job could not be performed");
                 worker.give_back(&id, FAILED_DELAY, true).await;
             }
-            worker.lock().remove(&id);
         });
     }
 
