@@ -40,19 +40,26 @@ def dataset(rows, with_target):
 
 
 class Server:
-    def __init__(self, binary, directory):
-        directory.mkdir()
+    """A running server. `command` is the program, and what runs it if it is not run alone; a new directory gets a model."""
+
+    def __init__(self, command, directory, log_format="text"):
+        trained = directory.exists()
+        directory.mkdir(exist_ok=True)
         environment = {
             "PATH": os.environ["PATH"],
             "MOODLE_MLBACKEND_PYTHON_DIR": str(directory),
             "MOODLE_MLBACKEND_PYTHON_USERS": "a:b",
             "MOODLE_MLBACKEND_PORT": "0",
+            "MOODLE_MLBACKEND_LOG_FORMAT": log_format,
         }
-        log = open(directory.parent / f"{directory.name}.log", "w")
-        self.process = subprocess.Popen([binary, "serve"], env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
+        with open(directory.parent / f"{directory.name}.log", "w") as log:
+            self.process = subprocess.Popen(
+                [*command, "serve"], env=environment, stdout=subprocess.PIPE, stderr=log, text=True
+            )
         address = self.process.stdout.readline().split("http://")[1].strip()
         self.connection = http.client.HTTPConnection(address)
-        self.post("/training", dataset(500, True))
+        if not trained:
+            self.post("/training", dataset(500, True))
 
     def post(self, path, rows):
         parts = [("uniqueid", "", "m"), ("dirhash", "", "d"), ("dataset", '; filename="d.csv"', rows)]
@@ -86,6 +93,10 @@ class Server:
         time.sleep(0.02)  # the last log lines
         return (self.processor_seconds() - before) / REQUESTS
 
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
 
 def main():
     if len(sys.argv) < 3:
@@ -108,7 +119,7 @@ def one_start(binaries, directory, number):
     names = ["without", "with"]
     # Which of them starts first matters, too.
     order = [0, 1] if number % 2 == 0 else [1, 0]
-    servers = {at: Server(binaries[at], directory / names[at]) for at in order}
+    servers = {at: Server([binaries[at]], directory / names[at]) for at in order}
     for at in order * 5:
         servers[at].block()
     logs, costs = [], []
@@ -118,8 +129,7 @@ def one_start(binaries, directory, number):
         logs.append(math.log(seconds[1] / seconds[0]))
         costs.append((seconds[1] - seconds[0]) * 1e6)
     for server in servers.values():
-        server.process.terminate()
-        server.process.wait()
+        server.stop()
     return statistics.median(logs), statistics.median(costs)
 
 
