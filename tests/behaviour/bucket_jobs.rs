@@ -107,7 +107,7 @@ fn a_worker_on_a_bucket_does_the_trainings_of_a_server_on_another_machine() {
     let text: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let worker = TestWorker::start(elsewhere.path(), "worker", &redis.url(), &text);
     let reply = server.post("/training", &training("m"));
-    assert_eq!((reply.status, reply.text()), (200, r#"{"status":0,"info":[]}"#.into()));
+    assert_eq!((reply.status, reply.text()), (200, r#"{"status":0,"info":[]}"#));
     assert!(worker.log().contains("training ended"), "{}", worker.log());
     let client = JobClient::new(&server, "a");
     let job = client.ended(&client.start("/training", &training("n")));
