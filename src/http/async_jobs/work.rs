@@ -1,6 +1,6 @@
 //! A stored job that this process performs.
 //!
-//! Owns that its end is stored. Must not know who waits for it.
+//! Owns that its end is stored. Must not know whether a client waits for it.
 
 use actix_web::{rt, web};
 use tracing::Instrument as _;
