@@ -19,6 +19,9 @@ const PIXEL: usize = 4;
 /// Red, green and blue.
 type Rgb = [u8; 3];
 
+/// Different colours, each with its number of pixels.
+type Colours = Vec<(Rgb, usize)>;
+
 /// A picture as indexes of a palette.
 pub(super) struct Indexed {
     /// Red, green and blue of each colour, the most frequent one first.
@@ -31,33 +34,40 @@ impl Indexed {
     /// Reduces opaque pixels. Less frequent colours whose upper bits are equal become the most frequent one of them; the number
     /// of bits is the largest one that leaves few enough.
     pub fn of(pixels: &[u8]) -> Self {
-        let counts = counts(pixels);
-        let (palette, index_of) = (0..u8::BITS).find_map(|lost| reduce(&counts, lost)).unwrap_or_default();
+        let (colours, runs) = counted(pixels);
+        let (palette, index_of) = (0..u8::BITS).find_map(|lost| reduce(&colours, lost)).unwrap_or_default();
         let mut indexes = Vec::with_capacity(pixels.len() / PIXEL);
-        for (colour, length) in runs(pixels) {
-            let index = index_of.get(&colour).copied().unwrap_or_default();
-            indexes.resize(indexes.len() + length, index);
+        for (colour, length) in runs {
+            indexes.resize(indexes.len() + length, index_of[colour]);
         }
         Self { palette: palette.concat(), indexes }
     }
 }
 
-/// The number of pixels of each colour, the most frequent one first.
-fn counts(pixels: &[u8]) -> Vec<(Rgb, usize)> {
-    let mut counts: HashMap<Rgb, usize> = HashMap::new();
-    for (colour, length) in runs(pixels) {
-        *counts.entry(colour).or_default() += length;
-    }
-    let mut counts: Vec<(Rgb, usize)> = counts.into_iter().collect();
-    counts.sort_unstable_by_key(|&(colour, count)| (Reverse(count), colour));
-    counts
+/// The colours with their numbers of pixels, and the runs of equal pixels: the place of their colour, and their length. A picture
+/// has ten thousands of runs and a few hundred colours, so that a run is looked up once.
+fn counted(pixels: &[u8]) -> (Colours, Vec<(usize, usize)>) {
+    let (mut colours, mut places) = (Vec::new(), HashMap::new());
+    let place_and_length = |(colour, length)| {
+        let place = *places.entry(colour).or_insert(colours.len());
+        if place == colours.len() {
+            colours.push((colour, 0));
+        }
+        colours[place].1 += length;
+        (place, length)
+    };
+    let runs = runs(pixels).map(place_and_length).collect();
+    (colours, runs)
 }
 
 /// The palette, and the index of each colour, without the lowest `lost` bits; `None` if there are too many colours.
-fn reduce(counts: &[(Rgb, usize)], lost: u32) -> Option<(Vec<Rgb>, HashMap<Rgb, u8>)> {
+fn reduce(colours: &[(Rgb, usize)], lost: u32) -> Option<(Vec<Rgb>, Vec<u8>)> {
+    let mut most_frequent_first: Vec<usize> = (0..colours.len()).collect();
+    most_frequent_first.sort_unstable_by_key(|&place| (Reverse(colours[place].1), colours[place].0));
     let (mut palette, mut index_of_group) = (Vec::new(), HashMap::new());
-    let mut index_of = HashMap::with_capacity(counts.len());
-    for &(colour, _) in counts {
+    let mut index_of = vec![0; colours.len()];
+    for place in most_frequent_first {
+        let colour = colours[place].0;
         let group = colour.map(|channel| channel >> lost);
         let known = index_of_group.get(&group).copied().filter(|_| palette.len() >= KEPT);
         let index = known.unwrap_or(palette.len());
@@ -65,7 +75,7 @@ fn reduce(counts: &[(Rgb, usize)], lost: u32) -> Option<(Vec<Rgb>, HashMap<Rgb, 
             palette.push(colour);
             index_of_group.entry(group).or_insert(index);
         }
-        index_of.insert(colour, u8::try_from(index).ok()?);
+        index_of[place] = u8::try_from(index).ok()?;
     }
     (palette.len() <= MAX_COLOURS).then_some((palette, index_of))
 }

@@ -68,7 +68,7 @@ impl Font {
 /// A picture; what is drawn later lies above what is drawn earlier.
 pub(super) struct Svg {
     pub size: (u32, u32),
-    background: Colour,
+    pub background: Colour,
     elements: String,
 }
 
@@ -127,15 +127,15 @@ impl Svg {
         ));
     }
 
-    /// The whole document. Shapes are moved by half a pixel, so that a line of one pixel fills whole pixels.
+    /// The document without the background, which a rasteriser fills faster than it draws a rectangle. Shapes are moved by half a
+    /// pixel, so that a line of one pixel fills whole pixels.
     pub fn document(&self) -> String {
         let (width, height) = self.size;
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\">\n\
-             <rect width=\"{width}\" height=\"{height}\" fill=\"{}\"/>\n\
              <g transform=\"translate(0.5 0.5)\" fill=\"none\" stroke-linecap=\"round\" stroke-linejoin=\"round\">\n\
              {}</g>\n</svg>\n",
-            self.background, self.elements
+            self.elements
         )
     }
 
