@@ -17,7 +17,7 @@ const HELPS_A_LITTLE: f64 = 0.01;
 /// The section; nothing for few samples.
 pub(super) fn section(evaluation: &Evaluation) -> Option<Markup> {
     let points = &evaluation.learning_curve;
-    let [.., half, all] = &points[..] else { return None };
+    let [.., fewer, all] = &points[..] else { return None };
     let table = html! {
         table {
             thead { tr {
@@ -39,7 +39,7 @@ pub(super) fn section(evaluation: &Evaluation) -> Option<Markup> {
     Some(html! {
         section id="learning-curve" {
             h2 { "Would more data help?" }
-            p { (sentence(half, all)) }
+            p { (sentence(fewer, all)) }
             (figure(&curve(points), &table, &html! {
                 "Where the curve still rises at its right end, more samples help; where it is flat, they do not. Measured in \
                  the first test round or two, with models made in the same way from fewer samples."
@@ -48,16 +48,20 @@ pub(super) fn section(evaluation: &Evaluation) -> Option<Markup> {
     })
 }
 
-fn sentence(half: &LearningPoint, all: &LearningPoint) -> String {
-    let gain = (half.log_loss - all.log_loss) / half.log_loss;
-    let (from, to) = (half.training_samples, all.training_samples);
-    if gain >= HELPS {
+fn sentence(fewer: &LearningPoint, all: &LearningPoint) -> String {
+    let left = all.log_loss / fewer.log_loss;
+    let gain = 1.0 - left;
+    let (from, to) = (fewer.training_samples, all.training_samples);
+    // From one point to the next, the samples can double more than once.
+    let doublings = (to as f64 / from as f64).log2();
+    let gain_of_doubling = 1.0 - left.powf(1.0 / doublings);
+    if gain_of_doubling >= HELPS {
         format!(
             "Probably: from {from} to {to} training samples the error (log-loss) fell by {}. When more courses have \
              finished, a new evaluation will probably show a better result.",
             percent(gain)
         )
-    } else if gain >= HELPS_A_LITTLE {
+    } else if gain_of_doubling >= HELPS_A_LITTLE {
         format!(
             "Perhaps a little: from {from} to {to} training samples the error (log-loss) fell by {}.",
             percent(gain)
@@ -103,6 +107,17 @@ mod tests {
         (points[last - 1].log_loss, points[last].log_loss) = (half, all);
         let page = section(&evaluation).expect("a curve").into_string();
         assert!(page.contains(expected), "{page}");
+    }
+
+    #[test]
+    fn a_gain_over_two_doublings_counts_for_one() {
+        let mut evaluation = fixtures::evaluation(2, 3);
+        let points = &mut evaluation.learning_curve;
+        points.remove(points.len() - 2);
+        let last = points.len() - 1;
+        (points[last - 1].log_loss, points[last].log_loss) = (0.42, 0.40);
+        let page = section(&evaluation).expect("a curve").into_string();
+        assert!(page.contains("Perhaps a little: from 380 to 1523"), "{page}");
     }
 
     #[test]

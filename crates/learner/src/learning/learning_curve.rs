@@ -17,7 +17,8 @@ const MAX_SAMPLES_OF_MEAN: usize = 5_000;
 const ITERATIONS: u64 = 2;
 /// Of more training samples, even one iteration would take too long, and more samples help little.
 const MAX_SAMPLES: usize = 20_000;
-/// The smaller training parts, as shares of the whole one.
+/// The smaller training parts, as shares of the whole one; of more than [`MAX_SAMPLES_OF_MEAN`], without the last one, whose model
+/// takes most of the time.
 const SHARES: [f64; 3] = [0.125, 0.25, 0.5];
 /// With fewer training samples, a point would show chance.
 const MIN_SAMPLES: usize = 40;
@@ -66,7 +67,8 @@ pub(super) fn points(
         let model: TrainedModel = recipe.fit(samples, &rows)?;
         Some(measure(rows.len(), &model.probabilities(samples.features(), test)))
     };
-    let smaller: Vec<LearningPoint> = SHARES.into_iter().filter_map(of_share).collect();
+    let shares = if train.len() <= MAX_SAMPLES_OF_MEAN { &SHARES[..] } else { &SHARES[..2] };
+    let smaller: Vec<LearningPoint> = shares.iter().copied().filter_map(of_share).collect();
     // A curve of one point says nothing.
     if smaller.is_empty() { Vec::new() } else { smaller.into_iter().chain([whole]).collect() }
 }
@@ -127,6 +129,14 @@ mod tests {
     fn of_many_samples_one_iteration_is_measured_and_of_very_many_none() {
         let measured = |samples| (0..10).filter(|&iteration| is_part_of(iteration, samples)).count();
         assert_eq!([100, 5_000, 5_001, 20_000, 20_001].map(measured), [2, 2, 1, 1, 0]);
+    }
+
+    #[test]
+    fn the_largest_of_the_smaller_parts_is_left_out_of_many_samples() {
+        let points = |rows| evaluate(&samples(rows), 1, &()).expect("it can be split").learning_curve;
+        assert_eq!(points(6_000).len(), 4);
+        let [_, quarter, all] = points(6_400)[..] else { panic!("three points") };
+        assert!(quarter.training_samples.abs_diff(all.training_samples / 4) <= 2, "{quarter:?}");
     }
 
     #[test]
