@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Starts deploy/compose.yaml with deploy/compose.https.yaml by podman-compose, in a network namespace of its own, and trains a model
-# through nginx with HTTPS. The image of nginx is one of Debian's nginx, with the paths of the official image, which needs a registry.
+# through nginx with HTTPS; then deploy/compose.workers.yaml, where a worker trains it. The images of nginx and Redis are made of
+# Debian's packages, with the paths of the official images, which need a registry.
 # Usage: compose.sh IMAGE-ARCHIVE PROGRAM, or compose.sh --can-run, which prints the reason if it cannot.
 set -euo pipefail
 
 readonly HERE=$(cd "$(dirname "$0")" && pwd)
 readonly NGINX=docker.io/library/nginx:1.28-alpine # the name in compose.https.yaml
+readonly REDIS=docker.io/library/redis:7-alpine    # the name in compose.workers.yaml
 export PATH="$PATH:/usr/sbin:/sbin"
 # shellcheck source=podman.sh
 . "$HERE/podman.sh"
@@ -22,8 +24,9 @@ can_compose() {
     }
 }
 
-nginx_image() {
-    podman import --quiet "$1" localhost/nginx-base:1 >/dev/null
+images() {
+    podman import --quiet "$1" localhost/base:1 >/dev/null
+    podman tag localhost/base:1 "$REDIS"
     mkdir -p "$work/nginx"
     cat >"$work/nginx/nginx.conf" <<'END'
 user root;
@@ -43,7 +46,7 @@ END
     echo 'root:x:0:0:root:/:/usr/sbin/nologin' >"$work/nginx/passwd"
     echo 'root:x:0:' >"$work/nginx/group"
     cat >"$work/nginx/Dockerfile" <<'END'
-FROM localhost/nginx-base:1
+FROM localhost/base:1
 COPY nginx.conf /etc/nginx/nginx.conf
 COPY passwd group /etc/
 CMD ["/usr/sbin/nginx", "-g", "daemon off;"]
@@ -94,6 +97,27 @@ check() {
     compose down --volumes >>"$work/log" 2>&1
 }
 
+# A worker trains, and the server sends its reply.
+check_workers() {
+    export REDIS_PASSWORD=0123456789abcdef
+    local workers=(podman-compose --project-name workers --file "$work/deploy/compose.workers.yaml") answer="" log=""
+    "${workers[@]}" up --no-build --detach >"$work/log" 2>&1 || { cat "$work/log"; return 1; }
+    for _ in $(seq 100); do
+        if answer=$(curl --silent --noproxy '*' http://127.0.0.1:5000/version); then break; fi
+        sleep 0.3
+    done
+    answer=$(curl --silent --show-error --noproxy '*' --user moodle:a-long-password-of-moodle --form uniqueid=students \
+        --form dirhash=worker --form "dataset=@$HERE/training.csv" http://127.0.0.1:5000/training)
+    log=$(podman logs workers_worker_1 2>&1)
+    if [ "$answer" != '{"status":0,"info":[]}' ] || ! echo "$log" | grep -q 'training ended'; then
+        cat "$work/log"
+        "${workers[@]}" logs 2>&1 | tail -n 40
+        echo "a training by a worker: $answer"
+        return 1
+    fi
+    "${workers[@]}" down --volumes >>"$work/log" 2>&1
+}
+
 case "${1:-}" in
     --can-run) can_compose ;;
     --inside)
@@ -103,16 +127,18 @@ case "${1:-}" in
         ip link set lo up
         gzip -dc "$1" | podman load --quiet >/dev/null
         podman tag localhost/moodle-mlbackend:release localhost/moodle-mlbackend:latest
-        nginx_image "$3"
+        images "$3"
         prepare "$2"
         check "$2"
         echo "compose: a training through nginx with HTTPS, from a client that the server sees"
+        check_workers
+        echo "compose: a training by a worker"
         ;;
     *)
         base=$(mktemp --suffix=.tar)
         trap 'rm -f "$base"' EXIT
         # The namespace has no network to download from.
-        mmdebstrap --quiet --variant=extract --include=nginx-light,libc6,libgcc-s1 bookworm "$base" || exit "$NO_DEBIAN"
+        mmdebstrap --quiet --variant=extract --include=nginx-light,redis-server,dash,libc6,libgcc-s1 bookworm "$base" || exit "$NO_DEBIAN"
         unshare --net --mount "$0" --inside "$(realpath "$1")" "$(realpath "$2")" "$base"
         ;;
 esac
