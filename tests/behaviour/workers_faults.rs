@@ -41,6 +41,14 @@ fn kill_workers<T>(server: &TestServer, redis: &RedisServer, names: &[&str], sta
     started
 }
 
+/// Redis, a server and a worker; `None`, and a skipped test, where Redis is not installed.
+fn with_worker(test: &str) -> Option<(RedisServer, TestServer, TestWorker)> {
+    let redis = RedisServer::start(test)?;
+    let server = server(&redis);
+    let worker = worker(&server, "worker", &redis);
+    Some((redis, server, worker))
+}
+
 #[test]
 fn the_job_of_a_worker_that_was_killed_is_done_by_another() {
     let test = "the_job_of_a_worker_that_was_killed_is_done_by_another";
@@ -115,10 +123,8 @@ fn a_worker_that_stops_finishes_its_job_or_returns_it() {
 #[test]
 fn a_queue_that_is_emptied_gets_its_jobs_again() {
     let test = "a_queue_that_is_emptied_gets_its_jobs_again";
-    let Some(redis) = RedisServer::start(test) else { return };
-    let server = server(&redis);
+    let Some((redis, server, worker)) = with_worker(test) else { return };
     let client = JobClient::new(&server, "a");
-    let worker = worker(&server, "worker", &redis);
     worker.hold("open an upload");
     thread::scope(|scope| {
         let running = scope.spawn(|| server.post("/training", &training("m")));
@@ -139,10 +145,8 @@ fn a_queue_that_is_emptied_gets_its_jobs_again() {
 #[test]
 fn without_redis_the_server_does_the_work_and_refuses_asynchronous_requests() {
     let test = "without_redis_the_server_does_the_work_and_refuses_asynchronous_requests";
-    let Some(mut redis) = RedisServer::start(test) else { return };
-    let server = server(&redis);
+    let Some((mut redis, server, worker)) = with_worker(test) else { return };
     let client = JobClient::new(&server, "a");
-    let worker = worker(&server, "worker", &redis);
     worker.hold("open an upload");
     thread::scope(|scope| {
         let running = scope.spawn(|| server.post("/training", &training("m")));
@@ -176,10 +180,8 @@ fn without_redis_the_server_does_the_work_and_refuses_asynchronous_requests() {
 #[test]
 fn a_redis_that_hangs_is_like_one_that_is_away() {
     let test = "a_redis_that_hangs_is_like_one_that_is_away";
-    let Some(redis) = RedisServer::start(test) else { return };
-    let server = server(&redis);
+    let Some((redis, server, worker)) = with_worker(test) else { return };
     let client = JobClient::new(&server, "a");
-    let worker = worker(&server, "worker", &redis);
     server.train("m", &separable(40, false));
     redis.signal("STOP");
     server.train("n", &separable(40, false));
