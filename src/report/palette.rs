@@ -13,11 +13,11 @@ const MAX_COLOURS: usize = 128;
 /// The most frequent colours are kept as they are: areas, lines and the grid, which is nearly white.
 const KEPT: usize = 32;
 
-/// Bytes of a pixel of the rasteriser: red, green, blue and alpha.
-const PIXEL: usize = 4;
-
 /// Red, green and blue.
 type Rgb = [u8; 3];
+
+/// A pixel of the rasteriser: red, green, blue and alpha.
+type Pixel = [u8; 4];
 
 /// Different colours, each with its number of pixels.
 type Colours = Vec<(Rgb, usize)>;
@@ -33,10 +33,11 @@ pub(super) struct Indexed {
 impl Indexed {
     /// Reduces opaque pixels. Less frequent colours whose upper bits are equal become the most frequent one of them; the number
     /// of bits is the largest one that leaves few enough.
-    pub fn of(pixels: &[u8]) -> Self {
+    pub fn of(bytes: &[u8]) -> Self {
+        let pixels = bytes.as_chunks().0;
         let (colours, runs) = counted(pixels);
         let (palette, index_of) = (0..u8::BITS).find_map(|lost| reduce(&colours, lost)).unwrap_or_default();
-        let mut indexes = Vec::with_capacity(pixels.len() / PIXEL);
+        let mut indexes = Vec::with_capacity(pixels.len());
         for (colour, length) in runs {
             indexes.resize(indexes.len() + length, index_of[colour]);
         }
@@ -46,12 +47,13 @@ impl Indexed {
 
 /// The colours with their numbers of pixels, and the runs of equal pixels: the place of their colour, and their length. A picture
 /// has ten thousands of runs and a few hundred colours, so that a run is looked up once.
-fn counted(pixels: &[u8]) -> (Colours, Vec<(usize, usize)>) {
+fn counted(pixels: &[Pixel]) -> (Colours, Vec<(usize, usize)>) {
     let (mut colours, mut places) = (Vec::new(), HashMap::new());
-    let place_and_length = |(colour, length)| {
-        let place = *places.entry(colour).or_insert(colours.len());
+    let place_and_length = |(pixel, length): (Pixel, usize)| {
+        let place = *places.entry(number(pixel)).or_insert(colours.len());
         if place == colours.len() {
-            colours.push((colour, 0));
+            let [red, green, blue, _] = pixel;
+            colours.push(([red, green, blue], 0));
         }
         colours[place].1 += length;
         (place, length)
@@ -80,10 +82,29 @@ fn reduce(colours: &[(Rgb, usize)], lost: u32) -> Option<(Vec<Rgb>, Vec<u8>)> {
     (palette.len() <= MAX_COLOURS).then_some((palette, index_of))
 }
 
-/// The colour and the number of pixels of each run of equal ones.
-fn runs(pixels: &[u8]) -> impl Iterator<Item = (Rgb, usize)> {
-    let equal = pixels.as_chunks::<PIXEL>().0.chunk_by(|one, next| one == next);
-    equal.map(|run| ([run[0][0], run[0][1], run[0][2]], run.len()))
+/// Each run of equal pixels, and its length.
+fn runs(mut pixels: &[Pixel]) -> impl Iterator<Item = (Pixel, usize)> {
+    std::iter::from_fn(move || {
+        let pixel = *pixels.first()?;
+        let length = length_of_run(pixel, pixels);
+        pixels = &pixels[length..];
+        Some((pixel, length))
+    })
+}
+
+/// How many of the first pixels are equal to `pixel`. Most of a chart is background, so whole blocks are compared, which the compiler
+/// does with few instructions.
+fn length_of_run(pixel: Pixel, pixels: &[Pixel]) -> usize {
+    const BLOCK: usize = 16;
+    let is_equal = |one: &Pixel| number(*one) == number(pixel);
+    let are_equal = |block: &&[Pixel; BLOCK]| block.iter().fold(true, |all, one| all & is_equal(one));
+    let whole = pixels.as_chunks().0.iter().take_while(are_equal).count() * BLOCK;
+    whole + pixels[whole..].iter().take_while(|one| is_equal(one)).count()
+}
+
+/// A number is compared and looked up faster than bytes.
+fn number(pixel: Pixel) -> u32 {
+    u32::from_ne_bytes(pixel)
 }
 
 #[cfg(test)]
