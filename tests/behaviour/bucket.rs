@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::common::{
     Dice, Fault, FaultyProxy, Form, Launch, ObjectServer, Output, Replicas, Reply, Request, bucket_settings,
-    cookie, free_port, labelled, legacy_zip, long, program, separable, sign_in, try_exchange, unlabelled,
+    cookie, free_port, labelled, legacy_zip, program, rounds, separable, sign_in, try_exchange, unlabelled,
     until,
 };
 
@@ -178,7 +178,7 @@ fn is_trained(reply: &Reply) -> bool {
 fn killed_servers_lost_answers_and_repeated_requests_lose_and_double_no_sample() {
     let test = "killed_servers_lost_answers_and_repeated_requests_lose_and_double_no_sample";
     let Some(s3) = ObjectServer::shared(test) else { return };
-    for round in 0..if long() { 100_u64 } else { 1 } {
+    for round in rounds(1, 100) {
         train_while_servers_are_killed(test, s3, round);
     }
 }

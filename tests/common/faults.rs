@@ -3,6 +3,7 @@
 //! Must not know what a fault may change: the tests do.
 
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -19,6 +20,15 @@ pub const LONG: &str = "MLBACKEND_TEST_LONG";
 /// Whether the long form is enabled.
 pub fn long() -> bool {
     std::env::var_os(LONG).is_some()
+}
+
+/// The variable with the first round of a test that has seeded rounds, such as one that failed.
+const FIRST_ROUND: &str = "MLBACKEND_TEST_FIRST_ROUND";
+
+/// The rounds of a test, whose numbers are their seeds: up to `of_long` in the long form, up to `usual` otherwise.
+pub fn rounds(usual: u64, of_long: u64) -> Range<u64> {
+    let first = std::env::var(FIRST_ROUND).map_or(0, |number| number.parse().expect("a number"));
+    first..if long() { of_long } else { first + usual }
 }
 
 /// An operation on a model.

@@ -41,7 +41,7 @@ pub use client::{Connection, Form, Reply, Request, exchange, exchange_over, rest
 pub use damage::{Damage, damage, damages};
 pub use data::{labelled, labelled_with_classes, legacy_files, legacy_zip, separable, shared, unlabelled};
 pub use faults::{
-    Operation, Scene, fired_failpoint, inject_fault, inject_fault_at, leftovers, long, predict,
+    Operation, Scene, fired_failpoint, inject_fault, inject_fault_at, leftovers, long, predict, rounds,
     start_and_prune,
 };
 pub use faulty_proxy::{Fault, FaultyProxy, Passed};
