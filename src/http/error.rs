@@ -370,8 +370,8 @@ impl ResponseError for HttpError {
                     StatusCode::INTERNAL_SERVER_ERROR
                 }
             },
-            // For a missing parameter this is the Python server's status, which its installation guide names.
             Self::OfWorker { status, .. } => *status,
+            // For a missing parameter this is the Python server's status, which its installation guide names.
             Self::NoUsers | Self::MissingParameter(_) | Self::SetAside(_) | Self::Internal { .. } => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }

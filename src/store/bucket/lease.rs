@@ -29,6 +29,9 @@ struct Shared {
     held: Mutex<HashMap<String, Version>>,
     /// Leases of others, and when they were seen first.
     seen: Mutex<HashMap<String, (Version, Instant)>>,
+    /// Locked while a lease is renewed or given back: what was given back must not be stored again, because it may be another
+    /// process's by then.
+    changing: Mutex<()>,
     renewal: Once,
 }
 
@@ -49,6 +52,7 @@ impl Leases {
             next: AtomicU64::new(0),
             held: Mutex::default(),
             seen: Mutex::default(),
+            changing: Mutex::default(),
             renewal: Once::new(),
         }))
     }
@@ -106,34 +110,38 @@ impl Shared {
     }
 
     fn renew_all(&self) {
-        let held = lock(&self.held).clone();
-        for (key, version) in held {
-            match self.replace(&key, Some(&version)) {
-                Ok(Some(renewed)) => {
-                    if let Some(held) = lock(&self.held).get_mut(&key) {
-                        *held = renewed;
-                        continue;
-                    }
-                    // It was given back in between.
-                    let _ = self.objects.delete(&key);
+        let keys: Vec<String> = lock(&self.held).keys().cloned().collect();
+        keys.iter().for_each(|key| self.renew(key));
+    }
+
+    /// Renews a lease, unless it was given back in between.
+    fn renew(&self, key: &str) {
+        let _changing = lock(&self.changing);
+        let Some(version) = lock(&self.held).get(key).cloned() else { return };
+        match self.replace(key, Some(&version)) {
+            Ok(Some(renewed)) => {
+                if let Some(held) = lock(&self.held).get_mut(key) {
+                    *held = renewed;
                 }
-                Ok(None) => {
-                    if lock(&self.held).remove(&key).is_some() {
-                        tracing::warn!(
-                            key,
-                            "another server has taken this lease, or what it is for was removed"
-                        );
-                    }
-                }
-                Err(error) => tracing::warn!(key, %error, "a lease could not be renewed"),
             }
+            Ok(None) => {
+                if lock(&self.held).remove(key).is_some() {
+                    tracing::warn!(key, "another server has taken this lease, or what it is for was removed");
+                }
+            }
+            Err(error) => tracing::warn!(key, %error, "a lease could not be renewed"),
         }
     }
 
     fn give_back(&self, key: &str) {
-        if lock(&self.held).remove(key).is_some()
-            && let Err(error) = self.objects.delete(key)
-        {
+        let _changing = lock(&self.changing);
+        let Some(version) = lock(&self.held).remove(key) else { return };
+        let given_back = self.objects.get(key, None).and_then(|got| match got.found() {
+            Some((_, found)) if found == version => self.objects.delete(key),
+            // Another process has taken it after a pause of this one.
+            _ => Ok(()),
+        });
+        if let Err(error) = given_back {
             // It expires.
             tracing::debug!(key, %error, "a lease could not be removed");
         }
@@ -190,6 +198,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::super::memory::Memory;
     use super::*;
+    use rstest::rstest;
 
     fn processes() -> (Arc<Memory>, [Leases; 2]) {
         let memory = Arc::new(Memory::default());
@@ -224,19 +233,31 @@ mod tests {
         lease.give_back();
     }
 
-    #[test]
-    fn a_lease_that_was_not_renewed_is_taken_and_its_first_process_notices() {
+    #[rstest]
+    fn a_lease_that_was_not_renewed_is_taken_and_its_first_process_does_not_remove_it(
+        #[values(true, false)] notices: bool,
+    ) {
         let (_, [one, other]) = processes();
         let lease = one.take("key").expect("reachable").expect("free");
         assert!(other.take("key").expect("reachable").is_none());
         let expired = Instant::now().checked_sub(LEASE_EXPIRY).expect("the machine runs for longer");
         lock(&other.0.seen).get_mut("key").expect("seen").1 = expired;
         let taken = other.take("key").expect("reachable").expect("expired");
-        one.0.renew_all();
-        assert!(lock(&one.0.held).is_empty());
-        // It must not remove the lease of the other process.
+        if notices {
+            one.0.renew_all();
+            assert!(lock(&one.0.held).is_empty());
+        }
         lease.give_back();
         assert!(one.take("key").expect("reachable").is_none());
         drop(taken);
+    }
+
+    #[test]
+    fn a_lease_that_was_given_back_is_not_renewed() {
+        let (memory, [one, _]) = processes();
+        let lease = one.take("key").expect("reachable").expect("free");
+        lease.give_back();
+        one.0.renew("key");
+        assert!(memory.keys().is_empty());
     }
 }
