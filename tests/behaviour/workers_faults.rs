@@ -207,6 +207,34 @@ fn stored_jobs(server: &TestServer) -> usize {
 }
 
 #[test]
+fn the_job_of_a_request_that_waits_is_shown_to_no_user_and_cancelled_by_none() {
+    let test = "the_job_of_a_request_that_waits_is_shown_to_no_user_and_cancelled_by_none";
+    let Some(redis) = RedisServer::start(test) else { return };
+    let launch = Launch::new().env("MOODLE_MLBACKEND_PYTHON_USERS", "ann:pw-ann,ben:pw-ben");
+    let launch = launch.env("MOODLE_MLBACKEND_REDIS_URL", &redis.url());
+    let server = launch.env("MOODLE_MLBACKEND_ISOLATE_USERS", "1").start();
+    let worker = worker(&server, "worker", &redis);
+    worker.hold("open an upload");
+    let request = Request::new("POST", "/training").credentials("ann", "pw-ann").form(&training("m"));
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| server.send(&request));
+        worker.wait_until_held();
+        let jobs = std::fs::read_dir(server.data_dir().join(".mlbackend/jobs")).expect("a directory");
+        let names: Vec<String> =
+            jobs.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        let [id] = &names[..] else { panic!("{names:?}") };
+        for client in ["ann", "ben"].map(|user| JobClient::new(&server, user)) {
+            let path = format!("/jobs/{id}");
+            assert_eq!(client.get(&path).status, 404);
+            assert_eq!(client.send(Request::new("DELETE", &path)).status, 404);
+        }
+        worker.release();
+        let reply = waiting.join().expect("a reply");
+        assert_eq!((reply.status, &reply.json()["status"]), (200, &json!(0)), "{}", reply.text());
+    });
+}
+
+#[test]
 fn the_job_of_a_client_that_closes_its_connection_is_done_as_without_workers() {
     let test = "the_job_of_a_client_that_closes_its_connection_is_done_as_without_workers";
     let Some(redis) = RedisServer::start(test) else { return };
