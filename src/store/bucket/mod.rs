@@ -36,8 +36,8 @@ mod pointer;
 mod prune;
 mod publish;
 mod python_files;
+mod remote;
 mod run;
-mod s3;
 mod shared;
 mod shared_file;
 #[cfg(test)]
@@ -46,6 +46,6 @@ mod store;
 
 pub(crate) use lease::{LEASE_EXPIRY, Lease, Leases};
 pub(crate) use objects::{Condition, Objects, Unavailable};
-pub(super) use s3::Bucket;
+pub(super) use remote::Bucket;
 pub(crate) use shared_file::BucketFile;
 pub(super) use store::BucketStore;
