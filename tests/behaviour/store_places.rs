@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::thread;
 
 use moodle_mlbackend::store::{
-    DirHash, ModelDir, ModelId, ModelLock, NewGeneration, Retention, RollbackError, SAMPLES_SINCE, Store,
-    StoreError,
+    BucketUrl, DirHash, ModelDir, ModelId, ModelLock, NewGeneration, Retention, RollbackError, SAMPLES_SINCE,
+    Store, StoreError,
 };
 use rstest::rstest;
 use serde_json::json;
@@ -48,7 +48,7 @@ impl Open {
             Self::Bucket(server, bucket) => {
                 let settings = bucket_settings(&server.url(), bucket).into_iter();
                 let variables = settings.map(|(name, value)| (name.to_owned(), value));
-                Store::open_bucket(bucket, variables, true).unwrap()
+                Store::open_bucket(&BucketUrl::of_s3(bucket).unwrap(), variables, true).unwrap()
             }
         }
     }

@@ -21,6 +21,7 @@
 //! - Nothing here waits for another server, so no server that dies can block another.
 
 mod check;
+mod client;
 mod epoch;
 mod generation;
 mod inventory;
@@ -43,9 +44,11 @@ mod shared_file;
 #[cfg(test)]
 mod simulation_tests;
 mod store;
+mod url;
 
 pub(crate) use lease::{LEASE_EXPIRY, Lease, Leases};
 pub(crate) use objects::{Condition, Objects, Unavailable};
 pub(super) use remote::Bucket;
 pub(crate) use shared_file::BucketFile;
 pub(super) use store::BucketStore;
+pub use url::{BucketUrl, BucketUrlError};
