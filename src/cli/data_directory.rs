@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 
 use super::actor::name_of;
 use crate::config::unicode_variables;
-use crate::store::{Store, StoreError};
+use crate::store::{BucketUrl, BucketUrlError, Store, StoreError};
 
 /// The argument for the data directory, with or without the flag.
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 pub(super) struct DataDirectory {
-    /// The data directory of the server (its `MOODLE_MLBACKEND_PYTHON_DIR`), or its bucket as `s3://BUCKET`. If the server
+    /// The data directory of the server (its `MOODLE_MLBACKEND_PYTHON_DIR`), or its bucket as `s3://BUCKET`, `gs://BUCKET`
+    /// or `az://CONTAINER`. If the server
     /// runs as another user, run this command as that user, not as root.
     #[arg(value_name = "DIR")]
     directory: Option<PathBuf>,
@@ -31,6 +32,8 @@ pub(super) enum OpenError {
          command as that user: sudo -u {owner} moodle-mlbackend {command} …"
     )]
     NotTheOwner { directory: PathBuf, owner: String, command: &'static str },
+    #[error("The data directory cannot be opened: {0}.")]
+    Bucket(#[from] BucketUrlError),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -46,8 +49,8 @@ impl DataDirectory {
 
 /// Opens a data directory for the subcommand `command`. With `read_only`, creates nothing in it.
 pub(super) fn open(directory: &Path, command: &'static str, read_only: bool) -> Result<Store, OpenError> {
-    if let Some(bucket) = bucket(directory) {
-        return Ok(Store::open_bucket(bucket, unicode_variables(), !read_only)?);
+    if let Some(url) = BucketUrl::instead_of(directory) {
+        return Ok(Store::open_bucket(&url?, unicode_variables(), !read_only)?);
     }
     let store = Store::open_read_only(directory)?;
     let owner = store.owner()?.filter(|owner| *owner != 0);
@@ -56,12 +59,6 @@ pub(super) fn open(directory: &Path, command: &'static str, read_only: bool) -> 
         return Err(OpenError::NotTheOwner { directory, owner: sudo_user(owner), command });
     }
     if read_only { Ok(store) } else { Ok(Store::open(directory)?) }
-}
-
-/// The bucket of an address such as `s3://models`.
-fn bucket(directory: &Path) -> Option<&str> {
-    let name = directory.to_str()?.strip_prefix("s3://")?.trim_end_matches('/');
-    Some(name).filter(|name| !name.is_empty())
 }
 
 /// The argument of `sudo -u`: the name of a user, or the number of a user without a name.

@@ -3,23 +3,28 @@
 //! Owns the output, as tables and as JSON. Must not know how files are read: [`crate::backend`] does that.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use super::data_directory::{OpenError, open};
 use super::output::{is_incomplete, print};
 use super::table::{bar, counted, key_value_table, model_path, sanitized, table};
-use crate::backend::{DatasetReport, DirectoryReport, Found, ModelReport, StoredModel, inspect};
+use crate::backend::{
+    BackendError, DatasetReport, DirectoryReport, Found, ModelReport, StoredModel, inspect,
+};
 use crate::dataset::Limits;
+use crate::store::{BucketUrl, StoreError};
 use crate::units::ByteSize;
 
-/// Describe a model, an export, a dataset or a directory of models.
+/// Describe a model, an export, a dataset, or a directory or bucket of models.
 ///
 /// Changes nothing. Exits with 1 when the kind of file is unknown or a problem was found.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A model.onnx, an export (zip or directory), a dataset, or a directory of models
+    /// A model.onnx, an export (zip or directory), a dataset, a directory of models, or a bucket as `s3://BUCKET`,
+    /// `gs://BUCKET` or `az://CONTAINER`
     path: PathBuf,
 
     /// Print JSON, for programs
@@ -36,13 +41,15 @@ const BAR_LENGTH: usize = 16;
 /// Prints the description. Fails when a problem was found.
 #[must_use]
 pub fn run(args: &Args) -> ExitCode {
-    let result = inspect(&args.path, &Limits::default());
+    let bucket = BucketUrl::instead_of(&args.path);
+    let place = if bucket.is_some() { "a bucket" } else { "a data directory" };
+    let result = found(&args.path, bucket.is_some());
     let is_sound = result.as_ref().is_ok_and(Found::is_sound);
     let text = match result {
         Ok(found) if args.json => serde_json::to_string_pretty(&found).unwrap_or_default() + "\n",
         Ok(Found::Model(model)) => model_text(&model),
         Ok(Found::Dataset(dataset)) => key_value_table(&dataset_facts(&dataset)),
-        Ok(Found::Models(directory)) if directory.store => data_directory_text(&directory.models),
+        Ok(Found::Models(directory)) if directory.store => data_directory_text(place, &directory.models),
         Ok(Found::Models(directory)) => model_directory_text(&directory),
         Err(error) if args.json => {
             format!("{}\n", json!({ "kind": "unknown", "problem": error.to_string() }))
@@ -54,6 +61,25 @@ pub fn run(args: &Args) -> ExitCode {
     };
     print(&text.trim_end_matches('\n'));
     if is_sound && !is_incomplete() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Why nothing can be described.
+#[derive(Debug, thiserror::Error)]
+enum FindError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error("It cannot be listed: {0}.")]
+    List(#[from] StoreError),
+    #[error(transparent)]
+    Inspect(#[from] BackendError),
+}
+
+fn found(path: &Path, is_bucket: bool) -> Result<Found, FindError> {
+    if !is_bucket {
+        return Ok(inspect(path, &Limits::default())?);
+    }
+    let store = open(path, "inspect", true)?;
+    Ok(Found::Models(DirectoryReport::of_store(&store)?))
 }
 
 pub(super) fn model_text(model: &ModelReport) -> String {
@@ -144,7 +170,7 @@ fn dataset_facts(dataset: &DatasetReport) -> Facts {
 const COLUMNS: [&str; 8] =
     ["model", "made by", "published", "samples", "classes", "log-loss", "size", "evaluations"];
 
-fn data_directory_text(models: &[StoredModel]) -> String {
+fn data_directory_text(place: &str, models: &[StoredModel]) -> String {
     let rows: Vec<_> = models.iter().map(row).collect();
     // Without empty columns the others are wider.
     let columns: Vec<usize> =
@@ -153,7 +179,7 @@ fn data_directory_text(models: &[StoredModel]) -> String {
     for row in rows {
         table.add_row(columns.iter().map(|&column| &row[column]));
     }
-    let mut text = format!("a data directory: {}\n{table}\n", counted(models.len(), "model"));
+    let mut text = format!("{place}: {}\n{table}\n", counted(models.len(), "model"));
     for StoredModel { uniqueid, dirhash, problem, .. } in models {
         if let Some(problem) = problem {
             let _ = writeln!(text, "{}", sanitized(&format!("{uniqueid}/{dirhash}: {problem}")));

@@ -25,6 +25,7 @@ impl Config {
         for (variable, path) in config.directories() {
             check_directory(variable, path, settings)?;
         }
+        config.bucket.refuse_two()?;
         config.tls.files()?;
         config.refuse_unknown_metrics_user()?;
         config.refuse_roles_of_no_user()?;
@@ -67,6 +68,7 @@ impl Config {
                 check_directory(variable, path, settings)?;
             }
         }
+        self.bucket.refuse_two()?;
         self.tls.files()?;
         self.refuse_unknown_metrics_user()?;
         self.refuse_roles_of_no_user()?;

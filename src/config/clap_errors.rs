@@ -11,7 +11,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 /// the flag, which does not help when a unit file sets the variable.
 #[must_use]
 pub fn explain(error: &clap::Error, program: &Command) -> String {
-    let text = error.render().to_string();
+    let text = hidden(error);
     let Some(flag) = invalid_flag(error) else { return text };
     let mut arguments = program.get_subcommands().flat_map(Command::get_arguments);
     let argument = arguments.find(|argument| argument.get_long() == Some(flag));
@@ -20,6 +20,17 @@ pub fn explain(error: &clap::Error, program: &Command) -> String {
         "{}\n\nIf --{flag} was not given, the value came from the environment variable {variable}: change it there.\n",
         text.trim_end()
     )
+}
+
+/// Clap's own text, without the value if that is a URL: a part of it may be a password.
+fn hidden(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    match error.get(ContextKind::InvalidValue) {
+        Some(ContextValue::String(value)) if value.contains("://") => {
+            text.replacen(value.as_str(), "(hidden)", 1)
+        }
+        _ => text,
+    }
 }
 
 /// The problem with a value, without the value.

@@ -220,6 +220,7 @@ impl Definition {
             (_, "ADDRESS:PORT") => &["127.0.0.1:9464"],
             (_, "URL") => &[
                 "https://example.org",
+                "s3://moodle-models/site1",
                 "https://KEY@sentry.example.org/1",
                 "rediss://:PASSWORD@redis.example.org",
             ],

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::origin::Origin;
-use super::variables::{ADMINS, DATA_DIR, METRICS_USER, S3_BUCKET, USERS, VIEWERS};
+use super::variables::{ADMINS, BUCKET_URL, DATA_DIR, METRICS_USER, S3_BUCKET, USERS, VIEWERS};
 use crate::auth::UsersError;
 
 /// Why the settings cannot be used. Every message names the variable and says what to set it to.
@@ -15,9 +15,19 @@ pub enum ConfigError {
     /// The data directory is not set.
     #[error(
         "{DATA_DIR} is not set: set it (or --data-dir) to an existing directory that this user can write to, \
-         for example /var/lib/moodle-mlbackend, or {S3_BUCKET} to the name of a bucket"
+         for example /var/lib/moodle-mlbackend, or {BUCKET_URL} to the URL of a bucket, for example s3://moodle-models"
     )]
     NoDataDir,
+    /// Two settings name different buckets.
+    #[error(
+        "{S3_BUCKET} names {name}, but {BUCKET_URL} names {url}: remove one of them, so that it is clear where the models are"
+    )]
+    TwoBuckets {
+        /// The bucket by its name.
+        name: String,
+        /// The bucket by its URL.
+        url: String,
+    },
     /// A directory cannot be used.
     #[error(
         "{variable} is set to {}{}, {problem}: set it to an existing directory that this user can write to, for example \

@@ -4,6 +4,7 @@
 //! `--help` and of docs/settings.md. Must not know http, nor how other modules use the values.
 
 mod access;
+mod bucket;
 mod check;
 mod clap_errors;
 mod connections;
@@ -65,13 +66,15 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::auth::Users;
+use crate::store::BucketUrl;
 use crate::telemetry::LogFormat;
+use bucket::BucketArgs;
 use live::Current;
 use parsers::{
     DAY, DEFAULT_PORT, at_least_one, bytes, bytes_or_none, host, path, path_or_system_temp, port, seconds,
     switch, whole,
 };
-use variables::{CONFIG, DATA_DIR, S3_BUCKET, STASH_DIR};
+use variables::{CONFIG, DATA_DIR, STASH_DIR};
 
 /// The file of settings.
 #[derive(Debug, Args)]
@@ -94,10 +97,8 @@ pub struct ServeArgs {
 /// The settings, checked.
 #[derive(Debug, Args)]
 pub struct Config {
-    /// Bucket of S3 for the models in place of a directory, so that several servers share them; the usual variables AWS_*
-    /// say where it is and who may use it
-    #[arg(long, env = S3_BUCKET, value_name = "BUCKET", default_value = "", hide_default_value = true)]
-    s3_bucket: String,
+    #[command(flatten)]
+    bucket: BucketArgs,
     /// Directory of the models; it must exist and be writable. Not needed with a bucket
     #[arg(long, env = DATA_DIR, value_name = "DIR", value_parser = path(), default_value = "", hide_default_value = true)]
     pub data_dir: PathBuf,
@@ -177,12 +178,10 @@ pub struct Config {
 }
 
 impl Config {
-    /// The bucket of the models, if they are in one.
+    /// The bucket of the models, if they are in one, and the variable that names it.
     #[must_use]
-    pub fn bucket(&self) -> Option<&str> {
-        let name = self.s3_bucket.trim();
-        let name = name.strip_prefix("s3://").unwrap_or(name).trim_end_matches('/');
-        Some(name).filter(|name| !name.is_empty())
+    pub fn bucket(&self) -> Option<(&BucketUrl, &'static str)> {
+        self.bucket.named()
     }
 
     /// The settings that SIGHUP changes, as they are now.

@@ -14,6 +14,8 @@ pub const TEMP_DIR: &str = "MOODLE_MLBACKEND_TEMPDIR";
 pub(super) const STASH_DIR: &str = "MOODLE_ML_STASH_DIR";
 /// The bucket of S3 in place of the directory of the models.
 pub(super) const S3_BUCKET: &str = "MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME";
+/// The URL of a bucket in place of the directory of the models.
+pub(super) const BUCKET_URL: &str = "MOODLE_MLBACKEND_BUCKET_URL";
 /// All variables of the process that are text.
 pub fn unicode_variables() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()

@@ -47,8 +47,13 @@ pub enum StartError {
     )]
     NoQueue,
     /// The bucket cannot be used.
-    #[error("the bucket that MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME names cannot be used")]
-    Bucket(#[source] StoreError),
+    #[error("the bucket that {variable} names cannot be used")]
+    Bucket {
+        /// The variable.
+        variable: &'static str,
+        /// The problem.
+        source: StoreError,
+    },
     /// A port cannot be opened.
     #[error("cannot listen on {address} (choose another port with --port or MOODLE_MLBACKEND_PORT)")]
     Bind {

@@ -41,9 +41,8 @@ pub(crate) struct AppState {
 impl AppState {
     pub(super) fn new(config: Config) -> Result<Self, StartError> {
         let store = match config.bucket() {
-            Some(bucket) => {
-                Store::open_bucket(bucket, unicode_variables(), true).map_err(StartError::Bucket)?
-            }
+            Some((url, variable)) => Store::open_bucket(url, unicode_variables(), true)
+                .map_err(|source| StartError::Bucket { variable, source })?,
             None => Store::open(&config.data_dir)?,
         };
         let store = store.with_retention(config.retention.into());

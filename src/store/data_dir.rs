@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::bucket::{Bucket, BucketStore, Objects};
+use super::bucket::{Bucket, BucketStore, BucketUrl, Objects};
 use super::error::StoreError;
 use super::finding::Finding;
 use super::key::{DirHash, ModelId};
@@ -51,18 +51,18 @@ impl Store {
         LocalStore::open_read_only(root).map(Self::of_directory)
     }
 
-    /// Opens a bucket of S3, with the settings of the usual variables `AWS_*` among `variables`. With `examine`, as before
-    /// anything is written, makes sure that it keeps the conditions of puts.
+    /// Opens a bucket, with the settings of the usual variables among `variables`: `AWS_*`, `GOOGLE_*` or `AZURE_*`. With
+    /// `examine`, as before anything is written, makes sure that it keeps the conditions of puts.
     ///
     /// # Errors
     /// [`StoreError::UnusableBucket`] if a variable is wrong or conditions are not kept; [`StoreError::Unavailable`] if it
     /// cannot be reached.
     pub fn open_bucket(
-        name: &str,
+        url: &BucketUrl,
         variables: impl IntoIterator<Item = (String, String)>,
         examine: bool,
     ) -> Result<Self, StoreError> {
-        let objects: Arc<dyn Objects> = Arc::new(Bucket::new(name, variables)?);
+        let objects: Arc<dyn Objects> = Arc::new(Bucket::new(url, variables)?);
         let store = BucketStore::new(Arc::clone(&objects));
         if examine {
             store.check_conditional_puts()?;

@@ -25,6 +25,7 @@ mod store_place;
 mod usage;
 
 pub(crate) use bucket::{BucketFile, Condition, LEASE_EXPIRY, Lease, Leases, Objects, Unavailable};
+pub use bucket::{BucketUrl, BucketUrlError};
 pub(crate) use data_dir::OwnPlace;
 pub use data_dir::Store;
 pub(crate) use error::IoContext;

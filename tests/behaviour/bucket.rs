@@ -20,18 +20,12 @@ const OUTAGE: Duration = Duration::from_secs(20);
 
 type Settings = [(&'static str, String)];
 
-/// A server on a bucket, without a data directory.
-fn on(settings: &Settings) -> Launch {
-    let launch = Launch::new().without("MOODLE_MLBACKEND_PYTHON_DIR");
-    settings.iter().fold(launch, |launch, (name, value)| launch.env(name, value))
-}
-
 #[test]
 fn any_server_on_a_bucket_answers_for_all_of_them() {
     let Some(s3) = ObjectServer::shared("any_server_on_a_bucket_answers_for_all_of_them") else { return };
     let bucket = s3.bucket();
     let settings = bucket_settings(&s3.url(), &bucket);
-    let servers = [(); 2].map(|()| on(&settings).start());
+    let servers = [(); 2].map(|()| Launch::on_bucket(&settings).start());
     let [one, other] = &servers;
     one.train("m", &separable(60, false));
     let rows = unlabelled(&["1-0,1,1,-1", "2-0,1,1,-0.2"]);
@@ -95,7 +89,7 @@ fn models_of_the_python_server_are_used_in_place_and_can_be_migrated() {
     let bucket = s3.bucket();
     let settings = bucket_settings(&s3.url(), &bucket);
     s3.client(&bucket).put("old/d", zip).unwrap();
-    let server = on(&settings).start();
+    let server = Launch::on_bucket(&settings).start();
     let listed = server.get("/models").json();
     assert_eq!(listed["models"][0]["uniqueid"], json!("old"), "{listed}");
     let before = server.export("old");
@@ -118,7 +112,7 @@ fn without_the_object_store_requests_are_refused_for_a_while_and_nothing_is_lost
     };
     let bucket = s3.bucket();
     let settings = bucket_settings(&s3.url(), &bucket);
-    let server = on(&settings).start();
+    let server = Launch::on_bucket(&settings).start();
     server.train("m", &separable(60, false));
     s3.kill();
     let form = || Form::model("m", "d").file("dataset", &separable(40, true));
@@ -145,11 +139,11 @@ fn a_bucket_that_cannot_be_used_is_refused_at_the_start() {
         return;
     };
     let nowhere = bucket_settings(&format!("http://127.0.0.1:{}", free_port()), "models");
-    let unreachable = on(&nowhere).fail();
+    let unreachable = Launch::on_bucket(&nowhere).fail();
     assert_eq!(unreachable.code, Some(1));
     assert!(unreachable.stderr.contains(BUCKET), "{}", unreachable.stderr);
     let settings = bucket_settings(&s3.url(), &s3.bucket());
-    let wrong_key = on(&settings).env("AWS_SECRET_ACCESS_KEY", "wrong").fail();
+    let wrong_key = Launch::on_bucket(&settings).env("AWS_SECRET_ACCESS_KEY", "wrong").fail();
     assert_eq!(wrong_key.code, Some(1));
     assert!(
         wrong_key.stderr.contains(BUCKET) && !wrong_key.stderr.contains("testkey"),

@@ -9,10 +9,8 @@ use crate::common::{
     separable, unlabelled, until,
 };
 
-/// A server on a bucket, without a data directory.
 fn on(settings: &[(&'static str, String)]) -> Launch {
-    let launch = Launch::new().without("MOODLE_MLBACKEND_PYTHON_DIR").with_faults();
-    settings.iter().fold(launch, |launch, (name, value)| launch.env(name, value))
+    Launch::on_bucket(settings).with_faults()
 }
 
 fn training(id: &str) -> Form {

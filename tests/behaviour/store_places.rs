@@ -1,29 +1,32 @@
-//! Every place of models behaves alike: a data directory, and a bucket of a real S3 server.
+//! Every place of models behaves alike: a data directory, a bucket of a real S3 server, and a prefix in a container of
+//! Azure's emulator.
 
 use std::collections::BTreeSet;
 use std::thread;
 
 use moodle_mlbackend::store::{
-    DirHash, ModelDir, ModelId, ModelLock, NewGeneration, Retention, RollbackError, SAMPLES_SINCE, Store,
-    StoreError,
+    BucketUrl, DirHash, ModelDir, ModelId, ModelLock, NewGeneration, Retention, RollbackError, SAMPLES_SINCE,
+    Store, StoreError,
 };
 use rstest::rstest;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::common::{ObjectServer, bucket_settings};
+use crate::common::{Azurite, ObjectServer, bucket_settings};
 
 /// What a test runs over.
 #[derive(Debug, Clone, Copy)]
 enum Place {
     Directory,
-    Bucket,
+    S3,
+    Azure,
 }
 
 /// An open place. [`Self::again`] opens it once more, as another process or machine does.
 enum Open {
     Directory(TempDir),
-    Bucket(&'static ObjectServer, String),
+    /// A URL, with the variables of its store.
+    Bucket(BucketUrl, Vec<(&'static str, String)>),
 }
 
 impl Place {
@@ -31,24 +34,32 @@ impl Place {
     fn open(self) -> Option<Open> {
         match self {
             Self::Directory => Some(Open::Directory(tempfile::tempdir().unwrap())),
-            Self::Bucket => {
-                let test = std::thread::current().name().unwrap_or("a test").to_owned();
-                let server = ObjectServer::shared(&test)?;
+            Self::S3 => {
+                let server = ObjectServer::shared(&test())?;
                 let bucket = server.bucket();
-                Some(Open::Bucket(server, bucket))
+                let settings = bucket_settings(&server.url(), &bucket);
+                Some(Open::Bucket(BucketUrl::of_s3(&bucket).unwrap(), settings))
+            }
+            Self::Azure => {
+                let azure = Azurite::shared(&test())?;
+                let url = format!("az://{}/a/prefix", azure.container());
+                Some(Open::Bucket(url.parse().unwrap(), azure.settings(&url)))
             }
         }
     }
+}
+
+fn test() -> String {
+    thread::current().name().unwrap_or("a test").to_owned()
 }
 
 impl Open {
     fn again(&self) -> Store {
         match self {
             Self::Directory(dir) => Store::open(dir.path()).unwrap(),
-            Self::Bucket(server, bucket) => {
-                let settings = bucket_settings(&server.url(), bucket).into_iter();
-                let variables = settings.map(|(name, value)| (name.to_owned(), value));
-                Store::open_bucket(bucket, variables, true).unwrap()
+            Self::Bucket(url, settings) => {
+                let variables = settings.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+                Store::open_bucket(url, variables, true).unwrap()
             }
         }
     }
@@ -82,7 +93,9 @@ fn current(model: &ModelDir) -> Option<String> {
 }
 
 #[rstest]
-fn what_one_process_publishes_another_sees_at_once(#[values(Place::Directory, Place::Bucket)] place: Place) {
+fn what_one_process_publishes_another_sees_at_once(
+    #[values(Place::Directory, Place::S3, Place::Azure)] place: Place,
+) {
     let Some(open) = place.open() else { return };
     let (one, other) = (open.again(), open.again());
     assert_eq!(current(&model(&other, "m")), None);
@@ -100,7 +113,9 @@ fn what_one_process_publishes_another_sees_at_once(#[values(Place::Directory, Pl
 }
 
 #[rstest]
-fn the_retention_keeps_generations_and_samples(#[values(Place::Directory, Place::Bucket)] place: Place) {
+fn the_retention_keeps_generations_and_samples(
+    #[values(Place::Directory, Place::S3, Place::Azure)] place: Place,
+) {
     let Some(open) = place.open() else { return };
     let store = open.again().with_retention(Retention { generations: 3, sample_days: 1, ..Retention::USUAL });
     let model = model(&store, "m");
@@ -123,7 +138,9 @@ fn the_retention_keeps_generations_and_samples(#[values(Place::Directory, Place:
 }
 
 #[rstest]
-fn a_rollback_publishes_the_generation_before_again(#[values(Place::Directory, Place::Bucket)] place: Place) {
+fn a_rollback_publishes_the_generation_before_again(
+    #[values(Place::Directory, Place::S3, Place::Azure)] place: Place,
+) {
     let Some(open) = place.open() else { return };
     let model = model(&open.again(), "m");
     let roll_back = |number| model.roll_back(&model.lock().unwrap(), number);
@@ -138,7 +155,7 @@ fn a_rollback_publishes_the_generation_before_again(#[values(Place::Directory, P
 
 #[rstest]
 fn a_deletion_beats_a_training_that_began_before_it_and_not_a_later_one(
-    #[values(Place::Directory, Place::Bucket)] place: Place,
+    #[values(Place::Directory, Place::S3, Place::Azure)] place: Place,
     #[values(false, true)] trained_before: bool,
 ) {
     let Some(open) = place.open() else { return };
@@ -168,7 +185,7 @@ fn a_deletion_beats_a_training_that_began_before_it_and_not_a_later_one(
 
 #[rstest]
 fn a_run_is_visible_as_a_whole_and_its_id_is_its_own(
-    #[values(Place::Directory, Place::Bucket)] place: Place,
+    #[values(Place::Directory, Place::S3, Place::Azure)] place: Place,
 ) {
     let Some(open) = place.open() else { return };
     let (one, other) = (open.again(), open.again());
@@ -196,7 +213,7 @@ fn a_run_is_visible_as_a_whole_and_its_id_is_its_own(
 }
 
 #[rstest]
-fn lists_name_each_model_once(#[values(Place::Directory, Place::Bucket)] place: Place) {
+fn lists_name_each_model_once(#[values(Place::Directory, Place::S3, Place::Azure)] place: Place) {
     let Some(open) = place.open() else { return };
     let store = open.again();
     for name in ["b", "a", "deleted"] {
@@ -222,7 +239,7 @@ fn lists_name_each_model_once(#[values(Place::Directory, Place::Bucket)] place: 
 
 #[rstest]
 fn concurrent_trainings_of_two_processes_lose_nothing(
-    #[values(Place::Directory, Place::Bucket)] place: Place,
+    #[values(Place::Directory, Place::S3, Place::Azure)] place: Place,
 ) {
     let Some(open) = place.open() else { return };
     let train = |store: &Store, text: &str| {
@@ -255,7 +272,7 @@ fn concurrent_trainings_of_two_processes_lose_nothing(
 }
 
 #[rstest]
-fn a_closed_store_publishes_nothing(#[values(Place::Directory, Place::Bucket)] place: Place) {
+fn a_closed_store_publishes_nothing(#[values(Place::Directory, Place::S3, Place::Azure)] place: Place) {
     let Some(open) = place.open() else { return };
     let store = open.again();
     let model = model(&store, "m");

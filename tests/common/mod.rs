@@ -3,6 +3,7 @@
 //!
 //! Must not assert what a route or a command does: the tests do.
 
+mod azurite;
 mod browser;
 mod client;
 mod damage;
@@ -36,6 +37,7 @@ mod watch;
 mod worker;
 mod zips;
 
+pub use azurite::Azurite;
 pub use browser::{Browser, Media, Page, Validators};
 pub use client::{Connection, Form, Reply, Request, exchange, exchange_over, rest_of_response, try_exchange};
 pub use damage::{Damage, damage, damages};
@@ -49,7 +51,7 @@ pub use hostile::{SHAPES, hostile, hostile_and_large};
 pub use jobs::JobClient;
 pub use keras::{DATA, INDEX, Layer, METADATA, Network, PICKLE, write_files};
 pub use object_client::ObjectClient;
-pub use object_server::{ObjectServer, bucket_settings};
+pub use object_server::{ObjectServer, bucket_settings, bucket_url_settings};
 pub use picture::{Panel, draw};
 pub use program::{Output, contents, program, run_on};
 pub use proxy::{Certificate, PROXY_NAME, Proxy, Shipped};

@@ -189,6 +189,13 @@ pub fn bucket_settings(url: &str, bucket: &str) -> Vec<(&'static str, String)> {
     ]
 }
 
+/// The same with the URL of a bucket, which may have a prefix.
+pub fn bucket_url_settings(server: &str, url: &str) -> Vec<(&'static str, String)> {
+    let mut settings = bucket_settings(server, "");
+    settings[0] = ("MOODLE_MLBACKEND_BUCKET_URL", url.to_owned());
+    settings
+}
+
 /// The program of `SeaweedFS`, in the environment of the tests' Python or on the PATH.
 fn weed(test: &str) -> Option<PathBuf> {
     let installed = super::tools::find("weed");

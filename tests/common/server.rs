@@ -74,7 +74,10 @@ impl Launch {
         let mut command = Command::new(program());
         for (name, _) in std::env::vars_os() {
             // A MALLOC_ variable of the environment would keep the server from setting its own.
-            if ["MOODLE_", "MALLOC_", "AWS_"].iter().any(|begin| name.to_string_lossy().starts_with(begin)) {
+            if ["MOODLE_", "MALLOC_", "AWS_", "AZURE_", "GOOGLE_"]
+                .iter()
+                .any(|begin| name.to_string_lossy().starts_with(begin))
+            {
                 command.env_remove(name);
             }
         }
@@ -89,6 +92,12 @@ impl Launch {
             .env("MOODLE_MLBACKEND_TEMPDIR", dir.path().join("temp"))
             .env("MOODLE_MLBACKEND_PYTHON_USERS", "a:b");
         Self { command, dir, tls: None }
+    }
+
+    /// A server on a bucket, without a data directory.
+    pub fn on_bucket(settings: &[(&'static str, String)]) -> Self {
+        let launch = Self::new().without("MOODLE_MLBACKEND_PYTHON_DIR");
+        settings.iter().fold(launch, |launch, (name, value)| launch.env(name, value))
     }
 
     pub fn env(mut self, name: &str, value: &str) -> Self {

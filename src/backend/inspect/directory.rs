@@ -14,7 +14,7 @@ use crate::store::{Generation, Listing, ModelDir, Store, StoreError};
 /// The description of a directory of models.
 #[derive(Debug, Serialize)]
 pub struct DirectoryReport {
-    /// Whether it is the data directory of a server, not the directory of one model.
+    /// Whether it is the data directory or the bucket of a server, not the directory of one model.
     pub store: bool,
     /// The models, sorted by name.
     pub models: Vec<StoredModel>,
@@ -56,9 +56,12 @@ impl DirectoryReport {
         Self { store: false, models: vec![stored], model: Some(model) }
     }
 
-    /// Describes the data directory of a server; `None` if it holds no model.
-    pub(super) fn of_store(path: &Path) -> Result<Option<Self>, StoreError> {
-        let Listing { models, unreadable } = Store::open_read_only(path)?.model_dirs()?;
+    /// Describes all models of a server.
+    ///
+    /// # Errors
+    /// When they cannot be listed.
+    pub fn of_store(store: &Store) -> Result<Self, StoreError> {
+        let Listing { models, unreadable } = store.model_dirs()?;
         let models = models.into_iter().map(|(id, hash, model_dir)| StoredModel {
             uniqueid: id.as_str().to_owned(),
             dirhash: hash.as_str().to_owned(),
@@ -67,8 +70,7 @@ impl DirectoryReport {
         let unreadable = unreadable
             .into_iter()
             .map(|(id, error)| StoredModel { uniqueid: id.as_str().to_owned(), ..unusable(&error).0 });
-        let models: Vec<StoredModel> = models.chain(unreadable).collect();
-        Ok((!models.is_empty()).then_some(Self { store: true, models, model: None }))
+        Ok(Self { store: true, models: models.chain(unreadable).collect(), model: None })
     }
 }
 

@@ -23,6 +23,7 @@ use super::BackendError;
 use super::transfer::{ImportLimits, identifies_a_model, read_archive, read_directory};
 use crate::dataset::Limits;
 use crate::model::{MAX_MODEL_BYTES, MODEL, ModelFiles, summary};
+use crate::store::Store;
 
 /// The kind of a file or directory, with a description.
 #[derive(Debug, Serialize)]
@@ -76,8 +77,9 @@ fn directory(path: &Path) -> Result<Found, BackendError> {
     if path.join("model-config.json").is_file() && of_moodle.is_dir() {
         return directory(&of_moodle);
     }
-    let store = DirectoryReport::of_store(path).map_err(InspectError::Store)?;
-    Ok(store.map(Found::Models).ok_or(InspectError::NoModel)?)
+    let store = Store::open_read_only(path).and_then(|store| DirectoryReport::of_store(&store));
+    let found = store.map_err(InspectError::Store)?;
+    if found.models.is_empty() { Err(InspectError::NoModel.into()) } else { Ok(Found::Models(found)) }
 }
 
 fn file(path: &Path, limits: &Limits) -> Result<Found, BackendError> {

@@ -21,6 +21,7 @@
 //! - Nothing here waits for another server, so no server that dies can block another.
 
 mod check;
+mod client;
 mod epoch;
 mod generation;
 mod inventory;
@@ -36,16 +37,18 @@ mod pointer;
 mod prune;
 mod publish;
 mod python_files;
+mod remote;
 mod run;
-mod s3;
 mod shared;
 mod shared_file;
 #[cfg(test)]
 mod simulation_tests;
 mod store;
+mod url;
 
 pub(crate) use lease::{LEASE_EXPIRY, Lease, Leases};
 pub(crate) use objects::{Condition, Objects, Unavailable};
-pub(super) use s3::Bucket;
+pub(super) use remote::Bucket;
 pub(crate) use shared_file::BucketFile;
 pub(super) use store::BucketStore;
+pub use url::{BucketUrl, BucketUrlError};

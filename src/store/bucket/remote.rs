@@ -1,72 +1,50 @@
-//! A bucket of S3, or of a server that speaks its protocol.
+//! A bucket of an object store: S3 and servers that speak its protocol, Google Cloud Storage, Azure Blob Storage.
 //!
-//! Owns the client, its patience and its thread; the callers block. Must not know what an object contains.
+//! Owns what the replies of each store mean, and the thread of the requests; the callers block. Must not know what an object
+//! contains.
 
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
-use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
 use object_store::{
-    BackoffConfig, ClientOptions, Error, GetOptions, ObjectMeta, ObjectStore as _, ObjectStoreExt as _,
-    PutMode, PutOptions, PutPayload, RetryConfig, UpdateVersion,
+    Error, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload,
+    UpdateVersion,
 };
 use tokio::runtime::{Builder, Handle};
 
+use super::client::client;
 use super::objects::{Condition, Got, Listed, Objects, Unavailable, Version};
+use super::url::{BucketUrl, Provider};
 use crate::store::error::StoreError;
-
-/// How long an operation is tried again before the caller gets an error: shorter than clients wait.
-const PATIENCE: Duration = Duration::from_secs(8);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// One attempt, with the transfer of a large model.
-const TIMEOUT: Duration = Duration::from_mins(1);
-const RETRIES: usize = 6;
 
 /// An open bucket.
 #[derive(Debug)]
 pub(crate) struct Bucket {
-    store: Arc<AmazonS3>,
-    name: String,
+    store: Arc<dyn ObjectStore>,
+    url: BucketUrl,
     thread: Handle,
 }
 
 impl Bucket {
-    /// A bucket with the settings of the usual variables `AWS_*`; others are ignored. Sends no request.
+    /// A bucket with the settings of the usual variables of its store; others are ignored. Sends no request.
     ///
     /// # Errors
     /// [`StoreError::UnusableBucket`] if a variable is wrong.
     pub(crate) fn new(
-        name: &str,
+        url: &BucketUrl,
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, StoreError> {
-        // Without one, TLS could not be used; the program may have installed it already.
-        let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
-        let address = PathBuf::from(format!("s3://{name}"));
-        let unusable =
-            |error: &dyn std::fmt::Display| StoreError::unusable_bucket(&address, error.to_string());
-        let client = ClientOptions::new().with_timeout(TIMEOUT).with_connect_timeout(CONNECT_TIMEOUT);
-        let backoff = BackoffConfig {
-            init_backoff: Duration::from_millis(50),
-            max_backoff: Duration::from_secs(2),
-            base: 2.,
+        let unusable = |error: &dyn std::fmt::Display| {
+            StoreError::unusable_bucket(url.to_string().as_ref(), error.to_string())
         };
-        let retry = RetryConfig { backoff, max_retries: RETRIES, retry_timeout: PATIENCE };
-        let mut builder = AmazonS3Builder::new().with_client_options(client).with_retry(retry);
-        for (variable, value) in variables.into_iter().filter(|(variable, _)| variable.starts_with("AWS_")) {
-            // The variables of other tools are none of these.
-            if let Ok(key) = variable.to_ascii_lowercase().parse() {
-                builder = builder.with_config(key, value);
-            }
-        }
-        let store = builder.with_bucket_name(name).build().map_err(|error| unusable(&error))?;
+        let store = client(url, variables).map_err(|error| unusable(&error))?;
         let thread = runtime().map_err(|error| unusable(&error))?;
-        Ok(Self { store: Arc::new(store), name: name.to_owned(), thread })
+        Ok(Self { store, url: url.clone(), thread })
     }
 
     /// Waits for a request, which runs in a thread of its own: the caller may be in any other.
@@ -125,21 +103,22 @@ fn runtime() -> std::io::Result<Handle> {
 
 impl Objects for Bucket {
     fn address(&self, key: &str) -> PathBuf {
-        format!("s3://{}/{key}", self.name).into()
+        format!("{}/{key}", self.url).into()
     }
 
     fn get(&self, key: &str, unless: Option<&Version>) -> Result<Got, Unavailable> {
         const ACTION: &str = "read";
         let (store, path) = (Arc::clone(&self.store), self.path(ACTION, key)?);
-        let options =
-            GetOptions { if_none_match: unless.map(|version| version.0.clone()), ..GetOptions::default() };
+        let if_none_match = unless.and_then(|version| of_store(version).e_tag);
+        let options = GetOptions { if_none_match, ..GetOptions::default() };
+        let provider = self.url.provider();
         let got = self.wait(ACTION, key, async move {
             let got = store.get_opts(&path, options).await?;
-            let version = got.meta.e_tag.clone();
+            let version = version(provider, got.meta.e_tag.clone(), got.meta.version.clone());
             Ok((got.bytes().await?.to_vec(), version))
         })?;
         match got {
-            Ok((bytes, Some(version))) => Ok(Got::Found(bytes, Version(version))),
+            Ok((bytes, Some(version))) => Ok(Got::Found(bytes, version)),
             Ok((_, None)) => Err(self.unavailable(ACTION, key, NO_VERSION)),
             Err(Error::NotFound { .. }) => Ok(Got::Missing),
             Err(Error::NotModified { .. }) => Ok(Got::Unchanged),
@@ -155,24 +134,23 @@ impl Objects for Bucket {
     ) -> Result<Option<Version>, Unavailable> {
         const ACTION: &str = "store";
         let (store, path) = (Arc::clone(&self.store), self.path(ACTION, key)?);
-        let replaces = matches!(condition, Condition::Is(_));
+        let (replaces, is_conditional) =
+            (matches!(condition, Condition::Is(_)), !matches!(condition, Condition::Any));
         let mode = match condition {
             Condition::Any => PutMode::Overwrite,
             Condition::Absent => PutMode::Create,
-            Condition::Is(version) => {
-                PutMode::Update(UpdateVersion { e_tag: Some(version.0.clone()), version: None })
-            }
+            Condition::Is(version) => PutMode::Update(of_store(version)),
         };
         let put = self.wait(ACTION, key, async move {
             store.put_opts(&path, PutPayload::from(bytes), PutOptions::from(mode)).await
         })?;
         match put {
-            Ok(put) => match put.e_tag {
-                Some(version) => Ok(Some(Version(version))),
+            Ok(put) => match version(self.url.provider(), put.e_tag, put.version) {
+                Some(version) => Ok(Some(version)),
                 None => Err(self.unavailable(ACTION, key, NO_VERSION)),
             },
-            Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(None),
-            // S3's reply to If-Match if the object was removed.
+            Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) if is_conditional => Ok(None),
+            // The reply of some stores to If-Match if the object was removed.
             Err(Error::NotFound { .. }) if replaces => Ok(None),
             Err(error) => Err(self.unavailable(ACTION, key, error)),
         }
@@ -206,12 +184,62 @@ impl Objects for Bucket {
     }
 }
 
-const NO_VERSION: &str = "the object store gives objects no ETag";
+const NO_VERSION: &str = "the object store gives objects no version: an ETag, and a generation at Google";
+
+/// The version of an object: its `ETag`. Google's conditions of puts compare generations instead, so its versions have both, one
+/// a line. Other stores also number versions, but not in all replies.
+fn version(provider: Provider, e_tag: Option<String>, generation: Option<String>) -> Option<Version> {
+    match provider {
+        Provider::Google => Some(Version(format!("{}\n{}", e_tag?, generation?))),
+        Provider::S3 | Provider::Azure => e_tag.map(Version),
+    }
+}
+
+/// A version as [`version`] was given it.
+fn of_store(Version(text): &Version) -> UpdateVersion {
+    let (e_tag, generation) = match text.split_once('\n') {
+        Some((e_tag, generation)) => (e_tag, Some(generation.to_owned())),
+        None => (text.as_str(), None),
+    };
+    UpdateVersion { e_tag: Some(e_tag.to_owned()), version: generation }
+}
 
 fn of_meta(meta: &ObjectMeta) -> Listed {
     Listed {
         key: meta.location.to_string(),
         bytes: meta.size,
         stored_at: u64::try_from(meta.last_modified.timestamp_millis()).unwrap_or(0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Google compares the generation in conditions of puts, and the `ETag` in those of gets; no emulator of it does.
+    #[test]
+    fn a_version_has_what_the_conditions_of_its_store_compare() {
+        let (tag, number) = (|| Some("\"tag\"".to_owned()), || Some("17".to_owned()));
+        let google = version(Provider::Google, tag(), number()).expect("a version");
+        assert_eq!(of_store(&google), UpdateVersion { e_tag: tag(), version: number() });
+        assert_ne!(
+            version(Provider::Google, tag(), Some("18".to_owned())),
+            Some(google),
+            "it was stored again"
+        );
+        for provider in [Provider::S3, Provider::Azure] {
+            // A bucket that keeps old versions numbers them, but not in each reply.
+            let other = version(provider, tag(), number()).expect("a version");
+            assert_eq!(Some(&other), version(provider, tag(), None).as_ref());
+            assert_eq!(of_store(&other), UpdateVersion { e_tag: tag(), version: None });
+        }
+    }
+
+    #[test]
+    fn a_reply_without_what_conditions_need_has_no_version() {
+        for provider in [Provider::S3, Provider::Google, Provider::Azure] {
+            assert_eq!(version(provider, None, Some("17".to_owned())), None);
+        }
+        assert_eq!(version(Provider::Google, Some("\"tag\"".to_owned()), None), None);
     }
 }
