@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::common::{
-    Dice, Fault, FaultyProxy, Form, Launch, ObjectServer, Output, Replicas, Reply, Request, bucket_settings,
-    cookie, free_port, labelled, legacy_zip, program, rounds, separable, sign_in, try_exchange, unlabelled,
-    until,
+    Dice, Fault, FaultyProxy, Form, Launch, ObjectServer, Output, Replicas, Reply, Request, batch,
+    bucket_settings, cookie, free_port, labelled, legacy_zip, program, rounds, separable, sign_in,
+    try_exchange, unlabelled, until,
 };
 
 const BUCKET: &str = "MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME";
@@ -150,15 +150,6 @@ fn a_bucket_that_cannot_be_used_is_refused_at_the_start() {
         "{}",
         wrong_key.stderr
     );
-}
-
-/// The rows of a batch that differs from all others: its second feature is its number.
-fn batch(number: usize, samples: usize) -> Vec<String> {
-    let row = |n: usize| {
-        let last = if n.is_multiple_of(2) { "-1" } else { "-0.2" };
-        format!("{}.{n:03},{number},{last},{}", n % 5, n % 2)
-    };
-    (0..samples).map(row).collect()
 }
 
 /// As Moodle decides it. After white space, the status 200 is sent before the result, which may be a failure or missing.

@@ -5,7 +5,7 @@ use std::thread;
 use serde_json::json;
 
 use crate::common::{
-    Azurite, Form, JobClient, Launch, Output, Request, cookie, labelled, program, separable, sign_in,
+    Azurite, Form, JobClient, Launch, Output, Request, batch, cookie, labelled, program, separable, sign_in,
     unlabelled, until,
 };
 
@@ -57,6 +57,7 @@ fn servers_on_a_container_of_azure_share_models_runs_jobs_and_sessions() {
 #[test]
 fn concurrent_trainings_on_a_container_of_azure_lose_no_batch() {
     const BATCHES: usize = 8;
+    const SAMPLES: usize = 20;
     let Some(azure) = Azurite::shared("concurrent_trainings_on_a_container_of_azure_lose_no_batch") else {
         return;
     };
@@ -66,7 +67,7 @@ fn concurrent_trainings_on_a_container_of_azure_lose_no_batch() {
         for number in 0..BATCHES {
             let server = &servers[number % servers.len()];
             scope.spawn(move || {
-                let form = Form::model("m", "d").file("dataset", &labelled(&batch(number)));
+                let form = Form::model("m", "d").file("dataset", &labelled(&batch(number, SAMPLES)));
                 until("the batch is learnt", || {
                     let reply = server.post("/training", &form);
                     reply.status == 200 && reply.json()["status"] == json!(0)
@@ -76,15 +77,6 @@ fn concurrent_trainings_on_a_container_of_azure_lose_no_batch() {
     });
     for server in &servers {
         let model = server.get("/models/m/d").json();
-        assert_eq!(model["model"]["samples"], json!(20 * BATCHES), "{model}");
+        assert_eq!(model["model"]["samples"], json!(SAMPLES * BATCHES), "{model}");
     }
-}
-
-/// Twenty rows that differ from those of other batches.
-fn batch(number: usize) -> Vec<String> {
-    let row = |n: usize| {
-        let last = if n.is_multiple_of(2) { "-1" } else { "-0.2" };
-        format!("{}.{n:03},{number},{last},{}", n % 5, n % 2)
-    };
-    (0..20).map(row).collect()
 }

@@ -78,3 +78,12 @@ pub fn legacy_zip(test: &str, model: &str) -> Option<Vec<u8>> {
     let files = legacy_files(test, model)?;
     Some(RawZip::of(files.iter().map(|(name, bytes)| Entry::stored(name, bytes))).bytes())
 }
+
+/// The rows of a batch that differs from all others: its second feature is its number.
+pub fn batch(number: usize, samples: usize) -> Vec<String> {
+    let row = |n: usize| {
+        let last = if n.is_multiple_of(2) { "-1" } else { "-0.2" };
+        format!("{}.{n:03},{number},{last},{}", n % 5, n % 2)
+    };
+    (0..samples).map(row).collect()
+}

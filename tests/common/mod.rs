@@ -41,7 +41,9 @@ pub use azurite::Azurite;
 pub use browser::{Browser, Media, Page, Validators};
 pub use client::{Connection, Form, Reply, Request, exchange, exchange_over, rest_of_response, try_exchange};
 pub use damage::{Damage, damage, damages};
-pub use data::{labelled, labelled_with_classes, legacy_files, legacy_zip, separable, shared, unlabelled};
+pub use data::{
+    batch, labelled, labelled_with_classes, legacy_files, legacy_zip, separable, shared, unlabelled,
+};
 pub use faults::{
     Operation, Scene, fired_failpoint, inject_fault, inject_fault_at, leftovers, long, predict, rounds,
     start_and_prune,
