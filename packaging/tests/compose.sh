@@ -126,7 +126,6 @@ case "${1:-}" in
         sed -i 's/^\[engine\]/[network]\nnetwork_backend = "netavark"\n[engine]/' "$CONTAINERS_CONF"
         ip link set lo up
         gzip -dc "$1" | podman load --quiet >/dev/null
-        podman tag localhost/moodle-mlbackend:release localhost/moodle-mlbackend:latest
         images "$3"
         prepare "$2"
         check "$2"

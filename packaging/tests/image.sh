@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Builds the container image of deploy/Dockerfile around a program that exists, on a base of mmdebstrap, and runs it: as a user
-# without a name, with a read-only root and without a network.
+# without a name, with a read-only root and without a network; then loads it from the archive and runs it as INSTALL.md says.
 # Usage: image.sh PROGRAM ARCHIVE, or image.sh --can-run, which prints the reason if it cannot.
 set -euo pipefail
 
 readonly HERE=$(cd "$(dirname "$0")" && pwd)
-readonly NAME=localhost/moodle-mlbackend:release
+readonly NAME=docker.io/library/moodle-mlbackend:latest # docker calls this "moodle-mlbackend"
 export PATH="$PATH:/usr/sbin:/sbin"
 
 # shellcheck source=podman.sh
@@ -48,6 +48,17 @@ check() {
     [ "$state" = healthy ] || { cat "$work/log"; echo "the server in the container did not become healthy"; return 1; }
 }
 
+# The block of INSTALL.md about containers, beside the archive and without the image that was built here. Podman takes docker's place.
+follow_the_guide() {
+    local commands
+    commands=$(sed -n '/^```sh image$/,/^```$/p' "$HERE/../../INSTALL.md" | grep -v '^```')
+    [ "$(echo "$commands" | grep -c 'docker')" -ge 2 ] || { echo "INSTALL.md has no block about the image"; return 1; }
+    podman rmi --force "$NAME" >/dev/null
+    docker() { podman "$@"; }
+    export -f docker
+    (cd "$(dirname "$1")" && bash -euo pipefail -c "$commands") >"$work/log" 2>&1 || { cat "$work/log"; echo "the commands of INSTALL.md about containers failed"; return 1; }
+}
+
 if [ "$1" = --can-run ]; then
     can_run
 else
@@ -56,5 +67,6 @@ else
     check
     podman save --quiet --format docker-archive --output "$work/image.tar" "$NAME" >/dev/null
     gzip -9n <"$work/image.tar" >"$2"
+    follow_the_guide "$2"
     echo "image: $(podman inspect --format '{{.Size}}' "$NAME") bytes, runs the demo and is healthy"
 fi
