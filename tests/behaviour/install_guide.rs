@@ -88,6 +88,36 @@ fn every_other_block_of_the_installation_guides_is_valid_shell_and_names_existin
 }
 
 #[test]
+fn the_commands_of_the_installation_guides_have_subcommands_and_flags_that_exist() {
+    let text = ["INSTALL.md", "docs/installation.md"].map(read).concat().replace("\\\n", " ");
+    let commands = text.split("\n```sh").skip(1).flat_map(|block| {
+        let block = block.split("\n```").next().expect("the first part");
+        block
+            .split(['\n', '|', ';', '&', '('])
+            .filter_map(|command| command.split("moodle-mlbackend ").nth(1))
+    });
+    let is_name = |word: &&str| {
+        word.starts_with(|c: char| c.is_ascii_lowercase())
+            && word.chars().all(|c| c.is_ascii_lowercase() || c == '-')
+    };
+    let mut flags = 0;
+    for command in commands {
+        let mut words = command.split_whitespace();
+        // Otherwise it is the name of a file, or local mode.
+        let Some(subcommand) = words.next().filter(is_name) else { continue };
+        let help = Command::new(PROGRAM).args([subcommand, "--help"]).output().unwrap();
+        let help = String::from_utf8_lossy(&help.stdout).into_owned();
+        assert!(help.contains("Usage: "), "{command}: there is no {subcommand}");
+        let names = words.filter(|word| word.starts_with("--")).filter_map(|word| word.split('=').next());
+        for flag in names {
+            assert!(help.contains(flag), "{command}: {subcommand} has no {flag}");
+            flags += 1;
+        }
+    }
+    assert!(flags > 5, "{flags}");
+}
+
+#[test]
 fn the_commands_for_an_own_model_import_a_model_of_scikit_learn() {
     let test = "the_commands_for_an_own_model";
     let (Some(_), Some(_)) = (tool(test, "zip"), tool(test, "curl")) else { return };
