@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::common::{
-    Dice, Fault, FaultyProxy, Form, Launch, ObjectServer, Output, Replicas, Reply, Request, batch,
-    bucket_settings, cookie, free_port, labelled, legacy_zip, program, rounds, separable, sign_in,
-    try_exchange, unlabelled, until,
+    Dice, Fault, FaultyProxy, Form, Launch, ObjectServer, Replicas, Reply, Request, batch, bucket_command,
+    bucket_settings, cookie, free_port, labelled, legacy_zip, rounds, separable, sign_in, try_exchange,
+    unlabelled, until,
 };
 
 const BUCKET: &str = "MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME";
@@ -18,14 +18,18 @@ const BUCKET: &str = "MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME";
 /// How long the object store is away.
 const OUTAGE: Duration = Duration::from_secs(20);
 
-type Settings = [(&'static str, String)];
+pub type Settings = [(&'static str, String)];
 
 #[test]
 fn any_server_on_a_bucket_answers_for_all_of_them() {
     let Some(s3) = ObjectServer::shared("any_server_on_a_bucket_answers_for_all_of_them") else { return };
     let bucket = s3.bucket();
-    let settings = bucket_settings(&s3.url(), &bucket);
-    let servers = [(); 2].map(|()| Launch::on_bucket(&settings).start());
+    any_server_answers_for_all(&bucket_settings(&s3.url(), &bucket), &format!("s3://{bucket}"));
+}
+
+/// The same for each kind of object store: two servers on the bucket with this URL, which is empty before.
+pub fn any_server_answers_for_all(settings: &Settings, url: &str) {
+    let servers = [(); 2].map(|()| Launch::on_bucket(settings).start());
     let [one, other] = &servers;
     one.train("m", &separable(60, false));
     let rows = unlabelled(&["1-0,1,1,-1", "2-0,1,1,-0.2"]);
@@ -61,20 +65,12 @@ fn any_server_on_a_bucket_answers_for_all_of_them() {
 
     assert_eq!(other.post("/deletemodel", &Form::new().field("uniqueid", "m")).status, 200);
     assert_eq!(one.predict("m", &rows)["status"], json!(2));
-    let trail = command(&settings, &["audit", "--json", &format!("s3://{bucket}")]);
+    let trail = bucket_command(settings, &["audit", "--json", url]);
     for operation in ["training", "prediction", "evaluation", "rollback", "deletion"] {
         assert!(trail.contains(&format!("\"operation\":\"{operation}\"")), "no {operation}: {trail}");
     }
-    assert!(command(&settings, &["check", &format!("s3://{bucket}")]).contains("0 problems"));
+    assert!(bucket_command(settings, &["check", url]).contains("0 problems"));
     assert_eq!(one.data_dir().read_dir().unwrap().count(), 0, "nothing is on the disk");
-}
-
-/// What a command on this bucket prints.
-#[track_caller]
-fn command(settings: &Settings, arguments: &[&str]) -> String {
-    let output = Output::of(program(arguments).envs(settings.iter().cloned()));
-    assert_eq!(output.code, Some(0), "{}", output.stderr);
-    output.stdout
 }
 
 #[test]
@@ -93,7 +89,7 @@ fn models_of_the_python_server_are_used_in_place_and_can_be_migrated() {
     let listed = server.get("/models").json();
     assert_eq!(listed["models"][0]["uniqueid"], json!("old"), "{listed}");
     let before = server.export("old");
-    let printed = command(&settings, &["migrate", &format!("s3://{bucket}")]);
+    let printed = bucket_command(&settings, &["migrate", &format!("s3://{bucket}")]);
     assert!(printed.contains("old/d"), "{printed}");
     assert!(!before.is_empty() && !server.export("old").is_empty());
     assert_eq!(server.get("/models").json()["models"][0]["generation"], json!(1));

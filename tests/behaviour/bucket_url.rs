@@ -4,17 +4,11 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::common::{
-    Form, Launch, ObjectServer, Output, Request, bucket_settings, bucket_url_settings, cookie, program,
-    separable, sign_in, unlabelled,
+    Form, Launch, ObjectServer, Output, Request, bucket_command, bucket_settings, bucket_url_settings,
+    cookie, program, separable, sign_in, unlabelled,
 };
 
 const BUCKET_URL: &str = "MOODLE_MLBACKEND_BUCKET_URL";
-
-/// What a command on a bucket prints.
-#[track_caller]
-fn command(settings: &[(&'static str, String)], arguments: &[&str]) -> String {
-    Output::of(program(arguments).envs(settings.iter().cloned())).expect_code(0)
-}
 
 #[test]
 fn everything_that_a_server_stores_is_below_the_prefix_of_its_url() {
@@ -54,7 +48,7 @@ fn everything_that_a_server_stores_is_below_the_prefix_of_its_url() {
         (vec!["audit", "--json", &url], "\"operation\":\"evaluation\""),
         (vec!["inspect", &format!("{url}/none")], "a bucket: 0 models"),
     ] {
-        let printed = command(&settings, &arguments);
+        let printed = bucket_command(&settings, &arguments);
         assert!(printed.contains(expected), "{arguments:?}: {printed}");
         assert!(!printed.contains("beside") && !printed.contains("prefix2"), "{arguments:?}: {printed}");
     }
@@ -110,7 +104,7 @@ fn the_url_may_name_the_bucket_of_the_other_setting() {
     let settings = bucket_settings(&s3.url(), &bucket);
     let server = Launch::on_bucket(&settings).arg("--bucket-url").arg(&format!("s3://{bucket}/")).start();
     server.train("m", &separable(60, false));
-    assert!(command(&settings, &["inspect", &format!("s3://{bucket}")]).contains("a bucket: 1 model"));
+    assert!(bucket_command(&settings, &["inspect", &format!("s3://{bucket}")]).contains("a bucket: 1 model"));
 
     let url = format!("s3://{bucket}/site1");
     let two = Launch::on_bucket(&settings).env(BUCKET_URL, &url).fail();

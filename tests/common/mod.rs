@@ -53,7 +53,7 @@ pub use hostile::{SHAPES, hostile, hostile_and_large};
 pub use jobs::JobClient;
 pub use keras::{DATA, INDEX, Layer, METADATA, Network, PICKLE, write_files};
 pub use object_client::ObjectClient;
-pub use object_server::{ObjectServer, bucket_settings, bucket_url_settings};
+pub use object_server::{ObjectServer, bucket_command, bucket_settings, bucket_url_settings};
 pub use picture::{Panel, draw};
 pub use program::{Output, contents, program, run_on};
 pub use proxy::{Certificate, PROXY_NAME, Proxy, Shipped};

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock};
 
 use super::object_client::ObjectClient;
+use super::program::{Output, program};
 use super::python::python;
 use super::skip::skip;
 use super::tools::{free_port, until};
@@ -208,4 +209,10 @@ fn weed(test: &str) -> Option<PathBuf> {
         skip(test, "weed (SeaweedFS) is not installed");
     }
     found
+}
+
+/// What a command prints that gets these settings of a bucket.
+#[track_caller]
+pub fn bucket_command(settings: &[(&'static str, String)], arguments: &[&str]) -> String {
+    Output::of(program(arguments).envs(settings.iter().cloned())).expect_code(0)
 }
