@@ -8,6 +8,7 @@ use tracing::Span;
 
 use crate::jobs::{Phase, Reporter};
 use crate::learning::{Progress, TrainingPhase, TrainingTime};
+use crate::telemetry::request_id::CurrentRequest;
 
 /// Allows an evaluation to start iterations until a time limit, and reports how many are done.
 pub struct TimeBudget<F> {
@@ -56,7 +57,8 @@ pub(super) struct TrainingClock {
     started: Instant,
     limit: Duration,
     interval: Duration,
-    /// The span of the operation, which the threads of the training are not in.
+    /// The request and the span of the operation, which the threads of the training are not in.
+    request: CurrentRequest,
     operation: Span,
     phase: Mutex<Option<(&'static str, Span)>>,
     /// Progress lines so far.
@@ -71,6 +73,7 @@ impl TrainingClock {
             started: Instant::now(),
             limit,
             interval: PROGRESS_INTERVAL,
+            request: CurrentRequest::get(),
             operation: Span::current(),
             phase: Mutex::new(None),
             lines: AtomicU32::new(0),
@@ -90,7 +93,8 @@ impl TrainingClock {
             let phase =
                 self.phase.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|phase| phase.0);
             let (seconds, limit) = (elapsed.as_secs(), self.limit.as_secs());
-            self.operation.in_scope(|| tracing::info!(phase, seconds, limit, "training: still running"));
+            let log = || tracing::info!(phase, seconds, limit, "training: still running");
+            self.request.in_scope(|| self.operation.in_scope(log));
         }
     }
 }

@@ -19,14 +19,13 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
-use tracing::Instrument;
 
 use super::error::HttpError;
-use super::middleware::request_log::RequestId;
 use super::middleware::streamed_body::LateStatus;
 use super::state::AppState;
 use crate::backend::Failure;
 use crate::store::RunId;
+use crate::telemetry::request_id::{CurrentRequest, RequestId};
 
 /// One space is enough for every timeout.
 const WHITE_SPACE: Bytes = Bytes::from_static(b" ");
@@ -64,11 +63,11 @@ pub(super) async fn json_with_run<T: Serialize + 'static>(
     }
     let mut ticks = interval_at(Instant::now() + interval, interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let id = request.extensions().get::<RequestId>().map_or_else(String::new, |id| id.0.clone());
+    let id = request.extensions().get::<RequestId>().map_or_else(String::new, RequestId::to_string);
     let status = LateStatus::default();
     request.extensions_mut().insert(status.clone());
     let waiting = Waiting {
-        work: rt::spawn(logged(work, id.clone()).in_current_span()),
+        work: rt::spawn(CurrentRequest::get().scope(logged(work, id.clone()))),
         ticks,
         discarded: state.shutdown.discarded(),
         failure: LateFailure { id, status, run: failed_run },

@@ -28,6 +28,7 @@ pub(crate) use ticket::Ticket;
 pub(crate) use work::{Phase, Reporter, Work, WorkList};
 
 use crate::telemetry::metrics::{Queue, QueueState, Refusal, metrics};
+use crate::telemetry::request_id::CurrentRequest;
 
 /// Why a job did not run to its end.
 #[derive(Debug, thiserror::Error)]
@@ -285,11 +286,11 @@ impl JobQueue {
             }
         };
         metrics().job_started(self.name, queued.elapsed());
-        let span = tracing::Span::current();
+        let request = CurrentRequest::get();
         let guarded = move || {
             // Held by the job, not by the request: the job continues when the client disconnects.
             let _held = (admitted, lock, running);
-            span.in_scope(job)
+            request.in_scope(job)
         };
         // Tokio catches a panic of the job.
         spawn_blocking(guarded).await.map_err(|error| JobError::Panicked(message(error)))

@@ -12,9 +12,11 @@ use std::path::Path;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id};
 use tracing::{Event, Level, Subscriber};
-use tracing_appender::non_blocking::NonBlocking;
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
+
+use super::log_writer::LogWriter;
+use super::request_id::CurrentRequest;
 
 /// The journal's socket (systemd-journald.service(8)).
 const SOCKET: &str = "/run/systemd/journal/socket";
@@ -44,10 +46,10 @@ impl Write for JournalSocket {
 }
 
 /// Encodes events.
-pub(super) struct JournalLayer(NonBlocking);
+pub(super) struct JournalLayer(LogWriter);
 
 impl JournalLayer {
-    pub(super) fn new(writer: NonBlocking) -> Self {
+    pub(super) fn new(writer: LogWriter) -> Self {
         Self(writer)
     }
 }
@@ -74,16 +76,20 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for JournalLayer {
         entry.field("TARGET", metadata.target());
         for span in context.event_scope(event).into_iter().flatten() {
             if let Some(SpanFields(bytes)) = span.extensions().get() {
-                // A field of the event itself has precedence: the request's line has its id, too.
+                // A field of the event itself has precedence.
                 if !entry.has_field_of(bytes) {
                     entry.bytes.extend(bytes);
                 }
             }
         }
+        if let Some(id) = CurrentRequest::get().id()
+            && !entry.has_field("MLBACKEND_ID")
+        {
+            entry.field("MLBACKEND_ID", id);
+        }
         let message = format!("{}{}", entry.message, entry.text);
         entry.field("MESSAGE", &message);
-        // It only fails if the queue's thread has ended.
-        let _ = self.0.clone().write_all(&entry.bytes);
+        self.0.push(&entry.bytes, *metadata.level());
     }
 }
 
@@ -122,7 +128,11 @@ impl Entry {
     /// Whether it has the first field of other encoded ones.
     fn has_field_of(&self, other: &[u8]) -> bool {
         let end = other.iter().position(|byte| matches!(byte, b'=' | b'\n')).unwrap_or(other.len());
-        let name = &other[..end];
+        self.has_field(&other[..end])
+    }
+
+    fn has_field(&self, name: impl AsRef<[u8]>) -> bool {
+        let name = name.as_ref();
         self.bytes.split(|byte| *byte == b'\n').any(|line| {
             line.strip_prefix(name).is_some_and(|rest| rest.first().is_none_or(|byte| *byte == b'='))
         })

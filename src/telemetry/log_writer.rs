@@ -1,92 +1,225 @@
 //! A log writer that never blocks: a bounded queue, and a thread that writes its lines.
 //!
-//! Owns the count of dropped lines. Must not know what a line looks like.
+//! Owns the queue and the count of dropped lines. Must not know what a line looks like. Lines lie one behind another in a
+//! buffer that the thread takes as a whole: a queue of single lines, such as that of `tracing-appender`, allocates each in one thread
+//! and frees it in another, which costs a request more than its line.
 
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::mem;
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
+use tracing::{Level, Metadata};
+use tracing_subscriber::fmt::MakeWriter;
 
-/// How long the thread lets lines queue up after it has written all of them. To wake a sleeping thread costs the request
-/// that logs more than its line does, so under load lines are written together; a line of an idle server is written at once.
-const GATHERING: Duration = Duration::from_millis(10);
+/// How long the thread lets lines queue up after it has written all of them, unless one is urgent. To wake a thread and to
+/// write costs more than a line does, so under load lines are written together; one of an idle server is written at once.
+const GATHERING: Duration = Duration::from_millis(200);
 
-/// The running log. Dropping it waits until the queued lines are written, for about a second at most.
+/// How long the end of the log waits for what is queued: standard error may be a pipe that is not read.
+const END_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The running log. Dropping it waits until the queued lines are written, for a second at most.
 pub(crate) struct Log {
-    dropped: Arc<DroppedLines>,
-    // Its `drop` waits for the thread.
-    _worker: WorkerGuard,
+    queue: Arc<Queue>,
+    /// Disconnected when the thread has ended.
+    ended: Receiver<()>,
 }
 
 impl Log {
     /// Starts the thread. `capacity` is the maximum number of queued lines. `report` gets the number of lines that were
     /// dropped since its last call; it is called when the queue is empty and has room for a line about them.
+    ///
+    /// # Errors
+    /// If the thread cannot be started.
     pub(crate) fn start(
         out: impl Write + Send + 'static,
         capacity: usize,
-        report: impl Fn(usize) + Send + Sync + 'static,
-    ) -> (Self, NonBlocking) {
-        let (counter, reported) = (OnceLock::new(), AtomicUsize::new(0));
-        let dropped = Arc::new(DroppedLines { counter, reported, report: Box::new(report) });
-        let out = ReportingWriter { out, dropped: Arc::clone(&dropped) };
-        let builder = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(capacity);
-        let (writer, worker) = builder.thread_name("log").finish(out);
-        let _ = dropped.counter.set(writer.error_counter());
-        (Self { dropped, _worker: worker }, writer)
+        report: impl Fn(usize) + Send + 'static,
+    ) -> io::Result<(Self, LogWriter)> {
+        let queue = Arc::new(Queue { capacity, state: Mutex::default(), wake: Condvar::new() });
+        let (running, ended) = channel();
+        let writing = Arc::clone(&queue);
+        thread::Builder::new().name("log".to_owned()).spawn(move || {
+            writing.write_to(out, report);
+            drop(running);
+        })?;
+        Ok((Self { queue: Arc::clone(&queue), ended }, LogWriter(queue)))
     }
 }
 
 impl Drop for Log {
     fn drop(&mut self) {
-        self.dropped.report();
+        let mut state = self.queue.state();
+        state.is_closed = true;
+        drop(state);
+        self.queue.wake.notify_one();
+        let _: Result<(), _> = self.ended.recv_timeout(END_TIMEOUT);
     }
 }
 
-/// The lines that were dropped because the queue was full.
-struct DroppedLines {
-    counter: OnceLock<ErrorCounter>,
-    reported: AtomicUsize,
-    report: Box<dyn Fn(usize) + Send + Sync>,
+/// Puts lines into the queue.
+#[derive(Clone)]
+pub(crate) struct LogWriter(Arc<Queue>);
+
+impl LogWriter {
+    /// Queues a line, or counts it as dropped. Warnings and errors are written at once: they may be the last lines of a process.
+    pub(super) fn push(&self, line: &[u8], level: Level) {
+        self.0.push(line, level <= Level::WARN);
+    }
 }
 
-impl DroppedLines {
-    fn report(&self) {
-        let dropped = self.counter.get().map_or(0, ErrorCounter::dropped_lines);
-        let lines = dropped.saturating_sub(self.reported.swap(dropped, Ordering::SeqCst));
-        if lines > 0 {
-            (self.report)(lines);
+impl<'a> MakeWriter<'a> for LogWriter {
+    type Writer = LineWriter<'a>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        LineWriter(self, Level::INFO)
+    }
+
+    fn make_writer_for(&'a self, metadata: &Metadata<'_>) -> Self::Writer {
+        LineWriter(self, *metadata.level())
+    }
+}
+
+/// Writes a line of a level.
+pub(crate) struct LineWriter<'a>(&'a LogWriter, Level);
+
+impl Write for LineWriter<'_> {
+    /// The bytes of one call are one line.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.push(line, self.1);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Lines one behind another.
+#[derive(Default)]
+struct Lines {
+    bytes: Vec<u8>,
+    /// Where each line ends.
+    ends: Vec<usize>,
+}
+
+impl Lines {
+    fn push(&mut self, line: &[u8]) {
+        self.bytes.extend_from_slice(line);
+        self.ends.push(self.bytes.len());
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let begins = std::iter::once(&0).chain(&self.ends);
+        begins.zip(&self.ends).map(|(&begin, &end)| &self.bytes[begin..end])
+    }
+
+    /// Keeps the memory for the next lines.
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+}
+
+#[derive(Default)]
+struct State {
+    lines: Lines,
+    /// Lines that were dropped and not reported.
+    dropped: usize,
+    wait: Wait,
+    /// Whether a line must not wait for others.
+    is_urgent: bool,
+    is_closed: bool,
+}
+
+/// What the thread waits for: to wake it is a system call.
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    #[default]
+    Nothing,
+    AnyLine,
+    UrgentLine,
+}
+
+struct Queue {
+    capacity: usize,
+    state: Mutex<State>,
+    wake: Condvar,
+}
+
+impl Queue {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, line: &[u8], is_urgent: bool) {
+        let mut state = self.state();
+        if state.lines.ends.len() >= self.capacity {
+            state.dropped += 1;
+            return;
+        }
+        state.lines.push(line);
+        state.is_urgent |= is_urgent;
+        let wakes = match state.wait {
+            Wait::Nothing => false,
+            Wait::AnyLine => true,
+            Wait::UrgentLine => is_urgent,
+        };
+        if wakes {
+            state.wait = Wait::Nothing;
+            drop(state);
+            self.wake.notify_one();
         }
     }
-}
 
-/// Reports dropped lines whenever the queue is empty.
-struct ReportingWriter<W> {
-    out: W,
-    dropped: Arc<DroppedLines>,
-}
-
-impl<W: Write> Write for ReportingWriter<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.out.write(bytes)
+    /// Waits for lines and exchanges them for empty ones. Returns the number of lines that were dropped before; `None` at the end.
+    fn take(&self, empty: &mut Lines) -> Option<usize> {
+        let mut state = self.state();
+        while state.lines.ends.is_empty() && state.dropped == 0 {
+            if state.is_closed {
+                return None;
+            }
+            state.wait = Wait::AnyLine;
+            state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.wait = Wait::Nothing;
+        state.is_urgent = false;
+        mem::swap(&mut state.lines, empty);
+        Some(mem::take(&mut state.dropped))
     }
 
-    /// The thread flushes when it has written all lines of the queue.
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()?;
-        self.dropped.report();
-        thread::sleep(GATHERING);
-        Ok(())
+    /// Writes lines until the log ends. There is no place to report a failed write to.
+    fn write_to(&self, mut out: impl Write, report: impl Fn(usize)) {
+        let mut lines = Lines::default();
+        while let Some(dropped) = self.take(&mut lines) {
+            for line in lines.iter() {
+                let _ = out.write_all(line);
+            }
+            let _ = out.flush();
+            lines.clear();
+            if dropped > 0 {
+                report(dropped);
+            }
+            self.gather();
+        }
+    }
+
+    /// Lets lines queue up.
+    fn gather(&self) {
+        let mut state = self.state();
+        state.wait = Wait::UrgentLine;
+        let waits = |state: &mut State| !state.is_urgent && !state.is_closed;
+        drop(self.wake.wait_timeout_while(state, GATHERING, waits));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::mpsc::{Receiver, Sender, channel};
-    use std::sync::{Mutex, PoisonError};
+    use std::sync::mpsc::Sender;
 
     /// Blocks each write until `gate` gets a message or is dropped, and collects the written bytes.
     struct GatedWriter {
@@ -108,7 +241,7 @@ mod tests {
 
     struct GatedLog {
         log: Log,
-        writer: NonBlocking,
+        writer: LogWriter,
         gate: Sender<()>,
         written: Arc<Mutex<Vec<u8>>>,
         reports: Receiver<usize>,
@@ -118,9 +251,8 @@ mod tests {
         let ((gate, receiver), (sender, reports)) = (channel(), channel());
         let written = Arc::<Mutex<Vec<u8>>>::default();
         let out = GatedWriter { gate: receiver, written: Arc::clone(&written) };
-        let (log, writer) = Log::start(out, capacity, move |lines| {
-            let _ = sender.send(lines);
-        });
+        let report = move |lines| sender.send(lines).expect("the test listens");
+        let (log, writer) = Log::start(out, capacity, report).expect("a thread");
         GatedLog { log, writer, gate, written, reports }
     }
 
@@ -130,9 +262,9 @@ mod tests {
 
     #[test]
     fn writes_whole_lines_in_order_before_the_end() {
-        let GatedLog { log, mut writer, gate, written, .. } = gated_log(1000);
+        let GatedLog { log, writer, gate, written, .. } = gated_log(1000);
         let lines: Vec<String> = (0..100).map(|number| format!("line {number}\n")).collect();
-        lines.iter().for_each(|line| writer.write_all(line.as_bytes()).expect("never fails"));
+        lines.iter().for_each(|line| writer.push(line.as_bytes(), Level::INFO));
         drop(gate);
         drop(log);
         assert_eq!(text(&written), lines.concat());
@@ -141,15 +273,26 @@ mod tests {
     #[test]
     fn counts_and_reports_lines_that_found_no_room_without_blocking() {
         const LINES: usize = 200;
-        let GatedLog { log, mut writer, gate, written, reports } = gated_log(16);
+        let GatedLog { log, writer, gate, written, reports } = gated_log(16);
         // The gate is closed: a call that waited for the writer would never return.
-        (0..LINES).for_each(|_| writer.write_all(b"a line\n").expect("never fails"));
-        // 16 lines are queued, and the thread may hold one more.
-        let dropped = writer.error_counter().dropped_lines();
-        assert!((LINES - 17..=LINES - 16).contains(&dropped), "{dropped}");
+        (0..LINES).for_each(|_| writer.push(b"a line\n", Level::INFO));
         drop(gate);
         drop(log);
+        let dropped = reports.try_iter().sum::<usize>();
+        // 16 lines are queued, and the thread may hold as many.
+        assert!((LINES - 32..=LINES - 16).contains(&dropped), "{dropped}");
         assert_eq!(text(&written), "a line\n".repeat(LINES - dropped));
-        assert_eq!(reports.try_iter().sum::<usize>(), dropped);
+    }
+
+    #[test]
+    fn a_line_is_written_soon_without_another_one() {
+        let GatedLog { log: _log, writer, gate, written, .. } = gated_log(16);
+        drop(gate);
+        for number in 1..=3 {
+            writer.push(b"a line\n", Level::INFO);
+            while text(&written) != "a line\n".repeat(number) {
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
     }
 }

@@ -10,22 +10,24 @@ mod lines;
 mod log_writer;
 pub(crate) mod metrics;
 mod panic_hook;
+pub(crate) mod request_id;
 pub(crate) mod span_times;
+pub(crate) mod switch;
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 
 use clap::ValueEnum;
-use tracing::{Level, Subscriber};
-use tracing_appender::non_blocking::NonBlocking;
+use tracing::Level;
+use tracing_subscriber::Registry;
 use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::fmt::format::JsonFields;
+use tracing_subscriber::fmt;
+use tracing_subscriber::fmt::format::{DefaultFields, Format, JsonFields};
 use tracing_subscriber::layer::{Layer, SubscriberExt as _};
-use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use journal::{JournalLayer, JournalSocket};
 use lines::{JsonLines, TextFields, TextLines};
-use log_writer::Log;
+use log_writer::{Log, LogWriter};
 use span_times::SpanTimes;
 
 /// The maximum number of queued lines, some 2 MiB. When the queue is full, further lines are dropped and counted.
@@ -69,25 +71,27 @@ pub(crate) struct Telemetry {
 /// If the format is that of the journal, and there is none.
 pub(crate) fn start(settings: &LogSettings<'_>) -> io::Result<Telemetry> {
     let out: Box<dyn Write + Send> = match settings.format {
-        // The thread that writes flushes whenever its queue is empty: lines that wait take one system call together.
+        // The thread that writes flushes after all lines of its queue: they take one system call together.
         LogFormat::Text | LogFormat::Json => Box::new(BufWriter::with_capacity(BUFFER_BYTES, io::stderr())),
         LogFormat::Journald => Box::new(JournalSocket::open()?),
     };
     let (log, writer) = Log::start(out, QUEUE_LINES, |lines| {
         metrics::metrics().lines_dropped(lines);
         tracing::warn!(lines, "log lines were dropped: they could not be written fast enough");
-    });
-    let lines = layer(settings.format, writer);
-    let subscriber = tracing_subscriber::registry().with(lines).with(SpanTimes).with(filter(settings.debug));
+    })?;
     #[cfg(feature = "sentry")]
-    let reports = {
-        let reports = settings.sentry_dsn.and_then(error_reports::ErrorReports::start);
-        let layer = reports.as_ref().map(|_| error_reports::ErrorReports::layer());
-        let _ = subscriber.with(layer).try_init();
-        reports
-    };
-    #[cfg(not(feature = "sentry"))]
-    let _ = subscriber.try_init();
+    let reports = settings.sentry_dsn.and_then(error_reports::ErrorReports::start);
+    match settings.format {
+        LogFormat::Journald => install(JournalLayer::new(writer), settings),
+        LogFormat::Json => {
+            let lines = lines(writer).fmt_fields(JsonFields::new()).event_format(JsonLines);
+            install(lines, settings);
+        }
+        LogFormat::Text => {
+            let lines = lines(writer).with_ansi(io::stderr().is_terminal());
+            install(lines.fmt_fields(TextFields).event_format(TextLines), settings);
+        }
+    }
     if settings.sentry_dsn.is_some() && !cfg!(feature = "sentry") {
         tracing::warn!(
             "MOODLE_MLBACKEND_SENTRY_DSN is ignored: this program was built without error reports (cargo build \
@@ -113,20 +117,23 @@ fn filter(debug: bool) -> Targets {
     lines.with_target("actix_http::h1", LevelFilter::OFF)
 }
 
-/// The layer that encodes log lines.
-fn layer<S>(format: LogFormat, writer: NonBlocking) -> Box<dyn Layer<S> + Send + Sync>
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-{
-    if format == LogFormat::Journald {
-        return Box::new(JournalLayer::new(writer));
-    }
+/// Lines on standard error, without a format.
+fn lines(writer: LogWriter) -> fmt::Layer<Registry, DefaultFields, Format, LogWriter> {
     // A report about a failed write would go to the same writer and make the request fail.
-    let lines = tracing_subscriber::fmt::layer().with_writer(writer).log_internal_errors(false);
-    match format {
-        LogFormat::Json => lines.fmt_fields(JsonFields::new()).event_format(JsonLines).boxed(),
-        // The time does not matter there.
-        _ if io::stderr().is_terminal() => lines.with_ansi(true).boxed(),
-        _ => lines.with_ansi(false).fmt_fields(TextFields).event_format(TextLines).boxed(),
-    }
+    fmt::layer().with_writer(writer).log_internal_errors(false)
+}
+
+/// Makes the layer that encodes log lines, and the others, those of the process. Of the layer's own type, so that the calls from
+/// layer to layer are inlined.
+fn install<L>(lines: L, settings: &LogSettings<'_>)
+where
+    L: Layer<Registry> + Send + Sync,
+{
+    let filter = filter(settings.debug);
+    #[cfg(feature = "monitoring-switch")]
+    let filter = switch::measuring::Switchable(filter);
+    let subscriber = tracing_subscriber::registry().with(lines).with(SpanTimes).with(filter);
+    #[cfg(feature = "sentry")]
+    let subscriber = subscriber.with(settings.sentry_dsn.map(|_| error_reports::ErrorReports::layer()));
+    let _ = subscriber.try_init();
 }

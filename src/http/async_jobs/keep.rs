@@ -126,10 +126,8 @@ async fn take(state: &web::Data<AppState>) -> Result<(), HttpError> {
     };
     let (jobs, queued) = state.jobs.quick.run(look).await??;
     for (id, job, lease) in jobs {
-        let request = job.actor.request().unwrap_or_default().to_owned();
-        tracing::info!(id = request, "a job that has not ended is done again");
-        let span = tracing::info_span!("request", id = request);
-        span.in_scope(|| spawn(state, id, job, lease));
+        tracing::info!(id = job.actor.request(), "a job that has not ended is done again");
+        spawn(state, id, job, lease);
     }
     let Some(queue) = &state.async_jobs.queue else { return Ok(()) };
     let refill = async {

@@ -10,7 +10,6 @@ use actix_web::{rt, web};
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
-use tracing::Instrument as _;
 
 use super::queued::entry;
 use super::record::{End, Ending, JobId, Record};
@@ -22,6 +21,7 @@ use crate::http::state::AppState;
 use crate::jobs::{Phase, Reserved, Ticket};
 use crate::queue::{Cancelled, Entry, Queue, QueueError, Seen};
 use crate::store::{ModelKey, RunId};
+use crate::telemetry::request_id::CurrentRequest;
 
 /// How often the queue is asked about a job: at first, and at last.
 const INTERVALS: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(250));
@@ -60,7 +60,7 @@ pub(super) async fn perform_by_worker(
     let (sender, receiver) = oneshot::channel();
     let waiting = Waiting { state, id, entry, key, ticket, _reserved: reserved };
     // Not a part of the request, whose client can close the connection: running work goes on.
-    rt::spawn(waiting.run(sender).in_current_span());
+    rt::spawn(CurrentRequest::get().scope(waiting.run(sender)));
     receiver.await.unwrap_or_else(|error| Err(HttpError::internal("waiting for a job", error)))
 }
 

@@ -3,7 +3,6 @@
 //! Owns that its end is stored. Must not know whether a client waits for it.
 
 use actix_web::{rt, web};
-use tracing::Instrument as _;
 
 use super::record::{End, JobId};
 use super::running::Live;
@@ -12,6 +11,7 @@ use crate::http::error::{HttpError, chain};
 use crate::http::operations::{Job, perform, ticket};
 use crate::http::state::AppState;
 use crate::jobs::Ticket;
+use crate::telemetry::request_id::CurrentRequest;
 
 /// What became of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,8 @@ pub(super) enum Outcome {
 /// Performs a job in the background.
 pub(super) fn spawn(state: &web::Data<AppState>, id: JobId, job: Job, lease: Lease) {
     let ticket = ticket(state, &job);
-    rt::spawn(work(state.clone(), id, job, lease, ticket).in_current_span());
+    let request = CurrentRequest::named(job.actor.request());
+    rt::spawn(request.scope(work(state.clone(), id, job, lease, ticket)));
 }
 
 /// Performs a job, whether a client waits for its end or not.

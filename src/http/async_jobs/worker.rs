@@ -9,7 +9,6 @@ use std::time::Duration;
 use actix_web::{rt, web};
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::sleep;
-use tracing::Instrument as _;
 
 use super::queued::entry;
 use super::record::{End, JobId, Record};
@@ -20,6 +19,7 @@ use crate::http::operations::{Job, ticket};
 use crate::http::state::AppState;
 use crate::queue::{Entry, HEARTBEAT, Held, MAX_ATTEMPTS, Queue, Taken};
 use crate::telemetry::metrics::metrics;
+use crate::telemetry::request_id::CurrentRequest;
 
 /// How often the queue is asked for a job.
 const POLL: Duration = Duration::from_millis(100);
@@ -158,10 +158,9 @@ impl Worker {
         match self.find(id, attempts).await? {
             Found::Job(job, lease) => {
                 let ticket = ticket(&self.state, &job);
-                let request = job.actor.request().unwrap_or_default().to_owned();
-                let span = tracing::info_span!("request", id = request);
+                let request = CurrentRequest::named(job.actor.request());
                 let begun = work(self.state.clone(), id.clone(), *job, lease, ticket);
-                match begun.instrument(span).await {
+                match request.scope(begun).await {
                     Outcome::Ended => self.forget(id).await,
                     Outcome::Left => self.give_back(id, Duration::ZERO, false).await,
                     Outcome::Failed => self.give_back(id, FAILED_DELAY, true).await,

@@ -15,8 +15,8 @@ use super::texts::{Language, Texts};
 use super::{cookie, errors, session};
 use crate::http::error::HttpError;
 use crate::http::extract::form::Form;
-use crate::http::middleware::request_log::RequestId;
 use crate::http::state::AppState;
+use crate::telemetry::request_id::RequestId;
 
 /// The cookie of a chosen language.
 const LANGUAGE: &str = "mlbackend_language";
@@ -88,5 +88,5 @@ fn with_error_page(state: &web::Data<AppState>, texts: Texts, response: ServiceR
 }
 
 fn request_id(request: &HttpRequest) -> String {
-    request.extensions().get::<RequestId>().map_or_else(String::new, |id| id.0.clone())
+    request.extensions().get::<RequestId>().map_or_else(String::new, RequestId::to_string)
 }

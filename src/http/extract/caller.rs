@@ -9,7 +9,8 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest};
 
 use crate::audit::{Actor, Operation, Subject};
 use crate::http::error::HttpError;
-use crate::http::middleware::request_log::{ClientAddress, RequestId};
+use crate::http::middleware::request_log::ClientAddress;
+use crate::telemetry::request_id::RequestId;
 
 /// The name of the authenticated user.
 #[derive(Debug, Clone)]
@@ -26,7 +27,7 @@ impl Caller {
         let user = extensions.get::<UserName>();
         let (address, id) = (extensions.get::<ClientAddress>(), extensions.get::<RequestId>());
         match (user, address, id) {
-            (Some(user), Some(address), Some(id)) => Ok(Self(Actor::remote(&user.0, address.0, &id.0))),
+            (Some(user), Some(address), Some(id)) => Ok(Self(Actor::remote(&user.0, address.0, id.as_str()))),
             _ => Err(HttpError::internal("finding the caller", "the request is not authenticated")),
         }
     }

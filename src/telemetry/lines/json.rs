@@ -4,13 +4,16 @@
 
 use std::fmt::{self, Debug};
 
+use serde::Serialize;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::format::{JsonFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormattedFields};
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
-use super::time::write_now;
+use super::time::push_now;
+use super::write_line;
+use crate::telemetry::request_id::CurrentRequest;
 
 /// The whole line; the fields of spans are objects of [`JsonFields`].
 pub(crate) struct JsonLines;
@@ -25,98 +28,114 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let metadata = event.metadata();
-        writer.write_str("{\"timestamp\":\"")?;
-        write_now(&mut writer)?;
-        writer.write_str("\",\"level\":\"")?;
-        writer.write_str(metadata.level().as_str())?;
-        writer.write_char('"')?;
-        let mut visitor = JsonVisitor { writer: &mut writer, result: Ok(()) };
-        event.record(&mut visitor);
-        visitor.result?;
-        writer.write_str(",\"target\":")?;
-        string(&mut writer, metadata.target())?;
-        let current = context.lookup_current();
-        let span = event.parent().and_then(|id| context.span(id));
-        if let Some(span) = span.as_ref().or(current.as_ref()) {
-            writer.write_str(",\"span\":")?;
-            self::span(&mut writer, span)?;
-            writer.write_str(",\"spans\":[")?;
-            let scope = current.iter().flat_map(|current| current.scope().from_root());
-            for (number, span) in scope.enumerate() {
-                if number > 0 {
-                    writer.write_char(',')?;
-                }
-                self::span(&mut writer, &span)?;
-            }
-            writer.write_char(']')?;
-        }
-        writer.write_str("}\n")
+        write_line(&mut writer, |line| push_line(line, context, event))
     }
 }
 
-/// The fields of a span and its name.
-fn span<S: for<'a> LookupSpan<'a>>(writer: &mut Writer<'_>, span: &SpanRef<'_, S>) -> fmt::Result {
+fn push_line<S>(line: &mut String, context: &FmtContext<'_, S, JsonFields>, event: &Event<'_>)
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let metadata = event.metadata();
+    line.push_str("{\"timestamp\":\"");
+    push_now(line);
+    line.push_str("\",\"level\":\"");
+    line.push_str(metadata.level().as_str());
+    line.push('"');
+    event.record(&mut JsonVisitor(line));
+    line.push_str(",\"target\":");
+    push_text(line, metadata.target());
+    let request = CurrentRequest::get();
+    let current = context.lookup_current();
+    let parent = event.parent().and_then(|id| context.span(id));
+    let innermost = parent.as_ref().or(current.as_ref());
+    if innermost.is_some() || request.id().is_some() {
+        line.push_str(",\"span\":");
+        match innermost {
+            Some(innermost) => push_span(line, innermost),
+            None => push_request(line, &request),
+        }
+        line.push_str(",\"spans\":[");
+        push_request(line, &request);
+        for span in current.iter().flat_map(|current| current.scope().from_root()) {
+            if !line.ends_with('[') {
+                line.push(',');
+            }
+            push_span(line, &span);
+        }
+        line.push(']');
+    }
+    line.push_str("}\n");
+}
+
+/// Pushes the request like a span around all others; nothing without one.
+fn push_request(line: &mut String, request: &CurrentRequest) {
+    let Some(id) = request.id() else { return };
+    line.push_str("{\"id\":");
+    push_text(line, id);
+    line.push_str(",\"name\":\"request\"}");
+}
+
+/// Pushes the fields of a span and its name.
+fn push_span<S: for<'a> LookupSpan<'a>>(line: &mut String, span: &SpanRef<'_, S>) {
     let extensions = span.extensions();
     let fields = extensions.get::<FormattedFields<JsonFields>>().map_or("{}", |fields| &fields.fields);
     let fields = fields.strip_suffix('}').unwrap_or("{");
-    writer.write_str(fields)?;
-    writer.write_str(if fields == "{" { "\"name\":" } else { ",\"name\":" })?;
-    string(writer, span.name())?;
-    writer.write_char('}')
+    line.push_str(fields);
+    line.push_str(if fields == "{" { "\"name\":" } else { ",\"name\":" });
+    push_text(line, span.name());
+    line.push('}');
 }
 
-fn string(writer: &mut Writer<'_>, text: &str) -> fmt::Result {
+fn push_text(line: &mut String, text: &str) {
     if text.bytes().any(|byte| matches!(byte, ..b' ' | b'"' | b'\\')) {
-        return writer.write_str(&serde_json::to_string(text).map_err(|_| fmt::Error)?);
+        return push_json(line, text);
     }
-    writer.write_char('"')?;
-    writer.write_str(text)?;
-    writer.write_char('"')
+    line.push('"');
+    line.push_str(text);
+    line.push('"');
 }
 
-/// Writes `,"name":value`.
-struct JsonVisitor<'w, 'b> {
-    writer: &'w mut Writer<'b>,
-    result: fmt::Result,
+fn push_json<T: Serialize + ?Sized>(line: &mut String, value: &T) {
+    // Texts and numbers are always valid.
+    line.push_str(&serde_json::to_string(value).unwrap_or_default());
 }
 
-impl JsonVisitor<'_, '_> {
-    fn field(&mut self, field: &Field, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
-        let result = self.result.and_then(|()| {
-            self.writer.write_char(',')?;
-            string(self.writer, field.name())?;
-            self.writer.write_char(':')?;
-            value(self.writer)
-        });
-        self.result = result;
+/// Pushes `,"name":value`.
+struct JsonVisitor<'l>(&'l mut String);
+
+impl JsonVisitor<'_> {
+    fn field(&mut self, field: &Field, value: impl FnOnce(&mut String)) {
+        self.0.push(',');
+        push_text(self.0, field.name());
+        self.0.push(':');
+        value(self.0);
     }
 }
 
-impl Visit for JsonVisitor<'_, '_> {
+impl Visit for JsonVisitor<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.field(field, |writer| string(writer, &format!("{value:?}")));
+        self.field(field, |line| push_text(line, &format!("{value:?}")));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.field(field, |writer| string(writer, value));
+        self.field(field, |line| push_text(line, value));
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.field(field, |writer| writer.write_str(itoa::Buffer::new().format(value)));
+        self.field(field, |line| line.push_str(itoa::Buffer::new().format(value)));
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.field(field, |writer| writer.write_str(itoa::Buffer::new().format(value)));
+        self.field(field, |line| line.push_str(itoa::Buffer::new().format(value)));
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
         // A number that is not finite is `null`.
-        let value = serde_json::to_string(&value);
-        self.field(field, |writer| writer.write_str(&value.map_err(|_| fmt::Error)?));
+        self.field(field, |line| push_json(line, &value));
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.field(field, |writer| writer.write_str(if value { "true" } else { "false" }));
+        self.field(field, |line| line.push_str(if value { "true" } else { "false" }));
     }
 }

@@ -9,5 +9,30 @@ mod tests;
 mod text;
 mod time;
 
+use std::cell::Cell;
+use std::fmt;
+
+use tracing_subscriber::fmt::format::Writer;
+
 pub(super) use json::JsonLines;
 pub(super) use text::{TextFields, TextLines};
+
+/// The memory that a thread keeps for its next line, in bytes; most lines need less.
+const KEPT_CAPACITY: usize = 1 << 12;
+
+thread_local! {
+    static LINE: Cell<String> = const { Cell::new(String::new()) };
+}
+
+/// Writes what `fill` pushes to an empty line.
+fn write_line(writer: &mut Writer<'_>, fill: impl FnOnce(&mut String)) -> fmt::Result {
+    // If a value logs while it is formatted, that line is a new one.
+    let mut line = LINE.take();
+    fill(&mut line);
+    let result = writer.write_str(&line);
+    if line.capacity() <= KEPT_CAPACITY {
+        line.clear();
+        LINE.set(line);
+    }
+    result
+}

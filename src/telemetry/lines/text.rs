@@ -1,6 +1,6 @@
-//! Lines of text without colours.
+//! Lines of text.
 //!
-//! Owns the order of the parts, and how values are escaped. Must not know where lines go.
+//! Owns the order of the parts, how values are escaped, and the colours of a terminal. Must not know where lines go.
 
 use std::fmt::{self, Debug, Write as _};
 
@@ -11,7 +11,9 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::{LookupSpan, Scope};
 
-use super::time::write_now;
+use super::time::push_now;
+use super::write_line;
+use crate::telemetry::request_id::CurrentRequest;
 
 /// The whole line.
 pub(crate) struct TextLines;
@@ -29,30 +31,52 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let metadata = event.metadata();
-        write_now(&mut writer)?;
-        writer.write_str(level(*metadata.level()))?;
-        let mut in_span = false;
-        for span in context.event_scope().into_iter().flat_map(Scope::from_root) {
-            in_span = true;
-            writer.write_str(span.name())?;
-            if let Some(fields) = span.extensions().get::<FormattedFields<TextFields>>()
-                && !fields.is_empty()
-            {
-                writer.write_char('{')?;
-                writer.write_str(fields)?;
-                writer.write_char('}')?;
-            }
-            writer.write_char(':')?;
-        }
-        if in_span {
-            writer.write_char(' ')?;
-        }
-        writer.write_str(metadata.target())?;
-        writer.write_str(": ")?;
-        context.format_fields(writer.by_ref(), event)?;
-        writer.write_char('\n')
+        let is_coloured = writer.has_ansi_escapes();
+        write_line(&mut writer, |line| push_line(line, is_coloured, context, event))
     }
+}
+
+fn push_line<S>(
+    line: &mut String,
+    is_coloured: bool,
+    context: &FmtContext<'_, S, TextFields>,
+    event: &Event<'_>,
+) where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let metadata = event.metadata();
+    push_now(line);
+    if is_coloured {
+        line.push_str(colour(*metadata.level()));
+        line.push_str(level(*metadata.level()));
+        line.push_str(NO_COLOUR);
+    } else {
+        line.push_str(level(*metadata.level()));
+    }
+    let spans = line.len();
+    if let Some(id) = CurrentRequest::get().id() {
+        line.push_str("request{id=");
+        push_text(line, id);
+        line.push_str("}:");
+    }
+    for span in context.event_scope().into_iter().flat_map(Scope::from_root) {
+        line.push_str(span.name());
+        if let Some(fields) = span.extensions().get::<FormattedFields<TextFields>>()
+            && !fields.is_empty()
+        {
+            line.push('{');
+            line.push_str(fields);
+            line.push('}');
+        }
+        line.push(':');
+    }
+    if line.len() > spans {
+        line.push(' ');
+    }
+    line.push_str(metadata.target());
+    line.push_str(": ");
+    push_fields(line, event);
+    line.push('\n');
 }
 
 /// The level with the spaces around it, as wide as the longest.
@@ -66,37 +90,48 @@ const fn level(level: Level) -> &'static str {
     }
 }
 
-impl<'w> FormatFields<'w> for TextFields {
-    fn format_fields<R: RecordFields>(&self, writer: Writer<'w>, fields: R) -> fmt::Result {
-        let mut visitor = TextVisitor { writer, is_empty: true, result: Ok(()) };
-        fields.record(&mut visitor);
-        visitor.result
+/// What makes a terminal show a level in its colour.
+const fn colour(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "\x1b[31m",
+        Level::WARN => "\x1b[33m",
+        Level::INFO => "\x1b[32m",
+        Level::DEBUG | Level::TRACE => "\x1b[34m",
     }
 }
 
-/// Writes the message and `name=value`, with a space in between.
-struct TextVisitor<'w> {
-    writer: Writer<'w>,
+const NO_COLOUR: &str = "\x1b[0m";
+
+impl<'w> FormatFields<'w> for TextFields {
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'w>, fields: R) -> fmt::Result {
+        let mut text = String::new();
+        push_fields(&mut text, fields);
+        writer.write_str(&text)
+    }
+}
+
+fn push_fields(line: &mut String, fields: impl RecordFields) {
+    fields.record(&mut TextVisitor { line, is_empty: true });
+}
+
+/// Pushes the message and `name=value`, with a space in between.
+struct TextVisitor<'l> {
+    line: &'l mut String,
     is_empty: bool,
-    result: fmt::Result,
 }
 
 impl TextVisitor<'_> {
-    fn field(&mut self, field: &Field, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
-        let result = self.result.and_then(|()| {
-            if !self.is_empty {
-                self.writer.write_char(' ')?;
-            }
-            self.is_empty = false;
-            let name = field.name();
-            if name == MESSAGE {
-                return value(&mut self.writer);
-            }
-            self.writer.write_str(name.strip_prefix("r#").unwrap_or(name))?;
-            self.writer.write_char('=')?;
-            value(&mut self.writer)
-        });
-        self.result = result;
+    fn field(&mut self, field: &Field, value: impl FnOnce(&mut String)) {
+        if !self.is_empty {
+            self.line.push(' ');
+        }
+        self.is_empty = false;
+        let name = field.name();
+        if name != MESSAGE {
+            self.line.push_str(name.strip_prefix("r#").unwrap_or(name));
+            self.line.push('=');
+        }
+        value(self.line);
     }
 }
 
@@ -105,55 +140,66 @@ const MESSAGE: &str = "message";
 
 impl Visit for TextVisitor<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        if field.name() == MESSAGE {
-            self.field(field, |writer| write!(Escaping(writer), "{value:?}"));
-        } else {
-            self.field(field, |writer| write!(writer, "{value:?}"));
-        }
+        let is_message = field.name() == MESSAGE;
+        self.field(field, |line| {
+            // A value that fails to format ends there.
+            let _ = if is_message { write!(Escaping(line), "{value:?}") } else { write!(line, "{value:?}") };
+        });
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() == MESSAGE {
-            self.field(field, |writer| Escaping(writer).write_str(value));
-        } else if value.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')) {
-            self.field(field, |writer| {
-                writer.write_char('"')?;
-                writer.write_str(value)?;
-                writer.write_char('"')
-            });
-        } else {
-            self.field(field, |writer| write!(writer, "{value:?}"));
-        }
+        let is_message = field.name() == MESSAGE;
+        self.field(field, |line| if is_message { push_escaped(line, value) } else { push_text(line, value) });
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.field(field, |writer| writer.write_str(itoa::Buffer::new().format(value)));
+        self.field(field, |line| line.push_str(itoa::Buffer::new().format(value)));
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.field(field, |writer| writer.write_str(itoa::Buffer::new().format(value)));
+        self.field(field, |line| line.push_str(itoa::Buffer::new().format(value)));
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.field(field, |writer| writer.write_str(if value { "true" } else { "false" }));
+        self.field(field, |line| line.push_str(if value { "true" } else { "false" }));
+    }
+}
+
+/// Pushes a text between quotation marks.
+fn push_text(line: &mut String, text: &str) {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')) {
+        line.push('"');
+        line.push_str(text);
+        line.push('"');
+    } else {
+        push(line, format_args!("{text:?}"));
     }
 }
 
 /// Escapes what a terminal obeys: a message may have a text from outside.
-struct Escaping<'w, 'b>(&'w mut Writer<'b>);
+struct Escaping<'l>(&'l mut String);
 
-impl fmt::Write for Escaping<'_, '_> {
+impl fmt::Write for Escaping<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-            return self.0.write_str(text);
-        }
-        for c in text.chars() {
-            match c {
-                '\x07' | '\x08' | '\x0c' | '\x1b' | '\x7f' => write!(self.0, "\\x{:02x}", u32::from(c))?,
-                '\u{80}'..='\u{9f}' => write!(self.0, "\\u{{{:x}}}", u32::from(c))?,
-                c => self.0.write_char(c)?,
-            }
-        }
+        push_escaped(self.0, text);
         Ok(())
     }
+}
+
+fn push_escaped(line: &mut String, text: &str) {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return line.push_str(text);
+    }
+    for c in text.chars() {
+        match c {
+            '\x07' | '\x08' | '\x0c' | '\x1b' | '\x7f' => push(line, format_args!("\\x{:02x}", u32::from(c))),
+            '\u{80}'..='\u{9f}' => push(line, format_args!("\\u{{{:x}}}", u32::from(c))),
+            c => line.push(c),
+        }
+    }
+}
+
+fn push(line: &mut String, text: fmt::Arguments<'_>) {
+    // To write to a String does not fail.
+    let _ = line.write_fmt(text);
 }

@@ -3,11 +3,9 @@
 //! Must not know where it is written.
 
 use std::cell::Cell;
-use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
-use tracing_subscriber::fmt::format::Writer;
 
 /// `2026-11-27T23:04:17`.
 type Second = [u8; 19];
@@ -17,8 +15,8 @@ thread_local! {
     static LAST: Cell<(u64, Second)> = const { Cell::new((0, *b"1970-01-01T00:00:00")) };
 }
 
-/// Writes the time of now in UTC, to the microsecond; a clock before 1970 shows its beginning.
-pub(super) fn write_now(writer: &mut Writer<'_>) -> fmt::Result {
+/// Pushes the time of now in UTC, to the microsecond; a clock before 1970 shows its beginning.
+pub(super) fn push_now(line: &mut String) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let second = second(now.as_secs());
     let mut fraction = *b".000000Z";
@@ -27,8 +25,8 @@ pub(super) fn write_now(writer: &mut Writer<'_>) -> fmt::Result {
         *digit = b'0' + (micros % 10) as u8;
         micros /= 10;
     }
-    writer.write_str(str::from_utf8(&second).unwrap_or_default())?;
-    writer.write_str(str::from_utf8(&fraction).unwrap_or_default())
+    line.push_str(str::from_utf8(&second).unwrap_or_default());
+    line.push_str(str::from_utf8(&fraction).unwrap_or_default());
 }
 
 fn second(seconds: u64) -> Second {

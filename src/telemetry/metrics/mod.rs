@@ -7,7 +7,10 @@
 //! to pass on.
 
 mod labels;
+mod operations;
 mod process;
+mod registration;
+mod requests;
 mod snapshot;
 
 use std::sync::LazyLock;
@@ -19,25 +22,19 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
-use prometheus_client::registry::{Metric, Registry};
+use prometheus_client::registry::Registry;
 
-use labels::{
-    ByGuard, ByLoginFailure, ByOperation, ByOperationAndOutcome, ByQueue, ByQueueAndRefusal, ByRoute,
-    ByRouteAndStatus,
-};
+use super::switch;
+use labels::{ByGuard, ByLoginFailure, ByQueue, ByQueueAndRefusal};
 pub(crate) use labels::{Check, Guard, LoginFailure, Operation, Outcome, Queue, Refusal};
+use operations::OperationMetrics;
+use registration::{Histograms, registered, seconds};
+use requests::RequestMetrics;
 use snapshot::SnapshotGauges;
 pub(crate) use snapshot::{CacheState, QueueState, Snapshot, StoreState, WorkerQueueState};
 
 /// The content type of [`Metrics::text`].
 pub(crate) const CONTENT_TYPE: &str = prometheus_text::CONTENT_TYPE;
-
-/// Whether what each request counts is left out, to measure what it costs.
-const UNMONITORED: bool = cfg!(feature = "unmonitored");
-
-/// Requests and short operations take milliseconds, trainings up to half an hour.
-const SECONDS: [f64; 15] =
-    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 120.0, 600.0, 1800.0];
 
 static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
 
@@ -46,18 +43,14 @@ pub(crate) fn metrics() -> &'static Metrics {
     &METRICS
 }
 
-type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
-
 /// All metrics.
 pub(crate) struct Metrics {
     registry: Registry,
-    requests: Family<ByRouteAndStatus, Counter>,
-    request_seconds: Histograms<ByRoute>,
-    queue_wait: Histograms<ByQueue>,
+    requests: RequestMetrics,
+    /// In the order of [`Queue::ALL`].
+    queue_wait: Vec<Histogram>,
     refused_jobs: Family<ByQueueAndRefusal, Counter>,
-    operations: Family<ByOperationAndOutcome, Counter>,
-    operation_seconds: Histograms<ByOperation>,
-    operation_samples: Family<ByOperation, Counter>,
+    operations: OperationMetrics,
     repeated_batches: Counter,
     repeated_samples: Counter,
     cache_hits: Counter,
@@ -100,49 +93,25 @@ impl Metrics {
             Info::new([("version", env!("CARGO_PKG_VERSION"))]),
         );
         let snapshot = SnapshotGauges::register(own);
+        let queue_wait: Histograms<ByQueue> = registered(
+            own,
+            "queue_wait_seconds",
+            "Time that jobs waited before they started",
+            Family::new_with_constructor(seconds),
+        );
         let metrics = Self {
-            requests: registered(
-                own,
-                "requests",
-                "Requests that were answered, by route template and status",
-                Family::default(),
-            ),
-            request_seconds: registered(
-                own,
-                "request_duration_seconds",
-                "Time from the head of a request to its response, including the time in a queue",
-                Family::new_with_constructor(seconds),
-            ),
-            queue_wait: registered(
-                own,
-                "queue_wait_seconds",
-                "Time that jobs waited before they started",
-                Family::new_with_constructor(seconds),
-            ),
+            requests: RequestMetrics::register(own),
+            queue_wait: Queue::ALL
+                .iter()
+                .map(|&queue| queue_wait.get_or_create_owned(&ByQueue { queue }))
+                .collect(),
             refused_jobs: registered(
                 own,
                 "jobs_refused",
                 "Jobs that a full queue or its timeout refused",
                 Family::default(),
             ),
-            operations: registered(
-                own,
-                "operations",
-                "Trainings, evaluations and predictions that ended",
-                Family::default(),
-            ),
-            operation_seconds: registered(
-                own,
-                "operation_duration_seconds",
-                "Time that trainings, evaluations and predictions took, without the queue",
-                Family::new_with_constructor(seconds),
-            ),
-            operation_samples: registered(
-                own,
-                "operation_samples",
-                "Samples of trainings (stored ones included), evaluations and predictions",
-                Family::default(),
-            ),
+            operations: OperationMetrics::register(own),
             repeated_batches: registered(
                 own,
                 "repeated_batches",
@@ -192,16 +161,8 @@ impl Metrics {
     /// Creates the series whose labels are known, so that an alert about the first event sees a rise from 0.
     fn create_series(&self) {
         for &queue in Queue::ALL {
-            drop(self.queue_wait.get_or_create(&ByQueue { queue }));
             for &reason in Refusal::ALL {
                 drop(self.refused_jobs.get_or_create(&ByQueueAndRefusal { queue, reason }));
-            }
-        }
-        for &operation in Operation::ALL {
-            drop(self.operation_seconds.get_or_create(&ByOperation { operation }));
-            drop(self.operation_samples.get_or_create(&ByOperation { operation }));
-            for &outcome in Outcome::ALL {
-                drop(self.operations.get_or_create(&ByOperationAndOutcome { operation, outcome }));
             }
         }
         for &reason in LoginFailure::ALL {
@@ -214,20 +175,18 @@ impl Metrics {
 
     /// A request was answered. `route` is the template of its route.
     pub(crate) fn request_completed(&self, route: &str, status: u16, elapsed: Duration) {
-        if UNMONITORED {
+        if switch::is_off() {
             return;
         }
-        let by_route = ByRoute { route: route.to_owned() };
-        self.request_seconds.get_or_create(&by_route).observe(elapsed.as_secs_f64());
-        self.requests.get_or_create(&ByRouteAndStatus { route: by_route.route, status }).inc();
+        self.requests.completed(route, status, elapsed);
     }
 
     /// A job starts after this time in its queue.
     pub(crate) fn job_started(&self, queue: Queue, waited: Duration) {
-        if UNMONITORED {
+        if switch::is_off() {
             return;
         }
-        self.queue_wait.get_or_create(&ByQueue { queue }).observe(waited.as_secs_f64());
+        self.queue_wait[queue as usize].observe(waited.as_secs_f64());
     }
 
     /// A job was refused.
@@ -243,13 +202,10 @@ impl Metrics {
         elapsed: Duration,
         samples: usize,
     ) {
-        if UNMONITORED {
+        if switch::is_off() {
             return;
         }
-        self.operations.get_or_create(&ByOperationAndOutcome { operation, outcome }).inc();
-        let by_operation = ByOperation { operation };
-        self.operation_seconds.get_or_create(&by_operation).observe(elapsed.as_secs_f64());
-        self.operation_samples.get_or_create(&by_operation).inc_by(samples as u64);
+        self.operations.ended(operation, outcome, elapsed, samples);
     }
 
     /// A training upload had samples that were sent before.
@@ -260,7 +216,7 @@ impl Metrics {
 
     /// A prediction used a model in memory.
     pub(crate) fn cache_hit(&self) {
-        if UNMONITORED {
+        if switch::is_off() {
             return;
         }
         self.cache_hits.inc();
@@ -268,7 +224,7 @@ impl Metrics {
 
     /// A prediction read its model from the disk.
     pub(crate) fn cache_missed(&self) {
-        if UNMONITORED {
+        if switch::is_off() {
             return;
         }
         self.cache_misses.inc();
@@ -322,16 +278,6 @@ impl Drop for OpenConnection {
     fn drop(&mut self) {
         metrics().connections.dec();
     }
-}
-
-/// Registers a metric, of which the registry keeps a clone.
-fn registered<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
-    registry.register(name, help, metric.clone());
-    metric
-}
-
-fn seconds() -> Histogram {
-    Histogram::new(SECONDS)
 }
 
 #[cfg(test)]

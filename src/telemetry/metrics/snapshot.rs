@@ -7,7 +7,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::labels::{ByCheck, ByQueue, Check, Queue};
-use super::registered;
+use super::registration::registered;
 
 /// The state of the server at one time.
 #[derive(Debug, Clone, Default)]
