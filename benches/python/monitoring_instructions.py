@@ -1,14 +1,13 @@
 """Counts the instructions and system calls of a prediction of one row, with and without log lines, spans and metrics.
 
-    cargo build --release --features unmonitored && cp target/release/moodle-mlbackend /tmp/unmonitored
-    cargo build --release
-    python3 benches/python/monitoring_instructions.py /tmp/unmonitored target/release/moodle-mlbackend
+    cargo build --release --features monitoring-switch
+    python3 benches/python/monitoring_instructions.py target/release/moodle-mlbackend
 
 Unlike processor time (monitoring_cost.py), these hardly depend on what else the machine does. Valgrind counts the instructions
 of the whole process, all threads, without the kernel; strace counts the system calls. Each server answers a few and
 then many requests, and the difference is divided by the number of additional ones, so that start and end do not count. All
 have the same model. Both tools slow the server down so much that most log lines are written alone: a server under
-load writes those of 10 ms together, and needs fewer. Needs Python 3.8, valgrind and strace.
+load writes those of 200 ms together, and needs fewer. Needs Python 3.8, valgrind and strace.
 """
 
 import pathlib
@@ -22,7 +21,7 @@ from monitoring_cost import Server, dataset
 FEW, MANY = 200, 1200
 
 
-def total(directory, model, program, log_format, requests, tool, read):
+def total(directory, model, program, monitored, log_format, requests, tool, read):
     """What `tool` counts while a server starts, answers the requests and ends."""
     data, counts = directory / "data", directory / "counts"
     for old in [data, counts]:
@@ -30,6 +29,7 @@ def total(directory, model, program, log_format, requests, tool, read):
     counts.mkdir()
     shutil.copytree(model, data)
     server = Server([*tool, program], data, log_format)
+    server.switch_monitoring(monitored)
     row = dataset(1, False)
     for _ in range(requests):
         server.post("/prediction", row)
@@ -59,40 +59,41 @@ def system_calls(text):
 
 
 def main():
-    if len(sys.argv) != 3:
+    if len(sys.argv) != 2:
         sys.exit(__doc__)
-    programs = dict(zip(["without", "with"], sys.argv[1:]))
+    program = sys.argv[1]
     with tempfile.TemporaryDirectory() as temporary:
         directory = pathlib.Path(temporary)
         model = directory / "model"
-        Server([programs["with"]], model).stop()
+        Server([program], model).stop()
         for log_format in ["text", "json"]:
-            print_instructions(directory, model, programs, log_format)
-        print_system_calls(directory, model, programs)
+            print_instructions(directory, model, program, log_format)
+        print_system_calls(directory, model, program)
 
 
-def per_request(directory, model, program, log_format, tool, read):
+def per_request(directory, model, program, monitored, log_format, tool, read):
     """The counts of one request, by name."""
-    few, many = (total(directory, model, program, log_format, count, tool, read) for count in (FEW, MANY))
+    few, many = (total(directory, model, program, monitored, log_format, count, tool, read) for count in (FEW, MANY))
     return {name: (many.get(name, 0) - few.get(name, 0)) / (MANY - FEW) for name in {**few, **many}}
 
 
-def print_instructions(directory, model, programs, log_format):
+def print_instructions(directory, model, program, log_format):
     # The program starts itself again with settings of malloc.
     tool = ["valgrind", "--quiet", "--trace-children=yes", "--tool=callgrind"]
     tool.append(f"--callgrind-out-file={directory}/counts/%p")
     each = {}
-    for name, program in programs.items():
-        each[name] = per_request(directory, model, program, log_format, tool, instructions)["instructions"]
+    for name, monitored in [("without", False), ("with", True)]:
+        counts = per_request(directory, model, program, monitored, log_format, tool, instructions)
+        each[name] = counts["instructions"]
         print(f"{log_format}, {name} monitoring: {each[name]:,.0f} instructions a request", flush=True)
     cost = each["with"] - each["without"]
     print(f"{log_format}: monitoring adds {cost:,.0f}, {100 * cost / each['without']:.2f} %", flush=True)
 
 
-def print_system_calls(directory, model, programs):
+def print_system_calls(directory, model, program):
     tool = ["strace", "-f", "-c", "-o", f"{directory}/counts/table"]
-    for name, program in programs.items():
-        each = per_request(directory, model, program, "text", tool, system_calls)
+    for name, monitored in [("without", False), ("with", True)]:
+        each = per_request(directory, model, program, monitored, "text", tool, system_calls)
         listed = sorted(((count, call) for call, count in each.items() if count >= 0.01), reverse=True)
         print(f"{name} monitoring, system calls a request: {sum(each.values()):.2f}", end=" = ")
         print(", ".join(f"{call} {count:.2f}" for count, call in listed), flush=True)
