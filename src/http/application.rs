@@ -90,7 +90,7 @@ pub(super) fn configure(line: &CommandLine) -> Result<(Config, Reloader, Telemet
         debug: config.debug_mode,
         sentry_dsn: config.monitoring.dsn(),
     });
-    let log = log.map_err(StartError::Journal)?;
+    let log = log?;
     settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     Ok((config, Reloader::new(line.clone(), &settings), log))
 }

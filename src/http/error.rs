@@ -26,6 +26,7 @@ use crate::fs::is_no_space;
 use crate::jobs::JobError;
 use crate::queue::QueueError;
 use crate::store::{IdError, StoreError};
+use crate::telemetry::TelemetryError;
 use crate::units::ByteSize;
 
 /// Why the server could not start. The causes are in [`Error::source`].
@@ -85,12 +86,9 @@ pub enum StartError {
         /// The configured address.
         address: SocketAddr,
     },
-    /// The log cannot be written to the journal.
-    #[error(
-        "MOODLE_MLBACKEND_LOG_FORMAT is set to journald, but systemd's journal cannot be reached: set it to text or json, \
-         for example, or make /run/systemd/journal/socket accessible"
-    )]
-    Journal(#[source] io::Error),
+    /// Nothing can be logged.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
     /// The port of the metrics cannot be opened.
     #[error("cannot serve metrics on {address} (choose another one with MOODLE_MLBACKEND_METRICS_LISTEN)")]
     BindMetrics {

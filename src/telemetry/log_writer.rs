@@ -14,12 +14,23 @@ use std::time::Duration;
 use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
 
-/// How long the thread lets lines queue up after it has written all of them, unless one is urgent. To wake a thread and to
-/// write costs more than a line does, so under load lines are written together; one of an idle server is written at once.
-const GATHERING: Duration = Duration::from_millis(200);
-
 /// How long the end of the log waits for what is queued: standard error may be a pipe that is not read.
 const END_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long the thread lets lines queue up after it has written all of them, unless one is urgent. To wake a thread and to
+/// write costs more than a line does, so under load lines are written together; one of an idle server is written at once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Gathering {
+    /// For each line that was written last: the more there are, the more will come.
+    pub(crate) per_line: Duration,
+    pub(crate) longest: Duration,
+}
+
+impl Gathering {
+    fn after(self, lines: usize) -> Duration {
+        self.per_line.saturating_mul(u32::try_from(lines).unwrap_or(u32::MAX)).min(self.longest)
+    }
+}
 
 /// The running log. Dropping it waits until the queued lines are written, for a second at most.
 pub(crate) struct Log {
@@ -37,13 +48,14 @@ impl Log {
     pub(crate) fn start(
         out: impl Write + Send + 'static,
         capacity: usize,
+        gathering: Gathering,
         report: impl Fn(usize) + Send + 'static,
     ) -> io::Result<(Self, LogWriter)> {
         let queue = Arc::new(Queue { capacity, state: Mutex::default(), wake: Condvar::new() });
         let (running, ended) = channel();
         let writing = Arc::clone(&queue);
         thread::Builder::new().name("log".to_owned()).spawn(move || {
-            writing.write_to(out, report);
+            writing.write_to(out, gathering, report);
             drop(running);
         })?;
         Ok((Self { queue: Arc::clone(&queue), ended }, LogWriter(queue)))
@@ -192,27 +204,28 @@ impl Queue {
     }
 
     /// Writes lines until the log ends. There is no place to report a failed write to.
-    fn write_to(&self, mut out: impl Write, report: impl Fn(usize)) {
+    fn write_to(&self, mut out: impl Write, gathering: Gathering, report: impl Fn(usize)) {
         let mut lines = Lines::default();
         while let Some(dropped) = self.take(&mut lines) {
             for line in lines.iter() {
                 let _ = out.write_all(line);
             }
             let _ = out.flush();
+            let pause = gathering.after(lines.ends.len());
             lines.clear();
             if dropped > 0 {
                 report(dropped);
             }
-            self.gather();
+            self.gather(pause);
         }
     }
 
     /// Lets lines queue up.
-    fn gather(&self) {
+    fn gather(&self, time: Duration) {
         let mut state = self.state();
         state.wait = Wait::UrgentLine;
         let waits = |state: &mut State| !state.is_urgent && !state.is_closed;
-        drop(self.wake.wait_timeout_while(state, GATHERING, waits));
+        drop(self.wake.wait_timeout_while(state, time, waits));
     }
 }
 
@@ -220,6 +233,9 @@ impl Queue {
 mod tests {
     use super::*;
     use std::sync::mpsc::Sender;
+
+    const HOUR: Duration = Duration::from_hours(1);
+    const AT_ONCE: Gathering = Gathering { per_line: Duration::ZERO, longest: HOUR };
 
     /// Blocks each write until `gate` gets a message or is dropped, and collects the written bytes.
     struct GatedWriter {
@@ -247,12 +263,12 @@ mod tests {
         reports: Receiver<usize>,
     }
 
-    fn gated_log(capacity: usize) -> GatedLog {
+    fn gated_log(capacity: usize, gathering: Gathering) -> GatedLog {
         let ((gate, receiver), (sender, reports)) = (channel(), channel());
         let written = Arc::<Mutex<Vec<u8>>>::default();
         let out = GatedWriter { gate: receiver, written: Arc::clone(&written) };
         let report = move |lines| sender.send(lines).expect("the test listens");
-        let (log, writer) = Log::start(out, capacity, report).expect("a thread");
+        let (log, writer) = Log::start(out, capacity, gathering, report).expect("a thread");
         GatedLog { log, writer, gate, written, reports }
     }
 
@@ -262,7 +278,7 @@ mod tests {
 
     #[test]
     fn writes_whole_lines_in_order_before_the_end() {
-        let GatedLog { log, writer, gate, written, .. } = gated_log(1000);
+        let GatedLog { log, writer, gate, written, .. } = gated_log(1000, AT_ONCE);
         let lines: Vec<String> = (0..100).map(|number| format!("line {number}\n")).collect();
         lines.iter().for_each(|line| writer.push(line.as_bytes(), Level::INFO));
         drop(gate);
@@ -273,7 +289,7 @@ mod tests {
     #[test]
     fn counts_and_reports_lines_that_found_no_room_without_blocking() {
         const LINES: usize = 200;
-        let GatedLog { log, writer, gate, written, reports } = gated_log(16);
+        let GatedLog { log, writer, gate, written, reports } = gated_log(16, AT_ONCE);
         // The gate is closed: a call that waited for the writer would never return.
         (0..LINES).for_each(|_| writer.push(b"a line\n", Level::INFO));
         drop(gate);
@@ -284,15 +300,39 @@ mod tests {
         assert_eq!(text(&written), "a line\n".repeat(LINES - dropped));
     }
 
+    /// Waits until this is written, for as long as a broken log would need to show it.
+    fn wait_for(written: &Mutex<Vec<u8>>, expected: &str) {
+        for _ in 0..10_000 {
+            if text(written) == expected {
+                return;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        panic!("{:?} instead of {expected:?}", text(written));
+    }
+
     #[test]
-    fn a_line_is_written_soon_without_another_one() {
-        let GatedLog { log: _log, writer, gate, written, .. } = gated_log(16);
+    fn a_line_is_written_without_another_one() {
+        let GatedLog { log: _log, writer, gate, written, .. } = gated_log(16, AT_ONCE);
         drop(gate);
         for number in 1..=3 {
             writer.push(b"a line\n", Level::INFO);
-            while text(&written) != "a line\n".repeat(number) {
-                thread::sleep(Duration::from_millis(1));
-            }
+            wait_for(&written, &"a line\n".repeat(number));
         }
+    }
+
+    #[test]
+    fn lines_wait_for_others_but_not_behind_a_warning() {
+        let GatedLog { log, writer, gate, written, .. } =
+            gated_log(16, Gathering { per_line: HOUR, longest: HOUR });
+        drop(gate);
+        writer.push(b"first\n", Level::INFO);
+        wait_for(&written, "first\n");
+        writer.push(b"second\n", Level::INFO);
+        writer.push(b"warning\n", Level::WARN);
+        wait_for(&written, "first\nsecond\nwarning\n");
+        writer.push(b"last\n", Level::INFO);
+        drop(log);
+        assert_eq!(text(&written), "first\nsecond\nwarning\nlast\n");
     }
 }

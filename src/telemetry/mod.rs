@@ -15,6 +15,7 @@ pub(crate) mod span_times;
 pub(crate) mod switch;
 
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::time::Duration;
 
 use clap::ValueEnum;
 use tracing::Level;
@@ -27,11 +28,17 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use journal::{JournalLayer, JournalSocket};
 use lines::{JsonLines, TextFields, TextLines};
-use log_writer::{Log, LogWriter};
+use log_writer::{Gathering, Log, LogWriter};
 use span_times::SpanTimes;
 
 /// The maximum number of queued lines, some 2 MiB. When the queue is full, further lines are dropped and counted.
 const QUEUE_LINES: usize = 1 << 13;
+
+/// How long lines wait for others under load.
+const LONGEST_GATHERING: Duration = Duration::from_millis(200);
+
+/// The same for the journal, which gives an entry the time when it comes.
+const JOURNAL_GATHERING: Duration = Duration::from_millis(10);
 
 /// The size of the buffer in front of standard error.
 const BUFFER_BYTES: usize = 1 << 15;
@@ -65,20 +72,39 @@ pub(crate) struct Telemetry {
     _log: Log,
 }
 
+/// Why nothing can be logged.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// There is no journal.
+    #[error(
+        "MOODLE_MLBACKEND_LOG_FORMAT is set to journald, but systemd's journal cannot be reached: set it to text or json, \
+         for example, or make /run/systemd/journal/socket accessible"
+    )]
+    Journal(#[source] io::Error),
+    /// The thread that writes lines cannot be started.
+    #[error(
+        "the log cannot be started: the system refuses another thread (check its limits of processes and memory)"
+    )]
+    Thread(#[source] io::Error),
+}
+
 /// Starts logging. A subscriber that is already set stays in place.
 ///
 /// # Errors
-/// If the format is that of the journal, and there is none.
-pub(crate) fn start(settings: &LogSettings<'_>) -> io::Result<Telemetry> {
+/// See [`TelemetryError`].
+pub(crate) fn start(settings: &LogSettings<'_>) -> Result<Telemetry, TelemetryError> {
     let out: Box<dyn Write + Send> = match settings.format {
         // The thread that writes flushes after all lines of its queue: they take one system call together.
         LogFormat::Text | LogFormat::Json => Box::new(BufWriter::with_capacity(BUFFER_BYTES, io::stderr())),
-        LogFormat::Journald => Box::new(JournalSocket::open()?),
+        LogFormat::Journald => Box::new(JournalSocket::open().map_err(TelemetryError::Journal)?),
     };
-    let (log, writer) = Log::start(out, QUEUE_LINES, |lines| {
+    let longest = if settings.format == LogFormat::Journald { JOURNAL_GATHERING } else { LONGEST_GATHERING };
+    let gathering = Gathering { per_line: Duration::from_millis(10), longest };
+    let (log, writer) = Log::start(out, QUEUE_LINES, gathering, |lines| {
         metrics::metrics().lines_dropped(lines);
         tracing::warn!(lines, "log lines were dropped: they could not be written fast enough");
-    })?;
+    })
+    .map_err(TelemetryError::Thread)?;
     #[cfg(feature = "sentry")]
     let reports = settings.sentry_dsn.and_then(error_reports::ErrorReports::start);
     match settings.format {

@@ -10,6 +10,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::{Layer, Registry};
 
 use super::{JsonLines, TextFields, TextLines};
+use crate::telemetry::request_id::RequestId;
 
 /// Keeps what is written.
 #[derive(Clone, Default)]
@@ -71,12 +72,34 @@ fn log_everything() {
     info!(parent: &outer, "with a parent alone");
 }
 
+/// The lines that a request logs, in and out of spans.
+async fn log_in_a_request() {
+    let log = async {
+        info!("plain");
+        info_span!("outer", number = 3).in_scope(|| warn!(id = "own", "in a span"));
+    };
+    RequestId::new("a\"b").scope(log).await;
+}
+
 /// The lines of a layer, without their times.
 fn lines_of<L: Layer<Registry> + Send + Sync>(layer: impl FnOnce(Lines) -> L, before: &str) -> Vec<String> {
+    lines_while(layer, before, log_everything)
+}
+
+fn lines_while<L: Layer<Registry> + Send + Sync>(
+    layer: impl FnOnce(Lines) -> L,
+    before: &str,
+    log: impl FnOnce(),
+) -> Vec<String> {
     let lines = Lines::default();
     let subscriber = Registry::default().with(layer(lines.clone()));
-    tracing::subscriber::with_default(subscriber, log_everything);
+    tracing::subscriber::with_default(subscriber, log);
     lines.without_times(before)
+}
+
+fn in_a_request() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(log_in_a_request());
 }
 
 #[track_caller]
@@ -102,4 +125,46 @@ fn lines_of_json_are_those_of_the_library() {
     let ours = |lines| layer(lines).fmt_fields(JsonFields::new()).event_format(JsonLines);
     let theirs = |lines| layer(lines).json().flatten_event(true);
     assert_equal(&lines_of(ours, before), &lines_of(theirs, before));
+}
+
+#[test]
+fn lines_of_a_request_have_its_id_like_that_of_a_span_around_all_others() {
+    let text = |lines| {
+        let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(lines);
+        layer.fmt_fields(TextFields).event_format(TextLines)
+    };
+    let target = module_path!();
+    assert_eq!(
+        lines_while(text, "", in_a_request),
+        [
+            format!("  INFO request{{id=\"a\\\"b\"}}: {target}: plain\n"),
+            format!("  WARN request{{id=\"a\\\"b\"}}:outer{{number=3}}: {target}: in a span id=\"own\"\n"),
+        ]
+    );
+    let json = |lines| {
+        let layer = tracing_subscriber::fmt::layer().with_writer(lines);
+        layer.fmt_fields(JsonFields::new()).event_format(JsonLines)
+    };
+    let (request, outer) = (r#"{"id":"a\"b","name":"request"}"#, r#"{"number":3,"name":"outer"}"#);
+    assert_eq!(
+        lines_while(json, "{\"timestamp\":\"", in_a_request),
+        [
+            format!(
+                "\",\"level\":\"INFO\",\"message\":\"plain\",\"target\":\"{target}\",\"span\":{request},\"spans\":[{request}]}}\n"
+            ),
+            format!(
+                "\",\"level\":\"WARN\",\"message\":\"in a span\",\"id\":\"own\",\"target\":\"{target}\",\"span\":{outer},\"spans\":[{request},{outer}]}}\n"
+            ),
+        ]
+    );
+}
+
+#[test]
+fn a_terminal_shows_levels_in_colours() {
+    let layer = |lines| {
+        let layer = tracing_subscriber::fmt::layer().with_ansi(true).with_writer(lines);
+        layer.fmt_fields(TextFields).event_format(TextLines)
+    };
+    let lines = lines_while(layer, "", || error!("wrong"));
+    assert_eq!(lines, [format!("\x1b[31m ERROR \x1b[0m{}: wrong\n", module_path!())]);
 }
