@@ -21,11 +21,12 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 
 use super::error::HttpError;
+use super::middleware::request_log::request_id;
 use super::middleware::streamed_body::LateStatus;
 use super::state::AppState;
 use crate::backend::Failure;
 use crate::store::RunId;
-use crate::telemetry::request_id::{CurrentRequest, RequestId};
+use crate::telemetry::request_id::CurrentRequest;
 
 /// One space is enough for every timeout.
 const WHITE_SPACE: Bytes = Bytes::from_static(b" ");
@@ -63,7 +64,7 @@ pub(super) async fn json_with_run<T: Serialize + 'static>(
     }
     let mut ticks = interval_at(Instant::now() + interval, interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let id = request.extensions().get::<RequestId>().map_or_else(String::new, RequestId::to_string);
+    let id = request_id(request);
     let status = LateStatus::default();
     request.extensions_mut().insert(status.clone());
     let waiting = Waiting {

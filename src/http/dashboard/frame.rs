@@ -9,14 +9,14 @@ use actix_web::http::header::{
     REFERRER_POLICY, SET_COOKIE, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpRequest, web};
+use actix_web::{Error, HttpMessage, web};
 
 use super::texts::{Language, Texts};
 use super::{cookie, errors, session};
 use crate::http::error::HttpError;
 use crate::http::extract::form::Form;
+use crate::http::middleware::request_log::request_id;
 use crate::http::state::AppState;
-use crate::telemetry::request_id::RequestId;
 
 /// The cookie of a chosen language.
 const LANGUAGE: &str = "mlbackend_language";
@@ -85,8 +85,4 @@ fn with_error_page(state: &web::Data<AppState>, texts: Texts, response: ServiceR
     error.log(&id);
     let page = errors::page(error, &id, texts, response.request(), state);
     response.into_response(page)
-}
-
-fn request_id(request: &HttpRequest) -> String {
-    request.extensions().get::<RequestId>().map_or_else(String::new, RequestId::to_string)
 }

@@ -16,9 +16,9 @@ use crate::backend::{ExplanationRequest, Upload};
 use crate::config::{Config, UploadLimits};
 use crate::http::debug_copy::{self, RequestLine};
 use crate::http::error::HttpError;
+use crate::http::middleware::request_log::request_id;
 use crate::http::state::AppState;
 use crate::store::{ModelId, ModelKey};
-use crate::telemetry::request_id::RequestId;
 
 /// What one route reads from its form.
 pub(crate) trait FromForm: Sized + 'static {
@@ -78,7 +78,7 @@ async fn keep_debug_copy(
 ) -> Result<Form, HttpError> {
     let Some(stash) = state.config.stash_dir.clone() else { return Ok(form) };
     let line = RequestLine {
-        id: request.extensions().get::<RequestId>().map_or_else(String::new, RequestId::to_string),
+        id: request_id(request),
         method: request.method().to_string(),
         route: request.path().to_owned(),
     };

@@ -10,7 +10,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpResponse, web};
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
 
 use super::streamed_body::{Ending, watched};
 use super::{foreign_origin, head_limits, url_prefix};
@@ -242,6 +242,11 @@ fn given_id<'a>(request: &'a ServiceRequest, state: &AppState) -> Option<&'a str
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.@+/=:".contains(&byte);
     let is_valid = (1..=MAX_GIVEN_ID).contains(&id.len()) && id.bytes().all(allowed);
     (is_valid && is_trusted).then_some(id)
+}
+
+/// The id of a request as text; empty before it has one.
+pub(crate) fn request_id(request: &HttpRequest) -> String {
+    request.extensions().get::<RequestId>().map_or_else(String::new, RequestId::to_string)
 }
 
 /// 16 hexadecimal digits. Ids need not be secret: without randomness the process id is used.
